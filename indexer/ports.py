@@ -1,0 +1,95 @@
+"""What the indexer needs from the outside world; adapters live in the files named for their vendors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.types import (
+    AssetTags,
+    AudioSpan,
+    Hit,
+    Lane,
+    Pixels,
+    SegmentBatch,
+    SegmentFilter,
+    TextLine,
+    Vectors,
+)
+
+
+class ImageTextEncoder(Protocol):
+    """Pictures and words in one space. Rows are L2-normalised; an empty input gives `[0, dim]`."""
+
+    @property
+    def model_id(self) -> str: ...
+    @property
+    def dim(self) -> int: ...
+    def encode_images(self, pictures: Sequence[Pixels]) -> Vectors: ...
+    def encode_texts(self, texts: Sequence[str]) -> Vectors: ...
+
+
+class SentenceEncoder(Protocol):
+    """Sentences in a space of meaning. Rows are L2-normalised; an empty input gives `[0, dim]`."""
+
+    @property
+    def model_id(self) -> str: ...
+    @property
+    def dim(self) -> int: ...
+    def encode(self, texts: Sequence[str]) -> Vectors: ...
+
+
+class TextReader(Protocol):
+    """Reads the text in pictures, in two steps, so that what did not change is not read again.
+
+    `detect` gives quadrilaterals in pixels, `[n, 4, 2]` float32, corners clockwise from the text's upper left,
+    in reading order. `recognise` reads them: for each its text (may be empty) and a confidence in [0, 1].
+    """
+
+    @property
+    def model_id(self) -> str: ...
+    def detect(self, picture: Pixels) -> NDArray[np.float32]: ...
+    def recognise(self, picture: Pixels, quads: NDArray[np.float32]) -> list[tuple[str, float]]: ...
+
+
+class SpeechReader(Protocol):
+    """Writes down what is said. Lines carry times in the video, origin SPEECH, in order."""
+
+    @property
+    def model_id(self) -> str: ...
+    def read(self, audio: AudioSpan) -> list[TextLine]: ...
+
+
+class SegmentIndex(Protocol):
+    """Finds segments again. Derived from artifacts; every change is one transaction and moves `generation` on.
+
+    `put` replaces whatever the asset had, consumes the batches as a stream and gives the number of segments; `counts`
+    gives that number for every asset. `remove` gives the number of segments
+    removed (0 for an unknown asset). `tag` changes what filters see. `search` takes a unit vector `[dim]` for the
+    visual and text lanes, words for keywords; at most `limit` hits, best first, ties by asset id and ordinal.
+    Errors: IndexMismatch where the vector's width is not the lane's, StorageFull where a change cannot be written.
+    """
+
+    def put(self, tags: AssetTags, batches: Iterable[SegmentBatch]) -> int: ...
+    def tag(self, tags: AssetTags) -> None: ...
+    def remove(self, asset_id: str) -> int: ...
+    def search(self, lane: Lane, query: NDArray[np.float32] | str, limit: int, where: SegmentFilter) -> list[Hit]: ...
+    def counts(self) -> dict[str, int]: ...
+    def generation(self) -> int: ...
+
+
+class BlobStore(Protocol):
+    """Named bytes: a folder here, an object store elsewhere. Keys are relative, with `/` between parts.
+
+    `put` is atomic and durable: a reader sees all or nothing, also after a crash. `get` reads `length` bytes (all,
+    if None) from `offset`. `names` lists the keys below a prefix, sorted. `delete` removes all below a prefix and
+    gives how many. Errors: ArtifactError where a key is missing, StorageFull where it cannot be written.
+    """
+
+    def put(self, key: str, data: bytes) -> None: ...
+    def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes: ...
+    def names(self, prefix: str) -> Iterator[str]: ...
+    def delete(self, prefix: str) -> int: ...
