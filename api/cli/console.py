@@ -1,0 +1,52 @@
+"""How the command line talks: results on standard output, all else on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pydantic import BaseModel
+from rich.console import Console
+
+from indexer.errors import AfterimageError
+from services.container import Container
+
+EXIT_FAILED, EXIT_NOTHING_FOUND, EXIT_INTERRUPTED = 1, 3, 130
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False)
+
+
+def print_json(value: BaseModel | list[BaseModel] | dict[str, object]) -> None:
+    """One JSON document on standard output."""
+    if isinstance(value, BaseModel):
+        data: object = value.model_dump()
+    elif isinstance(value, list):
+        data = [one.model_dump() for one in value]
+    else:
+        data = value
+    sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=2) + "\n")
+
+
+@contextmanager
+def services() -> Iterator[Container]:
+    """The services for one command; our errors become one line and exit code 1, Ctrl-C exit code 130."""
+    container: Container | None = None
+    try:
+        container = Container()
+        yield container
+    except AfterimageError as error:
+        err.print(f"[red]error:[/] {_plain(str(error))}", soft_wrap=True)
+        raise SystemExit(EXIT_FAILED) from error
+    except KeyboardInterrupt as error:
+        err.print("stopped; what was finished is kept, run the same command again to go on", soft_wrap=True)
+        raise SystemExit(EXIT_INTERRUPTED) from error
+    finally:
+        if container is not None:
+            container.close()
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")

@@ -1,0 +1,46 @@
+"""`--save-evidence DIR`: the pictures that prove a result, their boxes drawn."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from api.cli.console import err
+from indexer.artifacts import Artifacts
+from indexer.errors import StorageFull
+from indexer.media.jpeg import draw_boxes
+from indexer.types import Box, Segment
+from services.types import Answer, Moment
+
+
+def save_moments(artifacts: Artifacts, moments: Sequence[Moment], folder: Path) -> None:
+    """A JPEG for every result, numbered as the results are."""
+    for number, moment in enumerate(moments, 1):
+        _save(artifacts, folder, f"{number:02}", moment.asset.name, moment.best, moment.best.box)
+
+
+def save_answer(artifacts: Artifacts, answer: Answer, folder: Path) -> None:
+    """A JPEG for every citation, under the id of its evidence."""
+    for citation in (c for sentence in answer.sentences for c in sentence.citations):
+        found = citation.evidence.found
+        _save(artifacts, folder, citation.evidence.id, found.asset.name, found.segment, citation.box)
+
+
+def _save(artifacts: Artifacts, folder: Path, label: str, name: str, segment: Segment, box: Box | None) -> None:
+    if segment.picture is None:
+        return
+    data = draw_boxes(artifacts.picture(segment.picture), [] if box is None else [box])
+    path = folder / f"{label}-{_file_name(name, segment)}.jpg"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    except OSError as error:
+        raise StorageFull(f"{path}: cannot be written ({error.strerror})") from error
+    err.print(f"[dim]wrote {path}[/]", soft_wrap=True)
+
+
+def _file_name(name: str, segment: Segment) -> str:
+    where = f"page-{segment.page}" if segment.page is not None else f"{segment.start_s or 0:.1f}s"
+    stem = re.sub(r"[^\w.-]+", "_", Path(name).stem)[:60]
+    return f"{stem}-{where}" if segment.page is not None or segment.start_s is not None else stem

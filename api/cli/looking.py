@@ -1,0 +1,69 @@
+"""`afterimage list` and `afterimage show`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from api.cli.console import out, print_json, services
+from api.cli.options import Collections, Json
+from api.schemas import AssetShape
+from services.catalog import Asset, SourceRow
+from services.generators.extractive import clock
+
+
+def list_assets(collections: Collections = None, json: Json = False) -> None:
+    """List what is indexed, newest first."""
+    with services() as container:
+        assets = container.catalog.assets(collections)
+    if json:
+        print_json([AssetShape.of(asset) for asset in assets])
+        return
+    table = Table("asset", "kind", "length", "segments", "name", box=None, pad_edge=False, header_style="dim")
+    for asset in assets:
+        table.add_row(asset.asset_id[:12], asset.kind, _length(asset), str(asset.segments), escape(asset.name))
+    out.print(table if assets else "Nothing is indexed yet; `afterimage index PATH` does.")
+
+
+def show(
+    asset: Annotated[str, typer.Argument(help="An asset: its id (or how it begins), name or path.")],
+    json: Json = False,
+) -> None:
+    """Show what is known of an asset."""
+    with services() as container:
+        found = container.catalog.find(asset)
+        sources = container.catalog.sources(found.asset_id)
+    if json:
+        print_json(AssetShape.of(found))
+    else:
+        _print_asset(found, sources)
+
+
+def _print_asset(asset: Asset, sources: list[SourceRow]) -> None:
+    rows = {
+        "name": escape(asset.name),
+        "asset": asset.asset_id,
+        "kind": asset.kind.value,
+        "length": _length(asset),
+        "size": f"{asset.width} × {asset.height}" if asset.width else "",
+        "date": "" if asset.file_time is None else f"{datetime.fromtimestamp(asset.file_time, UTC):%Y-%m-%d %H:%M} UTC",
+        "segments": str(asset.segments),
+        "looked at": "" if asset.looked_at_fps is None else f"{asset.looked_at_fps:.2f} frames a second",
+        "sources": "\n".join(f"{source.collection}: {escape(source.uri)}" for source in sources),
+        "warnings": "\n".join(escape(warning) for warning in asset.warnings),
+    }
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in rows.items():
+        if value:
+            table.add_row(f"[dim]{name}[/]", value)
+    out.print(table)
+
+
+def _length(asset: Asset) -> str:
+    if asset.duration_s is not None:
+        return clock(asset.duration_s)
+    return f"{asset.pages} pages" if asset.pages is not None else ""

@@ -1,0 +1,33 @@
+"""The `afterimage` command."""
+
+from __future__ import annotations
+
+import typer
+
+from api.cli.asking import ask, search
+from api.cli.doctor import doctor
+from api.cli.indexing import delete, index, reindex
+from api.cli.looking import list_assets, show
+
+_HELP = """Ask your video, photo and document archive. The answer comes with the frames that prove it.
+
+Everything is kept in AFTERIMAGE_HOME (default: the platform's data folder). AFTERIMAGE_PROFILE picks a profile; every
+setting is an AFTERIMAGE_ variable (`afterimage doctor --settings` lists them).
+
+Exit codes: 0 done, 1 something failed, 2 wrong usage, 3 nothing was found.
+"""
+
+app = typer.Typer(help=_HELP, no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False)
+app.command()(index)
+app.command()(search)
+app.command()(ask)
+app.command("list")(list_assets)
+app.command()(show)
+app.command()(delete)
+app.command()(reindex)
+app.command()(doctor)
+
+
+def main() -> None:
+    """The entry point."""
+    app()

@@ -1,0 +1,54 @@
+"""Options that several commands share, and the filter they make."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from indexer.types import AssetKind, SegmentFilter
+from services.catalog import Catalog
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
+Collections = Annotated[
+    list[str] | None, typer.Option("--collection", "-c", help="Look only in this collection (repeatable).")
+]
+Kinds = Annotated[list[AssetKind] | None, typer.Option("--kind", "-k", help="Look only at this kind (repeatable).")]
+Assets = Annotated[
+    list[str] | None, typer.Option("--asset", "-a", help="Look only in this asset: id, name or path (repeatable).")
+]
+From = Annotated[float | None, typer.Option("--from", metavar="SECONDS", help="Only what is shown after this time.")]
+To = Annotated[float | None, typer.Option("--to", metavar="SECONDS", help="Only what is shown before this time.")]
+After = Annotated[
+    datetime | None,
+    typer.Option("--after", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Only files of this date or later."),
+]
+Before = Annotated[
+    datetime | None,
+    typer.Option("--before", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Only files older than this date."),
+]
+
+
+def make_filter(
+    catalog: Catalog,
+    collections: list[str] | None,
+    kinds: list[AssetKind] | None,
+    assets: list[str] | None,
+    start_s: float | None,
+    end_s: float | None,
+    after: datetime | None,
+    before: datetime | None,
+) -> SegmentFilter:
+    """The filter that the options name. AssetNotFound, CollectionNotFound where one names what is not there."""
+    if collections:
+        catalog.assets(collections)
+    return SegmentFilter(
+        collections=frozenset(collections) if collections else None,
+        kinds=frozenset(kinds) if kinds else None,
+        assets=frozenset(catalog.find(name).asset_id for name in assets) if assets else None,
+        start_s=start_s,
+        end_s=end_s,
+        file_after=after.timestamp() if after else None,
+        file_before=before.timestamp() if before else None,
+    )

@@ -1,0 +1,147 @@
+"""The JSON shapes of results, the same from the shell and over HTTP."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from indexer.types import Box
+from services.catalog import Asset
+from services.types import Answer, Citation, Moment, Sentence
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class HitShape(_Shape):
+    """A moment, page or picture that was found. `lanes`: the calibrated score of each lane that found it."""
+
+    asset: str
+    name: str
+    kind: str
+    start_s: float | None
+    end_s: float | None
+    page: int | None
+    box: list[float] | None
+    text: str
+    score: float
+    lanes: dict[str, float]
+
+    @classmethod
+    def of(cls, moment: Moment) -> HitShape:
+        return cls(
+            asset=moment.asset.asset_id,
+            name=moment.asset.name,
+            kind=moment.asset.kind.value,
+            start_s=_rounded(moment.start_s),
+            end_s=_rounded(moment.end_s),
+            page=moment.best.page,
+            box=_corners(moment.best.box),
+            text=moment.best.text,
+            score=round(moment.score, 4),
+            lanes={lane.value: round(score, 4) for lane, score in moment.lanes.items()},
+        )
+
+
+class SearchShape(_Shape):
+    """What `search` gives: nothing found is an empty list."""
+
+    hits: list[HitShape]
+
+
+class CitationShape(_Shape):
+    """Where a sentence can be checked."""
+
+    id: str
+    asset: str
+    name: str
+    kind: str
+    start_s: float | None
+    end_s: float | None
+    page: int | None
+    box: list[float] | None
+    quote: str
+
+    @classmethod
+    def of(cls, citation: Citation) -> CitationShape:
+        found = citation.evidence.found
+        return cls(
+            id=citation.evidence.id,
+            asset=found.asset.asset_id,
+            name=found.asset.name,
+            kind=found.asset.kind.value,
+            start_s=_rounded(found.segment.start_s),
+            end_s=_rounded(found.segment.end_s),
+            page=found.segment.page,
+            box=_corners(citation.box),
+            quote=citation.quote,
+        )
+
+
+class SentenceShape(_Shape):
+    """One sentence of an answer, with the verifier's word on it."""
+
+    text: str
+    verdict: str
+    score: float
+    citations: list[CitationShape]
+
+    @classmethod
+    def of(cls, sentence: Sentence) -> SentenceShape:
+        return cls(
+            text=sentence.text,
+            verdict=sentence.judgement.verdict.value,
+            score=round(sentence.judgement.score, 4),
+            citations=[CitationShape.of(citation) for citation in sentence.citations],
+        )
+
+
+class AnswerShape(_Shape):
+    """What `ask` gives."""
+
+    answer: str
+    abstained: bool
+    sentences: list[SentenceShape]
+
+    @classmethod
+    def of(cls, answer: Answer) -> AnswerShape:
+        sentences = [SentenceShape.of(sentence) for sentence in answer.sentences]
+        return cls(answer=answer.text, abstained=answer.abstained, sentences=sentences)
+
+
+class AssetShape(_Shape):
+    """What `show` and `list` say of an asset."""
+
+    asset: str
+    name: str
+    kind: str
+    duration_s: float | None
+    pages: int | None
+    width: int | None
+    height: int | None
+    segments: int
+    looked_at_fps: float | None
+    warnings: list[str]
+
+    @classmethod
+    def of(cls, asset: Asset) -> AssetShape:
+        return cls(
+            asset=asset.asset_id,
+            name=asset.name,
+            kind=asset.kind.value,
+            duration_s=_rounded(asset.duration_s),
+            pages=asset.pages,
+            width=asset.width,
+            height=asset.height,
+            segments=asset.segments,
+            looked_at_fps=asset.looked_at_fps,
+            warnings=list(asset.warnings),
+        )
+
+
+def _corners(box: Box | None) -> list[float] | None:
+    return None if box is None else [round(edge, 4) for edge in (box.x0, box.y0, box.x1, box.y1)]
+
+
+def _rounded(time_s: float | None) -> float | None:
+    return None if time_s is None else round(time_s, 3)

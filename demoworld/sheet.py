@@ -1,0 +1,108 @@
+"""A drawing surface that remembers which words it carries, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from PIL import Image, ImageDraw, ImageFont
+
+from indexer.types import Box
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Words on a sheet and the rectangle around them, in pixels (points on a page), y downwards."""
+
+    text: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def box(self, width: float, height: float) -> Box:
+        """The rectangle as fractions of a picture of that size, cut at its edges."""
+        left, right = max(0.0, self.left / width), min(1.0, self.right / width)
+        top, bottom = max(0.0, self.top / height), min(1.0, self.bottom / height)
+        return Box(round(left, 4), round(top, 4), round(right, 4), round(bottom, 4))
+
+
+def enclosing(text: str, parts: Sequence[Written]) -> Written:
+    """One piece of text whose rectangle holds all parts."""
+    return Written(
+        text,
+        min(part.left for part in parts),
+        min(part.top for part in parts),
+        max(part.right for part in parts),
+        max(part.bottom for part in parts),
+    )
+
+
+@cache
+def built_in_font(size: int) -> ImageFont.FreeTypeFont:
+    """The font that Pillow carries, so that no system font is needed."""
+    font = ImageFont.load_default(size)
+    if not isinstance(font, ImageFont.FreeTypeFont):
+        raise TypeError("Pillow was built without FreeType; its built-in font cannot be scaled")
+    return font
+
+
+class Sheet:
+    """A picture to draw on. `written` lists its words in the order in which they were put down."""
+
+    def __init__(self, size: tuple[int, int], colour: str) -> None:
+        self.image = Image.new("RGB", size, colour)
+        self.draw = ImageDraw.Draw(self.image)
+        self.written: list[Written] = []
+
+    @property
+    def width(self) -> int:
+        return self.image.width
+
+    @property
+    def height(self) -> int:
+        return self.image.height
+
+    def write(self, text: str, at: tuple[float, float], size: int, colour: str, anchor: str = "la") -> Written:
+        """Put down one line; `anchor` is Pillow's: `la` left and top, `ma` centred, `ra` right."""
+        words = self._put(text, at, size, colour, anchor)
+        self.written.append(words)
+        return words
+
+    def row(self, cells: Sequence[str], xs: Sequence[float], y: float, size: int, colour: str) -> Written:
+        """Put down the cells of one table row at the given left edges; they count as one piece of text."""
+        parts = [self._put(cell, (x, y), size, colour, "la") for cell, x in zip(cells, xs, strict=True)]
+        self.written.append(enclosing("  ".join(cells), parts))
+        return self.written[-1]
+
+    def paragraph(self, text: str, at: tuple[float, float], width: float, size: int, colour: str) -> Written:
+        """Put down text broken to `width` pixels; it counts as one piece."""
+        x, y = at
+        parts = [
+            self._put(line, (x, y + number * size * 1.5), size, colour, "la")
+            for number, line in enumerate(broken(text, size, width))
+        ]
+        self.written.append(enclosing(text, parts))
+        return self.written[-1]
+
+    def _put(self, text: str, at: tuple[float, float], size: int, colour: str, anchor: str) -> Written:
+        stroke = size // 40
+        font = built_in_font(size)
+        self.draw.text(at, text, fill=colour, font=font, anchor=anchor, stroke_width=stroke)
+        left, top, right, bottom = self.draw.textbbox(at, text, font=font, anchor=anchor, stroke_width=stroke)
+        return Written(text, left, top, right, bottom)
+
+
+def broken(text: str, size: int, width: float) -> Iterator[str]:
+    """The lines of a text in the built-in font, none wider than `width` pixels unless a single word is."""
+    font = built_in_font(size)
+    line = ""
+    for word in text.split():
+        longer = f"{line} {word}".strip()
+        if line and font.getlength(longer) > width:
+            yield line
+            longer = word
+        line = longer
+    if line:
+        yield line

@@ -1,0 +1,56 @@
+"""What stands where in the archive: one fact for each piece of text that was drawn, printed or spoken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from indexer.types import AssetKind, Box
+
+Where: TypeAlias = Literal["subtitle", "screen", "photo", "page", "scan"]
+
+TRUTH_NAME = "truth.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A piece of text and its place.
+
+    `file` is relative to the archive's root. `page` counts from 1, `[start_s, end_s)` is the time on screen or of
+    the cue, `box` is in fractions of the upright picture; what does not apply is None.
+    """
+
+    id: str
+    file: str
+    kind: AssetKind
+    where: Where
+    text: str
+    page: int | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+    box: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Everything that the archive says, file by file."""
+
+    about: str
+    facts: tuple[Fact, ...]
+
+
+def write_truth(root: Path, facts: Iterable[Fact]) -> Path:
+    """Write `truth.json` at the root of an archive."""
+    truth = Truth("Ground truth of an invented archive; not a part of it.", tuple(facts))
+    path = root / TRUTH_NAME
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(truth), indent=1) + b"\n")
+    return path
+
+
+def read_truth(root: Path) -> Truth:
+    """Read what `write_truth` wrote. Raises msgspec.ValidationError where the file is of another shape."""
+    return msgspec.json.decode((root / TRUTH_NAME).read_bytes(), type=Truth)

@@ -1,0 +1,247 @@
+"""What was computed for an asset: checkpoints and, once all are there, a manifest. The source of truth.
+
+One asset of one version lives under `artifacts/<asset_id>/<version>/`. A checkpoint (60 s of video, or a page) is three
+blobs: `00012.jpegs` (its key frames, one after the other), `00012.safetensors` (its embeddings) and `00012.json` (its
+segments, and the checksums of the other two). The JSON is written last and makes the checkpoint; the manifest is
+written last of all and makes the asset.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from indexer.errors import ArtifactError
+from indexer.ports import BlobStore
+from indexer.types import Lane, MediaInfo, PictureRef, Segment, Vectors
+
+SCHEMA = 1
+_T = TypeVar("_T")
+_ROOT = "artifacts"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The result of one stretch of an asset, complete in itself.
+
+    `segments` are in order, with ordinals local to the checkpoint; `pictures[i]` is a JPEG, and `picture_of[j]` the
+    index of the one that segment j is seen in (-1: none). `rows[lane]` says which segments the rows of
+    `vectors[lane]` embed. `signatures` hold the look of the first and the last key frame, to join what a checkpoint
+    cut in two (`indexer.assembly`).
+    """
+
+    number: int
+    end_s: float | None
+    looked_at: int
+    segments: tuple[Segment, ...]
+    pictures: tuple[bytes, ...]
+    picture_of: tuple[int, ...]
+    rows: dict[Lane, NDArray[np.int64]]
+    vectors: dict[Lane, Vectors]
+    signatures: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointRecord:
+    """A stored checkpoint without its vectors and pictures; segments point to their pictures."""
+
+    number: int
+    end_s: float | None
+    looked_at: int
+    segments: tuple[Segment, ...]
+    rows: dict[Lane, tuple[int, ...]]
+    signatures: tuple[bytes, ...]
+    tensors_sha: str
+    pictures_sha: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What an asset's artifacts are, and that they are complete.
+
+    `models` names what made them (lanes, readers); `looked_at` counts the frames that were looked at, `end_s` is the
+    true end of a video's pictures; `checkpoints` are the checksums of the checkpoint files, in order.
+    """
+
+    schema: int
+    asset_id: str
+    version: str
+    info: MediaInfo
+    models: dict[str, str]
+    looked_at: int
+    end_s: float | None
+    segments: int
+    checkpoints: tuple[str, ...]
+    warnings: tuple[str, ...] = field(default=())
+
+
+class Artifacts:
+    """All assets' artifacts in one blob store."""
+
+    def __init__(self, blobs: BlobStore) -> None:
+        self._blobs = blobs
+
+    def draft(self, asset_id: str, version: str) -> Draft:
+        """Where an asset's checkpoints are written, new or begun before."""
+        return Draft(self._blobs, asset_id, version)
+
+    def manifest(self, asset_id: str, version: str) -> Manifest:
+        """The manifest of a complete asset. ArtifactError where there is none, or it is damaged."""
+        return _decoded(self._blobs.get(_manifest_key(asset_id, version)), Manifest, _manifest_key(asset_id, version))
+
+    def complete(self, asset_id: str, version: str) -> bool:
+        """Whether the asset has a manifest in this version."""
+        return _manifest_key(asset_id, version) in self._blobs.names(_folder(asset_id, version))
+
+    def checkpoints(self, manifest: Manifest) -> Iterator[tuple[CheckpointRecord, dict[Lane, Vectors]]]:
+        """The asset's checkpoints in order, with their vectors, each checked against its checksum."""
+        for number, sha in enumerate(manifest.checkpoints):
+            key = _key(manifest.asset_id, manifest.version, number, "json")
+            data = self._blobs.get(key)
+            if _sha(data) != sha:
+                raise ArtifactError(f"{key}: does not match its checksum; index its source again")
+            record = _decoded(data, CheckpointRecord, key)
+            yield record, _vectors(self._blobs, manifest.asset_id, manifest.version, record)
+
+    def picture(self, ref: PictureRef) -> bytes:
+        """A stored key frame or page picture, as JPEG bytes."""
+        return self._blobs.get(ref.key, ref.offset, ref.length)
+
+    def versions(self, asset_id: str) -> list[str]:
+        """The versions of an asset that have anything stored, complete or not."""
+        prefix = f"{_ROOT}/{asset_id}/"
+        return sorted({name[len(prefix) :].split("/")[0] for name in self._blobs.names(prefix)})
+
+    def assets(self) -> list[str]:
+        """The assets that have anything stored."""
+        return sorted({name.split("/")[1] for name in self._blobs.names(_ROOT)})
+
+    def delete(self, asset_id: str, version: str | None = None) -> int:
+        """Remove an asset, or one version of it; gives the number of files removed."""
+        return self._blobs.delete(f"{_ROOT}/{asset_id}" if version is None else _folder(asset_id, version))
+
+
+class Draft:
+    """The checkpoints of an asset that is being indexed; begun work is found again and continued."""
+
+    def __init__(self, blobs: BlobStore, asset_id: str, version: str) -> None:
+        self._blobs, self._asset_id, self._version = blobs, asset_id, version
+        self._shas: list[str] = []
+        self.looked_at = 0
+        self.segments = 0
+
+    def resume(self) -> int:
+        """Count the leading checkpoints that are whole; the next one is where work goes on."""
+        names = set(self._blobs.names(_folder(self._asset_id, self._version)))
+        while (key := self._key(len(self._shas), "json")) in names:
+            data = self._blobs.get(key)
+            try:
+                record = _decoded(data, CheckpointRecord, key)
+                _vectors(self._blobs, self._asset_id, self._version, record)
+                _check(self._blobs.get(self._key(record.number, "jpegs")), record.pictures_sha, key)
+            except ArtifactError:
+                break
+            self._count(record, data)
+        return len(self._shas)
+
+    def commit(self, checkpoint: Checkpoint) -> None:
+        """Store the next checkpoint: all of it, or nothing."""
+        pictures = b"".join(checkpoint.pictures)
+        tensors = save_tensors({lane.value: values for lane, values in checkpoint.vectors.items()})
+        record = CheckpointRecord(
+            number=checkpoint.number,
+            end_s=checkpoint.end_s,
+            looked_at=checkpoint.looked_at,
+            segments=self._with_pictures(checkpoint),
+            rows={lane: tuple(rows.tolist()) for lane, rows in checkpoint.rows.items()},
+            signatures=checkpoint.signatures,
+            tensors_sha=_sha(tensors),
+            pictures_sha=_sha(pictures),
+        )
+        data = msgspec.json.encode(record)
+        self._blobs.put(self._key(checkpoint.number, "jpegs"), pictures)
+        self._blobs.put(self._key(checkpoint.number, "safetensors"), tensors)
+        self._blobs.put(self._key(checkpoint.number, "json"), data)
+        self._count(record, data)
+
+    def finish(
+        self, info: MediaInfo, models: dict[str, str], end_s: float | None, warnings: tuple[str, ...]
+    ) -> Manifest:
+        """Write the manifest: from here on the asset is complete."""
+        manifest = Manifest(
+            schema=SCHEMA,
+            asset_id=self._asset_id,
+            version=self._version,
+            info=info,
+            models=models,
+            looked_at=self.looked_at,
+            end_s=end_s,
+            segments=self.segments,
+            checkpoints=tuple(self._shas),
+            warnings=warnings,
+        )
+        self._blobs.put(_manifest_key(self._asset_id, self._version), msgspec.json.encode(manifest))
+        return manifest
+
+    def _with_pictures(self, checkpoint: Checkpoint) -> tuple[Segment, ...]:
+        key = self._key(checkpoint.number, "jpegs")
+        ends = np.cumsum([0, *(len(picture) for picture in checkpoint.pictures)]).tolist()
+        refs = [PictureRef(key, start, end - start) for start, end in pairwise(ends)]
+        pairs = zip(checkpoint.segments, checkpoint.picture_of, strict=True)
+        return tuple(replace(segment, picture=refs[i] if i >= 0 else None) for segment, i in pairs)
+
+    def _count(self, record: CheckpointRecord, data: bytes) -> None:
+        self._shas.append(_sha(data))
+        self.looked_at += record.looked_at
+        self.segments += len(record.segments)
+
+    def _key(self, number: int, suffix: str) -> str:
+        return _key(self._asset_id, self._version, number, suffix)
+
+
+def _vectors(blobs: BlobStore, asset_id: str, version: str, record: CheckpointRecord) -> dict[Lane, Vectors]:
+    key = _key(asset_id, version, record.number, "safetensors")
+    data = blobs.get(key)
+    _check(data, record.tensors_sha, key)
+    try:
+        return {Lane(name): values for name, values in load_tensors(data).items()}
+    except SafetensorError as error:
+        raise ArtifactError(f"{key}: damaged ({error})") from error
+
+
+def _decoded(data: bytes, kind: type[_T], key: str) -> _T:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.MsgspecError as error:
+        raise ArtifactError(f"{key}: damaged ({error}); index its source again") from error
+
+
+def _check(data: bytes, sha: str, key: str) -> None:
+    if _sha(data) != sha:
+        raise ArtifactError(f"{key}: does not match its checksum; index its source again")
+
+
+def _sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _folder(asset_id: str, version: str) -> str:
+    return f"{_ROOT}/{asset_id}/{version}"
+
+
+def _key(asset_id: str, version: str, number: int, suffix: str) -> str:
+    return f"{_folder(asset_id, version)}/{number:05d}.{suffix}"
+
+
+def _manifest_key(asset_id: str, version: str) -> str:
+    return f"{_folder(asset_id, version)}/manifest.json"

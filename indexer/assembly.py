@@ -1,0 +1,133 @@
+"""Checkpoints put together: the segments of an asset as the index sees them.
+
+What a checkpoint boundary cut in two becomes one again: a near-duplicate picture, a text that stayed on the screen.
+The picture before a boundary lasts until the next one begins, so that spans leave no gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.artifacts import CheckpointRecord
+from indexer.sampling import NearDuplicates
+from indexer.types import Lane, Origin, Segment, SegmentBatch, Vectors
+
+_SAME_PLACE = 0.02
+_LONGEST_GAP_S = 2.0
+
+
+@dataclass(slots=True)
+class _Entry:
+    segment: Segment
+    vectors: dict[Lane, NDArray[np.float32]]
+
+
+def assemble(
+    checkpoints: Iterable[tuple[CheckpointRecord, dict[Lane, Vectors]]],
+    near_duplicates: NearDuplicates,
+    limit_s: float | None = None,
+) -> Iterator[SegmentBatch]:
+    """Stream an asset's segments with their vectors, numbered through, one batch a checkpoint (and one at the end).
+
+    Nothing leaves the asset: spans end at `limit_s`, and cues that begin behind it are dropped.
+    """
+    ordinal = 0
+    held: list[_Entry] = []
+    held_look = b""
+    for record, vectors in checkpoints:
+        entries = [entry for entry in _entries(record, vectors) if _inside(entry, limit_s)]
+        alike = _alike(held_look, record.signatures[:1], near_duplicates)
+        entries = _join_pictures(held, entries, alike, record.end_s)
+        entries = _join_texts(held, entries)
+        still = {id(entry) for entry in entries if record.end_s is not None and _ends_at(entry, record.end_s)}
+        ready = [entry for entry in entries if id(entry) not in still]
+        yield _batch(ready, ordinal)
+        ordinal += len(ready)
+        held = [entry for entry in entries if id(entry) in still]
+        held_look = record.signatures[-1] if record.signatures else held_look
+    yield _batch(held, ordinal)
+
+
+def _entries(record: CheckpointRecord, vectors: dict[Lane, Vectors]) -> list[_Entry]:
+    entries = [_Entry(segment, {}) for segment in record.segments]
+    for lane, rows in record.rows.items():
+        for row, index in enumerate(rows):
+            entries[index].vectors[lane] = vectors[lane][row]
+    return entries
+
+
+def _inside(entry: _Entry, limit_s: float | None) -> bool:
+    """Clip the entry's span to the asset; False where nothing is left of it."""
+    start_s, end_s = entry.segment.start_s, entry.segment.end_s
+    if limit_s is None or start_s is None or end_s is None:
+        return True
+    entry.segment = replace(entry.segment, end_s=min(end_s, limit_s))
+    return start_s < limit_s
+
+
+def _alike(look: bytes, first: tuple[bytes, ...], near_duplicates: NearDuplicates) -> bool:
+    if not look or not first:
+        return False
+    return near_duplicates.same(np.frombuffer(look, np.uint8), np.frombuffer(first[0], np.uint8))
+
+
+def _join_pictures(held: list[_Entry], entries: list[_Entry], alike: bool, end_s: float | None) -> list[_Entry]:
+    """The held picture goes on to the first one of `entries`, over it if they are alike, to the end if none is."""
+    before = next((entry for entry in held if entry.segment.origin is Origin.PICTURE), None)
+    after = next((entry for entry in entries if entry.segment.origin is Origin.PICTURE), None)
+    if before is None:
+        return [*held, *entries]
+    if after is not None:
+        end_s = after.segment.end_s if alike else after.segment.start_s
+    before.segment = replace(before.segment, end_s=end_s)
+    return [*held, *(entry for entry in entries if not (alike and entry is after))]
+
+
+def _join_texts(held: list[_Entry], entries: list[_Entry]) -> list[_Entry]:
+    gone: set[int] = set()
+    for before in held:
+        if before.segment.origin is not Origin.OCR:
+            continue
+        after = next((e for e in entries if e is not before and _continues(before.segment, e.segment)), None)
+        if after is not None and id(after) not in gone:
+            before.segment = replace(before.segment, end_s=after.segment.end_s)
+            gone.add(id(after))
+    return [entry for entry in entries if id(entry) not in gone]
+
+
+def _continues(before: Segment, after: Segment) -> bool:
+    if after.origin is not before.origin or after.text != before.text or after.start_s is None:
+        return False
+    if before.box is None or after.box is None or before.end_s is None:
+        return False
+    near = np.abs(np.subtract(_corners(before), _corners(after))).max() < _SAME_PLACE
+    return bool(near) and after.start_s - before.end_s < _LONGEST_GAP_S
+
+
+def _corners(segment: Segment) -> tuple[float, float, float, float]:
+    box = segment.box
+    assert box is not None
+    return (box.x0, box.y0, box.x1, box.y1)
+
+
+def _ends_at(entry: _Entry, end_s: float) -> bool:
+    return entry.segment.end_s is not None and entry.segment.end_s >= end_s and entry.segment.origin in _CAN_GO_ON
+
+
+_CAN_GO_ON = (Origin.PICTURE, Origin.OCR)
+
+
+def _batch(entries: list[_Entry], first: int) -> SegmentBatch:
+    segments = tuple(replace(entry.segment, ordinal=first + i) for i, entry in enumerate(entries))
+    rows: dict[Lane, NDArray[np.int64]] = {}
+    vectors: dict[Lane, Vectors] = {}
+    for lane in (Lane.VISUAL, Lane.TEXT):
+        having = [i for i, entry in enumerate(entries) if lane in entry.vectors]
+        if having:
+            rows[lane] = np.array(having, np.int64)
+            vectors[lane] = np.stack([entries[i].vectors[lane] for i in having])
+    return SegmentBatch(segments, rows, vectors)

@@ -1,0 +1,27 @@
+"""Where tensors are computed."""
+
+from __future__ import annotations
+
+import torch
+
+from indexer.errors import ModelError
+
+
+def pick_device(device: str) -> str:
+    """The torch device of a setting: `auto` is CUDA where there is one, else the CPU.
+
+    Errors: ModelError where the name is no device, or this machine has none of it.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ModelError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}") from error
+    return device
+
+
+def use_threads(threads: int | None) -> None:
+    """Lets torch compute with that many CPU threads, in the whole process, the last caller wins; None for as it is."""
+    if threads is not None and torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)

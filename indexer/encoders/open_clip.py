@@ -1,0 +1,228 @@
+"""Pictures and words in one space, by any open_clip model."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from indexer.encoders.devices import pick_device, use_threads
+from indexer.encoders.preprocess import PictureTransform
+from indexer.encoders.weights import check_safetensors, fingerprint
+from indexer.errors import ModelError
+from indexer.types import Pixels, Vectors
+
+LOCAL, HUB = "local-dir:", "hf-hub:"
+_CONFIG = "open_clip_config.json"
+_WEIGHTS = (".safetensors", ".bin", ".pth")
+
+Precision = Literal["auto", "fp32", "fp16", "bf16"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    model: Any
+    tokenize: Callable[[list[str]], Tensor]
+    transform: PictureTransform
+    dtype: torch.dtype
+
+
+class OpenClipEncoder:
+    """Any open_clip model, loaded at first use, once, whichever thread comes first.
+
+    `model` is one of `local-dir:/folder` (nothing is fetched), `hf-hub:organisation/name`, or open_clip's own name and
+    tag with a slash between, `ViT-B-32/laion2b_s34b_b79k`. `precision` "auto" is fp16 on CUDA and fp32 elsewhere; in
+    half precision batches are padded to `batch_size`, so that a vector does not depend on its neighbours.
+    `threads` sets torch's CPU threads for the whole process. Errors, at first use: ModelError.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        device: str = "auto",
+        batch_size: int = 32,
+        threads: int | None = None,
+        precision: Precision = "auto",
+    ) -> None:
+        self._name = f"{LOCAL}{Path(model[len(LOCAL) :]).expanduser()}" if model.startswith(LOCAL) else model
+        self._device = device
+        self._batch_size = batch_size
+        self._threads = threads
+        self._precision = precision
+        self._lock = threading.Lock()
+        self._loaded: _Loaded | None = None
+
+    @cached_property
+    def model_id(self) -> str:
+        """Names model and weights: a folder by its name and the hash of its files, a hub model by its commit."""
+        if self._name.startswith(LOCAL):
+            folder = Path(self._name[len(LOCAL) :])
+            _check_folder(folder)
+            return f"open_clip:{folder.resolve().name}@{fingerprint([folder / _CONFIG, *_weights(folder)])}"
+        if self._name.startswith(HUB):
+            return f"open_clip:{self._name[len(HUB) :]}@{_hub_commit(self._name)}"
+        return f"open_clip:{'/'.join(_name_and_tag(self._name))}"
+
+    @cached_property
+    def dim(self) -> int:
+        return int(_embed_dim(self._name))
+
+    def encode_images(self, pictures: Sequence[Pixels]) -> Vectors:
+        """`[n, dim]`, in the order of the pictures, which may differ in size."""
+        loaded = self._load()
+        return self._in_batches(
+            pictures, lambda some: loaded.transform(some).to(loaded.dtype), loaded.model.encode_image
+        )
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """`[n, dim]`; what is longer than the model's context is cut."""
+        loaded = self._load()
+        return self._in_batches(texts, lambda some: loaded.tokenize(list(some)), loaded.model.encode_text)
+
+    def _in_batches(
+        self, items: Sequence[Any], prepare: Callable[[Sequence[Any]], Tensor], encode: Callable[[Tensor], Tensor]
+    ) -> Vectors:
+        use_threads(self._threads)
+        vectors = np.empty((len(items), self.dim), dtype=np.float32)
+        with torch.inference_mode():
+            for start in range(0, len(items), self._batch_size):
+                batch = prepare(items[start : start + self._batch_size])
+                encoded = encode(self._padded(batch).to(self._on, non_blocking=True))[: len(batch)]
+                vectors[start : start + len(batch)] = functional.normalize(encoded.float(), dim=-1).cpu().numpy()
+        return vectors
+
+    def _padded(self, batch: Tensor) -> Tensor:
+        missing = self._batch_size - len(batch)
+        if missing == 0 or self._half == "fp32":
+            return batch
+        return torch.cat([batch, batch[-1:].expand(missing, *batch.shape[1:])])
+
+    @cached_property
+    def _on(self) -> str:
+        return pick_device(self._device)
+
+    @cached_property
+    def _half(self) -> str:
+        if self._precision == "auto":
+            return "fp16" if self._on.startswith("cuda") else "fp32"
+        return self._precision
+
+    def _load(self) -> _Loaded:
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = _load(self._name, self._on, self._half)
+            return self._loaded
+
+
+def _load(name: str, device: str, precision: str) -> _Loaded:
+    architecture, tag = name, None
+    if name.startswith(LOCAL):
+        _check_folder(Path(name[len(LOCAL) :]))
+    elif not name.startswith(HUB):
+        architecture, tag = _name_and_tag(name)
+    with _vendor(name):
+        import open_clip
+
+        model = open_clip.create_model_from_pretrained(
+            architecture, tag, precision=precision, device=device, return_transform=False
+        )
+        model.eval().requires_grad_(False)
+        tokenize = open_clip.get_tokenizer(architecture)
+        transform = PictureTransform.from_config(model.visual.preprocess_cfg)
+        return _Loaded(model, tokenize, transform, open_clip.get_input_dtype(precision) or torch.float32)
+
+
+def _embed_dim(name: str) -> int:
+    if name.startswith(LOCAL):
+        return int(_check_folder(Path(name[len(LOCAL) :]))["embed_dim"])
+    architecture = name if name.startswith(HUB) else _name_and_tag(name)[0]
+    with _vendor(name):
+        import open_clip
+
+        return int(open_clip.get_model_config(architecture)["embed_dim"])
+
+
+def _name_and_tag(name: str) -> tuple[str, str]:
+    architecture, _, tag = name.rpartition("/")
+    with _vendor(name):
+        import open_clip
+
+        known = open_clip.list_pretrained_tags_by_model(architecture.replace("/", "-")) if architecture else []
+    if tag not in known:
+        tags = f"; its tags are {', '.join(known)}" if known else ""
+        raise ModelError(
+            f"{name!r} is no open_clip model: write NAME/TAG, {HUB}ORGANISATION/NAME or {LOCAL}/FOLDER{tags}"
+        )
+    return architecture.replace("/", "-"), tag
+
+
+def _hub_commit(name: str) -> str:
+    with _vendor(name):
+        from open_clip.pretrained import download_pretrained_from_hf
+
+        return Path(download_pretrained_from_hf(name[len(HUB) :], filename=_CONFIG)).parent.name[:12]
+
+
+def _weights(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.suffix in _WEIGHTS)
+
+
+def _check_folder(folder: Path) -> Mapping[str, Any]:
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: no such folder; {LOCAL} wants one with {_CONFIG} and the weights")
+    if not (folder / _CONFIG).is_file():
+        raise ModelError(f"{folder}: {_CONFIG} is missing")
+    config = _model_config(folder)
+    weights = _weights(folder)
+    if not weights:
+        raise ModelError(f"{folder}: the weights are missing (open_clip_model.safetensors)")
+    for file in weights:
+        if file.suffix == ".safetensors":
+            check_safetensors(file)
+    return config
+
+
+def _model_config(folder: Path) -> Mapping[str, Any]:
+    try:
+        config = json.loads((folder / _CONFIG).read_text("utf-8"))["model_cfg"]
+        missing = {"embed_dim", "vision_cfg", "text_cfg"} - set(config)
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise ModelError(f"{folder}: {_CONFIG} is not the config of an open_clip model") from error
+    if missing:
+        raise ModelError(
+            f"{folder}: {_CONFIG} is not the config of an open_clip model: no {', '.join(sorted(missing))}"
+        )
+    tower = config["text_cfg"].get("hf_model_name")
+    if tower and not Path(tower).is_dir():
+        raise ModelError(f"{folder}: its text tower {tower!r} would have to be fetched; name a folder in hf_model_name")
+    return dict(config)
+
+
+@contextmanager
+def _vendor(name: str) -> Iterator[None]:
+    """What open_clip raises becomes a ModelError, and its messages on the root logger install no handler there."""
+    root, silence = logging.getLogger(), logging.NullHandler()
+    root.addHandler(silence)
+    try:
+        yield
+    except ModelError:
+        raise
+    except Exception as error:
+        place = name[len(LOCAL) :] if name.startswith(LOCAL) else f"open_clip model {name!r}, from its hub or the cache"
+        raise ModelError(
+            f"{place}: cannot be loaded: {str(error).splitlines()[0] if str(error) else error!r}"
+        ) from error
+    finally:
+        root.removeHandler(silence)

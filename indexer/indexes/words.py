@@ -1,0 +1,129 @@
+"""Words of the keywords lane: what a text is found by, the same for every index and in every script."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from indexer.indexes import function_words
+
+JOINERS = "-._@+,:/&#'"
+"""What may stand between the parts of a code, a number or an address; FTS5 must take these as token characters."""
+
+LONGEST_TOKEN = 64
+MOST_TERMS = 256
+
+_HIRAGANA = "\u3041-\u309f"
+_KATAKANA = "\u30a0-\u30ff\u31f0-\u31ff"
+_HANGUL = "\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3"
+_HAN = "\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_SOUTH_EAST_ASIAN = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+_UNSPACED = _HIRAGANA + _KATAKANA + _HANGUL + _HAN + _SOUTH_EAST_ASIAN
+
+_PIECE = re.compile(
+    rf"(?P<run>[{_UNSPACED}]+)|[^\W_{_UNSPACED}]+(?:[{re.escape(JOINERS)}][^\W_{_UNSPACED}]+)*",
+)
+_PART = re.compile(r"[^\W_]+")
+_SCRIPT = re.compile(rf"[{_HAN}{_HIRAGANA}]+|[{_KATAKANA}]+|[{_HANGUL}]+|[{_SOUTH_EAST_ASIAN}]+")
+_HIRAGANA_RUN = re.compile(rf"[{_HIRAGANA}]+")
+_LEADING = re.compile(f"^(?:{function_words.JAPANESE})+")
+_TRAILING = re.compile(f"(?:{function_words.JAPANESE})+$")
+_VOWEL = re.compile("[aeiouy]")
+
+
+def tokens(text: str) -> list[str]:
+    """The tokens of a text, in order, function words left out.
+
+    Words are folded (case, width, accents) and stemmed; codes, numbers and addresses stand whole and in parts;
+    runs of Han, kana, Hangul and South-East Asian scripts give every character and every pair of neighbours.
+    """
+    found: list[str] = []
+    for piece in _pieces(text):
+        if piece["run"]:
+            found += _characters_and_pairs(piece[0])
+        else:
+            found += _parts_and_whole(piece[0])
+    return found
+
+
+def query_terms(text: str) -> tuple[str, ...]:
+    """The tokens that a text must contain to answer this query, distinct, in order; none where nothing is asked for.
+
+    Unspaced runs are freed of particles and question words and become pairs (single characters where they stand
+    alone). A query that is one such run and would vanish is taken as it is.
+    """
+    pieces = list(_pieces(text))
+    found: list[str] = []
+    for piece in pieces:
+        if piece["run"]:
+            for word in _content(piece[0]):
+                found += _pairs(word)
+        else:
+            found += _parts_and_whole(piece[0])
+    if not found and len(pieces) == 1 and pieces[0]["run"]:
+        found = _pairs(pieces[0][0])
+    return tuple(dict.fromkeys(found))[:MOST_TERMS]
+
+
+def _pieces(text: str) -> Iterator[re.Match[str]]:
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).replace("’", "'")
+    return _PIECE.finditer(_without_marks(folded.replace("_", "-")))
+
+
+def _without_marks(text: str) -> str:
+    return text if text.isascii() else "".join(c for c in text if not unicodedata.category(c).startswith("M"))
+
+
+def _parts_and_whole(word: str) -> Iterator[str]:
+    plain = _without_marks(unicodedata.normalize("NFKD", word))
+    parts: list[str] = _PART.findall(plain)
+    if len(parts) > 1 and len(plain) <= LONGEST_TOKEN and (not plain.isascii() or re.search(r"[0-9@&]", plain)):
+        yield plain
+    for part in parts:
+        if part not in function_words.ENGLISH:
+            yield _stem(part)[:LONGEST_TOKEN]
+
+
+def _stem(word: str) -> str:
+    """English endings taken off lightly, so that leave, leaves and leaving meet (after Porter's step 1)."""
+    if len(word) < 4 or not (word.isascii() and word.isalpha()):
+        return word
+    if word.endswith("ies"):
+        word = word[:-3] + "y"
+    elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = word[:-2] if word.endswith(("sses", "shes", "ches", "xes")) else word[:-1]
+    for ending in ("ing", "ed"):
+        rest = word.removesuffix(ending)
+        if rest != word and len(rest) > 2 and _VOWEL.search(rest):
+            word = rest[:-1] if rest[-1] == rest[-2] and rest[-1] not in "lsz" else rest
+            break
+    if word.endswith("e") and len(word) > 3:
+        word = word[:-1]
+    return word[:-1] + "i" if word.endswith("y") and len(word) > 3 else word
+
+
+def _characters_and_pairs(run: str) -> Iterator[str]:
+    for place, character in enumerate(run):
+        yield character
+        if place + 1 < len(run):
+            yield run[place : place + 2]
+
+
+def _pairs(run: str) -> list[str]:
+    return [run[place : place + 2] for place in range(len(run) - 1)] or [run]
+
+
+def _content(run: str) -> Iterator[str]:
+    for spaced in _SCRIPT.findall(function_words.HAN.sub(" ", _HIRAGANA_RUN.sub(_without_particles, run))):
+        word = spaced
+        if re.match(f"[{_HANGUL}]", word):
+            word = word if word in function_words.KOREAN else function_words.KOREAN_PARTICLES.sub("", word)
+            if word in function_words.KOREAN:
+                continue
+        yield word
+
+
+def _without_particles(hiragana: re.Match[str]) -> str:
+    """Particles at both ends of a run of Hiragana become spaces; endings of verbs stay with their Han."""
+    return _TRAILING.sub(" ", _LEADING.sub(" ", hiragana[0]))

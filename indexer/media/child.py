@@ -1,0 +1,166 @@
+"""The media process: parses hostile files with little power, and tells over a pipe what it found.
+
+Started by `MediaProcess` as `python -P -B -m indexer.media.child LIMITS`; reads requests from standard input.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import select
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import assert_never
+
+import msgspec
+
+from indexer import errors
+from indexer.media import wire
+from indexer.media.limits import MediaLimits
+
+_PR_SET_NO_NEW_PRIVS = 38
+_MAX_REASON = 500
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    limits = msgspec.json.decode(sys.argv[1], type=MediaLimits)
+    _give_up_powers(limits)
+    requests, replies = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    threading.Thread(target=_end_with, args=(requests, os.getppid()), daemon=True).start()
+    server = Server(replies, limits)
+    while True:
+        try:
+            request = wire.receive_request(requests)
+        except wire.WireError:
+            return
+        server.serve(request)
+
+
+class Server:
+    """Answers one request after another on one pipe."""
+
+    def __init__(self, replies: int, limits: MediaLimits) -> None:
+        self._replies = replies
+        self._limits = limits
+        self._beat_s = min(1.0, limits.stall_s / 4)
+        self._last_s = 0.0
+
+    def serve(self, request: wire.Request) -> None:
+        """Send what was asked for, or one error; where memory ran out, that is the last thing this process does."""
+        self._last_s = time.monotonic()
+        try:
+            self._answer(request)
+        except errors.SourceError as error:
+            self._send(wire.ErrorReply(type(error).__name__, _one_line(error.reason)))
+        except MemoryError:
+            reason = f"needs more than {self._limits.memory_mb} MB of memory"
+            self._send(wire.ErrorReply("LimitExceeded", reason, spent=True))
+        except BrokenPipeError:
+            sys.exit(0)
+        except Exception as error:  # noqa: BLE001 - whatever a parser raises, the file is at fault, and the next one goes on
+            reason = f"cannot be read ({type(error).__name__}: {error})"
+            self._send(wire.ErrorReply("DamagedMedia", _one_line(reason)))
+
+    def beat(self) -> None:
+        """Tell that work goes on, about once a second."""
+        if time.monotonic() - self._last_s > self._beat_s:
+            self._send(wire.BeatReply())
+
+    def _send(self, reply: wire.Reply, payload: wire.Payload = b"") -> None:
+        wire.send(self._replies, reply, payload)
+        self._last_s = time.monotonic()
+
+    def _answer(self, request: wire.Request) -> None:
+        path = Path(os.fsdecode(request.path))
+        match request:
+            case wire.ProbeRequest():
+                from indexer.media.probe import probe
+
+                self._send(wire.InfoReply(probe(path, self._limits)))
+            case wire.FramesRequest():
+                self._frames(path, request)
+            case wire.AudioRequest():
+                self._audio(path, request)
+            case wire.ImageRequest():
+                from indexer.media.image import read_image
+
+                rgb = read_image(path, request.max_px)
+                self._send(wire.ImageReply(rgb.shape[0], rgb.shape[1]), rgb)
+            case wire.PagesRequest():
+                self._pages(path, request)
+            case wire.SubtitlesRequest():
+                self._subtitles(path, request)
+            case _:
+                assert_never(request)
+
+    def _frames(self, path: Path, request: wire.FramesRequest) -> None:
+        from indexer.media.video.reader import VideoReader
+
+        reader = VideoReader(path, request.plan, self.beat)
+        for frame in reader:
+            height, width, _ = frame.rgb.shape
+            base = (frame.time_base.numerator, frame.time_base.denominator)
+            self._send(wire.FrameReply(frame.pts, base, frame.time_s, height, width), frame.rgb)
+        self._send(wire.ReportReply(reader.report))
+
+    def _audio(self, path: Path, request: wire.AudioRequest) -> None:
+        from indexer.media.video.audio import read_audio
+
+        span = read_audio(path, request.start_s, request.end_s, request.rate, self.beat)
+        self._send(wire.AudioReply(span.start_s, span.rate), span.samples)
+
+    def _pages(self, path: Path, request: wire.PagesRequest) -> None:
+        from indexer.media.document import read_pages
+
+        for page in read_pages(path, request.first, request.max_px):
+            height, width, _ = page.rgb.shape
+            self._send(wire.PageReply(page.number, list(page.lines), page.trusted, height, width), page.rgb)
+        self._send(wire.DoneReply())
+
+    def _subtitles(self, path: Path, request: wire.SubtitlesRequest) -> None:
+        from indexer.media.subtitles import find_sidecars, read_embedded, read_sidecar
+
+        lines = read_embedded(path)
+        for sidecar in find_sidecars(path) if request.sidecars else []:
+            lines = [*lines, *read_sidecar(sidecar)]
+        self._send(wire.LinesReply(lines))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.encode("utf-8", "replace").decode().split())[:_MAX_REASON]
+
+
+def _give_up_powers(limits: MediaLimits) -> None:
+    """Bounded memory, no core dump, no file may be written, no new privileges."""
+    memory = limits.memory_mb << 20
+    for what, bound in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+    ):
+        resource.setrlimit(what, (bound, bound))
+    try:
+        ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    except (OSError, AttributeError):
+        return
+
+
+def _end_with(requests: int, parent: int) -> None:
+    """End when the parent does, whatever the main thread is busy with. (PR_SET_PDEATHSIG would follow the thread that
+    started this process, which may well end before the process that it belongs to.)"""
+    poll = select.poll()
+    poll.register(requests, 0)
+    while not poll.poll(1000) and os.getppid() == parent:
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+"""Photos and other pictures, as they are meant to be seen: Pillow, with HEIC by pillow-heif."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pillow_heif
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
+
+from indexer.errors import DamagedMedia, LimitExceeded, SourceNotFound, UnsupportedMedia
+from indexer.types import AssetKind, MediaInfo, Pixels
+
+_SIGNED_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "HEIF", "AVIF", "JPEG2000", "PSD")
+"""Formats that begin with an unmistakable signature: a file that has it and still does not open is damaged."""
+
+_FORMATS = (*_SIGNED_FORMATS, "BMP", "PPM", "QOI")
+"""All that is tried. Left out: formats that run other programs (EPS), that nest pictures of another size (ICO) or that
+cannot be told from noise (TGA)."""
+
+_SEVERAL_PICTURES = ("GIF", "PNG", "TIFF", "WEBP")
+_HEADER_BYTES = 64
+_MEGAPIXEL = 1_000_000
+
+_VENDOR_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    EOFError,
+    RuntimeError,
+    struct.error,
+)
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""How a picture is turned for each EXIF orientation (1, and what is unknown: not at all)."""
+
+
+def probe_image(path: Path, max_pixels: int) -> MediaInfo:
+    """What a picture says of itself, from its header alone: no pixel is decoded.
+
+    Width and height are those of the upright picture. `taken_at` is EXIF DateTimeOriginal with its offset; a time
+    without an offset is read as UTC. Errors: UnsupportedMedia where Pillow does not know the format, DamagedMedia where
+    it does and the header is broken, LimitExceeded above `max_pixels`, SourceNotFound.
+    """
+    with _opened(path) as image:
+        exif = _exif(image)
+        width, height = _upright_size(image, exif)
+        _require_room(path, width, height, max_pixels)
+        return MediaInfo(
+            AssetKind.IMAGE,
+            (image.format or "").lower(),
+            width,
+            height,
+            taken_at=_taken_at(exif),
+            warnings=_several_pictures(image),
+        )
+
+
+def read_image(path: Path, max_px: int) -> Pixels:
+    """The first picture of a file: upright, transparency on white, longer side at most `max_px`, never enlarged.
+
+    Call `probe_image` first: this function decodes whatever size it meets. Errors: those of `probe_image`; DamagedMedia
+    where the pixels are truncated or corrupt, LimitExceeded where they do not fit into memory.
+    """
+    with _opened(path) as image:
+        if image.format in ("JPEG", "MPO"):
+            image.draft("RGB", _fitting(image.size, max_px))
+        image.load()
+        turn = _UPRIGHT.get(_exif(image).get(ExifTags.Base.Orientation, 1))
+        picture = _flat(image)
+        size = _fitting(picture.size, max_px)
+        if size != picture.size:
+            picture = picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+        if turn is not None:
+            picture = picture.transpose(turn)
+        return np.ascontiguousarray(np.asarray(picture, dtype=np.uint8))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[ImageFile.ImageFile]:
+    """The file open in Pillow: its warnings kept in, its size limit replaced by ours, its errors translated."""
+    if "HEIF" not in Image.OPEN:
+        pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=_FORMATS) as image:
+                yield image
+    except (FileNotFoundError, PermissionError) as error:
+        raise SourceNotFound(str(path), (error.strerror or "cannot be read").lower()) from error
+    except UnidentifiedImageError as error:
+        raise _unidentified(path) from error
+    except MemoryError as error:
+        raise LimitExceeded(str(path), "the picture does not fit into memory") from error
+    except (LimitExceeded, UnsupportedMedia):
+        raise
+    except _VENDOR_ERRORS as error:
+        raise DamagedMedia(str(path), f"the picture is damaged ({_one_line(error)})") from error
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+def _unidentified(path: Path) -> DamagedMedia | UnsupportedMedia:
+    """The error for a file that no format took: damaged if it is empty or begins as one of them does."""
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    if not header:
+        return DamagedMedia(str(path), "the file is empty")
+    for name in _SIGNED_FORMATS:
+        accept = Image.OPEN[name][1]
+        if accept is not None and accept(header) is True:
+            return DamagedMedia(str(path), f"the header of this {name} picture is damaged")
+    return UnsupportedMedia(str(path), "not a picture of a known format")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _exif(image: Image.Image) -> Image.Exif:
+    """EXIF as the header gives it (PNG's own method would decode the pixels first); nothing where it is broken."""
+    try:
+        return Image.Image.getexif(image)
+    except _VENDOR_ERRORS:
+        return Image.Exif()
+
+
+def _upright_size(image: ImageFile.ImageFile, exif: Image.Exif) -> tuple[int, int]:
+    width, height = image.size
+    lies = exif.get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+    return (height, width) if lies and image.format != "TIFF" else (width, height)
+
+
+def _require_room(path: Path, width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        limit = f"{max_pixels / _MEGAPIXEL:g} megapixels"
+        raise LimitExceeded(str(path), f"{width} x {height} pixels, over the limit of {limit}")
+
+
+def _taken_at(exif: Image.Exif) -> float | None:
+    try:
+        tags = exif.get_ifd(ExifTags.IFD.Exif)
+    except _VENDOR_ERRORS:
+        return None
+    moment = _text(tags.get(ExifTags.Base.DateTimeOriginal))
+    offset = _text(tags.get(ExifTags.Base.OffsetTimeOriginal))
+    for written, form in ((moment + offset, "%Y:%m:%d %H:%M:%S%z"), (moment, "%Y:%m:%d %H:%M:%S")):
+        try:
+            parsed = datetime.strptime(written, form)
+        except ValueError:
+            continue
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+    return None
+
+
+def _text(value: object) -> str:
+    return value.strip(" \0") if isinstance(value, str) else ""
+
+
+def _several_pictures(image: ImageFile.ImageFile) -> tuple[str, ...]:
+    if image.format in _SEVERAL_PICTURES and getattr(image, "is_animated", False):
+        return ("holds more than one picture; only the first is read",)
+    return ()
+
+
+def _fitting(size: tuple[int, int], max_px: int) -> tuple[int, int]:
+    """`size` reduced in proportion until its longer side is at most `max_px`."""
+    share = max_px / max(size)
+    return size if share >= 1 else (max(1, round(size[0] * share)), max(1, round(size[1] * share)))
+
+
+def _flat(image: Image.Image) -> Image.Image:
+    """8-bit RGB on white, whatever the mode."""
+    if image.mode.startswith("I") or image.mode == "F":
+        image = Image.fromarray(_eight_bit(np.asarray(image)))
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    layers = image.convert("LA" if image.mode == "La" else "RGBA").convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), layers).convert("RGB")
+
+
+def _eight_bit(values: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """Deep grey as 8 bit: 16-bit values by their high byte, others as they are or stretched if they leave 0 to 255."""
+    if values.dtype.itemsize == 2:
+        return (values.astype(np.uint16) >> 8).astype(np.uint8)
+    grey = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
+    low, high = float(grey.min()), float(grey.max())
+    if low < 0 or high > 255 or (high <= 1 and values.dtype.kind == "f"):
+        grey = (grey - low) * (255.0 / max(high - low, 1e-6))
+    return np.clip(grey, 0, 255).astype(np.uint8)

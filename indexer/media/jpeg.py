@@ -1,0 +1,42 @@
+"""Our own pictures as JPEG: key frames to store, evidence to show. Never for files from outside (see image.py)."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from indexer.types import Box, Pixels
+
+_QUALITY = 85
+_BOX_COLOUR = (230, 30, 60)
+
+
+def encode_jpeg(rgb: Pixels, max_px: int) -> bytes:
+    """A JPEG whose longer side is at most `max_px`; smaller pictures keep their size."""
+    picture = Image.fromarray(rgb)
+    picture.thumbnail((max_px, max_px), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=_QUALITY)
+    return buffer.getvalue()
+
+
+def decode_jpeg(data: bytes) -> Pixels:
+    """The pixels of a JPEG that `encode_jpeg` made."""
+    with Image.open(io.BytesIO(data)) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def draw_boxes(data: bytes, boxes: Sequence[Box]) -> bytes:
+    """The JPEG with rectangles drawn around `boxes`."""
+    picture = Image.fromarray(decode_jpeg(data))
+    pen = ImageDraw.Draw(picture)
+    width, height = picture.size
+    for box in boxes:
+        corners = (box.x0 * width - 3, box.y0 * height - 3, box.x1 * width + 3, box.y1 * height + 3)
+        pen.rectangle(corners, outline=_BOX_COLOUR, width=max(2, width // 200))
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=_QUALITY + 5)
+    return buffer.getvalue()

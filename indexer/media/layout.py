@@ -1,0 +1,273 @@
+"""Words on a page put into reading order: lines, columns, paragraphs, table rows. Geometry alone, no vendor."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from statistics import median, quantiles
+
+import numpy as np
+
+_SAME_ROW = 0.5
+"""Two boxes stand in one row where they share this much of the smaller one's height."""
+_WORD_GAP = 0.1
+"""Pieces closer than this many heights are one word (a change of font, a superscript)."""
+_CELL_GAP = 0.75
+"""Words farther apart than this many heights belong to different cells or columns."""
+_SIZE_CHANGE = 1.2
+"""A line taller or lower than the one before by this factor begins a paragraph."""
+_PARAGRAPH_PITCH = 1.4
+"""So does a line farther below than this many times the usual distance of lines,"""
+_LOOSEST_PITCH = 2.8
+"""or this many heights,"""
+_INDENT = 0.8
+"""or one indented by this many heights whose next line is not."""
+
+_COLUMN_LINES = 3
+_PROSE_CHARS = 20
+_PROSE_FILL = 0.7
+"""A side of a gutter is prose where its middle line has this many characters and fills this share of the widest."""
+_LOOSE_CHARS = 8
+_ALIGNED_SHARE = 0.5
+"""Columns of shorter lines are told from a table by fewer lines than this share standing level with one opposite."""
+
+_ITEM = re.compile(r"(?:[•◦▪‣●○■–*-]|\(?(?:\d{1,2}|[a-z])[.)])\s")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A run of characters without a space, in points; x to the right in reading direction, y downwards."""
+
+    text: str
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    @property
+    def height(self) -> float:
+        return self.y1 - self.y0
+
+    @property
+    def middle(self) -> float:
+        return (self.y0 + self.y1) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of text, table cells separated by tabs. Rows of one `block` are one paragraph or table."""
+
+    text: str
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    height: float
+    block: int = 0
+
+    @property
+    def middle(self) -> float:
+        return (self.y0 + self.y1) / 2
+
+
+def arrange(words: Sequence[Word]) -> list[Row]:
+    """The words as rows in reading order: column after column, where there are columns; `block` counts from 0."""
+    arranged: list[Row] = []
+    block = 0
+    for group in _columns(_fragments(words)):
+        for paragraph in _paragraphs(_rows(group)):
+            arranged += [replace(row, block=block) for row in paragraph]
+            block += 1
+    return arranged
+
+
+# Words to fragments: what stands side by side with no more than a space between
+
+
+def _fragments(words: Sequence[Word]) -> list[Row]:
+    following = _right_neighbours(words)
+    led = set(following.values())
+    fragments = []
+    for first in range(len(words)):
+        if first in led:
+            continue
+        chain, at = [words[first]], first
+        while at in following:
+            at = following[at]
+            chain.append(words[at])
+        fragments.append(_fragment(chain))
+    return fragments
+
+
+def _right_neighbours(words: Sequence[Word]) -> dict[int, int]:
+    """For each word the one to its right in the same fragment; every word has at most one on either side."""
+    boxes = np.array([(w.x0, w.y0, w.x1, w.y1) for w in words], dtype=np.float64).reshape(-1, 4)
+    x0, y0, x1, y1 = boxes.T
+    heights, centres = y1 - y0, (x0 + x1) / 2
+    nearest: dict[int, tuple[float, int]] = {}
+    for i in range(len(words)):
+        shared = np.minimum(y1, y1[i]) - np.maximum(y0, y0[i])
+        gap = x0 - x1[i]
+        height = np.maximum(heights, heights[i])
+        beside = (shared >= _SAME_ROW * np.minimum(heights, heights[i])) & (centres > centres[i])
+        beside &= (gap <= _CELL_GAP * height) & (gap >= -_SAME_ROW * height)
+        beside[i] = False
+        if beside.any():
+            j = int(np.where(beside, np.abs(gap), np.inf).argmin())
+            nearest[j] = min(nearest.get(j, (np.inf, i)), (float(abs(gap[j])), i))
+    return {i: j for j, (_, i) in nearest.items()}
+
+
+def _fragment(chain: list[Word]) -> Row:
+    text = chain[0].text
+    if _right_to_left(chain):
+        text = " ".join(word.text for word in reversed(chain))
+    else:
+        for left, right in pairwise(chain):
+            text += ("" if right.x0 - left.x1 < _WORD_GAP * max(left.height, right.height) else " ") + right.text
+    return _around(text, chain, median(word.height for word in chain))
+
+
+def _right_to_left(chain: list[Word]) -> bool:
+    directions = [unicodedata.bidirectional(character) for word in chain for character in word.text]
+    return sum(d in ("R", "AL") for d in directions) > sum(d == "L" for d in directions)
+
+
+def _around(text: str, parts: Sequence[Word | Row], height: float) -> Row:
+    left, top = min(part.x0 for part in parts), min(part.y0 for part in parts)
+    return Row(text, left, top, max(part.x1 for part in parts), max(part.y1 for part in parts), height)
+
+
+# Fragments to columns
+
+
+def _columns(fragments: list[Row]) -> list[list[Row]]:
+    """Groups to be read one after the other. A gutter divides only the stretches of a page where it runs between text;
+    what crosses it (a title, a wide table) is read where it stands."""
+    gutter = _best_gutter(fragments)
+    if gutter is None:
+        return [fragments] if fragments else []
+    groups: list[list[Row]] = []
+    across: list[Row] = []
+    for section in _sections(fragments, gutter):
+        left, right = _sides(section, gutter)
+        if _are_columns(left, right):
+            groups += [*([across] if across else []), *_columns(left), *_columns(right)]
+            across = []
+        else:
+            across = across + section
+    return [*groups, across] if across else groups
+
+
+def _best_gutter(fragments: list[Row]) -> float | None:
+    """The x that divides most fragments into columns; None where none does."""
+    best, most = None, 0
+    for gutter in _gutters(fragments):
+        sides = [_sides(section, gutter) for section in _sections(fragments, gutter)]
+        divided = sum(len(left) + len(right) for left, right in sides if _are_columns(left, right))
+        if divided > most:
+            best, most = gutter, divided
+    return best
+
+
+def _gutters(fragments: list[Row]) -> list[float]:
+    """Just left of where fragments begin."""
+    found: list[float] = []
+    for row in sorted(fragments, key=lambda row: row.x0):
+        gutter = row.x0 - _CELL_GAP / 3 * row.height
+        if not found or gutter - found[-1] > _SAME_ROW * row.height:
+            found.append(gutter)
+    return found[1:]
+
+
+def _sections(fragments: list[Row], gutter: float) -> list[list[Row]]:
+    """The page from top to bottom, cut where it changes between crossing the gutter and not crossing it."""
+    sections: list[list[Row]] = []
+    crossed: bool | None = None
+    for row in sorted(fragments, key=lambda row: row.middle):
+        crosses = row.x0 < gutter < row.x1
+        if crosses != crossed:
+            sections.append([])
+        sections[-1].append(row)
+        crossed = crosses
+    return sections
+
+
+def _sides(section: list[Row], gutter: float) -> tuple[list[Row], list[Row]]:
+    left = [row for row in section if row.x1 <= gutter]
+    return left, [row for row in section if row.x0 >= gutter]
+
+
+def _are_columns(left: list[Row], right: list[Row]) -> bool:
+    if not left or not right or max(len(left), len(right)) < _COLUMN_LINES:
+        return False
+    if _is_prose(left) and _is_prose(right):
+        return True
+    if min(len(left), len(right)) < _COLUMN_LINES or min(_middle_length(left), _middle_length(right)) < _LOOSE_CHARS:
+        return False
+    level = sum(any(abs(row.middle - other.middle) < row.height / 4 for other in left) for row in right)
+    return level < _ALIGNED_SHARE * len(right)
+
+
+def _is_prose(side: list[Row]) -> bool:
+    if _middle_length(side) < _PROSE_CHARS:
+        return False
+    widths = [row.x1 - row.x0 for row in side]
+    return len(side) < _COLUMN_LINES or median(widths) >= _PROSE_FILL * quantiles(widths, n=10)[-1]
+
+
+def _middle_length(side: list[Row]) -> float:
+    """Characters of the middle line; full-width ones count twice."""
+    return median(sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in row.text) for row in side)
+
+
+# Fragments to rows, rows to paragraphs
+
+
+def _rows(fragments: list[Row]) -> list[Row]:
+    rows: list[list[Row]] = []
+    for part in sorted(fragments, key=lambda part: part.middle):
+        if rows and _level(rows[-1][0], part):
+            rows[-1].append(part)
+        else:
+            rows.append([part])
+    return [_row(sorted(parts, key=lambda part: part.x0)) for parts in rows]
+
+
+def _row(cells: list[Row]) -> Row:
+    return _around("\t".join(cell.text for cell in cells), cells, median(cell.height for cell in cells))
+
+
+def _level(a: Row, b: Row) -> bool:
+    return min(a.y1, b.y1) - max(a.y0, b.y0) >= _SAME_ROW * min(a.y1 - a.y0, b.y1 - b.y0)
+
+
+def _paragraphs(rows: list[Row]) -> list[list[Row]]:
+    pitches = [lower.middle - upper.middle for upper, lower in pairwise(rows)]
+    usual = median(pitches) if len(pitches) > 1 else 0.0
+    paragraphs: list[list[Row]] = []
+    for i, row in enumerate(rows):
+        after = rows[i + 1] if i + 1 < len(rows) else None
+        if i == 0 or _begins(rows[i - 1], row, after, usual):
+            paragraphs.append([])
+        paragraphs[-1].append(row)
+    return paragraphs
+
+
+def _begins(before: Row, row: Row, after: Row | None, usual_pitch: float) -> bool:
+    """Whether `row` begins a paragraph of its own."""
+    height = max(before.height, row.height)
+    pitch = row.middle - before.middle
+    if pitch > _LOOSEST_PITCH * height or (usual_pitch and pitch > max(_PARAGRAPH_PITCH * usual_pitch, height)):
+        return True
+    if ("\t" in before.text) != ("\t" in row.text) or height > _SIZE_CHANGE * min(before.height, row.height):
+        return True
+    if "\t" in row.text:
+        return False
+    indented = row.x0 - before.x0 > _INDENT * height
+    return _ITEM.match(row.text) is not None or (
+        indented and after is not None and row.x0 - after.x0 > _INDENT * height
+    )

@@ -1,0 +1,15 @@
+"""How much one file may cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLimits:
+    """Bounds of the media process: address space, silence before it is given up, and the size of pictures and papers."""
+
+    memory_mb: int = 4096
+    stall_s: float = 60.0
+    max_image_pixels: int = 200_000_000
+    max_pages: int = 2000

@@ -1,0 +1,236 @@
+"""Media is hostile: all of it is parsed in a child process with little power, whose death costs one file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import weakref
+from collections.abc import Iterator
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import NoReturn, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+import indexer
+from indexer import errors
+from indexer.media import wire
+from indexer.media.limits import MediaLimits
+from indexer.media.video import FramePlan, VideoReport
+from indexer.types import AudioSpan, Frame, MediaInfo, Page, Pixels, TextLine
+
+__all__ = ["FrameStream", "MediaLimits", "MediaProcess"]
+
+_F_SETPIPE_SZ = 1031
+_PIPE_BYTES = 1 << 20
+_KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT", "HOME")
+_KINDS = {
+    kind.__name__: kind
+    for kind in (
+        errors.SourceNotFound,
+        errors.UnsupportedMedia,
+        errors.DamagedMedia,
+        errors.ProtectedMedia,
+        errors.LimitExceeded,
+    )
+}
+
+R = TypeVar("R", bound=wire.Reply)
+
+
+class MediaProcess:
+    """One child that serves one request at a time; started on the first, and again after it died. Not for threads to
+    share. Errors of all methods: SourceNotFound, UnsupportedMedia, DamagedMedia (also where the decoder crashed),
+    ProtectedMedia, LimitExceeded (memory, size, or no sign of life for `stall_s`); each names the path.
+    """
+
+    def __init__(self, limits: MediaLimits | None = None) -> None:
+        self.limits = limits or MediaLimits()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._serial = 0
+        self._busy = False
+
+    def __enter__(self) -> MediaProcess:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, while there is one."""
+        return None if self._child is None else self._child.pid
+
+    def probe(self, path: Path) -> MediaInfo:
+        """What the file is and holds."""
+        return self._one(path, wire.ProbeRequest(os.fsencode(path)), wire.InfoReply)[0].info
+
+    def frames(self, path: Path, plan: FramePlan) -> FrameStream:
+        """The frames of the plan in order of time; closing it early costs the child."""
+        return FrameStream(self._many(path, wire.FramesRequest(os.fsencode(path), plan)))
+
+    def audio(self, path: Path, start_s: float, end_s: float, rate: int = 16_000) -> AudioSpan:
+        """The sound of `[start_s, end_s)`, cut where it ends."""
+        request = wire.AudioRequest(os.fsencode(path), start_s, end_s, rate)
+        reply, payload = self._one(path, request, wire.AudioReply)
+        return AudioSpan(reply.start_s, reply.rate, payload[: len(payload) // 4 * 4].view(np.float32))
+
+    def image(self, path: Path, max_px: int) -> Pixels:
+        """The picture, upright, its longer side at most `max_px`."""
+        reply, payload = self._one(path, wire.ImageRequest(os.fsencode(path), max_px), wire.ImageReply)
+        return self._checked(path, payload, reply.height, reply.width)
+
+    def pages(self, path: Path, first: int, max_px: int) -> Iterator[Page]:
+        """The pages from number `first` (from 1) on."""
+        for reply, payload in self._many(path, wire.PagesRequest(os.fsencode(path), first, max_px)):
+            if isinstance(reply, wire.PageReply):
+                rgb = self._checked(path, payload, reply.height, reply.width)
+                yield Page(reply.number, rgb, tuple(reply.lines), reply.trusted)
+
+    def subtitles(self, path: Path, sidecars: bool = True) -> list[TextLine]:
+        """The cues inside the file, then those of the files beside it."""
+        request = wire.SubtitlesRequest(os.fsencode(path), sidecars)
+        return self._one(path, request, wire.LinesReply)[0].lines
+
+    def close(self) -> None:
+        """End the child; a later request starts another."""
+        child, self._child = self._child, None
+        self._busy = False
+        if child is not None:
+            _end(child)
+
+    def _one(self, path: Path, request: wire.Request, kind: type[R]) -> tuple[R, NDArray[np.uint8]]:
+        for reply, payload in (replies := self._many(path, request)):
+            if isinstance(reply, kind):
+                replies.close()
+                return reply, payload
+        raise AssertionError("a request ends with its reply or an error")
+
+    def _many(self, path: Path, request: wire.Request) -> Iterator[tuple[wire.Reply, NDArray[np.uint8]]]:
+        """Replies up to the one that ends the request. Left early, or by an error, the child does not go on."""
+        child = self._ready()
+        self._serial += 1
+        serial, self._busy = self._serial, True
+        last = False
+        try:
+            wire.send(_fileno(child.stdin), request)
+            while not last:
+                if serial != self._serial or child is not self._child:
+                    raise RuntimeError("another request was made before this one was read to its end")
+                reply, payload = wire.receive_reply(_fileno(child.stdout), self.limits.stall_s)
+                if isinstance(reply, wire.ErrorReply):
+                    last = not reply.spent
+                    raise _KINDS.get(reply.kind, errors.DamagedMedia)(str(path), reply.reason)
+                last = not isinstance(reply, wire.FrameReply | wire.PageReply | wire.BeatReply)
+                if last:
+                    self._busy = False
+                if not isinstance(reply, wire.BeatReply):
+                    yield reply, payload
+        except wire.Stalled as error:
+            what = "picture" if isinstance(request, wire.FramesRequest) else "answer"
+            raise errors.LimitExceeded(str(path), f"gave no {what} for {self.limits.stall_s:g} s") from error
+        except (wire.WireError, BrokenPipeError) as error:
+            self._crashed(path, child, error)
+        finally:
+            if serial == self._serial:
+                self._busy = False
+                if not last:
+                    self.close()
+
+    def _ready(self) -> subprocess.Popen[bytes]:
+        if self._busy or (self._child is not None and self._child.poll() is not None):
+            self.close()
+        if self._child is None:
+            self._child = _start(self.limits)
+            weakref.finalize(self, _end, self._child)
+        return self._child
+
+    def _checked(self, path: Path, payload: NDArray[np.uint8], height: int, width: int) -> Pixels:
+        try:
+            return wire.picture(payload, height, width)
+        except wire.WireError as error:
+            self.close()
+            raise errors.DamagedMedia(str(path), f"the decoder went astray on it ({error})") from error
+
+    def _crashed(self, path: Path, child: subprocess.Popen[bytes], error: Exception) -> NoReturn:
+        """Say in one line why the child is gone."""
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(1.0)
+        status = child.returncode
+        if status == -signal.SIGKILL:
+            raise errors.LimitExceeded(
+                str(path), "its decoder was killed, most likely for its use of memory"
+            ) from error
+        if status is not None and status < 0:
+            reason = f"crashed the decoder ({signal.Signals(-status).name})"
+            raise errors.DamagedMedia(str(path), reason) from error
+        raise errors.DamagedMedia(str(path), f"its decoder broke off ({error})") from error
+
+
+class FrameStream(Iterator[Frame]):
+    """Frames as they are decoded; `report` is there once they have all been taken."""
+
+    def __init__(self, replies: Iterator[tuple[wire.Reply, NDArray[np.uint8]]]) -> None:
+        self._replies = replies
+        self._report: VideoReport | None = None
+
+    @property
+    def report(self) -> VideoReport:
+        """Errors: RuntimeError while frames are outstanding."""
+        if self._report is None:
+            raise RuntimeError("the report comes after the last frame")
+        return self._report
+
+    def __next__(self) -> Frame:
+        for reply, payload in self._replies:
+            if isinstance(reply, wire.FrameReply):
+                rgb = wire.picture(payload, reply.height, reply.width)
+                return Frame(reply.pts, Fraction(*reply.time_base), reply.time_s, rgb)
+            if isinstance(reply, wire.ReportReply):
+                self._report = reply.report
+        raise StopIteration
+
+    def close(self) -> None:
+        """Take no more frames."""
+        self._replies.close()
+
+
+def _start(limits: MediaLimits) -> subprocess.Popen[bytes]:
+    package_root = str(Path(indexer.__file__).parent.parent)
+    environment = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
+    environment |= {"PYTHONPATH": package_root, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-B", "-m", "indexer.media.child", msgspec.json.encode(limits).decode()],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        bufsize=0,
+        env=environment,
+        start_new_session=True,
+    )
+    with suppress(OSError, ImportError):
+        import fcntl
+
+        fcntl.fcntl(_fileno(child.stdout), _F_SETPIPE_SZ, _PIPE_BYTES)
+    return child
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Kill the child and wait for it, so that no zombie stays."""
+    child.kill()
+    for pipe in (child.stdin, child.stdout):
+        if pipe is not None:
+            pipe.close()
+    child.wait()
+
+
+def _fileno(pipe: object) -> int:
+    return int(pipe.fileno())  # type: ignore[attr-defined]

@@ -1,0 +1,5 @@
+"""Video decoding with PyAV. Everything but the plan runs inside the sandboxed media process (`indexer.media.process`)."""
+
+from indexer.media.video.plan import FramePlan, VideoReport
+
+__all__ = ["FramePlan", "VideoReport"]

@@ -1,0 +1,169 @@
+"""Opening media with PyAV so that nothing but the file itself, as long as it was at that moment, is read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+from av.stream import Discard, Disposition
+
+from indexer.errors import DamagedMedia, SourceError, SourceNotFound, UnsupportedMedia
+
+NOT_MEDIA = "is not a video, picture or PDF that any decoder here can open"
+
+_OPENS_OTHER_FILES = frozenset(
+    "hls dash concat image2 image2pipe alias_pix brender_pix lavfi rtsp rtp rtp_mpegts sdp sap tty webm_dash_manifest "
+    "imf vobsub mpegtsraw ffmetadata data v4l2 video4linux2 fbdev alsa oss x11grab kmsgrab xcbgrab avisynth "
+    "vapoursynth applehttp ismv smoothstreaming hds whip tee fifo segment stream_segment ssegment bin adf idf xbin ans "
+    "iv8 mcc scc rawvideo".split()
+)
+_BUFFER_BYTES = 1 << 18
+_MAX_READ_ERRORS = 16
+
+
+class BoundedFile:
+    """A regular file that ends where it ended when it was opened, so that a growing one reads as one snapshot."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            raise SourceNotFound(str(path), (error.strerror or str(error)).lower()) from error
+        facts = os.fstat(self._fd)
+        if not stat.S_ISREG(facts.st_mode):
+            self.close()
+            raise UnsupportedMedia(str(path), "is not a regular file")
+        self.size = facts.st_size
+        self._at = 0
+        if not self.size:
+            self.close()
+            raise DamagedMedia(str(path), "is empty")
+
+    def read(self, count: int = -1) -> bytes:
+        """At most `count` bytes (all that is left, if negative); `b""` at the end."""
+        left = max(self.size - self._at, 0)
+        data = os.pread(self._fd, left if count < 0 else min(count, left), self._at)
+        self._at += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move as `io.IOBase.seek` does; gives the new position."""
+        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
+        self._at = max(origin + offset, 0)
+        return self._at
+
+    def tell(self) -> int:
+        """Where the next read begins."""
+        return self._at
+
+    def close(self) -> None:
+        """Give the file back; a second call does nothing."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+@contextmanager
+def open_media(path: Path) -> Iterator[av.container.InputContainer]:
+    """An open container, by content alone. Errors: SourceNotFound, UnsupportedMedia, DamagedMedia."""
+    file = BoundedFile(path)
+    try:
+        try:
+            container = av.open(
+                file,
+                mode="r",
+                container_options={"format_whitelist": _allowed_formats(), "protocol_whitelist": "none"},
+                metadata_errors="replace",
+                buffer_size=_BUFFER_BYTES,
+                io_open=_refuse,
+            )
+        except (av.error.FFmpegError, ValueError) as error:
+            if isinstance(error, MemoryError):
+                raise
+            raise _why_not_open(path, file, error) from error
+        try:
+            yield container
+        finally:
+            container.close()
+    finally:
+        file.close()
+
+
+def pick_video(container: av.container.InputContainer) -> av.VideoStream | None:
+    """The largest picture stream that has a decoder; cover art and thumbnails are none."""
+    unfit = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+    streams = [s for s in container.streams.video if s.codec_context is not None and not s.disposition & unfit]
+    return max(streams, key=lambda s: (s.codec_context.width * s.codec_context.height, -s.index), default=None)
+
+
+def pick_audio(container: av.container.InputContainer) -> av.AudioStream | None:
+    """The sound stream that a player would pick."""
+    streams = [s for s in container.streams.audio if s.codec_context is not None]
+    return next((s for s in streams if s.disposition & Disposition.default), next(iter(streams), None))
+
+
+class Demuxer:
+    """The packets of one stream in decoding order; read errors are counted and read over. All other streams are off."""
+
+    def __init__(self, container: av.container.InputContainer, stream: av.stream.Stream) -> None:
+        self._container = container
+        self._stream = stream
+        self.errors = 0
+        for other in container.streams:
+            other.discard = Discard.default if other.index == stream.index else Discard.all
+
+    def __iter__(self) -> Iterator[av.Packet]:
+        while self.errors <= _MAX_READ_ERRORS:
+            try:
+                for packet in self._container.demux(self._stream):
+                    if packet.size:
+                        yield packet
+                return
+            except av.error.FFmpegError as error:
+                if isinstance(error, MemoryError):
+                    raise
+                self.errors += 1
+
+
+def _allowed_formats() -> str:
+    names = {name for names in av.formats_available for name in names.split(",")}
+    return ",".join(sorted(n for n in names if n not in _OPENS_OTHER_FILES and not n.endswith("_pipe")))
+
+
+def _refuse(url: str, flags: int, options: dict[str, str]) -> object:
+    raise PermissionError(f"a media file may not open another: {url!r} ({flags}, {options})")
+
+
+def _why_not_open(path: Path, file: BoundedFile, error: Exception) -> SourceError:
+    file.seek(0)
+    head = file.read(16)
+    if head[4:8] in {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"}:
+        if b"moov" not in _atoms(file):
+            return DamagedMedia(str(path), "no index (moov): cut short or still being written")
+        return DamagedMedia(str(path), "its index (moov) is damaged")
+    if head.startswith(b"\x1aE\xdf\xa3") or (head.startswith(b"RIFF") and head[8:12] in {b"AVI ", b"WAVE"}):
+        return DamagedMedia(str(path), "its header is damaged or cut short")
+    if isinstance(error, av.error.ArgumentError):
+        return UnsupportedMedia(str(path), "is a playlist or the like, which would open other files")
+    return UnsupportedMedia(str(path), NOT_MEDIA)
+
+
+def _atoms(file: BoundedFile) -> set[bytes]:
+    """Names of the top-level boxes of an MP4 that lie in the file."""
+    names: set[bytes] = set()
+    at = 0
+    while at + 8 <= file.size and len(names) < 64:
+        file.seek(at)
+        head = file.read(16)
+        size = int.from_bytes(head[:4], "big")
+        if size == 1:
+            size = int.from_bytes(head[8:16], "big")
+        names.add(head[4:8])
+        if size < 8:
+            break
+        at += size
+    return names

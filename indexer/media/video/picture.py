@@ -1,0 +1,96 @@
+"""From a decoded frame to an upright RGB picture, in one pass of the scaler."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+
+from indexer.types import Pixels
+
+_UNSPECIFIED = 2
+_RGB = 0
+
+
+class PictureMaker:
+    """Scales, converts, deinterlaces and turns the frames of one stream; keeps the scaler's tables between frames."""
+
+    def __init__(self, sample_aspect: Fraction | None, max_px: int) -> None:
+        self._aspect = sample_aspect if sample_aspect else Fraction(1)
+        self._max_px = max_px
+        self._scaler = VideoReformatter()
+
+    def make(self, frame: av.VideoFrame) -> Pixels:
+        """The picture as a viewer sees it, its longer side at most `max_px`."""
+        matrix = display_matrix(frame)
+        if frame.interlaced_frame:
+            frame = _deinterlaced(frame)
+        width, height = display_size(frame.width, frame.height, self._aspect)
+        scale = min(1.0, self._max_px / max(width, height))
+        scaled = self._scaler.reformat(
+            frame,
+            max(round(width * scale), 1),
+            max(round(height * scale), 1),
+            "rgb24",
+            src_colorspace=_colorspace(frame),
+            dst_color_range=ColorRange.JPEG,
+            interpolation=Interpolation.BICUBIC if scale > 0.5 else Interpolation.AREA,
+            threads=1,
+        )
+        return turned(scaled.to_ndarray(), matrix)
+
+
+def display_size(width: int, height: int, sample_aspect: Fraction) -> tuple[int, int]:
+    """Pixels are square on a screen: the width follows the sample aspect ratio."""
+    return max(round(width * sample_aspect), 1), height
+
+
+def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
+    """`(a, b, c, d)` in {-1, 0, 1}: a point `(x, y)` is shown at `(a x + c y, b x + d y)`."""
+    for side_data in frame.side_data:
+        if getattr(side_data, "type", None) is not None and side_data.type.name == "DISPLAYMATRIX":
+            a, b, _, c, d = np.frombuffer(bytes(side_data), np.int32)[:5].tolist()
+            return _snapped(a, b, c, d)
+    return 1, 0, 0, 1
+
+
+def turned(picture: Pixels, matrix: tuple[int, int, int, int]) -> Pixels:
+    """The picture under one of the eight turns and mirrorings."""
+    a, b, c, d = matrix
+    if b or c:
+        picture = picture.transpose(1, 0, 2)
+        right, down = c, b
+    else:
+        right, down = a, d
+    if right < 0:
+        picture = picture[:, ::-1]
+    if down < 0:
+        picture = picture[::-1]
+    return np.ascontiguousarray(picture)
+
+
+def _snapped(a: int, b: int, c: int, d: int) -> tuple[int, int, int, int]:
+    if abs(a) + abs(d) >= abs(b) + abs(c):
+        return (-1 if a < 0 else 1), 0, 0, (-1 if d < 0 else 1)
+    return 0, (-1 if b < 0 else 1), (-1 if c < 0 else 1), 0
+
+
+def _colorspace(frame: av.VideoFrame) -> int:
+    """What is untagged is BT.709 from 720 lines on and BT.601 below, as players hold it."""
+    if frame.colorspace not in {_UNSPECIFIED, _RGB}:
+        return int(frame.colorspace)
+    return int(Colorspace.ITU709 if frame.height >= 720 or frame.width >= 1280 else Colorspace.ITU601)
+
+
+def _deinterlaced(frame: av.VideoFrame) -> av.VideoFrame:
+    """Edge-directed, within the one frame: no neighbour is needed, so the result is the same wherever reading began."""
+    graph = av.filter.Graph()
+    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 90000))
+    source.link_to(filtered := graph.add("estdif", "mode=frame:deint=all"))
+    filtered.link_to(graph.add("buffersink"))
+    graph.configure()
+    graph.push(frame)
+    graph.push(None)
+    return graph.pull()

@@ -1,0 +1,113 @@
+"""Which frames of a video are looked at: a grid, key frames preferred, and a floor that is held."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+T = TypeVar("T")
+
+_TINY_S = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class FramePlan:
+    """How densely to look, from where on, and at what size.
+
+    The frame for grid time `k / fps` is the first key frame at or after it that still holds the floor, else the first
+    frame at or after it, else the last one that holds it. So the rate lies between `fps_floor` and `fps`, and no gap is
+    longer than `1 / fps_floor` unless the file itself has one. The choice is made for the whole file; `start_s` only
+    leaves out what comes before. The longer side is at most `max_px` pixels (never scaled up).
+    """
+
+    fps: float = 1.0
+    fps_floor: float = 0.5
+    start_s: float = 0.0
+    max_px: int = 1280
+
+    def __post_init__(self) -> None:
+        if not (0 < self.fps_floor <= self.fps and math.isfinite(self.fps)):
+            raise ValueError(f"fps_floor must lie in (0, fps]; got {self.fps_floor} with fps {self.fps}")
+        if not (self.start_s >= 0 and math.isfinite(self.start_s) and self.max_px > 0):
+            raise ValueError(f"start_s must not be negative, max_px must be positive: {self.start_s}, {self.max_px}")
+
+    @property
+    def step_s(self) -> float:
+        """Seconds between grid times."""
+        return 1.0 / self.fps
+
+    @property
+    def max_gap_s(self) -> float:
+        """The longest allowed time between frames that are looked at."""
+        return 1.0 / self.fps_floor
+
+    def next_target_s(self, after_s: float) -> float:
+        """The first grid time at least half a step after `after_s`."""
+        return math.ceil(after_s / self.step_s + 0.5 - 1e-6) * self.step_s
+
+
+@dataclass(frozen=True, slots=True)
+class VideoReport:
+    """What became of a reading. `end_s` is the true end of the pictures, whatever the header says."""
+
+    frames_looked_at: int
+    frames_decoded: int
+    damaged_packets: int
+    end_s: float
+    warnings: tuple[str, ...] = ()
+
+
+def choose_frames(times_s: NDArray[np.float64], is_key: NDArray[np.bool_], end_s: float, plan: FramePlan) -> list[int]:
+    """Rows of the frames to look at, ascending, where all times are known beforehand.
+
+    `times_s` is `[n]`, ascending, from 0; `is_key[i]` marks frames that decode on their own.
+    """
+    if not len(times_s):
+        return []
+    key_rows = np.flatnonzero(is_key)
+    key_times = times_s[key_rows]
+    chosen, target = [0], plan.next_target_s(0.0)
+    while True:
+        latest = float(times_s[chosen[-1]]) + plan.max_gap_s + _TINY_S
+        k = int(np.searchsorted(key_times, target - _TINY_S))
+        if k < len(key_rows) and key_times[k] <= latest:
+            row = int(key_rows[k])
+        else:
+            row = _first_or_last_within(times_s, target, latest, chosen[-1], end_s)
+        if row >= len(times_s):
+            return chosen
+        target = plan.next_target_s(max(float(times_s[row]), target))
+        chosen.append(row)
+
+
+def _first_or_last_within(times_s: NDArray[np.float64], target: float, latest: float, last: int, end_s: float) -> int:
+    row = int(np.searchsorted(times_s, target - _TINY_S))
+    if row < len(times_s) and times_s[row] <= latest:
+        return row
+    if row >= len(times_s) and end_s <= latest:
+        return row
+    return max(int(np.searchsorted(times_s, latest, side="right")) - 1, last + 1)
+
+
+def choose_as_they_come(
+    frames: Iterable[tuple[float, T]], plan: FramePlan, interval_s: float
+) -> Iterator[tuple[float, T]]:
+    """The same choice, key frames apart, where times are only known as frames come; one frame is held back."""
+    last = target = -math.inf
+    held: tuple[float, T] | None = None
+    for time_s, frame in frames:
+        if held is not None and time_s > last + plan.max_gap_s + _TINY_S:
+            yield held
+            last, target, held = held[0], plan.next_target_s(max(held[0], target)), None
+        if time_s >= target - _TINY_S or time_s > last + plan.max_gap_s + _TINY_S:
+            yield time_s, frame
+            last, target, held = time_s, plan.next_target_s(max(time_s, target)), None
+        else:
+            held = time_s, frame
+    if held is not None and held[0] + interval_s > last + plan.max_gap_s + _TINY_S:
+        yield held

@@ -1,0 +1,82 @@
+"""One pass over a video's packets, without decoding: what is in it, in decoding order, and where it can be entered."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.media.video.bitstream import PacketInspector, Role
+from indexer.media.video.container import Demuxer
+
+_BEAT_PACKETS = 256
+_PROGRESSIVE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PacketTable:
+    """All packets of a stream, in decoding order: `pts` `[n]` int64 and `roles` `[n]` uint8, bits of `Role`.
+
+    `keys` maps a key packet's `(byte position, pts)` to its row, `key_dts` its row to its decoding time. `end_pts` is
+    where the last picture ends. `ordered` is False where times are missing or run backwards: then the rows say nothing.
+    """
+
+    pts: NDArray[np.int64]
+    roles: NDArray[np.uint8]
+    keys: dict[tuple[int | None, int], int]
+    key_dts: dict[int, int]
+    end_pts: int
+    ordered: bool
+    damaged: int
+
+
+def scan(
+    container: av.container.InputContainer, stream: av.VideoStream, fields_in_packets: bool, beat: Callable[[], None]
+) -> PacketTable:
+    """Read all packets of the stream; `beat` is called as it goes on."""
+    codec = stream.codec_context
+    inspector = PacketInspector(codec.codec.canonical_name, codec.extradata or b"", codec.codec.intra_only)
+    pts, roles, layers = array("q"), bytearray(), bytearray()
+    keys: dict[tuple[int | None, int], int] = {}
+    key_dts: dict[int, int] = {}
+    ordered, damaged, last_dts, end = True, 0, None, 0
+    demuxer = Demuxer(container, stream)
+    for row, packet in enumerate(demuxer):
+        if row % _BEAT_PACKETS == 0:
+            beat()
+        role, layer = inspector.role(memoryview(packet), packet.is_keyframe)
+        if packet.is_discard:
+            role |= Role.HIDDEN
+        ordered = ordered and packet.pts is not None and not (last_dts is not None and (packet.dts or 0) < last_dts)
+        last_dts = packet.dts if packet.dts is not None else last_dts
+        time = packet.pts if packet.pts is not None else 0
+        if role & Role.KEY:
+            keys[packet.pos, time] = row
+            key_dts[row] = packet.dts if packet.dts is not None else time
+        damaged += packet.is_corrupt
+        end = max(end, time + (packet.duration or 0)) if row else time + (packet.duration or 0)
+        pts.append(time)
+        roles.append(int(role))
+        layers.append(layer)
+    table_roles = _only_safe_drops(np.frombuffer(bytes(roles), np.uint8), np.frombuffer(bytes(layers), np.uint8))
+    if fields_in_packets:
+        table_roles = table_roles & np.uint8(0xFF - Role.DROPPABLE)
+    return PacketTable(
+        np.array(pts, np.int64), table_roles, keys, key_dts, end, ordered and bool(pts), damaged + demuxer.errors
+    )
+
+
+def has_fields(stream: av.VideoStream) -> bool:
+    """Whether a packet may hold half a picture (interlaced material)."""
+    return int(stream.codec_context.field_order) > _PROGRESSIVE
+
+
+def _only_safe_drops(roles: NDArray[np.uint8], layers: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture of a lower temporal layer may serve the layers above it (H.265, 7.4.2.2)."""
+    if not len(layers) or not layers.any():
+        return roles
+    return np.where(layers == layers.max(), roles, roles & np.uint8(0xFF - Role.DROPPABLE)).astype(np.uint8)

@@ -1,0 +1,89 @@
+"""Packets of a scanned stream by row: reads on, or seeks to a key packet and proves that it got there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+
+import av
+
+from indexer.media.video.container import Demuxer, open_media
+from indexer.media.video.scan import PacketTable
+
+_WORTH_SEEKING_PACKETS = 48
+_LOOK_PACKETS = 2000
+
+
+class PacketSource:
+    """Context manager over a container of its own, so that a seek does not disturb the decoder."""
+
+    def __init__(self, path: Path, stream_index: int, table: PacketTable) -> None:
+        self._path = path
+        self._index = stream_index
+        self._table = table
+        self._seeks = True
+        self._stack = ExitStack()
+        self._open()
+
+    def __enter__(self) -> PacketSource:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def rows(self, first: int, last: int) -> Iterator[tuple[int, av.Packet]]:
+        """The packets of rows `first` (a key packet, or 0) to `last`; calls must ask for rising rows."""
+        if self._seeks and first - self._at > _WORTH_SEEKING_PACKETS:
+            self._seek(first)
+        for packet in self._packets:
+            row = self._at
+            self._at += 1
+            if row >= first:
+                yield row, packet
+            if row >= last:
+                return
+
+    def _open(self) -> None:
+        self._stack.close()
+        self._container = self._stack.enter_context(open_media(self._path))
+        self._stream = self._container.streams[self._index]
+        self._restart_packets(0)
+
+    def _restart_packets(self, at: int, *ahead: av.Packet) -> None:
+        self._packets = chain(ahead, iter(Demuxer(self._container, self._stream)))
+        self._at = at
+
+    def _seek(self, first: int) -> None:
+        """Go to row `first` or a key row before it; where the container cannot, start over and never seek again."""
+        before = self._at
+        for time in self._times_to_try(first):
+            if self._try_seek(time, before, first):
+                return
+        self._seeks = False
+        self._open()
+
+    def _times_to_try(self, first: int) -> list[int]:
+        pts, dts = int(self._table.pts[first]), self._table.key_dts[first]
+        times = [pts, dts] if "matroska" in self._container.format.name else [dts]
+        earlier = [row for row in self._table.key_dts if row < first]
+        return [*times, *(self._table.key_dts[row] for row in earlier[-1:])]
+
+    def _try_seek(self, time: int, before: int, first: int) -> bool:
+        try:
+            self._container.seek(time, stream=self._stream)
+        except (av.error.FFmpegError, OSError):
+            return False
+        demuxer = iter(Demuxer(self._container, self._stream))
+        for _, packet in zip(range(_LOOK_PACKETS), demuxer, strict=False):
+            row = self._table.keys.get((packet.pos, packet.pts)) if packet.is_keyframe else None
+            if row is not None:
+                if not before <= row <= first:
+                    return False
+                self._packets, self._at = chain((packet,), demuxer), row
+                return True
+        return False

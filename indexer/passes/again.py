@@ -1,0 +1,37 @@
+"""A stored checkpoint encoded again by other models, from its key frames and texts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from indexer.artifacts import Artifacts, Checkpoint, CheckpointRecord
+from indexer.media.jpeg import decode_jpeg
+from indexer.passes.tools import Models
+from indexer.types import Lane, Origin
+
+
+def encode_checkpoint(record: CheckpointRecord, artifacts: Artifacts, models: Models) -> Checkpoint:
+    """The checkpoint with new embeddings. Pictures are the stored JPEGs, so they differ a little from a first pass."""
+    refs = list(dict.fromkeys(segment.picture for segment in record.segments if segment.picture is not None))
+    jpegs = {ref: artifacts.picture(ref) for ref in refs}
+    pictures = [i for i, segment in enumerate(record.segments) if segment.origin is Origin.PICTURE]
+    passages = [i for i, segment in enumerate(record.segments) if segment.origin is not Origin.PICTURE]
+    rows, vectors = {}, {}
+    if models.visual is not None:
+        stored = [jpegs[ref] for i in pictures if (ref := record.segments[i].picture) is not None]
+        rows[Lane.VISUAL] = np.array(pictures, np.int64)
+        vectors[Lane.VISUAL] = models.visual.encode_images([decode_jpeg(jpeg) for jpeg in stored])
+    if models.text is not None:
+        rows[Lane.TEXT] = np.array(passages, np.int64)
+        vectors[Lane.TEXT] = models.text.encode([record.segments[i].text for i in passages])
+    return Checkpoint(
+        number=record.number,
+        end_s=record.end_s,
+        looked_at=record.looked_at,
+        segments=record.segments,
+        pictures=tuple(jpegs.values()),
+        picture_of=tuple(-1 if s.picture is None else refs.index(s.picture) for s in record.segments),
+        rows=rows,
+        vectors=vectors,
+        signatures=record.signatures,
+    )

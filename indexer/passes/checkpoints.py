@@ -1,0 +1,71 @@
+"""Pictures and passages of one stretch, put together as a checkpoint."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from indexer.artifacts import Checkpoint
+from indexer.passages import Passage
+from indexer.types import Lane, Origin, Segment, Vectors
+
+
+def build_checkpoint(
+    number: int,
+    end_s: float | None,
+    looked_at: int,
+    pictures: Sequence[Segment],
+    jpegs: tuple[bytes, ...],
+    visual: Vectors | None,
+    passages: Sequence[Passage],
+    text: Vectors | None,
+    signatures: tuple[bytes, ...] = (),
+) -> Checkpoint:
+    """Pictures first, then passages; each passage is seen in the picture that covers its start."""
+    starts = [picture.start_s or 0.0 for picture in pictures]
+    segments = [*pictures, *(_segment(passage) for passage in passages)]
+    seen_in = [_covering(starts, passage.start_s) for passage in passages]
+    n = len(pictures)
+    rows, vectors = {}, {}
+    if visual is not None:
+        rows[Lane.VISUAL], vectors[Lane.VISUAL] = np.arange(n), visual
+    if text is not None:
+        rows[Lane.TEXT], vectors[Lane.TEXT] = np.arange(n, len(segments)), text
+    return Checkpoint(
+        number=number,
+        end_s=end_s,
+        looked_at=looked_at,
+        segments=tuple(replace(segment, ordinal=i) for i, segment in enumerate(segments)),
+        pictures=jpegs,
+        picture_of=(*range(n), *seen_in),
+        rows=rows,
+        vectors=vectors,
+        signatures=signatures,
+    )
+
+
+def _segment(passage: Passage) -> Segment:
+    return Segment(
+        ordinal=0,
+        origin=passage.origin,
+        start_s=passage.start_s,
+        end_s=passage.end_s,
+        page=passage.page,
+        box=passage.box,
+        text=passage.text,
+        lines=passage.lines,
+    )
+
+
+def _covering(starts: Sequence[float], time_s: float | None) -> int:
+    if not starts:
+        return -1
+    return max(0, bisect_right(starts, time_s or 0.0) - 1)
+
+
+def whole_picture(page: int | None = None) -> Segment:
+    """The picture segment of a page or an image."""
+    return Segment(ordinal=0, origin=Origin.PICTURE, page=page)

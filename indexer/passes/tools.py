@@ -1,0 +1,97 @@
+"""What a pass works with: the models that are switched on, the numbers it keeps to, and its two threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from indexer.media.jpeg import encode_jpeg
+from indexer.passages import Passage
+from indexer.ports import ImageTextEncoder, SentenceEncoder, SpeechReader, TextReader
+from indexer.sampling import NearDuplicates
+from indexer.stages import Stage
+from indexer.types import Pixels, Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The models of an indexing run; None switches a lane or a reader off."""
+
+    visual: ImageTextEncoder | None = None
+    text: SentenceEncoder | None = None
+    reader: TextReader | None = None
+    speech: SpeechReader | None = None
+
+    def ids(self) -> dict[str, str]:
+        """What made the artifacts: lane or reader → model id, for those that are on."""
+        named = {"visual": self.visual, "text": self.text, "reader": self.reader, "speech": self.speech}
+        return {name: model.model_id for name, model in named.items() if model is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class PassSettings:
+    """The numbers of a pass. Sizes in pixels are those of the longer side.
+
+    `fps` frames a second are looked at where the video has them, never fewer than `fps_floor`. `picture_px` and
+    `page_px` are what is kept of a key frame and of a page or photo; `read_px` and `read_page_px` what text is read in.
+    """
+
+    fps: float = 1.0
+    fps_floor: float = 0.5
+    checkpoint_s: float = 60.0
+    read_px: int = 1280
+    read_page_px: int = 1600
+    picture_px: int = 448
+    page_px: int = 1024
+    batch: int = 16
+    near_duplicates: NearDuplicates = field(default_factory=NearDuplicates)
+
+
+class Encoding:
+    """Pictures on their way through the visual lane, in batches that never leave their checkpoint."""
+
+    def __init__(self, encoder: ImageTextEncoder | None, stage: Stage, batch: int, picture_px: int) -> None:
+        self._encoder, self._stage, self._batch, self._picture_px = encoder, stage, batch, picture_px
+        self._open: list[Pixels] = []
+        self._done: list[Future[tuple[list[bytes], Vectors | None]]] = []
+
+    def add(self, rgb: Pixels) -> None:
+        """Take one picture; blocks while the encoder is behind."""
+        self._open.append(rgb)
+        if len(self._open) == self._batch:
+            self._flush()
+
+    def close(self) -> Callable[[], tuple[tuple[bytes, ...], Vectors | None]]:
+        """No more pictures; what it gives waits for the stored JPEGs and the embeddings (None: lane off), in order."""
+        if self._open:
+            self._flush()
+        batches = self._done
+
+        def result() -> tuple[tuple[bytes, ...], Vectors | None]:
+            results = [batch.result() for batch in batches]
+            jpegs = tuple(jpeg for some, _ in results for jpeg in some)
+            if self._encoder is None:
+                return jpegs, None
+            vectors = [vectors for _, vectors in results if vectors is not None]
+            empty = np.empty((0, self._encoder.dim), np.float32)
+            return jpegs, np.concatenate([empty, *vectors])
+
+        return result
+
+    def _flush(self) -> None:
+        pictures, self._open = self._open, []
+        encoder, picture_px = self._encoder, self._picture_px
+
+        def task() -> tuple[list[bytes], Vectors | None]:
+            jpegs = [encode_jpeg(rgb, picture_px) for rgb in pictures]
+            return jpegs, None if encoder is None else encoder.encode_images(pictures)
+
+        self._done.append(self._stage.submit(task))
+
+
+def embed_passages(encoder: SentenceEncoder | None, passages: Sequence[Passage]) -> Vectors | None:
+    """The text lane's embeddings of passages, `[n, dim]`; None where the lane is off."""
+    return None if encoder is None else encoder.encode([passage.text for passage in passages])

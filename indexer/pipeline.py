@@ -1,0 +1,163 @@
+"""From a file to its artifacts: one decode pass, checkpoint by checkpoint, resumable."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from indexer.artifacts import SCHEMA, Artifacts, Checkpoint, Manifest
+from indexer.assembly import assemble
+from indexer.media.process import MediaProcess
+from indexer.passes.again import encode_checkpoint
+from indexer.passes.document import DocumentPass
+from indexer.passes.image import image_checkpoint
+from indexer.passes.tools import Models, PassSettings
+from indexer.passes.video import VideoPass
+from indexer.stages import Stage
+from indexer.types import AssetKind, MediaInfo, SegmentBatch
+
+Report = Callable[[float, float | None], None]
+_ENCODE_DEPTH, _READ_DEPTH, _LISTEN_DEPTH = 3, 4, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is to be indexed: a local file with its sidecars, under the id that was made from their bytes."""
+
+    path: Path
+    asset_id: str
+    info: MediaInfo
+    sidecars: tuple[Path, ...] = ()
+
+
+class Pipeline:
+    """Runs passes and keeps what they give. One asset at a time; the models stay loaded between assets."""
+
+    def __init__(self, media: MediaProcess, artifacts: Artifacts, models: Models, settings: PassSettings) -> None:
+        self._media, self._artifacts, self._models, self._settings = media, artifacts, models, settings
+
+    @property
+    def version(self) -> str:
+        """The fingerprint of all that shapes artifacts: `<content>-<encoders>`, 12 hex digits each.
+
+        The first half covers schema, settings and readers, the second the lanes' encoders: where only that differs,
+        `encode_again` makes the new version from the old one, without the source.
+        """
+        ids = self._models.ids()
+        readers = {name: ids[name] for name in ("reader", "speech") if name in ids}
+        return f"{_fingerprint([SCHEMA, self._settings, readers])}-{self._encoders()}"
+
+    def encode_again(self, manifest: Manifest) -> Manifest:
+        """The same asset with this pipeline's encoders, from its stored key frames and texts alone.
+
+        Written beside the old version, checkpoint by checkpoint, resumable. Errors: ArtifactError, ModelError.
+        """
+        version = f"{manifest.version.split('-')[0]}-{self._encoders()}"
+        if version == manifest.version or self._artifacts.complete(manifest.asset_id, version):
+            return self._artifacts.manifest(manifest.asset_id, version)
+        draft = self._artifacts.draft(manifest.asset_id, version)
+        first = draft.resume()
+        for record, _ in islice(self._artifacts.checkpoints(manifest), first, None):
+            draft.commit(encode_checkpoint(record, self._artifacts, self._models))
+        readers = {name: made for name, made in manifest.models.items() if name in ("reader", "speech")}
+        return draft.finish(manifest.info, self._models.ids() | readers, manifest.end_s, manifest.warnings)
+
+    def _encoders(self) -> str:
+        ids = self._models.ids()
+        return _fingerprint({name: ids[name] for name in ("visual", "text") if name in ids})
+
+    def run(self, source: Source, progress: Report | None = None) -> Manifest:
+        """Make the artifacts of one source, or go on where an earlier run stopped, and give their manifest.
+
+        `progress` gets what is done and how much there is, in seconds of video or pages (None: not known).
+        Errors: SourceError for what is wrong with the file, ModelError, StorageFull; finished checkpoints stay.
+        """
+        if self._artifacts.complete(source.asset_id, self.version):
+            return self._artifacts.manifest(source.asset_id, self.version)
+        draft = self._artifacts.draft(source.asset_id, self.version)
+        first = draft.resume()
+        with ExitStack() as stack:
+            encode = stack.enter_context(Stage("encode", _ENCODE_DEPTH))
+            read = stack.enter_context(Stage("read", _READ_DEPTH))
+            listen = stack.enter_context(Stage("listen", _LISTEN_DEPTH))
+            run = _Run(self._media, self._models, self._settings, encode, read, listen)
+            checkpoints = stack.enter_context(closing(run.checkpoints(source, first)))
+            for checkpoint in checkpoints:
+                draft.commit(checkpoint)
+                if progress is not None:
+                    progress(_done(checkpoint), _total(source.info))
+        return draft.finish(source.info, self._models.ids(), run.end_s, (*source.info.warnings, *run.warnings))
+
+    def batches(self, manifest: Manifest) -> Iterator[SegmentBatch]:
+        """The segments of a complete asset with their vectors, from its artifacts alone, as an index takes them."""
+        yield from assemble(self._artifacts.checkpoints(manifest), self._settings.near_duplicates, manifest.end_s)
+
+
+class _Run:
+    """One source on its way through the pass of its kind."""
+
+    def __init__(
+        self,
+        media: MediaProcess,
+        models: Models,
+        settings: PassSettings,
+        encode: Stage,
+        read: Stage,
+        listen: Stage,
+    ) -> None:
+        self._media, self._models, self._settings = media, models, settings
+        self._encode, self._read, self._listen = encode, read, listen
+        self.end_s: float | None = None
+        self.warnings: tuple[str, ...] = ()
+
+    def checkpoints(self, source: Source, first: int) -> Iterator[Checkpoint]:
+        match source.info.kind:
+            case AssetKind.VIDEO:
+                yield from self._video(source, first)
+            case AssetKind.DOCUMENT:
+                yield from self._document(source, first)
+            case AssetKind.IMAGE:
+                if first == 0:
+                    yield image_checkpoint(self._media, self._models, self._settings, self._encode, source.path)
+
+    def _video(self, source: Source, first: int) -> Iterator[Checkpoint]:
+        video = VideoPass(self._media, self._models, self._settings, self._encode, self._read, self._listen)
+        yield from video.checkpoints(source.path, source.info, source.sidecars, first)
+        self.end_s, self.warnings = video.end_s, video.warnings
+
+    def _document(self, source: Source, first: int) -> Iterator[Checkpoint]:
+        document = DocumentPass(self._media, self._models, self._settings, self._encode, self._read)
+        yield from document.checkpoints(source.path, first)
+        self.warnings = document.warnings
+
+
+def _fingerprint(facts: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(facts, order="sorted")).hexdigest()[:12]
+
+
+def _done(checkpoint: Checkpoint) -> float:
+    return checkpoint.number + 1 if checkpoint.end_s is None else checkpoint.end_s
+
+
+def _total(info: MediaInfo) -> float | None:
+    return info.duration_s if info.kind is AssetKind.VIDEO else float(info.pages or 1)
+
+
+def asset_id(path: Path, sidecars: Sequence[Path]) -> str:
+    """The hash of a file's bytes and of its sidecars': 64 hex digits (SHA-256).
+
+    The same video with other subtitles is another asset, so that text never crosses from one collection to another.
+    """
+    digests = [_digest(file) for file in (path, *sidecars)]
+    return digests[0].hex() if len(digests) == 1 else hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()

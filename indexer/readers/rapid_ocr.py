@@ -1,0 +1,160 @@
+"""Text in pictures, by the PP-OCR models that come inside the rapidocr package."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from indexer.errors import ModelError
+from indexer.readers.reading_order import Rect, reading_order
+from indexer.types import Pixels
+
+_GRID = 32
+_LINE_HEIGHT = 48
+_LONGEST_LINE = 3200
+_ONE_LEVEL = np.float32(2 / 255)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    detector: onnxruntime.InferenceSession
+    recogniser: onnxruntime.InferenceSession
+    boxes: Any
+    decode: Any
+
+
+class _Weights:
+    """The sessions, loaded once for all readers that share them."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._lock = threading.Lock()
+        self._loaded: _Loaded | None = None
+
+    @cached_property
+    def files(self) -> tuple[Path, Path]:
+        spec = find_spec("rapidocr")
+        if spec is None or spec.origin is None:
+            raise ModelError("the text reader is not installed: pip install rapidocr")
+        folder = Path(spec.origin).parent / "models"
+        found = [sorted(folder.glob(f"*_{step}_*.onnx")) for step in ("det", "rec")]
+        if not all(found):
+            raise ModelError(f"{folder}: the PP-OCR models (…_det_….onnx, …_rec_….onnx) are missing")
+        return found[0][-1], found[1][-1]
+
+    def load(self) -> _Loaded:
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = self._read()
+            return self._loaded
+
+    def _read(self) -> _Loaded:
+        detector, recogniser = (self._session(file) for file in self.files)
+        logging.getLogger("RapidOCR").setLevel(logging.ERROR)
+        try:
+            from rapidocr.ch_ppocr_det.utils import DBPostProcess
+            from rapidocr.ch_ppocr_rec.utils import CTCLabelDecode
+
+            characters = recogniser.get_modelmeta().custom_metadata_map["character"].splitlines()
+            boxes = DBPostProcess(thresh=0.3, box_thresh=0.5, unclip_ratio=1.6, use_dilation=True)
+            return _Loaded(detector, recogniser, boxes, CTCLabelDecode(character=characters))
+        except (ImportError, KeyError, TypeError) as error:
+            raise ModelError(f"this version of rapidocr cannot be used: {error}") from error
+
+    def _session(self, file: Path) -> onnxruntime.InferenceSession:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        options.enable_cpu_mem_arena = False
+        options.log_severity_level = 4
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            raise ModelError(f"{file}: cannot be loaded: {error}") from error
+
+
+class RapidOcrReader:
+    """Reads Latin and Chinese script with the weights of the installed package; nothing is ever fetched.
+
+    Detection looks at the picture with its longer side shrunk to `longest_side` pixels, which bounds its cost: 736
+    finds lines from 12 pixels of height in 1280 x 720. Recognition reads from the full picture, a line at a time (the
+    fastest way here), and upright or turned by a quarter; upside-down text is not looked for. `threads` are this
+    reader's own, idle ones sleep. Errors, at first use: ModelError.
+    """
+
+    def __init__(self, threads: int = 1, *, longest_side: int = 736) -> None:
+        self._longest_side = longest_side
+        self._weights = _Weights(threads)
+
+    def at(self, longest_side: int) -> RapidOcrReader:
+        """A reader of the same weights with another limit, say for pages, whose lines are small."""
+        other = RapidOcrReader(longest_side=longest_side)
+        other._weights = self._weights
+        return other
+
+    @property
+    def model_id(self) -> str:
+        detector, recogniser = self._weights.files
+        return f"rapidocr:{detector.stem}+{recogniser.stem}@{self._longest_side}"
+
+    def detect(self, picture: Pixels) -> NDArray[np.float32]:
+        """`[n, 4, 2]` float32 in pixels, corners clockwise from the text's upper left, in reading order."""
+        loaded = self._weights.load()
+        heat = loaded.detector.run(None, {"x": _shrunk(picture, self._longest_side)})[0]
+        quads = np.asarray(loaded.boxes(heat, picture.shape[:2])[0], dtype=np.float32).reshape(-1, 4, 2)
+        return quads[reading_order([Rect.around(quad) for quad in quads])]
+
+    def recognise(self, picture: Pixels, quads: NDArray[np.float32]) -> list[tuple[str, float]]:
+        """For each quadrilateral its text and a confidence, the mean over its characters."""
+        loaded = self._weights.load()
+        read: list[tuple[str, float]] = []
+        for quad in quads:
+            scores = loaded.recogniser.run(None, {"x": _straightened(picture, quad)})[0]
+            text, confidence = loaded.decode(scores)[0][0]
+            read.append((" ".join(text.split()), float(confidence)))
+        return read
+
+
+def _shrunk(picture: Pixels, longest_side: int) -> NDArray[np.float32]:
+    scale = min(1.0, longest_side / max(picture.shape[:2]))
+    height, width = (max(_GRID, round(side * scale / _GRID) * _GRID) for side in picture.shape[:2])
+    kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return _blob(cv2.resize(picture, (width, height), interpolation=kind))
+
+
+def _straightened(picture: Pixels, quad: NDArray[np.float32]) -> NDArray[np.float32]:
+    sides = np.linalg.norm(quad - np.roll(quad, -1, axis=0), axis=1)
+    width, height = max(1.0, *sides[[0, 2]]), max(1.0, *sides[[1, 3]])
+    if height >= 1.5 * width:
+        quad, width, height = np.roll(quad, -1, axis=0), height, width
+    across = min(_LONGEST_LINE, max(_LINE_HEIGHT, int(np.ceil(_LINE_HEIGHT * width / height))))
+    corners = np.array([[0, 0], [across, 0], [across, _LINE_HEIGHT], [0, _LINE_HEIGHT]], dtype=np.float32)
+    matrix = cv2.getPerspectiveTransform(np.ascontiguousarray(quad, dtype=np.float32), corners)
+    size = (across, _LINE_HEIGHT)
+    if height > 2 * _LINE_HEIGHT:
+        return _blob(_warped_down(picture, matrix, size, int(height // _LINE_HEIGHT)))
+    return _blob(cv2.warpPerspective(picture, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
+
+
+def _warped_down(picture: Pixels, matrix: NDArray[np.float64], size: tuple[int, int], times: int) -> NDArray[np.uint8]:
+    bigger = np.diag([times, times, 1.0]) @ matrix
+    warped = cv2.warpPerspective(
+        picture, bigger, (size[0] * times, size[1] * times), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(cv2.resize(warped, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _blob(rgb: Any) -> NDArray[np.float32]:
+    """`[1, 3, height, width]` in [-1, 1], channels blue, green, red, as the models were trained."""
+    return np.ascontiguousarray((rgb[:, :, ::-1] * _ONE_LEVEL - np.float32(1)).transpose(2, 0, 1)[None])

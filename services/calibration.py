@@ -1,0 +1,127 @@
+"""What a score is worth: every lane's scores are read against what unrelated queries find.
+
+A set of null queries (`services/data/null_queries.txt`: questions about anything and everything) is put to the index;
+the best score that each one reaches in a lane is that lane's null distribution. A hit counts where it beats the
+`null_quantile` of it. The calibrated score is a logistic curve through two points: 0.5 at that cut, 0.05 at the median
+of the nulls. So 0.5 means "no better than the luckiest unrelated query" in every lane and for every model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.blobs.folder import FolderBlobs
+from indexer.errors import ArtifactError
+from indexer.ports import ImageTextEncoder, SegmentIndex, SentenceEncoder
+from indexer.types import Lane, Pixels, SegmentFilter, Vectors
+
+PICTURES = "visual-pictures"
+_AT_MEDIAN = math.log(0.95 / 0.05)
+_NARROWEST = 0.01
+_FILE = "calibration.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A lane's calibration: the cut in the lane's own scores, and the width of the logistic curve around it."""
+
+    cut: float
+    width: float
+
+    def calibrated(self, score: float) -> float:
+        """The lane's score on the common scale, in (0, 1); 0.5 at the cut."""
+        return 1.0 / (1.0 + math.exp(min(700.0, -(score - self.cut) / self.width)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Nulls:
+    generation: int
+    models: dict[str, str]
+    best: dict[str, list[float]]
+
+
+class Calibration:
+    """The curves of an index, measured after each change by whoever wrote, kept beside the index, read by everyone."""
+
+    def __init__(
+        self,
+        index: SegmentIndex,
+        visual: Callable[[], ImageTextEncoder | None],
+        text: Callable[[], SentenceEncoder | None],
+        models: Mapping[str, str],
+        folder: Path,
+        quantile: float,
+    ) -> None:
+        self._index, self._visual, self._text = index, visual, text
+        self._models, self._blobs, self._quantile = dict(models), FolderBlobs(folder), quantile
+        self._nulls: _Nulls | None = None
+
+    def curve(self, lane: Lane, of_picture: bool = False) -> Curve:
+        """The curve of a lane, for queries in words or for pictures."""
+        nulls = self._current()
+        best = nulls.best.get(PICTURES if of_picture else lane.value) or [0.0]
+        cut = float(np.quantile(best, self._quantile))
+        return Curve(cut, max(_NARROWEST, (cut - float(np.median(best))) / _AT_MEDIAN))
+
+    def refresh(self) -> None:
+        """Put the null queries to the index as it is now, and store what they find."""
+        self._nulls = self._measure()
+        self._blobs.put(_FILE, msgspec.json.encode(self._nulls))
+
+    def _current(self) -> _Nulls:
+        generation = self._index.generation()
+        if self._nulls is None or self._nulls.generation != generation:
+            self._nulls = self._stored() or self._nulls or self._measure()
+        return self._nulls
+
+    def _stored(self) -> _Nulls | None:
+        try:
+            nulls = msgspec.json.decode(self._blobs.get(_FILE), type=_Nulls)
+        except (ArtifactError, msgspec.MsgspecError):
+            return None
+        return nulls if nulls.models == self._models else None
+
+    def _measure(self) -> _Nulls:
+        queries = null_queries()
+        best: dict[str, list[float]] = {}
+        best[Lane.KEYWORDS.value] = [self._best(Lane.KEYWORDS, query) for query in queries]
+        if (text := self._text()) is not None:
+            best[Lane.TEXT.value] = self._best_of(Lane.TEXT, text.encode(queries))
+        if (visual := self._visual()) is not None:
+            best[Lane.VISUAL.value] = self._best_of(Lane.VISUAL, visual.encode_texts(queries))
+            best[PICTURES] = self._best_of(Lane.VISUAL, visual.encode_images(null_pictures()))
+        return _Nulls(self._index.generation(), self._models, best)
+
+    def _best_of(self, lane: Lane, vectors: Vectors) -> list[float]:
+        return [self._best(lane, vector) for vector in vectors]
+
+    def _best(self, lane: Lane, query: NDArray[np.float32] | str) -> float:
+        hits = self._index.search(lane, query, 1, SegmentFilter())
+        return hits[0].score if hits else 0.0
+
+
+def null_queries() -> list[str]:
+    """The stored queries that no archive is likely to be about, one a line."""
+    text = (resources.files("services") / "data" / "null_queries.txt").read_text("utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def null_pictures(count: int = 32, px: int = 224) -> list[Pixels]:
+    """Pictures of nothing, seeded: gradients, stripes and coloured noise at several scales, `[px, px, 3]`."""
+    random = np.random.default_rng(20)
+    pictures = []
+    for i in range(count):
+        cells = 2 ** (1 + i % 6)
+        coarse = random.integers(0, 256, (cells, cells, 3)).astype(np.float32)
+        tiled = np.repeat(np.repeat(coarse, px // cells + 1, 0), px // cells + 1, 1)[:px, :px]
+        shade = np.linspace(0.5, 1.0, px, dtype=np.float32)[:, None, None] if i % 2 else 1.0
+        pictures.append((tiled * shade).astype(np.uint8))
+    return pictures

@@ -1,0 +1,164 @@
+"""The only wiring: settings in, services out. Everything is made when first asked for, and once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from indexer.media.process import MediaLimits, MediaProcess
+
+from indexer.artifacts import Artifacts
+from indexer.blobs.folder import FolderBlobs
+from indexer.passes.tools import Models, PassSettings
+from indexer.pipeline import Pipeline
+from indexer.ports import ImageTextEncoder, SegmentIndex, SentenceEncoder, SpeechReader, TextReader
+from indexer.types import Lane
+from services.answering import Answering
+from services.calibration import Calibration
+from services.catalog import Catalog
+from services.generators.extractive import ExtractiveGenerator
+from services.indexing import Indexing
+from services.reindexing import Reindexing, ensure_folder
+from services.retrieval import Retrieval, RetrievalSettings
+from services.settings import Settings, load_settings
+from services.verifiers.quotes import QuoteVerifier
+
+
+class Container:
+    """The services of one process. Adapters (and the vendors behind them) are imported when they are first needed."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or load_settings()
+
+    @cached_property
+    def media(self) -> MediaProcess:
+        limits = self.settings.media
+        return MediaProcess(
+            MediaLimits(
+                memory_mb=limits.memory_mb,
+                stall_s=limits.stall_s,
+                max_image_pixels=limits.max_image_pixels,
+                max_pages=limits.max_pages,
+            )
+        )
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        self.home.mkdir(parents=True, exist_ok=True)
+        return Catalog(f"sqlite:///{self.home / 'catalog.db'}")
+
+    @cached_property
+    def artifacts(self) -> Artifacts:
+        return Artifacts(FolderBlobs(self.home))
+
+    @cached_property
+    def index(self) -> SegmentIndex:
+        folder = self.home / "index"
+        self.home.mkdir(parents=True, exist_ok=True)
+        ensure_folder(folder)
+        return self._open_index(folder)
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        ids = {lane.value: model for lane, model in self._lane_models().items()}
+        quantile = self.settings.search.null_quantile
+        return Calibration(self.index, lambda: self.visual, lambda: self.text, ids, self.home, quantile)
+
+    @cached_property
+    def visual(self) -> ImageTextEncoder | None:
+        settings = self.settings.visual
+        if settings.model is None:
+            return None
+        from indexer.encoders.open_clip import OpenClipEncoder
+
+        return OpenClipEncoder(settings.model, device=settings.device, batch_size=settings.batch)
+
+    @cached_property
+    def text(self) -> SentenceEncoder | None:
+        settings = self.settings.text
+        if settings.model is None:
+            return None
+        from indexer.encoders.sentence import SentenceTransformerEncoder
+
+        return SentenceTransformerEncoder(settings.model, device=settings.device)
+
+    @cached_property
+    def reader(self) -> TextReader | None:
+        if not self.settings.reader.enabled:
+            return None
+        from indexer.readers.rapid_ocr import RapidOcrReader
+
+        return RapidOcrReader(threads=self.settings.threads)
+
+    @cached_property
+    def speech(self) -> SpeechReader | None:
+        settings = self.settings.speech
+        if settings.model is None:
+            return None
+        from indexer.readers.whisper import WhisperReader
+
+        return WhisperReader(settings.model, language=settings.language, threads=self.settings.threads)
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        sampling = self.settings.sampling
+        numbers = PassSettings(fps=sampling.fps, fps_floor=sampling.fps_floor, checkpoint_s=sampling.checkpoint_s)
+        models = Models(self.visual, self.text, self.reader, self.speech)
+        return Pipeline(self.media, self.artifacts, models, numbers)
+
+    @cached_property
+    def indexing(self) -> Indexing:
+        return Indexing(
+            self.home,
+            self.media,
+            self.artifacts,
+            lambda: self.pipeline,
+            self.index,
+            self.catalog,
+            self.calibration,
+        )
+
+    @cached_property
+    def reindexing(self) -> Reindexing:
+        ensure_folder(self.home / "index")
+        return Reindexing(
+            self.home,
+            self.home / "index",
+            self._open_index,
+            self.artifacts,
+            lambda: self.pipeline,
+            self.catalog,
+            lambda: self.calibration.refresh(),
+        )
+
+    @cached_property
+    def retrieval(self) -> Retrieval:
+        search = self.settings.search
+        settings = RetrievalSettings(search.depth, search.weights, search.moment_gap_s)
+        return Retrieval(self.index, self.catalog, self.calibration, lambda: self.visual, lambda: self.text, settings)
+
+    @cached_property
+    def answering(self) -> Answering:
+        answer = self.settings.answer
+        generator = ExtractiveGenerator(lambda: self.text, answer.sentences)
+        return Answering(self.retrieval, generator, QuoteVerifier(), answer.evidence)
+
+    @property
+    def home(self) -> Path:
+        """The folder that holds everything."""
+        return self.settings.home.expanduser()
+
+    def close(self) -> None:
+        """End the decoding process and give files and connections back."""
+        for name in ("media", "index", "catalog"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
+
+    def _lane_models(self) -> dict[Lane, str]:
+        lanes = {Lane.VISUAL: self.visual, Lane.TEXT: self.text}
+        return {lane: encoder.model_id for lane, encoder in lanes.items() if encoder is not None}
+
+    def _open_index(self, folder: Path) -> SegmentIndex:
+        from indexer.indexes.faiss import FaissIndex
+
+        return FaissIndex(folder, models=self._lane_models(), exact_up_to=self.settings.index.exact_up_to)

@@ -1,0 +1,149 @@
+"""A real probe through every configured part: does it load, and does it do its work?"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from indexer.blobs.folder import FolderBlobs
+from indexer.errors import AfterimageError
+from indexer.media.video import FramePlan
+from indexer.types import Lane
+from services.container import Container
+
+_ROOM_MB = 1024
+
+
+class State(StrEnum):
+    """What a probe found."""
+
+    OK = "ok"
+    OFF = "off"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One part of the system and what the probe of it found."""
+
+    part: str
+    state: State
+    detail: str
+
+
+def examine(container: Container) -> Iterator[Check]:
+    """Probe part after part; a failure never keeps the others from being probed."""
+    probes: dict[str, Callable[[Container], tuple[State, str]]] = {
+        "home": _home,
+        "video": _video,
+        "images": _images,
+        "documents": _documents,
+        "visual lane": _visual,
+        "text lane": _text,
+        "text reader": _reader,
+        "speech": _speech,
+        "index": _index,
+        "catalog": _catalog,
+    }
+    for part, probe in probes.items():
+        try:
+            yield Check(part, *probe(container))
+        except AfterimageError as error:
+            yield Check(part, State.FAILED, str(error))
+
+
+def _home(container: Container) -> tuple[State, str]:
+    FolderBlobs(container.home).put("doctor/probe", b"probe")
+    FolderBlobs(container.home).delete("doctor")
+    free_mb = shutil.disk_usage(container.home).free // 2**20
+    state = State.OK if free_mb >= _ROOM_MB else State.FAILED
+    return state, f"{container.home} can be written to; {free_mb / 1024:.0f} GB free"
+
+
+def _video(container: Container) -> tuple[State, str]:
+    with _sample("probe.mp4") as path:
+        frames = list(container.media.frames(path, FramePlan(fps=5.0, fps_floor=5.0)))
+    return _expect(len(frames) == 10, "decodes H.264", f"decoded {len(frames)} of 10 frames")
+
+
+def _images(container: Container) -> tuple[State, str]:
+    with _sample("probe.jpg") as path:
+        rgb = container.media.image(path, 1000)
+    return _expect(rgb.shape == (160, 480, 3), "decodes JPEG", f"decoded to {rgb.shape}")
+
+
+def _documents(container: Container) -> tuple[State, str]:
+    with _sample("probe.pdf") as path:
+        pages = list(container.media.pages(path, 1, 600))
+    text = " ".join(line.text for page in pages for line in page.lines)
+    return _expect("page of text" in text, "draws and reads PDF", f"read {text!r}")
+
+
+def _visual(container: Container) -> tuple[State, str]:
+    encoder = container.visual
+    if encoder is None:
+        return State.OFF, "no weights are named (AFTERIMAGE_VISUAL__MODEL): pictures are found by their text only"
+    with _sample("probe.jpg") as path:
+        image = encoder.encode_images([container.media.image(path, 480)])
+    text = encoder.encode_texts(["a sign with words"])
+    good = image.shape == text.shape == (1, encoder.dim) and abs(float(np.linalg.norm(image)) - 1) < 1e-3
+    return _expect(good, f"{encoder.model_id}, {encoder.dim} dimensions", f"{encoder.model_id} gave {image.shape}")
+
+
+def _text(container: Container) -> tuple[State, str]:
+    encoder = container.text
+    if encoder is None:
+        return State.OFF, "no model is named (AFTERIMAGE_TEXT__MODEL): text is found by its words only"
+    near, one, far = encoder.encode(["a boat on the sea", "a ship on the ocean", "the tax return is late"])
+    good = float(near @ one) > float(near @ far)
+    return _expect(good, f"{encoder.model_id}, {encoder.dim} dimensions", f"{encoder.model_id} does not tell likeness")
+
+
+def _reader(container: Container) -> tuple[State, str]:
+    reader = container.reader
+    if reader is None:
+        return State.OFF, "text in pictures is not read (AFTERIMAGE_READER__ENABLED)"
+    with _sample("probe.jpg") as path:
+        rgb = container.media.image(path, 480)
+    text = " ".join(text for text, _ in reader.recognise(rgb, reader.detect(rgb)))
+    return _expect("2026" in text, f"{reader.model_id} reads", f"{reader.model_id} read {text!r}, not 'AFTERIMAGE 2026'")
+
+
+def _speech(container: Container) -> tuple[State, str]:
+    speech = container.speech
+    if speech is None:
+        return State.OFF, "no weights are named (AFTERIMAGE_SPEECH__MODEL): speech is not written down"
+    return State.OK, speech.model_id
+
+
+def _index(container: Container) -> tuple[State, str]:
+    counts = container.index.counts()
+    for lane in (Lane.VISUAL, Lane.TEXT):
+        container.index.check(lane)
+    known = {asset.asset_id: asset.segments for asset in container.catalog.assets()}
+    missing = sum(counts.get(key) != segments for key, segments in known.items())
+    detail = f"{sum(counts.values())} segments of {len(counts)} assets"
+    return _expect(not missing, detail, f"{detail}; {missing} assets differ from the catalog: run `afterimage reindex`")
+
+
+def _catalog(container: Container) -> tuple[State, str]:
+    collections = container.catalog.collections()
+    return State.OK, ", ".join(f"{name}: {count}" for name, count in collections.items()) or "empty"
+
+
+def _expect(good: bool, detail: str, otherwise: str) -> tuple[State, str]:
+    return (State.OK, detail) if good else (State.FAILED, otherwise)
+
+
+@contextmanager
+def _sample(name: str) -> Iterator[Path]:
+    """A sample file, on disk for the time of a `with`."""
+    with resources.as_file(resources.files("services") / "data" / name) as path:
+        yield path

@@ -1,0 +1,121 @@
+"""`ExtractiveGenerator`: answers by quoting. It needs no language model and invents nothing.
+
+The evidence is cut into sentences; each is weighed by what it has in common with the question in meaning (sentence
+embedding) and in words, and by how well its passage was found. The best one is quoted, and others that are nearly as
+good. Where only pictures were found, it says where they are to be seen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from indexer.passages import sentences
+
+from indexer.ports import SentenceEncoder
+from indexer.types import AssetKind
+from services.types import Draft, Evidence, Quote
+
+_NEARLY = 0.9
+_SHORT_WORDS = 3
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    evidence: Evidence
+    start: int
+    end: int
+    score: float
+
+    @property
+    def text(self) -> str:
+        return self.evidence.found.segment.text[self.start : self.end]
+
+
+class ExtractiveGenerator:
+    """See `services.ports.Generator`. At most `limit` sentences; `text` gives the sentence encoder, or None."""
+
+    model_id = "extractive"
+
+    def __init__(self, text: Callable[[], SentenceEncoder | None], limit: int) -> None:
+        self._text, self._limit = text, limit
+
+    def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Draft]:
+        candidates = self._weighed(question, evidence)
+        if not candidates:
+            yield from (_shown(one) for one in evidence[:1])
+            return
+        said: set[str] = set()
+        for candidate in candidates:
+            if candidate.score < _NEARLY * candidates[0].score or len(said) == self._limit:
+                return
+            if candidate.text.casefold() not in said:
+                said.add(candidate.text.casefold())
+                quote = Quote(candidate.evidence.id, candidate.start, candidate.end)
+                yield Draft(candidate.text, (quote,), candidate.score)
+
+    def _weighed(self, question: str, evidence: Sequence[Evidence]) -> list[_Candidate]:
+        spans = [(one, start, end) for one in evidence for start, end in _quotable(one.found.segment.text)]
+        if not spans:
+            return []
+        meaning = self._meaning(question, [one.found.segment.text[start:end] for one, start, end in spans])
+        candidates = [
+            _Candidate(one, start, end, 0.6 * near + 0.2 * _shared(question, one, start, end) + 0.2 * one.found.score)
+            for (one, start, end), near in zip(spans, meaning, strict=True)
+        ]
+        return sorted(candidates, key=lambda candidate: -candidate.score)
+
+    def _meaning(self, question: str, texts: Sequence[str]) -> list[float]:
+        encoder = self._text()
+        if encoder is None:
+            return [0.0] * len(texts)
+        vectors = encoder.encode([question, *texts])
+        return np.clip(vectors[1:] @ vectors[0], 0.0, 1.0).tolist()
+
+
+def _quotable(text: str) -> list[tuple[int, int]]:
+    """The sentences of a passage; very short ones (a heading, a label) stay with what follows."""
+    spans: list[tuple[int, int]] = []
+    open_start: int | None = None
+    for start, end in sentences(text):
+        begin = start if open_start is None else open_start
+        if len(text[begin:end].split()) < _SHORT_WORDS:
+            open_start = begin
+            continue
+        spans.append((begin, end))
+        open_start = None
+    if open_start is not None:
+        end = len(text.rstrip())
+        if spans:
+            spans[-1] = (spans[-1][0], end)
+        else:
+            spans.append((open_start, end))
+    return spans
+
+
+def _shared(question: str, evidence: Evidence, start: int, end: int) -> float:
+    wanted = {word.casefold() for word in _WORD.findall(question) if len(word) > 3 or word.isupper() or word.isdigit()}
+    have = {word.casefold() for word in _WORD.findall(evidence.found.segment.text[start:end])}
+    return len(wanted & have) / len(wanted) if wanted else 0.0
+
+
+def _shown(evidence: Evidence) -> Draft:
+    found = evidence.found
+    match found.asset.kind:
+        case AssetKind.VIDEO:
+            where = f"{found.asset.name} from {clock(found.segment.start_s)} to {clock(found.segment.end_s)}"
+        case AssetKind.DOCUMENT:
+            where = f"page {found.segment.page} of {found.asset.name}"
+        case AssetKind.IMAGE:
+            where = found.asset.name
+    return Draft(f"It looks like what is shown in {where}.", (Quote(evidence.id),), found.score)
+
+
+def clock(time_s: float | None) -> str:
+    """A time as people write it: `1:02`, `1:01:02`; whole seconds, rounded down."""
+    whole = int(time_s or 0.0)
+    hours, minutes, seconds = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

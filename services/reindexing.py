@@ -1,0 +1,122 @@
+"""Reindex: the derived index made anew from artifacts alone, beside the old one, which serves until the swap."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.artifacts import Artifacts, Manifest
+from indexer.blobs.folder import fsync_folder
+from indexer.errors import ArtifactError
+from indexer.pipeline import Pipeline
+from indexer.ports import SegmentIndex
+from indexer.types import AssetTags
+from services.catalog import Asset, Catalog
+from services.write_lock import writing
+
+
+@dataclass(frozen=True, slots=True)
+class Reindexed:
+    """What a reindex did: assets and segments in the new index, assets that were encoded again, unfinished or orphaned
+    artifacts that were cleared away, and assets whose artifacts are damaged (name: reason), which stay out."""
+
+    assets: int
+    segments: int
+    encoded_again: int
+    cleared: int
+    damaged: tuple[str, ...]
+
+
+def ensure_folder(folder: Path) -> None:
+    """Make the first index folder, and the link that names it, where there is none."""
+    if not folder.exists():
+        first = folder.with_name(f"{folder.name}-0")
+        first.mkdir(parents=True, exist_ok=True)
+        folder.unlink(missing_ok=True)
+        folder.symlink_to(first.name)
+
+
+class Reindexing:
+    """Rebuilds the index. `open_index(folder)` makes an empty index in a folder; `after` runs once it is swapped in."""
+
+    def __init__(
+        self,
+        home: Path,
+        folder: Path,
+        open_index: Callable[[Path], SegmentIndex],
+        artifacts: Artifacts,
+        pipeline: Callable[[], Pipeline],
+        catalog: Catalog,
+        after: Callable[[], None],
+    ) -> None:
+        self._home, self._folder, self._open_index = home, folder, open_index
+        self._artifacts, self._pipeline, self._catalog, self._after = artifacts, pipeline, catalog, after
+
+    def reindex(self, progress: Callable[[str, int, int], None]) -> Reindexed:
+        """Fill a shadow index from artifacts, read its counts back, and swap it in, in one step.
+
+        Where the settings name other encoders than the artifacts were made with, key frames and texts are encoded
+        again first; search moves over with the swap. `progress(name, done, total)` is called after each asset.
+        Errors: IndexBusy, StorageFull, ModelError; ArtifactError where the counts do not match (nothing is swapped).
+        """
+        with writing(self._home):
+            shadow = self._folder.with_name(f"{self._folder.name}-{time.time_ns()}")
+            assets = self._catalog.assets()
+            made, damaged = self._fill(shadow, assets, progress)
+            self._swap(shadow)
+            for asset, manifest, segments in made:
+                self._catalog.set_version(asset.asset_id, manifest.version, segments)
+            again = sum(manifest.version != asset.version for asset, manifest, _ in made)
+            cleared = self._clear({asset.asset_id for asset in assets}, made)
+            self._after()
+        return Reindexed(len(made), sum(segments for *_, segments in made), again, cleared, tuple(damaged))
+
+    def _fill(
+        self, shadow: Path, assets: list[Asset], progress: Callable[[str, int, int], None]
+    ) -> tuple[list[tuple[Asset, Manifest, int]], list[str]]:
+        """Raises with nothing swapped; what is left of a failed try goes with the next one."""
+        index, pipeline = self._open_index(shadow), self._pipeline()
+        made, damaged = [], []
+        for number, asset in enumerate(assets, 1):
+            try:
+                manifest = pipeline.encode_again(self._artifacts.manifest(asset.asset_id, asset.version))
+                made.append((asset, manifest, index.put(self._tags(asset), pipeline.batches(manifest))))
+            except ArtifactError as error:
+                damaged.append(f"{asset.name}: {error}")
+            progress(asset.name, number, len(assets))
+        expected = {asset.asset_id: segments for asset, _, segments in made}
+        if index.counts() != expected:
+            raise ArtifactError("the new index does not hold what was written to it; the old one stays in use")
+        index.close()
+        return made, damaged
+
+    def _tags(self, asset: Asset) -> AssetTags:
+        held = frozenset(source.collection for source in self._catalog.sources(asset.asset_id))
+        return AssetTags(asset.asset_id, asset.kind, held, asset.file_time)
+
+    def _swap(self, shadow: Path) -> None:
+        """Point the name `index` to the new folder: one rename. Readers of the old one notice at their next search."""
+        link = self._folder.with_name(f"{self._folder.name}.new")
+        link.unlink(missing_ok=True)
+        link.symlink_to(shadow.name)
+        link.replace(self._folder)
+        fsync_folder(self._folder.parent)
+        for folder in self._folder.parent.glob(f"{self._folder.name}-*"):
+            if folder.name != shadow.name:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _clear(self, known: set[str], made: list[tuple[Asset, Manifest, int]]) -> int:
+        """Remove artifacts that nothing refers to: other versions of what was made, and unfinished drafts."""
+        kept = {asset.asset_id: manifest.version for asset, manifest, _ in made}
+        cleared = 0
+        for key in self._artifacts.assets():
+            if key not in known:
+                cleared += bool(self._artifacts.delete(key))
+                continue
+            for version in self._artifacts.versions(key):
+                if key in kept and version != kept[key]:
+                    cleared += bool(self._artifacts.delete(key, version))
+        return cleared

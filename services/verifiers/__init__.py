@@ -1,0 +1,1 @@
+"""Verifiers: does the evidence carry the sentence?"""

@@ -1,0 +1,101 @@
+"""What every encoder must do, whoever made it: a test class gives it an encoder as a fixture."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from indexer.ports import ImageTextEncoder, SentenceEncoder
+from indexer.types import Pixels, Vectors
+
+
+def natural_picture(seed: int, height: int = 180, width: int = 320) -> Pixels:
+    """Soft shapes, an edge and a little grain: spectrally closer to a photograph than noise is."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width] / max(height, width)
+    planes = [
+        sum(rng.normal() * np.cos(2 * np.pi * (rng.normal() * k * x + rng.normal() * k * y)) / k for k in range(1, 9))
+        for _ in range(3)
+    ]
+    picture = 128 + 45 * np.stack(planes, axis=-1) + rng.normal(0, 3, (height, width, 3))
+    picture[:, int(width * rng.uniform(0.2, 0.8)) :] *= rng.uniform(0.4, 0.9)
+    return picture.clip(0, 255).astype(np.uint8)
+
+
+def assert_unit_rows(vectors: Vectors, rows: int, dim: int) -> None:
+    assert vectors.shape == (rows, dim)
+    assert vectors.dtype == np.float32
+    assert vectors.flags.c_contiguous
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+class ImageTextEncoderContract:
+    @pytest.fixture
+    def encoder(self) -> ImageTextEncoder:
+        raise NotImplementedError
+
+    def test_pictures_of_any_size_and_words_become_unit_rows_of_one_width(self, encoder: ImageTextEncoder) -> None:
+        sizes = ((64, 64), (180, 320), (320, 180), (17, 400), (1, 1))
+        pictures = [natural_picture(i, *size) for i, size in enumerate(sizes)]
+        assert_unit_rows(encoder.encode_images(pictures), 5, encoder.dim)
+        assert_unit_rows(encoder.encode_texts(["a fire truck", "", "소방차 " * 200]), 3, encoder.dim)
+
+    def test_nothing_gives_no_rows(self, encoder: ImageTextEncoder) -> None:
+        assert encoder.encode_images([]).shape == (0, encoder.dim)
+        assert encoder.encode_texts([]).shape == (0, encoder.dim)
+
+    def test_a_vector_does_not_depend_on_its_neighbours(self, encoder: ImageTextEncoder) -> None:
+        pictures = [natural_picture(i) for i in range(7)]
+        alone = np.concatenate([encoder.encode_images([picture]) for picture in pictures])
+        np.testing.assert_allclose(encoder.encode_images(pictures), alone, atol=1e-5)
+        texts = ["one", "two words", "three words here"]
+        np.testing.assert_allclose(encoder.encode_texts(texts)[2:], encoder.encode_texts(texts[2:]), atol=1e-5)
+
+    def test_different_pictures_get_different_vectors_and_the_order_is_kept(self, encoder: ImageTextEncoder) -> None:
+        a, b = natural_picture(1), natural_picture(2)
+        forth, back = encoder.encode_images([a, b]), encoder.encode_images([b, a])
+        np.testing.assert_allclose(forth, back[::-1], atol=1e-5)
+        assert np.abs(forth[0] - forth[1]).max() > 1e-3
+
+    def test_the_input_is_left_as_it_was(self, encoder: ImageTextEncoder) -> None:
+        picture = natural_picture(3)
+        before = picture.copy()
+        encoder.encode_images([picture])
+        np.testing.assert_array_equal(picture, before)
+
+    def test_the_id_is_stable(self, encoder: ImageTextEncoder) -> None:
+        assert encoder.model_id
+        assert encoder.model_id == encoder.model_id
+
+
+class SentenceEncoderContract:
+    @pytest.fixture
+    def encoder(self) -> SentenceEncoder:
+        raise NotImplementedError
+
+    def test_texts_become_unit_rows(self, encoder: SentenceEncoder) -> None:
+        assert_unit_rows(encoder.encode(["a fire truck", "", "long " * 1000]), 3, encoder.dim)
+
+    def test_nothing_gives_no_rows(self, encoder: SentenceEncoder) -> None:
+        assert encoder.encode([]).shape == (0, encoder.dim)
+
+    def test_a_vector_does_not_depend_on_its_neighbours_or_their_order(self, encoder: SentenceEncoder) -> None:
+        texts = [("word " * length).strip() for length in (1, 40, 3, 120, 7)]
+        alone = np.concatenate([encoder.encode([text]) for text in texts])
+        np.testing.assert_allclose(encoder.encode(texts), alone, atol=1e-5)
+
+    def test_threads_that_come_at_once_get_the_same_vectors(self, encoder: SentenceEncoder) -> None:
+        expected = encoder.encode(["the notice period"])
+        found: list[Vectors] = []
+        threads = [
+            threading.Thread(target=lambda: found.append(encoder.encode(["the notice period"]))) for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(found) == 4
+        for vectors in found:
+            np.testing.assert_allclose(vectors, expected, atol=1e-5)

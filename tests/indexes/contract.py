@@ -1,0 +1,357 @@
+"""What every segment index must do. An adapter's tests inherit `SegmentIndexContract` and override `index`."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from indexer.errors import AfterimageError, AssetNotFound, IndexMismatch, QueryError
+from indexer.indexes.exact import ExactIndex
+from indexer.ports import SegmentIndex
+from indexer.types import (
+    AssetKind,
+    AssetTags,
+    Box,
+    Hit,
+    Lane,
+    LineSpan,
+    Origin,
+    PictureRef,
+    Segment,
+    SegmentBatch,
+    SegmentFilter,
+    Vectors,
+)
+
+DIM = 16
+EVERYTHING = SegmentFilter()
+
+
+def unit_vectors(random: np.random.Generator, count: int, dim: int = DIM) -> Vectors:
+    rows = random.standard_normal((count, dim)).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def axis(place: int, dim: int = DIM) -> NDArray[np.float32]:
+    return np.eye(dim, dtype=np.float32)[place]
+
+
+def tags(asset_id: str, *collections: str, kind: AssetKind = AssetKind.VIDEO, at: float | None = None) -> AssetTags:
+    return AssetTags(asset_id, kind, frozenset(collections), at)
+
+
+def seen(vectors: Vectors, first: int = 0, lane: Lane = Lane.VISUAL) -> SegmentBatch:
+    """Pictures of one second each, with an embedding each."""
+    ordinals = range(first, first + len(vectors))
+    segments = tuple(Segment(o, Origin.PICTURE, start_s=float(o), end_s=float(o + 1)) for o in ordinals)
+    return SegmentBatch(segments, {lane: np.arange(len(vectors))}, {lane: vectors})
+
+
+def said(*texts: str) -> SegmentBatch:
+    return SegmentBatch(tuple(Segment(i, Origin.PAGE, page=i + 1, text=text) for i, text in enumerate(texts)), {}, {})
+
+
+def places(hits: list[Hit]) -> list[tuple[str, int]]:
+    return [(hit.asset_id, hit.segment.ordinal) for hit in hits]
+
+
+def found(index: SegmentIndex, query: str, where: SegmentFilter = EVERYTHING) -> list[str]:
+    return [hit.segment.text for hit in index.search(Lane.KEYWORDS, query, 10, where)]
+
+
+FILTERS = {
+    "everything": EVERYTHING,
+    "one collection": SegmentFilter(collections=frozenset({"red"})),
+    "two collections": SegmentFilter(collections=frozenset({"red", "blue"})),
+    "no collection": SegmentFilter(collections=frozenset()),
+    "unknown collection": SegmentFilter(collections=frozenset({"green"})),
+    "kind": SegmentFilter(kinds=frozenset({AssetKind.DOCUMENT})),
+    "no kind": SegmentFilter(kinds=frozenset()),
+    "assets": SegmentFilter(assets=frozenset({"a3", "a4", "nowhere"})),
+    "from": SegmentFilter(start_s=7.5),
+    "until": SegmentFilter(end_s=4.0),
+    "between": SegmentFilter(start_s=3.0, end_s=5.0),
+    "dated after": SegmentFilter(file_after=200.0),
+    "dated before": SegmentFilter(file_before=200.0),
+    "dated between": SegmentFilter(file_after=100.0, file_before=300.0),
+    "all at once": SegmentFilter(
+        frozenset({"red"}), frozenset({AssetKind.VIDEO}), frozenset({"a0", "a4"}), 1.0, 9.0, 0.0, 500.0
+    ),
+}
+
+
+def put_archive(index: SegmentIndex) -> None:
+    """Eight assets, two vector lanes and words, seeded; twins among the vectors make ties."""
+    random = np.random.default_rng(7)
+    vocabulary = [
+        "engine",
+        "fire",
+        "truck",
+        "leaves",
+        "harbour",
+        "計約",
+        "계약서를",
+        "Straße",
+        "INV-2041",
+        "東京タワー",
+    ]
+    twins = unit_vectors(random, 6)
+    for number in range(8):
+        kind = AssetKind.DOCUMENT if number % 3 == 2 else AssetKind.VIDEO
+        segments = tuple(
+            Segment(
+                ordinal,
+                Origin.PAGE if kind is AssetKind.DOCUMENT else Origin.SUBTITLE,
+                start_s=None if kind is AssetKind.DOCUMENT else float(ordinal),
+                end_s=None if kind is AssetKind.DOCUMENT else float(ordinal) + 1.5,
+                page=ordinal + 1 if kind is AssetKind.DOCUMENT else None,
+                text=" ".join(random.choice(vocabulary, random.integers(0, 6))),
+            )
+            for ordinal in range(12)
+        )
+        visual = np.concatenate([twins, unit_vectors(random, 4)])
+        text = unit_vectors(random, 5, 24)
+        rows = {Lane.VISUAL: np.arange(10), Lane.TEXT: np.array([1, 3, 5, 7, 11])}
+        batch = SegmentBatch(segments, rows, {Lane.VISUAL: visual, Lane.TEXT: text})
+        held = ["red"] * (number % 2 == 0) + ["blue"] * (number % 4 == 1)
+        at = None if number == 6 else 100.0 * number
+        index.put(tags(f"a{number}", *held, kind=kind, at=at), iter([batch]))
+
+
+class SegmentIndexContract:
+    """Override `index` with an empty index of the adapter."""
+
+    @pytest.fixture
+    def index(self) -> Iterator[SegmentIndex]:
+        raise NotImplementedError
+
+    def test_an_empty_index_finds_nothing(self, index: SegmentIndex) -> None:
+        assert index.search(Lane.VISUAL, axis(0), 10, EVERYTHING) == []
+        assert index.search(Lane.KEYWORDS, "anything", 10, EVERYTHING) == []
+        assert index.counts() == {}
+        assert index.generation() == 0
+
+    def test_a_segment_comes_back_as_it_went_in(self, index: SegmentIndex) -> None:
+        segment = Segment(
+            ordinal=4,
+            origin=Origin.OCR,
+            start_s=0.1 + 0.2,
+            end_s=1 / 3,
+            page=2,
+            box=Box(0.1, 0.2, 1 / 3, 0.9),
+            text='Größe "42"\n계약 \0 😀',
+            lines=(LineSpan(0, 5, Box(0.1, 0.2, 0.3, 0.4)), LineSpan(6, 10, Box(0.1, 0.5, 0.3, 0.6))),
+            picture=PictureRef("frames/a.bin", 7, 99),
+        )
+        bare = Segment(5, Origin.PICTURE)
+        batch = SegmentBatch((segment, bare), {Lane.TEXT: np.array([1, 0])}, {Lane.TEXT: np.eye(2, dtype=np.float32)})
+        assert index.put(tags("a", kind=AssetKind.DOCUMENT), [batch]) == 2
+        hits = index.search(Lane.TEXT, np.array([0.6, 0.8], dtype=np.float32), 5, EVERYTHING)
+        assert [hit.segment for hit in hits] == [segment, bare]
+        assert [hit.score for hit in hits] == pytest.approx([0.8, 0.6], abs=1e-6)
+        assert {(hit.asset_id, hit.kind, hit.lane) for hit in hits} == {("a", AssetKind.DOCUMENT, Lane.TEXT)}
+
+    def test_put_takes_many_batches_and_counts_their_segments(self, index: SegmentIndex) -> None:
+        random = np.random.default_rng(0)
+        batches = (seen(unit_vectors(random, 5), first) for first in range(0, 20, 5))
+        assert index.put(tags("a"), batches) == 20
+        assert index.put(tags("b"), []) == 0
+        assert index.counts() == {"a": 20, "b": 0}
+
+    def test_put_replaces_what_the_asset_had(self, index: SegmentIndex) -> None:
+        index.put(
+            tags("a", "red"),
+            [
+                said("an old word"),
+            ],
+        )
+        index.put(tags("b"), [said("an old house")])
+        index.put(tags("a", "blue"), [said("a new word", "and another")])
+        assert found(index, "old") == ["an old house"]
+        assert found(index, "word", SegmentFilter(collections=frozenset({"red"}))) == []
+        assert found(index, "word", SegmentFilter(collections=frozenset({"blue"}))) == ["a new word"]
+        assert index.counts() == {"a": 2, "b": 1}
+
+    def test_what_is_removed_is_found_in_no_lane(self, index: SegmentIndex) -> None:
+        put_archive(index)
+        assert index.remove("a1") == 12
+        assert index.remove("a1") == 0
+        assert "a1" not in index.counts()
+        queries = (Lane.VISUAL, axis(0)), (Lane.TEXT, axis(0, 24)), (Lane.KEYWORDS, "fire engine truck")
+        for lane, query in queries:
+            hits = index.search(lane, query, 1000, EVERYTHING)
+            assert hits
+            assert "a1" not in {hit.asset_id for hit in hits}
+
+    def test_every_change_moves_the_generation_on_and_nothing_else_does(self, index: SegmentIndex) -> None:
+        seen_so_far = [index.generation()]
+        for change in (
+            lambda: index.put(tags("a"), [said("one")]),
+            lambda: index.put(tags("a"), [said("two")]),
+            lambda: index.tag(tags("a", "red")),
+            lambda: index.remove("a"),
+        ):
+            change()
+            seen_so_far.append(index.generation())
+        assert seen_so_far == sorted(set(seen_so_far))
+        index.remove("a")
+        found(index, "two")
+        assert index.generation() == seen_so_far[-1]
+
+    def test_tags_change_what_filters_see(self, index: SegmentIndex) -> None:
+        index.put(tags("a", "red", at=1.0), [said("word")])
+        index.tag(tags("a", "blue", kind=AssetKind.DOCUMENT, at=2.0))
+        assert found(index, "word", SegmentFilter(collections=frozenset({"red"}))) == []
+        now = SegmentFilter(frozenset({"blue"}), frozenset({AssetKind.DOCUMENT}), file_after=2.0)
+        assert found(index, "word", now) == ["word"]
+
+    def test_an_unknown_asset_cannot_be_tagged(self, index: SegmentIndex) -> None:
+        with pytest.raises(AssetNotFound):
+            index.tag(tags("nobody"))
+
+    @pytest.mark.parametrize("name", FILTERS)
+    def test_hits_and_scores_are_those_of_an_exact_search(self, index: SegmentIndex, name: str) -> None:
+        oracle = ExactIndex()
+        put_archive(oracle)
+        put_archive(index)
+        random = np.random.default_rng(1)
+        visual = [(Lane.VISUAL, query) for query in unit_vectors(random, 6)]
+        text = [(Lane.TEXT, query) for query in unit_vectors(random, 6, 24)]
+        words = [(Lane.KEYWORDS, query) for query in ("fire truck", "inv-2041 leaving", "계약 東京", "strasse unseen")]
+        for (lane, query), limit in itertools.product(visual + text + words, (1, 7, 500)):
+            expected = oracle.search(lane, query, limit, FILTERS[name])
+            hits = index.search(lane, query, limit, FILTERS[name])
+            assert places(hits) == places(expected)
+            assert [hit.segment for hit in hits] == [hit.segment for hit in expected]
+            assert [hit.score for hit in hits] == pytest.approx([hit.score for hit in expected], abs=1e-6)
+
+    def test_spans_are_half_open(self, index: SegmentIndex) -> None:
+        index.put(tags("a"), [seen(np.eye(4, DIM, dtype=np.float32))])
+        hits = index.search(Lane.VISUAL, axis(0), 10, SegmentFilter(start_s=1.0, end_s=2.0))
+        assert places(hits) == [("a", 1)]
+
+    def test_ties_go_by_asset_and_ordinal_also_where_the_limit_cuts(self, index: SegmentIndex) -> None:
+        same = np.repeat(axis(0)[None], 40, axis=0)
+        for asset_id in ("c", "a", "b"):
+            index.put(tags(asset_id), [seen(same)])
+        hits = index.search(Lane.VISUAL, axis(0), 50, EVERYTHING)
+        assert places(hits) == [("a", i) for i in range(40)] + [("b", i) for i in range(10)]
+
+    @pytest.mark.parametrize("limit", [0, -3])
+    def test_a_limit_below_one_finds_nothing(self, index: SegmentIndex, limit: int) -> None:
+        index.put(tags("a"), [seen(axis(0)[None])])
+        assert index.search(Lane.VISUAL, axis(0), limit, EVERYTHING) == []
+
+    def test_a_lane_that_was_never_put_finds_nothing(self, index: SegmentIndex) -> None:
+        index.put(tags("a"), [seen(axis(0)[None])])
+        assert index.search(Lane.TEXT, axis(3, 7), 10, EVERYTHING) == []
+
+    def test_vectors_of_another_width_are_refused_and_nothing_changes(self, index: SegmentIndex) -> None:
+        index.put(tags("a"), [seen(axis(0)[None])])
+        with pytest.raises(IndexMismatch, match="8 dimensions"):
+            index.put(tags("b"), [said("one"), seen(np.eye(1, 8, dtype=np.float32), first=1)])
+        with pytest.raises(IndexMismatch):
+            index.search(Lane.VISUAL, axis(0, 8), 10, EVERYTHING)
+        assert index.counts() == {"a": 1}
+        assert index.generation() == 1
+
+    def test_the_only_asset_of_a_lane_may_come_back_in_another_width(self, index: SegmentIndex) -> None:
+        index.put(tags("a"), [seen(axis(0)[None])])
+        index.search(Lane.VISUAL, axis(0), 1, EVERYTHING)
+        index.put(tags("a"), [seen(axis(0, 8)[None])])
+        assert places(index.search(Lane.VISUAL, axis(0, 8), 1, EVERYTHING)) == [("a", 0)]
+
+    def test_what_is_not_a_number_is_refused(self, index: SegmentIndex) -> None:
+        index.put(tags("a"), [seen(axis(0)[None])])
+        with pytest.raises(IndexMismatch, match="finite"):
+            index.put(tags("b"), [seen(axis(0)[None] * np.float32("nan"))])
+        with pytest.raises(QueryError, match="finite"):
+            index.search(Lane.VISUAL, axis(0) * np.float32("inf"), 1, EVERYTHING)
+
+    def test_words_are_no_vector_and_a_vector_no_words(self, index: SegmentIndex) -> None:
+        index.put(
+            tags("a"),
+            [
+                seen(axis(0)[None]),
+            ],
+        )
+        with pytest.raises(QueryError):
+            index.search(Lane.VISUAL, "words", 1, EVERYTHING)
+        with pytest.raises(QueryError):
+            index.search(Lane.KEYWORDS, axis(0), 1, EVERYTHING)
+
+    def test_a_vector_must_belong_to_a_segment(self, index: SegmentIndex) -> None:
+        batch = SegmentBatch((Segment(0, Origin.PICTURE),), {Lane.VISUAL: np.array([1])}, {Lane.VISUAL: axis(0)[None]})
+        with pytest.raises(IndexMismatch, match="no segment"):
+            index.put(tags("a"), [batch])
+
+    def test_an_ordinal_stands_once_in_an_asset(self, index: SegmentIndex) -> None:
+        with pytest.raises(AfterimageError):
+            index.put(tags("a"), [said("one"), said("two")])
+        assert index.counts() == {}
+
+    def test_a_stream_that_breaks_changes_nothing(self, index: SegmentIndex) -> None:
+        put_archive(index)
+        before = index.counts(), index.generation(), index.search(Lane.VISUAL, axis(1), 500, EVERYTHING)
+
+        def broken() -> Iterator[SegmentBatch]:
+            yield seen(np.eye(3, DIM, dtype=np.float32))
+            raise OSError("the artifact went away")
+
+        with pytest.raises(OSError, match="went away"):
+            index.put(tags("a0"), broken())
+        assert (index.counts(), index.generation(), index.search(Lane.VISUAL, axis(1), 500, EVERYTHING)) == before
+
+    @pytest.mark.parametrize(
+        ("text", "queries"),
+        {
+            "The fire truck leaves at noon.": ["fire", "TRUCKS", "When does the fire truck leave?", "leaving"],
+            "Kündigungsfrist: drei Monate, Maß": ["Kündigungsfrist", "kundigungsfrist", "MASS", "monate"],
+            "Invoice INV-2041 of 1,234.50 EUR": ["INV-2041", "inv 2041", "2041", "1,234.50", "invoices"],
+            "Write to Jane.Doe@example.com": ["jane.doe@example.com", "jane", "example"],
+            "계약서를 해지하려면 집에서 통지": ["계약", "계약서", "계약서는", "해지", "집", "계약을 언제 해지하나요?"],
+            "東京タワーで契約の解約期間を確認": ["東", "東京", "タワー", "解約", "契約の解約期間はいつですか", "ﾀﾜｰ"],
+            "合同的通知期是三个月": ["月", "合同", "通知期", "合同的通知期是多久"],
+            "りんごの申し込みは": ["りんご", "申し込み", "申し込み"],
+            "Été à la plage · Москва · Ωμέγα": ["ete", "МОСКВА", "ωμεγα"],
+        }.items(),
+    )
+    def test_words_are_found_in_many_scripts(self, index: SegmentIndex, text: str, queries: list[str]) -> None:
+        index.put(tags("a"), [said(text, "nothing of the kind", "전혀 다른 것", "全く別のもの")])
+        for query in queries:
+            assert found(index, query)[:1] == [text], query
+
+    @pytest.mark.parametrize(
+        "query", ["", "  ", "what is the?", '"', "*", "-", "( ) ^ :", "😀", "\0", "''", "언제 무엇을?"]
+    )
+    def test_a_query_without_content_finds_nothing(self, index: SegmentIndex, query: str) -> None:
+        index.put(tags("a"), [said("what is the ( \" * - 😀 \0 ' matter", "계약서")])
+        assert found(index, query) == []
+
+    @pytest.mark.parametrize(
+        "operator", ['"', "*", "-", "^", "NEAR(", " AND ", " NOT ", "tokens:", "+", "{", "\0", "')"]
+    )
+    def test_nothing_in_a_query_is_a_query_language(self, index: SegmentIndex, operator: str) -> None:
+        index.put(tags("a"), [said("fire truck", "harbour")])
+        assert "fire truck" in found(index, f"{operator}fire{operator}truck{operator}")
+
+    def test_a_very_long_query_is_answered(self, index: SegmentIndex) -> None:
+        index.put(tags("a"), [said("fire truck")])
+        assert found(index, "fire " + " ".join(f"w{number}" for number in range(5000))) == ["fire truck"]
+
+    def test_keyword_scores_are_shares_of_the_querys_weight(self, index: SegmentIndex) -> None:
+        index.put(tags("a"), [said("fire truck", "fire engine", "harbour at night", "a dog")])
+        scores = {hit.segment.text: hit.score for hit in index.search(Lane.KEYWORDS, "fire truck", 9, EVERYTHING)}
+        assert scores.keys() == {"fire truck", "fire engine"}
+        assert 0.98 < scores["fire truck"] <= 1.0
+        assert 0.2 < scores["fire engine"] < 0.5  # the commoner word weighs less
+        unseen = index.search(Lane.KEYWORDS, "fire truck zeppelin", 1, EVERYTHING)[0].score
+        assert 0.4 < unseen < 0.7
+
+    def test_text_that_is_not_unicode_does_no_harm(self, index: SegmentIndex) -> None:
+        index.put(tags("a"), [said("a lone \ud800 surrogate")])
+        assert len(found(index, "surrogate")) == 1
