@@ -1,0 +1,38 @@
+# Everything starts here. `make test` and `make demo` set up all that they need on a fresh machine.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo
+
+.DEFAULT_GOAL := test
+.PHONY: install demo check test soak bench clean
+
+install: $(VENV)/installed  ## a virtual environment with everything that is pinned in constraints.txt
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { apt-get update -qq && apt-get install -y -qq python3-venv; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[offline,demo,speech,dev]'
+	touch $@
+
+demo: install  ## index the sample archive and ask it questions
+	@$(BIN)/python -m demoworld.tour $(DEMO)
+
+check: install  ## style, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check  ## the checks, then every test
+	$(BIN)/pytest
+
+soak: install  ## endurance: twenty rounds of kill -9 while indexing
+	AFTERIMAGE_TEST_KILLS=20 $(BIN)/pytest tests/services/test_kill.py --timeout 7200
+
+bench: install  ## every figure that the README names
+	for name in search_recall answers pipeline memory; do $(BIN)/python -m benchmarks.$$name --check || exit 1; done
+
+clean:  ## what make made, the environment too
+	rm -rf $(VENV) $(DEMO) bench-out

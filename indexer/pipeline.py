@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import islice
@@ -116,7 +116,7 @@ class _Run:
         self.end_s: float | None = None
         self.warnings: tuple[str, ...] = ()
 
-    def checkpoints(self, source: Source, first: int) -> Iterator[Checkpoint]:
+    def checkpoints(self, source: Source, first: int) -> Generator[Checkpoint, None, None]:
         match source.info.kind:
             case AssetKind.VIDEO:
                 yield from self._video(source, first)
@@ -128,7 +128,7 @@ class _Run:
 
     def _video(self, source: Source, first: int) -> Iterator[Checkpoint]:
         video = VideoPass(self._media, self._models, self._settings, self._encode, self._read, self._listen)
-        yield from video.checkpoints(source.path, source.info, source.sidecars, first)
+        yield from video.checkpoints(source.path, source.info, bool(source.sidecars), first)
         self.end_s, self.warnings = video.end_s, video.warnings
 
     def _document(self, source: Source, first: int) -> Iterator[Checkpoint]:

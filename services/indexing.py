@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-
-from indexer.media.process import MediaProcess
+from typing import TypeAlias
 
 from indexer.artifacts import Artifacts, Manifest
 from indexer.errors import AfterimageError, SourceError, SourceNotFound, UnsupportedMedia
+from indexer.media.process import MediaProcess
 from indexer.pipeline import Pipeline, Report, Source, asset_id
 from indexer.ports import SegmentIndex
 from indexer.types import AssetTags
@@ -18,6 +19,9 @@ from services.calibration import Calibration
 from services.catalog import Asset, Catalog, SourceRow, now
 from services.sources import Candidate, candidates
 from services.write_lock import writing
+
+Progress: TypeAlias = Callable[[str, float, float | None], None]
+"""Called with a file's name, what is done of it and how much there is (seconds of video or pages; None: not known)."""
 
 
 class Outcome(StrEnum):
@@ -70,14 +74,13 @@ class Indexing:
         self._home, self._media, self._artifacts, self._pipeline = home, media, artifacts, pipeline
         self._index, self._catalog, self._calibration = index, catalog, calibration
 
-    def index(
-        self, paths: Sequence[Path], collection: str, progress: Callable[[str, float, float | None], None]
-    ) -> Iterator[Indexed]:
+    def index(self, paths: Sequence[Path], collection: str, progress: Progress | None = None) -> Iterator[Indexed]:
         """Index what the paths stand for, into a collection; yields a line for every file, failures included.
 
-        `progress(name, done, total)` is called after every checkpoint. Errors: IndexBusy, IndexMismatch, ModelError.
+        `progress` is called after every checkpoint. Errors: IndexBusy, IndexMismatch, ModelError.
         """
         with writing(self._home):
+            self._index.check()
             self._put_right()
             changed = False
             for path in paths:
@@ -104,13 +107,11 @@ class Indexing:
             self._calibration.refresh()
             return Deleted(asset, tuple(sorted(held - left)), segments, files)
 
-    def _line(
-        self, candidate: Candidate | SourceError, collection: str, progress: Callable[[str, float, float | None], None]
-    ) -> Indexed:
+    def _line(self, candidate: Candidate | SourceError, collection: str, progress: Progress | None) -> Indexed:
         if isinstance(candidate, SourceError):
             return Indexed(candidate.name, Outcome.FAILED, reason=candidate.reason)
         try:
-            return self._one(candidate, collection, lambda done, total: progress(candidate.name, done, total))
+            return self._one(candidate, collection, None if progress is None else partial(progress, candidate.name))
         except SourceError as error:
             if isinstance(error, UnsupportedMedia) and not candidate.expected:
                 return Indexed(candidate.name, Outcome.PASSED_OVER, reason=error.reason)
@@ -118,7 +119,7 @@ class Indexing:
         except (AfterimageError, OSError) as error:
             return Indexed(candidate.name, Outcome.FAILED, reason=str(error))
 
-    def _one(self, candidate: Candidate, collection: str, progress: Report) -> Indexed:
+    def _one(self, candidate: Candidate, collection: str, progress: Report | None) -> Indexed:
         state, pipeline = candidate.state(), self._pipeline()
         before = self._catalog.source(collection, candidate.uri)
         if before is not None and before.state == f"{state}@{pipeline.version}":
@@ -135,7 +136,7 @@ class Indexing:
         self._switch(source, asset)
         return Indexed(candidate.name, _outcome(before, known, asset), asset, "; ".join(asset.warnings))
 
-    def _made(self, candidate: Candidate, pipeline: Pipeline, progress: Report) -> Manifest:
+    def _made(self, candidate: Candidate, pipeline: Pipeline, progress: Report | None) -> Manifest:
         """The artifacts of a file: made now, or found, where the same bytes were indexed before."""
         sidecars = candidate.sidecars()
         try:

@@ -55,11 +55,11 @@ class Reindexing:
         self._home, self._folder, self._open_index = home, folder, open_index
         self._artifacts, self._pipeline, self._catalog, self._after = artifacts, pipeline, catalog, after
 
-    def reindex(self, progress: Callable[[str, int, int], None]) -> Reindexed:
+    def reindex(self, progress: Callable[[str, float, float], None]) -> Reindexed:
         """Fill a shadow index from artifacts, read its counts back, and swap it in, in one step.
 
         Where the settings name other encoders than the artifacts were made with, key frames and texts are encoded
-        again first; search moves over with the swap. `progress(name, done, total)` is called after each asset.
+        again first; search moves over with the swap. `progress("reindex", done, total)` is called after each asset.
         Errors: IndexBusy, StorageFull, ModelError; ArtifactError where the counts do not match (nothing is swapped).
         """
         with writing(self._home):
@@ -75,7 +75,7 @@ class Reindexing:
         return Reindexed(len(made), sum(segments for *_, segments in made), again, cleared, tuple(damaged))
 
     def _fill(
-        self, shadow: Path, assets: list[Asset], progress: Callable[[str, int, int], None]
+        self, shadow: Path, assets: list[Asset], progress: Callable[[str, float, float], None]
     ) -> tuple[list[tuple[Asset, Manifest, int]], list[str]]:
         """Raises with nothing swapped; what is left of a failed try goes with the next one."""
         index, pipeline = self._open_index(shadow), self._pipeline()
@@ -86,7 +86,7 @@ class Reindexing:
                 made.append((asset, manifest, index.put(self._tags(asset), pipeline.batches(manifest))))
             except ArtifactError as error:
                 damaged.append(f"{asset.name}: {error}")
-            progress(asset.name, number, len(assets))
+            progress("reindex", number, len(assets))
         expected = {asset.asset_id: segments for asset, _, segments in made}
         if index.counts() != expected:
             raise ArtifactError("the new index does not hold what was written to it; the old one stays in use")

@@ -29,7 +29,12 @@ class _Bars:
     """A bar for the file at work, on standard error."""
 
     def __init__(self) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), _Rate(), TimeRemainingColumn(elapsed_when_finished=True))
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            _Rate(),
+            TimeRemainingColumn(),
+        )
         self._progress = Progress(*columns, console=err, transient=True)
         self._task: TaskID | None = None
         self._name = ""
@@ -110,7 +115,7 @@ def reindex(json: Json = False) -> None:
     The old index serves until the new one is complete.
     """
     with services() as container, _Bars() as bars:
-        done = container.reindexing.reindex(lambda name, at, total: bars.update("reindex", at, total))
+        done = container.reindexing.reindex(bars.update)
     if json:
         print_json(
             {

@@ -73,7 +73,7 @@ class ExactIndex:
     def search(self, lane: Lane, query: NDArray[np.float32] | str, limit: int, where: SegmentFilter) -> list[Hit]:
         if limit < 1:
             return []
-        found = self._with_words(query, where) if lane is Lane.KEYWORDS else self._nearest(lane, query, where)
+        found = self._with_words(query, where) if lane is Lane.KEYWORDS else self._nearest(lane, query, limit, where)
         scored = list(found)
         least = sorted((score for *_, score in scored), reverse=True)[:limit][-1:]
         hits = (
@@ -89,6 +89,9 @@ class ExactIndex:
     def generation(self) -> int:
         return self._generation
 
+    def check(self) -> None:
+        """One process, one set of models: there is nothing to differ."""
+
     def close(self) -> None:
         """Nothing is held."""
 
@@ -97,8 +100,9 @@ class ExactIndex:
         return next((width for width in widths if width), 0)
 
     def _nearest(
-        self, lane: Lane, query: NDArray[np.float32] | str, where: SegmentFilter
+        self, lane: Lane, query: NDArray[np.float32] | str, limit: int, where: SegmentFilter
     ) -> Iterator[tuple[_Asset, int, float]]:
+        """The best `limit` of every batch, with all that are tied with the last of them."""
         width = self._width(lane)
         if not width:
             return
@@ -106,10 +110,11 @@ class ExactIndex:
         for asset in self._assets.values():
             if _asset_passes(asset.tags, where):
                 for rows, part in zip(asset.rows.get(lane, ()), asset.vectors.get(lane, ()), strict=True):
-                    scores = np.round(part.astype(np.float64) @ point, DECIMALS) if len(part) else np.zeros(0)
-                    for place, score in zip(rows.tolist(), scores.tolist(), strict=True):
-                        if _segment_passes(asset.segments[place], where):
-                            yield asset, place, score
+                    allowed = _passing(asset.segments, rows, where)
+                    places, scores = rows[allowed], np.round(part[allowed].astype(np.float64) @ point, DECIMALS)
+                    best = np.flatnonzero(scores >= np.sort(scores)[-limit:][:1]) if len(scores) else places
+                    for place, score in zip(places[best].tolist(), scores[best].tolist(), strict=True):
+                        yield asset, place, score
 
     def _with_words(
         self, query: NDArray[np.float32] | str, where: SegmentFilter
@@ -139,6 +144,12 @@ def _asset_passes(tags: AssetTags, where: SegmentFilter) -> bool:
         and (where.file_after is None or (tags.file_time is not None and tags.file_time >= where.file_after))
         and (where.file_before is None or (tags.file_time is not None and tags.file_time < where.file_before))
     )
+
+
+def _passing(segments: list[Segment], rows: NDArray[np.int64], where: SegmentFilter) -> NDArray[np.bool_]:
+    if where.start_s is None and where.end_s is None:
+        return np.ones(len(rows), dtype=np.bool_)
+    return np.array([_segment_passes(segments[row], where) for row in rows.tolist()], dtype=np.bool_)
 
 
 def _segment_passes(segment: Segment, where: SegmentFilter) -> bool:

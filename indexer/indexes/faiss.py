@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,6 +101,18 @@ class FaissIndex:
         with self._database.reading() as connection:
             return segments.generation(connection)
 
+    def check(self) -> None:
+        with self._database.reading() as connection:
+            for lane in vectors.LANES:
+                state = vectors.lane_state(connection, lane)
+                if state.vectors:
+                    vectors.require_model(lane, state.model, self._models.get(lane, ""))
+
+    def structures(self, lane: Lane) -> list[Any]:
+        """The FAISS indexes that the latest search of a lane asked, to measure beside it."""
+        with self._lock.reading():
+            return self._lanes[lane].structures if lane in self._lanes else []
+
     def close(self) -> None:
         """Let go of the folder's files; the next use opens them again."""
         with self._lock.writing():
@@ -116,14 +129,15 @@ class FaissIndex:
         """Bring the lane's cache to the latest generation. A main file may be replaced while it is being opened, so
         the second try looks again; where there is none to be had, everything goes into the tail."""
         with self._lock.writing():
+            cached = self._lanes.pop(lane, None)  # put back only when it is whole
             for last_try in (False, True):
                 with self._database.reading() as connection:
                     state = vectors.lane_state(connection, lane)
-                    cached = self._lanes.get(lane)
                     if cached is None or not cached.fits(state):
-                        cached = self._lanes[lane] = FaissLane(lane, state)
+                        cached = FaissLane(lane, state)
                     if cached.take_main(connection, state, self._folder) or last_try:
                         cached.take_rows(connection, state)
+                        self._lanes[lane] = cached
                         return
 
     def _settle(self) -> None:
@@ -131,13 +145,13 @@ class FaissIndex:
         for lane in vectors.LANES:
             with self._database.reading() as connection:
                 state = vectors.lane_state(connection, lane)
-            if state.main and state.vectors < self._exact_up_to // 2:
-                self._point_to_main(lane, "", 0, state)
-            elif state.vectors > self._exact_up_to and _unsettled(state, self._exact_up_to):
-                try:
+            try:
+                if state.main and state.vectors < self._exact_up_to // 2:
+                    self._point_to_main(lane, "", 0, state)
+                elif state.vectors > self._exact_up_to and _unsettled(state, self._exact_up_to):
                     self._build_main(lane)
-                except (OSError, RuntimeError) as error:
-                    _LOG.warning("the %s lane stays in one flat piece: %s", lane, error)
+            except (OSError, RuntimeError) as error:
+                _LOG.warning("the %s lane keeps its tail: %s", lane, error)
 
     def _build_main(self, lane: Lane) -> None:
         with self._database.reading() as connection:
@@ -184,6 +198,7 @@ def _nearest(
 
 
 def _hits(connection: sqlite3.Connection, scores: Mapping[int, float], limit: int, lane: Lane) -> list[Hit]:
-    found = segments.fetch(connection, scores)
+    least = sorted(scores.values(), reverse=True)[:limit][-1:]
+    found = segments.fetch(connection, [id_ for id_, score in scores.items() if score >= least[0]])
     hits = [Hit(f.asset_id, f.kind, lane, f.segment, scores[id_]) for id_, f in found.items()]
     return best_first(hits)[:limit]

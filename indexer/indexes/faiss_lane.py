@@ -89,9 +89,9 @@ class FaissLane:
         return int(self._tail.ntotal) + (self._main.alive if self._main else 0)
 
     @property
-    def structures(self) -> tuple[FaissMain | None, FaissObject]:
-        """Main and tail, to measure beside."""
-        return self._main, self._tail
+    def structures(self) -> list[FaissObject]:
+        """The FAISS indexes that a search asks, to measure beside it."""
+        return ([self._main.structure] if self._main else []) + ([self._tail] if self._tail.ntotal else [])
 
     def _drop(self, ranges: Sequence[tuple[int, int]], past_id: int) -> None:
         mask = np.zeros(past_id, dtype=np.bool_)

@@ -38,11 +38,14 @@ class FaissMain:
     def __init__(self, path: Path) -> None:
         """Map a file. Errors: OSError or RuntimeError where it is missing or not an inverted file."""
         self._index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
-        self._index.parallel_mode = 1  # over cells: one query uses all cores
         self._lists = faiss.downcast_InvertedLists(self._index.invlists)
         self._lists.prefetch_nthread = 0  # starting threads costs more than it brings
         self._dead: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
         self._dead_count = 0
+
+    @property
+    def structure(self) -> FaissObject:
+        return self._index
 
     @property
     def alive(self) -> int:

@@ -32,8 +32,10 @@ class SharedLock:
     def writing(self) -> Iterator[None]:
         with self._changed:
             self._writers_waiting += 1
-            self._changed.wait_for(lambda: not self._written and not self._readers)
-            self._writers_waiting -= 1
+            try:
+                self._changed.wait_for(lambda: not self._written and not self._readers)
+            finally:
+                self._writers_waiting -= 1
             self._written = True
         try:
             yield

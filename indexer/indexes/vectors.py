@@ -59,7 +59,7 @@ def lane_state(connection: sqlite3.Connection, lane: Lane) -> LaneState:
 def require_model(lane: Lane, stored: str, named: str) -> None:
     """Errors: IndexMismatch where the lane's vectors are of another model than the one that is named now."""
     if stored and named and stored != named:
-        raise IndexMismatch(f"the {lane} lane was made by {stored}, not by {named}")
+        raise IndexMismatch(f"the {lane} lane was made by {stored}, not by {named}; afterimage reindex moves it over")
 
 
 def checked_rows(batch: SegmentBatch, lane: Lane, dim: int) -> tuple[NDArray[np.int64], Vectors]:

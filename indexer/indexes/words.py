@@ -15,7 +15,7 @@ LONGEST_TOKEN = 64
 MOST_TERMS = 256
 
 _HIRAGANA = "\u3041-\u309f"
-_KATAKANA = "\u30a0-\u30ff\u31f0-\u31ff"
+_KATAKANA = "\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"
 _HANGUL = "\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3"
 _HAN = "\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _SOUTH_EAST_ASIAN = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
@@ -78,7 +78,7 @@ def _without_marks(text: str) -> str:
 def _parts_and_whole(word: str) -> Iterator[str]:
     plain = _without_marks(unicodedata.normalize("NFKD", word))
     parts: list[str] = _PART.findall(plain)
-    if len(parts) > 1 and len(plain) <= LONGEST_TOKEN and (not plain.isascii() or re.search(r"[0-9@&]", plain)):
+    if len(parts) > 1 and len(plain) <= LONGEST_TOKEN and re.search(r"[0-9@&]", plain):
         yield plain
     for part in parts:
         if part not in function_words.ENGLISH:

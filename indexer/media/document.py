@@ -90,8 +90,8 @@ def _refusal(
     except OSError as failure:
         return SourceNotFound(str(path), (failure.strerror or "cannot be read").lower())
     if beginning and _SIGNATURE not in beginning:
-        return UnsupportedMedia(str(path), "not a PDF document")
-    return DamagedMedia(str(path), "the PDF document is damaged" if beginning else "the file is empty")
+        return UnsupportedMedia(str(path), "is not a PDF document")
+    return DamagedMedia(str(path), "is damaged beyond reading" if beginning else "is empty")
 
 
 def _moment(written: str) -> float | None:

@@ -77,7 +77,7 @@ def read_image(path: Path, max_px: int) -> Pixels:
     """The first picture of a file: upright, transparency on white, longer side at most `max_px`, never enlarged.
 
     Call `probe_image` first: this function decodes whatever size it meets. Errors: those of `probe_image`; DamagedMedia
-    where the pixels are truncated or corrupt, LimitExceeded where they do not fit into memory.
+    where the pixels are truncated or corrupt.
     """
     with _opened(path) as image:
         if image.format in ("JPEG", "MPO"):
@@ -108,12 +108,10 @@ def _opened(path: Path) -> Iterator[ImageFile.ImageFile]:
         raise SourceNotFound(str(path), (error.strerror or "cannot be read").lower()) from error
     except UnidentifiedImageError as error:
         raise _unidentified(path) from error
-    except MemoryError as error:
-        raise LimitExceeded(str(path), "the picture does not fit into memory") from error
     except (LimitExceeded, UnsupportedMedia):
         raise
     except _VENDOR_ERRORS as error:
-        raise DamagedMedia(str(path), f"the picture is damaged ({_one_line(error)})") from error
+        raise DamagedMedia(str(path), f"is truncated or damaged ({_one_line(error)})") from error
     finally:
         Image.MAX_IMAGE_PIXELS = limit
 
@@ -123,12 +121,12 @@ def _unidentified(path: Path) -> DamagedMedia | UnsupportedMedia:
     with path.open("rb") as file:
         header = file.read(_HEADER_BYTES)
     if not header:
-        return DamagedMedia(str(path), "the file is empty")
+        return DamagedMedia(str(path), "is empty")
     for name in _SIGNED_FORMATS:
         accept = Image.OPEN[name][1]
         if accept is not None and accept(header) is True:
-            return DamagedMedia(str(path), f"the header of this {name} picture is damaged")
-    return UnsupportedMedia(str(path), "not a picture of a known format")
+            return DamagedMedia(str(path), f"its {name} header is damaged")
+    return UnsupportedMedia(str(path), "is not a picture of a known format")
 
 
 def _one_line(error: Exception) -> str:

@@ -20,9 +20,11 @@ _CELL_GAP = 0.75
 _SIZE_CHANGE = 1.2
 """A line taller or lower than the one before by this factor begins a paragraph."""
 _PARAGRAPH_PITCH = 1.4
-"""So does a line farther below than this many times the usual distance of lines,"""
+_SINGLE_PITCH = 1.3
+"""So does a line farther below than 1.4 times the usual distance of lines (the lower quarter of those in its column)
+where that is more than single spacing,"""
 _LOOSEST_PITCH = 2.8
-"""or this many heights,"""
+"""or farther than this many heights,"""
 _INDENT = 0.8
 """or one indented by this many heights whose next line is not."""
 
@@ -247,7 +249,7 @@ def _level(a: Row, b: Row) -> bool:
 
 def _paragraphs(rows: list[Row]) -> list[list[Row]]:
     pitches = [lower.middle - upper.middle for upper, lower in pairwise(rows)]
-    usual = median(pitches) if len(pitches) > 1 else 0.0
+    usual = sorted(pitches)[len(pitches) // 4] if pitches else 0.0
     paragraphs: list[list[Row]] = []
     for i, row in enumerate(rows):
         after = rows[i + 1] if i + 1 < len(rows) else None
@@ -261,7 +263,7 @@ def _begins(before: Row, row: Row, after: Row | None, usual_pitch: float) -> boo
     """Whether `row` begins a paragraph of its own."""
     height = max(before.height, row.height)
     pitch = row.middle - before.middle
-    if pitch > _LOOSEST_PITCH * height or (usual_pitch and pitch > max(_PARAGRAPH_PITCH * usual_pitch, height)):
+    if pitch > _LOOSEST_PITCH * height or pitch > max(_PARAGRAPH_PITCH * usual_pitch, _SINGLE_PITCH * height):
         return True
     if ("\t" in before.text) != ("\t" in row.text) or height > _SIZE_CHANGE * min(before.height, row.height):
         return True

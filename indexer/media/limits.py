@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class MediaLimits:
-    """Bounds of the media process: address space, silence before it is given up, and the size of pictures and papers."""
+    """Bounds of the media process: memory, seconds without a sign of life, size of pictures and documents."""
 
     memory_mb: int = 4096
     stall_s: float = 60.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -51,7 +52,7 @@ def probe(path: Path, limits: MediaLimits) -> MediaInfo:
 
 
 def probe_video(path: Path) -> MediaInfo:
-    """A recording of pictures, of sound, or of both; one frame is decoded, and the claimed length checked at its end."""
+    """A recording of pictures, of sound, or of both; one frame is decoded, and the claimed length is checked."""
     with open_media(path) as container:
         pictures, sound = pick_video(container), pick_audio(container)
         if pictures is None and sound is None:
@@ -60,7 +61,7 @@ def probe_video(path: Path) -> MediaInfo:
         width = height = None
         if pictures is not None:
             frame = first_frame(path, container, pictures)
-            width, height = display_size(frame.width, frame.height, pictures.sample_aspect_ratio or 1)
+            width, height = display_size(frame.width, frame.height, Fraction(pictures.sample_aspect_ratio or 1))
             if display_matrix(frame)[0] == 0:
                 width, height = height, width
             start_s = frame.time or 0.0
@@ -129,7 +130,7 @@ def _claimed_end_s(container: av.container.InputContainer, stream: av.stream.Str
         return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
     if container.duration is None:
         return None
-    return ((container.start_time or 0) + container.duration) / av.time_base
+    return float(Fraction((container.start_time or 0) + container.duration, av.time_base))
 
 
 def _last_packet_end_s(
@@ -141,15 +142,14 @@ def _last_packet_end_s(
     for time in _places_near_the_end(stream, claimed_s):
         with suppress(av.error.FFmpegError):
             container.seek(time, stream=stream)
-            end, count = None, 0
+            ends = []
             for packet in Demuxer(container, stream):
                 if packet.pts is not None:
-                    end = max(end or 0, packet.pts + (packet.duration or 0))
-                count += 1
-                if count > _TAIL_PACKETS:
+                    ends.append(packet.pts + (packet.duration or 0))
+                if len(ends) > _TAIL_PACKETS:
                     return None
-            if end is not None:
-                return float(end * stream.time_base)
+            if ends:
+                return float(max(ends) * Fraction(stream.time_base))
     return None
 
 

@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn, TypeVar
+from typing import IO, NoReturn, TypeAlias, TypeVar
 
 import msgspec
 import numpy as np
@@ -42,6 +43,8 @@ _KINDS = {
 }
 
 R = TypeVar("R", bound=wire.Reply)
+Replies: TypeAlias = Generator[tuple[wire.Reply, NDArray[np.uint8]], None, None]
+ToPicture: TypeAlias = Callable[[NDArray[np.uint8], int, int], Pixels]
 
 
 class MediaProcess:
@@ -75,7 +78,8 @@ class MediaProcess:
 
     def frames(self, path: Path, plan: FramePlan) -> FrameStream:
         """The frames of the plan in order of time; closing it early costs the child."""
-        return FrameStream(self._many(path, wire.FramesRequest(os.fsencode(path), plan)))
+        replies = self._many(path, wire.FramesRequest(os.fsencode(path), plan))
+        return FrameStream(replies, partial(self._checked, path))
 
     def audio(self, path: Path, start_s: float, end_s: float, rate: int = 16_000) -> AudioSpan:
         """The sound of `[start_s, end_s)`, cut where it ends."""
@@ -114,7 +118,7 @@ class MediaProcess:
                 return reply, payload
         raise AssertionError("a request ends with its reply or an error")
 
-    def _many(self, path: Path, request: wire.Request) -> Iterator[tuple[wire.Reply, NDArray[np.uint8]]]:
+    def _many(self, path: Path, request: wire.Request) -> Replies:
         """Replies up to the one that ends the request. Left early, or by an error, the child does not go on."""
         child = self._ready()
         self._serial += 1
@@ -178,8 +182,9 @@ class MediaProcess:
 class FrameStream(Iterator[Frame]):
     """Frames as they are decoded; `report` is there once they have all been taken."""
 
-    def __init__(self, replies: Iterator[tuple[wire.Reply, NDArray[np.uint8]]]) -> None:
+    def __init__(self, replies: Replies, to_picture: ToPicture) -> None:
         self._replies = replies
+        self._to_picture = to_picture
         self._report: VideoReport | None = None
 
     @property
@@ -192,7 +197,7 @@ class FrameStream(Iterator[Frame]):
     def __next__(self) -> Frame:
         for reply, payload in self._replies:
             if isinstance(reply, wire.FrameReply):
-                rgb = wire.picture(payload, reply.height, reply.width)
+                rgb = self._to_picture(payload, reply.height, reply.width)
                 return Frame(reply.pts, Fraction(*reply.time_base), reply.time_s, rgb)
             if isinstance(reply, wire.ReportReply):
                 self._report = reply.report
@@ -232,5 +237,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
-def _fileno(pipe: object) -> int:
-    return int(pipe.fileno())  # type: ignore[attr-defined]
+def _fileno(pipe: IO[bytes] | None) -> int:
+    if pipe is None:
+        raise AssertionError("the child has pipes at both ends")
+    return pipe.fileno()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from dataclasses import dataclass
 
@@ -99,16 +100,19 @@ def _text(code: int) -> str:
         return "-"
     if code == _BULLET:
         return "•"
+    if is_unmapped(code):
+        return ""
     character = chr(code)
     if character.isspace():
         return " "
-    return (
-        "" if is_unmapped(code) or unicodedata.category(character) in ("Cc", "Cf") else _LIGATURES.get(code, character)
-    )
+    return "" if unicodedata.category(character) in ("Cc", "Cf") else _LIGATURES.get(code, character)
 
 
 def is_unmapped(code: int) -> bool:
-    return code in (0, 0xFFFD, 0xFFFE, 0xFFFF) or (unicodedata.category(chr(code)) in ("Co", "Cs") and code != _BULLET)
+    """Whether a code point says nothing of what is drawn: none at all, a replacement, or one of private use."""
+    if code in (0, 0xFFFD, 0xFFFE, 0xFFFF) or code > sys.maxunicode:
+        return True
+    return unicodedata.category(chr(code)) in ("Co", "Cs") and code != _BULLET
 
 
 # Whether to believe it

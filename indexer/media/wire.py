@@ -10,7 +10,7 @@ import os
 import select
 import struct
 from collections.abc import Callable
-from typing import TypeAlias, TypeVar
+from typing import Annotated, TypeAlias, TypeVar
 
 import msgspec
 import numpy as np
@@ -24,8 +24,9 @@ MAX_PAYLOAD_BYTES = 640 << 20
 _HEAD = struct.Struct("<II")
 
 _T = TypeVar("_T")
+Positive: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 
-Payload: TypeAlias = "memoryview | bytes | NDArray[np.uint8] | NDArray[np.float32]"
+Payload: TypeAlias = bytes | NDArray[np.uint8] | NDArray[np.float32]
 
 
 class ProbeRequest(msgspec.Struct, tag="probe"):
@@ -66,7 +67,7 @@ class InfoReply(msgspec.Struct, tag="info"):
 
 class FrameReply(msgspec.Struct, tag="frame"):
     pts: int
-    time_base: tuple[int, int]
+    time_base: tuple[Positive, Positive]
     time_s: float
     height: int
     width: int
@@ -145,7 +146,7 @@ _REPLIES: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 def send(descriptor: int, message: Request | Reply, payload: Payload = b"") -> None:
     """Write all of it; waits while the pipe is full. Errors: OSError (EPIPE) where nobody reads."""
     body = _ENCODER.encode(message)
-    raw = memoryview(payload).cast("B") if len(payload) else memoryview(b"")
+    raw = _bytes_of(payload)
     parts = [memoryview(_HEAD.pack(len(body), len(raw))), memoryview(body), raw]
     while parts:
         written = os.writev(descriptor, parts)
@@ -181,11 +182,16 @@ def _received(descriptor: int, decode: Callable[[bytes], _T], stall_s: float | N
     body = bytearray(body_bytes)
     _fill(descriptor, memoryview(body), stall_s)
     payload = np.empty(payload_bytes, np.uint8)
-    _fill(descriptor, memoryview(payload), stall_s)
+    _fill(descriptor, _bytes_of(payload), stall_s)
     try:
         return decode(bytes(body)), payload
     except (msgspec.MsgspecError, ValueError) as error:
         raise WireError(f"a message that is none: {error}") from error
+
+
+def _bytes_of(payload: Payload) -> memoryview:
+    view = payload if isinstance(payload, bytes) else np.ascontiguousarray(payload).reshape(-1).view(np.uint8).data
+    return memoryview(view)
 
 
 def _fill(descriptor: int, view: memoryview, stall_s: float | None) -> None:

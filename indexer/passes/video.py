@@ -11,6 +11,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -55,7 +56,7 @@ class VideoPass:
         self.end_s: float | None = None
         self.warnings: tuple[str, ...] = ()
 
-    def checkpoints(self, path: Path, info: MediaInfo, sidecars: Sequence[Path], first: int) -> Iterator[Checkpoint]:
+    def checkpoints(self, path: Path, info: MediaInfo, sidecars: bool, first: int) -> Iterator[Checkpoint]:
         """The checkpoints, each as soon as it is complete; `end_s` and `warnings` are known after the last one."""
         cues = self._cues(path, info, sidecars)
         waiting: deque[Callable[[], Checkpoint]] = deque()
@@ -69,7 +70,7 @@ class VideoPass:
         finally:
             self._sound.close()
 
-    def _cues(self, path: Path, info: MediaInfo, sidecars: Sequence[Path]) -> list[Passage]:
+    def _cues(self, path: Path, info: MediaInfo, sidecars: bool) -> list[Passage]:
         if not info.subtitle_streams and not sidecars:
             return []
         return cue_passages(self._media.subtitles(path, sidecars))
@@ -97,9 +98,9 @@ class VideoPass:
             return
         settings = self._settings
         plan = FramePlan(fps=settings.fps, fps_floor=settings.fps_floor, start_s=start_s, max_px=settings.read_px)
-        yield from self._media.frames(path, plan)
-        self.end_s = self._media.report.end_s
-        self.warnings = self._media.report.warnings
+        with closing(self._media.frames(path, plan)) as frames:
+            yield from frames
+        self.end_s, self.warnings = frames.report.end_s, frames.report.warnings
 
     def _open(self, path: Path, info: MediaInfo, number: int) -> _Stretch:
         models, settings = self._models, self._settings

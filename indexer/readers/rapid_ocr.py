@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -12,7 +13,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-import onnxruntime
+import onnxruntime  # type: ignore[import-untyped]  # it comes without types
 from numpy.typing import NDArray
 
 from indexer.errors import ModelError
@@ -22,6 +23,7 @@ from indexer.types import Pixels
 _GRID = 32
 _LINE_HEIGHT = 48
 _LONGEST_LINE = 3200
+_TALL = 1.5
 _ONE_LEVEL = np.float32(2 / 255)
 
 
@@ -89,8 +91,8 @@ class RapidOcrReader:
 
     Detection looks at the picture with its longer side shrunk to `longest_side` pixels, which bounds its cost: 736
     finds lines from 12 pixels of height in 1280 x 720. Recognition reads from the full picture, a line at a time (the
-    fastest way here), and upright or turned by a quarter; upside-down text is not looked for. `threads` are this
-    reader's own, idle ones sleep. Errors, at first use: ModelError.
+    fastest way here); lines that stand on end are read both ways, upside-down text is not looked for. `threads` are
+    the reader's own, and sleep when idle. Errors, at first use: ModelError.
     """
 
     def __init__(self, threads: int = 1, *, longest_side: int = 736) -> None:
@@ -118,12 +120,16 @@ class RapidOcrReader:
     def recognise(self, picture: Pixels, quads: NDArray[np.float32]) -> list[tuple[str, float]]:
         """For each quadrilateral its text and a confidence, the mean over its characters."""
         loaded = self._weights.load()
-        read: list[tuple[str, float]] = []
-        for quad in quads:
-            scores = loaded.recogniser.run(None, {"x": _straightened(picture, quad)})[0]
-            text, confidence = loaded.decode(scores)[0][0]
-            read.append((" ".join(text.split()), float(confidence)))
-        return read
+        return [max(_readings(loaded, picture, quad), key=lambda reading: reading[1]) for quad in quads]
+
+
+def _readings(loaded: _Loaded, picture: Pixels, quad: NDArray[np.float32]) -> Iterator[tuple[str, float]]:
+    sides = np.linalg.norm(quad - np.roll(quad, -1, axis=0), axis=1)
+    tall = max(sides[1], sides[3]) >= _TALL * max(sides[0], sides[2])
+    for turned in (np.roll(quad, -1, axis=0), np.roll(quad, 1, axis=0)) if tall else (quad,):
+        scores = loaded.recogniser.run(None, {"x": _straightened(picture, turned)})[0]
+        text, confidence = loaded.decode(scores)[0][0]
+        yield " ".join(text.split()), float(confidence)
 
 
 def _shrunk(picture: Pixels, longest_side: int) -> NDArray[np.float32]:
@@ -135,26 +141,18 @@ def _shrunk(picture: Pixels, longest_side: int) -> NDArray[np.float32]:
 
 def _straightened(picture: Pixels, quad: NDArray[np.float32]) -> NDArray[np.float32]:
     sides = np.linalg.norm(quad - np.roll(quad, -1, axis=0), axis=1)
-    width, height = max(1.0, *sides[[0, 2]]), max(1.0, *sides[[1, 3]])
-    if height >= 1.5 * width:
-        quad, width, height = np.roll(quad, -1, axis=0), height, width
+    width, height = max(1.0, sides[0], sides[2]), max(1.0, sides[1], sides[3])
     across = min(_LONGEST_LINE, max(_LINE_HEIGHT, int(np.ceil(_LINE_HEIGHT * width / height))))
-    corners = np.array([[0, 0], [across, 0], [across, _LINE_HEIGHT], [0, _LINE_HEIGHT]], dtype=np.float32)
+    times = max(1, int(height // _LINE_HEIGHT))
+    size = (across * times, _LINE_HEIGHT * times)
+    corners = np.array([[0, 0], [size[0], 0], [*size], [0, size[1]]], dtype=np.float32)
     matrix = cv2.getPerspectiveTransform(np.ascontiguousarray(quad, dtype=np.float32), corners)
-    size = (across, _LINE_HEIGHT)
-    if height > 2 * _LINE_HEIGHT:
-        return _blob(_warped_down(picture, matrix, size, int(height // _LINE_HEIGHT)))
-    return _blob(cv2.warpPerspective(picture, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
+    line = cv2.warpPerspective(picture, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    if times > 1:
+        line = cv2.resize(line, (across, _LINE_HEIGHT), interpolation=cv2.INTER_AREA)
+    return _blob(line)
 
 
-def _warped_down(picture: Pixels, matrix: NDArray[np.float64], size: tuple[int, int], times: int) -> NDArray[np.uint8]:
-    bigger = np.diag([times, times, 1.0]) @ matrix
-    warped = cv2.warpPerspective(
-        picture, bigger, (size[0] * times, size[1] * times), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    return np.asarray(cv2.resize(warped, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
-def _blob(rgb: Any) -> NDArray[np.float32]:
+def _blob(rgb: cv2.typing.MatLike) -> NDArray[np.float32]:
     """`[1, 3, height, width]` in [-1, 1], channels blue, green, red, as the models were trained."""
     return np.ascontiguousarray((rgb[:, :, ::-1] * _ONE_LEVEL - np.float32(1)).transpose(2, 0, 1)[None])

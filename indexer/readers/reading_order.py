@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _COLUMN_LINES = 3
-_COLUMN_WIDTH = 12.0
-"""Columns are read one after the other where each holds 3 lines or more, whose median width is 12 line heights: prose.
+_COLUMN_WIDTH = 10.0
+"""Columns are read one after the other where each holds 3 lines or more, whose median width is 10 line heights: prose.
 Narrower ones are the columns of a table or a form, whose rows belong together."""
 _PARAGRAPH_GAP = 0.8
 """A gap between lines of more than this many line heights ends a paragraph."""
@@ -55,13 +55,16 @@ class Rect:
         shared = self.intersection(other)
         return shared / (self.area + other.area - shared)
 
+    def contains(self, other: Rect) -> bool:
+        return self.x0 <= other.x0 and self.y0 <= other.y0 and self.x1 >= other.x1 and self.y1 >= other.y1
+
     def union(self, other: Rect) -> Rect:
         """The smallest rectangle around both."""
         return Rect(min(self.x0, other.x0), min(self.y0, other.y0), max(self.x1, other.x1), max(self.y1, other.y1))
 
 
 def reading_order(rects: Sequence[Rect]) -> list[int]:
-    """Indices from top to bottom, and from left to right in one line: boxes whose centres lie in each other's height."""
+    """Indices from top to bottom; boxes that share half the smaller one's height are one line, left to right."""
     waiting = sorted(range(len(rects)), key=lambda i: (rects[i].y0 + rects[i].y1, rects[i].x0))
     order: list[int] = []
     while waiting:

@@ -73,7 +73,7 @@ class ExtractiveGenerator:
         if encoder is None:
             return [0.0] * len(texts)
         vectors = encoder.encode([question, *texts])
-        return np.clip(vectors[1:] @ vectors[0], 0.0, 1.0).tolist()
+        return [float(near) for near in np.clip(vectors[1:] @ vectors[0], 0.0, 1.0)]
 
 
 def _quotable(text: str) -> list[tuple[int, int]]:

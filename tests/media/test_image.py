@@ -263,7 +263,7 @@ def test_corrupt_pixels_are_damage(tmp_path: Path) -> None:
     middle = data.index(b"IDAT") + 10
     data[middle : middle + 40] = b"\xff" * 40
     path.write_bytes(data)
-    with pytest.raises(DamagedMedia, match=r"corrupt\.png: the picture is damaged"):
+    with pytest.raises(DamagedMedia, match=r"corrupt\.png: is truncated or damaged"):
         read_image(path, 1000)
 
 
@@ -271,7 +271,7 @@ def test_an_empty_file_is_damaged_and_text_is_not_media(tmp_path: Path) -> None:
     empty, words = tmp_path / "empty.jpg", tmp_path / "words.jpg"
     empty.write_bytes(b"")
     words.write_text("not a picture at all\n" * 20)
-    with pytest.raises(DamagedMedia, match="the file is empty"):
+    with pytest.raises(DamagedMedia, match="is empty"):
         probe_image(empty, LIMIT)
     with pytest.raises(UnsupportedMedia, match="not a picture of a known format"):
         probe_image(words, LIMIT)

@@ -1,4 +1,4 @@
-"""Video decoding with PyAV. Everything but the plan runs inside the sandboxed media process (`indexer.media.process`)."""
+"""Video decoding with PyAV. All but the plan runs inside the sandboxed media process (`indexer.media.process`)."""
 
 from indexer.media.video.plan import FramePlan, VideoReport
 

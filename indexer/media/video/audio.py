@@ -64,11 +64,11 @@ def _resampled(
             container.seek(int((from_s - _PREROLL_S) / stream.time_base), stream=stream)
         except av.error.FFmpegError:
             container.seek(0)
-    resampler, run_s, done, expected_s = av.AudioResampler("flt", "mono", rate), None, 0, 0.0
+    resampler, run_s, done, expected_s = _to_mono(rate), None, 0, 0.0
     for frame in _decoded(container, stream, beat):
         time_s = frame.time if frame.time is not None else expected_s
         if run_s is None or abs(time_s - expected_s) > _JUMP_S:
-            resampler, run_s, done = av.AudioResampler("flt", "mono", rate), time_s, 0
+            resampler, run_s, done = _to_mono(rate), time_s, 0
         expected_s = time_s + frame.samples / frame.sample_rate
         for out in resampler.resample(frame):
             part = out.to_ndarray().reshape(-1).astype(np.float32, copy=False)
@@ -77,6 +77,11 @@ def _resampled(
     if run_s is not None:
         for out in resampler.resample(None):
             yield run_s + done / rate, out.to_ndarray().reshape(-1).astype(np.float32, copy=False)
+
+
+def _to_mono(rate: int) -> av.AudioResampler:
+    """Channels are weighted so that the sum of full scales stays full scale."""
+    return av.AudioResampler("flt", "mono", rate, options={"rematrix_maxval": "1.0"})
 
 
 def _decoded(container: av.container.InputContainer, stream: av.AudioStream, beat: Beat) -> Iterator[av.AudioFrame]:

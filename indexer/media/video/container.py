@@ -16,10 +16,10 @@ from indexer.errors import DamagedMedia, SourceError, SourceNotFound, Unsupporte
 NOT_MEDIA = "is not a video, picture or PDF that any decoder here can open"
 
 _OPENS_OTHER_FILES = frozenset(
-    "hls dash concat image2 image2pipe alias_pix brender_pix lavfi rtsp rtp rtp_mpegts sdp sap tty webm_dash_manifest "
-    "imf vobsub mpegtsraw ffmetadata data v4l2 video4linux2 fbdev alsa oss x11grab kmsgrab xcbgrab avisynth "
-    "vapoursynth applehttp ismv smoothstreaming hds whip tee fifo segment stream_segment ssegment bin adf idf xbin ans "
-    "iv8 mcc scc rawvideo".split()
+    {"hls", "applehttp", "dash", "webm_dash_manifest", "concat", "image2", "image2pipe", "alias_pix", "brender_pix"}
+    | {"lavfi", "rtsp", "rtp", "rtp_mpegts", "sdp", "sap", "imf", "vobsub", "avisynth", "vapoursynth", "mpegtsraw"}
+    | {"video4linux2", "v4l2", "fbdev", "alsa", "oss", "x11grab", "kmsgrab", "xcbgrab"}
+    | {"tty", "bin", "adf", "idf", "xbin", "ffmetadata", "data", "rawvideo", "mcc", "scc"}  # they take any text
 )
 _BUFFER_BYTES = 1 << 18
 _MAX_READ_ERRORS = 16

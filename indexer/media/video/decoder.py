@@ -16,7 +16,7 @@ class Decoder:
     def __init__(self, codec_context: av.VideoCodecContext) -> None:
         self._codec = codec_context
         self._codec.thread_type = "AUTO"
-        self._codec.thread_count = min(max(os.cpu_count() or 1, 2), _MAX_THREADS)
+        self._codec.thread_count = min((os.cpu_count() or 1) + 1, _MAX_THREADS)
         self._depth = 0
         self.frames = 0
         self.damaged = 0

@@ -39,7 +39,7 @@ class PictureMaker:
             interpolation=Interpolation.BICUBIC if scale > 0.5 else Interpolation.AREA,
             threads=1,
         )
-        return turned(scaled.to_ndarray(), matrix)
+        return turned(np.asarray(scaled.to_ndarray(), np.uint8), matrix)
 
 
 def display_size(width: int, height: int, sample_aspect: Fraction) -> tuple[int, int]:

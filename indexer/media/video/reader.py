@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -77,9 +76,9 @@ class VideoReader:
     def _indexed(
         self, table: PacketTable, stream: av.VideoStream, decoder: Decoder, origin: int
     ) -> Iterator[tuple[float, av.VideoFrame]]:
-        base = stream.time_base
         order = _presented(table, origin)
-        times = (table.pts[order] - origin) * float(base)
+        base = Fraction(stream.time_base)
+        times = ((table.pts[order] - origin) * float(base)).astype(np.float64)
         interval = float(times[-1] / (len(times) - 1)) if len(times) > 1 else float(1 / _rate(stream))
         end_s = max(float((table.end_pts - origin) * base), float(times[-1]) + interval / 2)
         rows = choose_frames(times, (table.roles[order] & Role.KEY) > 0, end_s, self._plan)
@@ -88,12 +87,11 @@ class VideoReader:
         asked = len(due)
         for frame in self._decode_spans(table, stream.index, decoder, set(wanted)):
             pts = _pts(frame)
-            is_due = False
-            while due and pts is not None and due[0] <= pts:
+            if pts is None or not due or pts < due[0]:
+                continue
+            while due and due[0] <= pts:
                 due.popleft()
-                is_due = True
-            if is_due:
-                yield float((pts - origin) * base), frame
+            yield float((pts - origin) * base), frame
         self._finish(decoder, table.damaged, end_s, asked)
 
     def _decode_spans(
@@ -162,9 +160,8 @@ def first_frame(path: Path, container: av.container.InputContainer, stream: av.V
     """Decode until a frame comes out. The container must not have been read from."""
     decoder = Decoder(stream.codec_context)
     for packet in Demuxer(container, stream):
-        with closing(decoder.feed(packet)) as frames:
-            for frame in frames:
-                return frame
+        for frame in decoder.feed(packet):
+            return frame
     for frame in decoder.feed(None):
         return frame
     raise DamagedMedia(str(path), "no picture in it can be decoded")
@@ -203,7 +200,8 @@ def _presented(table: PacketTable, origin: int) -> NDArray[np.int64]:
 
 
 def _pts(frame: av.VideoFrame) -> int | None:
-    return frame.pts if frame.pts is not None else frame.dts
+    stamp: int | None = frame.pts if frame.pts is not None else frame.dts
+    return stamp
 
 
 def _rate(stream: av.VideoStream) -> Fraction:

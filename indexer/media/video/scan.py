@@ -15,14 +15,16 @@ from indexer.media.video.container import Demuxer
 
 _BEAT_PACKETS = 256
 _PROGRESSIVE = 1
+_ENTRY_EVERY_ROWS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class PacketTable:
     """All packets of a stream, in decoding order: `pts` `[n]` int64 and `roles` `[n]` uint8, bits of `Role`.
 
-    `keys` maps a key packet's `(byte position, pts)` to its row, `key_dts` its row to its decoding time. `end_pts` is
-    where the last picture ends. `ordered` is False where times are missing or run backwards: then the rows say nothing.
+    `keys` maps the `(byte position, pts)` of key packets (where they are dense, of some) to their rows, `key_dts` these
+    rows, ascending, to decoding times. `end_pts` is where the last picture ends. `ordered` is False where times are
+    missing or run backwards: then the rows say nothing.
     """
 
     pts: NDArray[np.int64]
@@ -54,7 +56,7 @@ def scan(
         ordered = ordered and packet.pts is not None and not (last_dts is not None and (packet.dts or 0) < last_dts)
         last_dts = packet.dts if packet.dts is not None else last_dts
         time = packet.pts if packet.pts is not None else 0
-        if role & Role.KEY:
+        if role & Role.KEY and (not key_dts or row - next(reversed(key_dts)) >= _ENTRY_EVERY_ROWS):
             keys[packet.pos, time] = row
             key_dts[row] = packet.dts if packet.dts is not None else time
         damaged += packet.is_corrupt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import chain
@@ -24,6 +25,7 @@ class PacketSource:
         self._path = path
         self._index = stream_index
         self._table = table
+        self._entries = list(table.key_dts)
         self._seeks = True
         self._stack = ExitStack()
         self._open()
@@ -38,8 +40,9 @@ class PacketSource:
 
     def rows(self, first: int, last: int) -> Iterator[tuple[int, av.Packet]]:
         """The packets of rows `first` (a key packet, or 0) to `last`; calls must ask for rising rows."""
-        if self._seeks and first - self._at > _WORTH_SEEKING_PACKETS:
-            self._seek(first)
+        entry = bisect_right(self._entries, first) - 1
+        if self._seeks and entry >= 0 and self._entries[entry] - self._at > _WORTH_SEEKING_PACKETS:
+            self._seek(entry)
         for packet in self._packets:
             row = self._at
             self._at += 1
@@ -58,20 +61,20 @@ class PacketSource:
         self._packets = chain(ahead, iter(Demuxer(self._container, self._stream)))
         self._at = at
 
-    def _seek(self, first: int) -> None:
-        """Go to row `first` or a key row before it; where the container cannot, start over and never seek again."""
+    def _seek(self, entry: int) -> None:
+        """Go to that entry or one before it; where the container cannot, start over and never seek again."""
         before = self._at
-        for time in self._times_to_try(first):
-            if self._try_seek(time, before, first):
+        for time in self._times_to_try(entry):
+            if self._try_seek(time, before, self._entries[entry]):
                 return
         self._seeks = False
         self._open()
 
-    def _times_to_try(self, first: int) -> list[int]:
-        pts, dts = int(self._table.pts[first]), self._table.key_dts[first]
+    def _times_to_try(self, entry: int) -> list[int]:
+        row = self._entries[entry]
+        pts, dts = int(self._table.pts[row]), self._table.key_dts[row]
         times = [pts, dts] if "matroska" in self._container.format.name else [dts]
-        earlier = [row for row in self._table.key_dts if row < first]
-        return [*times, *(self._table.key_dts[row] for row in earlier[-1:])]
+        return [*times, *(self._table.key_dts[row] for row in self._entries[max(entry - 1, 0) : entry])]
 
     def _try_seek(self, time: int, before: int, first: int) -> bool:
         try:

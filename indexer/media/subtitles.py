@@ -1,0 +1,222 @@
+"""Subtitles: .srt and .vtt files beside a recording, and text streams inside it (PyAV)."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
+from pathlib import Path
+
+import av
+from av.stream import Discard
+from av.subtitles.subtitle import AssSubtitle
+
+from indexer.errors import DamagedMedia, LimitExceeded, SourceNotFound
+from indexer.media.video.container import BoundedFile, open_media, pick_audio, pick_video
+from indexer.media.video.reader import Beat, first_frame, no_beat
+from indexer.types import Origin, TextLine
+
+_BESIDE = re.compile(
+    r"(?:\.[a-z]{2,3}(?:[-_][a-z0-9]{2,8})*)?(?:\.(?:forced|sdh|cc|hi|default))?\.(?:srt|vtt)", re.IGNORECASE
+)
+"""What follows the recording's name in the name of a sidecar: perhaps a language, perhaps whom it is for."""
+_LARGEST_BYTES = 1 << 24
+_SHORTEST_S = 0.1
+_UNKNOWN_LENGTH_S = 4.0
+"""How long a cue is taken to stand that does not say it, unless the next one comes sooner."""
+_TOUCHING_S = 0.15
+"""Cues closer than this may roll: the later one repeats lines of the one before."""
+_MAX_READ_ERRORS = 16
+_BITMAPS = {"dvb_subtitle", "dvbsub", "dvd_subtitle", "dvdsub", "hdmv_pgs_subtitle", "pgssub", "xsub", "dvb_teletext"}
+
+_STAMP = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
+_TIMING = re.compile(rf"\s*{_STAMP}\s*-->\s*{_STAMP}(?:\s.*)?")
+_NOT_CUES = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s|$)")
+_DRAWING = re.compile(r"\{[^}]*\\p[1-9]")
+_MARKUP = re.compile(r"\{\\[^}]*\}|</?[A-Za-z][^<>]*>|<\d[\d:.]*>")
+
+
+@dataclass(frozen=True, slots=True)
+class _Cue:
+    start_s: float
+    end_s: float
+    lines: tuple[str, ...]
+
+
+def find_sidecars(path: Path) -> list[Path]:
+    """The .srt and .vtt files that belong to a recording: its name, or its name with a language, sorted.
+
+    Errors: SourceNotFound where the folder cannot be listed.
+    """
+    try:
+        with os.scandir(path.parent) as entries:
+            files = [entry.name for entry in entries if entry.name.startswith(path.stem) and entry.is_file()]
+    except OSError as error:
+        raise SourceNotFound(str(path.parent), (error.strerror or "cannot be listed").lower()) from error
+    return [path.with_name(name) for name in sorted(files) if _BESIDE.fullmatch(name, len(path.stem))]
+
+
+def read_sidecar(path: Path) -> list[TextLine]:
+    """The cues of an .srt or .vtt file in any usual encoding, by time, without markup; malformed ones are passed over.
+
+    Times are those of the file; end > start. Errors: DamagedMedia where it holds no cues and is no WebVTT,
+    SourceNotFound, LimitExceeded above 16 MB.
+    """
+    file = BoundedFile(path)
+    try:
+        if file.size > _LARGEST_BYTES:
+            raise LimitExceeded(str(path), f"larger than {_LARGEST_BYTES >> 20} MB, which no subtitle file is")
+        text = _decoded(file.read())
+    finally:
+        file.close()
+    cues = list(_cues(text))
+    if not cues and not text.startswith("WEBVTT"):
+        raise DamagedMedia(str(path), "is not a subtitle file")
+    return _lines(cues, 0)
+
+
+def read_embedded(path: Path, beat: Beat = no_beat) -> list[TextLine]:
+    """The cues of all text streams of a recording, stream by stream (its number is the `block`), each by time.
+
+    Times are seconds from the first presented frame; where there are no pictures, from where sound begins. Streams of
+    pictures are passed over, and so is what cannot be decoded. Errors: those of opening a video.
+    """
+    with open_media(path) as container:
+        streams = [s for s in container.streams.subtitles if s.codec_context and s.codec_context.name not in _BITMAPS]
+        if not streams:
+            return []
+        origin_s = _origin_s(path)
+        found: dict[int, list[_Cue]] = {stream.index: [] for stream in streams}
+        for packet in _packets(container, streams):
+            beat()
+            found[packet.stream.index].extend(_decode(packet, origin_s))
+    return [line for block, cues in enumerate(found.values()) for line in _lines(cues, block)]
+
+
+# Beside the recording
+
+
+def _decoded(data: bytes) -> str:
+    """The text of a file: by its byte order mark, as UTF-8, as UTF-16 by its zeros, or as Windows-1252."""
+    zeros = data[:512].count(0)
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = data.decode("utf-16", "replace")
+    elif zeros > len(data[:512]) // 4:
+        text = data.decode("utf-16-be" if data[0] == 0 else "utf-16-le", "replace")
+    else:
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = data.decode("cp1252", "replace")
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _cues(text: str) -> Iterator[_Cue]:
+    """Both formats alike: a line of times and the lines up to the next empty one. What has no times is no cue."""
+    for blank, group in groupby(text.split("\n"), key=lambda line: not line.strip()):
+        lines = list(group)
+        if blank or _NOT_CUES.match(lines[0]):
+            continue
+        starts = [i for i, line in enumerate(lines) if "-->" in line]
+        for start, following in pairwise([*starts, len(lines)]):
+            timing = _TIMING.fullmatch(lines[start])
+            body = lines[start + 1 : following]
+            if following < len(lines) and body and body[-1].strip().isdigit():
+                body.pop()
+            if timing is not None:
+                yield _Cue(_seconds(*timing.groups()[:4]), _seconds(*timing.groups()[4:]), _clean("\n".join(body)))
+
+
+def _seconds(hours: str | None, minutes: str, seconds: str, fraction: str) -> float:
+    return int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds) + float(f"0.{fraction}")
+
+
+# Inside the recording
+
+
+def _origin_s(path: Path) -> float:
+    """The moment on the file's own clock that counts as 0."""
+    with open_media(path) as container:
+        pictures, sound = pick_video(container), pick_audio(container)
+        if pictures is not None:
+            try:
+                return first_frame(path, container, pictures).time or 0.0
+            except DamagedMedia:
+                pass
+        if sound is not None and sound.start_time is not None and sound.time_base:
+            return float(sound.start_time * sound.time_base)
+        return float((container.start_time or 0) / av.time_base)
+
+
+def _packets(container: av.container.InputContainer, streams: list[av.stream.Stream]) -> Iterator[av.Packet]:
+    """The packets of these streams alone; read errors are read over."""
+    wanted = {stream.index for stream in streams}
+    for stream in container.streams:
+        stream.discard = Discard.default if stream.index in wanted else Discard.all
+    for _ in range(_MAX_READ_ERRORS):
+        try:
+            yield from (packet for packet in container.demux(streams) if packet.size and packet.pts is not None)
+            return
+        except av.error.FFmpegError as error:
+            if isinstance(error, MemoryError):
+                raise
+
+
+def _decode(packet: av.Packet, origin_s: float) -> Iterator[_Cue]:
+    start_s = float(packet.pts * packet.time_base) - origin_s
+    length_s = float((packet.duration or 0) * packet.time_base) or _UNKNOWN_LENGTH_S
+    try:
+        parts = packet.decode()
+    except av.error.FFmpegError as error:
+        if isinstance(error, MemoryError):
+            raise
+        return
+    for part in parts:
+        if isinstance(part, AssSubtitle):
+            text = part.ass.decode("utf-8", "replace").split(",", 8)[-1]
+            yield _Cue(start_s, start_s + length_s, _clean(text.replace("\\N", "\n").replace("\\n", "\n")))
+
+
+# Both
+
+
+def _clean(text: str) -> tuple[str, ...]:
+    """The lines of a cue without markup, drawings and needless space."""
+    if _DRAWING.search(text):
+        return ()
+    plain = html.unescape(_MARKUP.sub("", text)).replace("\\h", " ").replace("\0", "")
+    return tuple(words for line in plain.split("\n") if (words := " ".join(line.split())))
+
+
+def _lines(cues: Iterable[_Cue], block: int) -> list[TextLine]:
+    shown = sorted((cue for cue in cues if cue.lines and cue.end_s > 0), key=lambda cue: (cue.start_s, cue.end_s))
+    lines = []
+    for cue in _unrolled(shown):
+        start_s = max(cue.start_s, 0.0)
+        end_s = max(cue.end_s, start_s + _SHORTEST_S)
+        lines.append(TextLine(" ".join(cue.lines), Origin.SUBTITLE, start_s, end_s, block=block))
+    return lines
+
+
+def _unrolled(cues: list[_Cue]) -> list[_Cue]:
+    """Captions that roll up repeat lines from cue to cue; each line is kept once, a mere repetition as a longer cue."""
+    kept: list[_Cue] = []
+    before: tuple[str, ...] = ()
+    for cue in cues:
+        touching = bool(kept) and cue.start_s - kept[-1].end_s < _TOUCHING_S
+        repeated = _repeated(before, cue.lines) if touching else 0
+        if repeated == len(cue.lines):
+            kept[-1] = replace(kept[-1], end_s=max(kept[-1].end_s, cue.end_s))
+        else:
+            kept.append(replace(cue, lines=cue.lines[repeated:]))
+        before = cue.lines
+    return kept
+
+
+def _repeated(before: tuple[str, ...], lines: tuple[str, ...]) -> int:
+    """How many lines at the end of one cue are those at the beginning of the next."""
+    longest = min(len(before), len(lines))
+    return next((n for n in range(longest, 0, -1) if before[-n:] == lines[:n]), 0)

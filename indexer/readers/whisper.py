@@ -1,0 +1,129 @@
+"""Speech to text, by Whisper on CTranslate2."""
+
+from __future__ import annotations
+
+import threading
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.encoders.devices import pick_device
+from indexer.encoders.weights import fingerprint
+from indexer.errors import ModelError
+from indexer.types import AudioSpan, Origin, TextLine
+
+RATE = 16_000
+_NEEDED = ("model.bin", "config.json", "tokenizer.json")
+
+
+class WhisperReader:
+    """Any Whisper model that CTranslate2 runs, loaded at first use, once, whichever thread comes first.
+
+    `model` is a folder (nothing is fetched) or a name that faster-whisper knows, such as `small`. `language` is a code
+    such as `de`; None has it found for each span. What Silero's detector (inside the package) holds for silence is
+    skipped. `threads` are this reader's own. Errors, at first use: ModelError.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        device: str = "auto",
+        threads: int = 1,
+        language: str | None = None,
+        beam_size: int = 5,
+        skip_silence: bool = True,
+    ) -> None:
+        self._name = model
+        self._device = device
+        self._threads = threads
+        self._language = language
+        self._beam_size = beam_size
+        self._skip_silence = skip_silence
+        self._lock = threading.Lock()
+        self._loaded: Any = None
+
+    @cached_property
+    def model_id(self) -> str:
+        """Names model and weights: a folder by its name and the hash of its files."""
+        folder = _folder(self._name)
+        if folder is None:
+            return f"whisper:{self._name}"
+        return f"whisper:{folder.resolve().name}@{fingerprint(folder / file for file in _NEEDED)}"
+
+    def read(self, audio: AudioSpan) -> list[TextLine]:
+        """The lines spoken in the span, in order, in the times of the video; none of them leaves the span."""
+        samples = _at_rate(audio.samples, audio.rate)
+        end_s = audio.start_s + len(audio.samples) / audio.rate
+        if not len(samples):
+            return []
+        segments, _ = self._load().transcribe(
+            samples,
+            language=self._language,
+            beam_size=self._beam_size,
+            vad_filter=self._skip_silence,
+            condition_on_previous_text=False,
+        )
+        lines = (_line(segment, audio.start_s, end_s) for segment in segments)
+        return sorted((line for line in lines if line), key=lambda line: line.start_s or 0.0)
+
+    def _load(self) -> Any:  # noqa: ANN401 - faster-whisper has no types
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = _load(self._name, pick_device(self._device), self._threads)
+            return self._loaded
+
+
+def _load(name: str, device: str, threads: int) -> Any:  # noqa: ANN401 - faster-whisper has no types
+    folder = _folder(name)
+    try:
+        from faster_whisper import WhisperModel
+    except ImportError as error:
+        raise ModelError("reading speech needs faster-whisper: pip install afterimage[speech]") from error
+    try:
+        return WhisperModel(
+            str(folder or name),
+            device=device,
+            compute_type="auto",
+            cpu_threads=threads,
+            local_files_only=folder is not None,
+        )
+    except Exception as error:
+        place = str(folder) if folder else f"Whisper model {name!r}, from its hub or the cache"
+        reason = str(error).splitlines()[0] if str(error) else repr(error)
+        raise ModelError(f"{place}: cannot be loaded: {reason}") from error
+
+
+def _folder(name: str) -> Path | None:
+    path = Path(name).expanduser()
+    if not path.is_dir():
+        if path.is_absolute() or name.startswith((".", "~")):
+            raise ModelError(f"{path}: no such folder; it should hold a Whisper model for CTranslate2")
+        return None
+    missing = [file for file in _NEEDED if not (path / file).is_file()]
+    if missing:
+        raise ModelError(f"{path}: {', '.join(missing)} missing; this is no Whisper model for CTranslate2")
+    return path
+
+
+def _at_rate(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
+    if rate == RATE:
+        return samples
+    if rate > RATE:
+        width = max(1, round(rate / RATE))
+        samples = np.convolve(samples, np.full(width, 1 / width, dtype=np.float32), mode="same")
+    at = np.arange(int(len(samples) * RATE / rate)) * (rate / RATE)
+    return np.asarray(np.interp(at, np.arange(len(samples)), samples), dtype=np.float32)
+
+
+def _line(segment: Any, start_s: float, end_s: float) -> TextLine | None:  # noqa: ANN401 - faster-whisper has no types
+    starts = max(start_s, start_s + float(segment.start))
+    ends = min(end_s, start_s + float(segment.end))
+    text = " ".join(segment.text.split())
+    if not text or starts >= ends:
+        return None
+    confidence = float(np.clip(np.exp(segment.avg_logprob) * (1 - segment.no_speech_prob), 0, 1))
+    return TextLine(text, Origin.SPEECH, starts, ends, confidence=confidence)

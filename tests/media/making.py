@@ -1,0 +1,95 @@
+"""Makes small videos whose every picture says its own number, in black and white blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+WIDTH, HEIGHT = 320, 180
+BITS = 12
+BLOCK = 24
+
+
+def numbered_picture(number: int, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np.uint8]:
+    """Row of blocks at the upper left, bit 0 first, ended by a white and a black one; moving texture elsewhere."""
+    y, x = np.mgrid[0:height, 0:width]
+    grey = 128 + 60 * np.sin((x + 3 * number) / 17) * np.cos((y - 2 * number) / 13)
+    picture = np.repeat(grey[..., None], 3, axis=2).astype(np.uint8)
+    for bit in range(BITS):
+        picture[:BLOCK, bit * BLOCK : (bit + 1) * BLOCK] = 235 if number >> bit & 1 else 16
+    picture[BLOCK : 2 * BLOCK, :BLOCK] = 235
+    picture[BLOCK : 2 * BLOCK, BLOCK : 2 * BLOCK] = 16
+    return picture
+
+
+def number_in(rgb: NDArray[np.uint8]) -> int:
+    """Read the number back, whatever the size; fails on a picture that is turned, mirrored or unreadable."""
+    scale_y, scale_x = rgb.shape[0] / HEIGHT, rgb.shape[1] / WIDTH
+    luma = rgb.astype(np.float64).mean(axis=2)
+
+    def block(row: int, column: int) -> float:
+        y, x = (row + 0.5) * BLOCK * scale_y, (column + 0.5) * BLOCK * scale_x
+        return float(luma[int(y) - 3 : int(y) + 3, int(x) - 3 : int(x) + 3].mean())
+
+    assert block(1, 0) > 180 and block(1, 1) < 80, "this is no numbered picture, or it is not upright"
+    return sum((block(0, bit) > 128) << bit for bit in range(BITS))
+
+
+def make_video(
+    path: Path,
+    codec: str = "libx264",
+    count: int = 100,
+    rate: Fraction | int = 25,
+    stamps: Sequence[int] | None = None,
+    time_base: Fraction | None = None,
+    options: dict[str, str] | None = None,
+    container_options: dict[str, str] | None = None,
+    rotation: int = 0,
+    sample_aspect: Fraction | None = None,
+    sound_s: float = 0.0,
+    size: tuple[int, int] = (WIDTH, HEIGHT),
+) -> list[float]:
+    """Write `count` numbered pictures; gives their true times, the first at 0. `stamps` are in units of `time_base`."""
+    base = time_base or 1 / Fraction(rate)
+    stamps = list(stamps) if stamps is not None else list(range(count))
+    with av.open(str(path), "w", options=container_options or {}) as output:
+        stream = output.add_stream(codec, rate=rate, options=options or {})
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.codec_context.time_base = base
+        stream.codec_context.thread_count = 1
+        if sample_aspect:
+            stream.codec_context.sample_aspect_ratio = sample_aspect
+        if rotation:
+            stream.set_display_rotation(rotation)
+        sound = output.add_stream("aac", rate=16_000, layout="mono") if sound_s else None
+        for number, stamp in enumerate(stamps):
+            picture = numbered_picture(number)
+            if rotation:
+                picture = np.ascontiguousarray(np.rot90(picture, -rotation // 90))
+            frame = av.VideoFrame.from_ndarray(picture, "rgb24")
+            frame.pts, frame.time_base = stamp, base
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode())
+        if sound is not None:
+            tone = 0.5 * np.sin(np.arange(int(sound_s * 16_000)) * (2 * np.pi * 440 / 16_000))
+            frame = av.AudioFrame.from_ndarray(tone.astype(np.float32)[None], "fltp", "mono")
+            frame.sample_rate, frame.pts, frame.time_base = 16_000, 0, Fraction(1, 16_000)
+            output.mux(sound.encode(frame))
+            output.mux(sound.encode())
+    return [float((stamp - stamps[0]) * base) for stamp in stamps]
+
+
+def make_sound(path: Path, seconds: float = 2.0, codec: str = "pcm_s16le", rate: int = 48_000) -> None:
+    """A tone of 440 Hz, alone."""
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream(codec, rate=rate, layout="stereo")
+        tone = (12_000 * np.sin(np.arange(int(seconds * rate)) * (2 * np.pi * 440 / rate))).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(np.repeat(tone, 2)[None], "s16", "stereo")
+        frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode())

@@ -1,0 +1,12 @@
+"""Readers that the tests of this folder share."""
+
+from __future__ import annotations
+
+import pytest
+
+from indexer.readers.rapid_ocr import RapidOcrReader
+
+
+@pytest.fixture(scope="session")
+def rapid_ocr() -> RapidOcrReader:
+    return RapidOcrReader()

