@@ -19,7 +19,6 @@ from pathlib import Path
 
 import av
 import psutil
-from indexer.passages import screen_passages
 
 from benchmarks.report import Figure, arguments, report
 from benchmarks.workload import ENCODER, make_encoder, make_film
@@ -30,6 +29,7 @@ from indexer.encoders.sentence import SentenceTransformerEncoder
 from indexer.media.jpeg import encode_jpeg
 from indexer.media.process import MediaProcess
 from indexer.media.video import FramePlan
+from indexer.passages import screen_passages
 from indexer.passes.tools import Models, PassSettings
 from indexer.pipeline import Pipeline, Source
 from indexer.readers.rapid_ocr import RapidOcrReader
@@ -158,7 +158,7 @@ def _obvious_script(film: Path, encoder: OpenClipEncoder) -> int:
 def _cpu_s() -> float:
     processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
     times = [process.cpu_times() for process in processes]
-    return sum(t.user + t.system for t in times) + times[0].children_user + times[0].children_system
+    return float(sum(t.user + t.system for t in times) + times[0].children_user + times[0].children_system)
 
 
 if __name__ == "__main__":

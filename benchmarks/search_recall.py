@@ -24,7 +24,7 @@ from indexer.types import AssetKind, AssetTags, Lane, Origin, Segment, SegmentBa
 
 DIM = 384
 LIMIT = 10
-QUERIES = 200
+QUERIES = 60
 SEGMENTS_AN_ASSET = 2000
 EVERYTHING = SegmentFilter()
 HALF = SegmentFilter(collections=frozenset({"even"}))

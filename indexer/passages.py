@@ -23,6 +23,7 @@ _SIDEWAYS_CHARS = 4
 _SAME_S = 1.0
 
 _BROKEN_WORD = re.compile(r"[^\W\d_][-\u2010\u00ad]$")
+_SOFT_HYPHEN_INSIDE = re.compile(r"\u00ad(?!\s*$)")
 _ENDS_SENTENCE = re.compile(r"[.!?…。！？｡؟।][\"'”’»)\]」』）]*$")
 
 
@@ -153,7 +154,9 @@ def _top_down(lines: list[TextLine]) -> list[TextLine]:
 
 
 def _flow(line: TextLine, cells: str = " ") -> _Flow:
-    parts = (" ".join(cell.split()) for cell in line.text.split("\t"))
+    """A line with its space made regular; soft hyphens count only where it ends."""
+    written = _SOFT_HYPHEN_INSIDE.sub("", line.text)
+    parts = (" ".join(cell.split()) for cell in written.split("\t"))
     text = cells.join(part for part in parts if part)
     return _Flow(text, (LineSpan(0, len(text), line.box),) if line.box else ())
 

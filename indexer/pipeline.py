@@ -23,6 +23,7 @@ from indexer.stages import Stage
 from indexer.types import AssetKind, MediaInfo, SegmentBatch
 
 Report = Callable[[float, float | None], None]
+_READERS = ("reader", "page_reader", "speech")
 _ENCODE_DEPTH, _READ_DEPTH, _LISTEN_DEPTH = 3, 4, 2
 
 
@@ -50,7 +51,7 @@ class Pipeline:
         `encode_again` makes the new version from the old one, without the source.
         """
         ids = self._models.ids()
-        readers = {name: ids[name] for name in ("reader", "speech") if name in ids}
+        readers = {name: ids[name] for name in _READERS if name in ids}
         return f"{_fingerprint([SCHEMA, self._settings, readers])}-{self._encoders()}"
 
     def encode_again(self, manifest: Manifest) -> Manifest:
@@ -65,7 +66,7 @@ class Pipeline:
         first = draft.resume()
         for record, _ in islice(self._artifacts.checkpoints(manifest), first, None):
             draft.commit(encode_checkpoint(record, self._artifacts, self._models))
-        readers = {name: made for name, made in manifest.models.items() if name in ("reader", "speech")}
+        readers = {name: made for name, made in manifest.models.items() if name in _READERS}
         return draft.finish(manifest.info, self._models.ids() | readers, manifest.end_s, manifest.warnings)
 
     def _encoders(self) -> str:

@@ -1,9 +1,10 @@
 """What a score is worth: every lane's scores are read against what unrelated queries find.
 
 A set of null queries (`services/data/null_queries.txt`: questions about anything and everything) is put to the index;
-the best score that each one reaches in a lane is that lane's null distribution. A hit counts where it beats the
-`null_quantile` of it. The calibrated score is a logistic curve through two points: 0.5 at that cut, 0.05 at the median
-of the nulls. So 0.5 means "no better than the luckiest unrelated query" in every lane and for every model.
+the best score that each one reaches in a lane is that lane's null distribution. `null_quantile` is the share of
+unrelated queries that shall find nothing in any lane, so each of n lanes is cut where `(1 - null_quantile) / n` of them
+find something. The calibrated score is a logistic curve through two points: 0.5 at that cut, 0.05 at the median of the
+nulls. So 0.5 means "no better than the luckiest unrelated queries" in every lane and for every model.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ class Calibration:
         """The curve of a lane, for queries in words or for pictures."""
         nulls = self._current()
         best = nulls.best.get(PICTURES if of_picture else lane.value) or [0.0]
-        cut = float(np.quantile(best, self._quantile))
+        lanes = 1 if of_picture else sum(name != PICTURES for name in nulls.best)
+        cut = float(np.quantile(best, 1 - (1 - self._quantile) / lanes))
         return Curve(cut, max(_NARROWEST, (cut - float(np.median(best))) / _AT_MEDIAN))
 
     def refresh(self) -> None:

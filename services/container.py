@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
-from indexer.media.process import MediaLimits, MediaProcess
-
 from indexer.artifacts import Artifacts
 from indexer.blobs.folder import FolderBlobs
+from indexer.media.process import MediaLimits, MediaProcess
 from indexer.passes.tools import Models, PassSettings
 from indexer.pipeline import Pipeline
 from indexer.ports import ImageTextEncoder, SegmentIndex, SentenceEncoder, SpeechReader, TextReader
@@ -22,6 +21,9 @@ from services.reindexing import Reindexing, ensure_folder
 from services.retrieval import Retrieval, RetrievalSettings
 from services.settings import Settings, load_settings
 from services.verifiers.quotes import QuoteVerifier
+
+_PAGE_PX = 1472
+"""Longer side in which text is looked for on pages and photos."""
 
 
 class Container:
@@ -83,12 +85,14 @@ class Container:
         return SentenceTransformerEncoder(settings.model, device=settings.device)
 
     @cached_property
-    def reader(self) -> TextReader | None:
+    def readers(self) -> tuple[TextReader | None, TextReader | None]:
+        """The reader of frames, and the one of pages and photos; they share their weights."""
         if not self.settings.reader.enabled:
-            return None
+            return None, None
         from indexer.readers.rapid_ocr import RapidOcrReader
 
-        return RapidOcrReader(threads=self.settings.threads)
+        reader = RapidOcrReader(threads=self.settings.threads)
+        return reader, reader.at(_PAGE_PX)
 
     @cached_property
     def speech(self) -> SpeechReader | None:
@@ -103,7 +107,7 @@ class Container:
     def pipeline(self) -> Pipeline:
         sampling = self.settings.sampling
         numbers = PassSettings(fps=sampling.fps, fps_floor=sampling.fps_floor, checkpoint_s=sampling.checkpoint_s)
-        models = Models(self.visual, self.text, self.reader, self.speech)
+        models = Models(self.visual, self.text, *self.readers, self.speech)
         return Pipeline(self.media, self.artifacts, models, numbers)
 
     @cached_property

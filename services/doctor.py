@@ -106,7 +106,7 @@ def _text(container: Container) -> tuple[State, str]:
 
 
 def _reader(container: Container) -> tuple[State, str]:
-    reader = container.reader
+    reader, _ = container.readers
     if reader is None:
         return State.OFF, "text in pictures is not read (AFTERIMAGE_READER__ENABLED)"
     with _sample("probe.jpg") as path:

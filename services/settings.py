@@ -89,9 +89,7 @@ class SearchSettings(_Group):
 
     limit: int = Field(10, ge=1, le=1000, description="moments, pages and pictures returned")
     depth: int = Field(100, ge=1, le=10_000, description="hits taken from each lane")
-    null_quantile: float = Field(
-        0.98, gt=0.5, lt=1, description="share of unrelated queries whose best hit a hit must beat"
-    )
+    null_quantile: float = Field(0.98, gt=0.5, lt=1, description="share of unrelated queries that shall find nothing")
     weights: dict[str, float] = Field(
         {"visual": 1.0, "text": 1.0, "keywords": 1.0}, description="weight of each lane in the fusion"
     )

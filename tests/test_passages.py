@@ -97,7 +97,7 @@ def test_the_lines_of_a_paragraph_are_joined_and_still_found() -> None:
     ("lines", "expected"),
     [
         (["a hyphen-", "ated word in a line"], "a hyphenated word in a line"),
-        (["a soft hy\u00ad", "phen in a line"], "a soft hyphen in a line"),
+        (["a so\u00adft hy\u00ad", "phen in a line"], "a soft hyphen in a line"),
         (["the Jean-", "Pierre effect"], "the Jean-Pierre effect"),
         (["in the years 1990-", "1995 they met"], "in the years 1990- 1995 they met"),
         (["a dash -", "and more"], "a dash - and more"),
@@ -181,7 +181,6 @@ def test_no_text_is_lost_and_all_ranges_are_valid(blocks: list[list[str]], max_w
         assert passage.box is not None
         ends = [0, *(span.end for span in passage.lines)]
         assert all(ends[i] <= span.start < span.end <= len(passage.text) for i, span in enumerate(passage.lines))
-        assert passage.text[: passage.lines[0].start].strip() == "" or "|" in passage.text or "\t" in str(blocks)
         assert all(0 <= s.box.x0 < s.box.x1 <= 1 and 0 <= s.box.y0 < s.box.y1 <= 1 for s in passage.lines)
     if not any("\t" in line.text for line in lines):
         kept = "".join("".join(passage.text.split()) for passage in passages)

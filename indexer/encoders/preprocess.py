@@ -55,7 +55,8 @@ class PictureTransform:
         """`[n, 3, height, width]` float32 on the CPU; the pictures may differ in size."""
         batch = torch.empty((len(pictures), 3, self.height, self.width), dtype=torch.uint8)
         for row, picture in zip(batch, pictures, strict=True):
-            row.copy_(self._fit(torch.from_numpy(picture).permute(2, 0, 1)[None])[0])
+            writable = picture if picture.flags.writeable else picture.copy()  # torch warns of others
+            row.copy_(self._fit(torch.from_numpy(writable).permute(2, 0, 1)[None])[0])
         scale = 1 / (255 * torch.tensor(self.std).view(3, 1, 1))
         shift = torch.tensor(self.mean).view(3, 1, 1) * 255
         return (batch.float() - shift) * scale

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from statistics import median, quantiles
 
@@ -36,7 +37,11 @@ _LOOSE_CHARS = 8
 _ALIGNED_SHARE = 0.5
 """Columns of shorter lines are told from a table by fewer lines than this share standing level with one opposite."""
 
-_ITEM = re.compile(r"(?:[•◦▪‣●○■–*-]|\(?(?:\d{1,2}|[a-z])[.)])\s")
+_MOST_FRAGMENTS = 3000
+"""A page in more pieces than this is read row by row: it is no page of columns for people."""
+
+_ITEM = re.compile(r"(?:[•◦▪‣●○■–*-]|\(?(?:\d{1,2}|[a-z])[.)])(?=\s|$)")
+"""What a list puts before its items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +111,25 @@ def _fragments(words: Sequence[Word]) -> list[Row]:
 
 def _right_neighbours(words: Sequence[Word]) -> dict[int, int]:
     """For each word the one to its right in the same fragment; every word has at most one on either side."""
-    boxes = np.array([(w.x0, w.y0, w.x1, w.y1) for w in words], dtype=np.float64).reshape(-1, 4)
+    order = sorted(range(len(words)), key=lambda i: words[i].middle)
+    boxes = np.array([(words[i].x0, words[i].y0, words[i].x1, words[i].y1) for i in order], np.float64).reshape(-1, 4)
     x0, y0, x1, y1 = boxes.T
-    heights, centres = y1 - y0, (x0 + x1) / 2
+    heights, middles, centres = y1 - y0, (y0 + y1) / 2, (x0 + x1) / 2
+    reach = heights.max(initial=0.0) / 2
+    firsts = np.searchsorted(middles, y0 - reach)
+    lasts = np.searchsorted(middles, y1 + reach, side="right")
     nearest: dict[int, tuple[float, int]] = {}
-    for i in range(len(words)):
-        shared = np.minimum(y1, y1[i]) - np.maximum(y0, y0[i])
-        gap = x0 - x1[i]
-        height = np.maximum(heights, heights[i])
-        beside = (shared >= _SAME_ROW * np.minimum(heights, heights[i])) & (centres > centres[i])
+    for i, (first, last) in enumerate(zip(firsts.tolist(), lasts.tolist(), strict=True)):
+        near = slice(first, last)
+        shared = np.minimum(y1[near], y1[i]) - np.maximum(y0[near], y0[i])
+        gap = x0[near] - x1[i]
+        height = np.maximum(heights[near], heights[i])
+        beside = (shared >= _SAME_ROW * np.minimum(heights[near], heights[i])) & (centres[near] > centres[i])
         beside &= (gap <= _CELL_GAP * height) & (gap >= -_SAME_ROW * height)
-        beside[i] = False
         if beside.any():
             j = int(np.where(beside, np.abs(gap), np.inf).argmin())
-            nearest[j] = min(nearest.get(j, (np.inf, i)), (float(abs(gap[j])), i))
+            found = (float(abs(gap[j])), order[i])
+            nearest[order[first + j]] = min(nearest.get(order[first + j], found), found)
     return {i: j for j, (_, i) in nearest.items()}
 
 
@@ -149,7 +159,8 @@ def _around(text: str, parts: Sequence[Word | Row], height: float) -> Row:
 def _columns(fragments: list[Row]) -> list[list[Row]]:
     """Groups to be read one after the other. A gutter divides only the stretches of a page where it runs between text;
     what crosses it (a title, a wide table) is read where it stands."""
-    gutter = _best_gutter(fragments)
+    fragments = sorted(fragments, key=lambda row: row.middle)
+    gutter = _best_gutter(fragments) if len(fragments) <= _MOST_FRAGMENTS else None
     if gutter is None:
         return [fragments] if fragments else []
     groups: list[list[Row]] = []
@@ -186,10 +197,10 @@ def _gutters(fragments: list[Row]) -> list[float]:
 
 
 def _sections(fragments: list[Row], gutter: float) -> list[list[Row]]:
-    """The page from top to bottom, cut where it changes between crossing the gutter and not crossing it."""
+    """The page, given from top to bottom, cut where it changes between crossing the gutter and not crossing it."""
     sections: list[list[Row]] = []
     crossed: bool | None = None
-    for row in sorted(fragments, key=lambda row: row.middle):
+    for row in fragments:
         crosses = row.x0 < gutter < row.x1
         if crosses != crossed:
             sections.append([])
@@ -222,8 +233,13 @@ def _is_prose(side: list[Row]) -> bool:
 
 
 def _middle_length(side: list[Row]) -> float:
-    """Characters of the middle line; full-width ones count twice."""
-    return median(sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in row.text) for row in side)
+    return median(_length(row.text) for row in side)
+
+
+@lru_cache(maxsize=2 * _MOST_FRAGMENTS)
+def _length(text: str) -> int:
+    """Characters; full-width ones count twice."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 # Fragments to rows, rows to paragraphs
@@ -240,7 +256,11 @@ def _rows(fragments: list[Row]) -> list[Row]:
 
 
 def _row(cells: list[Row]) -> Row:
-    return _around("\t".join(cell.text for cell in cells), cells, median(cell.height for cell in cells))
+    """The cells with tabs between them; the mark of a list is no cell."""
+    texts = [cell.text for cell in cells]
+    if len(texts) > 1 and _ITEM.fullmatch(texts[0]):
+        texts[:2] = [f"{texts[0]} {texts[1]}"]
+    return _around("\t".join(texts), cells, median(cell.height for cell in cells))
 
 
 def _level(a: Row, b: Row) -> bool:
@@ -253,23 +273,28 @@ def _paragraphs(rows: list[Row]) -> list[list[Row]]:
     paragraphs: list[list[Row]] = []
     for i, row in enumerate(rows):
         after = rows[i + 1] if i + 1 < len(rows) else None
-        if i == 0 or _begins(rows[i - 1], row, after, usual):
+        if not paragraphs or _begins(paragraphs[-1], row, after, usual):
             paragraphs.append([])
         paragraphs[-1].append(row)
     return paragraphs
 
 
-def _begins(before: Row, row: Row, after: Row | None, usual_pitch: float) -> bool:
-    """Whether `row` begins a paragraph of its own."""
+def _begins(paragraph: list[Row], row: Row, after: Row | None, usual_pitch: float) -> bool:
+    """Whether `row` does not go on with the paragraph before it but begins one of its own."""
+    before = paragraph[-1]
     height = max(before.height, row.height)
     pitch = row.middle - before.middle
-    if pitch > _LOOSEST_PITCH * height or pitch > max(_PARAGRAPH_PITCH * usual_pitch, _SINGLE_PITCH * height):
+    if pitch > min(_LOOSEST_PITCH * height, max(_PARAGRAPH_PITCH * usual_pitch, _SINGLE_PITCH * height)):
         return True
     if ("\t" in before.text) != ("\t" in row.text) or height > _SIZE_CHANGE * min(before.height, row.height):
         return True
-    if "\t" in row.text:
-        return False
-    indented = row.x0 - before.x0 > _INDENT * height
-    return _ITEM.match(row.text) is not None or (
-        indented and after is not None and row.x0 - after.x0 > _INDENT * height
-    )
+    return "\t" not in row.text and (_ITEM.match(row.text) is not None or _is_indented(paragraph, row, after))
+
+
+def _is_indented(paragraph: list[Row], row: Row, after: Row | None) -> bool:
+    """Whether `row` stands to the right of the lines around it, or to the left of a paragraph that was set in."""
+    step = _INDENT * max(paragraph[-1].height, row.height)
+    if row.x0 - paragraph[-1].x0 > step:
+        return after is not None and row.x0 - after.x0 > step and _ITEM.match(paragraph[0].text) is None
+    is_set_in = len(paragraph) > 1 or _ITEM.match(paragraph[0].text) is not None
+    return is_set_in and paragraph[-1].x0 - row.x0 > step

@@ -14,6 +14,8 @@ from indexer.media.layout import Word, arrange
 from indexer.types import Box, Origin, Pixels, TextLine
 
 _HYPHEN = 0x02
+"""What PDFium gives for a hyphen at the end of a line."""
+_SOFT_HYPHEN = "\u00ad"
 _BULLET = 0xF0B7
 _LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st"}
 
@@ -105,7 +107,9 @@ def _text(code: int) -> str:
     character = chr(code)
     if character.isspace():
         return " "
-    return "" if unicodedata.category(character) in ("Cc", "Cf") else _LIGATURES.get(code, character)
+    if unicodedata.category(character) in ("Cc", "Cf") and character != _SOFT_HYPHEN:
+        return ""
+    return _LIGATURES.get(code, character)
 
 
 def is_unmapped(code: int) -> bool:

@@ -55,8 +55,8 @@ class DocumentPass:
         return passages, embed_passages(self._models.text, passages)
 
     def _read_again(self, page: Page) -> tuple[TextLine, ...]:
-        if self._models.reader is None:
+        if self._models.page_reader is None:
             self.warnings = (*self.warnings, f"page {page.number} is a picture and no text reader is configured")
             return page.lines
-        read = tuple(read_picture(self._models.reader, page.rgb, Origin.OCR))
+        read = tuple(read_picture(self._models.page_reader, page.rgb, Origin.OCR))
         return max(read, page.lines, key=lambda lines: sum(len(line.text) for line in lines))

@@ -22,7 +22,7 @@ def image_checkpoint(
     encoding = Encoding(models.visual, encode, 1, settings.page_px)
     encoding.add(rgb)
     encoded = encoding.close()
-    lines = [] if models.reader is None else read_picture(models.reader, rgb, Origin.OCR)
+    lines = [] if models.page_reader is None else read_picture(models.page_reader, rgb, Origin.OCR)
     passages = page_passages(lines, None)
     text = embed_passages(models.text, passages)
     jpegs, visual = encoded()

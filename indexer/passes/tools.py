@@ -18,16 +18,26 @@ from indexer.types import Pixels, Vectors
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """The models of an indexing run; None switches a lane or a reader off."""
+    """The models of an indexing run; None switches a lane or a reader off.
+
+    `reader` reads frames, `page_reader` pages and photos, whose print is finer.
+    """
 
     visual: ImageTextEncoder | None = None
     text: SentenceEncoder | None = None
     reader: TextReader | None = None
+    page_reader: TextReader | None = None
     speech: SpeechReader | None = None
 
     def ids(self) -> dict[str, str]:
         """What made the artifacts: lane or reader → model id, for those that are on."""
-        named = {"visual": self.visual, "text": self.text, "reader": self.reader, "speech": self.speech}
+        named = {
+            "visual": self.visual,
+            "text": self.text,
+            "reader": self.reader,
+            "page_reader": self.page_reader,
+            "speech": self.speech,
+        }
         return {name: model.model_id for name, model in named.items() if model is not None}
 
 

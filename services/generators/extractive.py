@@ -1,8 +1,9 @@
 """`ExtractiveGenerator`: answers by quoting. It needs no language model and invents nothing.
 
 The evidence is cut into sentences; each is weighed by what it has in common with the question in meaning (sentence
-embedding) and in words, and by how well its passage was found. The best one is quoted, and others that are nearly as
-good. Where only pictures were found, it says where they are to be seen.
+embedding) and in words, by how well its passage was found, and by whether it holds the kind of thing that is asked for
+(a number for "how many", a date or time for "when"). The best one is quoted, and others that are nearly as good. Where
+only pictures were found, it says where they are to be seen.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from indexer.passages import sentences
 
+from indexer.passages import sentences
 from indexer.ports import SentenceEncoder
 from indexer.types import AssetKind
 from services.types import Draft, Evidence, Quote
@@ -21,6 +22,23 @@ from services.types import Draft, Evidence, Quote
 _NEARLY = 0.9
 _SHORT_WORDS = 3
 _WORD = re.compile(r"\w+")
+_DATE = (
+    r"\d|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day|\b(?:january|february|march|april|may|june|july|august|september"
+    r"|october|november|december|spring|summer|autumn|winter|daily|noon|midnight|today|tomorrow)\b"
+)
+_NUMBER = (
+    r"\d|\b(?:no|none|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|hundred"
+    r"|thousand|million|half|third|quarter|dozen|once|twice)\b"
+)
+_ASKED_FOR = tuple(
+    (re.compile(asks, re.IGNORECASE), re.compile(kind, re.IGNORECASE))
+    for asks, kind in (
+        (r"^(?:since |until |from |by )?when\b|\bwhat (?:date|day|time|year)\b|\b(?:which|what) days?\b", _DATE),
+        (r"\bhow (?:many|much|long|old|high|tall|heavy|far|fast|large|big|wide|deep|often)\b", _NUMBER),
+        (r"\b(?:price|cost|number|amount|rate|sum|total|speed|length|weight|size|phone)\b", _NUMBER),
+    )
+)
+"""What a question asks for, and what a sentence that answers it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +73,7 @@ class ExtractiveGenerator:
             if candidate.text.casefold() not in said:
                 said.add(candidate.text.casefold())
                 quote = Quote(candidate.evidence.id, candidate.start, candidate.end)
-                yield Draft(candidate.text, (quote,), candidate.score)
+                yield Draft(" ".join(candidate.text.split()), (quote,), candidate.score)
 
     def _weighed(self, question: str, evidence: Sequence[Evidence]) -> list[_Candidate]:
         spans = [(one, start, end) for one in evidence for start, end in _quotable(one.found.segment.text)]
@@ -63,7 +81,7 @@ class ExtractiveGenerator:
             return []
         meaning = self._meaning(question, [one.found.segment.text[start:end] for one, start, end in spans])
         candidates = [
-            _Candidate(one, start, end, 0.6 * near + 0.2 * _shared(question, one, start, end) + 0.2 * one.found.score)
+            _Candidate(one, start, end, _weight(question, one, one.found.segment.text[start:end], near))
             for (one, start, end), near in zip(spans, meaning, strict=True)
         ]
         return sorted(candidates, key=lambda candidate: -candidate.score)
@@ -96,9 +114,14 @@ def _quotable(text: str) -> list[tuple[int, int]]:
     return spans
 
 
-def _shared(question: str, evidence: Evidence, start: int, end: int) -> float:
+def _weight(question: str, evidence: Evidence, text: str, near: float) -> float:
+    fits = all(kind.search(text) for asks, kind in _ASKED_FOR if asks.search(question))
+    return 0.55 * near + 0.2 * _shared(question, text) + 0.1 * evidence.found.score + 0.15 * fits
+
+
+def _shared(question: str, text: str) -> float:
     wanted = {word.casefold() for word in _WORD.findall(question) if len(word) > 3 or word.isupper() or word.isdigit()}
-    have = {word.casefold() for word in _WORD.findall(evidence.found.segment.text[start:end])}
+    have = {word.casefold() for word in _WORD.findall(text)}
     return len(wanted & have) / len(wanted) if wanted else 0.0
 
 

@@ -59,8 +59,9 @@ class ImageTextEncoderContract:
         np.testing.assert_allclose(forth, back[::-1], atol=1e-5)
         assert np.abs(forth[0] - forth[1]).max() > 1e-3
 
-    def test_the_input_is_left_as_it_was(self, encoder: ImageTextEncoder) -> None:
+    def test_the_input_is_left_as_it_was_and_may_be_read_only(self, encoder: ImageTextEncoder) -> None:
         picture = natural_picture(3)
+        picture.flags.writeable = False
         before = picture.copy()
         encoder.encode_images([picture])
         np.testing.assert_array_equal(picture, before)

@@ -164,10 +164,16 @@ def test_a_paragraph_also_begins_with_an_indent_or_a_bullet(tmp_path: Path) -> N
             text_at(72, 700, "The first paragraph goes on for more than", "one line."),
             text_at(90, 671.2, "The second one is indented and it goes"),
             text_at(72, 656.8, "on for more than one line, too."),
-            text_at(72, 642.4, "• milk and bread", "• the second item", "(a) the third"),
+            text_at(90, 642.4, "• milk and bread", "• the second item, which goes on for more"),
+            text_at(100, 613.6, "than one line"),
+            text_at(90, 599.2, "1."),
+            text_at(112, 599.2, "the third"),
+            text_at(72, 584.8, "The last paragraph follows the list."),
         ),
     )
-    assert [line.block for line in only_page(path).lines] == [0, 0, 1, 1, 2, 3, 4]
+    page = only_page(path)
+    assert [line.block for line in page.lines] == [0, 0, 1, 1, 2, 3, 3, 4, 5]
+    assert page.lines[-2].text == "1. the third"
 
 
 @pytest.mark.parametrize("gutter", [12, 40])

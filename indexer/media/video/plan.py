@@ -53,7 +53,8 @@ class FramePlan:
 
 @dataclass(frozen=True, slots=True)
 class VideoReport:
-    """What became of a reading. `end_s` is the true end of the pictures, whatever the header says."""
+    """What became of a reading. `end_s` is the true end of the pictures, whatever the header says. `damaged_packets`
+    counts what the demuxer or the decoder refused; pictures that the decoder patched up in silence are not known."""
 
     frames_looked_at: int
     frames_decoded: int

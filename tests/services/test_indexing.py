@@ -1,0 +1,136 @@
+"""Indexing as a whole: nothing twice, nothing lost, nothing half."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import Services
+
+from indexer.errors import AssetNotFound, IndexBusy
+from indexer.types import SegmentFilter
+from services.container import Container
+from services.indexing import Indexed, Outcome
+from services.types import Query
+from services.write_lock import writing
+
+EVERYWHERE = SegmentFilter()
+
+
+def _index(container: Container, *paths: Path, collection: str = "default") -> dict[str, Indexed]:
+    return {line.name: line for line in container.indexing.index(list(paths), collection)}
+
+
+def _found(container: Container, text: str, where: SegmentFilter = EVERYWHERE) -> list[str]:
+    return [moment.asset.name for moment in container.retrieval.search(Query(text), where, 10)]
+
+
+@pytest.fixture
+def photos(archive: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(archive / "photos", tmp_path / "photos"))
+
+
+def test_running_again_changes_nothing(services: Services, photos: Path) -> None:
+    first = _index(services(), photos)
+    container = services()
+    before = container.index.generation()
+    again = _index(container, photos)
+    assert {line.outcome for line in first.values()} == {Outcome.INDEXED}
+    assert {line.outcome for line in again.values()} == {Outcome.UNCHANGED}
+    assert container.index.generation() == before
+
+
+def test_a_touched_file_is_hashed_and_found_unchanged(services: Services, photos: Path) -> None:
+    container = services()
+    _index(container, photos)
+    (photos / "street_sign.jpg").touch()
+    assert _index(container, photos)["street_sign.jpg"].outcome is Outcome.UNCHANGED
+
+
+def test_two_files_of_one_name_are_two_assets(services: Services, photos: Path) -> None:
+    container = services()
+    lines = _index(container, photos)
+    labels = [lines["2023/label.jpg"].asset, lines["2024/label.jpg"].asset]
+    assert len({asset.asset_id for asset in labels if asset}) == 2
+    with pytest.raises(AssetNotFound, match="fits 2 assets"):
+        container.catalog.find("label.jpg")
+
+
+def test_a_changed_file_replaces_its_old_version_everywhere(services: Services, photos: Path) -> None:
+    container = services()
+    old = _index(container, photos)["2023/label.jpg"].asset
+    assert old is not None
+    assert "2023/label.jpg" in _found(container, "TERNFLOAT inflatable lifejacket")
+    shutil.copy(photos / "lost_property.png", photos / "2023" / "label.jpg")
+    line = _index(container, photos)["2023/label.jpg"]
+    assert line.outcome is Outcome.UPDATED
+    assert _found(container, "TERNFLOAT inflatable lifejacket") == []
+    assert old.asset_id not in container.index.counts()
+    assert container.artifacts.versions(old.asset_id) == []
+    with pytest.raises(AssetNotFound):
+        container.catalog.find(old.asset_id)
+
+
+def test_one_file_in_two_collections_is_stored_once_and_goes_with_the_last(services: Services, photos: Path) -> None:
+    container, sign = services(), photos / "street_sign.jpg"
+    asset = _index(container, sign, collection="one")["street_sign.jpg"].asset
+    assert asset is not None
+    counts = container.index.counts()
+    assert _index(container, sign, collection="two")["street_sign.jpg"].outcome is Outcome.INDEXED
+    assert container.index.counts() == counts
+    for name in ("one", "two"):
+        assert _found(container, "Lightkeeper Lane", SegmentFilter(collections=frozenset({name})))
+    gone = container.indexing.delete("street_sign.jpg", "one")
+    assert (gone.collections, gone.segments) == (("one",), 0)
+    assert not _found(container, "Lightkeeper Lane", SegmentFilter(collections=frozenset({"one"})))
+    assert _found(container, "Lightkeeper Lane", SegmentFilter(collections=frozenset({"two"})))
+    gone = container.indexing.delete("street_sign.jpg", None)
+    assert gone.segments == asset.segments
+    assert gone.files > 0
+    assert container.index.counts() == {}
+    assert container.artifacts.assets() == []
+    assert container.catalog.assets() == []
+
+
+def test_a_running_reader_sees_what_another_process_indexed_and_deleted(services: Services, photos: Path) -> None:
+    reader, writer = services(), services()
+    assert _found(reader, "Lightkeeper Lane") == []
+    _index(writer, photos / "street_sign.jpg")
+    assert _found(reader, "Lightkeeper Lane") == ["street_sign.jpg"]
+    writer.indexing.delete("street_sign.jpg", None)
+    assert _found(reader, "Lightkeeper Lane") == []
+
+
+def test_only_one_process_writes_at_a_time(services: Services, photos: Path, tmp_path: Path) -> None:
+    with writing(tmp_path / "home"), pytest.raises(IndexBusy, match=r"process \d+ is writing"):
+        _index(services(), photos)
+    assert _index(services(), photos / "street_sign.jpg")["street_sign.jpg"].outcome is Outcome.INDEXED
+
+
+def test_another_sampling_makes_the_asset_anew_and_keeps_one_version(services: Services, archive: Path) -> None:
+    film = archive / "videos" / "slipway_2022.webm"
+    first = _index(services(), film)["slipway_2022.webm"].asset
+    container = services(sampling__fps=2)
+    second = _index(container, film)["slipway_2022.webm"]
+    assert first is not None
+    assert second.asset is not None
+    assert second.outcome is Outcome.UPDATED
+    assert second.asset.looked_at > 1.5 * first.looked_at
+    assert container.artifacts.versions(first.asset_id) == [second.asset.version]
+
+
+def test_another_sidecar_makes_another_asset(services: Services, archive: Path, tmp_path: Path) -> None:
+    for name in ("slipway_2022.webm", "slipway_2022.srt"):
+        shutil.copy(archive / "videos" / name, tmp_path / name)
+    container = services()
+    film, cues = tmp_path / "slipway_2022.webm", tmp_path / "slipway_2022.srt"
+    first = _index(container, film)["slipway_2022.webm"].asset
+    cues.write_text("1\n00:00:02,000 --> 00:00:05,000\nThe marmalade is kept in the engine room.\n")
+    second = _index(container, film)["slipway_2022.webm"]
+    assert second.outcome is Outcome.UPDATED
+    assert first is not None
+    assert second.asset is not None
+    assert first.asset_id != second.asset.asset_id
+    assert _found(container, "Where is the marmalade kept?") == ["slipway_2022.webm"]
+    assert list(container.index.counts()) == [second.asset.asset_id]

@@ -1,0 +1,100 @@
+"""Reindex: from artifacts alone, beside the old index, to a new model if need be."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Services
+from tiny_clip import make_tiny_clip
+
+from indexer.errors import IndexMismatch, ModelError
+from indexer.types import Lane, SegmentFilter
+from services.container import Container
+from services.types import Query
+
+EVERYWHERE = SegmentFilter()
+
+
+def _hits(container: Container, text: str) -> list[tuple[str, float]]:
+    vector = container.text.encode([text])[0] if container.text else np.zeros(1, np.float32)
+    hits = container.index.search(Lane.TEXT, vector, 20, EVERYWHERE)
+    return [(hit.segment.text, round(hit.score, 5)) for hit in hits]
+
+
+def test_a_lost_index_is_rebuilt_from_artifacts_alone(services: Services, home: Path, tmp_path: Path) -> None:
+    before = services(home)
+    expected, counts = _hits(before, "notice period"), before.index.counts()
+    before.close()
+    for folder in home.glob("index*"):
+        folder.unlink() if folder.is_symlink() else shutil.rmtree(folder)
+    container = services(home)
+    assert container.index.counts() == {}
+    done = container.reindexing.reindex(lambda *_: None)
+    assert (done.assets, done.encoded_again, done.damaged) == (len(counts), 0, ())
+    assert container.index.counts() == counts
+    assert _hits(container, "notice period") == expected
+
+
+def test_a_running_reader_moves_over_to_the_new_index(services: Services, home: Path) -> None:
+    reader = services(home)
+    expected = _hits(reader, "notice period")
+    services(home).reindexing.reindex(lambda *_: None)
+    assert _hits(reader, "notice period") == expected
+    assert len(list(home.glob("index-*"))) == 1
+
+
+def test_a_damaged_asset_is_named_and_the_others_go_on(services: Services, home: Path) -> None:
+    container = services(home)
+    asset = container.catalog.find("street_sign.jpg")
+    (home / "artifacts" / asset.asset_id / asset.version / "00000.json").write_text("{")
+    done = container.reindexing.reindex(lambda *_: None)
+    assert len(done.damaged) == 1
+    assert done.damaged[0].startswith("photos/street_sign.jpg: ")
+    assert asset.asset_id not in container.index.counts()
+    assert len(container.index.counts()) == done.assets
+
+
+def test_naming_weights_later_encodes_the_stored_pictures(services: Services, home: Path, tmp_path: Path) -> None:
+    weights = make_tiny_clip(tmp_path / "clip")
+    container = services(home, visual__model=f"local-dir:{weights}")
+    pictures = container.index.search(Lane.VISUAL, np.eye(64, dtype=np.float32)[0], 1, EVERYWHERE)
+    assert pictures == []
+    done = container.reindexing.reindex(lambda *_: None)
+    assert done.encoded_again == done.assets
+    assert container.index.search(Lane.VISUAL, np.eye(64, dtype=np.float32)[0], 1, EVERYWHERE)
+    for asset in container.catalog.assets():
+        assert container.artifacts.versions(asset.asset_id) == [asset.version]
+
+
+def test_another_model_is_refused_by_name_until_the_index_has_moved_over(
+    services: Services, home: Path, tmp_path: Path, archive: Path
+) -> None:
+    old = f"local-dir:{make_tiny_clip(tmp_path / 'old', seed=1)}"
+    new = f"local-dir:{make_tiny_clip(tmp_path / 'new', seed=2)}"
+    services(home, visual__model=old).reindexing.reindex(lambda *_: None)
+    container = services(home, visual__model=new)
+    generation = container.index.generation()
+    for attempt in (
+        lambda: list(container.indexing.index([archive], "default")),
+        lambda: container.retrieval.search(Query("a ferry"), EVERYWHERE, 5),
+    ):
+        with pytest.raises(IndexMismatch, match=r"open_clip:old@\w+.*open_clip:new@\w+|open_clip:new.*open_clip:old"):
+            attempt()
+    assert container.index.generation() == generation
+    done = container.reindexing.reindex(lambda *_: None)
+    assert done.encoded_again == done.assets
+    container.retrieval.search(Query("a ferry"), EVERYWHERE, 5)
+
+
+def test_missing_weights_are_named_and_the_index_is_not_touched(
+    services: Services, home: Path, tmp_path: Path, archive: Path
+) -> None:
+    before = services(home)
+    generation = before.index.generation()
+    container = services(home, visual__model=f"local-dir:{tmp_path / 'nothing'}")
+    with pytest.raises(ModelError, match="nothing"):
+        list(container.indexing.index([archive], "default"))
+    assert before.index.generation() == generation
