@@ -15,7 +15,7 @@ _CLOSING = r"[\"'”’»)\]]*"
 _END = re.compile(
     rf"(?P<wide>[。！？｡．]+[」』”’）)]*)|(?P<latin>[.!?…؟।۔]+{_CLOSING})(?=\s|$|[{_FULL_WIDTH}])|(?P<line>\n)"
 )
-_NEXT = re.compile(r"[\s\"'“‘«„(\[]*(\S?)")
+_NEXT = re.compile(r"[\s\"'“‘«„(\[]*(\S{0,40})")
 _LONGEST_WORD = 40
 _LAST_WORD = re.compile(r"[^\s(\[\"“„«]*$")
 
@@ -27,7 +27,8 @@ _TITLE = re.compile(
 _BEFORE_NUMBER = re.compile(
     r"no|nos|nr|nrs|num|figs?|pp?|vols?|art|abs|sect?|ch|chap|eqs?|tab|par|item|ver|v",
 )
-"""and those of which that is true before a number."""
+"""and those of which that is true before a number or a code, as in "Serial no. LJ-20318"."""
+_DIGIT = re.compile(r"\d")
 _MONTHS = re.compile(
     r"\s+(?:jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])\w*\b|\s+(?:jahrhundert|kapitel|stock)",
     re.IGNORECASE,
@@ -73,8 +74,8 @@ def _ends(text: str) -> Iterator[int]:
 
 def _is_end(text: str, start: int, mark: re.Match[str]) -> bool:
     following = _NEXT.match(text, mark.end())
-    next_character = following.group(1) if following else ""
-    if next_character.islower():
+    next_word = following.group(1) if following else ""
+    if next_word[:1].islower():
         return False
     if mark["latin"][0] != "." or mark["latin"].startswith(".."):
         return True
@@ -83,14 +84,14 @@ def _is_end(text: str, start: int, mark: re.Match[str]) -> bool:
     if word.isdigit() and len(word) <= 2:
         is_list_number = not text[start : mark.start() - len(word)].strip(" ([\n\t")
         return not is_list_number and not _MONTHS.match(text, mark.end())
-    return not _is_abbreviation(word, next_character)
+    return not _is_abbreviation(word, next_word)
 
 
-def _is_abbreviation(word: str, next_character: str) -> bool:
+def _is_abbreviation(word: str, next_word: str) -> bool:
     bare = word.lower().rstrip(".")
     if bare in ("a.m", "p.m"):
         return False
-    if _TITLE.fullmatch(bare) or (_BEFORE_NUMBER.fullmatch(bare) and next_character.isdigit()):
+    if _TITLE.fullmatch(bare) or (_BEFORE_NUMBER.fullmatch(bare) and _DIGIT.search(next_word)):
         return True
     letters = bare.split(".")
     return bare != "i" and all(len(letter) == 1 and letter.isalpha() for letter in letters)

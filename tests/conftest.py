@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from shared import Services
 
 from services.container import Container
 from services.settings import load_settings
-
-Services = Callable[..., Container]
 
 
 @pytest.fixture(autouse=True)
@@ -53,9 +52,15 @@ def home(indexed_home: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(indexed_home, tmp_path / "home", symlinks=True))
 
 
+@pytest.fixture(scope="session")
+def loaded() -> Container:
+    """A container whose models the others borrow, so that each is loaded once."""
+    return Container(load_settings("demo"))
+
+
 @pytest.fixture
-def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
-    """Makes containers: `services(home, **settings)`, with settings named as their variables are, `text__model=""`."""
+def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loaded: Container) -> Iterator[Services]:
+    """Makes containers that are closed after the test; see `shared.Services`."""
     made: list[Container] = []
 
     def make(home: Path | None = None, **settings: object) -> Container:
@@ -63,8 +68,13 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servic
             patched.setenv("AFTERIMAGE_HOME", str(home or tmp_path / "home"))
             for name, value in settings.items():
                 patched.setenv(f"AFTERIMAGE_{name.upper()}", str(value))
-            made.append(Container(load_settings("demo")))
-        return made[-1]
+            container = Container(load_settings("demo"))
+        if container.settings.text == loaded.settings.text:
+            container.__dict__["text"] = loaded.text
+        if container.settings.reader == loaded.settings.reader:
+            container.__dict__["readers"] = loaded.readers
+        made.append(container)
+        return container
 
     yield make
     for container in made:

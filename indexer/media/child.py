@@ -12,6 +12,7 @@ import select
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import assert_never
 
@@ -20,6 +21,7 @@ import msgspec
 from indexer import errors
 from indexer.media import wire
 from indexer.media.limits import MediaLimits
+from indexer.types import TextLine
 
 _PR_SET_NO_NEW_PRIVS = 38
 _MAX_REASON = 500
@@ -127,10 +129,16 @@ class Server:
     def _subtitles(self, path: Path, request: wire.SubtitlesRequest) -> None:
         from indexer.media.subtitles import find_sidecars, read_embedded, read_sidecar
 
-        lines = read_embedded(path)
-        for sidecar in find_sidecars(path) if request.sidecars else []:
-            lines = [*lines, *read_sidecar(sidecar)]
-        self._send(wire.LinesReply(lines))
+        lines: list[TextLine] = []
+        warnings: list[str] = []
+        sources = [partial(read_embedded, path, self.beat)]
+        sources += [partial(read_sidecar, sidecar) for sidecar in find_sidecars(path) if request.sidecars]
+        for read in sources:
+            try:
+                lines += read()
+            except errors.SourceError as error:
+                warnings.append(_one_line(f"subtitles of {Path(error.name).name}: {error.reason}"))
+        self._send(wire.LinesReply(lines, warnings))
 
 
 def _one_line(text: str) -> str:

@@ -99,10 +99,11 @@ class MediaProcess:
                 rgb = self._checked(path, payload, reply.height, reply.width)
                 yield Page(reply.number, rgb, tuple(reply.lines), reply.trusted)
 
-    def subtitles(self, path: Path, sidecars: bool = True) -> list[TextLine]:
-        """The cues inside the file, then those of the files beside it."""
+    def subtitles(self, path: Path, sidecars: bool = True) -> tuple[list[TextLine], tuple[str, ...]]:
+        """The cues inside the file, then those of the files beside it; and a warning for each that cannot be read."""
         request = wire.SubtitlesRequest(os.fsencode(path), sidecars)
-        return self._one(path, request, wire.LinesReply)[0].lines
+        reply = self._one(path, request, wire.LinesReply)[0]
+        return reply.lines, tuple(reply.warnings)
 
     def close(self) -> None:
         """End the child; a later request starts another."""

@@ -97,6 +97,7 @@ class PageReply(msgspec.Struct, tag="page"):
 
 class LinesReply(msgspec.Struct, tag="lines"):
     lines: list[TextLine]
+    warnings: list[str]
 
 
 class DoneReply(msgspec.Struct, tag="done"):

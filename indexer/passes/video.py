@@ -73,7 +73,9 @@ class VideoPass:
     def _cues(self, path: Path, info: MediaInfo, sidecars: bool) -> list[Passage]:
         if not info.subtitle_streams and not sidecars:
             return []
-        return cue_passages(self._media.subtitles(path, sidecars))
+        lines, warnings = self._media.subtitles(path, sidecars)
+        self.warnings += warnings
+        return cue_passages(lines)
 
     def _stretches(
         self, path: Path, info: MediaInfo, cues: Sequence[Passage], first: int
@@ -100,7 +102,8 @@ class VideoPass:
         plan = FramePlan(fps=settings.fps, fps_floor=settings.fps_floor, start_s=start_s, max_px=settings.read_px)
         with closing(self._media.frames(path, plan)) as frames:
             yield from frames
-        self.end_s, self.warnings = frames.report.end_s, frames.report.warnings
+        self.end_s = frames.report.end_s
+        self.warnings += frames.report.warnings
 
     def _open(self, path: Path, info: MediaInfo, number: int) -> _Stretch:
         models, settings = self._models, self._settings

@@ -13,7 +13,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]  # it comes without types
+import onnxruntime
 from numpy.typing import NDArray
 
 from indexer.errors import ModelError

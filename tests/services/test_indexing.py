@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import Services
+from shared import Services
 
 from indexer.errors import AssetNotFound, IndexBusy
 from indexer.types import SegmentFilter

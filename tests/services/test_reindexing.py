@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Services
+from shared import Services
 from tiny_clip import make_tiny_clip
 
 from indexer.errors import IndexMismatch, ModelError
