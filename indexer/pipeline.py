@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from indexer.types import AssetKind, MediaInfo, SegmentBatch
 
 Report = Callable[[float, float | None], None]
 _READERS = ("reader", "page_reader", "speech")
-_ENCODE_DEPTH, _READ_DEPTH, _LISTEN_DEPTH = 3, 4, 2
+_ENCODE_AHEAD, _READ_DEPTH, _LISTEN_DEPTH = 2, 4, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ class Pipeline:
         """
         ids = self._models.ids()
         readers = {name: ids[name] for name in _READERS if name in ids}
-        return f"{_fingerprint([SCHEMA, self._settings, readers])}-{self._encoders()}"
+        settings = replace(self._settings, encode_workers=1)
+        return f"{_fingerprint([SCHEMA, settings, readers])}-{self._encoders()}"
 
     def encode_again(self, manifest: Manifest) -> Manifest:
         """The same asset with this pipeline's encoders, from its stored key frames and texts alone.
@@ -83,8 +84,9 @@ class Pipeline:
             return self._artifacts.manifest(source.asset_id, self.version)
         draft = self._artifacts.draft(source.asset_id, self.version)
         first = draft.resume()
+        workers = self._settings.encode_workers
         with ExitStack() as stack:
-            encode = stack.enter_context(Stage("encode", _ENCODE_DEPTH))
+            encode = stack.enter_context(Stage("encode", workers + _ENCODE_AHEAD, workers))
             read = stack.enter_context(Stage("read", _READ_DEPTH))
             listen = stack.enter_context(Stage("listen", _LISTEN_DEPTH))
             run = _Run(self._media, self._models, self._settings, encode, read, listen)

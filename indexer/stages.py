@@ -1,4 +1,4 @@
-"""A stage of the pipeline: one thread with a small bounded inbox."""
+"""A stage of the pipeline: one thread or a few, with a small bounded inbox."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ _T = TypeVar("_T")
 
 
 class Stage:
-    """Runs tasks one after the other in a thread of its own, in the order they were handed in.
+    """Runs tasks in threads of its own, begun in the order they were handed in; one after the other with one worker.
 
     `submit` blocks while `depth` tasks are waiting or running, which is how a slow stage holds back the decoder. After
     a task failed, the ones behind it still run; whoever asks for a result gets the error.
     """
 
-    def __init__(self, name: str, depth: int) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+    def __init__(self, name: str, depth: int, workers: int = 1) -> None:
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix=name)
         self._room = BoundedSemaphore(depth)
 
     def submit(self, task: Callable[[], _T]) -> Future[_T]:
         self._room.acquire()
-        future = self._thread.submit(task)
+        future = self._threads.submit(task)
         future.add_done_callback(lambda _: self._room.release())
         return future
 
@@ -32,4 +32,4 @@ class Stage:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._thread.shutdown(wait=True, cancel_futures=kind is not None)
+        self._threads.shutdown(wait=True, cancel_futures=kind is not None)

@@ -73,7 +73,7 @@ class Container:
             return None
         from indexer.encoders.open_clip import OpenClipEncoder
 
-        return OpenClipEncoder(settings.model, device=settings.device, batch_size=settings.batch)
+        return OpenClipEncoder(settings.model, device=settings.device, batch_size=settings.batch, threads=1)
 
     @cached_property
     def text(self) -> SentenceEncoder | None:
@@ -82,7 +82,7 @@ class Container:
             return None
         from indexer.encoders.sentence import SentenceTransformerEncoder
 
-        return SentenceTransformerEncoder(settings.model, device=settings.device)
+        return SentenceTransformerEncoder(settings.model, device=settings.device, threads=1)
 
     @cached_property
     def readers(self) -> tuple[TextReader | None, TextReader | None]:
@@ -106,7 +106,13 @@ class Container:
     @cached_property
     def pipeline(self) -> Pipeline:
         sampling = self.settings.sampling
-        numbers = PassSettings(fps=sampling.fps, fps_floor=sampling.fps_floor, checkpoint_s=sampling.checkpoint_s)
+        numbers = PassSettings(
+            fps=sampling.fps,
+            fps_floor=sampling.fps_floor,
+            checkpoint_s=sampling.checkpoint_s,
+            batch=self.settings.visual.batch,
+            encode_workers=self.settings.threads,
+        )
         models = Models(self.visual, self.text, *self.readers, self.speech)
         return Pipeline(self.media, self.artifacts, models, numbers)
 

@@ -59,7 +59,7 @@ class SamplingSettings(_Group):
     """Which frames of a video are looked at."""
 
     fps: float = Field(1.0, gt=0, le=60, description="frames a second that are looked at, where the video has them")
-    fps_floor: float = Field(0.5, gt=0, le=60, description="never fewer than this: no gap is longer than 1/fps_floor s")
+    fps_floor: float = Field(0.8, gt=0, le=60, description="never fewer than this: no gap is longer than 1/fps_floor s")
     checkpoint_s: float = Field(60.0, ge=5, le=3600, description="seconds of video that a crash can cost at most")
 
     @model_validator(mode="after")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 
 from indexer.errors import ModelError
@@ -19,6 +21,13 @@ def pick_device(device: str) -> str:
     except (RuntimeError, AssertionError) as error:
         raise ModelError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}") from error
     return device
+
+
+def quickest_precision(device: str) -> Literal["fp32", "fp16", "bf16"]:
+    """The precision in which a device computes fastest without a loss that search would notice."""
+    if device.startswith("cuda"):
+        return "fp16"
+    return "bf16" if device == "cpu" and torch.cpu.get_capabilities().get("amx_bf16", False) else "fp32"
 
 
 def use_threads(threads: int | None) -> None:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from indexer.encoders.devices import pick_device, use_threads
+from indexer.encoders.devices import pick_device, quickest_precision, use_threads
 from indexer.encoders.preprocess import PictureTransform
 from indexer.encoders.weights import check_safetensors, fingerprint
 from indexer.errors import ModelError
@@ -42,8 +42,10 @@ class OpenClipEncoder:
     """Any open_clip model, loaded at first use, once, whichever thread comes first.
 
     `model` is one of `local-dir:/folder` (nothing is fetched), `hf-hub:organisation/name`, or open_clip's own name and
-    tag with a slash between, `ViT-B-32/laion2b_s34b_b79k`. `precision` "auto" is fp16 on CUDA and fp32 elsewhere; in
-    half precision batches are padded to `batch_size`, so that a vector does not depend on its neighbours.
+    tag with a slash between, `ViT-B-32/laion2b_s34b_b79k`. `precision` "auto" is fp16 on CUDA, bf16 on
+    processors with tile instructions for it (3 times as fast, cosine to fp32 0.9999), fp32 elsewhere. In fp32 a
+    vector does not depend on its batch (1e-5); in half precision it does, slightly (cosine 0.999): the pipeline makes
+    the same batches each time.
     `threads` sets torch's CPU threads for the whole process. Errors, at first use: ModelError.
     """
 
@@ -99,15 +101,9 @@ class OpenClipEncoder:
         with torch.inference_mode():
             for start in range(0, len(items), self._batch_size):
                 batch = prepare(items[start : start + self._batch_size])
-                encoded = encode(self._padded(batch).to(self._on, non_blocking=True))[: len(batch)]
+                encoded = encode(batch.to(self._on, non_blocking=True))
                 vectors[start : start + len(batch)] = functional.normalize(encoded.float(), dim=-1).cpu().numpy()
         return vectors
-
-    def _padded(self, batch: Tensor) -> Tensor:
-        missing = self._batch_size - len(batch)
-        if missing == 0 or self._half == "fp32":
-            return batch
-        return torch.cat([batch, batch[-1:].expand(missing, *batch.shape[1:])])
 
     @cached_property
     def _on(self) -> str:
@@ -116,7 +112,7 @@ class OpenClipEncoder:
     @cached_property
     def _half(self) -> str:
         if self._precision == "auto":
-            return "fp16" if self._on.startswith("cuda") else "fp32"
+            return quickest_precision(self._on)
         return self._precision
 
     def _load(self) -> _Loaded:

@@ -17,7 +17,7 @@ _BOX_COLOUR = (230, 30, 60)
 def encode_jpeg(rgb: Pixels, max_px: int) -> bytes:
     """A JPEG whose longer side is at most `max_px`; smaller pictures keep their size."""
     picture = Image.fromarray(rgb)
-    picture.thumbnail((max_px, max_px), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    picture.thumbnail((max_px, max_px), Image.Resampling.BILINEAR, reducing_gap=1.5)
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=_QUALITY)
     return buffer.getvalue()

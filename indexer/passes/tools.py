@@ -47,16 +47,18 @@ class PassSettings:
 
     `fps` frames a second are looked at where the video has them, never fewer than `fps_floor`. `picture_px` and
     `page_px` are what is kept of a key frame and of a page or photo; `read_px` and `read_page_px` what text is read in.
+    `encode_workers` batches are encoded side by side.
     """
 
     fps: float = 1.0
-    fps_floor: float = 0.5
+    fps_floor: float = 0.8
     checkpoint_s: float = 60.0
     read_px: int = 1280
     read_page_px: int = 1600
     picture_px: int = 448
     page_px: int = 1024
     batch: int = 16
+    encode_workers: int = 1
     near_duplicates: NearDuplicates = field(default_factory=NearDuplicates)
 
 

@@ -32,6 +32,8 @@ def assert_unit_rows(vectors: Vectors, rows: int, dim: int) -> None:
 
 
 class ImageTextEncoderContract:
+    tolerance = 1e-5
+
     @pytest.fixture
     def encoder(self) -> ImageTextEncoder:
         raise NotImplementedError
@@ -49,14 +51,16 @@ class ImageTextEncoderContract:
     def test_a_vector_does_not_depend_on_its_neighbours(self, encoder: ImageTextEncoder) -> None:
         pictures = [natural_picture(i) for i in range(7)]
         alone = np.concatenate([encoder.encode_images([picture]) for picture in pictures])
-        np.testing.assert_allclose(encoder.encode_images(pictures), alone, atol=1e-5)
+        np.testing.assert_allclose(encoder.encode_images(pictures), alone, atol=self.tolerance)
         texts = ["one", "two words", "three words here"]
-        np.testing.assert_allclose(encoder.encode_texts(texts)[2:], encoder.encode_texts(texts[2:]), atol=1e-5)
+        np.testing.assert_allclose(
+            encoder.encode_texts(texts)[2:], encoder.encode_texts(texts[2:]), atol=self.tolerance
+        )
 
     def test_different_pictures_get_different_vectors_and_the_order_is_kept(self, encoder: ImageTextEncoder) -> None:
         a, b = natural_picture(1), natural_picture(2)
         forth, back = encoder.encode_images([a, b]), encoder.encode_images([b, a])
-        np.testing.assert_allclose(forth, back[::-1], atol=1e-5)
+        np.testing.assert_allclose(forth, back[::-1], atol=self.tolerance)
         assert np.abs(forth[0] - forth[1]).max() > 1e-3
 
     def test_the_input_is_left_as_it_was_and_may_be_read_only(self, encoder: ImageTextEncoder) -> None:

@@ -36,7 +36,7 @@ class PictureMaker:
             "rgb24",
             src_colorspace=_colorspace(frame),
             dst_color_range=ColorRange.JPEG,
-            interpolation=Interpolation.BICUBIC if scale > 0.5 else Interpolation.AREA,
+            interpolation=Interpolation.AREA,
             threads=1,
         )
         return turned(np.asarray(scaled.to_ndarray(), np.uint8), matrix)

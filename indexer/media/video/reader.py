@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -22,10 +23,11 @@ from indexer.media.video.picture import PictureMaker
 from indexer.media.video.plan import FramePlan, VideoReport, choose_as_they_come, choose_frames
 from indexer.media.video.scan import PacketTable, has_fields, scan
 from indexer.media.video.source import PacketSource
-from indexer.types import Frame
+from indexer.types import Frame, Pixels
 
 Beat: TypeAlias = Callable[[], None]
 
+_CONVERTING = 2
 _FALLBACK_RATE = Fraction(25)
 
 
@@ -69,9 +71,21 @@ class VideoReader:
                 found = self._indexed(table, stream, decoder, origin)
             else:
                 found = self._sequential(stream, decoder, table)
+            yield from self._converted(found, maker, stream.time_base)
+
+    def _converted(
+        self, found: Iterator[tuple[float, av.VideoFrame]], maker: PictureMaker, time_base: Fraction
+    ) -> Iterator[Frame]:
+        """Pictures are made in a thread of their own while the next frames are decoded."""
+        waiting: deque[tuple[float, int, Future[Pixels]]] = deque()
+        with ThreadPoolExecutor(1) as converter:
             for time_s, frame in found:
                 self._looked_at += 1
-                yield Frame(_pts(frame) or 0, stream.time_base, time_s, maker.make(frame))
+                waiting.append((time_s, _pts(frame) or 0, converter.submit(maker.make, frame)))
+                if len(waiting) > _CONVERTING:
+                    yield _made(*waiting.popleft(), time_base)
+            while waiting:
+                yield _made(*waiting.popleft(), time_base)
 
     def _indexed(
         self, table: PacketTable, stream: av.VideoStream, decoder: Decoder, origin: int
@@ -202,6 +216,10 @@ def _presented(table: PacketTable, origin: int) -> NDArray[np.int64]:
 def _pts(frame: av.VideoFrame) -> int | None:
     stamp: int | None = frame.pts if frame.pts is not None else frame.dts
     return stamp
+
+
+def _made(time_s: float, pts: int, rgb: Future[Pixels], time_base: Fraction) -> Frame:
+    return Frame(pts, time_base, time_s, rgb.result())
 
 
 def _rate(stream: av.VideoStream) -> Fraction:
