@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
+
+import snowballstemmer
 
 from indexer.indexes import function_words
 
@@ -29,7 +33,6 @@ _SCRIPT = re.compile(rf"[{_HAN}{_HIRAGANA}]+|[{_KATAKANA}]+|[{_HANGUL}]+|[{_SOUT
 _HIRAGANA_RUN = re.compile(rf"[{_HIRAGANA}]+")
 _LEADING = re.compile(f"^(?:{function_words.JAPANESE})+")
 _TRAILING = re.compile(f"(?:{function_words.JAPANESE})+$")
-_VOWEL = re.compile("[aeiouy]")
 
 
 def tokens(text: str) -> list[str]:
@@ -85,22 +88,22 @@ def _parts_and_whole(word: str) -> Iterator[str]:
             yield _stem(part)[:LONGEST_TOKEN]
 
 
+@lru_cache(maxsize=50_000)
 def _stem(word: str) -> str:
-    """English endings taken off lightly, so that leave, leaves and leaving meet (after Porter's step 1)."""
+    """English endings taken off (Snowball's Porter 2), so that deviates and deviation meet; other scripts stay."""
     if len(word) < 4 or not (word.isascii() and word.isalpha()):
         return word
-    if word.endswith("ies"):
-        word = word[:-3] + "y"
-    elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        word = word[:-2] if word.endswith(("sses", "shes", "ches", "xes")) else word[:-1]
-    for ending in ("ing", "ed"):
-        rest = word.removesuffix(ending)
-        if rest != word and len(rest) > 2 and _VOWEL.search(rest):
-            word = rest[:-1] if rest[-1] == rest[-2] and rest[-1] not in "lsz" else rest
-            break
-    if word.endswith("e") and len(word) > 3:
-        word = word[:-1]
-    return word[:-1] + "i" if word.endswith("y") and len(word) > 3 else word
+    return str(_stemmers.english.stemWord(word))
+
+
+class _Stemmers(threading.local):
+    """Snowball's stemmers keep state while they work: one a thread."""
+
+    def __init__(self) -> None:
+        self.english = snowballstemmer.stemmer("english")
+
+
+_stemmers = _Stemmers()
 
 
 def _characters_and_pairs(run: str) -> Iterator[str]:

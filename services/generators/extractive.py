@@ -1,56 +1,54 @@
 """`ExtractiveGenerator`: answers by quoting. It needs no language model and invents nothing.
 
-The evidence is cut into sentences; each is weighed by what it has in common with the question in meaning (sentence
-embedding) and in words, by how well its passage was found, and by whether it holds the kind of thing that is asked for
-(a number for "how many", a date or time for "when"). The best one is quoted, and others that are nearly as good. Where
-only pictures were found, it says where they are to be seen.
+The evidence is cut into sentences and pairs of neighbours. Each is weighed by what it has in common with the question,
+in meaning (sentence embedding) and in words (rare ones more), by how well its passage was found, and by whether it
+holds the kind of thing that is asked for. The best one is quoted, and others that are nearly as good. Where only
+pictures were found, it says where they are to be seen.
 """
 
 from __future__ import annotations
 
-import re
+import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
+from indexer.indexes.words import query_terms, tokens
 from indexer.passages import sentences
 from indexer.ports import SentenceEncoder
 from indexer.types import AssetKind
+from services.generators.asked_for import holds_what_is_asked
 from services.types import Draft, Evidence, Quote
 
 _NEARLY = 0.9
 _SHORT_WORDS = 3
-_WORD = re.compile(r"\w+")
-_DATE = (
-    r"\d|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day|\b(?:january|february|march|april|may|june|july|august|september"
-    r"|october|november|december|spring|summer|autumn|winter|daily|noon|midnight|today|tomorrow)\b"
-)
-_NUMBER = (
-    r"\d|\b(?:no|none|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|hundred"
-    r"|thousand|million|half|third|quarter|dozen|once|twice)\b"
-)
-_ASKED_FOR = tuple(
-    (re.compile(asks, re.IGNORECASE), re.compile(kind, re.IGNORECASE))
-    for asks, kind in (
-        (r"^(?:since |until |from |by )?when\b|\bwhat (?:date|day|time|year)\b|\b(?:which|what) days?\b", _DATE),
-        (r"\bhow (?:many|much|long|old|high|tall|heavy|far|fast|large|big|wide|deep|often)\b", _NUMBER),
-        (r"\b(?:price|cost|number|amount|rate|sum|total|speed|length|weight|size|phone)\b", _NUMBER),
-    )
-)
-"""What a question asks for, and what a sentence that answers it holds."""
+_LONGEST_PAIR = 300
+_PAIR_COSTS = 0.03
+_MEANING, _WORDS, _FOUND = 0.6, 0.3, 0.1
+_WRONG_KIND = 0.6
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
+    """Characters `[start, end)` of a piece of evidence: a sentence, or two that follow each other."""
+
     evidence: Evidence
     start: int
     end: int
-    score: float
+    pair: bool
+    score: float = 0.0
 
     @property
     def text(self) -> str:
-        return self.evidence.found.segment.text[self.start : self.end]
+        return " ".join(self.evidence.found.segment.text[self.start : self.end].split())
+
+    def repeats(self, other: _Candidate) -> bool:
+        """Whether it says, in part, what the other says."""
+        overlaps = self.evidence is other.evidence and self.start < other.end and other.start < self.end
+        return overlaps or self.text.casefold() in other.text.casefold()
 
 
 class ExtractiveGenerator:
@@ -66,25 +64,28 @@ class ExtractiveGenerator:
         if not candidates:
             yield from (_shown(one) for one in evidence[:1])
             return
-        said: set[str] = set()
+        said: list[_Candidate] = []
         for candidate in candidates:
             if candidate.score < _NEARLY * candidates[0].score or len(said) == self._limit:
                 return
-            if candidate.text.casefold() not in said:
-                said.add(candidate.text.casefold())
+            if not any(candidate.repeats(other) for other in said):
+                said.append(candidate)
                 quote = Quote(candidate.evidence.id, candidate.start, candidate.end)
-                yield Draft(" ".join(candidate.text.split()), (quote,), candidate.score)
+                yield Draft(candidate.text, (quote,), candidate.score)
 
     def _weighed(self, question: str, evidence: Sequence[Evidence]) -> list[_Candidate]:
-        spans = [(one, start, end) for one in evidence for start, end in _quotable(one.found.segment.text)]
+        spans = [_Candidate(one, *span) for one in evidence for span in _quotable(one.found.segment.text)]
         if not spans:
             return []
-        meaning = self._meaning(question, [one.found.segment.text[start:end] for one, start, end in spans])
-        candidates = [
-            _Candidate(one, start, end, _weight(question, one, one.found.segment.text[start:end], near))
-            for (one, start, end), near in zip(spans, meaning, strict=True)
+        meaning = self._meaning(question, [span.text for span in spans])
+        words = _shared_words(question, [span.text for span in spans])
+        scores = [
+            _MEANING * near + _WORDS * shared + _FOUND * span.evidence.found.score - _PAIR_COSTS * span.pair
+            for span, near, shared in zip(spans, meaning, words, strict=True)
         ]
-        return sorted(candidates, key=lambda candidate: -candidate.score)
+        fits = [1.0 if holds_what_is_asked(question, span.text) else _WRONG_KIND for span in spans]
+        weighed = [replace(span, score=s * fit) for span, s, fit in zip(spans, scores, fits, strict=True)]
+        return sorted(weighed, key=lambda candidate: -candidate.score)
 
     def _meaning(self, question: str, texts: Sequence[str]) -> list[float]:
         encoder = self._text()
@@ -94,35 +95,38 @@ class ExtractiveGenerator:
         return [float(near) for near in np.clip(vectors[1:] @ vectors[0], 0.0, 1.0)]
 
 
-def _quotable(text: str) -> list[tuple[int, int]]:
-    """The sentences of a passage; very short ones (a heading, a label) stay with what follows."""
+def _quotable(text: str) -> Iterator[tuple[int, int, bool]]:
+    """The sentences of a passage, and its pairs of neighbours."""
+    single = _whole_sentences(text)
+    yield from ((start, end, False) for start, end in single)
+    for (start, _), (_, end) in pairwise(single):
+        if end - start <= _LONGEST_PAIR:
+            yield start, end, True
+
+
+def _whole_sentences(text: str) -> list[tuple[int, int]]:
+    """Very short sentences (a heading, a label) stay with what follows, the last one with what stands before."""
     spans: list[tuple[int, int]] = []
-    open_start: int | None = None
+    begin: int | None = None
     for start, end in sentences(text):
-        begin = start if open_start is None else open_start
-        if len(text[begin:end].split()) < _SHORT_WORDS:
-            open_start = begin
-            continue
-        spans.append((begin, end))
-        open_start = None
-    if open_start is not None:
-        end = len(text.rstrip())
-        if spans:
-            spans[-1] = (spans[-1][0], end)
-        else:
-            spans.append((open_start, end))
+        begin = start if begin is None else begin
+        if len(text[begin:end].split()) >= _SHORT_WORDS:
+            spans.append((begin, end))
+            begin = None
+    if begin is not None:
+        start = spans.pop()[0] if spans else begin
+        spans.append((start, len(text.rstrip())))
     return spans
 
 
-def _weight(question: str, evidence: Evidence, text: str, near: float) -> float:
-    fits = all(kind.search(text) for asks, kind in _ASKED_FOR if asks.search(question))
-    return 0.55 * near + 0.2 * _shared(question, text) + 0.1 * evidence.found.score + 0.15 * fits
-
-
-def _shared(question: str, text: str) -> float:
-    wanted = {word.casefold() for word in _WORD.findall(question) if len(word) > 3 or word.isupper() or word.isdigit()}
-    have = {word.casefold() for word in _WORD.findall(text)}
-    return len(wanted & have) / len(wanted) if wanted else 0.0
+def _shared_words(question: str, texts: Sequence[str]) -> list[float]:
+    """For each text, how much of the question's words it holds; words that few of the texts hold weigh more."""
+    wanted = set(tokens(" ".join(query_terms(question))))
+    held = [wanted & set(tokens(text)) for text in texts]
+    counts = Counter(word for words in held for word in words)
+    weights = {word: math.log(1 + len(texts) / (1 + counts[word])) for word in wanted}
+    total = sum(weights.values())
+    return [sum(weights[word] for word in words) / total if total else 0.0 for words in held]
 
 
 def _shown(evidence: Evidence) -> Draft:
