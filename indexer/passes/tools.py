@@ -93,6 +93,11 @@ class Encoding:
 
         return result
 
+    @property
+    def parts(self) -> tuple[Future[tuple[list[bytes], Vectors | None]], ...]:
+        """The batches handed in so far."""
+        return tuple(self._done)
+
     def _flush(self) -> None:
         pictures, self._open = self._open, []
         encoder, picture_px = self._encoder, self._picture_px

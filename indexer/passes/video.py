@@ -8,8 +8,7 @@ uninterrupted one; `indexer.assembly` joins what the boundaries cut.
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from indexer.artifacts import Checkpoint
 from indexer.media.process import MediaProcess
 from indexer.media.video import FramePlan
 from indexer.passages import Passage, cue_passages, screen_passages
+from indexer.passes.backlog import Backlog, Pending
 from indexer.passes.checkpoints import build_checkpoint
 from indexer.passes.tools import Encoding, Models, PassSettings, embed_passages
 from indexer.readers.screen_text import ScreenText
@@ -59,14 +59,13 @@ class VideoPass:
     def checkpoints(self, path: Path, info: MediaInfo, sidecars: bool, first: int) -> Iterator[Checkpoint]:
         """The checkpoints, each as soon as it is complete; `end_s` and `warnings` are known after the last one."""
         cues = self._cues(path, info, sidecars)
-        waiting: deque[Callable[[], Checkpoint]] = deque()
+        backlog = Backlog(1)
         try:
-            for checkpoint in self._stretches(path, info, cues, first):
-                waiting.append(checkpoint)
-                if len(waiting) > 1:
-                    yield waiting.popleft()()
-            while waiting:
-                yield waiting.popleft()()
+            for pending in self._stretches(path, info, cues, first):
+                if pending is not None:
+                    backlog.add(pending)
+                yield from backlog.ready()
+            yield from backlog.rest()
         finally:
             self._sound.close()
 
@@ -77,9 +76,8 @@ class VideoPass:
         self.warnings += warnings
         return cue_passages(lines)
 
-    def _stretches(
-        self, path: Path, info: MediaInfo, cues: Sequence[Passage], first: int
-    ) -> Iterator[Callable[[], Checkpoint]]:
+    def _stretches(self, path: Path, info: MediaInfo, cues: Sequence[Passage], first: int) -> Iterator[Pending | None]:
+        """The stretches as they are closed, and None for every frame, so that a finished one need not wait."""
         length_s = self._settings.checkpoint_s
         stretch = self._open(path, info, first)
         for frame in self._frames(path, info, first * length_s):
@@ -87,6 +85,7 @@ class VideoPass:
                 yield self._close(stretch, (stretch.number + 1) * length_s, cues)
                 stretch = self._open(path, info, stretch.number + 1)
             self._take(stretch, frame)
+            yield None
         end_s = max(self.end_s or 0.0, max((cue.end_s or 0.0 for cue in cues), default=0.0) if not info.sees else 0.0)
         self.end_s = end_s
         while stretch.number < math.ceil(end_s / length_s):
@@ -131,7 +130,7 @@ class VideoPass:
         if (screen := stretch.screen) is not None:
             self._read.submit(lambda: screen.see(frame.time_s, frame.rgb))
 
-    def _close(self, stretch: _Stretch, end_s: float, cues: Sequence[Passage]) -> Callable[[], Checkpoint]:
+    def _close(self, stretch: _Stretch, end_s: float, cues: Sequence[Passage]) -> Pending:
         start_s = stretch.number * self._settings.checkpoint_s
         own_cues = [cue for cue in cues if start_s <= (cue.start_s or 0.0) < start_s + self._settings.checkpoint_s]
         pictures = [_picture(start, end) for start, end in pairwise([*stretch.starts, end_s])]
@@ -145,7 +144,7 @@ class VideoPass:
                 stretch.number, end_s, stretch.looked_at, pictures, jpegs, visual, passages, text, looks
             )
 
-        return result
+        return Pending((*stretch.encoding.parts, written), result)
 
     def _passages(
         self, stretch: _Stretch, end_s: float, cues: Sequence[Passage]

@@ -39,6 +39,7 @@ def test_an_unknown_variable_is_refused_and_the_near_one_named(monkeypatch: pyte
     [
         ("AFTERIMAGE_SAMPLING__FPS", "fast", "AFTERIMAGE_SAMPLING__FPS"),
         ("AFTERIMAGE_SAMPLING__FPS_FLOOR", "3", r"fps_floor \(3.0\) is above fps \(1.0\)"),
+        ("AFTERIMAGE_HOME", "", "AFTERIMAGE_HOME: is empty"),
         ("AFTERIMAGE_PROFILE", "moon", "no profile 'moon'; there are demo, local"),
     ],
 )
@@ -52,3 +53,13 @@ def test_a_value_that_makes_no_sense_is_named(
 
 def test_every_setting_says_what_it_does() -> None:
     assert [name for name, description in variable_names().items() if not description] == []
+
+
+def test_an_empty_name_switches_a_lane_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AFTERIMAGE_TEXT__MODEL", "")
+    assert load_settings().text.model is None
+
+
+def test_every_setting_is_documented() -> None:
+    documented = (Path(__file__).parents[2] / "docs" / "settings.md").read_text("utf-8")
+    assert [name for name in variable_names() if f"| `{name}` |" not in documented] == []

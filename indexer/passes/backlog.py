@@ -1,0 +1,44 @@
+"""Checkpoints that wait for their models, while decoding goes on. None that is finished waits, so a crash costs none."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from indexer.artifacts import Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A checkpoint whose parts are being computed; `result` waits for them, and raises what went wrong."""
+
+    parts: tuple[Future[Any], ...]
+    result: Callable[[], Checkpoint]
+
+    def done(self) -> bool:
+        return all(part.done() for part in self.parts)
+
+
+class Backlog:
+    """Checkpoints in order. Each leaves as soon as it is done; the first is waited for where there are more than `depth`,
+    which holds back the decoder."""
+
+    def __init__(self, depth: int) -> None:
+        self._depth = depth
+        self._waiting: deque[Pending] = deque()
+
+    def add(self, pending: Pending) -> None:
+        self._waiting.append(pending)
+
+    def ready(self) -> Iterator[Checkpoint]:
+        """What is done, and what has to be."""
+        while self._waiting and (len(self._waiting) > self._depth or self._waiting[0].done()):
+            yield self._waiting.popleft().result()
+
+    def rest(self) -> Iterator[Checkpoint]:
+        """All that is left, waiting for each."""
+        while self._waiting:
+            yield self._waiting.popleft().result()

@@ -1,0 +1,253 @@
+"""`kill -9` while indexing: what was finished is kept, nothing half is seen, and the next run ends where no kill would.
+
+`AFTERIMAGE_TEST_KILLS` is the number of rounds; each kills once or twice, at moments drawn from its number.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+from reportlab.pdfgen.canvas import Canvas
+from shared import Services
+from tiny_clip import make_tiny_clip
+
+from benchmarks.workload import make_film
+from indexer.artifacts import CheckpointRecord, Manifest
+from indexer.media.process import FrameStream, MediaProcess
+from indexer.media.video import FramePlan
+from indexer.passes.tools import Models, PassSettings
+from indexer.pipeline import Pipeline, Source
+from indexer.types import Frame, Hit, Lane, SegmentFilter, Vectors
+from services.catalog import Asset, SourceRow
+from services.container import Container
+from services.types import Query
+
+pytestmark = pytest.mark.slow
+
+ROUNDS = int(os.environ.get("AFTERIMAGE_TEST_KILLS", "2"))
+EVERYWHERE = SegmentFilter()
+QUERIES = ("When does the ferry leave?", "Scene 3: platform 3", "notice period of the lease", "green door")
+CHECKPOINT_S = 5
+CHECKPOINTS = {"film.mp4": 8, "lease.pdf": 4, "notice.png": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Files to index, the visual lane's weights, a home that was indexed without a kill, and how long that took."""
+
+    folder: Path
+    encoder: str
+    home: Path
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that an indexed home holds, but for the time at which it was indexed."""
+
+    assets: list[Asset]
+    sources: list[SourceRow]
+    manifests: list[Manifest]
+    records: list[CheckpointRecord]
+    vectors: list[dict[Lane, Vectors]]
+    counts: dict[str, int]
+    hits: list[Hit]
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    folder, home = tmp_path_factory.mktemp("files"), tmp_path_factory.mktemp("undisturbed")
+    encoder = f"local-dir:{make_tiny_clip(tmp_path_factory.mktemp('encoder'))}"
+    _make_files(folder)
+    run = _start(folder, encoder, home)
+    _wait_for_work(run, home)
+    begun = time.monotonic()
+    assert run.wait() == 0
+    return Bench(folder, encoder, home, time.monotonic() - begun)
+
+
+@pytest.fixture
+def open_home(bench: Bench, services: Services) -> Iterator[Services]:
+    """Opens a home as the runs do: same lanes, same checkpoints."""
+    yield lambda home: services(home, visual__model=bench.encoder, sampling__checkpoint_s=CHECKPOINT_S)
+
+
+@pytest.mark.parametrize("round_", range(ROUNDS))
+def test_a_killed_run_is_resumed_to_the_same_result(
+    bench: Bench, open_home: Services, tmp_path: Path, round_: int
+) -> None:
+    draw = random.Random(round_)
+    home = tmp_path / "home"
+    kept = _killed(bench, home, draw.uniform(0, 0.95 * bench.seconds))
+    _check_nothing_half_is_seen(open_home(home))
+    if draw.random() < 0.5:
+        kept |= _killed(bench, home, draw.uniform(0, 0.5 * bench.seconds))
+        _check_nothing_half_is_seen(open_home(home))
+    assert _start(bench.folder, bench.encoder, home).wait() == 0
+    assert {path: _identity(path) for path in kept} == kept, "a finished checkpoint was made again"
+    _check_same(_state(open_home(home)), _state(open_home(bench.home)))
+    assert not list(home.rglob("*.writing"))
+
+
+def test_a_finished_checkpoint_is_stored_while_the_next_one_is_made(
+    bench: Bench, services: Services, loaded: Container, tmp_path: Path
+) -> None:
+    container = services()
+    film, length_s = bench.folder / "film.mp4", 10
+    ahead: list[float] = []
+    with _CountingMedia() as media:
+        models = Models(text=loaded.text, reader=loaded.readers[0])
+        pipeline = Pipeline(media, container.artifacts, models, PassSettings(checkpoint_s=length_s))
+        source = Source(film, "ab" * 32, media.probe(film), (film.with_suffix(".srt"),))
+        pipeline.run(source, lambda done, _: ahead.append(media.taken - done))
+    assert len(ahead) == 4
+    assert max(ahead) < length_s
+
+
+class _CountingMedia(MediaProcess):
+    """Counts the frames it has handed out, one for every second of the film."""
+
+    taken = 0
+
+    def frames(self, path: Path, plan: FramePlan) -> FrameStream:
+        stream, media = super().frames(path, plan), self
+
+        class Counted(FrameStream):
+            def __next__(self) -> Frame:
+                frame = super().__next__()
+                media.taken += 1
+                return frame
+
+        stream.__class__ = Counted
+        return stream
+
+
+def _start(folder: Path, encoder: str, home: Path) -> subprocess.Popen[bytes]:
+    settings = {
+        "HOME": str(home),
+        "PROFILE": "demo",
+        "VISUAL__MODEL": encoder,
+        "SAMPLING__CHECKPOINT_S": str(CHECKPOINT_S),
+    }
+    environment = os.environ | {f"AFTERIMAGE_{name}": value for name, value in settings.items()}
+    command = [sys.executable, "-m", "api.cli", "index", str(folder)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _wait_for_work(run: subprocess.Popen[bytes], home: Path) -> None:
+    """Until the run has written a file that was not there before, or has ended."""
+    before = set(_stored(home))
+    while run.poll() is None and set(_stored(home)) <= before:
+        time.sleep(0.01)
+
+
+def _killed(bench: Bench, home: Path, delay_s: float) -> dict[Path, tuple[int, int]]:
+    """Kill a run some seconds into its work; gives the files of the checkpoints that were finished by then."""
+    run = _start(bench.folder, bench.encoder, home)
+    _wait_for_work(run, home)
+    with pytest.raises(subprocess.TimeoutExpired):  # it would say nothing if the run had ended before
+        run.wait(delay_s)
+    children = psutil.Process(run.pid).children(recursive=True)
+    run.kill()
+    run.wait()
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert not alive, "the media process outlives the one that it works for"
+    return {path: _identity(path) for path in _stored(home) if path.with_suffix(".json").exists()}
+
+
+def _stored(home: Path) -> list[Path]:
+    """The checkpoints' files, finished or not."""
+    return [path for path in home.glob("artifacts/*/*/*") if path.stem.isdigit() and path.suffix != ".writing"]
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns
+
+
+def _check_nothing_half_is_seen(container: Container) -> None:
+    """What the catalog lists is whole everywhere; what it does not list is not found."""
+    assets, counts = container.catalog.assets(), container.index.counts()
+    assert {asset.asset_id: counts[asset.asset_id] for asset in assets} == {a.asset_id: a.segments for a in assets}
+    for asset in assets:
+        manifest = container.artifacts.manifest(asset.asset_id, asset.version)
+        assert len(list(container.artifacts.checkpoints(manifest))) == CHECKPOINTS[asset.name]
+    listed = {asset.asset_id for asset in assets}
+    for query in QUERIES:
+        found = container.retrieval.search(Query(query), EVERYWHERE, 20)
+        assert {moment.asset.asset_id for moment in found} <= listed
+
+
+def _state(container: Container) -> State:
+    assets = sorted(container.catalog.assets(), key=lambda asset: asset.name)
+    assert [asset.name for asset in assets] == list(CHECKPOINTS)
+    manifests = [container.artifacts.manifest(asset.asset_id, asset.version) for asset in assets]
+    stored = [pair for manifest in manifests for pair in container.artifacts.checkpoints(manifest)]
+    return State(
+        assets=[replace(asset, indexed_at=0.0) for asset in assets],
+        sources=[source for asset in assets for source in container.catalog.sources(asset.asset_id)],
+        manifests=[replace(manifest, checkpoints=()) for manifest in manifests],
+        records=[replace(record, tensors_sha="") for record, _ in stored],
+        vectors=[vectors for _, vectors in stored],
+        counts=container.index.counts(),
+        hits=[hit for query in QUERIES for hit in _hits(container, query)],
+    )
+
+
+def _hits(container: Container, query: str) -> list[Hit]:
+    assert container.text is not None
+    assert container.visual is not None
+    asked = {
+        Lane.VISUAL: container.visual.encode_texts([query])[0],
+        Lane.TEXT: container.text.encode([query])[0],
+        Lane.KEYWORDS: query,
+    }
+    found = [container.index.search(lane, what, 5, EVERYWHERE) for lane, what in asked.items()]
+    assert all(found[:2])
+    calibrated = [container.calibration.curve(hit.lane).calibrated(hit.score) for hits in found for hit in hits]
+    return [replace(hit, score=score) for hit, score in zip(sum(found, []), calibrated, strict=True)]
+
+
+def _check_same(state: State, expected: State) -> None:
+    for name in ("assets", "sources", "manifests", "records", "counts"):
+        assert getattr(state, name) == getattr(expected, name), name
+    for vectors, others in zip(state.vectors, expected.vectors, strict=True):
+        assert vectors.keys() == others.keys() == {Lane.VISUAL, Lane.TEXT}
+        for lane in vectors:
+            np.testing.assert_allclose(vectors[lane], others[lane], atol=1e-5)
+    assert [replace(hit, score=0.0) for hit in state.hits] == [replace(hit, score=0.0) for hit in expected.hits]
+    assert [hit.score for hit in state.hits] == pytest.approx([hit.score for hit in expected.hits], abs=1e-3)
+
+
+def _make_files(folder: Path) -> None:
+    """A film whose scenes of 7 s cross the boundaries of its checkpoints, with subtitles; a lease, a notice."""
+    make_film(folder / "film.mp4", 40, 640, 360, 10, 7)
+    cues = [(3, 7, "The ferry leaves at a quarter past nine."), (19, 22, "Mind the green door, it sticks.")]
+    text = [f"{i}\n00:00:{a:02},500 --> 00:00:{b:02},000\n{words}\n" for i, (a, b, words) in enumerate(cues, 1)]
+    (folder / "film.srt").write_text("\n".join(text), "utf-8")
+    canvas = Canvas(str(folder / "lease.pdf"), pagesize=(420, 595), invariant=True)
+    for page, words in enumerate(("The lease begins in May.", "The rent is due monthly.", "", "Notice: three months.")):
+        if words:
+            canvas.drawString(50, 500, words)
+        else:
+            canvas.drawInlineImage(_notice(f"Scanned schedule {page}: two keys"), 30, 300, 360, 200)
+        canvas.showPage()
+    canvas.save()
+    _notice("The green door stays shut").save(folder / "notice.png")
+
+
+def _notice(words: str) -> Image.Image:
+    picture = Image.new("RGB", (720, 400), "ivory")
+    ImageDraw.Draw(picture).text((60, 160), words, font=ImageFont.load_default(40), fill="black")
+    return picture
