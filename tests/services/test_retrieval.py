@@ -1,0 +1,134 @@
+"""Search: cut, fused, merged, filtered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from shared import Services
+from tiny_clip import make_tiny_clip
+
+from indexer.errors import QueryError
+from indexer.types import AssetKind, Lane, Origin, Segment, SegmentFilter
+from services.calibration import Curve, null_pictures, null_queries
+from services.catalog import Asset
+from services.container import Container
+from services.retrieval import merge
+from services.types import Found, Query
+
+EVERYWHERE = SegmentFilter()
+FILM = Asset("f" * 64, "v", AssetKind.VIDEO, "film.mp4", 100.0, None, 640, 360, 0.0, 9, 100, (), 0.0)
+PAPER = replace(FILM, asset_id="d" * 64, kind=AssetKind.DOCUMENT, name="paper.pdf", duration_s=None, pages=3)
+
+
+def _found(asset: Asset, rank: float, lane: Lane = Lane.TEXT, **segment: object) -> Found:
+    origin = Origin.OCR if "text" in segment else Origin.PICTURE
+    return Found(asset, Segment(0, origin, **segment), 0.9, {lane: 0.9}, rank)  # type: ignore[arg-type]
+
+
+def _names(container: Container, text: str, where: SegmentFilter) -> set[str]:
+    return {moment.asset.name for moment in container.retrieval.search(Query(text), where, 50)}
+
+
+def test_hits_that_touch_are_one_moment_and_later_ones_another() -> None:
+    moments = merge(
+        [
+            _found(FILM, 0.3, start_s=10.0, end_s=14.0, text="the notice"),
+            _found(FILM, 0.2, Lane.VISUAL, start_s=16.0, end_s=20.0),
+            _found(FILM, 0.1, start_s=40.0, end_s=44.0, text="another"),
+        ],
+        gap_s=3.0,
+    )
+    assert [(moment.start_s, moment.end_s, moment.best.text) for moment in moments] == [
+        (10.0, 20.0, "the notice"),
+        (40.0, 44.0, "another"),
+    ]
+    assert set(moments[0].lanes) == {Lane.TEXT, Lane.VISUAL}
+
+
+def test_a_long_hit_joins_what_lies_inside_it() -> None:
+    spans = [(0.0, 60.0), (5.0, 6.0), (58.0, 61.0)]
+    moments = merge([_found(FILM, 0.1 * i, start_s=a, end_s=b) for i, (a, b) in enumerate(spans)], gap_s=0.0)
+    assert [(moment.start_s, moment.end_s) for moment in moments] == [(0.0, 61.0)]
+
+
+def test_a_page_is_one_result_and_the_order_is_that_of_the_best_hits() -> None:
+    moments = merge(
+        [
+            _found(PAPER, 0.4, page=2, text="second page"),
+            _found(FILM, 0.3, start_s=1.0, end_s=2.0, text="film"),
+            _found(PAPER, 0.2, Lane.KEYWORDS, page=2, text="second page, lower"),
+            _found(PAPER, 0.1, page=1, text="first page"),
+        ],
+        gap_s=3.0,
+    )
+    assert [moment.best.text for moment in moments] == ["second page", "film", "first page"]
+    assert set(moments[0].lanes) == {Lane.TEXT, Lane.KEYWORDS}
+
+
+def test_calibrated_scores_rise_with_the_lanes_score_and_are_half_at_the_cut() -> None:
+    curve = Curve(cut=0.4, width=0.05)
+    assert curve.calibrated(0.4) == 0.5
+    assert curve.calibrated(-1e9) < 0.01 < curve.calibrated(0.3) < curve.calibrated(0.5) < 1
+
+
+def test_null_queries_are_many_distinct_and_none_is_a_question_of_the_benchmark() -> None:
+    from benchmarks.answers import load_answerable, load_unrelated
+
+    queries = null_queries()
+    assert len(set(queries)) == len(queries) >= 100
+    asked = {question.question for question in load_answerable()} | set(load_unrelated())
+    assert not asked & set(queries)
+    assert len({picture.tobytes() for picture in null_pictures()}) == 32
+
+
+def test_most_null_queries_find_nothing(services: Services, indexed_home: Path) -> None:
+    container = services(indexed_home)
+    finding = [q for q in null_queries() if container.retrieval.segments(Query(q), EVERYWHERE)]
+    assert len(finding) <= 0.03 * len(null_queries())
+
+
+def test_every_filter_restricts_what_is_found(services: Services, indexed_home: Path) -> None:
+    container = services(indexed_home)
+    everything = _names(container, "lifejackets Sandpiper", EVERYWHERE)
+    assert {name.split("/")[0] for name in everything} >= {"videos", "photos"}
+    only = _names(container, "lifejackets Sandpiper", SegmentFilter(kinds=frozenset({AssetKind.VIDEO})))
+    assert only
+    assert all(name.startswith("videos/") for name in only)
+    label = container.catalog.find("2023/label.jpg")
+    assert _names(container, "lifejackets", SegmentFilter(assets=frozenset({label.asset_id}))) == {label.name}
+    assert _names(container, "lifejackets", SegmentFilter(collections=frozenset({"nothing here"}))) == set()
+    assert label.file_time is not None
+    assert label.name not in _names(container, "lifejackets", SegmentFilter(file_after=label.file_time + 1))
+    assert label.name in _names(container, "lifejackets", SegmentFilter(file_before=label.file_time + 1))
+    spans = container.retrieval.search(Query("lifejackets"), SegmentFilter(start_s=55.0, end_s=70.0), 10)
+    assert spans
+    assert all(m.start_s is not None and m.end_s is not None and m.start_s < 70 and m.end_s > 55 for m in spans)
+
+
+@pytest.mark.parametrize(("query", "message"), [("", "is empty"), ("   ", "is empty"), ("x" * 2001, "over the limit")])
+def test_a_query_that_cannot_be_asked_is_refused(
+    services: Services, indexed_home: Path, query: str, message: str
+) -> None:
+    with pytest.raises(QueryError, match=message):
+        services(indexed_home).retrieval.search(Query(query), EVERYWHERE, 5)
+
+
+def test_a_picture_finds_itself_and_needs_the_visual_lane(services: Services, home: Path, tmp_path: Path) -> None:
+    from indexer.media.jpeg import decode_jpeg
+
+    plain = services(home)
+    sign = plain.catalog.find("street_sign.jpg")
+    manifest = plain.artifacts.manifest(sign.asset_id, sign.version)
+    (record, _), *_ = plain.artifacts.checkpoints(manifest)
+    assert record.segments[0].picture is not None
+    pixels = decode_jpeg(plain.artifacts.picture(record.segments[0].picture))
+    with pytest.raises(QueryError, match="visual lane"):
+        plain.retrieval.search(Query(picture=pixels), EVERYWHERE, 5)
+    container = services(home, visual__model=f"local-dir:{make_tiny_clip(tmp_path / 'clip')}")
+    container.reindexing.reindex(lambda *_: None)
+    vector = container.visual.encode_images([pixels])[0] if container.visual else np.zeros(64, np.float32)
+    assert container.index.search(Lane.VISUAL, vector, 1, EVERYWHERE)[0].asset_id == sign.asset_id
+    container.retrieval.search(Query(picture=pixels), EVERYWHERE, 3)
