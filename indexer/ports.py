@@ -67,8 +67,8 @@ class SegmentIndex(Protocol):
     """Finds segments again. Derived from artifacts; every change is one transaction and moves `generation` on.
 
     `put` replaces whatever the asset had, consumes the batches as a stream and gives the number of segments; `counts`
-    gives that number for every asset. `remove` gives the number of segments
-    removed (0 for an unknown asset). `tag` changes what filters see. `search` takes a unit vector `[dim]` for the
+    gives that number for every asset. `tag` changes what filters see (AssetNotFound where there is nothing to see).
+    `remove` gives the number of segments removed (0 for an unknown asset). `search` takes a unit vector `[dim]` for the
     visual and text lanes, words for keywords; at most `limit` hits, best first, ties by asset id and ordinal.
     `check` raises IndexMismatch where a lane was filled by another model than the one this index was opened with.
     Errors: IndexMismatch where the vector's width is not the lane's, StorageFull where a change cannot be written.

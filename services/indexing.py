@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from indexer.artifacts import Artifacts, Manifest
-from indexer.errors import AfterimageError, SourceError, SourceNotFound, UnsupportedMedia
+from indexer.errors import AfterimageError, AssetNotFound, SourceError, SourceNotFound, UnsupportedMedia
 from indexer.media.process import MediaProcess
 from indexer.pipeline import Pipeline, Report, Source, asset_id
 from indexer.ports import SegmentIndex
@@ -22,6 +22,9 @@ from services.write_lock import writing
 
 Progress: TypeAlias = Callable[[str, float, float | None], None]
 """Called with a file's name, what is done of it and how much there is (seconds of video or pages; None: not known)."""
+
+
+_WRITTEN_TO = "was written to while it was indexed: index it again when it is complete"
 
 
 class Outcome(StrEnum):
@@ -82,14 +85,10 @@ class Indexing:
         with writing(self._home):
             self._index.check()
             self._put_right()
-            changed = False
             for path in paths:
                 for candidate in candidates(path):
-                    line = self._line(candidate, collection, progress)
-                    changed |= line.outcome in (Outcome.INDEXED, Outcome.UPDATED)
-                    yield line
-            if changed:
-                self._calibration.refresh()
+                    yield self._line(candidate, collection, progress)
+            self._calibration.keep_up()
 
     def delete(self, name: str, collection: str | None) -> Deleted:
         """Remove an asset from one collection, or from all; with the last membership its data goes, everywhere.
@@ -103,7 +102,7 @@ class Indexing:
             self._catalog.drop_membership(asset.asset_id, collection)
             segments, files = (0, 0) if left else self._remove(asset.asset_id)
             if left:
-                self._index.tag(self._tags(asset))
+                self._holds(self._tags(asset))
             self._calibration.refresh()
             return Deleted(asset, tuple(sorted(held - left)), segments, files)
 
@@ -126,15 +125,24 @@ class Indexing:
             return Indexed(candidate.name, Outcome.UNCHANGED, self._catalog.get([before.asset_id])[before.asset_id])
         manifest = self._made(candidate, pipeline, progress)
         asset = _asset(candidate, manifest)
+        if candidate.state() != state:
+            asset = replace(asset, warnings=(*asset.warnings, _WRITTEN_TO))
         source = SourceRow(collection, candidate.uri, asset.asset_id, f"{state}@{pipeline.version}")
         known = self._catalog.get([asset.asset_id]).get(asset.asset_id)
-        if known is not None and known.version == asset.version:
-            self._index.tag(self._tags(asset, collection))
+        if known is not None and known.version == asset.version and self._holds(self._tags(asset, collection)):
             asset = known
         else:
             asset = replace(asset, segments=self._index.put(self._tags(asset, collection), pipeline.batches(manifest)))
         self._switch(source, asset)
         return Indexed(candidate.name, _outcome(before, known, asset), asset, "; ".join(asset.warnings))
+
+    def _holds(self, tags: AssetTags) -> bool:
+        """Tag an asset that is in the index; False where it is not (a reindex left it out as damaged)."""
+        try:
+            self._index.tag(tags)
+        except AssetNotFound:
+            return False
+        return True
 
     def _made(self, candidate: Candidate, pipeline: Pipeline, progress: Report | None) -> Manifest:
         """The artifacts of a file: made now, or found, where the same bytes were indexed before."""
@@ -159,7 +167,7 @@ class Indexing:
 
     def _drop_or_tag(self, replaced: str) -> None:
         if self._catalog.sources(replaced):
-            self._index.tag(self._tags(self._catalog.get([replaced])[replaced]))
+            self._holds(self._tags(self._catalog.get([replaced])[replaced]))
         else:
             self._remove(replaced)
 

@@ -28,7 +28,10 @@ def _found(container: Container, text: str, where: SegmentFilter = EVERYWHERE) -
 
 @pytest.fixture
 def photos(archive: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(archive / "photos", tmp_path / "photos"))
+    for name in ("2023/label.jpg", "2024/label.jpg", "street_sign.jpg"):
+        (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(archive / "photos" / name, tmp_path / "photos" / name)
+    return tmp_path / "photos"
 
 
 def test_running_again_changes_nothing(services: Services, photos: Path) -> None:
@@ -57,12 +60,12 @@ def test_two_files_of_one_name_are_two_assets(services: Services, photos: Path) 
         container.catalog.find("label.jpg")
 
 
-def test_a_changed_file_replaces_its_old_version_everywhere(services: Services, photos: Path) -> None:
+def test_a_changed_file_replaces_its_old_version_everywhere(services: Services, photos: Path, archive: Path) -> None:
     container = services()
     old = _index(container, photos)["2023/label.jpg"].asset
     assert old is not None
     assert "2023/label.jpg" in _found(container, "TERNFLOAT inflatable lifejacket")
-    shutil.copy(photos / "lost_property.png", photos / "2023" / "label.jpg")
+    shutil.copy(archive / "photos" / "lost_property.png", photos / "2023" / "label.jpg")
     line = _index(container, photos)["2023/label.jpg"]
     assert line.outcome is Outcome.UPDATED
     assert _found(container, "TERNFLOAT inflatable lifejacket") == []
@@ -134,3 +137,33 @@ def test_another_sidecar_makes_another_asset(services: Services, archive: Path, 
     assert first.asset_id != second.asset.asset_id
     assert _found(container, "Where is the marmalade kept?") == ["slipway_2022.webm"]
     assert list(container.index.counts()) == [second.asset.asset_id]
+
+
+def test_a_file_that_grows_while_it_is_indexed_says_so_and_is_taken_up_again(
+    services: Services, archive: Path, tmp_path: Path
+) -> None:
+    film = Path(shutil.copy(archive / "videos" / "slipway_2022.webm", tmp_path / "film.webm"))
+    whole, container = film.read_bytes(), services()
+    film.write_bytes(whole[: len(whole) // 2])
+
+    def write_on(name: str, done: float, total: float | None) -> None:
+        film.write_bytes(whole)
+
+    (line,) = container.indexing.index([film], "default", write_on)
+    assert line.asset is not None
+    assert "was written to while it was indexed" in line.reason
+    again = _index(container, film)["film.webm"]
+    assert again.outcome is Outcome.UPDATED
+    assert again.asset is not None
+    assert again.asset.duration_s == pytest.approx(38.0, abs=0.1)
+    assert again.asset.warnings == ()
+
+
+def test_what_a_reindex_left_out_as_damaged_is_indexed_again_from_its_source(services: Services, photos: Path) -> None:
+    container, sign = services(), photos / "street_sign.jpg"
+    asset = _index(container, sign)["street_sign.jpg"].asset
+    assert asset is not None
+    container.index.remove(asset.asset_id)
+    sign.touch()
+    _index(container, sign)
+    assert container.index.counts() == {asset.asset_id: asset.segments}
