@@ -10,6 +10,7 @@ nulls. So 0.5 means "no better than the luckiest unrelated queries" in every lan
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -24,7 +25,8 @@ from indexer.errors import ArtifactError
 from indexer.ports import ImageTextEncoder, SegmentIndex, SentenceEncoder
 from indexer.types import Lane, Pixels, SegmentFilter, Vectors
 
-PICTURES = "visual-pictures"
+_PICTURES, _IN_CJK = "pictures", "-cjk"
+_CJK = re.compile("[\u1100-\u11ff\u3041-\u30ff\u3131-\u318e\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]")
 _AT_MEDIAN = math.log(0.95 / 0.05)
 _NARROWEST = 0.01
 _FILE = "calibration.json"
@@ -65,11 +67,22 @@ class Calibration:
         self._models, self._blobs, self._quantile = dict(models), FolderBlobs(folder), quantile
         self._nulls: _Nulls | None = None
 
-    def curve(self, lane: Lane, of_picture: bool = False) -> Curve:
-        """The curve of a lane, for queries in words or for pictures."""
+    def curve(self, lane: Lane, query: str | None = None) -> Curve:
+        """The curve of a lane for a query in words, or for pictures (None).
+
+        An encoder that was not made for a script finds anything like anything in it: words in Chinese, Japanese or
+        Korean are cut where unrelated words in those scripts are, and never below the others' cut.
+        """
         nulls = self._current()
-        best = nulls.best.get(PICTURES if of_picture else lane.value) or [0.0]
-        lanes = 1 if of_picture else sum(name != PICTURES for name in nulls.best)
+        if query is None:
+            return self._cut_at(nulls.best.get(_PICTURES) or [0.0], 1)
+        lanes = sum(name in nulls.best for name in Lane)
+        plain = self._cut_at(nulls.best.get(lane.value) or [0.0], lanes)
+        if not _CJK.search(query):
+            return plain
+        return max(plain, self._cut_at(nulls.best.get(f"{lane}{_IN_CJK}") or [0.0], lanes), key=lambda curve: curve.cut)
+
+    def _cut_at(self, best: list[float], lanes: int) -> Curve:
         cut = float(np.quantile(best, 1 - (1 - self._quantile) / lanes))
         return Curve(cut, max(_NARROWEST, (cut - float(np.median(best))) / _AT_MEDIAN))
 
@@ -77,6 +90,12 @@ class Calibration:
         """Put the null queries to the index as it is now, and store what they find."""
         self._nulls = self._measure()
         self._blobs.put(_FILE, msgspec.json.encode(self._nulls))
+
+    def keep_up(self) -> None:
+        """Measure if the index has changed since the last time, be it by a run that was killed before it came here."""
+        stored = self._stored()
+        if (0 if stored is None else stored.generation) != self._index.generation():
+            self.refresh()
 
     def _current(self) -> _Nulls:
         generation = self._index.generation()
@@ -92,15 +111,18 @@ class Calibration:
         return nulls if nulls.models == self._models else None
 
     def _measure(self) -> _Nulls:
-        queries = null_queries()
-        best: dict[str, list[float]] = {}
-        best[Lane.KEYWORDS.value] = [self._best(Lane.KEYWORDS, query) for query in queries]
-        if (text := self._text()) is not None:
-            best[Lane.TEXT.value] = self._best_of(Lane.TEXT, text.encode(queries))
+        best = self._measure_words("", null_queries()) | self._measure_words(_IN_CJK, null_queries("null_queries_cjk"))
         if (visual := self._visual()) is not None:
-            best[Lane.VISUAL.value] = self._best_of(Lane.VISUAL, visual.encode_texts(queries))
-            best[PICTURES] = self._best_of(Lane.VISUAL, visual.encode_images(null_pictures()))
+            best[_PICTURES] = self._best_of(Lane.VISUAL, visual.encode_images(null_pictures()))
         return _Nulls(self._index.generation(), self._models, best)
+
+    def _measure_words(self, suffix: str, queries: list[str]) -> dict[str, list[float]]:
+        best = {f"{Lane.KEYWORDS}{suffix}": [self._best(Lane.KEYWORDS, query) for query in queries]}
+        if (text := self._text()) is not None:
+            best[f"{Lane.TEXT}{suffix}"] = self._best_of(Lane.TEXT, text.encode(queries))
+        if (visual := self._visual()) is not None:
+            best[f"{Lane.VISUAL}{suffix}"] = self._best_of(Lane.VISUAL, visual.encode_texts(queries))
+        return best
 
     def _best_of(self, lane: Lane, vectors: Vectors) -> list[float]:
         return [self._best(lane, vector) for vector in vectors]
@@ -110,9 +132,9 @@ class Calibration:
         return hits[0].score if hits else 0.0
 
 
-def null_queries() -> list[str]:
+def null_queries(name: str = "null_queries") -> list[str]:
     """The stored queries that no archive is likely to be about, one a line."""
-    text = (resources.files("services") / "data" / "null_queries.txt").read_text("utf-8")
+    text = (resources.files("services") / "data" / f"{name}.txt").read_text("utf-8")
     return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 

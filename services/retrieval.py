@@ -51,8 +51,8 @@ class Retrieval:
         """
         _check(query)
         fused: dict[tuple[str, int], _Fused] = {}
-        for lane, hits, of_picture in self._ask_lanes(query, where):
-            self._fuse(fused, lane, hits, of_picture)
+        for lane, hits, words in self._ask_lanes(query, where):
+            self._fuse(fused, lane, hits, words)
         known = self._catalog.get(sorted({asset_id for asset_id, _ in fused}), _listed(where))
         found = [one.found(known[asset_id]) for (asset_id, _), one in fused.items() if asset_id in known]
         return sorted(found, key=lambda f: (-f.rank, f.asset.asset_id, f.segment.ordinal))
@@ -61,24 +61,25 @@ class Retrieval:
         """The moments, pages and pictures that a query finds, best first, at most `limit`."""
         return merge(self.segments(query, where), self._settings.moment_gap_s)[:limit]
 
-    def _ask_lanes(self, query: Query, where: SegmentFilter) -> list[tuple[Lane, list[Hit], bool]]:
-        asked: list[tuple[Lane, NDArray[np.float32] | str, bool]] = []
+    def _ask_lanes(self, query: Query, where: SegmentFilter) -> list[tuple[Lane, list[Hit], str | None]]:
+        """The hits of each lane, with the words it was asked for (None: a picture)."""
+        asked: list[tuple[Lane, NDArray[np.float32] | str, str | None]] = []
         visual = self._visual()
         if query.picture is not None:
             if visual is None:
                 raise QueryError("a picture can only be looked for with the visual lane on (AFTERIMAGE_VISUAL__MODEL)")
-            asked.append((Lane.VISUAL, visual.encode_images([query.picture])[0], True))
+            asked.append((Lane.VISUAL, visual.encode_images([query.picture])[0], None))
         if query.text.strip():
             if visual is not None:
-                asked.append((Lane.VISUAL, visual.encode_texts([query.text])[0], False))
+                asked.append((Lane.VISUAL, visual.encode_texts([query.text])[0], query.text))
             if (text := self._text()) is not None:
-                asked.append((Lane.TEXT, text.encode([query.text])[0], False))
-            asked.append((Lane.KEYWORDS, query.text, False))
+                asked.append((Lane.TEXT, text.encode([query.text])[0], query.text))
+            asked.append((Lane.KEYWORDS, query.text, query.text))
         depth = self._settings.depth
-        return [(lane, self._index.search(lane, q, depth, where), of_picture) for lane, q, of_picture in asked]
+        return [(lane, self._index.search(lane, q, depth, where), words) for lane, q, words in asked]
 
-    def _fuse(self, fused: dict[tuple[str, int], _Fused], lane: Lane, hits: Sequence[Hit], of_picture: bool) -> None:
-        curve = self._calibration.curve(lane, of_picture)
+    def _fuse(self, fused: dict[tuple[str, int], _Fused], lane: Lane, hits: Sequence[Hit], query: str | None) -> None:
+        curve = self._calibration.curve(lane, query)
         weight = self._settings.weights.get(lane.value, 1.0)
         for place, hit in enumerate(hits, 1):
             score = curve.calibrated(hit.score)

@@ -59,6 +59,7 @@ class VideoPass:
     def checkpoints(self, path: Path, info: MediaInfo, sidecars: bool, first: int) -> Iterator[Checkpoint]:
         """The checkpoints, each as soon as it is complete; `end_s` and `warnings` are known after the last one."""
         cues = self._cues(path, info, sidecars)
+        self._warn_of_silence(info)
         backlog = Backlog(1)
         try:
             for pending in self._stretches(path, info, cues, first):
@@ -68,6 +69,11 @@ class VideoPass:
             yield from backlog.rest()
         finally:
             self._sound.close()
+
+    def _warn_of_silence(self, info: MediaInfo) -> None:
+        """Say so where a recording leaves nothing to find it by but words that nobody wrote down."""
+        if not info.sees and self._models.speech is None:
+            self.warnings += ("has no pictures, and speech is not written down: no speech model is named",)
 
     def _cues(self, path: Path, info: MediaInfo, sidecars: bool) -> list[Passage]:
         if not info.subtitle_streams and not sidecars:

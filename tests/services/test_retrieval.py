@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -132,3 +133,25 @@ def test_a_picture_finds_itself_and_needs_the_visual_lane(services: Services, ho
     vector = container.visual.encode_images([pixels])[0] if container.visual else np.zeros(64, np.float32)
     assert container.index.search(Lane.VISUAL, vector, 1, EVERYWHERE)[0].asset_id == sign.asset_id
     container.retrieval.search(Query(picture=pixels), EVERYWHERE, 3)
+
+
+def test_words_in_korean_japanese_and_chinese_are_found_and_unrelated_ones_are_not(
+    services: Services, archive: Path, tmp_path: Path
+) -> None:
+    film = Path(shutil.copy(archive / "videos" / "slipway_2022.webm", tmp_path / "film.webm"))
+    cues = {
+        "계약 해지 통지 기간은 두 달입니다.": ("통지", "해지 통지 기간은 며칠인가요?"),
+        "契約の解約は二か月前に通知してください。": ("解約", "契約の解約はいつですか"),
+        "员工年假为二十八天。": ("年假", "年假有多少天？"),
+    }
+    spans = ["00:00:01,000 --> 00:00:04,000", "00:00:12,000 --> 00:00:16,000", "00:00:25,000 --> 00:00:29,000"]
+    blocks = [f"{i}\n{span}\n{cue}\n" for i, (span, cue) in enumerate(zip(spans, cues, strict=True), 1)]
+    film.with_suffix(".srt").write_text("\n".join(blocks), "utf-8")
+    container = services()
+    list(container.indexing.index([film], "default"))
+    for cue, queries in cues.items():
+        for query in queries:
+            best = container.retrieval.search(Query(query), EVERYWHERE, 1)
+            assert [moment.best.text for moment in best] == [cue], query
+    for query in ("고래는 어떻게 잠을 잡니까?", "ワインの選び方", "月球上有水吗？"):
+        assert container.retrieval.search(Query(query), EVERYWHERE, 5) == [], query
