@@ -33,9 +33,9 @@ def make_encoder(folder: Path) -> str:
     return f"local-dir:{folder}"
 
 
-def make_film(path: Path, seconds: int, width: int, height: int, fps: int, scene_s: int) -> Path:
+def make_film(path: Path, seconds: int, width: int, height: int, fps: int, scene_s: int, pan_every: int = 2) -> Path:
     """H.264 with x264's default structure (key frames 250 apart): textured scenes of `scene_s` seconds with a line of
-    text that names each; the camera pans over every other one, the rest stand still."""
+    text that names each; the camera pans over one of `pan_every`, the others stand still."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(
             "libx264", rate=fps, options={"preset": "veryfast" if width > 640 else "ultrafast"}
@@ -46,7 +46,7 @@ def make_film(path: Path, seconds: int, width: int, height: int, fps: int, scene
             scene, step = divmod(number, scene_s * fps)
             if step == 0:
                 canvas = _scene(scene, width, height)
-            shift = (step // 2) % (canvas.shape[1] - width) if scene % 2 else 0
+            shift = (step // 2) % (canvas.shape[1] - width) if scene % pan_every == 1 else 0
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(canvas[:, shift : shift + width]), format="rgb24")
             frame.pts = number
             container.mux(stream.encode(frame))

@@ -143,7 +143,7 @@ class Catalog:
 
         AssetNotFound where there is none, or where a name or beginning fits several.
         """
-        uri = Path(name).resolve().as_uri()
+        uri, name = _uri(name), name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         with self._begin() as connection:
             fits = [_Asset.asset_id == name, _Source.uri.in_([uri, name]), _Asset.name == name]
             fits.append(_Asset.name.endswith(f"/{name}", autoescape=True))
@@ -235,6 +235,13 @@ class Catalog:
 def now() -> float:
     """The time, as a Unix time."""
     return time.time()
+
+
+def _uri(path: str) -> str:
+    try:
+        return Path(path).resolve().as_uri()
+    except (OSError, RuntimeError, ValueError):  # a circle of links, a name too long, a NUL
+        return path
 
 
 def _engine(url: str) -> Engine:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
+from indexer.allocator import give_memory_back
 from indexer.artifacts import Artifacts
 from indexer.blobs.folder import FolderBlobs
+from indexer.errors import StorageFull
 from indexer.media.process import MediaLimits, MediaProcess
 from indexer.passes.tools import Models, PassSettings
 from indexer.pipeline import Pipeline
@@ -46,8 +48,7 @@ class Container:
 
     @cached_property
     def catalog(self) -> Catalog:
-        self.home.mkdir(parents=True, exist_ok=True)
-        return Catalog(f"sqlite:///{self.home / 'catalog.db'}")
+        return Catalog(f"sqlite:///{self._made_home() / 'catalog.db'}")
 
     @cached_property
     def artifacts(self) -> Artifacts:
@@ -55,8 +56,7 @@ class Container:
 
     @cached_property
     def index(self) -> SegmentIndex:
-        folder = self.home / "index"
-        self.home.mkdir(parents=True, exist_ok=True)
+        folder = self._made_home() / "index"
         ensure_folder(folder)
         return self._open_index(folder)
 
@@ -105,6 +105,7 @@ class Container:
 
     @cached_property
     def pipeline(self) -> Pipeline:
+        give_memory_back()
         sampling = self.settings.sampling
         numbers = PassSettings(
             fps=sampling.fps,
@@ -163,6 +164,13 @@ class Container:
         for name in ("media", "index", "catalog"):
             if name in self.__dict__:
                 self.__dict__[name].close()
+
+    def _made_home(self) -> Path:
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageFull(f"{self.home}: cannot be made the home of the archive ({error.strerror})") from error
+        return self.home
 
     def _lane_models(self) -> dict[Lane, str]:
         lanes = {Lane.VISUAL: self.visual, Lane.TEXT: self.text}

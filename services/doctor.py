@@ -54,7 +54,7 @@ def examine(container: Container) -> Iterator[Check]:
     for part, probe in probes.items():
         try:
             yield Check(part, *probe(container))
-        except AfterimageError as error:
+        except (AfterimageError, OSError) as error:
             yield Check(part, State.FAILED, str(error))
 
 

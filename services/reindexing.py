@@ -10,7 +10,7 @@ from pathlib import Path
 
 from indexer.artifacts import Artifacts, Manifest
 from indexer.blobs.folder import fsync_folder
-from indexer.errors import ArtifactError
+from indexer.errors import ArtifactError, StorageFull
 from indexer.pipeline import Pipeline
 from indexer.ports import SegmentIndex
 from indexer.types import AssetTags
@@ -31,12 +31,16 @@ class Reindexed:
 
 
 def ensure_folder(folder: Path) -> None:
-    """Make the first index folder, and the link that names it, where there is none."""
-    if not folder.exists():
-        first = folder.with_name(f"{folder.name}-0")
+    """Make the first index folder, and the link that names it, where there is none. Errors: StorageFull."""
+    if folder.exists():
+        return
+    first = folder.with_name(f"{folder.name}-0")
+    try:
         first.mkdir(parents=True, exist_ok=True)
         folder.unlink(missing_ok=True)
         folder.symlink_to(first.name)
+    except OSError as error:
+        raise StorageFull(f"{folder} cannot be made ({error.strerror})") from error
 
 
 class Reindexing:

@@ -150,6 +150,8 @@ def _moment(part: Sequence[Found]) -> Moment:
 def _check(query: Query) -> None:
     if not query.text.strip() and query.picture is None:
         raise QueryError("the question is empty")
+    if any("\ud800" <= char <= "\udfff" for char in query.text):
+        raise QueryError("the question is not valid text (UTF-8)")
     if len(query.text) > _LONGEST_QUERY:
         raise QueryError(f"the question has {len(query.text)} characters, over the limit of {_LONGEST_QUERY}")
 

@@ -7,11 +7,15 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-from indexer.media.subtitles import find_sidecars
+from typing import TypeAlias
+from unicodedata import category
 
 from indexer.errors import SourceError, SourceNotFound, UnsupportedMedia
+from indexer.media.subtitles import find_sidecars
 
+_NOT_PRINTABLE = {"Cc", "Zl", "Zp"}
+_Folder: TypeAlias = tuple[int, int]
+"""A folder's device and inode."""
 _SIDECAR_SUFFIXES = {".srt", ".vtt"}
 _MEDIA_SUFFIXES = {
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp"),
@@ -51,48 +55,45 @@ def candidates(path: Path) -> Iterator[Candidate | SourceError]:
     Folders are searched through, links followed (a link back to a folder above it is an error, told once). Hidden
     files and subtitle files are passed over.
     """
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        yield SourceNotFound(str(path), _reason(error))
-        return
-    if stat.S_ISDIR(mode):
-        yield from _below(path, path, ())
-    elif stat.S_ISREG(mode):
-        yield Candidate(path, path.name, expected=True)
-    else:
-        yield UnsupportedMedia(str(path), f"is a {_what(mode)}, not a file")
+    pending: list[tuple[Path, tuple[_Folder, ...]]] = [(path, ())]
+    while pending:
+        at, above = pending.pop()
+        try:
+            status = at.stat()
+            if stat.S_ISDIR(status.st_mode):
+                inside = _inside(at, status, above)
+                pending += [(entry, inside) for entry in _entries(at)]
+            elif not stat.S_ISREG(status.st_mode):
+                yield UnsupportedMedia(printable(at), f"is a {_what(status.st_mode)}, not a file")
+            elif at == path:
+                yield Candidate(at, printable(at.name), expected=True)
+            elif (suffix := at.suffix.lower()) not in _SIDECAR_SUFFIXES:
+                name = printable(at.relative_to(path).as_posix())
+                yield Candidate(at, name, expected=suffix in _MEDIA_SUFFIXES)
+        except SourceError as error:
+            yield error
+        except OSError as error:
+            yield SourceNotFound(printable(at), _reason(error))
 
 
-def _below(top: Path, folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Candidate | SourceError]:
-    try:
-        status = folder.stat()
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        yield SourceNotFound(str(folder), _reason(error))
-        return
+def _inside(folder: Path, status: os.stat_result, above: tuple[_Folder, ...]) -> tuple[_Folder, ...]:
+    """The folders that what is in this one is in. SourceNotFound where it is in itself."""
     here = (status.st_dev, status.st_ino)
     if here in above:
-        yield SourceNotFound(str(folder), "is a link back to a folder above it")
-        return
-    for entry in entries:
-        if not entry.name.startswith("."):
-            yield from _entry(top, Path(entry.path), (*above, here))
+        raise SourceNotFound(printable(folder), "is a link back to a folder above it")
+    return (*above, here)
 
 
-def _entry(top: Path, path: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Candidate | SourceError]:
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        yield SourceNotFound(str(path), _reason(error))
-        return
-    suffix = path.suffix.lower()
-    if stat.S_ISDIR(mode):
-        yield from _below(top, path, above)
-    elif not stat.S_ISREG(mode):
-        yield UnsupportedMedia(str(path), f"is a {_what(mode)}, not a file")
-    elif suffix not in _SIDECAR_SUFFIXES:
-        yield Candidate(path, path.relative_to(top).as_posix(), expected=suffix in _MEDIA_SUFFIXES)
+def _entries(folder: Path) -> list[Path]:
+    """What is in a folder and not hidden, last name first."""
+    names = sorted((name for name in os.listdir(folder) if not name.startswith(".")), reverse=True)  # noqa: PTH208
+    return [folder / name for name in names]
+
+
+def printable(what: Path | str) -> str:
+    """A name as one line that can be stored and shown, whatever bytes a file system (or a subtitle) put into it."""
+    text = str(what).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join("\N{REPLACEMENT CHARACTER}" if category(char) in _NOT_PRINTABLE else char for char in text)
 
 
 def _state(path: Path) -> str:

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from api.cli.console import EXIT_NOTHING_FOUND, out, print_json, services
+from api.cli.console import EXIT_NOTHING_FOUND, out, plain, print_json, services
 from api.cli.evidence import save_answer, save_moments
 from api.cli.options import After, Assets, Before, Collections, From, Json, Kinds, To, make_filter
 from api.schemas import AnswerShape, HitShape, SearchShape
@@ -98,16 +97,16 @@ def _print_moments(moments: list[Moment]) -> None:
     for number, moment in enumerate(moments, 1):
         where = place(moment.asset.kind, moment.start_s, moment.end_s, moment.best.page)
         lanes = ", ".join(moment.lanes)
-        out.print(f"[bold]{number:2}. {escape(moment.asset.name)}[/]  {where}  [dim]{moment.score:.2f} {lanes}[/]")
+        out.print(f"[bold]{number:2}. {plain(moment.asset.name)}[/]  {where}  [dim]{moment.score:.2f} {lanes}[/]")
         if moment.best.text:
-            out.print(f"    {escape(_short(moment.best.text))}")
+            out.print(f"    {plain(_short(moment.best.text))}")
 
 
 def _print_answer(answer: Answer) -> None:
     if answer.abstained:
-        out.print(answer.text)
+        out.print(plain(answer.text))
     for sentence in answer.sentences:
-        out.print(escape(sentence.text))
+        out.print(plain(sentence.text))
         for citation in sentence.citations:
             out.print(f"  [dim]└[/] {_cited(citation)}  [dim]({sentence.judgement.verdict})[/]")
 
@@ -115,7 +114,7 @@ def _print_answer(answer: Answer) -> None:
 def _cited(citation: Citation) -> str:
     found = citation.evidence.found
     where = place(found.asset.kind, found.segment.start_s, found.segment.end_s, found.segment.page)
-    return f"[cyan]{escape(found.asset.name)}[/] {where}".rstrip()
+    return f"[cyan]{plain(found.asset.name)}[/] {where}".rstrip()
 
 
 def _short(text: str, longest: int = 160) -> str:

@@ -9,14 +9,25 @@ from contextlib import contextmanager
 
 from pydantic import BaseModel
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from indexer.errors import AfterimageError
 from services.container import Container
+from services.sources import printable
 
+_WIDE = 10_000
 EXIT_FAILED, EXIT_NOTHING_FOUND, EXIT_INTERRUPTED = 1, 3, 130
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, emoji=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, emoji=False)
+
+
+def print_table(table: Table) -> None:
+    """A table; where standard output is no terminal, every row is one line."""
+    if not out.is_terminal:
+        out.width = _WIDE
+    out.print(table)
 
 
 def print_json(value: BaseModel | list[BaseModel] | dict[str, object]) -> None:
@@ -38,7 +49,7 @@ def services() -> Iterator[Container]:
         container = Container()
         yield container
     except AfterimageError as error:
-        err.print(f"[red]error:[/] {_plain(str(error))}", soft_wrap=True)
+        err.print(f"[red]error:[/] {plain(str(error))}", soft_wrap=True)
         raise SystemExit(EXIT_FAILED) from error
     except KeyboardInterrupt as error:
         err.print("stopped; what was finished is kept, run the same command again to go on", soft_wrap=True)
@@ -48,5 +59,6 @@ def services() -> Iterator[Container]:
             container.close()
 
 
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")
+def plain(text: object) -> str:
+    """Text that others wrote (names, subtitles, what was read in a picture), as markup that shows it and no more."""
+    return escape(printable(str(text)))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from api.cli.console import EXIT_FAILED, out, print_json, services
+from api.cli.console import EXIT_FAILED, out, plain, print_json, print_table, services
 from api.cli.options import Json
 from services.doctor import State, examine
 from services.settings import variable_names
@@ -31,8 +30,8 @@ def doctor(
     else:
         table = Table(box=None, show_header=False, pad_edge=False)
         for check in checks:
-            table.add_row(check.part, f"[{_COLOURS[check.state]}]{check.state}[/]", escape(check.detail))
-        out.print(table)
+            table.add_row(check.part, f"[{_COLOURS[check.state]}]{check.state}[/]", plain(check.detail))
+        print_table(table)
     raise typer.Exit(EXIT_FAILED if any(check.state is State.FAILED for check in checks) else 0)
 
 
@@ -42,4 +41,4 @@ def _print_settings(json: bool) -> None:
         print_json(dict(names))
         return
     for name, description in names.items():
-        out.print(f"[bold]{name}[/]  {escape(description)}")
+        out.print(f"[bold]{name}[/]  {plain(description)}")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from api.cli.console import err
+from api.cli.console import err, plain
 from indexer.artifacts import Artifacts
 from indexer.errors import StorageFull
 from indexer.media.jpeg import draw_boxes
@@ -37,7 +37,7 @@ def _save(artifacts: Artifacts, folder: Path, label: str, name: str, segment: Se
         path.write_bytes(data)
     except OSError as error:
         raise StorageFull(f"{path}: cannot be written ({error.strerror})") from error
-    err.print(f"[dim]wrote {path}[/]", soft_wrap=True)
+    err.print(f"[dim]wrote {plain(path)}[/]", soft_wrap=True)
 
 
 def _file_name(name: str, segment: Segment) -> str:

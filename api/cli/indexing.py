@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from api.cli.console import EXIT_FAILED, err, out, print_json, services
+from api.cli.console import EXIT_FAILED, err, out, plain, print_json, services
 from api.cli.options import Json
 from services.indexing import Indexed, Outcome
 
@@ -35,7 +34,9 @@ class _Bars:
             _Rate(),
             TimeRemainingColumn(),
         )
-        self._progress = Progress(*columns, console=err, transient=True)
+        self._progress = Progress(
+            *columns, console=err, transient=True, redirect_stdout=out.is_terminal, disable=not err.is_terminal
+        )
         self._task: TaskID | None = None
         self._name = ""
 
@@ -50,13 +51,21 @@ class _Bars:
         if self._task is None or name != self._name:
             if self._task is not None:
                 self._progress.remove_task(self._task)
-            self._task, self._name = self._progress.add_task(escape(name), total=total), name
+            self._task, self._name = self._progress.add_task(plain(name), total=total), name
         self._progress.update(self._task, completed=done, total=total)
+
+
+def _named(collection: str) -> str:
+    if not collection.strip():
+        raise typer.BadParameter("a collection needs a name")
+    return collection
 
 
 def index(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders; folders are searched through.")],
-    collection: Annotated[str, typer.Option("--collection", "-c", help="The collection to put them in.")] = "default",
+    collection: Annotated[
+        str, typer.Option("--collection", "-c", help="The collection to put them in.", callback=_named)
+    ] = "default",
     json: Json = False,
 ) -> None:
     """Index videos, photos and documents.
@@ -64,19 +73,19 @@ def index(
     Running it again costs nothing for what did not change, and goes on where a stopped run left off. Every file that
     cannot be indexed gets one line that says why; the others go on, and the exit code is 1.
     """
-    counts: Counter[Outcome] = Counter()
     lines: list[Indexed] = []
-    with services() as container, _Bars() as bars:
-        for line in container.indexing.index(paths, collection, bars.update):
-            counts[line.outcome] += 1
-            if json:
+    try:
+        with services() as container, _Bars() as bars:
+            for line in container.indexing.index(paths, collection, bars.update):
                 lines.append(line)
-            else:
-                _print_line(line)
-    if json:
-        print_json({"sources": [_shape(line) for line in lines]})
-    else:
-        out.print(", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items())) or "no files found")
+                if not json:
+                    _print_line(line)
+    finally:
+        if json:
+            print_json({"sources": [_shape(line) for line in lines]})
+    counts = Counter(line.outcome for line in lines)
+    if not json:
+        out.print(_summary(counts))
     raise typer.Exit(EXIT_FAILED if counts[Outcome.FAILED] else 0)
 
 
@@ -104,7 +113,7 @@ def delete(
             }
         )
         return
-    out.print(f"{escape(gone.asset.name)}: removed from {', '.join(gone.collections) or 'no collection'}", end="; ")
+    out.print(f"{plain(gone.asset.name)}: removed from {plain(', '.join(gone.collections))}", end="; ")
     out.print(f"{gone.segments} segments and {gone.files} stored files deleted")
 
 
@@ -130,16 +139,23 @@ def reindex(json: Json = False) -> None:
         out.print(f"{done.assets} assets, {done.segments} segments; {done.encoded_again} encoded again", end="")
         out.print(f", {done.cleared} leftovers cleared" if done.cleared else "")
         for line in done.damaged:
-            err.print(f"[red]damaged:[/] {escape(line)}", soft_wrap=True)
+            err.print(f"[red]damaged:[/] {plain(line)}", soft_wrap=True)
     raise typer.Exit(EXIT_FAILED if done.damaged else 0)
+
+
+def _summary(counts: Counter[Outcome]) -> str:
+    said = ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items()))
+    if counts.keys() <= {Outcome.PASSED_OVER}:
+        return "no video, photo or PDF found" + (f" ({said})" if said else "")
+    return said
 
 
 def _print_line(line: Indexed) -> None:
     if line.outcome is Outcome.PASSED_OVER:
         return
     console = err if line.outcome is Outcome.FAILED else out
-    reason = f": {escape(line.reason)}" if line.reason else ""
-    console.print(f"[{_COLOURS[line.outcome]}]{line.outcome}[/] {escape(line.name)}{reason}", soft_wrap=True)
+    reason = f": {plain(line.reason)}" if line.reason else ""
+    console.print(f"[{_COLOURS[line.outcome]}]{line.outcome}[/] {plain(line.name)}{reason}", soft_wrap=True)
 
 
 def _shape(line: Indexed) -> dict[str, object]:

@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from api.cli.console import out, print_json, services
+from api.cli.console import out, plain, print_json, print_table, services
 from api.cli.options import Collections, Json
 from api.schemas import AssetShape
 from services.catalog import Asset, SourceRow
@@ -25,8 +24,11 @@ def list_assets(collections: Collections = None, json: Json = False) -> None:
         return
     table = Table("asset", "kind", "length", "segments", "name", box=None, pad_edge=False, header_style="dim")
     for asset in assets:
-        table.add_row(asset.asset_id[:12], asset.kind, _length(asset), str(asset.segments), escape(asset.name))
-    out.print(table if assets else "Nothing is indexed yet; `afterimage index PATH` does.")
+        table.add_row(asset.asset_id[:12], asset.kind, _length(asset), str(asset.segments), plain(asset.name))
+    if assets:
+        print_table(table)
+    else:
+        out.print("Nothing is indexed yet: `afterimage index PATH` does that.")
 
 
 def show(
@@ -45,7 +47,7 @@ def show(
 
 def _print_asset(asset: Asset, sources: list[SourceRow]) -> None:
     rows = {
-        "name": escape(asset.name),
+        "name": plain(asset.name),
         "asset": asset.asset_id,
         "kind": asset.kind.value,
         "length": _length(asset),
@@ -53,14 +55,14 @@ def _print_asset(asset: Asset, sources: list[SourceRow]) -> None:
         "date": "" if asset.file_time is None else f"{datetime.fromtimestamp(asset.file_time, UTC):%Y-%m-%d %H:%M} UTC",
         "segments": str(asset.segments),
         "looked at": "" if asset.looked_at_fps is None else f"{asset.looked_at_fps:.2f} frames a second",
-        "sources": "\n".join(f"{source.collection}: {escape(source.uri)}" for source in sources),
-        "warnings": "\n".join(escape(warning) for warning in asset.warnings),
+        "sources": "\n".join(f"{plain(source.collection)}: {plain(source.uri)}" for source in sources),
+        "warnings": "\n".join(plain(warning) for warning in asset.warnings),
     }
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value in rows.items():
         if value:
             table.add_row(f"[dim]{name}[/]", value)
-    out.print(table)
+    print_table(table)
 
 
 def _length(asset: Asset) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
 import typer
 
 from api.cli.asking import ask, search
@@ -17,7 +20,9 @@ setting is an AFTERIMAGE_ variable (`afterimage doctor --settings` lists them).
 Exit codes: 0 done, 1 something failed, 2 wrong usage, 3 nothing was found.
 """
 
-app = typer.Typer(help=_HELP, no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False)
+app = typer.Typer(
+    help=_HELP, no_args_is_help=True, rich_markup_mode="markdown", add_completion=True, pretty_exceptions_enable=False
+)
 app.command()(index)
 app.command()(search)
 app.command()(ask)
@@ -30,4 +35,7 @@ app.command()(doctor)
 
 def main() -> None:
     """The entry point."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     app()

@@ -131,7 +131,8 @@ class Database:
     def _meaning(self, error: sqlite3.Error) -> AfterimageError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in _UNWRITTEN:
-            return StorageFull(f"{self.path} cannot be written: {error}")
+            full = "; is the disk full?" if code == sqlite3.SQLITE_IOERR else ""
+            return StorageFull(f"{self.path} cannot be written ({error}){full}")
         if code in _BUSY:
             return IndexBusy(f"{self.path} is being written by another process")
         if code in _DAMAGED:

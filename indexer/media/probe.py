@@ -55,6 +55,8 @@ def probe_video(path: Path) -> MediaInfo:
     """A recording of pictures, of sound, or of both; one frame is decoded, and the claimed length is checked."""
     with open_media(path) as container:
         pictures, sound = pick_video(container), pick_audio(container)
+        if not container.streams and container.format.name.startswith(("mov,", "matroska,", "avi")):
+            raise DamagedMedia(str(path), "its header is damaged: it names no pictures and no sound")
         if pictures is None and sound is None:
             raise UnsupportedMedia(str(path), NOT_MEDIA)
         name = _format_name(container)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import indexer
-from indexer import errors
+from indexer import allocator, errors
 from indexer.media import wire
 from indexer.media.limits import MediaLimits
 from indexer.media.video import FramePlan, VideoReport
@@ -213,6 +213,7 @@ def _start(limits: MediaLimits) -> subprocess.Popen[bytes]:
     package_root = str(Path(indexer.__file__).parent.parent)
     environment = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
     environment |= {"PYTHONPATH": package_root, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    environment |= allocator.ENVIRONMENT
     child = subprocess.Popen(
         [sys.executable, "-P", "-B", "-m", "indexer.media.child", msgspec.json.encode(limits).decode()],
         stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Checkpoints that wait for their models, while decoding goes on. None that is finished waits, so a crash costs none."""
+"""Checkpoints that wait for their models while decoding goes on. None that is finished waits: no crash costs it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Pending:
 
 
 class Backlog:
-    """Checkpoints in order. Each leaves as soon as it is done; the first is waited for where there are more than `depth`,
-    which holds back the decoder."""
+    """Checkpoints in order. Each leaves as soon as it is done; where there are more than `depth`, the first is waited
+    for, which holds back the decoder."""
 
     def __init__(self, depth: int) -> None:
         self._depth = depth
