@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from indexer.passages import locate
-
 from indexer.types import AssetKind, SegmentFilter
 from services.ports import Generator, Verifier
 from services.retrieval import Retrieval
