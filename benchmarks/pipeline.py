@@ -27,6 +27,7 @@ from PIL import Image
 
 from benchmarks.report import Figure, arguments, report
 from benchmarks.workload import ENCODER, make_encoder, make_film
+from indexer.allocator import give_memory_back
 from indexer.artifacts import Artifacts
 from indexer.blobs.folder import FolderBlobs
 from indexer.encoders.devices import quickest_precision
@@ -67,6 +68,7 @@ def measured() -> Iterator[Cost]:
 
 def run(seconds: int) -> list[Figure]:
     """Both ratios on a 1080p film of that length."""
+    give_memory_back()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         film = make_film(folder / "film.mp4", seconds, 1920, 1080, 30, 7)

@@ -9,6 +9,7 @@ nulls. So 0.5 means "no better than the luckiest unrelated queries" in every lan
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -47,7 +48,7 @@ class Curve:
 @dataclass(frozen=True, slots=True)
 class _Nulls:
     generation: int
-    models: dict[str, str]
+    made_of: dict[str, str]
     best: dict[str, list[float]]
 
 
@@ -64,7 +65,8 @@ class Calibration:
         quantile: float,
     ) -> None:
         self._index, self._visual, self._text = index, visual, text
-        self._models, self._blobs, self._quantile = dict(models), FolderBlobs(folder), quantile
+        self._made_of = {**models, "null queries": _digest(null_queries() + null_queries("null_queries_cjk"))}
+        self._blobs, self._quantile = FolderBlobs(folder), quantile
         self._nulls: _Nulls | None = None
 
     def curve(self, lane: Lane, query: str | None = None) -> Curve:
@@ -108,13 +110,13 @@ class Calibration:
             nulls = msgspec.json.decode(self._blobs.get(_FILE), type=_Nulls)
         except (ArtifactError, msgspec.MsgspecError):
             return None
-        return nulls if nulls.models == self._models else None
+        return nulls if nulls.made_of == self._made_of else None
 
     def _measure(self) -> _Nulls:
         best = self._measure_words("", null_queries()) | self._measure_words(_IN_CJK, null_queries("null_queries_cjk"))
         if (visual := self._visual()) is not None:
             best[_PICTURES] = self._best_of(Lane.VISUAL, visual.encode_images(null_pictures()))
-        return _Nulls(self._index.generation(), self._models, best)
+        return _Nulls(self._index.generation(), self._made_of, best)
 
     def _measure_words(self, suffix: str, queries: list[str]) -> dict[str, list[float]]:
         best = {f"{Lane.KEYWORDS}{suffix}": [self._best(Lane.KEYWORDS, query) for query in queries]}
@@ -136,6 +138,10 @@ def null_queries(name: str = "null_queries") -> list[str]:
     """The stored queries that no archive is likely to be about, one a line."""
     text = (resources.files("services") / "data" / f"{name}.txt").read_text("utf-8")
     return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def _digest(lines: list[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
 
 
 def null_pictures(count: int = 32, px: int = 224) -> list[Pixels]:
