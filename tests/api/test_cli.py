@@ -368,8 +368,18 @@ def _start(home: Path, *arguments: object) -> subprocess.Popen[str]:
     settings = {"AFTERIMAGE_HOME": str(home), "AFTERIMAGE_PROFILE": "demo", "AFTERIMAGE_SAMPLING__CHECKPOINT_S": "5"}
     command = [sys.executable, "-m", "api.cli", *(str(argument) for argument in arguments)]
     return subprocess.Popen(
-        command, env=os.environ | settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        env=os.environ | settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_heed_interrupts,
     )
+
+
+def _heed_interrupts() -> None:
+    """Tests that run in a shell's background are started with SIGINT ignored, and would hand that on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_a_reader_that_has_enough_ends_the_command_quietly(indexed_home: Path) -> None:
