@@ -12,10 +12,11 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -26,10 +27,14 @@ from indexer.errors import ArtifactError
 from indexer.ports import ImageTextEncoder, SegmentIndex, SentenceEncoder
 from indexer.types import Lane, Pixels, SegmentFilter, Vectors
 
+T = TypeVar("T")
+
 _PICTURES, _IN_CJK = "pictures", "-cjk"
 _CJK = re.compile("[\u1100-\u11ff\u3041-\u30ff\u3131-\u318e\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]")
 _AT_MEDIAN = math.log(0.95 / 0.05)
 _NARROWEST = 0.01
+_AT_ONCE = 8
+"""How many nulls are encoded together: few, so that measuring takes no more memory than indexing did."""
 _FILE = "calibration.json"
 
 
@@ -115,19 +120,20 @@ class Calibration:
     def _measure(self) -> _Nulls:
         best = self._measure_words("", null_queries()) | self._measure_words(_IN_CJK, null_queries("null_queries_cjk"))
         if (visual := self._visual()) is not None:
-            best[_PICTURES] = self._best_of(Lane.VISUAL, visual.encode_images(null_pictures()))
+            best[_PICTURES] = self._best_of(Lane.VISUAL, visual.encode_images, null_pictures())
         return _Nulls(self._index.generation(), self._made_of, best)
 
     def _measure_words(self, suffix: str, queries: list[str]) -> dict[str, list[float]]:
         best = {f"{Lane.KEYWORDS}{suffix}": [self._best(Lane.KEYWORDS, query) for query in queries]}
         if (text := self._text()) is not None:
-            best[f"{Lane.TEXT}{suffix}"] = self._best_of(Lane.TEXT, text.encode(queries))
+            best[f"{Lane.TEXT}{suffix}"] = self._best_of(Lane.TEXT, text.encode, queries)
         if (visual := self._visual()) is not None:
-            best[f"{Lane.VISUAL}{suffix}"] = self._best_of(Lane.VISUAL, visual.encode_texts(queries))
+            best[f"{Lane.VISUAL}{suffix}"] = self._best_of(Lane.VISUAL, visual.encode_texts, queries)
         return best
 
-    def _best_of(self, lane: Lane, vectors: Vectors) -> list[float]:
-        return [self._best(lane, vector) for vector in vectors]
+    def _best_of(self, lane: Lane, encode: Callable[[Sequence[T]], Vectors], nulls: Sequence[T]) -> list[float]:
+        some_at_a_time = (nulls[first : first + _AT_ONCE] for first in range(0, len(nulls), _AT_ONCE))
+        return [self._best(lane, vector) for some in some_at_a_time for vector in encode(some)]
 
     def _best(self, lane: Lane, query: NDArray[np.float32] | str) -> float:
         hits = self._index.search(lane, query, 1, SegmentFilter())
