@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -23,7 +23,7 @@ from indexer.types import AssetKind
 
 _SOUND_RATE = 48_000
 _SOUND_BLOCK = 1024
-_BITEXACT = {"fflags": "+bitexact"}
+BITEXACT = {"fflags": "+bitexact"}
 _MILLISECOND = Fraction(1, 1000)
 _ASS_HEADER = b"""[Script Info]
 ScriptType: v4.00+
@@ -67,9 +67,9 @@ class Film:
 def shoot_mp4(film: Film, root: Path) -> list[Fact]:
     """Write a film as H.264 with a soft tone and an embedded subtitle track; gives what it shows and says."""
     path = _place(film, root)
-    with av.open(path, "w", format="mp4", container_options=_BITEXACT) as target:
+    with av.open(path, "w", format="mp4", container_options=BITEXACT) as target:
         options = {"flags": "+bitexact", "preset": "superfast", "crf": "21", "g": "125"}
-        video = _fitted(target.add_stream("libx264", rate=film.fps, options=options), film)
+        video = fit(target.add_stream("libx264", rate=film.fps, options=options), film.size, film.fps)
         sound = target.add_stream("aac", rate=_SOUND_RATE, options={"flags": "+bitexact"})
         sound.layout = "mono"
         words = target.add_stream("mov_text")
@@ -93,16 +93,21 @@ def shoot_mp4(film: Film, root: Path) -> list[Fact]:
 def shoot_webm(film: Film, root: Path) -> list[Fact]:
     """Write a silent film as VP9, its narration as an .srt file beside it; gives what it shows and says."""
     path = _place(film, root)
-    with av.open(path, "w", format="webm", container_options=_BITEXACT) as target:
+    with av.open(path, "w", format="webm", container_options=BITEXACT) as target:
         options = {"flags": "+bitexact", "deadline": "realtime", "cpu-used": "8", "crf": "30", "b": "0", "g": "125"}
-        video = _fitted(target.add_stream("libvpx-vp9", rate=film.fps, options=options), film)
+        video = fit(target.add_stream("libvpx-vp9", rate=film.fps, options=options), film.size, film.fps)
         for scene, start_s in film.starts():
             for frame in _frames(film, scene, start_s):
                 target.mux(video.encode(frame))
         target.mux(video.encode(None))
-    blocks = (f"{n}\n{_clock(c.span[0])} --> {_clock(c.span[1])}\n{c.text}\n" for n, c in enumerate(film.cues, start=1))
-    path.with_suffix(".srt").write_text("\n".join(blocks), encoding="utf-8")
+    write_srt(film.cues, path.with_suffix(".srt"))
     return _facts(film)
+
+
+def write_srt(cues: Sequence[Cue], path: Path) -> None:
+    """Write cues as a subtitle file."""
+    blocks = (f"{n}\n{_clock(c.span[0])} --> {_clock(c.span[1])}\n{c.text}\n" for n, c in enumerate(cues, start=1))
+    path.write_text("\n".join(blocks), encoding="utf-8")
 
 
 def _place(film: Film, root: Path) -> Path:
@@ -111,10 +116,11 @@ def _place(film: Film, root: Path) -> Path:
     return path
 
 
-def _fitted(stream: VideoStream, film: Film) -> VideoStream:
-    stream.width, stream.height = film.size
+def fit(stream: VideoStream, size: tuple[int, int], fps: int) -> VideoStream:
+    """Set what an encoder must know: width and height in pixels, and frames a second."""
+    stream.width, stream.height = size
     stream.pix_fmt = "yuv420p"
-    stream.codec_context.time_base = Fraction(1, film.fps)
+    stream.codec_context.time_base = Fraction(1, fps)
     stream.codec_context.thread_count = 2  # the bytes depend on it
     return stream
 
@@ -164,7 +170,7 @@ def _subtitle(stream: SubtitleStream, cue: Cue) -> Packet[SubtitleStream]:
 def _clock(time_s: float) -> str:
     """A time as .srt files write it."""
     minutes, milliseconds = divmod(round(time_s * 1000), 60_000)
-    return f"00:{minutes:02d}:{milliseconds // 1000:02d},{milliseconds % 1000:03d}"
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{milliseconds // 1000:02d},{milliseconds % 1000:03d}"
 
 
 def _facts(film: Film) -> list[Fact]:

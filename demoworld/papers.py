@@ -15,11 +15,14 @@ from reportlab.pdfgen.canvas import Canvas
 
 from demoworld.sheet import Sheet, Written, enclosing
 from demoworld.truth import Fact, Where
+from demoworld.world.drawing import draw
+from demoworld.world.scene import Scene
 from indexer.types import AssetKind
 
 A4_POINTS = (595.0, 842.0)
 _MARGIN = 62.0
 _BODY = 13.0
+_SCENE_PX = 800
 _PLAIN, _STRONG = "Helvetica", "Helvetica-Bold"
 
 
@@ -34,7 +37,8 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class PaperPage:
-    """One page, from top to bottom: heading, paragraphs, table (its first row is the header), chart, notes.
+    """One page, from top to bottom: heading, paragraphs, table (its first row is the header), chart, drawn scene,
+    notes.
 
     A `rotated` page is stored on its side with /Rotate 90, so that it is seen upright and wide.
     """
@@ -43,6 +47,7 @@ class PaperPage:
     paragraphs: tuple[str, ...] = ()
     table: tuple[tuple[str, ...], ...] = ()
     chart: Chart | None = None
+    picture: Scene | None = None
     notes: tuple[str, ...] = ()
     rotated: bool = False
 
@@ -115,6 +120,8 @@ def _print_page(press: _Press, page: PaperPage) -> None:
         press.table(page.table)
     if page.chart:
         press.chart(page.chart)
+    if page.picture:
+        press.scene(page.picture)
     for note in page.notes:
         press.block(note, _PLAIN, _BODY, after=15)
 
@@ -167,6 +174,14 @@ class _Press:
             left, right = (_MARGIN + x * scale for x in (words.left, words.right))
             top, bottom = (self._y + y * scale for y in (words.top, words.bottom))
             self.pictured.append(Written(words.text, left, top, right, bottom))
+        self._y += height + 20
+
+    def scene(self, scene: Scene) -> None:
+        width = self.size[0] - 2 * _MARGIN
+        height = width / scene.aspect
+        pixels = draw(scene, _SCENE_PX, round(_SCENE_PX / scene.aspect))
+        reader = ImageReader(jpeg(Image.fromarray(pixels)))
+        self._canvas.drawImage(reader, _MARGIN, self.size[1] - self._y - height, width, height)
         self._y += height + 20
 
     def footer(self, text: str) -> None:

@@ -64,7 +64,7 @@ def take(photo: Photo, root: Path) -> list[Fact]:
     _letter(sheet, photo, style)
     wall = surface(photo.size, style.wall, photo.seed)
     picture, written = photograph(sheet, Pose(photo.turn, photo.lean), wall, photo.seed)
-    _save(picture, photo, root / photo.file)
+    save_photo(picture, photo.taken, root / photo.file, photo.orientation)
     stem = photo.file.rpartition(".")[0].replace("/", "-")
     return [
         Fact(f"{stem}-{number}", photo.file, AssetKind.IMAGE, "photo", words.text, box=words.box(*photo.size))
@@ -85,13 +85,14 @@ def _letter(sheet: Sheet, photo: Photo, style: Style) -> None:
         y += line.size + gap
 
 
-def _save(picture: Image.Image, photo: Photo, path: Path) -> None:
+def save_photo(picture: Image.Image, taken: datetime, path: Path, orientation: int = _UPRIGHT) -> None:
+    """Write an upright picture by its file's name, as a camera does that was held in `orientation` (EXIF 1 or 6)."""
     exif = Image.Exif()
-    stamp = photo.taken.strftime("%Y:%m:%d %H:%M:%S")
+    stamp = taken.strftime("%Y:%m:%d %H:%M:%S")
     exif[ExifTags.Base.DateTime] = stamp
-    exif[ExifTags.Base.Orientation] = photo.orientation
+    exif[ExifTags.Base.Orientation] = orientation
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = stamp
-    stored = picture.transpose(Image.Transpose.ROTATE_90) if photo.orientation == _TURN_RIGHT else picture
+    stored = picture.transpose(Image.Transpose.ROTATE_90) if orientation == _TURN_RIGHT else picture
     path.parent.mkdir(parents=True, exist_ok=True)
     stored.save(path, quality=90, exif=exif)
 

@@ -1,10 +1,11 @@
 """What a score is worth: every lane's scores are read against what unrelated queries find.
 
-A set of null queries (`services/data/null_queries.txt`: questions about anything and everything) is put to the index;
-the best score that each one reaches in a lane is that lane's null distribution. `null_quantile` is the share of
-unrelated queries that shall find nothing in any lane, so each of n lanes is cut where `(1 - null_quantile) / n` of them
-find something. The calibrated score is a logistic curve through two points: 0.5 at that cut, 0.05 at the median of the
-nulls. So 0.5 means "no better than the luckiest unrelated queries" in every lane and for every model.
+A set of null queries (`services/data/null_queries.txt`: questions about anything and everything; for pictures
+`null_scenes.txt`: things that are not seen together) is put to the index; the best score that each one reaches in a
+lane is that lane's null distribution. `null_quantile` is the share of unrelated queries that shall find nothing in any
+lane, so each of n lanes is cut where `(1 - null_quantile) / n` of them find something. The calibrated score is a
+logistic curve through two points: 0.5 at that cut, 0.05 at the median of the nulls. So 0.5 means "no better than the
+luckiest unrelated queries" in every lane and for every model.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _PICTURES, _IN_CJK = "pictures", "-cjk"
 _CJK = re.compile("[\u1100-\u11ff\u3041-\u30ff\u3131-\u318e\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]")
 _AT_MEDIAN = math.log(0.95 / 0.05)
 _NARROWEST = 0.01
+_LISTS = ("null_queries", "null_queries_cjk", "null_scenes")
 _AT_ONCE = 8
 """How many nulls are encoded together: few, so that measuring takes no more memory than indexing did."""
 _FILE = "calibration.json"
@@ -70,7 +72,7 @@ class Calibration:
         quantile: float,
     ) -> None:
         self._index, self._visual, self._text = index, visual, text
-        self._made_of = {**models, "null queries": _digest(null_queries() + null_queries("null_queries_cjk"))}
+        self._made_of = {**models, "null queries": _digest([line for name in _LISTS for line in null_queries(name)])}
         self._blobs, self._quantile = FolderBlobs(folder), quantile
         self._nulls: _Nulls | None = None
 
@@ -118,17 +120,19 @@ class Calibration:
         return nulls if nulls.made_of == self._made_of else None
 
     def _measure(self) -> _Nulls:
-        best = self._measure_words("", null_queries()) | self._measure_words(_IN_CJK, null_queries("null_queries_cjk"))
+        in_cjk = null_queries("null_queries_cjk")
+        best = self._measure_words("", null_queries(), null_queries("null_scenes"))
+        best |= self._measure_words(_IN_CJK, in_cjk, in_cjk)
         if (visual := self._visual()) is not None:
             best[_PICTURES] = self._best_of(Lane.VISUAL, visual.encode_images, null_pictures())
         return _Nulls(self._index.generation(), self._made_of, best)
 
-    def _measure_words(self, suffix: str, queries: list[str]) -> dict[str, list[float]]:
+    def _measure_words(self, suffix: str, queries: list[str], scenes: list[str]) -> dict[str, list[float]]:
         best = {f"{Lane.KEYWORDS}{suffix}": [self._best(Lane.KEYWORDS, query) for query in queries]}
         if (text := self._text()) is not None:
             best[f"{Lane.TEXT}{suffix}"] = self._best_of(Lane.TEXT, text.encode, queries)
         if (visual := self._visual()) is not None:
-            best[f"{Lane.VISUAL}{suffix}"] = self._best_of(Lane.VISUAL, visual.encode_texts, queries)
+            best[f"{Lane.VISUAL}{suffix}"] = self._best_of(Lane.VISUAL, visual.encode_texts, scenes)
         return best
 
     def _best_of(self, lane: Lane, encode: Callable[[Sequence[T]], Vectors], nulls: Sequence[T]) -> list[float]:

@@ -1,0 +1,141 @@
+"""Batches of scenes with all that is known of them; number n of a seed is the same whoever makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from demoworld.train.model import IMAGE_PX, PATCH_PX
+from demoworld.world.claims import Claim, Seen
+from demoworld.world.concepts import concepts, number_of
+from demoworld.world.drawing import Labels, draw, label
+from demoworld.world.places import PLACES, number_of_place
+from demoworld.world.random_scenes import Split, random_scene
+from demoworld.world.scene import Scene
+from indexer.types import Pixels
+
+T = TypeVar("T")
+
+CONCEPTS, PLACE_COUNT = len(concepts()), len(PLACES)
+TOKEN_CLASSES = CONCEPTS + PLACE_COUNT
+ATTRIBUTES = CONCEPTS + PLACE_COUNT + 2
+_GRID = IMAGE_PX // PATCH_PX
+_COVERED = 0.3
+_UNCLEAR = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """`pixels` uint8 `[n, 3, 96, 96]`; `tokens` `[n, 64]`: which concept covers the patch, else which place;
+    `counts` `[n, concepts]`, -1 where nobody can tell; `place` and `night` `[n]`."""
+
+    pixels: Tensor
+    tokens: Tensor
+    counts: Tensor
+    place: Tensor
+    night: Tensor
+
+    def attributes(self) -> tuple[Tensor, Tensor]:
+        """What is there, `[n, ATTRIBUTES]` of 0 and 1, and which of it is known."""
+        places = torch.nn.functional.one_hot(self.place, PLACE_COUNT)
+        nights = torch.nn.functional.one_hot(self.night, 2)
+        present = torch.cat([(self.counts > 0).long(), places, nights], 1).float()
+        known = torch.cat([self.counts != _UNCLEAR, torch.ones_like(places).bool(), torch.ones_like(nights).bool()], 1)
+        return present, known.float()
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """`ids` `[m, context]`; `true` and `known` `[m, n]`: whether each text holds of each picture, and can be told."""
+
+    ids: Tensor
+    true: Tensor
+    known: Tensor
+
+
+def picture(scenes: Sequence[Scene], rng: np.random.Generator) -> tuple[Pictures, list[Seen]]:
+    """Draw scenes as the model will see them, a little disturbed."""
+    count = len(scenes)
+    pixels = np.empty((count, IMAGE_PX, IMAGE_PX, 3), np.uint8)
+    tokens = np.empty((count, _GRID * _GRID), np.int64)
+    counts = np.zeros((count, CONCEPTS), np.int64)
+    seen = []
+    for row, scene in enumerate(scenes):
+        pixels[row] = _disturbed(draw(scene, IMAGE_PX, IMAGE_PX), rng)
+        labels, shares = label(scene, IMAGE_PX, IMAGE_PX)
+        tokens[row] = _tokens(scene, labels)
+        seen.append(Seen.by_shares(scene, shares))
+        for name, number in seen[-1].counts.items():
+            counts[row, number_of(name)] = number
+        for name in seen[-1].unclear:
+            counts[row, number_of(name)] = _UNCLEAR
+    place = torch.tensor([number_of_place(scene.place) for scene in scenes])
+    night = torch.tensor([int(scene.night) for scene in scenes])
+    planes = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
+    return Pictures(planes, torch.from_numpy(tokens), torch.from_numpy(counts), place, night), seen
+
+
+def truth(claims: Sequence[Claim | None], pictures: Pictures) -> tuple[Tensor, Tensor]:
+    """Whether each claim holds of each picture, `[m, n]` of 0 and 1, and whether that is known; None never holds."""
+    count = len(pictures.place)
+    true, known = torch.zeros(len(claims), count), torch.ones(len(claims), count)
+    for row, claim in enumerate(claims):
+        if claim is None:
+            continue
+        fits = torch.ones(count, dtype=torch.bool)
+        if claim.place is not None:
+            fits &= pictures.place == number_of_place(claim.place)
+        if claim.night is not None:
+            fits &= pictures.night == int(claim.night)
+        unclear = torch.zeros(count, dtype=torch.bool)
+        for name, number in claim.things:
+            there = pictures.counts[:, number_of(name)]
+            unclear |= there == _UNCLEAR
+            fits &= (there == _UNCLEAR) | ((there > 0) if number is None else (there == number))
+        true[row], known[row] = fits.float(), (~(fits & unclear)).float()
+    return true, known
+
+
+def _tokens(scene: Scene, labels: Labels) -> NDArray[np.int64]:
+    patches = labels.reshape(_GRID, PATCH_PX, _GRID, PATCH_PX).transpose(0, 2, 1, 3).reshape(_GRID * _GRID, -1)
+    background = CONCEPTS + number_of_place(scene.place)
+    if not scene.things:
+        return np.full(_GRID * _GRID, background, np.int64)
+    shares = np.stack([(patches == number).mean(1) for number in range(len(scene.things))])
+    names = np.array([number_of(thing.concept) for thing in scene.things])
+    return np.where(shares.max(0) >= _COVERED, names[shares.argmax(0)], background)
+
+
+def _disturbed(pixels: Pixels, rng: np.random.Generator) -> Pixels:
+    """Other light and a little noise, as cameras and codecs leave them."""
+    if rng.random() < 0.3:
+        return pixels
+    light, base = rng.uniform(0.85, 1.12), rng.uniform(-10, 10)
+    noise = rng.integers(-8, 9, pixels.shape, np.int16) if rng.random() < 0.5 else 0
+    return np.clip(pixels * light + base + noise, 0, 255).astype(np.uint8)
+
+
+class PictureBatches(Dataset[Pictures]):
+    """Batch after batch of training scenes."""
+
+    def __init__(self, seed: int, size: int, batches: int, first: int = 0) -> None:
+        self._seed, self._size, self._batches, self._first = seed, size, batches, first
+
+    def __len__(self) -> int:
+        return self._batches - self._first
+
+    def __getitem__(self, number: int) -> Pictures:
+        rng = np.random.default_rng([self._seed, self._first + number])
+        return picture([random_scene(rng, Split.TRAIN) for _ in range(self._size)], rng)[0]
+
+
+def in_worker(batches: Dataset[T]) -> DataLoader[T]:
+    """Made in a process of its own, a few ahead."""
+    return DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=4)

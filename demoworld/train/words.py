@@ -1,0 +1,65 @@
+"""The words of the drawn world, and a tokenizer that knows them and no others."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+from tokenizers import Tokenizer, normalizers, pre_tokenizers
+from tokenizers.models import WordLevel
+from tokenizers.processors import TemplateProcessing
+from transformers import PreTrainedTokenizerFast
+
+from demoworld.world.claims import DAY, FRAMES, NIGHT, NUMBERS
+from demoworld.world.concepts import concepts
+from demoworld.world.places import PLACES
+
+PAD, UNKNOWN, END = "[PAD]", "[UNK]", "[END]"
+_FILLERS = (
+    "a an the some any no not and or with without next to both together of in on at by from into under over before "
+    "after is are was were be there here it this that these those what which who where when why how many much often "
+    "does do did can could will would you we they i he she me my your his her its their one two three four five six "
+    "first last long show find see seen look picture pictures photo frame video scene moment animal animals thing "
+    "things vehicle vehicles fruit food left right enter enters leave leaves cross crosses stay stays appear "
+    "appears come comes go goes time day say says said name price cost year write wrote written tell has have had "
+    "for as than more most"
+)
+
+FILLERS = tuple(_FILLERS.split())
+
+
+def words_of(text: str) -> list[str]:
+    """Cut as the tokenizer cuts: lower case, runs of letters and digits."""
+    return re.findall(r"\w+", text.lower())
+
+
+@cache
+def vocabulary() -> tuple[str, ...]:
+    """Every word that the drawn world says; the end of a text has the highest number, as open_clip's pooling wants."""
+    texts = [_FILLERS, *FRAMES, *NIGHT, *DAY, *NUMBERS]
+    for concept in concepts():
+        texts += [concept.name, concept.plural, *concept.synonyms]
+    for place in PLACES:
+        texts += [place.name, place.phrase, *place.synonyms]
+    words = sorted({word for text in texts for word in words_of(text)})
+    return (PAD, UNKNOWN, *words, END)
+
+
+def write_tokenizer(folder: Path, context_length: int) -> None:
+    """Write what transformers' AutoTokenizer reads; all words that are not known become one and the same token."""
+    known = {word: number for number, word in enumerate(vocabulary())}
+    tokenizer = Tokenizer(WordLevel(known, unk_token=UNKNOWN))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Whitespace(), pre_tokenizers.Punctuation(behavior="removed")]
+    )
+    tokenizer.post_processor = TemplateProcessing(single=f"$A {END}", special_tokens=[(END, known[END])])
+    PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        unk_token=UNKNOWN,
+        eos_token=END,
+        model_max_length=context_length,
+        padding_side="right",
+    ).save_pretrained(folder)

@@ -1,0 +1,51 @@
+"""What can stand in a scene: names, synonyms and glyphs, in the order of the sprite sheet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+import msgspec
+
+CELL_PX = 112
+"""Side of a sprite's square cell in the sheet, in pixels."""
+COLUMNS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """One thing of the drawn world. `synonyms` are other words for it, as many as the text tower is taught."""
+
+    name: str
+    plural: str
+    emoji: str
+    kind: str
+    synonyms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    concepts: tuple[Concept, ...]
+
+
+@cache
+def concepts() -> tuple[Concept, ...]:
+    """All of them, in a fixed order; a concept's number is its place in it."""
+    text = resources.files("demoworld.world").joinpath("data", "concepts.toml").read_bytes()
+    return msgspec.toml.decode(text, type=_Listed).concepts
+
+
+@cache
+def concept(name: str) -> Concept:
+    """The concept of that name. Errors: KeyError."""
+    return concepts()[number_of(name)]
+
+
+@cache
+def number_of(name: str) -> int:
+    """A concept's number. Errors: KeyError where there is none of that name."""
+    for number, known in enumerate(concepts()):
+        if known.name == name:
+            return number
+    raise KeyError(name)

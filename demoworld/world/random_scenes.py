@@ -1,0 +1,101 @@
+"""Scenes by chance, seeded; what the models are trained on, and what they are tried on and have never seen.
+
+One in five pairs of concept and place is held out: it never occurs in training. So are all looks of the places from
+`HELD_OUT_VARIANT` on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import numpy as np
+
+from demoworld.world.concepts import concepts, number_of
+from demoworld.world.places import PLACES, number_of_place
+from demoworld.world.scene import WIDE, Scene, Sign, Thing
+
+HELD_OUT_VARIANT = 1000
+_VARIANTS = 60
+_EVERY = 5
+_SIGN_WORDS = ("EXIT", "STOP", "SALE", "OPEN", "GATE", "TAXI", "ROOM", "PIER", "MENU", "LIFT", "WEST", "EAST")
+_ASPECTS = (WIDE, WIDE, WIDE, 4 / 3, 1.0)
+_COUNTS = (1, 1, 1, 1, 1, 1, 2, 2, 3, 4)
+_TRIES = 12
+_SIZE_STEP = 0.04
+
+
+class Split(StrEnum):
+    """Which pairs of concept and place a scene may hold."""
+
+    TRAIN = "train"
+    HELD_OUT = "held out"
+    ANY = "any"
+
+
+def is_held_out(concept: str, place: str) -> bool:
+    """Whether this pair never occurs in training; two places of ten for each concept, one in five for each place."""
+    return (number_of(concept) + number_of_place(place)) % _EVERY == 0
+
+
+def allowed(place: str, split: Split) -> list[str]:
+    """The names of the concepts that may stand in a place."""
+    names = [concept.name for concept in concepts()]
+    if split is Split.ANY:
+        return names
+    return [name for name in names if is_held_out(name, place) == (split is Split.HELD_OUT)]
+
+
+def random_scene(rng: np.random.Generator, split: Split, most: int = 3, aspect: float | None = None) -> Scene:
+    """A scene of one to `most` concepts, one to four of each, at most six things in all; one in eight has a sign."""
+    place = PLACES[rng.integers(len(PLACES))].name
+    names = rng.choice(allowed(place, split), rng.integers(1, most + 1), replace=False).tolist()
+    counts = [int(rng.choice(_COUNTS)) for _ in names]
+    while sum(counts) > 6:
+        counts[int(np.argmax(counts))] -= 1
+    sign = random_sign(rng) if rng.random() < 0.125 else None
+    variant = int(rng.integers(_VARIANTS)) + (0 if split is Split.TRAIN else HELD_OUT_VARIANT)
+    shape = float(rng.choice(_ASPECTS)) if aspect is None else aspect
+    things = scatter(rng, names, counts)
+    return Scene(place, bool(rng.random() < 0.35), variant, things, sign, shape)
+
+
+def random_sign(rng: np.random.Generator) -> Sign:
+    """A board with one word and two digits, in the upper part of the picture."""
+    text = f"{rng.choice(_SIGN_WORDS)} {rng.integers(10, 100)}"
+    return Sign(text, float(rng.uniform(0.2, 0.8)), float(rng.uniform(0.1, 0.2)))
+
+
+def scatter(rng: np.random.Generator, names: Sequence[str], counts: Sequence[int]) -> tuple[Thing, ...]:
+    """Lay so many of each name into a picture, the more the smaller, mostly where they hide each other little."""
+    largest = {1: 0.62, 2: 0.54, 3: 0.46}.get(sum(counts), 0.38)
+    tries = _TRIES if rng.random() < 0.85 else 1
+    taken: list[tuple[float, float, float]] = []
+    things = []
+    for name, count in zip(names, counts, strict=True):
+        size = round(float(rng.uniform(0.26, largest)) / _SIZE_STEP) * _SIZE_STEP
+        for _ in range(count):
+            x, y = _free_spot(rng, size, taken, tries)
+            taken.append((x, y, size))
+            things.append(Thing(name, x, y, size, bool(rng.integers(2))))
+    order = rng.permutation(len(things))
+    return tuple(things[number] for number in order)
+
+
+def _free_spot(
+    rng: np.random.Generator, size: float, taken: Sequence[tuple[float, float, float]], tries: int
+) -> tuple[float, float]:
+    """The emptiest of a few spots; x counts wider, as pictures are."""
+    best, most_room = (0.5, 0.6), -1e9
+    for _ in range(tries):
+        x, y = float(rng.uniform(0.02, 0.98)), float(rng.uniform(0.2, 0.86))
+        room = min((_distance(x, y, at) - 0.5 * (size + at[2]) for at in taken), default=1.0)
+        if room > most_room:
+            best, most_room = (x, y), room
+        if room > 0:
+            break
+    return best
+
+
+def _distance(x: float, y: float, at: tuple[float, float, float]) -> float:
+    return float(np.hypot((x - at[0]) * 1.5, y - at[1]))

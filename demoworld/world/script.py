@@ -1,0 +1,143 @@
+"""What happens in a video: shots of places, and in each the events; seeded, of any length, one shot at a time.
+
+An event's span is half-open and in seconds: from when half of the thing is in the picture until less than half is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from demoworld.world.concepts import concepts
+from demoworld.world.places import PLACES
+from demoworld.world.random_scenes import HELD_OUT_VARIANT, random_sign
+from demoworld.world.scene import WIDE, Scene, Sign, Thing
+
+_SHOT_S = (15, 45)
+_EVENT_S = (3.0, 12.0)
+_GAP_S = (0.8, 4.0)
+_LOOKS = 6
+_LEAST_ROOM_S = 4.5
+_ENTRY_S = 1.5
+_TRACKS = ((0.28, 0.6), (0.72, 0.62))
+"""Where the two things that a picture may hold come to rest: fractions of width and height."""
+
+
+class Motion(StrEnum):
+    """How a thing moves; left and right are those of the picture."""
+
+    STAYS = "stays"
+    ENTERS_LEFT = "enters from the left"
+    ENTERS_RIGHT = "enters from the right"
+    LEAVES_LEFT = "leaves to the left"
+    LEAVES_RIGHT = "leaves to the right"
+    CROSSES_LEFT = "crosses to the left"
+    CROSSES_RIGHT = "crosses to the right"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`count` of one concept, seen during `[start_s, end_s)`; `x`, `y` where it rests, `size` as of a Thing."""
+
+    concept: str
+    count: int
+    motion: Motion
+    start_s: float
+    end_s: float
+    x: float
+    y: float
+    size: float
+
+    def things(self, time_s: float) -> tuple[Thing, ...]:
+        """What is to be drawn of it at a time; a thing that enters is drawn a little before its span begins."""
+        x = self._x(time_s)
+        if x is None:
+            return ()
+        rightwards = self.motion in (Motion.ENTERS_LEFT, Motion.LEAVES_RIGHT, Motion.CROSSES_RIGHT)
+        step, first = self.size * 0.62, (self.count - 1) / 2
+        return tuple(
+            Thing(self.concept, x + (number - first) * step, self.y, self.size, rightwards)
+            for number in range(self.count)
+        )
+
+    def _x(self, time_s: float) -> float | None:
+        into, left = time_s - self.start_s, self.end_s - time_s
+        moving = min(_ENTRY_S, self.end_s - self.start_s)
+        match self.motion:
+            case Motion.STAYS:
+                return self.x if into >= 0 and left > 0 else None
+            case Motion.ENTERS_LEFT:
+                return min(self.x, self.x * into / moving) if left > 0 else None
+            case Motion.ENTERS_RIGHT:
+                return max(self.x, 1 - (1 - self.x) * into / moving) if left > 0 else None
+            case Motion.LEAVES_LEFT:
+                return min(self.x, self.x * left / moving) if into >= 0 else None
+            case Motion.LEAVES_RIGHT:
+                return max(self.x, 1 - (1 - self.x) * left / moving) if into >= 0 else None
+            case Motion.CROSSES_RIGHT:
+                return into / (self.end_s - self.start_s)
+            case Motion.CROSSES_LEFT:
+                return left / (self.end_s - self.start_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One place during `[start_s, end_s)`, what happens there, and the sign that stands in it."""
+
+    place: str
+    night: bool
+    variant: int
+    start_s: float
+    end_s: float
+    events: tuple[Event, ...]
+    sign: Sign | None = None
+
+    def scene(self, time_s: float) -> Scene:
+        """The picture at a time within the shot."""
+        things = tuple(thing for event in self.events for thing in event.things(time_s) if _in_sight(thing))
+        return Scene(self.place, self.night, self.variant, things, self.sign)
+
+
+def script(seed: int, seconds: float, without: Sequence[str] = ()) -> Iterator[Shot]:
+    """Shots that follow one another until `seconds` are full; concepts in `without` never appear.
+
+    Shot number n depends on the seed, on n and on where the last one ended, so a longer video begins like a shorter.
+    """
+    start_s, last, number = 0.0, "", 0
+    while start_s < seconds:
+        rng = np.random.default_rng([seed, number])
+        end_s = min(seconds, start_s + float(rng.integers(*_SHOT_S)))
+        if seconds - end_s < _LEAST_ROOM_S:
+            end_s = seconds
+        place = str(rng.choice([place.name for place in PLACES if place.name != last]))
+        sign = random_sign(rng) if rng.random() < 0.25 else None
+        events = tuple(sorted(_events(rng, start_s, end_s, without), key=lambda event: event.start_s))
+        variant = HELD_OUT_VARIANT + int(rng.integers(_LOOKS))
+        yield Shot(place, bool(rng.random() < 0.3), variant, start_s, end_s, events, sign)
+        start_s, last, number = end_s, place, number + 1
+
+
+def _events(rng: np.random.Generator, start_s: float, end_s: float, without: Sequence[str]) -> Iterator[Event]:
+    names = rng.permutation([concept.name for concept in concepts() if concept.name not in without]).tolist()
+    for x, y in _TRACKS[: 1 + int(rng.random() < 0.5)]:
+        at_s = start_s + float(rng.uniform(*_GAP_S))
+        while end_s - at_s > _LEAST_ROOM_S:
+            until_s = min(at_s + float(rng.uniform(*_EVENT_S)), end_s - _GAP_S[0])
+            yield _event(rng, names.pop(), at_s, until_s, x, y)
+            at_s = until_s + float(rng.uniform(*_GAP_S))
+
+
+def _event(rng: np.random.Generator, name: str, start_s: float, end_s: float, x: float, y: float) -> Event:
+    motion = rng.choice(list(Motion), p=[0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1])
+    count = int(rng.choice((1, 1, 1, 2, 3))) if motion == Motion.STAYS else 1
+    size = float(rng.uniform(0.36, 0.56)) if count == 1 else 0.34 - 0.02 * count
+    start_s, end_s = round(start_s, 2), round(end_s, 2)
+    return Event(name, count, Motion(motion), start_s, end_s, x, y + float(rng.uniform(-0.08, 0.08)), round(size, 2))
+
+
+def _in_sight(thing: Thing) -> bool:
+    half = thing.size / WIDE / 2
+    return -half < thing.x < 1 + half

@@ -1,0 +1,56 @@
+"""Photos of the drawn world: JPEGs with EXIF time and orientation, and what each of them shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from PIL import Image
+
+from demoworld.photos import save_photo
+from demoworld.world.claims import Seen
+from demoworld.world.drawing import draw
+from demoworld.world.random_scenes import Split, random_scene
+
+_TALL_PX = 720
+_SHAPES = (4 / 3, 16 / 9, 1.0)
+_FIRST = datetime(2024, 3, 1, 9, 0)
+_TURNED = 6
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoTruth:
+    """What one photo shows: how many of which concepts, where, when it was taken (EXIF), the text of its sign."""
+
+    file: str
+    counts: dict[str, int]
+    place: str
+    night: bool
+    sign: str | None
+    taken: datetime
+
+
+def take_photos(folder: Path, seed: int, count: int, split: Split = Split.ANY) -> list[PhotoTruth]:
+    """Write `photo_0001.jpg` … and `photos.truth.json` into a folder, which is made where it is missing.
+
+    One in four was taken with the camera turned. Errors: OSError.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    truths = [_take(folder, seed, number, split) for number in range(1, count + 1)]
+    (folder / "photos.truth.json").write_bytes(msgspec.json.format(msgspec.json.encode(truths), indent=1) + b"\n")
+    return truths
+
+
+def _take(folder: Path, seed: int, number: int, split: Split) -> PhotoTruth:
+    rng = np.random.default_rng([seed, number])
+    scene = random_scene(rng, split, aspect=float(rng.choice(_SHAPES)))
+    taken = _FIRST + timedelta(hours=float(rng.uniform(0, 24 * 365)))
+    taken = taken.replace(microsecond=0)
+    path = folder / f"photo_{number:04d}.jpg"
+    picture = Image.fromarray(draw(scene, round(_TALL_PX * scene.aspect), _TALL_PX))
+    save_photo(picture, taken, path, _TURNED if rng.random() < 0.25 else 1)
+    seen = Seen.of(scene)
+    return PhotoTruth(path.name, seen.counts, seen.place, seen.night, scene.sign.text if scene.sign else None, taken)

@@ -1,0 +1,79 @@
+"""What a made video, photo or document shows, kept beside it as JSON, so that every answer can be checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from demoworld.world.script import Shot
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One event: `count` of `concept` seen in `place` during `[start_s, end_s)`, and how it moved."""
+
+    concept: str
+    count: int
+    place: str
+    night: bool
+    motion: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A place during `[start_s, end_s)`; `sign` is the text of the sign that stands there."""
+
+    place: str
+    night: bool
+    start_s: float
+    end_s: float
+    sign: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VideoTruth:
+    """All that happens in one video, in order of time."""
+
+    file: str
+    seed: int
+    seconds: float
+    stretches: tuple[Stretch, ...]
+    events: tuple[Happened, ...]
+
+    def concepts(self) -> set[str]:
+        """The names of all that appears."""
+        return {event.concept for event in self.events}
+
+
+def truth_of(file: str, seed: int, seconds: float, shots: list[Shot]) -> VideoTruth:
+    """The truth of a video that is made of these shots."""
+    stretches = tuple(
+        Stretch(shot.place, shot.night, shot.start_s, shot.end_s, shot.sign.text if shot.sign else None)
+        for shot in shots
+    )
+    events = sorted((event for shot in shots for event in _happened(shot)), key=lambda event: event.start_s)
+    return VideoTruth(file, seed, seconds, stretches, tuple(events))
+
+
+def write_video_truth(truth: VideoTruth, video: Path) -> Path:
+    """Write the truth beside the video, `NAME.truth.json`."""
+    path = video.with_suffix(".truth.json")
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(truth), indent=1) + b"\n")
+    return path
+
+
+def read_video_truth(path: Path) -> VideoTruth:
+    """Read what `write_video_truth` wrote. Raises msgspec.ValidationError where the file is of another shape."""
+    return msgspec.json.decode(path.read_bytes(), type=VideoTruth)
+
+
+def _happened(shot: Shot) -> Iterator[Happened]:
+    for event in shot.events:
+        yield Happened(
+            event.concept, event.count, shot.place, shot.night, event.motion.value, event.start_s, event.end_s
+        )
