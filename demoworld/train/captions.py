@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
+from tokenizers import Tokenizer
 from torch import Tensor
 from torch.utils.data import Dataset
-from transformers import AutoTokenizer
 
 from demoworld.train.batches import Pictures, picture, truth
 from demoworld.train.model import CONTEXT
@@ -40,7 +41,9 @@ class CaptionBatches(Dataset[Captioned]):
 
     def __init__(self, seed: int, size: int, batches: int, tokenizer: Path, first: int = 0) -> None:
         self._seed, self._size, self._batches, self._first = seed, size, batches, first
-        self._tokenizer = AutoTokenizer.from_pretrained(tokenizer)
+        self._tokenizer = Tokenizer.from_file(str(tokenizer / "tokenizer.json"))
+        self._tokenizer.enable_truncation(CONTEXT)
+        self._tokenizer.enable_padding(length=CONTEXT, pad_id=0)
 
     def __len__(self) -> int:
         return self._batches - self._first
@@ -50,10 +53,8 @@ class CaptionBatches(Dataset[Captioned]):
         scenes = [scene for _ in range(self._size // 2) for scene in _pair(rng)]
         pictures, seen = picture(scenes, rng)
         claims, texts = zip(*_captions(seen, rng), strict=True)
-        ids = self._tokenizer(
-            list(texts), padding="max_length", truncation=True, max_length=CONTEXT, return_tensors="pt"
-        ).input_ids
-        return Captioned(pictures, ids, *truth(claims, pictures))
+        ids = [encoded.ids for encoded in self._tokenizer.encode_batch_fast(list(texts))]
+        return Captioned(pictures, torch.tensor(ids), *truth(claims, pictures))
 
 
 def _pair(rng: np.random.Generator) -> Iterator[Scene]:

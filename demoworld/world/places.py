@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -194,6 +195,7 @@ PLACES = (
 )
 
 
+@cache
 def number_of_place(name: str) -> int:
     """A place's number. Errors: KeyError where there is none of that name."""
     for number, place in enumerate(PLACES):

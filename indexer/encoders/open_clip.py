@@ -19,11 +19,11 @@ from torch.nn import functional
 
 from indexer.encoders.devices import pick_device, quickest_precision, use_threads
 from indexer.encoders.preprocess import PictureTransform
-from indexer.encoders.weights import check_safetensors, fingerprint
+from indexer.encoders.weights import LOCAL, check_safetensors, fingerprint, located
 from indexer.errors import ModelError
 from indexer.types import Pixels, Vectors
 
-LOCAL, HUB = "local-dir:", "hf-hub:"
+HUB = "hf-hub:"
 _CONFIG = "open_clip_config.json"
 _WEIGHTS = (".safetensors", ".bin", ".pth")
 
@@ -41,12 +41,12 @@ class _Loaded:
 class OpenClipEncoder:
     """Any open_clip model, loaded at first use, once, whichever thread comes first.
 
-    `model` is one of `local-dir:/folder` (nothing is fetched), `hf-hub:organisation/name`, or open_clip's own name and
-    tag with a slash between, `ViT-B-32/laion2b_s34b_b79k`. `precision` "auto" is fp16 on CUDA, bf16 on
-    processors with tile instructions for it (3 times as fast, cosine to fp32 0.9999), fp32 elsewhere. In fp32 a
+    `model` is one of `local-dir:/folder` and `package:name/folder` (nothing is fetched), `hf-hub:organisation/name`, or
+    open_clip's own name and tag with a slash between, `ViT-B-32/laion2b_s34b_b79k`. `precision` "auto" is fp16 on CUDA,
+    bf16 on processors with tile instructions for it (3 times as fast, cosine to fp32 0.9999), fp32 elsewhere. In fp32 a
     vector does not depend on its batch (1e-5); in half precision it does, slightly (cosine 0.999): the pipeline makes
-    the same batches each time.
-    `threads` sets torch's CPU threads for the whole process. Errors, at first use: ModelError.
+    the same batches each time. `threads` sets torch's CPU threads for the whole process. Errors, at first use:
+    ModelError (for a package that is not there, at once).
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class OpenClipEncoder:
         threads: int | None = None,
         precision: Precision = "auto",
     ) -> None:
-        self._name = f"{LOCAL}{Path(model[len(LOCAL) :]).expanduser()}" if model.startswith(LOCAL) else model
+        self._name = located(model)
         self._device = device
         self._batch_size = batch_size
         self._threads = threads

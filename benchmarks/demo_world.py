@@ -1,0 +1,243 @@
+"""What the drawn world's open_clip model knows, on what it has never seen: held-out seeds, looks of places, and pairs
+of concept and place; and whether `afterimage search` finds the events of an hour of video.
+
+Everything goes through the encoder and the services that real weights go through, in their defaults. R-precision: of
+the R pictures that a text holds of, how many are among the first R of 1,000, averaged over texts. Pictures of which
+nobody can tell whether the text holds are left out of its ranking.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import torch
+
+from benchmarks.report import Figure, arguments, print_table, report
+from demoworld.world.claims import Claim, Seen, holds, plain, say
+from demoworld.world.concepts import concept, concepts
+from demoworld.world.drawing import draw
+from demoworld.world.places import PLACES
+from demoworld.world.random_scenes import Split, random_scene, scatter
+from demoworld.world.rolling import Reel, roll
+from demoworld.world.scene import WIDE, Scene
+from demoworld.world.truth import Happened, VideoTruth
+from indexer.encoders.open_clip import OpenClipEncoder
+from indexer.encoders.weights import located
+from indexer.types import SegmentFilter, Vectors
+from services.container import Container
+from services.indexing import Outcome
+from services.settings import Settings, load_settings
+from services.types import Query
+
+FRAMES, PAIRS, MOMENTS, EVENTS = 1000, 400, 300, 200
+_SEED, _WIDTH, _HEIGHT, _HOUR_S, _NEVER = 20_000, 480, 270, 3600, 24
+_OVERLAP, _LEAST_S = 0.5, 3.0
+Wording = Callable[[Claim], str]
+
+
+class Gallery:
+    """The held-out pictures, their vectors, and what they show."""
+
+    def __init__(self, encoder: OpenClipEncoder) -> None:
+        self.encoder = encoder
+        rng = np.random.default_rng(_SEED)
+        self.scenes = [random_scene(rng, Split.HELD_OUT, aspect=WIDE) for _ in range(FRAMES)]
+        self.seen = [Seen.of(scene) for scene in self.scenes]
+        self.vectors = encode(encoder, self.scenes)
+
+    def r_precision(self, claims: Sequence[Claim], wording: Wording) -> float:
+        """The mean over the claims that hold of at least one picture."""
+        scores = self.encoder.encode_texts([wording(claim) for claim in claims]) @ self.vectors.T
+        return float(np.mean(list(self._precisions(claims, scores))))
+
+    def _precisions(self, claims: Sequence[Claim], scores: Vectors) -> Iterator[float]:
+        for claim, row in zip(claims, scores, strict=True):
+            verdicts = [holds(claim, seen) for seen in self.seen]
+            ranked = [verdicts[number] for number in np.argsort(-row) if verdicts[number] is not None]
+            if right := sum(bool(verdict) for verdict in ranked):
+                yield sum(bool(verdict) for verdict in ranked[:right]) / right
+
+    def same_scene(self) -> float:
+        """How often a picture of the same scene at another moment is among the first five."""
+        rng = np.random.default_rng(_SEED + 1)
+        later = encode(self.encoder, [_later(scene, rng) for scene in self.scenes[:MOMENTS]])
+        scores = later @ self.vectors.T
+        places = (scores > np.diagonal(scores)[:, None]).sum(1)
+        return float((places < 5).mean())
+
+    def claims(self) -> dict[str, list[Claim]]:
+        """What is asked for: every concept, pairs that are seen together, concepts in the places they are seen in."""
+        together = {pair for seen in self.seen for pair in combinations(sorted(set(seen.counts) - seen.unclear), 2)}
+        chosen = np.random.default_rng(_SEED + 2).permutation(sorted(together))[:PAIRS].tolist()
+        where = {(name, seen.place) for seen in self.seen for name in seen.counts}
+        return {
+            "one concept": [Claim(((known.name, None),)) for known in concepts()],
+            'two concepts with "and"': [Claim(((one, None), (other, None))) for one, other in chosen],
+            "concept and place": [Claim(((name, None),), place) for name, place in sorted(where)],
+        }
+
+
+def encode(encoder: OpenClipEncoder, scenes: Iterable[Scene]) -> Vectors:
+    """The vectors of scenes as a video shows them."""
+    return encoder.encode_images([draw(scene, _WIDTH, _HEIGHT) for scene in scenes])
+
+
+def frames(encoder: OpenClipEncoder) -> Iterator[Figure]:
+    """What the model knows of single pictures."""
+    gallery = Gallery(encoder)
+    rng = np.random.default_rng(_SEED + 3)
+    rows = []
+    targets = {"one concept": 0.9, 'two concepts with "and"': 0.8, "concept and place": 0.8}
+    losses = []
+    for name, claims in gallery.claims().items():
+        as_is = gallery.r_precision(claims, plain)
+        other_words = gallery.r_precision(claims, lambda claim: say(claim, rng, synonyms=1.0))
+        turned = gallery.r_precision(claims, lambda claim: say(claim, rng, shuffled=True))
+        rows.append((name, str(len(claims)), f"{as_is:.3f}", f"{other_words:.3f}", f"{turned:.3f}"))
+        losses += [as_is - other_words, as_is - turned]
+        yield Figure(f"R-precision, {name}", as_is, "", targets[name])
+    print_table("R-precision", ("asked for", "texts", "plain", "synonyms", "other order"), rows)
+    yield Figure("R-precision lost by synonyms or another order, at most", max(losses), "", 0.05, at_least=False)
+    yield Figure("same scene at another moment among the first 5", gallery.same_scene(), "", 0.95)
+
+
+def _later(scene: Scene, rng: np.random.Generator) -> Scene:
+    """The same things in the same place, moved, each in its size."""
+    names = sorted({thing.concept for thing in scene.things})
+    counts = [sum(thing.concept == name for thing in scene.things) for name in names]
+    sizes = {thing.concept: thing.size for thing in scene.things}
+    moved = scatter(rng, names, counts)
+    return replace(scene, things=tuple(replace(thing, size=sizes[thing.concept]) for thing in moved))
+
+
+def speed(encoder: OpenClipEncoder, name: str, batch: int = 64, rounds: int = 12) -> Iterator[Figure]:
+    """Pictures a second through the encoder, beside the bare forward pass of the same model; rounds in turns."""
+    rng = np.random.default_rng(_SEED + 4)
+    pictures = [draw(random_scene(rng, Split.HELD_OUT, aspect=WIDE), _WIDTH, _HEIGHT) for _ in range(batch)]
+    forward = forward_alone(name, batch)
+    own, bare = [], []
+    for _ in range(rounds):
+        own.append(_seconds(lambda: encoder.encode_images(pictures)))
+        bare.append(_seconds(forward))
+    own_rate, bare_rate = batch / float(np.median(own)), batch / float(np.median(bare))
+    yield Figure("pictures a second, encoder", own_rate, "/s")
+    yield Figure("pictures a second, forward pass alone", bare_rate, "/s")
+    yield Figure("encoder over forward pass alone", own_rate / bare_rate, "×", 0.9)
+
+
+def forward_alone(name: str, batch: int) -> Callable[[], object]:
+    """The image tower of the same weights, as open_clip gives it, on tensors that are ready."""
+    model = open_clip.create_model_from_pretrained(name, return_transform=False).eval()
+    planes = torch.rand(batch, 3, *model.visual.image_size)
+
+    def forward() -> object:
+        with torch.inference_mode():
+            return model.encode_image(planes)
+
+    return forward
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def hour(settings: Settings) -> Iterator[Figure]:
+    """An hour of video, made, indexed, and searched for what happens in it and for what does not."""
+    rng = np.random.default_rng(_SEED + 5)
+    never = tuple(rng.permutation([known.name for known in concepts()])[:_NEVER].tolist())
+    with tempfile.TemporaryDirectory() as name:
+        video = Path(name) / "hour.mp4"
+        started = time.perf_counter()
+        truth = roll(Reel(_SEED, _HOUR_S, _WIDTH, _HEIGHT, without=never), video)
+        yield Figure("rendering, times real time", _HOUR_S / (time.perf_counter() - started), "×", 20.0)
+        container = Container(settings.model_copy(update={"home": Path(name) / "home"}))
+        try:
+            started = time.perf_counter()
+            (line,) = container.indexing.index([video], "benchmark", lambda *_: None)
+            if line.outcome is not Outcome.INDEXED:
+                raise RuntimeError(f"{line.name}: {line.outcome} {line.reason}")
+            yield Figure("indexing, times real time", _HOUR_S / (time.perf_counter() - started), "×")
+            yield from _searched(container, truth, never, rng)
+        finally:
+            container.close()
+
+
+def _searched(
+    container: Container, truth: VideoTruth, never: Sequence[str], rng: np.random.Generator
+) -> Iterator[Figure]:
+    long_enough = [event for event in truth.events if event.end_s - event.start_s >= _LEAST_S]
+    chosen = [long_enough[number] for number in rng.permutation(len(long_enough))[:EVENTS]]
+    overlaps = [_overlap(container, event, truth) for event in chosen]
+    yield Figure("events asked for", len(chosen), "")
+    yield Figure("moment found, IoU ≥ 0.5", float(np.mean([overlap >= _OVERLAP for overlap in overlaps])), "", 0.85)
+    yield Figure("moment found, IoU > 0", float(np.mean([overlap > 0 for overlap in overlaps])), "")
+    places = [place.name for place in PLACES]
+    absent = [
+        plain(Claim(((str(rng.choice(never)), None),), str(rng.choice(places)) if number % 2 else None))
+        for number in range(EVENTS // 2)
+    ]
+    elsewhere = [plain(_in_another_place(truth, rng)) for _ in range(EVENTS // 2)]
+    yield Figure("found something for concepts that never appear", _finding(container, absent), "")
+    yield Figure("found something for concepts in places where they never are", _finding(container, elsewhere), "")
+    both = _finding(container, absent + elsewhere)
+    yield Figure("found something for events that never happen", both, "", 0.05, at_least=False)
+
+
+def _finding(container: Container, texts: Sequence[str]) -> float:
+    return float(np.mean([bool(container.retrieval.search(Query(text), SegmentFilter(), 1)) for text in texts]))
+
+
+def _overlap(container: Container, event: Happened, truth: VideoTruth) -> float:
+    """IoU of the first moment found with the best of the events that the same words describe."""
+    text = plain(Claim(((event.concept, None),), event.place))
+    found = container.retrieval.search(Query(text), SegmentFilter(), 1)
+    if not found or found[0].start_s is None or found[0].end_s is None:
+        return 0.0
+    span = (found[0].start_s, found[0].end_s)
+    alike = [other for other in truth.events if (other.concept, other.place) == (event.concept, event.place)]
+    return max(_iou(span, (other.start_s, other.end_s)) for other in alike)
+
+
+def _iou(one: tuple[float, float], other: tuple[float, float]) -> float:
+    both = max(0.0, min(one[1], other[1]) - max(one[0], other[0]))
+    return both / (one[1] - one[0] + other[1] - other[0] - both)
+
+
+def _in_another_place(truth: VideoTruth, rng: np.random.Generator) -> Claim:
+    """A concept that appears, in a place that appears, never together."""
+    together = {(event.concept, event.place) for event in truth.events}
+    names, places = sorted(truth.concepts()), sorted({stretch.place for stretch in truth.stretches})
+    while True:
+        pair = str(rng.choice(names)), str(rng.choice(places))
+        if pair not in together:
+            return Claim(((concept(pair[0]).name, None),), pair[1])
+
+
+def main() -> int:
+    """The command."""
+    parser = arguments(__doc__ or "")
+    parser.add_argument("--frames-only", action="store_true", help="leave out the hour of video")
+    given = parser.parse_args()
+    settings = load_settings("demo")
+    if settings.visual.model is None:
+        raise SystemExit("the demo profile names no visual model")
+    encoder = OpenClipEncoder(settings.visual.model, threads=settings.threads)
+    figures = [*frames(encoder), *speed(encoder, located(settings.visual.model))]
+    if not given.frames_only:
+        figures += hour(settings)
+    return report("demo_world", figures, given.check, given.json)
+
+
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    sys.exit(main())
