@@ -1,0 +1,191 @@
+"""Videos, photos and documents of the drawn world, decoded again and compared with their truth."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+
+import av
+import numpy as np
+import pypdfium2
+import pytest
+from PIL import ExifTags, Image, ImageOps
+
+from demoworld.world.claims import CLEAR
+from demoworld.world.drawing import draw, label
+from demoworld.world.questions import Kind, Question, questions
+from demoworld.world.reports import print_report
+from demoworld.world.rolling import Reel, roll
+from demoworld.world.script import Event, Motion, Shot, script
+from demoworld.world.snapshots import take_photos
+from demoworld.world.truth import VideoTruth, read_video_truth, truth_of
+from indexer.media.subtitles import read_sidecar
+
+REEL = Reel(seed=11, seconds=150, without=("dog", "cat"), narrated=True)
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("reel") / "reel.mp4"
+    roll(REEL, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def truth(video: Path) -> VideoTruth:
+    return read_video_truth(video.with_suffix(".truth.json"))
+
+
+@pytest.fixture(scope="module")
+def shots() -> list[Shot]:
+    return list(script(REEL.seed, REEL.seconds, REEL.without))
+
+
+def _share(shot: Shot, event: Event, time_s: float) -> float:
+    """How much of an event's things is in the picture, taken alone."""
+    alone = Shot(shot.place, shot.night, shot.variant, shot.start_s, shot.end_s, (event,))
+    shares = label(alone.scene(time_s), 480, 270)[1]
+    return max(shares, default=0.0)
+
+
+def test_shots_follow_one_another_without_a_gap_and_events_lie_inside(shots: list[Shot]) -> None:
+    edges = [(shot.start_s, shot.end_s) for shot in shots]
+    assert edges[0][0] == 0
+    assert edges[-1][1] == REEL.seconds
+    assert all(before[1] == after[0] for before, after in zip(edges, edges[1:], strict=False))
+    assert all(shot.start_s < event.start_s < event.end_s < shot.end_s for shot in shots for event in shot.events)
+
+
+def test_an_events_span_is_when_half_of_it_is_in_the_picture(shots: list[Shot]) -> None:
+    for shot in shots:
+        for event in shot.events:
+            middle = (event.start_s + event.end_s) / 2
+            assert _share(shot, event, middle) > CLEAR
+            assert _share(shot, event, event.start_s + 0.2) >= CLEAR - 0.02
+            assert _share(shot, event, event.end_s - 0.2) >= CLEAR - 0.02
+            assert _share(shot, event, event.start_s - 0.2) < CLEAR
+            assert _share(shot, event, event.end_s + 0.2) < CLEAR
+
+
+def test_every_motion_goes_the_way_it_says() -> None:
+    for motion in Motion:
+        event = Event("dog", 1, motion, 10.0, 16.0, 0.5, 0.6, 0.4)
+        xs = [event.things(time_s)[0].x for time_s in np.arange(10.0, 16.0, 0.25)]
+        steps = np.diff(xs)
+        if motion is Motion.STAYS:
+            assert set(xs) == {0.5}
+        elif motion in (Motion.ENTERS_LEFT, Motion.LEAVES_RIGHT, Motion.CROSSES_RIGHT):
+            assert (steps >= 0).all()
+            assert steps.sum() > 0.4
+        else:
+            assert (steps <= 0).all()
+            assert steps.sum() < -0.4
+
+
+def test_a_script_is_seeded_and_a_longer_one_begins_like_a_shorter() -> None:
+    first = list(script(5, 300))
+    assert first == list(script(5, 300))
+    assert first[:4] == list(script(5, 900))[:4]
+    assert first != list(script(6, 300))
+
+
+def test_the_video_is_as_long_as_asked_and_shows_the_script(video: Path, shots: list[Shot]) -> None:
+    differences = []
+    with av.open(str(video)) as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.width, stream.height) == ("h264", 480, 270)
+        assert float(stream.duration * stream.time_base) == pytest.approx(REEL.seconds)
+        for number, frame in enumerate(container.decode(stream)):
+            if number % 70 == 0:
+                shot = next(shot for shot in shots if shot.start_s <= frame.time < shot.end_s)
+                drawn = draw(shot.scene(frame.time), 480, 270)
+                differences.append(np.abs(frame.to_ndarray(format="rgb24").astype(int) - drawn).mean())
+    assert number + 1 == REEL.seconds * REEL.fps
+    assert max(differences) < 8
+
+
+def test_the_same_reel_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("one.mp4", "two.mp4"):
+        roll(Reel(seed=2, seconds=12), tmp_path / name)
+    assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "two.mp4").read_bytes()
+
+
+def test_what_is_left_out_never_appears(truth: VideoTruth) -> None:
+    assert truth.events
+    assert not truth.concepts() & set(REEL.without)
+
+
+def test_the_narration_says_each_event_as_it_begins(video: Path, truth: VideoTruth) -> None:
+    starts = {event.start_s: event for event in truth.events}
+    lines = read_sidecar(video.with_suffix(".srt"))
+    assert len(lines) >= len(truth.events) / 2
+    for line in lines:
+        event = starts[min(starts, key=lambda start_s: abs(start_s - (line.start_s or 0)))]
+        assert abs(event.start_s - (line.start_s or 0)) < 0.01
+        assert event.concept in line.text or event.count > 1
+
+
+def test_photos_have_a_time_are_upright_and_show_what_their_truth_says(tmp_path: Path) -> None:
+    truths = take_photos(tmp_path, seed=4, count=12)
+    turned = 0
+    for photo in truths:
+        with Image.open(tmp_path / photo.file) as picture:
+            exif = picture.getexif()
+            taken = exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal]
+            turned += exif[ExifTags.Base.Orientation] != 1
+            upright = ImageOps.exif_transpose(picture)
+        assert datetime.strptime(taken, "%Y:%m:%d %H:%M:%S") == photo.taken  # noqa: DTZ007 - EXIF knows no zone
+        assert upright.height == 720
+    assert 0 < turned < 12
+    assert sum(sum(photo.counts.values()) for photo in truths) >= 12
+    assert take_photos(tmp_path / "again", seed=4, count=12) == truths
+
+
+def test_reports_say_in_their_text_what_their_truth_says(tmp_path: Path) -> None:
+    truth = print_report(tmp_path / "report.pdf", seed=9, pages=4)
+    document = pypdfium2.PdfDocument(tmp_path / "report.pdf")
+    assert len(document) == 4 == len(truth.sightings)
+    for page, sighting in zip(document, truth.sightings, strict=True):
+        text = page.get_textpage().get_text_range()
+        assert f"{sighting.watcher} kept watch" in text
+        assert all(str(count) in text for count in sighting.counts.values())
+        assert any(isinstance(item, pypdfium2.PdfImage) for item in page.get_objects())
+    document.close()
+
+
+def _of(asked: list[Question], kind: Kind) -> list[Question]:
+    return [question for question in asked if question.kind is kind]
+
+
+def test_every_kind_of_question_is_asked_and_its_spans_lie_in_the_video() -> None:
+    shots = list(script(21, 1800))
+    truth = truth_of("made.mp4", 21, 1800, shots)
+    asked = questions(truth, seed=1, each=20)
+    counts = Counter(question.kind for question in asked)
+    assert set(counts) == set(Kind)
+    assert all(count <= 20 for count in counts.values())
+    assert asked == questions(truth, seed=1, each=20)
+    spans = [span for question in asked for span in question.spans]
+    assert all(0 <= start_s < end_s <= truth.seconds for start_s, end_s in spans)
+    assert all(bool(question.spans) == (question.kind is not Kind.ABSENT) for question in asked)
+
+
+def test_answers_agree_with_the_events() -> None:
+    truth = truth_of("made.mp4", 21, 1800, list(script(21, 1800)))
+    at = {(event.start_s, event.end_s): event for event in truth.events}
+    asked = questions(truth, seed=2, each=200)
+    for question in _of(asked, Kind.WHAT):
+        assert at[question.spans[0]].concept == question.answer
+    for question in _of(asked, Kind.FIRST):
+        first = min(question.spans)
+        assert at[first].concept == question.answer
+    for question in _of(asked, Kind.BEFORE):
+        before, after = question.spans
+        assert at[before].concept == question.answer
+        assert before[1] <= after[0]
+    for question in _of(asked, Kind.HOW_OFTEN):
+        assert len({at[span].concept for span in question.spans}) == 1
+        assert len(question.spans) == sum(event.concept == at[question.spans[0]].concept for event in truth.events)
+    for question in _of(asked, Kind.ABSENT):
+        assert not any(f" {name} " in f"{question.text} " for name in truth.concepts())

@@ -1,0 +1,120 @@
+"""The stages of training: labels are true, batches are seeded, a stopped stage goes on as if it had not been."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+
+from demoworld.train import running
+from demoworld.train.align import ALIGN, Pairs
+from demoworld.train.batches import CONCEPTS, PictureBatches, truth
+from demoworld.train.captions import CaptionBatches, nearly, true_claim
+from demoworld.train.model import CONTEXT, make_model, save_model
+from demoworld.train.running import Run
+from demoworld.train.see import Seer
+from demoworld.train.words import vocabulary, words_of
+from demoworld.world.claims import FRAMES, Seen, holds, say
+from demoworld.world.random_scenes import Split, random_scene
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("weights")
+    save_model(make_model(7), target)
+    return target
+
+
+def test_batches_are_the_same_whoever_makes_them_and_differ_by_number() -> None:
+    batches, later = PictureBatches(3, 4, 10), PictureBatches(3, 4, 10, first=2)
+    assert len(later) == 8
+    assert torch.equal(batches[2].pixels, later[0].pixels)
+    assert not torch.equal(batches[1].pixels, batches[2].pixels)
+
+
+def test_tokens_name_the_concepts_that_are_counted() -> None:
+    for number in range(4):
+        pictures = PictureBatches(5, 8, 10)[number]
+        for tokens, counts in zip(pictures.tokens, pictures.counts, strict=True):
+            named = {int(token) for token in tokens if token < CONCEPTS}
+            assert named <= set(torch.nonzero(counts).flatten().tolist())
+
+
+def test_the_truth_of_texts_about_pictures_is_that_of_the_claims() -> None:
+    rng = np.random.default_rng(1)
+    scenes = [random_scene(rng, Split.TRAIN) for _ in range(40)]
+    from demoworld.train.batches import picture
+
+    pictures, seen = picture(scenes, rng)
+    claims = [nearly(true_claim(one, rng), rng) if n % 2 else true_claim(one, rng) for n, one in enumerate(seen)]
+    true, known = truth([*claims, None], pictures)
+    for row, claim in enumerate(claims):
+        for column, one in enumerate(seen):
+            verdict = holds(claim, one)
+            assert bool(known[row, column]) == (verdict is not None)
+            assert verdict is None or bool(true[row, column]) == verdict
+    assert not true[-1].any()
+
+
+def test_true_claims_hold() -> None:
+    rng = np.random.default_rng(2)
+    for _ in range(100):
+        seen = Seen.of(random_scene(rng, Split.TRAIN))
+        assert holds(true_claim(seen, rng), seen) is not False
+
+
+def test_every_word_that_is_said_is_known() -> None:
+    rng, known = np.random.default_rng(3), set(vocabulary())
+    for _ in range(300):
+        claim = true_claim(Seen.of(random_scene(rng, Split.TRAIN)), rng)
+        text = say(claim, rng, synonyms=0.5, shuffled=bool(rng.integers(2)), frame=str(rng.choice(FRAMES)))
+        assert set(words_of(text)) <= known, text
+
+
+def test_captions_are_cut_into_words_as_open_clip_will_cut_them(folder: Path) -> None:
+    batch = CaptionBatches(1, 4, 2, folder)[0]
+    tokenize = open_clip.get_tokenizer(f"local-dir:{folder}")
+    assert batch.ids.shape[1] == CONTEXT
+    words = vocabulary()
+    for ids in batch.ids[:12]:
+        text = " ".join(words[number] for number in ids.tolist() if number > 1 and number < len(words) - 1)
+        assert torch.equal(tokenize([text])[0][ids > 1], ids[ids > 1]) or 1 in ids
+
+
+def _steps(state: Path, start: Path, first: int, last: int) -> Run:
+    pairs = Pairs(start, ALIGN)
+    run = Run(state, pairs, steps=4, peak=1e-3)
+    batches = CaptionBatches(2, 4, last, start, first)
+    assert run.step == first
+    for number in range(len(batches)):
+        run.advance(*pairs(batches[number]))
+    return run
+
+
+@pytest.mark.slow
+def test_a_stopped_stage_goes_on_as_if_it_had_not_been(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "_SAVE_EVERY", 2)
+    _steps(tmp_path / "whole.pt", folder, 0, 4)
+    _steps(tmp_path / "parts.pt", folder, 0, 2)
+    _steps(tmp_path / "parts.pt", folder, 2, 4)
+    whole, parts = (torch.load(tmp_path / name, weights_only=True)["model"] for name in ("whole.pt", "parts.pt"))
+    assert all(torch.allclose(whole[name], parts[name], atol=1e-5) for name in whole)
+    moved = [name for name in whole if not torch.equal(whole[name], make_model(ALIGN.seed).state_dict()[name[6:]])]
+    assert any("text" in name or "transformer" in name for name in moved)
+
+
+def test_the_first_stage_learns(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    seer = Seer()
+    run = Run(tmp_path / "see.pt", seer, steps=30, peak=3e-2)
+    batch, losses = PictureBatches(1, 8, 1)[0], []
+    for _ in range(30):
+        loss, figures = seer(batch)
+        run.advance(loss, figures)
+        losses.append(loss.item())
+    assert losses[-1] < 0.6 * losses[0]
