@@ -8,7 +8,7 @@ from pathlib import Path
 from indexer.allocator import give_memory_back
 from indexer.artifacts import Artifacts
 from indexer.blobs.folder import FolderBlobs
-from indexer.errors import StorageFull
+from indexer.errors import ModelError, StorageFull
 from indexer.media.process import MediaLimits, MediaProcess
 from indexer.passes.tools import Models, PassSettings
 from indexer.pipeline import Pipeline
@@ -173,8 +173,26 @@ class Container:
         return self.home
 
     def _lane_models(self) -> dict[Lane, str]:
-        lanes = {Lane.VISUAL: self.visual, Lane.TEXT: self.text}
-        return {lane: encoder.model_id for lane, encoder in lanes.items() if encoder is not None}
+        """Errors: ModelError that names the weights that cannot be had, and those that the index was made with."""
+        named = {Lane.VISUAL: self._model_id(Lane.VISUAL), Lane.TEXT: self._model_id(Lane.TEXT)}
+        return {lane: model for lane, model in named.items() if model is not None}
+
+    def _model_id(self, lane: Lane) -> str | None:
+        try:
+            encoder = self.visual if lane is Lane.VISUAL else self.text
+            return None if encoder is None else encoder.model_id
+        except ModelError as error:
+            raise ModelError(f"{error}{self._made_by(lane)}") from error
+
+    def _made_by(self, lane: Lane) -> str:
+        from indexer.indexes.faiss import FaissIndex
+
+        if not (self.home / "index").exists():
+            return ""
+        index = FaissIndex(self.home / "index")
+        model = index.made_by().get(lane)
+        index.close()
+        return f" (the index was made by {model})" if model else ""
 
     def _open_index(self, folder: Path) -> SegmentIndex:
         from indexer.indexes.faiss import FaissIndex

@@ -43,9 +43,7 @@ class _Group(BaseModel):
 class VisualSettings(_Group):
     """The visual lane: an open_clip model."""
 
-    model: _Name = Field(
-        None, description="open_clip name, `hf-hub:`, `local-dir:`, `package:` name; empty: lane off"
-    )
+    model: _Name = Field(None, description="open_clip name, `hf-hub:`, `local-dir:`, `package:` name; empty: lane off")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1 …")
     batch: int = Field(16, ge=1, le=1024, description="pictures encoded at once")
 

@@ -44,6 +44,12 @@ class FaissIndex:
         self._lanes: dict[Lane, FaissLane] = {}
         self._lock = SharedLock()
 
+    def made_by(self) -> dict[Lane, str]:
+        """The encoders whose vectors are stored, whatever `models` names now."""
+        with self._database.reading() as connection:
+            states = {lane: vectors.lane_state(connection, lane) for lane in vectors.LANES}
+        return {lane: state.model for lane, state in states.items() if state.model}
+
     def put(self, tags: AssetTags, batches: Iterable[SegmentBatch]) -> int:
         with self._database.writing() as connection:
             gone = segments.delete_asset(connection, tags.asset_id)

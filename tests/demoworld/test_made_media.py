@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -53,7 +54,7 @@ def test_shots_follow_one_another_without_a_gap_and_events_lie_inside(shots: lis
     edges = [(shot.start_s, shot.end_s) for shot in shots]
     assert edges[0][0] == 0
     assert edges[-1][1] == REEL.seconds
-    assert all(before[1] == after[0] for before, after in zip(edges, edges[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in pairwise(edges))
     assert all(shot.start_s < event.start_s < event.end_s < shot.end_s for shot in shots for event in shot.events)
 
 
@@ -135,7 +136,7 @@ def test_photos_have_a_time_are_upright_and_show_what_their_truth_says(tmp_path:
             taken = exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal]
             turned += exif[ExifTags.Base.Orientation] != 1
             upright = ImageOps.exif_transpose(picture)
-        assert datetime.strptime(taken, "%Y:%m:%d %H:%M:%S") == photo.taken  # noqa: DTZ007 - EXIF knows no zone
+        assert datetime.strptime(taken, "%Y:%m:%d %H:%M:%S") == photo.taken
         assert upright.height == 720
     assert 0 < turned < 12
     assert sum(sum(photo.counts.values()) for photo in truths) >= 12

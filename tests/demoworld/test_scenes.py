@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -35,9 +36,8 @@ def test_every_concept_has_a_sprite_of_its_own() -> None:
 
 
 def test_places_differ_by_day_and_night_and_from_variant_to_variant() -> None:
-    looks = [
-        backdrop(place.name, night, variant, 96, 54) for place in PLACES for night in (False, True) for variant in (0, 1)
-    ]
+    kinds = product((place.name for place in PLACES), (False, True), (0, 1))
+    looks = [backdrop(name, night, variant, 96, 54) for name, night, variant in kinds]
     assert len({look.tobytes() for look in looks}) == 4 * len(PLACES)
     assert backdrop("beach", True, 0, 96, 54).mean() < 0.7 * backdrop("beach", False, 0, 96, 54).mean()
 

@@ -89,6 +89,24 @@ def test_another_model_is_refused_by_name_until_the_index_has_moved_over(
     container.retrieval.search(Query("a ferry"), EVERYWHERE, 5)
 
 
+@pytest.mark.parametrize("harm", ["missing", "truncated"])
+def test_weights_that_cannot_be_loaded_are_named_beside_those_that_the_index_was_made_with(
+    services: Services, home: Path, tmp_path: Path, harm: str
+) -> None:
+    weights = make_tiny_clip(tmp_path / "clip", seed=1)
+    services(home, visual__model=f"local-dir:{weights}").reindexing.reindex(lambda *_: None)
+    harmed = tmp_path / "harmed"
+    if harm == "truncated":
+        shutil.copytree(weights, harmed)
+        whole = (harmed / "open_clip_model.safetensors").read_bytes()
+        (harmed / "open_clip_model.safetensors").write_bytes(whole[: len(whole) // 2])
+    container = services(home, visual__model=f"local-dir:{harmed}")
+    before = sorted((file.name, file.stat().st_size) for file in (home / "index").iterdir())
+    with pytest.raises(ModelError, match=rf"{harmed}.*the index was made by open_clip:clip@\w+"):
+        container.retrieval.search(Query("a ferry"), EVERYWHERE, 5)
+    assert sorted((file.name, file.stat().st_size) for file in (home / "index").iterdir()) == before
+
+
 def test_missing_weights_are_named_and_the_index_is_not_touched(
     services: Services, home: Path, tmp_path: Path, archive: Path
 ) -> None:
