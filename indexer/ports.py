@@ -22,10 +22,15 @@ from indexer.types import (
 
 
 class ImageTextEncoder(Protocol):
-    """Pictures and words in one space. Rows are L2-normalised; an empty input gives `[0, dim]`."""
+    """Pictures and words in one space. Rows are L2-normalised; an empty input gives `[0, dim]`.
+
+    `note` is what the weights say of themselves, for people; mostly empty.
+    """
 
     @property
     def model_id(self) -> str: ...
+    @property
+    def note(self) -> str: ...
     @property
     def dim(self) -> int: ...
     def encode_images(self, pictures: Sequence[Pixels]) -> Vectors: ...

@@ -93,7 +93,9 @@ def _visual(container: Container) -> tuple[State, str]:
         image = encoder.encode_images([container.media.image(path, 480)])
     text = encoder.encode_texts(["a sign with words"])
     good = image.shape == text.shape == (1, encoder.dim) and abs(float(np.linalg.norm(image)) - 1) < 1e-3
-    return _expect(good, f"{encoder.model_id}, {encoder.dim} dimensions", f"{encoder.model_id} gave {image.shape}")
+    note = f"; {encoder.note}" if encoder.note else ""
+    detail = f"{encoder.model_id}, {encoder.dim} dimensions{note}"
+    return _expect(good, detail, f"{encoder.model_id} gave {image.shape}")
 
 
 def _text(container: Container) -> tuple[State, str]:

@@ -78,6 +78,13 @@ class OpenClipEncoder:
         return f"open_clip:{'/'.join(_name_and_tag(self._name))}"
 
     @cached_property
+    def note(self) -> str:
+        """The `note` in a folder's config: what its makers want users to know."""
+        if not self._name.startswith(LOCAL):
+            return ""
+        return str(_read_config(Path(self._name[len(LOCAL) :])).get("note", ""))
+
+    @cached_property
     def dim(self) -> int:
         return int(_embed_dim(self._name))
 
@@ -192,9 +199,9 @@ def _check_folder(folder: Path) -> Mapping[str, Any]:
 
 def _model_config(folder: Path) -> Mapping[str, Any]:
     try:
-        config = json.loads((folder / _CONFIG).read_text("utf-8"))["model_cfg"]
+        config = _read_config(folder)["model_cfg"]
         missing = {"embed_dim", "vision_cfg", "text_cfg"} - set(config)
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except (KeyError, TypeError) as error:
         raise ModelError(f"{folder}: {_CONFIG} is not the config of an open_clip model") from error
     if missing:
         raise ModelError(
@@ -204,6 +211,13 @@ def _model_config(folder: Path) -> Mapping[str, Any]:
     if tower and not Path(tower).is_dir():
         raise ModelError(f"{folder}: its text tower {tower!r} would have to be fetched; name a folder in hf_model_name")
     return dict(config)
+
+
+def _read_config(folder: Path) -> Mapping[str, Any]:
+    try:
+        return dict(json.loads((folder / _CONFIG).read_text("utf-8")))
+    except (ValueError, TypeError, OSError) as error:
+        raise ModelError(f"{folder}: {_CONFIG} is not the config of an open_clip model") from error
 
 
 @contextmanager
