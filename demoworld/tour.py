@@ -1,4 +1,9 @@
-"""`make demo`: draw the sample archive, index it, ask it questions, all through the installed command."""
+"""`make demo`: draw the sample archive, index it, ask it questions, all through the installed command.
+
+The archive is that of an invented ferry company, which is asked about what is written and said, and a video, photos and
+a report of the drawn world, which are asked about what is seen. Its pictures are understood by a small model that was
+trained on that world and knows nothing of the real one.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +14,13 @@ import sys
 from pathlib import Path
 
 from demoworld.archive import make_archive
+from demoworld.world.sample import asked_of, make_sample
+from demoworld.world.truth import read_video_truth
 
 _TOUR = (
     ("ask", "What is the notice period once probation is over?"),
     ("ask", "Which ferry was hauled out on the slipway in 2022?"),
     ("ask", "Where do I find the key to the lifejacket cupboard?"),
-    ("ask", "When does the earliest boat to Velmoray Harbour leave Kettlewick?"),
     ("ask", "price of the mooring rope"),
     ("ask", "What was wrong with the bilge pumps of the Sandpiper?"),
     ("search", "lifejackets", "--limit", "4"),
@@ -25,12 +31,17 @@ _FINE = (0, 3)
 
 def tour(folder: Path) -> int:
     """Run the tour in `folder`; gives the number of commands that failed (finding nothing is no failure)."""
-    archive = folder / "archive"
-    if not (archive / "truth.json").exists():
+    archive, drawn = folder / "archive", folder / "archive" / "drawn"
+    if not (drawn / "camera.truth.json").exists():
         print("drawing the sample archive …", flush=True)  # noqa: T201
         make_archive(archive)
-    commands = [("index", str(archive)), *_TOUR]
-    return sum(_run(folder / "home", command) not in _FINE for command in commands)
+        make_sample(drawn)
+    home = folder / "home"
+    failed = sum(_run(home, command) not in _FINE for command in (("index", str(archive)), *_TOUR))
+    for text, truth in asked_of(read_video_truth(drawn / "camera.truth.json")):
+        failed += _run(home, ("search", text, "--kind", "video", "--limit", "1")) not in _FINE
+        print(f"   (in truth: {truth})")  # noqa: T201
+    return failed
 
 
 def _run(home: Path, command: tuple[str, ...]) -> int:

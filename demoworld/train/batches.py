@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -17,7 +17,7 @@ from demoworld.world.claims import Claim, Seen
 from demoworld.world.concepts import concepts, number_of
 from demoworld.world.drawing import Labels, draw, label
 from demoworld.world.places import PLACES, number_of_place
-from demoworld.world.random_scenes import Split, random_scene
+from demoworld.world.random_scenes import Split, is_held_out, random_scene
 from demoworld.world.scene import Scene
 from indexer.types import Pixels
 
@@ -34,7 +34,7 @@ _UNCLEAR = -1
 @dataclass(frozen=True, slots=True)
 class Pictures:
     """`pixels` uint8 `[n, 3, 96, 96]`; `tokens` `[n, 64]`: which concept covers the patch, else which place;
-    `counts` `[n, concepts]`, -1 where nobody can tell; `place` and `night` `[n]`."""
+    `counts` `[n, concepts]`, -1 where nobody can tell or is to learn; `place` and `night` `[n]`."""
 
     pixels: Tensor
     tokens: Tensor
@@ -49,15 +49,6 @@ class Pictures:
         present = torch.cat([(self.counts > 0).long(), places, nights], 1).float()
         known = torch.cat([self.counts != _UNCLEAR, torch.ones_like(places).bool(), torch.ones_like(nights).bool()], 1)
         return present, known.float()
-
-
-@dataclass(frozen=True, slots=True)
-class Texts:
-    """`ids` `[m, context]`; `true` and `known` `[m, n]`: whether each text holds of each picture, and can be told."""
-
-    ids: Tensor
-    true: Tensor
-    known: Tensor
 
 
 def picture(scenes: Sequence[Scene], rng: np.random.Generator) -> tuple[Pictures, list[Seen]]:
@@ -80,6 +71,21 @@ def picture(scenes: Sequence[Scene], rng: np.random.Generator) -> tuple[Pictures
     night = torch.tensor([int(scene.night) for scene in scenes])
     planes = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
     return Pictures(planes, torch.from_numpy(tokens), torch.from_numpy(counts), place, night), seen
+
+
+def held_out() -> Tensor:
+    """Which concepts are held out in which places, `[places, concepts]`."""
+    pairs = [[is_held_out(known.name, place.name) for known in concepts()] for place in PLACES]
+    return torch.tensor(pairs)
+
+
+def unbiased(pictures: Pictures) -> Pictures:
+    """The same pictures, silent about the pairs that are held out.
+
+    They never occur in training, and a model that is told so learns that they cannot.
+    """
+    counts = pictures.counts.masked_fill(held_out()[pictures.place], _UNCLEAR)
+    return replace(pictures, counts=counts)
 
 
 def truth(claims: Sequence[Claim | None], pictures: Pictures) -> tuple[Tensor, Tensor]:
@@ -133,7 +139,7 @@ class PictureBatches(Dataset[Pictures]):
 
     def __getitem__(self, number: int) -> Pictures:
         rng = np.random.default_rng([self._seed, self._first + number])
-        return picture([random_scene(rng, Split.TRAIN) for _ in range(self._size)], rng)[0]
+        return unbiased(picture([random_scene(rng, Split.TRAIN) for _ in range(self._size)], rng)[0])
 
 
 def in_worker(batches: Dataset[T]) -> DataLoader[T]:

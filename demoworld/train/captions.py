@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from demoworld.train.batches import Pictures, picture, truth
+from demoworld.train.batches import Pictures, picture, truth, unbiased
 from demoworld.train.model import CONTEXT
 from demoworld.train.words import FILLERS
 from demoworld.world.claims import FRAMES, Claim, Seen, say
@@ -51,7 +51,8 @@ class CaptionBatches(Dataset[Captioned]):
     def __getitem__(self, number: int) -> Captioned:
         rng = np.random.default_rng([self._seed, self._first + number])
         scenes = [scene for _ in range(self._size // 2) for scene in _pair(rng)]
-        pictures, seen = picture(scenes, rng)
+        shown, seen = picture(scenes, rng)
+        pictures = unbiased(shown)
         claims, texts = zip(*_captions(seen, rng), strict=True)
         ids = [encoded.ids for encoded in self._tokenizer.encode_batch_fast(list(texts))]
         return Captioned(pictures, torch.tensor(ids), *truth(claims, pictures))

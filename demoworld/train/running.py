@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from demoworld.train.model import CONFIG
 
-_SAVE_EVERY, _TELL_EVERY, _WARM_UP = 500, 50, 300
+_SAVE_EVERY, _TELL_EVERY, _WARM_UP, _DECAY = 500, 50, 300, 0.05
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
@@ -20,7 +21,7 @@ class Run:
 
     def __init__(self, state: Path, model: nn.Module, steps: int, peak: float) -> None:
         self._state, self._model, self._steps, self._peak = state, model.to(DEVICE), steps, peak
-        self._optimiser = torch.optim.AdamW(_groups(model), lr=peak, betas=(0.9, 0.98), fused=True)
+        self._optimisers = _optimisers(model, peak)
         self.step, self._spent_s, self._since = 0, 0.0, time.monotonic()
         self._sums: dict[str, float] = {}
         if state.exists():
@@ -28,12 +29,13 @@ class Run:
 
     def advance(self, loss: Tensor, figures: dict[str, float]) -> None:
         """One step down the gradient of `loss`."""
-        for group in self._optimiser.param_groups:
-            group["lr"] = group["share"] * self._rate()
-        self._optimiser.zero_grad()
+        self._model.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
-        self._optimiser.step()
+        for optimiser in self._optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = group["share"] * self._rate()
+            optimiser.step()
         self.step += 1
         for name, value in figures.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
@@ -58,7 +60,7 @@ class Run:
             "step": self.step,
             "spent_s": spent,
             "model": self._model.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
         }
         self._state.parent.mkdir(parents=True, exist_ok=True)
         torch.save(state, self._state.with_suffix(".new"))
@@ -67,7 +69,8 @@ class Run:
     def _resume(self) -> None:
         state = torch.load(self._state, map_location=DEVICE, weights_only=True)
         self._model.load_state_dict(state["model"])
-        self._optimiser.load_state_dict(state["optimiser"])
+        for optimiser, stored in zip(self._optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(stored)
         self.step, self._spent_s = state["step"], state["spent_s"]
 
 
@@ -83,14 +86,21 @@ def normalised(pixels: Tensor) -> Tensor:
     return (planes - mean[:, None, None]) / std[:, None, None]
 
 
-def _groups(model: nn.Module) -> list[dict[str, object]]:
-    """Matrices decay, vectors and scalars do not. A parameter's `share` of the rate is 1 unless it says otherwise."""
-    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
-    for parameter in model.parameters():
+def _optimisers(model: nn.Module, peak: float) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices of the transformers, AdamW for all else; both at the same rate, which suits both.
+
+    A parameter's `share` of the rate is 1 unless it says otherwise. Vectors and scalars do not decay.
+    """
+    inner: list[dict[str, Any]] = []
+    outer: list[dict[str, Any]] = []
+    plain: list[dict[str, Any]] = []
+    for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            key = (getattr(parameter, "share", 1.0), parameter.ndim > 1)
-            groups.setdefault(key, []).append(parameter)
+            kind = inner if ".resblocks." in name and parameter.ndim == 2 else outer if parameter.ndim > 1 else plain
+            kind.append({"params": [parameter], "share": getattr(parameter, "share", 1.0)})
+    decaying = [group | {"weight_decay": _DECAY} for group in outer]
+    still = [group | {"weight_decay": 0.0} for group in plain]
     return [
-        {"params": some, "share": share, "weight_decay": 0.05 if decays else 0.0}
-        for (share, decays), some in groups.items()
+        torch.optim.Muon(inner, lr=peak, weight_decay=_DECAY, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW([*decaying, *still], lr=peak, betas=(0.9, 0.98), fused=True),
     ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from demoworld.world.concepts import concept
+from demoworld.world.concepts import concept, with_article
 from demoworld.world.drawing import label
 from demoworld.world.places import PLACES, number_of_place
 from demoworld.world.scene import Scene
@@ -110,10 +110,11 @@ def _thing(name: str, number: int | None, rng: np.random.Generator, synonyms: fl
     if number is None and synonyms and rng.random() < 0.15:
         return known.plural
     word = str(rng.choice(known.synonyms)) if known.synonyms and rng.random() < synonyms else name
-    article = "an" if word[0] in "aeio" else "a"
+    if number == 1:
+        return f"one {word}"
     if synonyms and rng.random() < 0.35:
-        article = str(rng.choice(("the", "some", "")))
-    return f"one {word}" if number == 1 else f"{article} {word}".strip()
+        return f"{rng.choice(('the', 'some', ''))} {word}".strip()
+    return with_article(word)
 
 
 def _circumstances(claim: Claim, rng: np.random.Generator, synonyms: float) -> list[str]:

@@ -36,6 +36,11 @@ def concepts() -> tuple[Concept, ...]:
     return msgspec.toml.decode(text, type=_Listed).concepts
 
 
+def with_article(word: str) -> str:
+    """The word with "a" or "an", by its sound: an umbrella, a unicorn."""
+    return f"an {word}" if word[0] in "aeio" or word.startswith("um") else f"a {word}"
+
+
 @cache
 def concept(name: str) -> Concept:
     """The concept of that name. Errors: KeyError."""

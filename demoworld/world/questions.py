@@ -14,7 +14,7 @@ from itertools import combinations
 import numpy as np
 
 from demoworld.world.claims import NUMBERS
-from demoworld.world.concepts import concept, concepts
+from demoworld.world.concepts import concept, concepts, with_article
 from demoworld.world.places import PLACES, number_of_place
 from demoworld.world.truth import Happened, VideoTruth
 
@@ -70,7 +70,7 @@ def _a(event: Happened) -> str:
     known = concept(event.concept)
     if event.count > 1:
         return f"{NUMBERS[event.count]} {known.plural}"
-    return f"an {known.name}" if known.name[0] in "aeio" else f"a {known.name}"
+    return with_article(known.name)
 
 
 def _span(event: Happened) -> Span:
@@ -80,7 +80,7 @@ def _span(event: Happened) -> Span:
 def _is_there(truth: VideoTruth) -> Iterator[Question]:
     for name in sorted(truth.concepts()):
         spans = tuple(_span(event) for event in truth.events if event.concept == name)
-        yield Question(Kind.IS_THERE, f"Is there {_one(name)} in the video?", "yes", spans)
+        yield Question(Kind.IS_THERE, f"Is there {with_article(name)} in the video?", "yes", spans)
 
 
 def _what(truth: VideoTruth) -> Iterator[Question]:
@@ -141,18 +141,14 @@ def _how_often(truth: VideoTruth) -> Iterator[Question]:
     for name in sorted(truth.concepts()):
         spans = tuple(_span(event) for event in truth.events if event.concept == name)
         if len(spans) < len(NUMBERS):
-            yield Question(Kind.HOW_OFTEN, f"How often does {_one(name)} appear?", NUMBERS[len(spans)], spans)
+            yield Question(Kind.HOW_OFTEN, f"How often does {with_article(name)} appear?", NUMBERS[len(spans)], spans)
 
 
 def _absent(truth: VideoTruth) -> Iterator[Question]:
     never = [known.name for known in concepts() if known.name not in truth.concepts()]
     forms = ("When does {} appear?", "Is there {} in the video?", "Where is {}?")
     for number, name in enumerate(never):
-        yield Question(Kind.ABSENT, forms[number % len(forms)].format(_one(name)), "not shown", ())
-
-
-def _one(name: str) -> str:
-    return f"an {name}" if name[0] in "aeio" else f"a {name}"
+        yield Question(Kind.ABSENT, forms[number % len(forms)].format(with_article(name)), "not shown", ())
 
 
 def _clock(time_s: float) -> str:

@@ -22,7 +22,7 @@ _SIGN_WORDS = ("EXIT", "STOP", "SALE", "OPEN", "GATE", "TAXI", "ROOM", "PIER", "
 _ASPECTS = (WIDE, WIDE, WIDE, 4 / 3, 1.0)
 _COUNTS = (1, 1, 1, 1, 1, 1, 2, 2, 3, 4)
 _TRIES = 12
-_SIZE_STEP = 0.04
+_SMALLEST, _SIZE_STEP = 0.3, 0.04
 
 
 class Split(StrEnum):
@@ -68,12 +68,12 @@ def random_sign(rng: np.random.Generator) -> Sign:
 
 def scatter(rng: np.random.Generator, names: Sequence[str], counts: Sequence[int]) -> tuple[Thing, ...]:
     """Lay so many of each name into a picture, the more the smaller, mostly where they hide each other little."""
-    largest = {1: 0.62, 2: 0.54, 3: 0.46}.get(sum(counts), 0.38)
+    largest = {1: 0.66, 2: 0.58, 3: 0.5}.get(sum(counts), 0.42)
     tries = _TRIES if rng.random() < 0.85 else 1
     taken: list[tuple[float, float, float]] = []
     things = []
     for name, count in zip(names, counts, strict=True):
-        size = round(float(rng.uniform(0.26, largest)) / _SIZE_STEP) * _SIZE_STEP
+        size = round(float(rng.uniform(_SMALLEST, largest)) / _SIZE_STEP) * _SIZE_STEP
         for _ in range(count):
             x, y = _free_spot(rng, size, taken, tries)
             taken.append((x, y, size))

@@ -11,14 +11,16 @@ import torch
 
 from demoworld.train import running
 from demoworld.train.align import ALIGN, Pairs
-from demoworld.train.batches import CONCEPTS, PictureBatches, truth
+from demoworld.train.batches import CONCEPTS, PictureBatches, picture, truth
 from demoworld.train.captions import CaptionBatches, nearly, true_claim
 from demoworld.train.model import CONTEXT, make_model, save_model
 from demoworld.train.running import Run
 from demoworld.train.see import Seer
 from demoworld.train.words import vocabulary, words_of
 from demoworld.world.claims import FRAMES, Seen, holds, say
-from demoworld.world.random_scenes import Split, random_scene
+from demoworld.world.concepts import concepts
+from demoworld.world.places import PLACES
+from demoworld.world.random_scenes import Split, is_held_out, random_scene
 
 
 @pytest.fixture(scope="module")
@@ -46,17 +48,26 @@ def test_tokens_name_the_concepts_that_are_counted() -> None:
 def test_the_truth_of_texts_about_pictures_is_that_of_the_claims() -> None:
     rng = np.random.default_rng(1)
     scenes = [random_scene(rng, Split.TRAIN) for _ in range(40)]
-    from demoworld.train.batches import picture
-
     pictures, seen = picture(scenes, rng)
     claims = [nearly(true_claim(one, rng), rng) if n % 2 else true_claim(one, rng) for n, one in enumerate(seen)]
     true, known = truth([*claims, None], pictures)
     for row, claim in enumerate(claims):
         for column, one in enumerate(seen):
-            verdict = holds(claim, one)
-            assert bool(known[row, column]) == (verdict is not None)
-            assert verdict is None or bool(true[row, column]) == verdict
+            if known[row, column]:
+                assert holds(claim, one) is bool(true[row, column])
+            else:
+                assert one.unclear & {name for name, _ in claim.things}
     assert not true[-1].any()
+
+
+def test_nothing_is_learnt_about_the_pairs_that_are_held_out() -> None:
+    pictures = PictureBatches(4, 16, 1)[0]
+    for counts, place in zip(pictures.counts, pictures.place, strict=True):
+        out = [number for number, known in enumerate(concepts()) if is_held_out(known.name, PLACES[place].name)]
+        assert out
+        assert (counts[out] == -1).all()
+    present, known = pictures.attributes()
+    assert not (present * (1 - known)).any()
 
 
 def test_true_claims_hold() -> None:
