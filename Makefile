@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := demo
 
 .DEFAULT_GOAL := test
-.PHONY: install demo check test soak bench clean
+.PHONY: install demo check test soak bench bench-demo clean
 
 install: $(VENV)/installed  ## a virtual environment with everything that is pinned in constraints.txt
 
@@ -32,7 +32,10 @@ soak: install  ## endurance: twenty rounds of kill -9 while indexing
 	AFTERIMAGE_TEST_KILLS=20 $(BIN)/pytest tests/services/test_kill.py --timeout 7200
 
 bench: install  ## every figure that the README names
-	for name in search_recall answers pipeline memory; do $(BIN)/python -m benchmarks.$$name --check || exit 1; done
+	for name in search_recall answers pipeline memory demo_world; do $(BIN)/python -m benchmarks.$$name --check || exit 1; done
+
+bench-demo: install  ## what the drawn world's model knows, and how well search finds what happens in an hour of video
+	$(BIN)/python -m benchmarks.demo_world --check
 
 clean:  ## what make made, the environment too
 	rm -rf $(VENV) $(DEMO) bench-out

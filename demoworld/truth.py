@@ -46,7 +46,11 @@ class Truth:
 def write_truth(root: Path, facts: Iterable[Fact]) -> Path:
     """Write `truth.json` at the root of an archive."""
     truth = Truth("Ground truth of an invented archive; not a part of it.", tuple(facts))
-    path = root / TRUTH_NAME
+    return write_json(root / TRUTH_NAME, truth)
+
+
+def write_json(path: Path, truth: object) -> Path:
+    """Write dataclasses as JSON that people can read."""
     path.write_bytes(msgspec.json.format(msgspec.json.encode(truth), indent=1) + b"\n")
     return path
 

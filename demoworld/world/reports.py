@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from demoworld.papers import Paper, PaperPage, print_paper
-from demoworld.truth import Fact
+from demoworld.truth import Fact, write_json
 from demoworld.world.claims import Seen
 from demoworld.world.concepts import concept
 from demoworld.world.places import PLACES, number_of_place
@@ -48,8 +47,7 @@ def print_report(path: Path, seed: int, pages: int) -> ReportTruth:
     day = date(2024, 1, 1) + timedelta(days=seed % 365)
     paper = Paper(path.name, f"Sightings, report {seed}", day, tuple(page for page, _ in made))
     truth = ReportTruth(path.name, tuple(sighting for _, sighting in made), tuple(print_paper(paper, path.parent)))
-    encoded = msgspec.json.format(msgspec.json.encode(truth), indent=1)
-    path.with_suffix(".truth.json").write_bytes(encoded + b"\n")
+    write_json(path.with_suffix(".truth.json"), truth)
     return truth
 
 

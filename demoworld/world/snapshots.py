@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from PIL import Image
 
 from demoworld.photos import save_photo
+from demoworld.truth import write_json
 from demoworld.world.claims import Seen
 from demoworld.world.drawing import draw
 from demoworld.world.random_scenes import Split, random_scene
@@ -40,7 +40,7 @@ def take_photos(folder: Path, seed: int, count: int, split: Split = Split.ANY) -
     """
     folder.mkdir(parents=True, exist_ok=True)
     truths = [_take(folder, seed, number, split) for number in range(1, count + 1)]
-    (folder / "photos.truth.json").write_bytes(msgspec.json.format(msgspec.json.encode(truths), indent=1) + b"\n")
+    write_json(folder / "photos.truth.json", truths)
     return truths
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from demoworld.truth import write_json
 from demoworld.world.script import Shot
 
 
@@ -62,9 +63,7 @@ def truth_of(file: str, seed: int, seconds: float, shots: list[Shot]) -> VideoTr
 
 def write_video_truth(truth: VideoTruth, video: Path) -> Path:
     """Write the truth beside the video, `NAME.truth.json`."""
-    path = video.with_suffix(".truth.json")
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(truth), indent=1) + b"\n")
-    return path
+    return write_json(video.with_suffix(".truth.json"), truth)
 
 
 def read_video_truth(path: Path) -> VideoTruth:

@@ -1,0 +1,63 @@
+"""`python -m demoworld.world`: make videos, photos, documents of the drawn world, each with its truth, and questions.
+
+python -m demoworld.world video hour.mp4 --seconds 3600 --seed 5 --narrated
+python -m demoworld.world photos FOLDER --count 100
+python -m demoworld.world report sightings.pdf --pages 12
+python -m demoworld.world questions hour.truth.json --each 10
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import msgspec
+
+from demoworld.world.questions import questions
+from demoworld.world.reports import print_report
+from demoworld.world.rolling import Reel, roll
+from demoworld.world.snapshots import take_photos
+from demoworld.world.truth import read_video_truth
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m demoworld.world", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="what", required=True)
+    for name, told in (
+        ("video", "H.264 in MP4, and NAME.truth.json beside it"),
+        ("photos", "JPEGs with EXIF, and photos.truth.json"),
+        ("report", "a PDF, and NAME.truth.json beside it"),
+        ("questions", "questions about a video, from its truth, one JSON object a line"),
+    ):
+        command = commands.add_parser(name, help=told)
+        command.add_argument("path", type=Path)
+        command.add_argument("--seed", type=int, default=1)
+        if name == "video":
+            command.add_argument("--seconds", type=float, default=600.0)
+            command.add_argument("--narrated", action="store_true", help="say what happens in an .srt file beside it")
+        elif name == "questions":
+            command.add_argument("--each", type=int, default=10, help="questions of each kind, at most")
+        else:
+            command.add_argument("--count", "--pages", type=int, default=10, help="photos, or pages")
+    _make(parser.parse_args())
+
+
+def _make(given: argparse.Namespace) -> None:
+    match given.what:
+        case "video":
+            truth = roll(Reel(given.seed, given.seconds, narrated=given.narrated), given.path)
+            print(f"{given.path}: {truth.seconds:g} s, {len(truth.events)} events")  # noqa: T201 - its answer
+        case "photos":
+            print(f"{len(take_photos(given.path, given.seed, given.count))} photos in {given.path}")  # noqa: T201
+        case "report":
+            print(f"{given.path}: {len(print_report(given.path, given.seed, given.count).sightings)} pages")  # noqa: T201
+        case _:
+            for question in questions(read_video_truth(given.path), given.seed, given.each):
+                print(msgspec.json.encode(question).decode())  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
