@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
@@ -23,6 +25,23 @@ Exit codes: 0 done, 1 something failed, 2 wrong usage, 3 nothing was found.
 app = typer.Typer(
     help=_HELP, no_args_is_help=True, rich_markup_mode="markdown", add_completion=True, pretty_exceptions_enable=False
 )
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        print(f"afterimage {metadata.version('afterimage')}")  # noqa: T201 - it was asked for
+        raise typer.Exit
+
+
+@app.callback()
+def _every(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
 app.command()(index)
 app.command()(search)
 app.command()(ask)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -293,6 +294,11 @@ def test_every_command_explains_itself_and_its_options(cli: Cli, command: str) -
     assert explained.callback.__doc__.split(".")[0] in " ".join(said.out.split())
     assert "--json" in said.out
     assert command in cli(None, "--help").out
+
+
+def test_the_version_is_that_of_the_package(cli: Cli) -> None:
+    said = cli(None, "--version")
+    assert (said.code, said.out.strip()) == (0, f"afterimage {metadata.version('afterimage')}")
 
 
 # Changing the archive

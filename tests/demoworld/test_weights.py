@@ -1,0 +1,113 @@
+"""The committed open_clip weights know the drawn world, through the code that loads real weights."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+from shared import Services
+
+from demoworld.world.claims import Claim, Seen, holds, plain
+from demoworld.world.concepts import concepts
+from demoworld.world.drawing import draw
+from demoworld.world.random_scenes import Split, random_scene
+from demoworld.world.rolling import Reel, roll
+from demoworld.world.scene import WIDE
+from demoworld.world.snapshots import take_photos
+from demoworld.world.truth import read_video_truth
+from indexer.encoders.open_clip import OpenClipEncoder
+from indexer.errors import ModelError
+from indexer.types import AssetKind, SegmentFilter
+from services.container import Container
+from services.types import Query
+
+MODEL = "package:demoworld/weights/open_clip"
+EVERYWHERE = SegmentFilter()
+
+
+@pytest.fixture(scope="module")
+def encoder() -> OpenClipEncoder:
+    return OpenClipEncoder(MODEL, precision="fp32")
+
+
+def test_the_folder_is_small_and_says_what_it_is_for(encoder: OpenClipEncoder) -> None:
+    with resources.as_file(resources.files("demoworld") / "weights" / "open_clip") as folder:
+        assert sum(file.stat().st_size for file in folder.iterdir()) <= 20_000_000
+        assert (folder / "MODEL_CARD.md").is_file()
+    assert "nothing of the real" in encoder.note
+
+
+def test_a_package_that_is_not_installed_is_named() -> None:
+    with pytest.raises(ModelError, match=r"package:nowhere/weights: there is no installed package 'nowhere'"):
+        OpenClipEncoder("package:nowhere/weights")
+    with pytest.raises(ModelError, match="no such folder"):
+        _ = OpenClipEncoder("package:demoworld/weights/nothing").model_id
+
+
+def test_things_in_places_where_they_were_never_seen_are_found(encoder: OpenClipEncoder) -> None:
+    rng = np.random.default_rng(77)
+    scenes = [random_scene(rng, Split.HELD_OUT, aspect=WIDE) for _ in range(200)]
+    seen = [Seen.of(scene) for scene in scenes]
+    pictures = encoder.encode_images([draw(scene, 480, 270) for scene in scenes])
+    claims = [Claim(((known.name, None),)) for known in concepts()]
+    scores = encoder.encode_texts([plain(claim) for claim in claims]) @ pictures.T
+    precisions = []
+    for claim, row in zip(claims, scores, strict=True):
+        true = np.array([holds(claim, one) is True for one in seen])
+        if true.any():
+            precisions.append(true[np.argsort(-row)[: true.sum()]].mean())
+    assert np.mean(precisions) >= 0.8
+
+
+def test_words_that_mean_nothing_here_are_like_no_picture(encoder: OpenClipEncoder) -> None:
+    rng = np.random.default_rng(78)
+    pictures = encoder.encode_images([draw(random_scene(rng, Split.ANY), 480, 270) for _ in range(50)])
+    meant = encoder.encode_texts(["a dog", "an elephant"]) @ pictures.T
+    meant_nothing = encoder.encode_texts(["quarterly depreciation schedule", "a flux capacitor"]) @ pictures.T
+    assert meant_nothing.max() < np.median(np.sort(meant)[:, -1])
+
+
+@pytest.fixture(scope="module")
+def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("filmed")
+    roll(Reel(seed=31, seconds=90, without=("dog", "violin", "pizza")), folder / "reel.mp4")
+    take_photos(folder / "photos", seed=31, count=8)
+    return folder
+
+
+@pytest.fixture
+def container(services: Services, filmed: Path, tmp_path: Path) -> Container:
+    container = services(tmp_path / "home", reader__enabled="false")
+    assert {line.outcome for line in container.indexing.index([filmed], "default")} == {"indexed"}
+    return container
+
+
+@pytest.mark.slow
+def test_what_happens_in_a_video_is_found_when_it_happens_and_nothing_else_is(
+    container: Container, filmed: Path
+) -> None:
+    truth = read_video_truth(filmed / "reel.truth.json")
+    films = SegmentFilter(kinds=frozenset({AssetKind.VIDEO}))
+    right = 0
+    for event in truth.events:
+        found = container.retrieval.search(Query(plain(Claim(((event.concept, None),), event.place))), films, 1)
+        spans = [
+            (one.start_s, one.end_s) for one in truth.events if (one.concept, one.place) == (event.concept, event.place)
+        ]
+        right += any(_iou((m.start_s or 0.0, m.end_s or 0.0), span) >= 0.5 for m in found for span in spans)
+    assert right >= 0.75 * len(truth.events)
+    for never in ("a dog", "a violin in the kitchen", "a pizza"):
+        assert container.retrieval.search(Query(never), films, 1) == []
+
+
+def test_a_photo_finds_itself(container: Container, filmed: Path) -> None:
+    rgb = container.media.image(filmed / "photos" / "photo_0003.jpg", 1000)
+    found = container.retrieval.search(Query(picture=rgb), EVERYWHERE, 3)
+    assert found[0].asset.name.endswith("photo_0003.jpg")
+
+
+def _iou(one: tuple[float, float], other: tuple[float, float]) -> float:
+    both = max(0.0, min(one[1], other[1]) - max(one[0], other[0]))
+    return both / (one[1] - one[0] + other[1] - other[0] - both)
