@@ -1,0 +1,90 @@
+"""Memories to compare with: the newest frames, evenly spread frames, and k-means over all frames."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memory.types import Node, Slot, Tokens
+
+
+class Fifo:
+    """`fifo`: the newest frames; what is older is gone."""
+
+    def __init__(self, capacity: int) -> None:
+        self._kept: deque[Slot] = deque(maxlen=capacity)
+
+    def add(self, node: Node, tokens: Tokens) -> None:
+        self._kept.append(Slot(node, tokens.copy()))
+
+    def slots(self) -> list[Slot]:
+        return list(self._kept)
+
+
+class Uniform:
+    """`uniform`: single frames, spread as evenly as a stream of unknown length allows.
+
+    A full memory drops the frame without which the gap is smallest; the one before it stands for its time too.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._kept: list[Slot] = []
+
+    def add(self, node: Node, tokens: Tokens) -> None:
+        self._kept.append(Slot(node, tokens.copy()))
+        if len(self._kept) <= self._capacity:
+            return
+        starts = [slot.node.start_s for slot in self._kept]
+        gaps = [after - before for before, after in zip(starts, starts[2:], strict=False)]
+        place = int(np.argmin(gaps))
+        heir, gone = self._kept[place], self._kept.pop(place + 1)
+        longer = replace(heir.node, end_s=gone.node.end_s, weight=heir.node.weight + gone.node.weight)
+        self._kept[place] = Slot(longer, heir.tokens)
+
+    def slots(self) -> list[Slot]:
+        return list(self._kept)
+
+
+class KMeans:
+    """`kmeans`: centres of all frames, found when they are asked for. Not streaming: it holds every frame until then.
+
+    A slot's span is that from its first frame to its last; the spans of slots may overlap.
+    """
+
+    def __init__(self, capacity: int, rounds: int = 20, seed: int = 0) -> None:
+        self._capacity, self._rounds, self._seed = capacity, rounds, seed
+        self._all: list[Slot] = []
+
+    def add(self, node: Node, tokens: Tokens) -> None:
+        self._all.append(Slot(node, tokens.copy()))
+
+    def slots(self) -> list[Slot]:
+        points = np.stack([slot.tokens.ravel() for slot in self._all])
+        owner, centres = self._clustered(points)
+        slots = [self._slot(number, owner, centres) for number in np.unique(owner)]
+        return sorted(slots, key=lambda slot: (slot.node.start_s, slot.node.end_s))
+
+    def _clustered(self, points: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        rng = np.random.default_rng(self._seed)
+        centres = points[rng.choice(len(points), min(self._capacity, len(points)), replace=False)].copy()
+        owner = np.zeros(len(points), np.intp)
+        for _ in range(self._rounds):
+            distances = (centres**2).sum(1)[None] - 2 * points @ centres.T
+            nearest = distances.argmin(1)
+            for number in np.unique(nearest):
+                centres[number] = points[nearest == number].mean(0)
+            if (nearest == owner).all():
+                break
+            owner = nearest
+        return owner, centres
+
+    def _slot(self, number: int, owner: NDArray[np.intp], centres: NDArray[np.float32]) -> Slot:
+        own = [slot for slot, cluster in zip(self._all, owner, strict=True) if cluster == number]
+        centre = centres[number].reshape(own[0].tokens.shape)
+        medoid = min(own, key=lambda slot: float(((slot.tokens - centre) ** 2).sum()))
+        first, last = own[0].node, own[-1].node
+        return Slot(Node(int(number), first.start_s, last.end_s, len(own), medoid.node.medoid_s), centre)

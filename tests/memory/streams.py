@@ -1,0 +1,32 @@
+"""Streams of tokens with events in them, for tests of the memory."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memory.types import Node
+
+POSITIONS, WIDTH = 6, 8
+
+
+def stream(seed: int, length: int, event: int = 7, noise: float = 0.3) -> NDArray[np.float32]:
+    """`[length, POSITIONS, WIDTH]`: a new scene every `event` frames, with noise."""
+    rng = np.random.default_rng(seed)
+    scenes = rng.standard_normal((length // event + 1, POSITIONS, WIDTH))
+    frames = scenes[np.arange(length) // event] + noise * rng.standard_normal((length, POSITIONS, WIDTH))
+    return frames.astype(np.float32)
+
+
+def frame_node(number: int, index: int) -> Node:
+    """The node of the frame that is seen in second `index`."""
+    return Node(number, float(index), float(index + 1), 1, float(index))
+
+
+def numbers() -> Callable[[], int]:
+    """0, 1, 2 …"""
+    count = itertools.count()
+    return lambda: next(count)
