@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
 import numpy as np
@@ -41,6 +41,10 @@ class Pictures:
     counts: Tensor
     place: Tensor
     night: Tensor
+
+    def to(self, device: str) -> Pictures:
+        """The same on a device."""
+        return Pictures(*(getattr(self, each.name).to(device) for each in fields(self)))
 
     def attributes(self) -> tuple[Tensor, Tensor]:
         """What is there, `[n, ATTRIBUTES]` of 0 and 1, and which of it is known."""

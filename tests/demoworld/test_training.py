@@ -115,17 +115,19 @@ def test_a_stopped_stage_goes_on_as_if_it_had_not_been(
     _steps(tmp_path / "parts.pt", folder, 2, 4)
     whole, parts = (torch.load(tmp_path / name, weights_only=True)["model"] for name in ("whole.pt", "parts.pt"))
     assert all(torch.allclose(whole[name], parts[name], atol=1e-5) for name in whole)
-    moved = [name for name in whole if not torch.equal(whole[name], make_model(ALIGN.seed).state_dict()[name[6:]])]
-    assert any("text" in name or "transformer" in name for name in moved)
+    before = Pairs(folder, ALIGN).state_dict()
+    moved = {name for name in whole if not torch.equal(whole[name], before[name])}
+    assert "model.token_embedding.weight" in moved
+    assert not any(name.startswith("model.visual") for name in moved)  # the image tower stands still in this stage
 
 
 def test_the_first_stage_learns(tmp_path: Path) -> None:
     torch.manual_seed(0)
     seer = Seer()
-    run = Run(tmp_path / "see.pt", seer, steps=30, peak=3e-2)
-    batch, losses = PictureBatches(1, 8, 1)[0], []
-    for _ in range(30):
+    run = Run(tmp_path / "see.pt", seer, steps=12, peak=6e-2)
+    batch, losses = PictureBatches(1, 4, 1)[0], []
+    for _ in range(12):
         loss, figures = seer(batch)
         run.advance(loss, figures)
         losses.append(loss.item())
-    assert losses[-1] < 0.6 * losses[0]
+    assert losses[-1] < 0.8 * losses[0]
