@@ -20,7 +20,7 @@ Watch = Callable[[Node], None]
 """Told of every node as it is made."""
 
 
-def _ignore(_: Node) -> None:
+def ignore(_: Node) -> None:
     pass
 
 
@@ -32,7 +32,7 @@ class MomentBank:
     """
 
     def __init__(
-        self, capacity: int, positions: int, width: int, cost: Cost, number: Callable[[], int], watch: Watch = _ignore
+        self, capacity: int, positions: int, width: int, cost: Cost, number: Callable[[], int], watch: Watch = ignore
     ) -> None:
         if capacity < 2:
             raise ValueError(f"a bank of {capacity} slots cannot merge; it takes 2")

@@ -1,0 +1,90 @@
+"""One lane of a video's memory: the bank, and above it an hour and a day level, all bounded, all merged by one rule.
+
+Every ten minutes the oldest slots of a full bank move to the hour level, every hour the oldest of that to the day
+level; each level merges as the bank does. Together they cover the whole video, however long it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from memory.bank import MomentBank, Watch, ignore
+from memory.costs import GLOBAL, NOVELTY, Cost
+from memory.types import BankState, Node, Slot, Tokens
+
+_MOVED = 8
+_BANK_EVERY_S, _HOUR_EVERY_S = 600.0, 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class LaneShape:
+    """What a lane may keep: slots of its bank, of its hour level and of its day level; and what merging costs."""
+
+    slots: int
+    hour: int
+    day: int
+    cost: Cost
+
+
+LANES = {"global": LaneShape(64, 96, 48, GLOBAL), "novelty": LaneShape(32, 48, 24, NOVELTY)}
+
+
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """What a lane is at one moment, to go on from: its three banks, oldest first, and when slots move next."""
+
+    day: BankState
+    hour: BankState
+    bank: BankState
+    bank_due_s: float
+    hour_due_s: float
+
+
+class MemoryLane:
+    """A `memory.policy.Policy` whose bound holds for any length. `number` gives new node numbers, `watch` is told of
+    every merge."""
+
+    def __init__(
+        self, shape: LaneShape, positions: int, width: int, number: Callable[[], int], watch: Watch = ignore
+    ) -> None:
+        self._day, self._hour, self._bank = (
+            MomentBank(size, positions, width, shape.cost, number, watch)
+            for size in (shape.day, shape.hour, shape.slots)
+        )
+        self._bank_due_s, self._hour_due_s = _BANK_EVERY_S, _HOUR_EVERY_S
+
+    def add(self, node: Node, tokens: Tokens) -> None:
+        self._bank.add(node, tokens)
+        while node.end_s >= self._bank_due_s:
+            self._bank_due_s += _BANK_EVERY_S
+            _move(self._bank, self._hour)
+        while node.end_s >= self._hour_due_s:
+            self._hour_due_s += _HOUR_EVERY_S
+            _move(self._hour, self._day)
+
+    def slots(self) -> list[Slot]:
+        return [slot for level in (self._day, self._hour, self._bank) for slot in level.slots()]
+
+    def nodes(self) -> list[Node]:
+        """The nodes of the slots, in order of time."""
+        return [node for level in (self._day, self._hour, self._bank) for node in level.nodes()]
+
+    def state(self) -> LaneState:
+        """All that decides what the lane will do."""
+        return LaneState(self._day.state(), self._hour.state(), self._bank.state(), self._bank_due_s, self._hour_due_s)
+
+    def restore(self, state: LaneState) -> None:
+        """Become what another lane of this shape was."""
+        self._day.restore(state.day)
+        self._hour.restore(state.hour)
+        self._bank.restore(state.bank)
+        self._bank_due_s, self._hour_due_s = state.bank_due_s, state.hour_due_s
+
+
+def _move(source: MomentBank, target: MomentBank) -> None:
+    """The oldest slots of a full level move up; a level with room keeps what it has."""
+    if len(source) == source.capacity:
+        for _ in range(min(_MOVED, source.capacity - 1)):
+            slot = source.pop_oldest()
+            target.add(slot.node, slot.tokens)
