@@ -13,6 +13,7 @@ AfterimageError
 ├── StorageFull                (OSError)      the disk is full, or writing failed
 ├── IndexBusy                  (RuntimeError) another process is writing
 ├── IndexMismatch              (ValueError)   the index was made by another model than the settings name
+├── MemoryMismatch             (ValueError)   a video's memory was made by another model than is asked for
 ├── ModelError                 (RuntimeError) weights missing, damaged, or of the wrong kind
 ├── QueryError                 (ValueError)   a question that cannot be asked
 └── SettingsError              (ValueError)
@@ -76,6 +77,10 @@ class IndexBusy(AfterimageError, RuntimeError):
 
 class IndexMismatch(AfterimageError, ValueError):
     """The index was made by another model than the settings name."""
+
+
+class MemoryMismatch(AfterimageError, ValueError):
+    """A video's memory was made by another model than the one that wants it."""
 
 
 class ModelError(AfterimageError, RuntimeError):

@@ -1,0 +1,217 @@
+"""Memories on disk, beside an asset's other artifacts.
+
+After each checkpoint of a video two blobs are written: `00012.log` (the nodes made since the last one; kept) and
+`after/00012/state` (all that is needed to go on, float32; the one before it goes). A finished memory is `bank` (its
+slots, float16) and `manifest.json`, written last, with the model's fingerprint and the checksums of all its parts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from indexer.errors import ArtifactError, MemoryMismatch
+from indexer.ports import BlobStore
+from memory.hierarchy import LANES, LaneState
+from memory.types import BankState, Node, Slot
+from memory.video import FRAMES, MemoryState, VideoMemory
+
+SCHEMA = 1
+_LEVELS = ("day", "hour", "bank")
+_FIELDS = 7
+Tensors = dict[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryManifest:
+    """What a finished memory is: its model, the shape of its tokens, the checkpoints it has logs of, and checksums."""
+
+    schema: int
+    model: str
+    positions: int
+    width: int
+    checkpoints: int
+    shas: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMemory:
+    """A finished memory: the slots of each lane in order of time, tokens as float32."""
+
+    manifest: MemoryManifest
+    lanes: dict[str, list[Slot]]
+
+
+class MemoryStore:
+    """The memory of one asset in one version, in a folder of a blob store.
+
+    Errors: ArtifactError where something is missing or damaged, MemoryMismatch where another model made it.
+    """
+
+    def __init__(self, blobs: BlobStore, folder: str) -> None:
+        self._blobs, self._folder = blobs, folder.rstrip("/") + "/memory"
+
+    def save(self, number: int, memory: VideoMemory) -> None:
+        """Store what a memory is after checkpoint `number` (from 0), so that `resume` can go on from there."""
+        log = {f"log.{name}": _table(nodes) for name, nodes in memory.take_log().items()}
+        self._blobs.put(self._key(f"{number:05}.log"), save_tensors(log, _about(memory)))
+        self._blobs.put(self._state_key(number), save_tensors(_state_tensors(memory.state()), _about(memory)))
+        if number:
+            self._blobs.delete(self._key(f"after/{number - 1:05}"))
+
+    def resume(self, number: int, memory: VideoMemory) -> None:
+        """Make a new memory what it was after checkpoint `number`."""
+        key = self._state_key(number)
+        data = self._blobs.get(key)
+        _require(_loaded_about(data, key), memory, key)
+        memory.restore(_state(_loaded(data, key)))
+
+    def finish(self, checkpoints: int, memory: VideoMemory) -> MemoryManifest:
+        """Store the finished memory; the state that it could have gone on from goes."""
+        tensors: Tensors = {}
+        for name, slots in memory.slots().items():
+            tensors[f"{name}.nodes"] = _table([slot.node for slot in slots])
+            tokens = [slot.tokens for slot in slots]
+            shape = (0, memory.positions, memory.width)
+            tensors[f"{name}.tokens"] = (np.stack(tokens) if tokens else np.zeros(shape, np.float32)).astype(np.float16)
+        bank = save_tensors(tensors, _about(memory))
+        self._blobs.put(self._key("bank"), bank)
+        logs = [f"{number:05}.log" for number in range(checkpoints)]
+        shas = {"bank": _sha(bank)} | {name: _sha(self._blobs.get(self._key(name))) for name in logs}
+        manifest = MemoryManifest(SCHEMA, memory.model, memory.positions, memory.width, checkpoints, shas)
+        self._blobs.put(self._key("manifest.json"), msgspec.json.encode(manifest))
+        self._blobs.delete(self._key("after"))
+        return manifest
+
+    def load(self, model: str | None = None) -> StoredMemory:
+        """The finished memory; where `model` is named it must have made it."""
+        manifest = self.manifest()
+        if model is not None and manifest.model != model:
+            raise MemoryMismatch(f"{self._folder}: the memory was made by {manifest.model}, not by {model}")
+        key = self._key("bank")
+        tensors = _loaded(self._checked("bank", manifest), key)
+        lanes = {name: _slots(tensors[f"{name}.nodes"], tensors[f"{name}.tokens"]) for name in LANES}
+        return StoredMemory(manifest, lanes)
+
+    def manifest(self) -> MemoryManifest:
+        """What the finished memory is."""
+        key = self._key("manifest.json")
+        try:
+            return msgspec.json.decode(self._blobs.get(key), type=MemoryManifest)
+        except msgspec.MsgspecError as error:
+            raise ArtifactError(f"{key}: is damaged; index its source again") from error
+
+    def children(self, lane: str) -> Mapping[int, Node]:
+        """Every node of a lane by its number, frames included: the whole merge tree, to climb down from a slot."""
+        manifest = self.manifest()
+        known: dict[int, Node] = {}
+        for number in range(manifest.checkpoints):
+            name = f"{number:05}.log"
+            tensors = _loaded(self._checked(name, manifest), self._key(name))
+            for part in (FRAMES, lane):
+                known.update((node.number, node) for node in _nodes(tensors[f"log.{part}"]))
+        return known
+
+    def _checked(self, name: str, manifest: MemoryManifest) -> bytes:
+        data = self._blobs.get(self._key(name))
+        if _sha(data) != manifest.shas.get(name):
+            raise ArtifactError(f"{self._key(name)}: does not match its checksum; index its source again")
+        return data
+
+    def _state_key(self, number: int) -> str:
+        return self._key(f"after/{number:05}/state")
+
+    def _key(self, name: str) -> str:
+        return f"{self._folder}/{name}"
+
+
+def _about(memory: VideoMemory) -> dict[str, str]:
+    shape = {"positions": str(memory.positions), "width": str(memory.width)}
+    return {"schema": str(SCHEMA), "model": memory.model, **shape}
+
+
+def _require(about: Mapping[str, str], memory: VideoMemory, key: str) -> None:
+    if about.get("model") != memory.model:
+        raise MemoryMismatch(f"{key}: the memory was made by {about.get('model')}, not by {memory.model}")
+    if dict(about) != _about(memory):
+        raise ArtifactError(f"{key}: is of another shape or version; index its source again")
+
+
+def _state_tensors(state: MemoryState) -> Tensors:
+    tensors: Tensors = {"next_number": np.array([state.next_number])}
+    tensors["ring.nodes"] = _table([slot.node for slot in state.ring])
+    for number, slot in enumerate(state.ring):
+        tensors[f"ring.{number}"] = slot.tokens
+    for name, lane in state.lanes.items():
+        tensors[f"{name}.due"] = np.array([lane.bank_due_s, lane.hour_due_s])
+        for level in _LEVELS:
+            bank: BankState = getattr(lane, level)
+            tensors[f"{name}.{level}.nodes"] = _table(bank.nodes)
+            tensors[f"{name}.{level}.tokens"], tensors[f"{name}.{level}.norms"] = bank.tokens, bank.norms
+    return tensors
+
+
+def _state(tensors: Tensors) -> MemoryState:
+    ring = tuple(
+        Slot(node, tensors[f"ring.{number}"].astype(np.float32))
+        for number, node in enumerate(_nodes(tensors["ring.nodes"]))
+    )
+    lanes = {}
+    for name in LANES:
+        day, hour, bank = (_bank_state(tensors, f"{name}.{level}") for level in _LEVELS)
+        bank_due_s, hour_due_s = tensors[f"{name}.due"].tolist()
+        lanes[name] = LaneState(day, hour, bank, bank_due_s, hour_due_s)
+    return MemoryState(ring, lanes, int(tensors["next_number"].tolist()[0]))
+
+
+def _bank_state(tensors: Tensors, prefix: str) -> BankState:
+    tokens, norms = (tensors[f"{prefix}.{part}"].astype(np.float32) for part in ("tokens", "norms"))
+    return BankState(tuple(_nodes(tensors[f"{prefix}.nodes"])), tokens, norms)
+
+
+def _table(nodes: tuple[Node, ...] | list[Node]) -> NDArray[np.float64]:
+    """Nodes as rows `[n, 7]`: number, span, weight, medoid, children (-1 for none)."""
+    rows = [
+        (node.number, node.start_s, node.end_s, node.weight, node.medoid_s, *(node.children or (-1, -1)))
+        for node in nodes
+    ]
+    return np.array(rows, np.float64).reshape(len(rows), _FIELDS)
+
+
+def _nodes(table: NDArray[np.generic]) -> list[Node]:
+    return [
+        Node(int(number), start_s, end_s, int(weight), medoid_s, None if a < 0 else (int(a), int(b)))
+        for number, start_s, end_s, weight, medoid_s, a, b in table.tolist()
+    ]
+
+
+def _slots(table: NDArray[np.generic], tokens: NDArray[np.generic]) -> list[Slot]:
+    return [Slot(node, row.astype(np.float32)) for node, row in zip(_nodes(table), tokens, strict=True)]
+
+
+def _loaded(data: bytes, key: str) -> Tensors:
+    try:
+        return dict(load_tensors(data))
+    except (SafetensorError, ValueError) as error:
+        raise ArtifactError(f"{key}: is damaged; index its source again") from error
+
+
+def _loaded_about(data: bytes, key: str) -> dict[str, str]:
+    """The header's own words, which safetensors' loader drops: eight bytes of length, then JSON."""
+    try:
+        length = int.from_bytes(data[:8], "little")
+        return dict(msgspec.json.decode(data[8 : 8 + length])["__metadata__"])
+    except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(f"{key}: is damaged; index its source again") from error
+
+
+def _sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,82 @@
+"""The memory of one video: its newest moments as they came, and two lanes that cover all the rest.
+
+The global lane keeps what happens, the novelty lane what is new, however short (`memory.costs`). Every node that is
+made is logged, so that a slot can be climbed down to its frames; the log goes to disk, the slots alone stay in memory.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from memory.hierarchy import LANES, LaneState, MemoryLane
+from memory.types import Node, Slot, Tokens
+
+RING = 16
+FRAMES = "frames"
+"""The name under which frames are logged; merges are logged under their lane's."""
+
+Log = dict[str, list[Node]]
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryState:
+    """What a memory is at one moment, to go on from: its newest moments, its lanes, the number of the next node."""
+
+    ring: tuple[Slot, ...]
+    lanes: dict[str, LaneState]
+    next_number: int
+
+
+class VideoMemory:
+    """Takes in moments in order of time: tokens `[positions, width]` float32, from the model named `model`."""
+
+    def __init__(self, positions: int, width: int, model: str) -> None:
+        self.positions, self.width, self.model = positions, width, model
+        self._next_number = 0
+        self._ring: deque[Slot] = deque()
+        self._log: Log = {name: [] for name in (FRAMES, *LANES)}
+        self._lanes = {
+            name: MemoryLane(shape, positions, width, self._number, self._log[name].append)
+            for name, shape in LANES.items()
+        }
+
+    def add(self, start_s: float, end_s: float, frames: int, tokens: Tokens) -> None:
+        """The next moment: `frames` frames that look alike, during `[start_s, end_s)`. Errors: ValueError."""
+        if tokens.shape != (self.positions, self.width):
+            raise ValueError(f"tokens of shape {tokens.shape} for a memory of {(self.positions, self.width)}")
+        node = Node(self._number(), start_s, end_s, frames, start_s)
+        self._log[FRAMES].append(node)
+        self._ring.append(Slot(node, tokens.copy()))
+        if len(self._ring) > RING:
+            oldest = self._ring.popleft()
+            for lane in self._lanes.values():
+                lane.add(oldest.node, oldest.tokens)
+
+    def slots(self) -> dict[str, list[Slot]]:
+        """What each lane keeps, in order of time, the newest moments with it; each lane covers the whole video."""
+        return {name: [*lane.slots(), *self._ring] for name, lane in self._lanes.items()}
+
+    def take_log(self) -> Log:
+        """The nodes that were made since this was last asked."""
+        taken = {name: list(nodes) for name, nodes in self._log.items()}
+        for nodes in self._log.values():
+            nodes.clear()
+        return taken
+
+    def state(self) -> MemoryState:
+        """All that decides what the memory will keep."""
+        return MemoryState(
+            tuple(self._ring), {name: lane.state() for name, lane in self._lanes.items()}, self._next_number
+        )
+
+    def restore(self, state: MemoryState) -> None:
+        """Become what another memory of this size was."""
+        self._ring = deque(state.ring)
+        for name, lane in self._lanes.items():
+            lane.restore(state.lanes[name])
+        self._next_number = state.next_number
+
+    def _number(self) -> int:
+        self._next_number += 1
+        return self._next_number - 1

@@ -1,0 +1,145 @@
+"""Memories on disk: resumable, checked, refused to other models, small."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streams import POSITIONS, WIDTH, stream
+
+from indexer.blobs.folder import FolderBlobs
+from indexer.errors import ArtifactError, MemoryMismatch
+from memory.hierarchy import LANES
+from memory.store import MemoryStore
+from memory.types import Node
+from memory.video import VideoMemory
+
+LENGTH, A_CHECKPOINT = 400, 60
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> MemoryStore:
+    return MemoryStore(FolderBlobs(tmp_path), "artifacts/abc/v1")
+
+
+def _memory(model: str = "model@1") -> VideoMemory:
+    return VideoMemory(POSITIONS, WIDTH, model)
+
+
+def _fill(memory: VideoMemory, start: int, end: int) -> VideoMemory:
+    frames = stream(8, LENGTH)
+    for index in range(start, end):
+        memory.add(float(3 * index), float(3 * index + 3), 3, frames[index])
+    return memory
+
+
+def _checkpoints(store: MemoryStore, memory: VideoMemory, first: int = 0) -> int:
+    """Fill and save, stretch by stretch; gives how many checkpoints there are."""
+    last = -(-LENGTH // A_CHECKPOINT)
+    for number in range(first, last):
+        _fill(memory, number * A_CHECKPOINT, min(LENGTH, (number + 1) * A_CHECKPOINT))
+        store.save(number, memory)
+    return last
+
+
+def test_each_lane_covers_the_whole_video_and_counts_its_frames() -> None:
+    lanes = _fill(_memory(), 0, LENGTH).slots()
+    assert set(lanes) == set(LANES)
+    for slots in lanes.values():
+        edges = [slot.node.start_s for slot in slots] + [slots[-1].node.end_s]
+        assert (edges[0], edges[-1]) == (0.0, 3.0 * LENGTH)
+        assert [slot.node.end_s for slot in slots] == edges[1:]
+        assert sum(slot.node.weight for slot in slots) == 3 * LENGTH
+
+
+@pytest.mark.parametrize("stopped_after", [0, 2, 5])
+def test_a_memory_that_goes_on_from_a_checkpoint_equals_one_pass(
+    store: MemoryStore, tmp_path: Path, stopped_after: int
+) -> None:
+    whole = _memory()
+    count = _checkpoints(MemoryStore(FolderBlobs(tmp_path / "whole"), "x"), whole)
+    first = _memory()
+    for number in range(stopped_after + 1):
+        _fill(first, number * A_CHECKPOINT, (number + 1) * A_CHECKPOINT)
+        store.save(number, first)
+    second = _memory()
+    store.resume(stopped_after, second)
+    assert _checkpoints(store, second, stopped_after + 1) == count
+    for name, slots in whole.slots().items():
+        assert [slot.node for slot in slots] == [slot.node for slot in second.slots()[name]]
+        for one, other in zip(slots, second.slots()[name], strict=True):
+            np.testing.assert_array_equal(one.tokens, other.tokens)
+
+
+def test_a_finished_memory_comes_back_in_half_precision(store: MemoryStore) -> None:
+    memory = _memory()
+    store.finish(_checkpoints(store, memory), memory)
+    stored = store.load("model@1")
+    for name, slots in memory.slots().items():
+        assert [slot.node for slot in stored.lanes[name]] == [slot.node for slot in slots]
+        for one, other in zip(stored.lanes[name], slots, strict=True):
+            np.testing.assert_allclose(one.tokens, other.tokens, atol=2e-3, rtol=1e-3)
+
+
+def test_slots_can_be_climbed_down_to_their_frames_from_disk(store: MemoryStore) -> None:
+    memory = _memory()
+    store.finish(_checkpoints(store, memory), memory)
+    for name, slots in store.load().lanes.items():
+        tree = store.children(name)
+
+        def frames(node: Node, tree: dict[int, Node] = tree) -> list[Node]:  # type: ignore[assignment]
+            return [node] if node.children is None else [one for n in node.children for one in frames(tree[n])]
+
+        leaves = [leaf for slot in slots for leaf in frames(slot.node)]
+        assert [leaf.start_s for leaf in leaves] == [3.0 * index for index in range(LENGTH)]
+        assert all(slot.node.medoid_s in {leaf.start_s for leaf in frames(slot.node)} for slot in slots)
+
+
+def test_only_the_newest_state_is_kept_and_none_once_it_is_finished(store: MemoryStore, tmp_path: Path) -> None:
+    memory = _memory()
+    count = _checkpoints(store, memory)
+    folder = tmp_path / "artifacts/abc/v1/memory"
+    assert [path.parent.name for path in folder.glob("after/*/state")] == [f"{count - 1:05}"]
+    store.finish(count, memory)
+    assert list(folder.glob("after/*")) == []
+    assert len(list(folder.glob("*.log"))) == count
+
+
+def test_a_memory_of_another_model_is_refused_by_name(store: MemoryStore) -> None:
+    memory = _memory()
+    count = _checkpoints(store, memory)
+    with pytest.raises(MemoryMismatch, match=r"was made by model@1, not by model@2"):
+        store.resume(count - 1, _memory("model@2"))
+    store.finish(count, memory)
+    with pytest.raises(MemoryMismatch, match=r"was made by model@1, not by model@2"):
+        store.load("model@2")
+
+
+@pytest.mark.parametrize("name", ["bank", "00003.log", "manifest.json"])
+@pytest.mark.parametrize("harm", ["cut", "changed", "gone"])
+def test_a_damaged_memory_is_named(store: MemoryStore, tmp_path: Path, name: str, harm: str) -> None:
+    memory = _memory()
+    store.finish(_checkpoints(store, memory), memory)
+    path = tmp_path / "artifacts/abc/v1/memory" / name
+    data = path.read_bytes()
+    path.unlink()
+    if harm != "gone":
+        path.write_bytes(data[: len(data) // 2] if harm == "cut" else bytes([data[0] ^ 1]) + data[1:])
+    with pytest.raises(ArtifactError, match=name):
+        store.load()
+        store.children("global")
+
+
+def test_a_damaged_state_is_named(store: MemoryStore, tmp_path: Path) -> None:
+    count = _checkpoints(store, _memory())
+    path = tmp_path / f"artifacts/abc/v1/memory/after/{count - 1:05}/state"
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(ArtifactError, match=r"/state: is damaged"):
+        store.resume(count - 1, _memory())
+
+
+def test_a_video_without_pictures_has_an_empty_memory(store: MemoryStore) -> None:
+    memory = _memory()
+    store.finish(0, memory)
+    assert store.load("model@1").lanes == {"global": [], "novelty": []}
