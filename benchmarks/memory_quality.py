@@ -1,0 +1,207 @@
+"""What is left of a video in a bounded memory: ours and the named baselines on synthetic streams, all with 96 slots.
+
+A stream has 3,000 frames of 49 tokens: 50 to 60 events (scenes that have a cosine of 0.6 with each other, with noise),
+20 needles (1 to 3 frames in which four positions show something else), and, in half of the streams, 300 frames of
+constant motion. Measured of what is kept:
+
+- error: squared distance of each frame from the slot that stands for its time, over the frame's own squared norm; for
+  two lanes, the nearer of the two slots; k-means has no times, so that each frame takes the nearest centre;
+- events: a slot looks like the scene (mean cosine ≥ 0.9);
+- needles: a slot looks like the needle where it lies (mean cosine ≥ 0.7 over its four positions).
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.report import Figure, arguments, print_table, report
+from memory.bank import MomentBank
+from memory.baselines import Fifo, KMeans, Uniform
+from memory.costs import GLOBAL, NOVELTY, Cost
+from memory.malmm import MaLmm
+from memory.policy import Policy
+from memory.types import Node, Slot
+
+_FRAMES, _POSITIONS, _WIDTH, _NEEDLES, _SPOTS, _MOTION = 3000, 49, 32, 20, 4, 300
+_COMMON, _NOISE, _DRIFT = 0.6, 0.25, 0.35
+_GLOBAL_SLOTS, _NOVELTY_SLOTS = 64, 32
+_SLOTS = _GLOBAL_SLOTS + _NOVELTY_SLOTS
+_LIKE_SCENE, _LIKE_NEEDLE = 0.9, 0.7
+Tokens = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Needle:
+    """Something small during `[first, end)` at some positions: its tokens there, `[spots, width]`."""
+
+    first: int
+    end: int
+    spots: NDArray[np.intp]
+    tokens: Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Frames `[n, P, D]`, the scenes of its events `[e, P, D]`, its needles."""
+
+    frames: Tokens
+    scenes: Tokens
+    needles: tuple[Needle, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a memory kept of one stream."""
+
+    error: float
+    events: float
+    needles: float
+
+
+def make_stream(seed: int, motion: bool) -> Stream:
+    """A seeded stream, with or without a block of constant motion in the middle of an event."""
+    rng = np.random.default_rng(seed)
+    cuts = np.sort(rng.choice(np.arange(20, _FRAMES - 20, 12), int(rng.integers(50, 61)) - 1, replace=False))
+    edges = [0, *cuts.tolist(), _FRAMES]
+    common, own = rng.standard_normal((_POSITIONS, _WIDTH)), rng.standard_normal((len(edges) - 1, _POSITIONS, _WIDTH))
+    scenes = (np.sqrt(_COMMON) * common + np.sqrt(1 - _COMMON) * own).astype(np.float32)
+    frames = np.concatenate(
+        [np.repeat(s[None], b - a, 0) for s, (a, b) in zip(scenes, itertools.pairwise(edges), strict=True)]
+    )
+    if motion:
+        start = int(rng.integers(0, _FRAMES - _MOTION))
+        frames[start : start + _MOTION] = _moving(rng)
+    frames += _NOISE * rng.standard_normal(frames.shape).astype(np.float32)
+    needles = tuple(_needle(rng, frames) for _ in range(_NEEDLES))
+    whole = [
+        i for i, (a, b) in enumerate(itertools.pairwise(edges)) if not motion or not (start < b and a < start + _MOTION)
+    ]
+    return Stream(frames, scenes[whole], needles)
+
+
+def _moving(rng: np.random.Generator) -> Tokens:
+    """A scene that changes a little with every frame, and never comes back."""
+    steps = rng.standard_normal((_MOTION, _POSITIONS, _WIDTH)).astype(np.float32)
+    keep = float(np.sqrt(1 - _DRIFT**2))
+    for before, now in itertools.pairwise(range(_MOTION)):
+        steps[now] = keep * steps[before] + _DRIFT * steps[now]
+    return steps
+
+
+def _needle(rng: np.random.Generator, frames: Tokens) -> Needle:
+    first, long = int(rng.integers(0, _FRAMES - 3)), int(rng.integers(1, 4))
+    spots = rng.choice(_POSITIONS, _SPOTS, replace=False)
+    tokens = rng.standard_normal((_SPOTS, _WIDTH)).astype(np.float32)
+    frames[first : first + long, spots] = tokens
+    return Needle(first, first + long, spots, tokens)
+
+
+def run(policies: Callable[[], list[Policy]], stream: Stream) -> Kept:
+    """Feed a stream to one policy, or to the two lanes of ours, and look at what is kept."""
+    lanes = []
+    for policy in policies():
+        for index, tokens in enumerate(stream.frames):
+            policy.add(Node(-index - 1, float(index), float(index + 1), 1, float(index)), tokens)
+        lanes.append(policy.slots())
+    slots = np.stack([slot.tokens for lane in lanes for slot in lane])
+    return Kept(_error(lanes, stream.frames), _events(slots, stream.scenes), _found(slots, stream.needles))
+
+
+def _error(lanes: Sequence[Sequence[Slot]], frames: Tokens) -> float:
+    norms = (frames**2).sum((1, 2))
+    nearest = np.full(len(frames), np.inf)
+    for lane in lanes:
+        overlapping = any(a.node.end_s > b.node.start_s for a, b in itertools.pairwise(lane))
+        for slot in lane:
+            first, end = (0, len(frames)) if overlapping else (round(slot.node.start_s), round(slot.node.end_s))
+            own = ((frames[first:end] - slot.tokens) ** 2).sum((1, 2))
+            nearest[first:end] = np.minimum(nearest[first:end], own)
+    return float(np.where(np.isinf(nearest), norms, nearest).sum() / norms.sum())
+
+
+def _events(slots: Tokens, scenes: Tokens) -> float:
+    alike = np.einsum("spd,epd->sep", _unit(slots), _unit(scenes)).mean(2)
+    return float((alike.max(0) >= _LIKE_SCENE).mean())
+
+
+def _found(slots: Tokens, needles: Sequence[Needle]) -> float:
+    units = _unit(slots)
+    best = [float((units[:, one.spots] * _unit(one.tokens)).sum(-1).mean(-1).max()) for one in needles]
+    return float(np.mean([alike >= _LIKE_NEEDLE for alike in best]))
+
+
+def _unit(tokens: Tokens) -> Tokens:
+    lengths = np.maximum(np.linalg.norm(tokens, axis=-1, keepdims=True), 1e-9)
+    return (tokens / lengths).astype(np.float32)
+
+
+def _bank(slots: int, cost: Cost) -> MomentBank:
+    count = itertools.count()
+    return MomentBank(slots, _POSITIONS, _WIDTH, cost, lambda: next(count))
+
+
+POLICIES: dict[str, Callable[[], list[Policy]]] = {
+    "two lanes": lambda: [_bank(_GLOBAL_SLOTS, GLOBAL), _bank(_NOVELTY_SLOTS, NOVELTY)],
+    "malmm": lambda: [MaLmm(_SLOTS, _POSITIONS, _WIDTH)],
+    "fifo": lambda: [Fifo(_SLOTS)],
+    "uniform": lambda: [Uniform(_SLOTS)],
+    "kmeans": lambda: [KMeans(_SLOTS)],
+    "frame cosine (α=0, p=1)": lambda: [_bank(_SLOTS, Cost(0.0, 1.0))],
+    "global lane alone": lambda: [_bank(_SLOTS, GLOBAL)],
+    "novelty lane alone": lambda: [_bank(_SLOTS, NOVELTY)],
+}
+_NAMED = ("malmm", "fifo", "uniform", "kmeans")
+
+
+def measure(streams: int) -> Iterator[Figure]:
+    """The table of all policies, and the figures of ours."""
+    kept = {
+        (name, motion): [run(policies, make_stream(seed, motion)) for seed in range(streams)]
+        for name, policies in POLICIES.items()
+        for motion in (False, True)
+    }
+    rows = [
+        (
+            name,
+            *(
+                _mean_and_spread([getattr(one, what) for one in kept[name, motion]])
+                for what in ("error", "events", "needles")
+                for motion in (False, True)
+            ),
+        )
+        for name in POLICIES
+    ]
+    headings = [f"{what}, {how}" for what in ("error", "events", "needles") for how in ("still", "motion")]
+    print_table(f"{streams} streams a cell, {_SLOTS} slots each", ("policy", *headings), rows)
+
+    def mean(name: str, motion: bool, what: str) -> float:
+        return float(np.mean([getattr(one, what) for one in kept[name, motion]]))
+
+    for motion, how in ((False, "still"), (True, "with motion")):
+        yield Figure(f"two lanes: events covered, {how}", mean("two lanes", motion, "events"), "", 0.95)
+        yield Figure(f"two lanes: needles found, {how}", mean("two lanes", motion, "needles"), "", 0.75)
+        others = max(mean(name, motion, "needles") for name in _NAMED)
+        yield Figure(
+            f"needles found over the best baseline's, {how}", mean("two lanes", motion, "needles") - others, "", 0.0
+        )
+    best = min(mean(name, True, "error") for name in _NAMED)
+    yield Figure(
+        "error with motion over the best baseline's", mean("two lanes", True, "error") / best, "×", 1.0, at_least=False
+    )
+
+
+def _mean_and_spread(values: Sequence[float]) -> str:
+    return f"{np.mean(values):.2f} ± {np.std(values):.2f}"
+
+
+if __name__ == "__main__":
+    parser = arguments(__doc__ or "")
+    parser.add_argument("--streams", type=int, default=10, help="streams a cell")
+    given = parser.parse_args()
+    sys.exit(report("memory_quality", list(measure(given.streams)), given.check, given.json))
