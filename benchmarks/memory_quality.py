@@ -138,7 +138,8 @@ def _found(slots: Tokens, needles: Sequence[Needle]) -> float:
 
 def _unit(tokens: Tokens) -> Tokens:
     lengths = np.maximum(np.linalg.norm(tokens, axis=-1, keepdims=True), 1e-9)
-    return (tokens / lengths).astype(np.float32)
+    units: Tokens = (tokens / lengths).astype(np.float32)
+    return units
 
 
 def _bank(slots: int, cost: Cost) -> MomentBank:
