@@ -29,7 +29,7 @@ class Answering:
 
         Errors: QueryError.
         """
-        evidence = gather(self.retrieval.segments(Query(question), where)[: self.evidence_limit])
+        evidence = gather(self.retrieval.evidence(Query(question), where, self.evidence_limit))
         if not evidence:
             return Answer(NOTHING_FOUND, abstained=True, sentences=())
         drafts = self.generator.answer(question, evidence)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,10 @@ class Retrieval:
         """The moments, pages and pictures that a query finds, best first, at most `limit`."""
         return merge(self.segments(query, where), self._settings.moment_gap_s)[:limit]
 
+    def evidence(self, query: Query, where: SegmentFilter, limit: int) -> list[Found]:
+        """What an answer can be made from, best first, at most `limit`; see `joined`."""
+        return joined(self.segments(query, where), self._settings.moment_gap_s)[:limit]
+
     def _ask_lanes(self, query: Query, where: SegmentFilter) -> list[tuple[Lane, list[Hit], str | None]]:
         """The hits of each lane, with the words it was asked for (None: a picture)."""
         asked: list[tuple[Lane, NDArray[np.float32] | str, str | None]] = []
@@ -113,6 +117,23 @@ def merge(found: Sequence[Found], gap_s: float) -> list[Moment]:
     place = {id(one): i for i, one in enumerate(found)}
     parts = [part for group in groups.values() for part in _parts(group, gap_s)]
     return [_moment(part) for part in sorted(parts, key=lambda part: min(place[id(one)] for one in part))]
+
+
+def joined(found: Sequence[Found], gap_s: float) -> list[Found]:
+    """Pictures of one video that follow one another become one, over the whole time, in the place and with the picture
+    of the best; passages stay as they are."""
+    videos: dict[str, list[Found]] = {}
+    for one in found:
+        if one.asset.kind is AssetKind.VIDEO and one.segment.origin is Origin.PICTURE:
+            videos.setdefault(one.asset.asset_id, []).append(one)
+    whole: dict[int, Found | None] = {}
+    for group in videos.values():
+        for part in _parts(group, gap_s):
+            whole |= dict.fromkeys(map(id, part))
+            lead = max(part, key=lambda f: f.rank)
+            start_s, end_s = min(f.segment.start_s or 0.0 for f in part), max(f.segment.end_s or 0.0 for f in part)
+            whole[id(lead)] = replace(lead, segment=replace(lead.segment, start_s=start_s, end_s=end_s))
+    return [kept for f in found if (kept := whole.get(id(f), f)) is not None]
 
 
 def _parts(group: Sequence[Found], gap_s: float) -> list[list[Found]]:

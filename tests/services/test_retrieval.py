@@ -16,7 +16,7 @@ from indexer.types import AssetKind, Lane, Origin, Segment, SegmentFilter
 from services.calibration import Curve, null_pictures, null_queries
 from services.catalog import Asset
 from services.container import Container
-from services.retrieval import merge
+from services.retrieval import joined, merge
 from services.types import Found, Query
 
 EVERYWHERE = SegmentFilter()
@@ -53,6 +53,24 @@ def test_a_long_hit_joins_what_lies_inside_it() -> None:
     spans = [(0.0, 60.0), (5.0, 6.0), (58.0, 61.0)]
     moments = merge([_found(FILM, 0.1 * i, start_s=a, end_s=b) for i, (a, b) in enumerate(spans)], gap_s=0.0)
     assert [(moment.start_s, moment.end_s) for moment in moments] == [(0.0, 61.0)]
+
+
+def test_pictures_that_follow_one_another_are_one_piece_of_evidence_and_passages_stay() -> None:
+    found = [
+        _found(FILM, 0.5, Lane.VISUAL, start_s=11.0, end_s=12.0),
+        _found(FILM, 0.4, start_s=10.0, end_s=14.0, text="a passage"),
+        _found(FILM, 0.3, Lane.VISUAL, start_s=12.0, end_s=15.0),
+        _found(PAPER, 0.2, Lane.VISUAL, page=1),
+        _found(FILM, 0.1, Lane.VISUAL, start_s=60.0, end_s=61.0),
+    ]
+    pieces = joined(found, gap_s=3.0)
+    assert [(one.segment.start_s, one.segment.end_s, one.segment.text) for one in pieces] == [
+        (11.0, 15.0, ""),
+        (10.0, 14.0, "a passage"),
+        (None, None, ""),
+        (60.0, 61.0, ""),
+    ]
+    assert pieces[0].rank == 0.5
 
 
 def test_a_page_is_one_result_and_the_order_is_that_of_the_best_hits() -> None:
