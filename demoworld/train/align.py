@@ -32,8 +32,8 @@ class Stage:
     tower_share: float
 
 
-ALIGN = Stage("align", seed=2, batch=64, steps=1200, peak=3e-3, tower_share=0.0)
-TUNE = Stage("tune", seed=3, batch=64, steps=2200, peak=1.5e-3, tower_share=1.0)
+ALIGN = Stage("align", seed=2, batch=64, steps=800, peak=3e-3, tower_share=0.0)
+TUNE = Stage("tune", seed=3, batch=64, steps=1600, peak=1.5e-3, tower_share=1.0)
 
 
 class Pairs(nn.Module):
