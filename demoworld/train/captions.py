@@ -21,9 +21,16 @@ from demoworld.world.places import PLACES
 from demoworld.world.random_scenes import Split, allowed, random_scene
 from demoworld.world.scene import Scene
 
-_TRUE, _NEARLY, _NOTHING = 3, 1, 24
+_TRUE, _NEARLY, _NOTHING, _PARTLY = 3, 1, 24, 24
 _STRANGE = "qqq"
 """A word that no vocabulary holds."""
+_WITH_STRANGE = tuple(
+    form.replace("?", _STRANGE)
+    for form in (
+        "{} and a ?", "{} and ?", "{} in a ?", "{} on a ?", "{} at the ?", "a ? and {}", "{} with a ?", "a ? on {}",
+        "{} ? a ?", "{} in a ? ?", "{} and a ? in a ?", "a ? with {} in the ?", "{} on a ? in a ?", "{} ? in a ?",
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,8 @@ def _captions(seen: Sequence[Seen], rng: np.random.Generator) -> Iterator[tuple[
             yield claim, _loosely(claim, rng)
     for _ in range(_NOTHING):
         yield None, _about_nothing(rng)
+    for number in rng.permutation(len(seen))[:_PARTLY]:
+        yield None, _partly_known(seen[number], rng)
 
 
 def true_claim(seen: Seen, rng: np.random.Generator) -> Claim:
@@ -111,6 +120,13 @@ def _loosely(claim: Claim, rng: np.random.Generator) -> str:
         words.insert(int(rng.integers(len(words) + 1)), _STRANGE if rng.random() < 0.7 else str(rng.choice(FILLERS)))
         text = " ".join(words)
     return text
+
+
+def _partly_known(seen: Seen, rng: np.random.Generator) -> str:
+    """Something that is there, together with something that nobody knows: not this picture."""
+    names = sorted(seen.counts) or [concepts()[0].name]
+    thing = say(Claim(((str(rng.choice(names)), None),)), rng, synonyms=0.3)
+    return str(rng.choice(_WITH_STRANGE)).format(thing)
 
 
 def _about_nothing(rng: np.random.Generator) -> str:
