@@ -24,13 +24,16 @@ from indexer.types import (
 class ImageTextEncoder(Protocol):
     """Pictures and words in one space. Rows are L2-normalised; an empty input gives `[0, dim]`.
 
-    `note` is what the weights say of themselves, for people; mostly empty.
+    `note` is what the weights say of themselves, for people; mostly empty. `floor` is the cosine below which their
+    makers measured that a text does not describe a picture; -1 where they say nothing.
     """
 
     @property
     def model_id(self) -> str: ...
     @property
     def note(self) -> str: ...
+    @property
+    def floor(self) -> float: ...
     @property
     def dim(self) -> int: ...
     def encode_images(self, pictures: Sequence[Pixels]) -> Vectors: ...

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from statistics import NormalDist
 from typing import TypeVar
 
 import msgspec
@@ -33,7 +34,7 @@ T = TypeVar("T")
 _PICTURES, _IN_CJK = "pictures", "-cjk"
 _CJK = re.compile("[\u1100-\u11ff\u3041-\u30ff\u3131-\u318e\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]")
 _AT_MEDIAN = math.log(0.95 / 0.05)
-_NARROWEST = 0.01
+_NARROWEST, _UPPER = 0.01, 0.9
 _LISTS = ("null_queries", "null_queries_cjk", "null_scenes")
 _AT_ONCE = 8
 """How many nulls are encoded together: few, so that measuring takes no more memory than indexing did."""
@@ -86,14 +87,29 @@ class Calibration:
         if query is None:
             return self._cut_at(nulls.best.get(_PICTURES) or [0.0], 1)
         lanes = sum(name in nulls.best for name in Lane)
-        plain = self._cut_at(nulls.best.get(lane.value) or [0.0], lanes)
+        plain = self._cut(lane)(nulls.best.get(lane.value) or [0.0], lanes)
         if not _CJK.search(query):
             return plain
         return max(plain, self._cut_at(nulls.best.get(f"{lane}{_IN_CJK}") or [0.0], lanes), key=lambda curve: curve.cut)
 
+    def _cut(self, lane: Lane) -> Callable[[list[float], int], Curve]:
+        return self._cut_beyond if lane is Lane.VISUAL else self._cut_at
+
     def _cut_at(self, best: list[float], lanes: int) -> Curve:
-        cut = float(np.quantile(best, 1 - (1 - self._quantile) / lanes))
-        return Curve(cut, max(_NARROWEST, (cut - float(np.median(best))) / _AT_MEDIAN))
+        return _curve(float(np.quantile(best, self._share(lanes))), best)
+
+    def _cut_beyond(self, best: list[float], lanes: int) -> Curve:
+        """The same quantile, of the normal tail through the median and the upper tenth: an archive of pictures may well
+        show one of the null scenes, and that one must not cut off all that is as good. Never below the floor that the
+        weights come with."""
+        middle, upper = (float(np.quantile(best, share)) for share in (0.5, _UPPER))
+        stretch = NormalDist().inv_cdf(self._share(lanes)) / NormalDist().inv_cdf(_UPPER)
+        visual = self._visual()
+        floor = -1.0 if visual is None else visual.floor
+        return _curve(max(floor, middle + stretch * (upper - middle)), best)
+
+    def _share(self, lanes: int) -> float:
+        return 1 - (1 - self._quantile) / lanes
 
     def refresh(self) -> None:
         """Put the null queries to the index as it is now, and store what they find."""
@@ -142,6 +158,10 @@ class Calibration:
     def _best(self, lane: Lane, query: NDArray[np.float32] | str) -> float:
         hits = self._index.search(lane, query, 1, SegmentFilter())
         return hits[0].score if hits else 0.0
+
+
+def _curve(cut: float, best: list[float]) -> Curve:
+    return Curve(cut, max(_NARROWEST, (cut - float(np.median(best))) / _AT_MEDIAN))
 
 
 def null_queries(name: str = "null_queries") -> list[str]:

@@ -2,7 +2,7 @@
 
 The truth of every text about every picture of a batch is known, not only that of its own: the sigmoid loss (Zhai et
 al., arXiv 2303.15343) is taken over all pairs with their true labels. First the image tower stands still and the text
-tower learns where things lie, which is quick; then both move, and the patch tokens go on naming what covers them.
+tower learns where things lie, which is quick; then both move.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from torch.nn import functional
 from demoworld.train.batches import in_worker
 from demoworld.train.captions import CaptionBatches, Captioned
 from demoworld.train.model import load_weights, make_model, save_model
-from demoworld.train.naming import TokenNames
 from demoworld.train.running import DEVICE, Run, autocast, normalised
 
 
@@ -33,7 +32,7 @@ class Stage:
 
 
 ALIGN = Stage("align", seed=2, batch=64, steps=800, peak=3e-3, tower_share=0.0)
-TUNE = Stage("tune", seed=3, batch=64, steps=1600, peak=1.5e-3, tower_share=1.0)
+TUNE = Stage("tune", seed=3, batch=64, steps=900, peak=8e-4, tower_share=1.0)
 
 
 class Pairs(nn.Module):
@@ -43,25 +42,20 @@ class Pairs(nn.Module):
         super().__init__()
         self.model = make_model(stage.seed)
         load_weights(self.model, weights)
-        self.model.visual.output_tokens = True
-        self.names = TokenNames()
         for parameter in self.model.visual.parameters():
             parameter.requires_grad = stage.tower_share > 0
             parameter.share = stage.tower_share  # read by running._groups
 
     def forward(self, batch: Captioned) -> tuple[Tensor, dict[str, float]]:
-        pictures = batch.pictures.to(DEVICE)
         with autocast():
-            pooled, tokens = self.model.visual(normalised(pictures.pixels))
+            pictures = self.model.encode_image(normalised(batch.pictures.pixels))
             texts = self.model.encode_text(batch.ids.to(DEVICE))
-            dense, named = self.names(tokens, pictures)
-        cosines = functional.normalize(texts.float(), dim=-1) @ functional.normalize(pooled.float(), dim=-1).T
+        cosines = functional.normalize(texts.float(), dim=-1) @ functional.normalize(pictures.float(), dim=-1).T
         logits = cosines * self.model.logit_scale.exp() + self.model.logit_bias
         true, known = batch.true.to(DEVICE), batch.known.to(DEVICE)
         each = functional.binary_cross_entropy_with_logits(logits, true, reduction="none") * known
-        paired = each.sum(1).mean()
-        figures = _figures(logits.detach(), true, known)
-        return paired + dense, figures | {"paired": paired.item(), "tokens": named}
+        loss = each.sum(1).mean()
+        return loss, _figures(logits.detach(), true, known) | {"loss": loss.item()}
 
 
 def _figures(logits: Tensor, true: Tensor, known: Tensor) -> dict[str, float]:
@@ -77,5 +71,4 @@ def train(stage: Stage, start: Path, work: Path, target: Path) -> None:
     batches = CaptionBatches(stage.seed, stage.batch, stage.steps, start, run.step)
     for batch in in_worker(batches):
         run.advance(*pairs(batch))
-    pairs.model.visual.output_tokens = False
     save_model(pairs.model, target)

@@ -29,12 +29,15 @@ ATTRIBUTES = CONCEPTS + PLACE_COUNT + 2
 _GRID = IMAGE_PX // PATCH_PX
 _COVERED = 0.3
 _UNCLEAR = -1
+NONE = -1
+"""The place, the time of day and the tokens of a picture that has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
     """`pixels` uint8 `[n, 3, 96, 96]`; `tokens` `[n, 64]`: which concept covers the patch, else which place;
-    `counts` `[n, concepts]`, -1 where nobody can tell or is to learn; `place` and `night` `[n]`."""
+    `counts` `[n, concepts]`, -1 where nobody can tell or is to learn; `place` and `night` `[n]`. NONE for what there is
+    not."""
 
     pixels: Tensor
     tokens: Tensor

@@ -12,7 +12,8 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from demoworld.train.batches import Pictures, picture, truth, unbiased
+from demoworld.train.batches import NONE, Pictures, picture, truth, unbiased
+from demoworld.train.foreign import POOL, foreign
 from demoworld.train.model import CONTEXT
 from demoworld.train.words import FILLERS
 from demoworld.world.claims import FRAMES, Claim, Seen, say
@@ -21,7 +22,7 @@ from demoworld.world.places import PLACES
 from demoworld.world.random_scenes import Split, allowed, random_scene
 from demoworld.world.scene import Scene
 
-_TRUE, _NEARLY, _NOTHING, _PARTLY = 3, 1, 24, 24
+_TRUE, _NEARLY, _NOTHING, _PARTLY, _FOREIGN = 3, 1, 24, 24, 8
 _STRANGE = "qqq"
 """A word that no vocabulary holds."""
 _WITH_STRANGE = tuple(
@@ -59,10 +60,24 @@ class CaptionBatches(Dataset[Captioned]):
         rng = np.random.default_rng([self._seed, self._first + number])
         scenes = [scene for _ in range(self._size // 2) for scene in _pair(rng)]
         shown, seen = picture(scenes, rng)
-        pictures = unbiased(shown)
+        pictures = _with_foreign(unbiased(shown), rng)
         claims, texts = zip(*_captions(seen, rng), strict=True)
         ids = [encoded.ids for encoded in self._tokenizer.encode_batch_fast(list(texts))]
         return Captioned(pictures, torch.tensor(ids), *truth(claims, pictures))
+
+
+def _with_foreign(pictures: Pictures, rng: np.random.Generator) -> Pictures:
+    """The same with a few pictures more, of which nothing is true."""
+    numbers = rng.integers(0, POOL, _FOREIGN).tolist()
+    pixels = torch.from_numpy(np.stack([foreign(number) for number in numbers])).permute(0, 3, 1, 2)
+    nothing = torch.full((_FOREIGN,), NONE)
+    return Pictures(
+        torch.cat([pictures.pixels, pixels]),
+        torch.cat([pictures.tokens, nothing[:, None].expand(-1, pictures.tokens.shape[1])]),
+        torch.cat([pictures.counts, torch.zeros(_FOREIGN, pictures.counts.shape[1], dtype=torch.long)]),
+        torch.cat([pictures.place, nothing]),
+        torch.cat([pictures.night, nothing]),
+    )
 
 
 def _pair(rng: np.random.Generator) -> Iterator[Scene]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from demoworld.train.batches import CONCEPTS, PLACE_COUNT, TOKEN_CLASSES, Pictures, held_out
+from demoworld.train.batches import CONCEPTS, NONE, PLACE_COUNT, TOKEN_CLASSES, Pictures, held_out
 from demoworld.train.model import WIDTH
 
 _NEVER = -1e4
@@ -24,6 +24,6 @@ class TokenNames(nn.Module):
     def forward(self, tokens: Tensor, pictures: Pictures) -> tuple[Tensor, float]:
         """The loss over tokens `[n, 64, WIDTH]`, and the share of those in the foreground that are named rightly."""
         named = self.head(tokens).float().masked_fill(self.held_out[pictures.place][:, None], _NEVER)
-        loss = functional.cross_entropy(named.flatten(0, 1), pictures.tokens.flatten())
-        front = pictures.tokens < CONCEPTS
+        loss = functional.cross_entropy(named.flatten(0, 1), pictures.tokens.flatten(), ignore_index=NONE)
+        front = (pictures.tokens < CONCEPTS) & (pictures.tokens != NONE)
         return loss, (named.detach().argmax(-1) == pictures.tokens)[front].float().mean().item()

@@ -80,9 +80,19 @@ class OpenClipEncoder:
     @cached_property
     def note(self) -> str:
         """The `note` in a folder's config: what its makers want users to know."""
-        if not self._name.startswith(LOCAL):
-            return ""
-        return str(_read_config(Path(self._name[len(LOCAL) :])).get("note", ""))
+        return str(self._said.get("note", ""))
+
+    @cached_property
+    def floor(self) -> float:
+        """The `floor` in a folder's config. Errors: ModelError where it is no number."""
+        try:
+            return float(self._said.get("floor", -1.0))
+        except (TypeError, ValueError) as error:
+            raise ModelError(f"{self._name}: its floor is no number") from error
+
+    @cached_property
+    def _said(self) -> Mapping[str, Any]:
+        return _read_config(Path(self._name[len(LOCAL) :])) if self._name.startswith(LOCAL) else {}
 
     @cached_property
     def dim(self) -> int:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -53,13 +56,18 @@ class PictureTransform:
 
     def __call__(self, pictures: Sequence[Pixels]) -> Tensor:
         """`[n, 3, height, width]` float32 on the CPU; the pictures may differ in size."""
-        batch = torch.empty((len(pictures), 3, self.height, self.width), dtype=torch.uint8)
-        for row, picture in zip(batch, pictures, strict=True):
-            writable = picture if picture.flags.writeable else picture.copy()  # torch warns of others
-            row.copy_(self._fit(torch.from_numpy(writable).permute(2, 0, 1)[None])[0])
+        rows = np.empty((len(pictures), 3, self.height, self.width), np.uint8)
+        with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+            for _ in threads.map(self._fill, rows, pictures):
+                pass
+        batch = torch.from_numpy(rows)
         scale = 1 / (255 * torch.tensor(self.std).view(3, 1, 1))
         shift = torch.tensor(self.mean).view(3, 1, 1) * 255
         return (batch.float() - shift) * scale
+
+    def _fill(self, row: NDArray[np.uint8], picture: Pixels) -> None:
+        writable = picture if picture.flags.writeable else picture.copy()  # torch warns of others
+        row[:] = self._fit(torch.from_numpy(writable).permute(2, 0, 1)[None])[0].numpy()
 
     def _fit(self, picture: Tensor) -> Tensor:
         if self.mode == "squash":

@@ -58,6 +58,7 @@ def test_a_damaged_asset_is_named_and_the_others_go_on(services: Services, home:
 
 
 def test_naming_weights_later_encodes_the_stored_pictures(services: Services, home: Path, tmp_path: Path) -> None:
+    services(home, visual__model="").reindexing.reindex(lambda *_: None)
     weights = make_tiny_clip(tmp_path / "clip")
     container = services(home, visual__model=f"local-dir:{weights}")
     pictures = container.index.search(Lane.VISUAL, np.eye(64, dtype=np.float32)[0], 1, EVERYWHERE)

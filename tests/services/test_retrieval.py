@@ -138,7 +138,7 @@ def test_a_query_that_cannot_be_asked_is_refused(
 def test_a_picture_finds_itself_and_needs_the_visual_lane(services: Services, home: Path, tmp_path: Path) -> None:
     from indexer.media.jpeg import decode_jpeg
 
-    plain = services(home)
+    plain = services(home, visual__model="")
     sign = plain.catalog.find("street_sign.jpg")
     manifest = plain.artifacts.manifest(sign.asset_id, sign.version)
     (record, _), *_ = plain.artifacts.checkpoints(manifest)
