@@ -254,7 +254,7 @@ def test_what_is_not_there_is_said_in_one_line_and_exit_code_1(cli: Cli, indexed
 
 
 def test_a_picture_cannot_be_looked_for_without_the_visual_lane(cli: Cli, archive: Path, indexed_home: Path) -> None:
-    said = cli(indexed_home, "search", "--image", archive / "photos" / "street_sign.jpg", "--json")
+    said = cli(indexed_home, "search", "--image", archive / "photos" / "street_sign.jpg", "--json", visual__model="")
     assert (said.code, said.out) == (1, "")
     line = "error: a picture can only be looked for with the visual lane on (AFTERIMAGE_VISUAL__MODEL)"
     assert said.errors == [line]
@@ -345,9 +345,11 @@ def test_doctor_probes_every_part(cli: Cli, indexed_home: Path) -> None:
     said = cli(indexed_home, "doctor", "--json")
     states = {check["part"]: check["state"] for check in said.json["checks"]}
     assert said.code == 0
-    on = {"home", "video", "images", "documents", "text lane", "text reader", "index", "catalog"}
-    assert states == dict.fromkeys(on, "ok") | {"visual lane": "off", "speech": "off"}
-    lines = cli(indexed_home, "doctor").out.splitlines()
+    on = {"home", "video", "images", "documents", "visual lane", "text lane", "text reader", "index", "catalog"}
+    assert states == dict.fromkeys(on, "ok") | {"speech": "off"}
+    (visual,) = [check["detail"] for check in said.json["checks"] if check["part"] == "visual lane"]
+    assert "nothing of the real one" in visual
+    lines = cli(indexed_home, "doctor", visual__model="").out.splitlines()
     assert len(lines) == len(states)
     assert [line for line in lines if line.startswith("visual lane") and "AFTERIMAGE_VISUAL__MODEL" in line]
 
