@@ -24,7 +24,7 @@ _TOUR = (
     ("ask", "price of the mooring rope"),
     ("ask", "What was wrong with the bilge pumps of the Sandpiper?"),
     ("search", "lifejackets", "--limit", "4"),
-    ("ask", "What is the Wi-Fi password of the Berlin office?"),
+    ("ask", "What is the Wi-Fi password of the Berlin branch?"),
 )
 _FINE = (0, 3)
 
