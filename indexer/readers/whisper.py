@@ -24,7 +24,8 @@ class WhisperReader:
 
     `model` is a folder (nothing is fetched) or a name that faster-whisper knows, such as `small`. `language` is a code
     such as `de`; None has it found for each span. What Silero's detector (inside the package) holds for silence is
-    skipped. `threads` are this reader's own. Errors, at first use: ModelError.
+    skipped. The same sound always gives the same lines: nothing is sampled. `threads` are this reader's own. Errors, at
+    first use: ModelError.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class WhisperReader:
             beam_size=self._beam_size,
             vad_filter=self._skip_silence,
             condition_on_previous_text=False,
+            temperature=0.0,
         )
         lines = (_line(segment, audio.start_s, end_s) for segment in segments)
         return sorted((line for line in lines if line), key=lambda line: line.start_s or 0.0)

@@ -45,6 +45,7 @@ def test_sound_of_any_rate_is_heard_in_its_own_time(tiny_whisper: Path, rate: in
     lines = reader.read(AudioSpan(10.0, rate, samples))
     assert lines
     assert all(10.0 <= (line.start_s or 0) < (line.end_s or 0) <= 12.0 for line in lines)
+    assert all(reader.read(AudioSpan(10.0, rate, samples)) == lines for _ in range(3))
 
 
 def test_the_id_tells_weights_apart(tiny_whisper: Path, tmp_path: Path) -> None:
