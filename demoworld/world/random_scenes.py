@@ -18,7 +18,7 @@ from demoworld.world.scene import WIDE, Scene, Sign, Thing
 HELD_OUT_VARIANT = 1000
 _VARIANTS = 60
 _EVERY = 5
-_SIGN_WORDS = ("EXIT", "STOP", "SALE", "OPEN", "GATE", "TAXI", "ROOM", "PIER", "MENU", "LIFT", "WEST", "EAST")
+SIGN_WORDS = ("EXIT", "STOP", "SALE", "OPEN", "GATE", "BANK", "ROOM", "PIER", "MENU", "LIFT", "WEST", "EAST")
 _ASPECTS = (WIDE, WIDE, WIDE, 4 / 3, 1.0)
 _COUNTS = (1, 1, 1, 1, 1, 1, 2, 2, 3, 4)
 _TRIES = 12
@@ -62,7 +62,7 @@ def random_scene(rng: np.random.Generator, split: Split, most: int = 3, aspect: 
 
 def random_sign(rng: np.random.Generator) -> Sign:
     """A board with one word and two digits, in the upper part of the picture."""
-    text = f"{rng.choice(_SIGN_WORDS)} {rng.integers(10, 100)}"
+    text = f"{rng.choice(SIGN_WORDS)} {rng.integers(10, 100)}"
     return Sign(text, float(rng.uniform(0.2, 0.8)), float(rng.uniform(0.1, 0.2)))
 
 

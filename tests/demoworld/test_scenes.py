@@ -12,7 +12,7 @@ from demoworld.world.claims import Claim, Seen, holds, plain, say
 from demoworld.world.concepts import concept, concepts, number_of
 from demoworld.world.drawing import draw, label
 from demoworld.world.places import PLACES, backdrop
-from demoworld.world.random_scenes import Split, is_held_out, random_scene
+from demoworld.world.random_scenes import SIGN_WORDS, Split, is_held_out, random_scene
 from demoworld.world.scene import Scene, Sign, Thing
 from indexer.readers.rapid_ocr import RapidOcrReader
 
@@ -26,6 +26,13 @@ def test_there_are_many_concepts_and_no_word_means_two_of_them() -> None:
     assert len(PLACES) >= 8
     words = [word for known in concepts() for word in {known.name, known.plural, *known.synonyms}]
     assert len(set(words)) == len(words)
+
+
+def test_signs_say_nothing_that_is_a_thing() -> None:
+    words = {
+        word for known in concepts() for name in (known.name, known.plural, *known.synonyms) for word in name.split()
+    }
+    assert words.isdisjoint(word.casefold() for word in SIGN_WORDS)
 
 
 def test_every_concept_has_a_sprite_of_its_own() -> None:
