@@ -13,8 +13,8 @@ class Generator(Protocol):
 
     Every draft quotes evidence that it was given. Evidence that was found comes best first, slots of a video's memory
     (`M1` …) after it, in order of time. `describe` says in about `words` words at most what the evidence shows.
-    Errors: ModelError, GeneratorUnavailable for a server that cannot be reached or breaks off, QueryError for a question
-    longer than the budget.
+    Errors: ModelError, GeneratorUnavailable for a server that cannot be reached or breaks off, QueryError for a
+    question longer than the budget.
     """
 
     @property

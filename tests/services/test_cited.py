@@ -53,7 +53,7 @@ def test_a_sentence_leaves_as_soon_as_the_next_one_begins() -> None:
 
 @given(st.lists(st.integers(1, 12), max_size=20))
 def test_where_the_stream_is_cut_makes_no_difference(lengths: list[int]) -> None:
-    text = "Mr. Smith has 3.5 apples [F1]. He eats one [M1, F2]. Wer? Er [F2]. 猫がいる。[F1] Not shown in the evidence. End [F8]"
+    text = "Mr. Smith has 3.5 apples [F1]. He eats one [M1, F2]. Wer? Er [F2]. 猫がいる。[F1] Not shown. End [F8]"
     pieces, at = [], 0
     for length in lengths:
         pieces.append(text[at : at + length])
