@@ -37,7 +37,8 @@ class Checkpoint:
     `segments` are in order, with ordinals local to the checkpoint; `pictures[i]` is a JPEG, and `picture_of[j]` the
     index of the one that segment j is seen in (-1: none). `rows[lane]` says which segments the rows of
     `vectors[lane]` embed. `signatures` hold the look of the first and the last key frame, to join what a checkpoint
-    cut in two (`indexer.assembly`).
+    cut in two (`indexer.assembly`). `frames[i]` counts the looked-at frames that the i-th picture of a video stands
+    for; `tokens` are its visual tokens, `[pictures, positions, width]`, which a memory takes: they are not stored here.
     """
 
     number: int
@@ -49,11 +50,16 @@ class Checkpoint:
     rows: dict[Lane, NDArray[np.int64]]
     vectors: dict[Lane, Vectors]
     signatures: tuple[bytes, ...] = ()
+    frames: tuple[int, ...] = ()
+    tokens: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CheckpointRecord:
-    """A stored checkpoint without its vectors and pictures; segments point to their pictures."""
+    """A stored checkpoint without its vectors and pictures; segments point to their pictures.
+
+    `frames` is empty in checkpoints of before it was counted.
+    """
 
     number: int
     end_s: float | None
@@ -63,6 +69,7 @@ class CheckpointRecord:
     signatures: tuple[bytes, ...]
     tensors_sha: str
     pictures_sha: str
+    frames: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +124,10 @@ class Artifacts:
         """A stored key frame or page picture, as JPEG bytes."""
         return self._blobs.get(ref.key, ref.offset, ref.length)
 
+    def folder(self, asset_id: str, version: str) -> str:
+        """The prefix of all that one version of an asset has stored; what others keep of it lies below, too."""
+        return _folder(asset_id, version)
+
     def versions(self, asset_id: str) -> list[str]:
         """The versions of an asset that have anything stored, complete or not."""
         prefix = f"{_ROOT}/{asset_id}/"
@@ -140,10 +151,11 @@ class Draft:
         self.looked_at = 0
         self.segments = 0
 
-    def resume(self) -> int:
-        """Count the leading checkpoints that are whole; the next one is where work goes on."""
+    def resume(self, at_most: int | None = None) -> int:
+        """Count the leading checkpoints that are whole, `at_most` so many; the next one is where work goes on."""
+        self._shas, self.looked_at, self.segments = [], 0, 0
         names = set(self._blobs.names(_folder(self._asset_id, self._version)))
-        while (key := self._key(len(self._shas), "json")) in names:
+        while len(self._shas) != at_most and (key := self._key(len(self._shas), "json")) in names:
             data = self._blobs.get(key)
             try:
                 record = _decoded(data, CheckpointRecord, key)
@@ -167,6 +179,7 @@ class Draft:
             signatures=checkpoint.signatures,
             tensors_sha=_sha(tensors),
             pictures_sha=_sha(pictures),
+            frames=checkpoint.frames,
         )
         data = msgspec.json.encode(record)
         self._blobs.put(self._key(checkpoint.number, "jpegs"), pictures)

@@ -11,18 +11,23 @@ from pathlib import Path
 
 import msgspec
 
-from indexer.artifacts import SCHEMA, Artifacts, Checkpoint, Manifest
+from indexer.artifacts import SCHEMA, Artifacts, Checkpoint, Draft, Manifest
 from indexer.assembly import assemble
 from indexer.media.process import MediaProcess
 from indexer.passes.again import encode_checkpoint
+from indexer.passes.checkpoints import key_frames
 from indexer.passes.document import DocumentPass
 from indexer.passes.image import image_checkpoint
 from indexer.passes.tools import Models, PassSettings
 from indexer.passes.video import VideoPass
+from indexer.ports import FrameSink
 from indexer.stages import Stage
 from indexer.types import AssetKind, MediaInfo, SegmentBatch
 
 Report = Callable[[float, float | None], None]
+OpenSink = Callable[[str, str], FrameSink]
+"""Where the key frames of an asset go, of one version of it."""
+_ENCODERS = ("visual", "text", "memory")
 _READERS = ("reader", "page_reader", "speech")
 _ENCODE_AHEAD, _READ_DEPTH, _LISTEN_DEPTH = 2, 4, 2
 
@@ -38,17 +43,28 @@ class Source:
 
 
 class Pipeline:
-    """Runs passes and keeps what they give. One asset at a time; the models stay loaded between assets."""
+    """Runs passes and keeps what they give. One asset at a time; the models stay loaded between assets.
 
-    def __init__(self, media: MediaProcess, artifacts: Artifacts, models: Models, settings: PassSettings) -> None:
+    Where `models` has a token encoder, `open_sink` says where the key frames of videos go, in the same pass.
+    """
+
+    def __init__(
+        self,
+        media: MediaProcess,
+        artifacts: Artifacts,
+        models: Models,
+        settings: PassSettings,
+        open_sink: OpenSink | None = None,
+    ) -> None:
         self._media, self._artifacts, self._models, self._settings = media, artifacts, models, settings
+        self._open_sink = open_sink
 
     @property
     def version(self) -> str:
         """The fingerprint of all that shapes artifacts: `<content>-<encoders>`, 12 hex digits each.
 
-        The first half covers schema, settings and readers, the second the lanes' encoders: where only that differs,
-        `encode_again` makes the new version from the old one, without the source.
+        The first half covers schema, settings and readers, the second the encoders of lanes and memory: where only that
+        differs, `encode_again` makes the new version from the old one, without the source.
         """
         ids = self._models.ids()
         readers = {name: ids[name] for name in _READERS if name in ids}
@@ -63,16 +79,20 @@ class Pipeline:
         version = f"{manifest.version.split('-')[0]}-{self._encoders()}"
         if version == manifest.version or self._artifacts.complete(manifest.asset_id, version):
             return self._artifacts.manifest(manifest.asset_id, version)
-        draft = self._artifacts.draft(manifest.asset_id, version)
-        first = draft.resume()
-        for record, _ in islice(self._artifacts.checkpoints(manifest), first, None):
-            draft.commit(encode_checkpoint(record, self._artifacts, self._models))
+        work = self._begin(manifest.asset_id, version, manifest.info)
+        for record, _ in islice(self._artifacts.checkpoints(manifest), work.count, None):
+            work.commit(encode_checkpoint(record, self._artifacts, self._models, self._settings.fps))
         readers = {name: made for name, made in manifest.models.items() if name in _READERS}
-        return draft.finish(manifest.info, self._models.ids() | readers, manifest.end_s, manifest.warnings)
+        return work.finish(manifest.info, self._models.ids() | readers, manifest.end_s, manifest.warnings)
 
     def _encoders(self) -> str:
         ids = self._models.ids()
-        return _fingerprint({name: ids[name] for name in ("visual", "text") if name in ids})
+        return _fingerprint({name: ids[name] for name in _ENCODERS if name in ids})
+
+    def _begin(self, asset_id: str, version: str, info: MediaInfo) -> _Work:
+        remembered = self._models.tokens is not None and info.kind is AssetKind.VIDEO and info.sees
+        sink = self._open_sink(asset_id, version) if self._open_sink is not None and remembered else None
+        return _Work(self._artifacts.draft(asset_id, version), sink)
 
     def run(self, source: Source, progress: Report | None = None) -> Manifest:
         """Make the artifacts of one source, or go on where an earlier run stopped, and give their manifest.
@@ -82,24 +102,50 @@ class Pipeline:
         """
         if self._artifacts.complete(source.asset_id, self.version):
             return self._artifacts.manifest(source.asset_id, self.version)
-        draft = self._artifacts.draft(source.asset_id, self.version)
-        first = draft.resume()
+        work = self._begin(source.asset_id, self.version, source.info)
         workers = self._settings.encode_workers
         with ExitStack() as stack:
             encode = stack.enter_context(Stage("encode", workers + _ENCODE_AHEAD, workers))
             read = stack.enter_context(Stage("read", _READ_DEPTH))
             listen = stack.enter_context(Stage("listen", _LISTEN_DEPTH))
             run = _Run(self._media, self._models, self._settings, encode, read, listen)
-            checkpoints = stack.enter_context(closing(run.checkpoints(source, first)))
+            checkpoints = stack.enter_context(closing(run.checkpoints(source, work.count)))
             for checkpoint in checkpoints:
-                draft.commit(checkpoint)
+                work.commit(checkpoint)
                 if progress is not None:
                     progress(_done(checkpoint), _total(source.info))
-        return draft.finish(source.info, self._models.ids(), run.end_s, (*source.info.warnings, *run.warnings))
+        return work.finish(source.info, self._models.ids(), run.end_s, (*source.info.warnings, *run.warnings))
 
     def batches(self, manifest: Manifest) -> Iterator[SegmentBatch]:
         """The segments of a complete asset with their vectors, from its artifacts alone, as an index takes them."""
         yield from assemble(self._artifacts.checkpoints(manifest), self._settings.near_duplicates, manifest.end_s)
+
+
+class _Work:
+    """The checkpoints of one asset on their way to disk, and its key frames to the memory: begun, or gone on with.
+
+    `count` says how many are committed. The sink is always the first to be told: what it holds of a checkpoint that is
+    not committed is made again, the other way round it would be lost.
+    """
+
+    def __init__(self, draft: Draft, sink: FrameSink | None) -> None:
+        self._draft, self._sink = draft, sink
+        self.count = draft.resume()
+        if sink is not None and (held := sink.resume(self.count)) < self.count:
+            self.count = draft.resume(held)
+
+    def commit(self, checkpoint: Checkpoint) -> None:
+        if self._sink is not None:
+            self._sink.take(checkpoint.number, key_frames(checkpoint))
+        self._draft.commit(checkpoint)
+        self.count += 1
+
+    def finish(
+        self, info: MediaInfo, models: dict[str, str], end_s: float | None, warnings: tuple[str, ...]
+    ) -> Manifest:
+        if self._sink is not None:
+            self._sink.finish(self.count)
+        return self._draft.finish(info, models, end_s, warnings)
 
 
 class _Run:

@@ -12,6 +12,7 @@ from indexer.types import (
     AssetTags,
     AudioSpan,
     Hit,
+    KeyFrame,
     Lane,
     Pixels,
     SegmentBatch,
@@ -38,6 +39,36 @@ class ImageTextEncoder(Protocol):
     def dim(self) -> int: ...
     def encode_images(self, pictures: Sequence[Pixels]) -> Vectors: ...
     def encode_texts(self, texts: Sequence[str]) -> Vectors: ...
+
+
+class TokenEncoder(Protocol):
+    """Visual tokens of pictures, what a video's memory is made of: `encode` gives `[n, positions, width]` float32.
+
+    Beside them, where the tower is that of the visual lane, the lane's embeddings, from the same forward pass, equal to
+    those of `ImageTextEncoder.encode_images`; None from a tower of its own. `model_id` names weights and pooling.
+    """
+
+    @property
+    def model_id(self) -> str: ...
+    @property
+    def positions(self) -> int: ...
+    @property
+    def width(self) -> int: ...
+    def encode(self, pictures: Sequence[Pixels]) -> tuple[Vectors | None, NDArray[np.float32]]: ...
+
+
+class FrameSink(Protocol):
+    """Takes in the key frames of one video, in order, checkpoint by checkpoint, while it is indexed.
+
+    `take` makes checkpoint `number` (from 0) durable before it is committed itself; a crash between the two loses
+    nothing, since what was held before it is kept until the next. `resume` goes on after `checkpoints` committed ones
+    and gives how many of them it holds: fewer where its own are lost, and those behind have to be made again.
+    `finish` completes what is kept. Errors: ArtifactError, StorageFull.
+    """
+
+    def resume(self, checkpoints: int) -> int: ...
+    def take(self, number: int, key_frames: Sequence[KeyFrame]) -> None: ...
+    def finish(self, checkpoints: int) -> None: ...
 
 
 class SentenceEncoder(Protocol):

@@ -93,6 +93,17 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyFrame:
+    """A key frame of a video, as a memory takes it in: `frames` looked-at frames show the same, from it until `end_s`;
+    `tokens` are its visual tokens, `[positions, width]` float32."""
+
+    time_s: float
+    end_s: float
+    frames: int
+    tokens: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
 class TextLine:
     """A line of text that was read somewhere: a subtitle cue, a line on a screen, a line of a page.
 

@@ -1,8 +1,9 @@
 """Memories on disk, beside an asset's other artifacts.
 
 After each checkpoint of a video two blobs are written: `00012.log` (the nodes made since the last one; kept) and
-`after/00012/state` (all that is needed to go on, float32; the one before it goes). A finished memory is `bank` (its
-slots, float16) and `manifest.json`, written last, with the model's fingerprint and the checksums of all its parts.
+`after/0/state` (all that is needed to go on, float32; `after/1/state` after odd ones, so that the one before it is
+there until this one's checkpoint is committed). A finished memory is `bank` (its slots, float16) and `manifest.json`,
+written last, with the model's fingerprint and the checksums of all its parts.
 """
 
 from __future__ import annotations
@@ -63,15 +64,17 @@ class MemoryStore:
         """Store what a memory is after checkpoint `number` (from 0), so that `resume` can go on from there."""
         log = {f"log.{name}": _table(nodes) for name, nodes in memory.take_log().items()}
         self._blobs.put(self._key(f"{number:05}.log"), save_tensors(log, _about(memory)))
-        self._blobs.put(self._state_key(number), save_tensors(_state_tensors(memory.state()), _about(memory)))
-        if number:
-            self._blobs.delete(self._key(f"after/{number - 1:05}"))
+        about = _about(memory) | {"after": str(number)}
+        self._blobs.put(self._state_key(number), save_tensors(_state_tensors(memory.state()), about))
 
     def resume(self, number: int, memory: VideoMemory) -> None:
         """Make a new memory what it was after checkpoint `number`."""
         key = self._state_key(number)
         data = self._blobs.get(key)
-        _require(_loaded_about(data, key), memory, key)
+        about = _loaded_about(data, key)
+        if about.pop("after", None) != str(number):
+            raise ArtifactError(f"{key}: is not what checkpoint {number} left")
+        _require(about, memory, key)
         memory.restore(_state(_loaded(data, key)))
 
     def finish(self, checkpoints: int, memory: VideoMemory) -> MemoryManifest:
@@ -127,7 +130,7 @@ class MemoryStore:
         return data
 
     def _state_key(self, number: int) -> str:
-        return self._key(f"after/{number:05}/state")
+        return self._key(f"after/{number % 2}/state")
 
     def _key(self, name: str) -> str:
         return f"{self._folder}/{name}"

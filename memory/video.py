@@ -41,11 +41,17 @@ class VideoMemory:
             for name, shape in LANES.items()
         }
 
-    def add(self, start_s: float, end_s: float, frames: int, tokens: Tokens) -> None:
-        """The next moment: `frames` frames that look alike, during `[start_s, end_s)`. Errors: ValueError."""
+    @property
+    def end_s(self) -> float:
+        """Where the newest moment ends; 0 before the first."""
+        return self._ring[-1].node.end_s if self._ring else 0.0
+
+    def add(self, start_s: float, end_s: float, frames: int, tokens: Tokens, medoid_s: float | None = None) -> None:
+        """The next moment: `frames` frames that look alike, during `[start_s, end_s)`, the one that is kept of them at
+        `medoid_s` (the first, if None). Errors: ValueError."""
         if tokens.shape != (self.positions, self.width):
             raise ValueError(f"tokens of shape {tokens.shape} for a memory of {(self.positions, self.width)}")
-        node = Node(self._number(), start_s, end_s, frames, start_s)
+        node = Node(self._number(), start_s, end_s, frames, start_s if medoid_s is None else medoid_s)
         self._log[FRAMES].append(node)
         self._ring.append(Slot(node, tokens.copy()))
         if len(self._ring) > RING:

@@ -12,14 +12,25 @@ from indexer.errors import ModelError, StorageFull
 from indexer.media.process import MediaLimits, MediaProcess
 from indexer.passes.tools import Models, PassSettings
 from indexer.pipeline import Pipeline
-from indexer.ports import ImageTextEncoder, SegmentIndex, SentenceEncoder, SpeechReader, TextReader
+from indexer.ports import (
+    BlobStore,
+    ImageTextEncoder,
+    SegmentIndex,
+    SentenceEncoder,
+    SpeechReader,
+    TextReader,
+    TokenEncoder,
+)
 from indexer.types import Lane
+from memory.sink import MemorySink
+from memory.store import MemoryStore
 from services.answering import Answering
 from services.calibration import Calibration
 from services.catalog import Catalog
 from services.generators.extractive import ExtractiveGenerator
 from services.indexing import Indexing
 from services.reindexing import Reindexing, ensure_folder
+from services.remembering import Remembering
 from services.retrieval import Retrieval, RetrievalSettings
 from services.settings import Settings, load_settings
 from services.verifiers.quotes import QuoteVerifier
@@ -52,7 +63,11 @@ class Container:
 
     @cached_property
     def artifacts(self) -> Artifacts:
-        return Artifacts(FolderBlobs(self.home))
+        return Artifacts(self._blobs)
+
+    @cached_property
+    def _blobs(self) -> BlobStore:
+        return FolderBlobs(self.home)
 
     @cached_property
     def index(self) -> SegmentIndex:
@@ -74,6 +89,19 @@ class Container:
         from indexer.encoders.open_clip import OpenClipEncoder
 
         return OpenClipEncoder(settings.model, device=settings.device, batch_size=settings.batch, threads=1)
+
+    @cached_property
+    def tokens(self) -> TokenEncoder | None:
+        """What memories are made of; None where none are kept."""
+        settings = self.settings.memory
+        if not settings.enabled or self.visual is None:
+            return None
+        match settings.space:
+            case "clip":
+                from indexer.encoders.open_clip import OpenClipEncoder
+                from indexer.encoders.patches import PatchTokens
+
+                return PatchTokens(self.visual) if isinstance(self.visual, OpenClipEncoder) else None
 
     @cached_property
     def text(self) -> SentenceEncoder | None:
@@ -114,8 +142,17 @@ class Container:
             batch=self.settings.visual.batch,
             encode_workers=self.settings.threads,
         )
-        models = Models(self.visual, self.text, *self.readers, self.speech)
-        return Pipeline(self.media, self.artifacts, models, numbers)
+        tokens = self.tokens
+        models = Models(self.visual, self.text, *self.readers, self.speech, tokens)
+        if tokens is None:
+            return Pipeline(self.media, self.artifacts, models, numbers)
+        return Pipeline(
+            self.media,
+            self.artifacts,
+            models,
+            numbers,
+            lambda asset_id, version: MemorySink(self._memory_store(asset_id, version), tokens),
+        )
 
     @cached_property
     def indexing(self) -> Indexing:
@@ -149,6 +186,10 @@ class Container:
         return Retrieval(self.index, self.catalog, self.calibration, lambda: self.visual, lambda: self.text, settings)
 
     @cached_property
+    def remembering(self) -> Remembering:
+        return Remembering(self.artifacts, self._memory_store)
+
+    @cached_property
     def answering(self) -> Answering:
         answer = self.settings.answer
         generator = ExtractiveGenerator(lambda: self.text, answer.sentences)
@@ -164,6 +205,9 @@ class Container:
         for name in ("media", "index", "catalog"):
             if name in self.__dict__:
                 self.__dict__[name].close()
+
+    def _memory_store(self, asset_id: str, version: str) -> MemoryStore:
+        return MemoryStore(self._blobs, self.artifacts.folder(asset_id, version))
 
     def _made_home(self) -> Path:
         try:

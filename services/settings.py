@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from platformdirs import user_data_path
 from pydantic import (
@@ -109,6 +109,15 @@ class SearchSettings(_Group):
     moment_gap_s: float = Field(3.0, ge=0, description="hits of a video closer than this are one moment")
 
 
+class MemorySettings(_Group):
+    """The memory of videos: a bounded number of moments that cover each, whatever its length."""
+
+    enabled: bool = Field(True, description="keep a memory of every video, wherever the visual lane is on")
+    space: Literal["clip"] = Field(
+        "clip", description="whose visual tokens it is made of: clip, the visual lane's tower"
+    )
+
+
 class AnswerSettings(_Group):
     """How answers are made from evidence."""
 
@@ -130,6 +139,7 @@ class Settings(BaseSettings):
     sampling: SamplingSettings = SamplingSettings()
     media: MediaSettings = MediaSettings()
     index: IndexSettings = IndexSettings()
+    memory: MemorySettings = MemorySettings()
     search: SearchSettings = SearchSettings()
     answer: AnswerSettings = AnswerSettings()
 

@@ -28,6 +28,8 @@ _CONFIG = "open_clip_config.json"
 _WEIGHTS = (".safetensors", ".bin", ".pth")
 
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
+Forward = Callable[[Any, Tensor], Tensor]
+"""Runs an image tower: the tower and its input `[n, 3, height, width]` to features `[n, dim]`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +100,15 @@ class OpenClipEncoder:
     def dim(self) -> int:
         return int(_embed_dim(self._name))
 
-    def encode_images(self, pictures: Sequence[Pixels]) -> Vectors:
-        """`[n, dim]`, in the order of the pictures, which may differ in size."""
+    def encode_images(self, pictures: Sequence[Pixels], forward: Forward | None = None) -> Vectors:
+        """`[n, dim]`, in the order of the pictures, which may differ in size.
+
+        `forward` is how the image tower is run, for whoever wants more of it than features (`patches`).
+        """
         loaded = self._load()
-        return self._in_batches(
-            pictures, lambda some: loaded.transform(some).to(loaded.dtype), loaded.model.encode_image
-        )
+        tower = loaded.model.visual
+        run = loaded.model.encode_image if forward is None else lambda batch: forward(tower, batch)
+        return self._in_batches(pictures, lambda some: loaded.transform(some).to(loaded.dtype), run)
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """`[n, dim]`; what is longer than the model's context is cut."""

@@ -6,21 +6,23 @@ import numpy as np
 
 from indexer.artifacts import Artifacts, Checkpoint, CheckpointRecord
 from indexer.media.jpeg import decode_jpeg
-from indexer.passes.tools import Models
-from indexer.types import Lane, Origin
+from indexer.passes.tools import Models, encoded
+from indexer.types import Lane, Origin, Segment
 
 
-def encode_checkpoint(record: CheckpointRecord, artifacts: Artifacts, models: Models) -> Checkpoint:
-    """The checkpoint with new embeddings. Pictures are the stored JPEGs, so they differ a little from a first pass."""
+def encode_checkpoint(record: CheckpointRecord, artifacts: Artifacts, models: Models, fps: float) -> Checkpoint:
+    """The checkpoint with new embeddings and tokens. Pictures are the stored JPEGs, so they differ a little from a
+    first pass. `fps` frames a second were looked at, where the checkpoint does not say how many."""
     refs = list(dict.fromkeys(segment.picture for segment in record.segments if segment.picture is not None))
     jpegs = {ref: artifacts.picture(ref) for ref in refs}
     pictures = [i for i, segment in enumerate(record.segments) if segment.origin is Origin.PICTURE]
     passages = [i for i, segment in enumerate(record.segments) if segment.origin is not Origin.PICTURE]
     rows, vectors = {}, {}
-    if models.visual is not None:
-        stored = [jpegs[ref] for i in pictures if (ref := record.segments[i].picture) is not None]
-        rows[Lane.VISUAL] = np.array(pictures, np.int64)
-        vectors[Lane.VISUAL] = models.visual.encode_images([decode_jpeg(jpeg) for jpeg in stored])
+    stored = [jpegs[ref] for i in pictures if (ref := record.segments[i].picture) is not None]
+    timed = record.end_s is not None
+    new = encoded([decode_jpeg(jpeg) for jpeg in stored], models.visual, models.tokens if timed else None)
+    if new.visual is not None:
+        rows[Lane.VISUAL], vectors[Lane.VISUAL] = np.array(pictures, np.int64), new.visual
     if models.text is not None:
         rows[Lane.TEXT] = np.array(passages, np.int64)
         vectors[Lane.TEXT] = models.text.encode([record.segments[i].text for i in passages])
@@ -34,4 +36,11 @@ def encode_checkpoint(record: CheckpointRecord, artifacts: Artifacts, models: Mo
         rows=rows,
         vectors=vectors,
         signatures=record.signatures,
+        frames=record.frames or tuple(_frames(record.segments[i], fps) for i in pictures if timed),
+        tokens=new.tokens,
     )
+
+
+def _frames(picture: Segment, fps: float) -> int:
+    """The frames that a picture stands for, where they were not counted."""
+    return max(1, round(((picture.end_s or 0.0) - (picture.start_s or 0.0)) * fps))

@@ -10,7 +10,8 @@ import numpy as np
 
 from indexer.artifacts import Checkpoint
 from indexer.passages import Passage
-from indexer.types import Lane, Origin, Segment, Vectors
+from indexer.passes.tools import Encoded
+from indexer.types import KeyFrame, Lane, Origin, Segment, Vectors
 
 
 def build_checkpoint(
@@ -18,11 +19,11 @@ def build_checkpoint(
     end_s: float | None,
     looked_at: int,
     pictures: Sequence[Segment],
-    jpegs: tuple[bytes, ...],
-    visual: Vectors | None,
+    encoded: Encoded,
     passages: Sequence[Passage],
     text: Vectors | None,
     signatures: tuple[bytes, ...] = (),
+    frames: Sequence[int] = (),
 ) -> Checkpoint:
     """Pictures first, then passages; each passage is seen in the picture that covers its start."""
     starts = [picture.start_s or 0.0 for picture in pictures]
@@ -30,8 +31,8 @@ def build_checkpoint(
     seen_in = [_covering(starts, passage.start_s) for passage in passages]
     n = len(pictures)
     rows, vectors = {}, {}
-    if visual is not None:
-        rows[Lane.VISUAL], vectors[Lane.VISUAL] = np.arange(n), visual
+    if encoded.visual is not None:
+        rows[Lane.VISUAL], vectors[Lane.VISUAL] = np.arange(n), encoded.visual
     if text is not None:
         rows[Lane.TEXT], vectors[Lane.TEXT] = np.arange(n, len(segments)), text
     return Checkpoint(
@@ -39,12 +40,25 @@ def build_checkpoint(
         end_s=end_s,
         looked_at=looked_at,
         segments=tuple(replace(segment, ordinal=i) for i, segment in enumerate(segments)),
-        pictures=jpegs,
+        pictures=encoded.jpegs,
         picture_of=(*range(n), *seen_in),
         rows=rows,
         vectors=vectors,
         signatures=signatures,
+        frames=tuple(frames),
+        tokens=encoded.tokens,
     )
+
+
+def key_frames(checkpoint: Checkpoint) -> list[KeyFrame]:
+    """What a memory takes of a checkpoint of a video, in order of time; nothing where no tokens were made."""
+    if checkpoint.tokens is None:
+        return []
+    pictures = [segment for segment in checkpoint.segments if segment.origin is Origin.PICTURE]
+    return [
+        KeyFrame(picture.start_s or 0.0, picture.end_s or 0.0, frames, tokens)
+        for picture, frames, tokens in zip(pictures, checkpoint.frames, checkpoint.tokens, strict=True)
+    ]
 
 
 def _segment(passage: Passage) -> Segment:

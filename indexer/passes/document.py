@@ -39,9 +39,8 @@ class DocumentPass:
         written = self._read.submit(lambda: self._passages(page))
 
         def result() -> Checkpoint:
-            (jpegs, visual), (passages, text) = encoded(), written.result()
-            pictures = [whole_picture(page.number)]
-            return build_checkpoint(page.number - 1, None, 1, pictures, jpegs, visual, passages, text)
+            passages, text = written.result()
+            return build_checkpoint(page.number - 1, None, 1, [whole_picture(page.number)], encoded(), passages, text)
 
         return Pending((*encoding.parts, written), result)
 

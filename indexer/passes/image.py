@@ -25,5 +25,4 @@ def image_checkpoint(
     lines = [] if models.page_reader is None else read_picture(models.page_reader, rgb, Origin.OCR)
     passages = page_passages(lines, None)
     text = embed_passages(models.text, passages)
-    jpegs, visual = encoded()
-    return build_checkpoint(0, None, 1, [whole_picture()], jpegs, visual, passages, text)
+    return build_checkpoint(0, None, 1, [whole_picture()], encoded(), passages, text)

@@ -1,16 +1,17 @@
-"""What a pass works with: the models that are switched on, the numbers it keeps to, and its two threads."""
+"""What a pass works with: the models that are switched on, the numbers it keeps to, and the way of its pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from indexer.media.jpeg import encode_jpeg
 from indexer.passages import Passage
-from indexer.ports import ImageTextEncoder, SentenceEncoder, SpeechReader, TextReader
+from indexer.ports import ImageTextEncoder, SentenceEncoder, SpeechReader, TextReader, TokenEncoder
 from indexer.sampling import NearDuplicates
 from indexer.stages import Stage
 from indexer.types import Pixels, Vectors
@@ -20,7 +21,8 @@ from indexer.types import Pixels, Vectors
 class Models:
     """The models of an indexing run; None switches a lane or a reader off.
 
-    `reader` reads frames, `page_reader` pages and photos, whose print is finer.
+    `reader` reads frames, `page_reader` pages and photos, whose print is finer; `tokens` makes what a video's memory
+    is made of.
     """
 
     visual: ImageTextEncoder | None = None
@@ -28,15 +30,17 @@ class Models:
     reader: TextReader | None = None
     page_reader: TextReader | None = None
     speech: SpeechReader | None = None
+    tokens: TokenEncoder | None = None
 
     def ids(self) -> dict[str, str]:
-        """What made the artifacts: lane or reader → model id, for those that are on."""
+        """What made the artifacts: lane, reader or memory → model id, for those that are on."""
         named = {
             "visual": self.visual,
             "text": self.text,
             "reader": self.reader,
             "page_reader": self.page_reader,
             "speech": self.speech,
+            "memory": self.tokens,
         }
         return {name: model.model_id for name, model in named.items() if model is not None}
 
@@ -62,13 +66,31 @@ class PassSettings:
     near_duplicates: NearDuplicates = field(default_factory=NearDuplicates)
 
 
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Pictures that went through the visual lane: their stored JPEGs, their embeddings `[n, dim]` (None: lane off) and
+    their visual tokens `[n, positions, width]` (None: no memory is made)."""
+
+    jpegs: tuple[bytes, ...]
+    visual: Vectors | None
+    tokens: NDArray[np.float32] | None = None
+
+
 class Encoding:
     """Pictures on their way through the visual lane, in batches that never leave their checkpoint."""
 
-    def __init__(self, encoder: ImageTextEncoder | None, stage: Stage, batch: int, picture_px: int) -> None:
+    def __init__(
+        self,
+        encoder: ImageTextEncoder | None,
+        stage: Stage,
+        batch: int,
+        picture_px: int,
+        tokens: TokenEncoder | None = None,
+    ) -> None:
         self._encoder, self._stage, self._batch, self._picture_px = encoder, stage, batch, picture_px
+        self._tokens = tokens
         self._open: list[Pixels] = []
-        self._done: list[Future[tuple[list[bytes], Vectors | None]]] = []
+        self._done: list[Future[Encoded]] = []
 
     def add(self, rgb: Pixels) -> None:
         """Take one picture; blocks while the encoder is behind."""
@@ -76,37 +98,51 @@ class Encoding:
         if len(self._open) == self._batch:
             self._flush()
 
-    def close(self) -> Callable[[], tuple[tuple[bytes, ...], Vectors | None]]:
-        """No more pictures; what it gives waits for the stored JPEGs and the embeddings (None: lane off), in order."""
+    def close(self) -> Callable[[], Encoded]:
+        """No more pictures; what it gives waits for all of them, and has them in order."""
         if self._open:
             self._flush()
         batches = self._done
 
-        def result() -> tuple[tuple[bytes, ...], Vectors | None]:
-            results = [batch.result() for batch in batches]
-            jpegs = tuple(jpeg for some, _ in results for jpeg in some)
-            if self._encoder is None:
-                return jpegs, None
-            vectors = [vectors for _, vectors in results if vectors is not None]
-            empty = np.empty((0, self._encoder.dim), np.float32)
-            return jpegs, np.concatenate([empty, *vectors])
+        def result() -> Encoded:
+            parts = [batch.result() for batch in batches]
+            if not parts and self._encoder is not None:
+                return Encoded((), np.empty((0, self._encoder.dim), np.float32))
+            return Encoded(
+                tuple(jpeg for part in parts for jpeg in part.jpegs),
+                _joined([part.visual for part in parts]),
+                _joined([part.tokens for part in parts]),
+            )
 
         return result
 
     @property
-    def parts(self) -> tuple[Future[tuple[list[bytes], Vectors | None]], ...]:
+    def parts(self) -> tuple[Future[Encoded], ...]:
         """The batches handed in so far."""
         return tuple(self._done)
 
     def _flush(self) -> None:
         pictures, self._open = self._open, []
-        encoder, picture_px = self._encoder, self._picture_px
+        encoder, tokens, picture_px = self._encoder, self._tokens, self._picture_px
 
-        def task() -> tuple[list[bytes], Vectors | None]:
-            jpegs = [encode_jpeg(rgb, picture_px) for rgb in pictures]
-            return jpegs, None if encoder is None else encoder.encode_images(pictures)
+        def task() -> Encoded:
+            jpegs = tuple(encode_jpeg(rgb, picture_px) for rgb in pictures)
+            return replace(encoded(pictures, encoder, tokens), jpegs=jpegs)
 
         self._done.append(self._stage.submit(task))
+
+
+def encoded(pictures: Sequence[Pixels], encoder: ImageTextEncoder | None, tokens: TokenEncoder | None) -> Encoded:
+    """Embeddings and tokens of pictures, from one forward pass where both come from one tower; no JPEGs."""
+    visual, seen = (None, None) if tokens is None else tokens.encode(pictures)
+    if encoder is None:
+        return Encoded((), None, seen)
+    return Encoded((), encoder.encode_images(pictures) if visual is None else visual, seen)
+
+
+def _joined(parts: list[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
+    there = [part for part in parts if part is not None]
+    return np.concatenate(there) if there else None
 
 
 def embed_passages(encoder: SentenceEncoder | None, passages: Sequence[Passage]) -> Vectors | None:

@@ -41,7 +41,7 @@ class _Stretch:
     speech: Future[list[TextLine]] | None
     starts: list[float] = field(default_factory=list)
     signatures: list[NDArray[np.uint8]] = field(default_factory=list)
-    looked_at: int = 0
+    frames: list[int] = field(default_factory=list)
 
 
 class VideoPass:
@@ -114,7 +114,7 @@ class VideoPass:
         models, settings = self._models, self._settings
         return _Stretch(
             number=number,
-            encoding=Encoding(models.visual, self._encode, settings.batch, settings.picture_px),
+            encoding=Encoding(models.visual, self._encode, settings.batch, settings.picture_px, models.tokens),
             screen=None if models.reader is None else ScreenText(models.reader),
             speech=self._hear(path, info, number),
         )
@@ -127,9 +127,11 @@ class VideoPass:
         return self._listen.submit(lambda: speech.read(self._sound.audio(path, start_s, start_s + length_s)))
 
     def _take(self, stretch: _Stretch, frame: Frame) -> None:
-        stretch.looked_at += 1
         look = signature(frame.rgb)
-        if not (stretch.signatures and self._settings.near_duplicates.same(stretch.signatures[-1], look)):
+        if stretch.signatures and self._settings.near_duplicates.same(stretch.signatures[-1], look):
+            stretch.frames[-1] += 1
+        else:
+            stretch.frames.append(1)
             stretch.starts.append(frame.time_s)
             stretch.signatures.append(look)
             stretch.encoding.add(frame.rgb)
@@ -145,9 +147,10 @@ class VideoPass:
         written = self._read.submit(lambda: self._passages(stretch, end_s, own_cues))
 
         def result() -> Checkpoint:
-            (jpegs, visual), (passages, text) = encoded(), written.result()
+            passages, text = written.result()
+            frames = stretch.frames
             return build_checkpoint(
-                stretch.number, end_s, stretch.looked_at, pictures, jpegs, visual, passages, text, looks
+                stretch.number, end_s, sum(frames), pictures, encoded(), passages, text, looks, frames
             )
 
         return Pending((*stretch.encoding.parts, written), result)

@@ -1,0 +1,62 @@
+"""The indexing pipeline's key frames on their way into a video's memory: an `indexer.ports.FrameSink`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from indexer.errors import ArtifactError
+from indexer.ports import TokenEncoder
+from indexer.types import KeyFrame
+from memory.store import MemoryStore
+from memory.video import VideoMemory
+
+
+class MemorySink:
+    """The memory of one video, saved after each checkpoint. Moments leave no gap: each begins where the last one ended.
+
+    Errors: ArtifactError for what a store cannot give, MemoryMismatch where its state is of another model.
+    """
+
+    def __init__(self, store: MemoryStore, encoder: TokenEncoder) -> None:
+        self._store, self._encoder = store, encoder
+        self._memory: VideoMemory | None = None
+        self._finished = False
+
+    def resume(self, checkpoints: int) -> int:
+        """Go on from the newest state that is whole, at most `checkpoints` of them in; 0 where there is none."""
+        if checkpoints and (self._restored(checkpoints - 1) or self._is_finished(checkpoints)):
+            return checkpoints
+        if checkpoints > 1 and self._restored(checkpoints - 2):
+            return checkpoints - 1
+        return 0
+
+    def take(self, number: int, key_frames: Sequence[KeyFrame]) -> None:
+        memory = self._memory = self._memory or self._empty()
+        for frame in key_frames:
+            memory.add(memory.end_s, frame.end_s, frame.frames, frame.tokens, frame.time_s)
+        self._store.save(number, memory)
+
+    def finish(self, checkpoints: int) -> None:
+        """Store the finished memory; one that was finished before the asset was stays as it is."""
+        if not self._finished:
+            self._store.finish(checkpoints, self._memory or self._empty())
+
+    def _restored(self, number: int) -> bool:
+        memory = self._empty()
+        try:
+            self._store.resume(number, memory)
+        except ArtifactError:
+            return False
+        self._memory = memory
+        return True
+
+    def _is_finished(self, checkpoints: int) -> bool:
+        """Whether a run was killed between the end of the memory and that of the asset."""
+        try:
+            self._finished = self._store.manifest().checkpoints == checkpoints
+        except ArtifactError:
+            return False
+        return self._finished
+
+    def _empty(self) -> VideoMemory:
+        return VideoMemory(self._encoder.positions, self._encoder.width, self._encoder.model_id)

@@ -1,0 +1,66 @@
+"""What the archive remembers of a video: the slots of its memory, and the stored pictures that show them."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+from indexer.artifacts import Artifacts, Manifest
+from indexer.errors import ArtifactError
+from indexer.types import AssetKind, Origin, PictureRef
+from memory.store import MemoryStore, StoredMemory
+from memory.types import Node
+from services.catalog import Asset
+
+_KEPT = 4
+_KeyFrames = tuple[tuple[float, ...], tuple[PictureRef, ...]]
+
+
+class Remembering:
+    """Reads memories from the artifacts; the last few stay loaded.
+
+    Errors: ArtifactError where something is missing or damaged, MemoryMismatch where the memory is of another model
+    than the asset says.
+    """
+
+    def __init__(self, artifacts: Artifacts, open_store: Callable[[str, str], MemoryStore]) -> None:
+        self._artifacts, self._open_store = artifacts, open_store
+        self._memories = lru_cache(_KEPT)(self._load)
+        self._frames = lru_cache(_KEPT)(self._key_frames)
+
+    def memory(self, asset: Asset) -> StoredMemory | None:
+        """The finished memory; None for what has none: photos, documents, and videos that were indexed without one."""
+        return self._memories(asset.asset_id, asset.version) if asset.kind is AssetKind.VIDEO else None
+
+    def tree(self, asset: Asset, lane: str) -> Mapping[int, Node]:
+        """Every node of a lane by its number, to climb down from a slot to its frames; for an asset with a memory."""
+        return self._open_store(asset.asset_id, asset.version).children(lane)
+
+    def key_frame(self, asset: Asset, time_s: float) -> PictureRef:
+        """The stored key frame that shows a video at a time (the first one, for times before it)."""
+        times, pictures = self._frames(asset.asset_id, asset.version)
+        if not times:
+            raise ArtifactError(f"{asset.name}: has no key frames")
+        return pictures[max(0, bisect_right(times, time_s) - 1)]
+
+    def _load(self, asset_id: str, version: str) -> StoredMemory | None:
+        manifest = self._artifacts.manifest(asset_id, version)
+        model = manifest.models.get("memory")
+        if model is None or not manifest.info.sees:
+            return None
+        return self._open_store(asset_id, version).load(model)
+
+    def _key_frames(self, asset_id: str, version: str) -> _KeyFrames:
+        """The times at which they begin, in order, and where they lie."""
+        found = _pictures(self._artifacts, self._artifacts.manifest(asset_id, version))
+        return tuple(time_s for time_s, _ in found), tuple(picture for _, picture in found)
+
+
+def _pictures(artifacts: Artifacts, manifest: Manifest) -> list[tuple[float, PictureRef]]:
+    return [
+        (segment.start_s or 0.0, segment.picture)
+        for record, _ in artifacts.checkpoints(manifest)
+        for segment in record.segments
+        if segment.origin is Origin.PICTURE and segment.picture is not None
+    ]
