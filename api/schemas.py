@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import BaseModel, ConfigDict
 
 from indexer.types import Box
+from memory.store import StoredMemory
+from memory.types import Node
 from services.catalog import Asset
 from services.types import Answer, Citation, Moment, Sentence
 
@@ -109,6 +113,45 @@ class AnswerShape(_Shape):
         return cls(answer=answer.text, abstained=answer.abstained, sentences=sentences)
 
 
+class NodeShape(_Shape):
+    """A moment of a video's memory: its span, the frames it stands for, the time of its key frame."""
+
+    start_s: float
+    end_s: float
+    frames: int
+    medoid_s: float
+
+    @classmethod
+    def of(cls, node: Node) -> NodeShape:
+        return cls(
+            start_s=round(node.start_s, 3),
+            end_s=round(node.end_s, 3),
+            frames=node.weight,
+            medoid_s=round(node.medoid_s, 3),
+        )
+
+
+class SlotShape(NodeShape):
+    """A slot, and the two moments that it was merged from (none for a single one)."""
+
+    children: list[NodeShape]
+
+    @classmethod
+    def within(cls, node: Node, tree: Mapping[int, Node]) -> SlotShape:
+        children = [NodeShape.of(tree[child]) for child in node.children or ()]
+        return cls(**NodeShape.of(node).model_dump(), children=children)
+
+
+MemoryShape = dict[str, list[SlotShape]]
+"""The slots of each lane, in order of time."""
+
+
+def memory_shape(memory: StoredMemory, trees: Mapping[str, Mapping[int, Node]]) -> MemoryShape:
+    """A memory as JSON; `trees` has every node of each lane."""
+    lanes = memory.lanes.items()
+    return {name: [SlotShape.within(slot.node, trees[name]) for slot in slots] for name, slots in lanes}
+
+
 class AssetShape(_Shape):
     """What `show` and `list` say of an asset."""
 
@@ -137,6 +180,16 @@ class AssetShape(_Shape):
             looked_at_fps=asset.looked_at_fps,
             warnings=list(asset.warnings),
         )
+
+
+class ShownShape(AssetShape):
+    """What `show` says: also the memory of a video, null for all else."""
+
+    memory: MemoryShape | None
+
+    @classmethod
+    def with_memory(cls, asset: Asset, memory: MemoryShape | None) -> ShownShape:
+        return cls(**AssetShape.of(asset).model_dump(), memory=memory)
 
 
 def _corners(box: Box | None) -> list[float] | None:

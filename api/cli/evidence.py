@@ -31,9 +31,13 @@ def _save(artifacts: Artifacts, folder: Path, label: str, name: str, segment: Se
     if segment.picture is None:
         return
     data = draw_boxes(artifacts.picture(segment.picture), [] if box is None else [box])
-    path = folder / f"{label}-{_file_name(name, segment)}.jpg"
+    write_picture(folder / f"{label}-{_file_name(name, segment)}.jpg", data)
+
+
+def write_picture(path: Path, data: bytes) -> None:
+    """Write a picture, its folder too, and say so. Errors: StorageFull."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     except OSError as error:
         raise StorageFull(f"{path}: cannot be written ({error.strerror})") from error
@@ -42,5 +46,10 @@ def _save(artifacts: Artifacts, folder: Path, label: str, name: str, segment: Se
 
 def _file_name(name: str, segment: Segment) -> str:
     where = f"page-{segment.page}" if segment.page is not None else f"{segment.start_s or 0:.1f}s"
-    stem = re.sub(r"[^\w.-]+", "_", Path(name).stem)[:60]
+    stem = file_stem(name)
     return f"{stem}-{where}" if segment.page is not None or segment.start_s is not None else stem
+
+
+def file_stem(name: str) -> str:
+    """An asset's name as the beginning of a file's."""
+    return re.sub(r"[^\w.-]+", "_", Path(name).stem)[:60]

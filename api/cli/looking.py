@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from api.cli.console import out, plain, print_json, print_table, services
+from api.cli.console import EXIT_NOTHING_FOUND, err, out, plain, print_json, print_table, services
+from api.cli.memory import print_memory, save_memory, why_none
 from api.cli.options import Collections, Json
-from api.schemas import AssetShape
+from api.schemas import AssetShape, MemoryShape, ShownShape, memory_shape
+from memory.store import StoredMemory
 from services.catalog import Asset, SourceRow
 from services.generators.extractive import clock
+from services.remembering import Remembering
 
 
 def list_assets(collections: Collections = None, json: Json = False) -> None:
@@ -33,16 +37,38 @@ def list_assets(collections: Collections = None, json: Json = False) -> None:
 
 def show(
     asset: Annotated[str, typer.Argument(help="An asset: its id (or how it begins), name or path.")],
+    save: Annotated[
+        Path | None,
+        typer.Option("--save-memory", metavar="DIR", help="Write the memory's key frames, one sheet a lane."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Show what is known of an asset."""
+    """Show what is known of an asset, and what is remembered of a video.
+
+    Exit code 3: its memory was to be saved, and it has none.
+    """
     with services() as container:
         found = container.catalog.find(asset)
-        sources = container.catalog.sources(found.asset_id)
-    if json:
-        print_json(AssetShape.of(found))
-    else:
-        _print_asset(found, sources)
+        if not json:
+            _print_asset(found, container.catalog.sources(found.asset_id))
+        memory = container.remembering.memory(found)
+        if json:
+            print_json(ShownShape.with_memory(found, _memory_shape(container.remembering, found, memory)))
+        elif memory is None:
+            out.print(f"\nmemory: {why_none(found)}")
+        else:
+            print_memory(memory)
+        if save is not None and memory is not None:
+            save_memory(container.remembering, container.artifacts, found, memory, save)
+    if save is not None and memory is None:
+        err.print(f"{plain(found.name)}: no memory to save: {why_none(found)}", soft_wrap=True)
+        raise typer.Exit(EXIT_NOTHING_FOUND)
+
+
+def _memory_shape(remembering: Remembering, asset: Asset, memory: StoredMemory | None) -> MemoryShape | None:
+    if memory is None:
+        return None
+    return memory_shape(memory, {lane: remembering.tree(asset, lane) for lane in memory.lanes})
 
 
 def _print_asset(asset: Asset, sources: list[SourceRow]) -> None:

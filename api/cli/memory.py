@@ -1,0 +1,72 @@
+"""A video's memory, for people: its slots as a table, its medoid pictures as contact sheets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.table import Table
+
+from api.cli.console import err, out, print_table
+from api.cli.evidence import file_stem, write_picture
+from indexer.artifacts import Artifacts
+from indexer.media.jpeg import contact_sheet
+from indexer.types import AssetKind
+from memory.store import StoredMemory
+from memory.types import Node
+from memory.video import RING
+from services.catalog import Asset
+from services.generators.extractive import clock
+from services.remembering import Remembering
+
+_ACROSS = 4
+_NEWS = 12
+"""Times that the line about the novelty lane names."""
+
+
+def why_none(asset: Asset) -> str:
+    """What to say of an asset without a memory."""
+    if asset.kind is not AssetKind.VIDEO:
+        return "only videos have one"
+    return "none; with the visual lane on and AFTERIMAGE_MEMORY__ENABLED, `afterimage reindex` makes it"
+
+
+def print_memory(memory: StoredMemory) -> None:
+    """The global lane as a table; of the novelty lane how much it holds, and when its rarest moments are."""
+    nodes = {name: [slot.node for slot in slots] for name, slots in memory.lanes.items()}
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 3, 0, 0))
+    cells = [_cell(node) for node in nodes["global"]]
+    for first in range(0, len(cells), _ACROSS):
+        table.add_row(*cells[first : first + _ACROSS])
+    out.print(f"\nmemory, what happens (global lane): {len(nodes['global'])} slots: span ×frames, key frame")
+    print_table(table)
+    out.print(f"memory, what is new (novelty lane): {len(nodes['novelty'])} slots{_rarest(nodes['novelty'])}")
+
+
+def save_memory(
+    remembering: Remembering, artifacts: Artifacts, asset: Asset, memory: StoredMemory, folder: Path
+) -> None:
+    """A contact sheet for each lane: every slot's medoid, its span below it. Errors: ArtifactError, StorageFull."""
+    for name, slots in memory.lanes.items():
+        nodes = [slot.node for slot in slots]
+        if not nodes:
+            err.print(f"[dim]the {name} lane is empty[/]")
+            continue
+        pictures = [artifacts.picture(remembering.key_frame(asset, node.medoid_s)) for node in nodes]
+        sheet = contact_sheet(pictures, [span(node) for node in nodes])
+        write_picture(folder / f"{file_stem(asset.name)}-memory-{name}.jpg", sheet)
+
+
+def span(node: Node) -> str:
+    """`1:02–1:09`; what is shorter than two seconds is one time."""
+    start, end = clock(node.start_s), clock(node.end_s)
+    return start if node.end_s - node.start_s < 2 else f"{start}–{end}"
+
+
+def _cell(node: Node) -> str:
+    return f"{span(node)} [dim]×{node.weight} {clock(node.medoid_s)}[/]"
+
+
+def _rarest(nodes: list[Node]) -> str:
+    """The moments that stand for the fewest frames, but for the newest, which have not been merged yet."""
+    rare = sorted(sorted(nodes[:-RING], key=lambda node: node.weight)[:_NEWS], key=lambda node: node.start_s)
+    return f"; rarest at {', '.join(clock(node.medoid_s) for node in rare)}" if rare else ""
