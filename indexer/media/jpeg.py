@@ -57,7 +57,8 @@ def contact_sheet(pictures: Sequence[bytes], labels: Sequence[str]) -> bytes:
     for number, (data, label) in enumerate(zip(pictures, labels, strict=True)):
         left, top = _GAP_PX + number % columns * across, _GAP_PX + number // columns * down
         sheet.paste(Image.fromarray(decode_jpeg(data)).resize((_CELL_PX, height)), (left, top))
-        pen.text((left + 2, top + height + 3), label, fill="black", font=font)
+        said = label.replace("–", "-")  # the font that Pillow carries has no other dash
+        pen.text((left + 2, top + height + 3), said, fill="black", font=font)
     buffer = io.BytesIO()
     sheet.save(buffer, "JPEG", quality=_QUALITY)
     return buffer.getvalue()

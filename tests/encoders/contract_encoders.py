@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from indexer.ports import ImageTextEncoder, SentenceEncoder
+from indexer.ports import ImageTextEncoder, SentenceEncoder, TokenEncoder
 from indexer.types import Pixels, Vectors
 
 
@@ -73,6 +74,58 @@ class ImageTextEncoderContract:
     def test_the_id_is_stable(self, encoder: ImageTextEncoder) -> None:
         assert encoder.model_id
         assert encoder.model_id == encoder.model_id
+
+
+class TokenEncoderContract:
+    tolerance = 1e-5
+
+    @pytest.fixture
+    def tokens(self) -> TokenEncoder:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def lane(self) -> ImageTextEncoder | None:
+        """The visual lane that the tokens share their tower with, if any."""
+        raise NotImplementedError
+
+    def test_pictures_of_any_size_become_tokens_of_one_shape(self, tokens: TokenEncoder) -> None:
+        pictures = [natural_picture(i, *size) for i, size in enumerate(((64, 64), (180, 320), (17, 400), (1, 1)))]
+        _, found = tokens.encode(pictures)
+        assert found.shape == (4, tokens.positions, tokens.width)
+        assert found.dtype == np.float32
+        assert found.flags.c_contiguous
+        assert np.isfinite(found).all()
+
+    def test_the_embeddings_beside_them_are_bit_for_bit_those_of_the_lane(
+        self, tokens: TokenEncoder, lane: ImageTextEncoder | None
+    ) -> None:
+        pictures = [natural_picture(i) for i in range(7)]
+        vectors, _ = tokens.encode(pictures)
+        assert (vectors is None) == (lane is None)
+        if lane is not None:
+            np.testing.assert_array_equal(vectors, lane.encode_images(pictures))
+
+    def test_nothing_gives_no_tokens(self, tokens: TokenEncoder) -> None:
+        assert tokens.encode([])[1].shape == (0, tokens.positions, tokens.width)
+
+    def test_tokens_do_not_depend_on_their_neighbours(self, tokens: TokenEncoder) -> None:
+        pictures = [natural_picture(i) for i in range(5)]
+        alone = np.concatenate([tokens.encode([picture])[1] for picture in pictures])
+        np.testing.assert_allclose(tokens.encode(pictures)[1], alone, atol=self.tolerance)
+        assert np.abs(alone[0] - alone[1]).max() > 1e-3
+
+    def test_threads_side_by_side_get_their_own_tokens(self, tokens: TokenEncoder) -> None:
+        pictures = [natural_picture(i) for i in range(4)]
+        expected = [tokens.encode([picture])[1] for picture in pictures]
+        with ThreadPoolExecutor(4) as threads:
+            for number, (_, found) in enumerate(threads.map(tokens.encode, [[picture] for picture in pictures * 5])):
+                np.testing.assert_allclose(found, expected[number % 4], atol=self.tolerance)
+
+    def test_the_id_is_stable_and_not_that_of_the_lane(
+        self, tokens: TokenEncoder, lane: ImageTextEncoder | None
+    ) -> None:
+        assert tokens.model_id == tokens.model_id
+        assert lane is None or tokens.model_id != lane.model_id
 
 
 class SentenceEncoderContract:

@@ -24,19 +24,20 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def make_tiny_clip(folder: Path, seed: int = 0, **preprocess: object) -> Path:
+def make_tiny_clip(folder: Path, seed: int = 0, tower: dict[str, Any] | None = None, **preprocess: object) -> Path:
     """Writes `open_clip_config.json` and `open_clip_model.safetensors`; gives the folder.
 
     Vectors have 64 dimensions, pictures 64 pixels; words are cut by open_clip's own tokenizer. `preprocess` overrides
-    entries of `preprocess_cfg`.
+    entries of `preprocess_cfg`, `tower` takes the place of `vision_cfg`.
     """
     import open_clip
 
     folder.mkdir(parents=True, exist_ok=True)
-    config = CONFIG | {"preprocess_cfg": CONFIG["preprocess_cfg"] | preprocess}
+    made = CONFIG["model_cfg"] | ({"vision_cfg": tower} if tower else {})
+    config = {"model_cfg": made, "preprocess_cfg": CONFIG["preprocess_cfg"] | preprocess}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = open_clip.CLIP(**CONFIG["model_cfg"])
+        model = open_clip.CLIP(**made)
     (folder / "open_clip_config.json").write_text(json.dumps(config), "utf-8")
     save_file(model.state_dict(), folder / "open_clip_model.safetensors")
     return folder
