@@ -30,6 +30,7 @@ from indexer.media.video import FramePlan
 from indexer.passes.tools import Models, PassSettings
 from indexer.pipeline import Pipeline, Source
 from indexer.types import Frame, Hit, Lane, SegmentFilter, Vectors
+from memory.store import StoredMemory
 from services.catalog import Asset, SourceRow
 from services.container import Container
 from services.types import Query
@@ -62,6 +63,7 @@ class State:
     manifests: list[Manifest]
     records: list[CheckpointRecord]
     vectors: list[dict[Lane, Vectors]]
+    memory: StoredMemory
     counts: dict[str, int]
     hits: list[Hit]
 
@@ -101,6 +103,7 @@ def test_a_killed_run_is_resumed_to_the_same_result(
     assert {path: _identity(path) for path in kept} == kept, "a finished checkpoint was made again"
     _check_same(_state(open_home(home)), _state(open_home(bench.home)))
     assert not list(home.rglob("*.writing"))
+    assert not list(home.glob("artifacts/*/*/memory/after"))
 
 
 def test_a_finished_checkpoint_is_stored_while_the_next_one_is_made(
@@ -220,6 +223,8 @@ def _state(container: Container) -> State:
     assets = sorted(container.catalog.assets(), key=lambda asset: asset.name)
     assert [asset.name for asset in assets] == list(CHECKPOINTS)
     manifests = [container.artifacts.manifest(asset.asset_id, asset.version) for asset in assets]
+    memory = container.remembering.memory(assets[0])
+    assert memory is not None
     stored = [pair for manifest in manifests for pair in container.artifacts.checkpoints(manifest)]
     return State(
         assets=[replace(asset, indexed_at=0.0) for asset in assets],
@@ -227,6 +232,7 @@ def _state(container: Container) -> State:
         manifests=[replace(manifest, checkpoints=()) for manifest in manifests],
         records=[replace(record, tensors_sha="") for record, _ in stored],
         vectors=[vectors for _, vectors in stored],
+        memory=memory,
         counts=container.index.counts(),
         hits=[hit for query in QUERIES for hit in _hits(container, query)],
     )
@@ -253,8 +259,17 @@ def _check_same(state: State, expected: State) -> None:
         assert vectors.keys() == others.keys() == {Lane.VISUAL, Lane.TEXT}
         for lane in vectors:
             np.testing.assert_allclose(vectors[lane], others[lane], atol=1e-5)
+    _check_memory(state.memory, expected.memory)
     assert [replace(hit, score=0.0) for hit in state.hits] == [replace(hit, score=0.0) for hit in expected.hits]
     assert [hit.score for hit in state.hits] == pytest.approx([hit.score for hit in expected.hits], abs=1e-3)
+
+
+def _check_memory(memory: StoredMemory, expected: StoredMemory) -> None:
+    assert memory.lanes.keys() == expected.lanes.keys()
+    for lane, slots in expected.lanes.items():
+        assert [slot.node for slot in memory.lanes[lane]] == [slot.node for slot in slots], lane
+        for one, other in zip(memory.lanes[lane], slots, strict=True):
+            np.testing.assert_allclose(one.tokens, other.tokens, atol=1e-5)
 
 
 def _make_files(folder: Path) -> None:
