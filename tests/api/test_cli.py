@@ -49,6 +49,7 @@ ASSET = {
     "looked_at_fps": (*NUMBER, type(None)),
     "warnings": list,
 }
+SLOT = {"start_s": float, "end_s": float, "frames": int, "medoid_s": float, "children": list}
 SOUP = "How much is the fish soup in the cafe on board?"
 NOTICE = "What is the notice period once probation is over?"
 UNRELATED = "How do I prune an apple tree in spring?"
@@ -133,7 +134,22 @@ def test_list_and_show_for_machines_give_assets_of_one_shape(cli: Cli, indexed_h
         assert (asset["pages"] is not None) == (asset["kind"] == "document")
     one = listed[0]
     for name in (one["asset"], one["asset"][:8], one["name"]):
-        assert cli(indexed_home, "show", name, "--json").json == one
+        shown = cli(indexed_home, "show", name, "--json").json
+        _check_shape(shown, {**ASSET, "memory": (dict, type(None))})
+        assert {key: value for key, value in shown.items() if key != "memory"} == one
+
+
+def test_show_for_machines_gives_the_slots_of_a_videos_memory(cli: Cli, indexed_home: Path) -> None:
+    shown = cli(indexed_home, "show", "welcome_aboard.mp4", "--json").json
+    assert list(shown["memory"]) == ["global", "novelty"]
+    for slots in shown["memory"].values():
+        for slot in slots:
+            _check_shape(slot, SLOT)
+            assert slot["start_s"] <= slot["medoid_s"] < slot["end_s"]
+            assert not slot["children"] or sum(child["frames"] for child in slot["children"]) == slot["frames"]
+        assert [slot["start_s"] for slot in slots] == [0.0, *(slot["end_s"] for slot in slots[:-1])]
+        assert slots[-1]["end_s"] == shown["duration_s"]
+    assert cli(indexed_home, "show", "street_sign.jpg", "--json").json["memory"] is None
 
 
 # Lines for people
@@ -154,6 +170,51 @@ def test_list_is_one_line_for_each_asset_however_long_its_name(cli: Cli, indexed
     assert len(lines) == 1 + len(assets)
     for line, asset in zip(lines[1:], assets, strict=True):
         assert line.startswith(asset["asset"][:12]) and line.rstrip().endswith(asset["name"])
+
+
+def test_show_for_people_says_what_is_remembered_of_a_video(cli: Cli, indexed_home: Path) -> None:
+    shown = cli(indexed_home, "show", "welcome_aboard.mp4", "--json").json
+    lines = cli(indexed_home, "show", "welcome_aboard.mp4").out.splitlines()
+    slots = shown["memory"]["global"]
+    at = lines.index(f"memory, what happens (global lane): {len(slots)} slots: span ×frames, key frame")
+    table = lines[at + 1 : -1]
+    assert sum(line.count("×") for line in table) == len(slots)
+    assert len(table) == -(-len(slots) // 4)
+    assert table[0].startswith("0:00") and f"×{slots[0]['frames']} 0:00" in table[0]
+    assert lines[-1].startswith(f"memory, what is new (novelty lane): {len(shown['memory']['novelty'])} slots")
+    for name in ("street_sign.jpg", "staff_handbook.pdf"):
+        assert cli(indexed_home, "show", name).out.splitlines()[-1] == "memory: only videos have one"
+
+
+def test_a_memory_is_saved_as_a_sheet_for_each_lane(cli: Cli, indexed_home: Path, tmp_path: Path) -> None:
+    said = cli(indexed_home, "show", "welcome_aboard.mp4", "--save-memory", tmp_path / "[sheets]", "--json")
+    paths = sorted((tmp_path / "[sheets]").iterdir())
+    assert [path.name for path in paths] == [f"welcome_aboard-memory-{lane}.jpg" for lane in ("global", "novelty")]
+    assert said.errors == [f"wrote {path}" for path in paths]
+    for path, slots in zip(paths, said.json["memory"].values(), strict=True):
+        with Image.open(path) as picture:
+            assert picture.width * picture.height >= len(slots) * 240 * 135
+    said = cli(indexed_home, "show", "street_sign.jpg", "--save-memory", tmp_path / "none")
+    assert (said.code, said.errors) == (3, ["photos/street_sign.jpg: no memory to save: only videos have one"])
+
+
+def test_a_damaged_memory_is_one_line_and_the_rest_is_shown(cli: Cli, home: Path) -> None:
+    asset = cli(home, "show", "welcome_aboard.mp4", "--json").json["asset"]
+    (bank,) = home.glob(f"artifacts/{asset}/*/memory/bank")
+    bank.write_bytes(bank.read_bytes()[:5000])
+    said = cli(home, "show", "welcome_aboard.mp4")
+    assert (said.code, len(said.errors)) == (1, 1)
+    assert "memory/bank: does not match its checksum" in said.errors[0]
+    assert asset in said.out
+    assert cli(home, "search", SOUP).code == 0
+
+
+def test_a_video_without_a_memory_says_how_to_get_one(cli: Cli, archive: Path) -> None:
+    film = archive / "videos" / "slipway_2022.webm"
+    assert cli(None, "index", film, visual__model="").code == 0
+    said = cli(None, "show", "slipway_2022.webm", visual__model="")
+    assert said.out.splitlines()[-1].startswith("memory: none; with the visual lane on")
+    assert "`afterimage reindex` makes it" in said.out
 
 
 def test_an_empty_archive_says_how_to_begin(cli: Cli, tmp_path: Path) -> None:
