@@ -132,7 +132,7 @@ def _has_text(one: Evidence) -> bool:
 
 
 def _coarse_to_fine(slots: Sequence[Evidence]) -> list[Evidence]:
-    """The same, so that every beginning is spread over the whole: ordered by the bits of the position, read backwards."""
+    """The same, so that every beginning is spread over the whole: ordered by the bits of the position, reversed."""
     bits = max(len(slots) - 1, 0).bit_length()
     order = sorted(range(len(slots)), key=lambda number: int(f"{number:0{bits or 1}b}"[::-1], 2))
     return [slots[number] for number in order]

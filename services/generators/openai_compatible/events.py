@@ -42,7 +42,7 @@ class _ModelList(msgspec.Struct):
 
 
 class Events:
-    """Cuts a stream of server-sent events into the values of its `data:` lines; these servers send one for each event."""
+    """Cuts a stream of server-sent events into the values of its `data:` lines; these servers send one an event."""
 
     def __init__(self) -> None:
         self._held = ""
