@@ -131,7 +131,7 @@ def _speech(container: Container) -> tuple[State, str]:
 
 
 def _generator(container: Container) -> tuple[State, str]:
-    """A question about a sign whose words and picture are given, so that a model that sees must look."""
+    """A question about a sign, of which a model gets the picture and the words; it must answer with the sign's id."""
     blobs = FolderBlobs(container.home)
     jpeg = (resources.files("services") / "data" / "probe.jpg").read_bytes()
     blobs.put(_PROBE, jpeg)

@@ -33,6 +33,7 @@ class FakeVllm:
     fault: str = ""
     status: int = 200
     body: str = ""
+    models: str = '{"object": "list", "data": [{"id": "first-model"}, {"id": "second"}]}'
     resets: int = 0
     key: str = ""
     images: int = 16
@@ -127,7 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         assert self.path == "/v1/models"
-        self._plain(200, json.dumps({"object": "list", "data": [{"id": "first-model"}, {"id": "second"}]}))
+        self._plain(200, self.fake.models)
 
     def do_POST(self) -> None:
         self.fake.tries += 1

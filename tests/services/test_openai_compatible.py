@@ -6,7 +6,9 @@ import socket
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
+import jinja2
 import numpy as np
 import pytest
 from fake_vllm import FakeVllm, fake_vllm, jpegs, tensor
@@ -359,6 +361,30 @@ def test_a_model_without_a_name_is_the_first_of_the_server() -> None:
         list(generator.answer(QUESTION, [F1]))
     assert fake.requests[0]["model"] == "first-model"
     assert _generator(fake.url, model="given").model_id == "openai_compatible:given"
+
+
+@pytest.mark.parametrize(
+    ("models", "says"), [('{"data": []}', "it has no model"), ("<html>", "its list of models cannot be read: '<html>'")]
+)
+def test_a_server_without_models_is_named(models: str, says: str) -> None:
+    with fake_vllm(models=models) as fake, pytest.raises(GeneratorUnavailable, match=says):
+        assert _generator(fake.url, model="").model_id
+
+
+def test_the_chat_template_keeps_media_behind_their_headers() -> None:
+    """vLLM names parts `image` and `video` by the time that a template sees them."""
+    kinds = {"text": "text", "video_url": "video", "image_url": "image", "image_embeds": "image"}
+    system, user = messages(choose(QUESTION, [F1, I1, P1], LIMITS), QUESTION, _stored)
+    parts = [{"type": kinds[part["type"]], "text": part.get("text", "")} for part in user["content"]]
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string((Path(__file__).parents[2] / "docs" / "llava_onevision.jinja").read_text())
+    said = template.render(messages=[system, {"role": "user", "content": parts}], add_generation_prompt=True)
+    assert said.startswith("<|im_start|>system\nYou answer from the evidence")
+    head = headers([F1, I1, P1])
+    assert said.endswith(
+        f"<|im_end|>\n<|im_start|>user\nVideo frames, in this order: {head['F1']}\n<video>\n{head['I1']}\n<image>\n"
+        f"{head['P1']}\n<image>\n{head['P1']}\n| Dogs are welcome.\n{QUESTION}<|im_end|>\n<|im_start|>assistant\n"
+    )
 
 
 def test_a_sentence_leaves_before_the_answer_is_complete_and_leaving_ends_the_request() -> None:
