@@ -154,6 +154,8 @@ class Container:
         match self.settings.generator.kind:
             case "extractive":
                 return ExtractiveGenerator(lambda: self.text, self.settings.answer.sentences)
+            case "onevision":
+                return self._onevision()
             case "openai_compatible":
                 return self._openai_compatible()
 
@@ -171,6 +173,21 @@ class Container:
         for name in ("media", "index", "catalog"):
             if name in self.__dict__:
                 self.__dict__[name].close()
+
+    def _onevision(self) -> Generator:
+        from services.generators.onevision.generator import OneVisionGenerator
+
+        settings = self.settings.generator
+        return OneVisionGenerator(
+            settings.model,
+            self.artifacts.picture,
+            budget=settings.budget_tokens,
+            limit=settings.max_tokens,
+            device=settings.device,
+            precision=settings.precision,
+            cache_mb=settings.cache_mb,
+            threads=self.settings.threads,
+        )
 
     def _openai_compatible(self) -> Generator:
         from services.generators.openai_compatible.generator import OpenAiCompatibleGenerator

@@ -119,15 +119,21 @@ class AnswerSettings(_Group):
 
 
 class GeneratorSettings(_Group):
-    """Who says what the evidence says: quotes, or a model behind a server such as vLLM."""
+    """Who says what the evidence says: quotes, LLaVA-OneVision in this process, or a model behind a server."""
 
-    kind: Literal["extractive", "openai_compatible"] = Field(
-        "extractive", description="extractive (quotes) or openai_compatible (a server such as vLLM)"
+    kind: Literal["extractive", "onevision", "openai_compatible"] = Field(
+        "extractive",
+        description="extractive (quotes), onevision (a model in this process) or openai_compatible (such as vLLM)",
     )
     url: str = Field("http://127.0.0.1:8000/v1", description="the server, up to what /chat/completions follows")
-    model: str = Field("", description="the server's name of the model; empty: its first")
+    model: str = Field(
+        "", description="weights (`local-dir:`, `package:`, `hf-hub:`); or the server's name, empty: its first"
+    )
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1 …; of weights in this process")
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = Field("auto", description="of weights in this process")
+    cache_mb: int = Field(2048, ge=0, description="memory for what was read of videos' memories, for the next question")
     api_key: SecretStr = Field(SecretStr(""), description="sent to the server, never printed")
-    budget_tokens: int = Field(24_000, ge=1, description="tokens of a question with its evidence at most")
+    budget_tokens: int = Field(8192, ge=1, description="tokens of a question with its evidence at most")
     max_tokens: int = Field(512, ge=1, description="tokens of an answer at most")
     timeout_s: float = Field(120.0, gt=0, description="seconds without a word after which the server is given up")
     images: int = Field(16, ge=0, description="pages, photos and memory tokens of a request at most")
