@@ -2,7 +2,8 @@
 
 After each checkpoint of a video two blobs are written: `00012.log` (the nodes made since the last one; kept) and
 `after/00012/state` (all that is needed to go on, float32; the one before it goes). A finished memory is `bank` (its
-slots, float16) and `manifest.json`, written last, with the model's fingerprint and the checksums of all its parts.
+slots, float16 or int8: `memory.precision`) and `manifest.json`, written last, with the model's fingerprint and the
+checksums of all its parts.
 """
 
 from __future__ import annotations
@@ -21,23 +22,25 @@ from safetensors.numpy import save as save_tensors
 from indexer.errors import ArtifactError, MemoryMismatch
 from indexer.ports import BlobStore
 from memory.hierarchy import LANES, LaneState
+from memory.precision import Precision, Tensors, packed, unpacked
 from memory.types import BankState, Node, Slot
 from memory.video import FRAMES, MemoryState, VideoMemory
 
 SCHEMA = 1
 _LEVELS = ("day", "hour", "bank")
 _FIELDS = 7
-Tensors = dict[str, NDArray[np.generic]]
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryManifest:
-    """What a finished memory is: its model, the shape of its tokens, the checkpoints it has logs of, and checksums."""
+    """What a finished memory is: its model, the shape and precision of its tokens, the checkpoints it has logs of, and
+    checksums."""
 
     schema: int
     model: str
     positions: int
     width: int
+    precision: Precision
     checkpoints: int
     shas: dict[str, str]
 
@@ -74,19 +77,17 @@ class MemoryStore:
         _require(_loaded_about(data, key), memory, key)
         memory.restore(_state(_loaded(data, key)))
 
-    def finish(self, checkpoints: int, memory: VideoMemory) -> MemoryManifest:
+    def finish(self, checkpoints: int, memory: VideoMemory, precision: Precision = Precision.FLOAT16) -> MemoryManifest:
         """Store the finished memory; the state that it could have gone on from goes."""
         tensors: Tensors = {}
         for name, slots in memory.slots().items():
-            tensors[f"{name}.nodes"] = _table([slot.node for slot in slots])
-            tokens = [slot.tokens for slot in slots]
-            shape = (0, memory.positions, memory.width)
-            tensors[f"{name}.tokens"] = (np.stack(tokens) if tokens else np.zeros(shape, np.float32)).astype(np.float16)
+            tensors |= _slot_tensors(name, slots, memory, precision)
         bank = save_tensors(tensors, _about(memory))
         self._blobs.put(self._key("bank"), bank)
         logs = [f"{number:05}.log" for number in range(checkpoints)]
         shas = {"bank": _sha(bank)} | {name: _sha(self._blobs.get(self._key(name))) for name in logs}
-        manifest = MemoryManifest(SCHEMA, memory.model, memory.positions, memory.width, checkpoints, shas)
+        shape = memory.positions, memory.width
+        manifest = MemoryManifest(SCHEMA, memory.model, *shape, precision, checkpoints, shas)
         self._blobs.put(self._key("manifest.json"), msgspec.json.encode(manifest))
         self._blobs.delete(self._key("after"))
         return manifest
@@ -98,16 +99,22 @@ class MemoryStore:
             raise MemoryMismatch(f"{self._folder}: the memory was made by {manifest.model}, not by {model}")
         key = self._key("bank")
         tensors = _loaded(self._checked("bank", manifest), key)
-        lanes = {name: _slots(tensors[f"{name}.nodes"], tensors[f"{name}.tokens"]) for name in LANES}
+        try:
+            lanes = {name: _slots(tensors, name, manifest.precision) for name in LANES}
+        except KeyError as error:
+            raise ArtifactError(f"{key}: holds no {error}; index its source again") from error
         return StoredMemory(manifest, lanes)
 
     def manifest(self) -> MemoryManifest:
         """What the finished memory is."""
         key = self._key("manifest.json")
         try:
-            return msgspec.json.decode(self._blobs.get(key), type=MemoryManifest)
+            manifest = msgspec.json.decode(self._blobs.get(key), type=MemoryManifest)
         except msgspec.MsgspecError as error:
             raise ArtifactError(f"{key}: is damaged; index its source again") from error
+        if manifest.schema != SCHEMA:
+            raise ArtifactError(f"{key}: is of version {manifest.schema}, not {SCHEMA}; index its source again")
+        return manifest
 
     def children(self, lane: str) -> Mapping[int, Node]:
         """Every node of a lane by its number, frames included: the whole merge tree, to climb down from a slot."""
@@ -193,8 +200,17 @@ def _nodes(table: NDArray[np.generic]) -> list[Node]:
     ]
 
 
-def _slots(table: NDArray[np.generic], tokens: NDArray[np.generic]) -> list[Slot]:
-    return [Slot(node, row.astype(np.float32)) for node, row in zip(_nodes(table), tokens, strict=True)]
+def _slot_tensors(lane: str, slots: list[Slot], memory: VideoMemory, precision: Precision) -> Tensors:
+    tokens = np.zeros((len(slots), memory.positions, memory.width), np.float32)
+    for row, slot in zip(tokens, slots, strict=True):
+        row[:] = slot.tokens
+    parts = packed(tokens, precision) | {"nodes": _table([slot.node for slot in slots])}
+    return {f"{lane}.{part}": tensor for part, tensor in parts.items()}
+
+
+def _slots(tensors: Tensors, lane: str, precision: Precision) -> list[Slot]:
+    own = {key.removeprefix(f"{lane}."): tensor for key, tensor in tensors.items() if key.startswith(f"{lane}.")}
+    return [Slot(*pair) for pair in zip(_nodes(own["nodes"]), unpacked(own, precision), strict=True)]
 
 
 def _loaded(data: bytes, key: str) -> Tensors:
