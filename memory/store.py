@@ -13,22 +13,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from indexer.errors import ArtifactError, MemoryMismatch
 from indexer.ports import BlobStore
-from memory.hierarchy import LANES, LaneState
-from memory.precision import Precision, Tensors, packed, unpacked
-from memory.types import BankState, Node, Slot
-from memory.video import FRAMES, MemoryState, VideoMemory
+from memory.hierarchy import LANES
+from memory.precision import Precision, Tensors
+from memory.tensors import node_table, nodes_of, slot_tensors, slots_of, state_of, state_tensors
+from memory.types import Node, Slot
+from memory.video import FRAMES, VideoMemory
 
 SCHEMA = 1
-_LEVELS = ("day", "hour", "bank")
-_FIELDS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +61,9 @@ class MemoryStore:
 
     def save(self, number: int, memory: VideoMemory) -> None:
         """Store what a memory is after checkpoint `number` (from 0), so that `resume` can go on from there."""
-        log = {f"log.{name}": _table(nodes) for name, nodes in memory.take_log().items()}
+        log = {f"log.{name}": node_table(nodes) for name, nodes in memory.take_log().items()}
         self._blobs.put(self._key(f"{number:05}.log"), save_tensors(log, _about(memory)))
-        self._blobs.put(self._state_key(number), save_tensors(_state_tensors(memory.state()), _about(memory)))
+        self._blobs.put(self._state_key(number), save_tensors(state_tensors(memory.state()), _about(memory)))
         if number:
             self._blobs.delete(self._key(f"after/{number - 1:05}"))
 
@@ -75,13 +72,13 @@ class MemoryStore:
         key = self._state_key(number)
         data = self._blobs.get(key)
         _require(_loaded_about(data, key), memory, key)
-        memory.restore(_state(_loaded(data, key)))
+        memory.restore(state_of(_loaded(data, key)))
 
     def finish(self, checkpoints: int, memory: VideoMemory, precision: Precision = Precision.FLOAT16) -> MemoryManifest:
         """Store the finished memory; the state that it could have gone on from goes."""
         tensors: Tensors = {}
         for name, slots in memory.slots().items():
-            tensors |= _slot_tensors(name, slots, memory, precision)
+            tensors |= slot_tensors(name, slots, memory, precision)
         bank = save_tensors(tensors, _about(memory))
         self._blobs.put(self._key("bank"), bank)
         logs = [f"{number:05}.log" for number in range(checkpoints)]
@@ -100,7 +97,7 @@ class MemoryStore:
         key = self._key("bank")
         tensors = _loaded(self._checked("bank", manifest), key)
         try:
-            lanes = {name: _slots(tensors, name, manifest.precision) for name in LANES}
+            lanes = {name: slots_of(tensors, name, manifest.precision) for name in LANES}
         except KeyError as error:
             raise ArtifactError(f"{key}: holds no {error}; index its source again") from error
         return StoredMemory(manifest, lanes)
@@ -124,7 +121,7 @@ class MemoryStore:
             name = f"{number:05}.log"
             tensors = _loaded(self._checked(name, manifest), self._key(name))
             for part in (FRAMES, lane):
-                known.update((node.number, node) for node in _nodes(tensors[f"log.{part}"]))
+                known.update((node.number, node) for node in nodes_of(tensors[f"log.{part}"]))
         return known
 
     def _checked(self, name: str, manifest: MemoryManifest) -> bytes:
@@ -150,67 +147,6 @@ def _require(about: Mapping[str, str], memory: VideoMemory, key: str) -> None:
         raise MemoryMismatch(f"{key}: the memory was made by {about.get('model')}, not by {memory.model}")
     if dict(about) != _about(memory):
         raise ArtifactError(f"{key}: is of another shape or version; index its source again")
-
-
-def _state_tensors(state: MemoryState) -> Tensors:
-    tensors: Tensors = {"next_number": np.array([state.next_number])}
-    tensors["ring.nodes"] = _table([slot.node for slot in state.ring])
-    for number, slot in enumerate(state.ring):
-        tensors[f"ring.{number}"] = slot.tokens
-    for name, lane in state.lanes.items():
-        tensors[f"{name}.due"] = np.array([lane.bank_due_s, lane.hour_due_s])
-        for level in _LEVELS:
-            bank: BankState = getattr(lane, level)
-            tensors[f"{name}.{level}.nodes"] = _table(bank.nodes)
-            tensors[f"{name}.{level}.tokens"], tensors[f"{name}.{level}.norms"] = bank.tokens, bank.norms
-    return tensors
-
-
-def _state(tensors: Tensors) -> MemoryState:
-    ring = tuple(
-        Slot(node, tensors[f"ring.{number}"].astype(np.float32))
-        for number, node in enumerate(_nodes(tensors["ring.nodes"]))
-    )
-    lanes = {}
-    for name in LANES:
-        day, hour, bank = (_bank_state(tensors, f"{name}.{level}") for level in _LEVELS)
-        bank_due_s, hour_due_s = tensors[f"{name}.due"].tolist()
-        lanes[name] = LaneState(day, hour, bank, bank_due_s, hour_due_s)
-    return MemoryState(ring, lanes, int(tensors["next_number"].tolist()[0]))
-
-
-def _bank_state(tensors: Tensors, prefix: str) -> BankState:
-    tokens, norms = (tensors[f"{prefix}.{part}"].astype(np.float32) for part in ("tokens", "norms"))
-    return BankState(tuple(_nodes(tensors[f"{prefix}.nodes"])), tokens, norms)
-
-
-def _table(nodes: tuple[Node, ...] | list[Node]) -> NDArray[np.float64]:
-    """Nodes as rows `[n, 7]`: number, span, weight, medoid, children (-1 for none)."""
-    rows = [
-        (node.number, node.start_s, node.end_s, node.weight, node.medoid_s, *(node.children or (-1, -1)))
-        for node in nodes
-    ]
-    return np.array(rows, np.float64).reshape(len(rows), _FIELDS)
-
-
-def _nodes(table: NDArray[np.generic]) -> list[Node]:
-    return [
-        Node(int(number), start_s, end_s, int(weight), medoid_s, None if a < 0 else (int(a), int(b)))
-        for number, start_s, end_s, weight, medoid_s, a, b in table.tolist()
-    ]
-
-
-def _slot_tensors(lane: str, slots: list[Slot], memory: VideoMemory, precision: Precision) -> Tensors:
-    tokens = np.zeros((len(slots), memory.positions, memory.width), np.float32)
-    for row, slot in zip(tokens, slots, strict=True):
-        row[:] = slot.tokens
-    parts = packed(tokens, precision) | {"nodes": _table([slot.node for slot in slots])}
-    return {f"{lane}.{part}": tensor for part, tensor in parts.items()}
-
-
-def _slots(tensors: Tensors, lane: str, precision: Precision) -> list[Slot]:
-    own = {key.removeprefix(f"{lane}."): tensor for key, tensor in tensors.items() if key.startswith(f"{lane}.")}
-    return [Slot(*pair) for pair in zip(_nodes(own["nodes"]), unpacked(own, precision), strict=True)]
 
 
 def _loaded(data: bytes, key: str) -> Tensors:
