@@ -1,9 +1,9 @@
 """Memories on disk, beside an asset's other artifacts.
 
-After each checkpoint of a video two blobs are written: `00012.log` (the nodes made since the last one; kept) and
-`after/00012/state` (all that is needed to go on, float32; the one before it goes). A finished memory is `bank` (its
-slots, float16 or int8: `memory.precision`) and `manifest.json`, written last, with the model's fingerprint and the
-checksums of all its parts.
+After each checkpoint of a video two blobs are written, each with its own checksum: `00012.log` (the nodes made since
+the last one; kept) and `after/00012/state` (all that is needed to go on, float32; the one before it goes). A finished
+memory is `bank` (its slots, float16 or int8: `memory.precision`) and `manifest.json`, written last, with the model's
+fingerprint and the checksums of all its parts.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
+import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
@@ -61,18 +62,18 @@ class MemoryStore:
 
     def save(self, number: int, memory: VideoMemory) -> None:
         """Store what a memory is after checkpoint `number` (from 0), so that `resume` can go on from there."""
-        log = {f"log.{name}": node_table(nodes) for name, nodes in memory.take_log().items()}
-        self._blobs.put(self._key(f"{number:05}.log"), save_tensors(log, _about(memory)))
-        self._blobs.put(self._state_key(number), save_tensors(state_tensors(memory.state()), _about(memory)))
+        log: Tensors = {f"log.{name}": node_table(nodes) for name, nodes in memory.take_log().items()}
+        self._blobs.put(self._key(f"{number:05}.log"), _sealed(log, memory))
+        self._blobs.put(self._state_key(number), _sealed(state_tensors(memory.state()), memory))
         if number:
             self._blobs.delete(self._key(f"after/{number - 1:05}"))
 
     def resume(self, number: int, memory: VideoMemory) -> None:
         """Make a new memory what it was after checkpoint `number`."""
         key = self._state_key(number)
-        data = self._blobs.get(key)
-        _require(_loaded_about(data, key), memory, key)
-        memory.restore(state_of(_loaded(data, key)))
+        about, tensors = _opened(self._blobs.get(key), key)
+        _require(about, memory, key)
+        memory.restore(state_of(tensors))
 
     def finish(self, checkpoints: int, memory: VideoMemory, precision: Precision = Precision.FLOAT16) -> MemoryManifest:
         """Store the finished memory; the state that it could have gone on from goes."""
@@ -82,7 +83,7 @@ class MemoryStore:
         bank = save_tensors(tensors, _about(memory))
         self._blobs.put(self._key("bank"), bank)
         logs = [f"{number:05}.log" for number in range(checkpoints)]
-        shas = {"bank": _sha(bank)} | {name: _sha(self._blobs.get(self._key(name))) for name in logs}
+        shas = {"bank": _sha(bank)} | {name: self._sha_of_log(name) for name in logs}
         shape = memory.positions, memory.width
         manifest = MemoryManifest(SCHEMA, memory.model, *shape, precision, checkpoints, shas)
         self._blobs.put(self._key("manifest.json"), msgspec.json.encode(manifest))
@@ -124,6 +125,11 @@ class MemoryStore:
                 known.update((node.number, node) for node in nodes_of(tensors[f"log.{part}"]))
         return known
 
+    def _sha_of_log(self, name: str) -> str:
+        data = self._blobs.get(self._key(name))
+        _opened(data, self._key(name))
+        return _sha(data)
+
     def _checked(self, name: str, manifest: MemoryManifest) -> bytes:
         data = self._blobs.get(self._key(name))
         if _sha(data) != manifest.shas.get(name):
@@ -156,11 +162,33 @@ def _loaded(data: bytes, key: str) -> Tensors:
         raise ArtifactError(f"{key}: is damaged; index its source again") from error
 
 
+def _sealed(tensors: Tensors, memory: VideoMemory) -> bytes:
+    """A blob that knows its own checksum, as no manifest holds it yet."""
+    about = _about(memory)
+    return save_tensors(tensors, about | {"sha": _digest(tensors, about)})
+
+
+def _opened(data: bytes, key: str) -> tuple[dict[str, str], Tensors]:
+    """What a sealed blob says of itself, and holds."""
+    about, tensors = _loaded_about(data, key), _loaded(data, key)
+    if about.pop("sha", None) != _digest(tensors, about):
+        raise ArtifactError(f"{key}: does not match its checksum; index its source again")
+    return about, tensors
+
+
+def _digest(tensors: Tensors, about: Mapping[str, str]) -> str:
+    parts = hashlib.sha256(repr(sorted(about.items())).encode())
+    for name, tensor in sorted(tensors.items()):
+        parts.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
+        parts.update(tensor.ravel().view(np.uint8).data)
+    return parts.hexdigest()
+
+
 def _loaded_about(data: bytes, key: str) -> dict[str, str]:
     """The header's own words, which safetensors' loader drops: eight bytes of length, then JSON."""
     try:
         length = int.from_bytes(data[:8], "little")
-        return dict(msgspec.json.decode(data[8 : 8 + length])["__metadata__"])
+        return msgspec.convert(msgspec.json.decode(data[8 : 8 + length])["__metadata__"], dict[str, str])
     except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
         raise ArtifactError(f"{key}: is damaged; index its source again") from error
 

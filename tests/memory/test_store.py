@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from streams import POSITIONS, WIDTH, stream
 
 from indexer.blobs.folder import FolderBlobs
@@ -184,6 +186,25 @@ def test_a_damaged_state_is_named(store: MemoryStore, tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(ArtifactError, match=r"/state: is damaged"):
         store.resume(count - 1, _memory())
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.data())
+def test_damage_anywhere_in_a_state_or_a_log_is_seen(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("blobs")
+    store, memory = MemoryStore(FolderBlobs(folder), "x"), _fill(_memory(), 0, 70)
+    store.save(0, memory)
+    name = data.draw(st.sampled_from(["after/00000/state", "00000.log"]))
+    path = folder / "x/memory" / name
+    whole = path.read_bytes()
+    place = data.draw(st.integers(0, len(whole) - 1))
+    flipped = whole[:place] + bytes([whole[place] ^ (1 << data.draw(st.integers(0, 7)))]) + whole[place + 1 :]
+    path.write_bytes(data.draw(st.sampled_from([whole[:place], flipped])))
+    with pytest.raises(ArtifactError, match=name):
+        store.resume(0, _memory())
+        store.finish(1, memory)
 
 
 @pytest.mark.parametrize("precision", Precision)
