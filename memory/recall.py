@@ -90,18 +90,30 @@ def time_bins(scores: Scores, budget: int) -> NDArray[np.intp]:
     """AKS (arXiv 2502.21271): the best frames of a bin where they stand out from its mean, else those of
     its two halves, which share the budget.
 
-    A half has half of the frames. They stand out by a quarter of the best relevance of all.
+    A half has half of the frames. They stand out by a quarter of the best relevance of all. Frames of one hit are
+    equally good; of equals the last ones to be taken are spread over the bin.
     """
-    return np.sort(np.array(_best(scores / scores.max(), 0, len(scores), budget), np.intp))
+    return np.sort(np.concatenate(list(_bins(scores / scores.max(), 0, len(scores), budget))))
 
 
-def _best(scores: Scores, start: int, end: int, budget: int) -> list[int]:
+def _bins(scores: Scores, start: int, end: int, budget: int) -> Iterator[NDArray[np.intp]]:
     own = scores[start:end]
-    top = start + np.argsort(-own, kind="stable")[:budget]
-    if budget == 1 or budget >= len(own) or scores[top].mean() - own.mean() >= _STANDS_OUT:
-        return [int(place) for place in top]
+    top = _best(own, min(budget, len(own)))
+    if budget == 1 or budget >= len(own) or own[top].mean() - own.mean() >= _STANDS_OUT:
+        yield start + top
+        return
     middle, share = (start + end) // 2, budget // 2
-    return [*_best(scores, start, middle, share), *_best(scores, middle, end, budget - share)]
+    yield from _bins(scores, start, middle, share)
+    yield from _bins(scores, middle, end, budget - share)
+
+
+def _best(scores: Scores, count: int) -> NDArray[np.intp]:
+    """The places of the best, spread evenly over those that are as good as the last of them."""
+    least = np.partition(scores, -count)[-count]
+    better, equal = np.flatnonzero(scores > least), np.flatnonzero(scores == least)
+    missing = count - len(better)
+    spread = (np.arange(missing) + 0.5) / missing * len(equal)
+    return np.concatenate([better, equal[spread.astype(np.intp)]])
 
 
 def _frames(hits: Sequence[Relevance], slots: Sequence[Node], tree: Mapping[int, Node]) -> Iterator[tuple[Node, float]]:

@@ -94,6 +94,11 @@ def test_frames_that_stand_out_take_the_bin_and_others_share_it() -> None:
     assert [int((spread < 44).sum()), int((spread >= 44).sum())] == [4, 4]
 
 
+def test_equals_that_stand_out_are_spread_over_their_hits() -> None:
+    places = time_bins(np.tile(np.repeat([0.1, 1.0], [50, 10]), 4), 8)
+    assert [int(place) // 60 for place in places] == [0, 0, 1, 1, 2, 2, 3, 3]
+
+
 def test_only_what_overlaps_a_hit_is_climbed() -> None:
     slots, tree = _slots_and_tree()
     assert [frame.start_s for frame in recall([Relevance(100.0, 101.0, 1.0)], slots, tree, 5, time_bins)] == [100.0]
