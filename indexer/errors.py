@@ -15,6 +15,7 @@ AfterimageError
 ├── IndexMismatch              (ValueError)   the index was made by another model than the settings name
 ├── MemoryMismatch             (ValueError)   a video's memory was made by another model than is asked for
 ├── ModelError                 (RuntimeError) weights missing, damaged, or of the wrong kind
+├── GeneratorUnavailable       (ConnectionError) a server that should answer cannot be reached, or breaks off
 ├── QueryError                 (ValueError)   a question that cannot be asked
 └── SettingsError              (ValueError)
 """
@@ -85,6 +86,10 @@ class MemoryMismatch(AfterimageError, ValueError):
 
 class ModelError(AfterimageError, RuntimeError):
     """Weights are missing, damaged, or of the wrong kind."""
+
+
+class GeneratorUnavailable(AfterimageError, ConnectionError):
+    """A server that should answer cannot be reached, stalls, or breaks off."""
 
 
 class QueryError(AfterimageError, ValueError):

@@ -19,6 +19,7 @@ from services.calibration import Calibration
 from services.catalog import Catalog
 from services.generators.extractive import ExtractiveGenerator
 from services.indexing import Indexing
+from services.ports import Generator
 from services.reindexing import Reindexing, ensure_folder
 from services.retrieval import Retrieval, RetrievalSettings
 from services.settings import Settings, load_settings
@@ -149,10 +150,16 @@ class Container:
         return Retrieval(self.index, self.catalog, self.calibration, lambda: self.visual, lambda: self.text, settings)
 
     @cached_property
+    def generator(self) -> Generator:
+        match self.settings.generator.kind:
+            case "extractive":
+                return ExtractiveGenerator(lambda: self.text, self.settings.answer.sentences)
+            case "openai_compatible":
+                return self._openai_compatible()
+
+    @cached_property
     def answering(self) -> Answering:
-        answer = self.settings.answer
-        generator = ExtractiveGenerator(lambda: self.text, answer.sentences)
-        return Answering(self.retrieval, generator, QuoteVerifier(), answer.evidence)
+        return Answering(self.retrieval, self.generator, QuoteVerifier(), self.settings.answer.evidence)
 
     @property
     def home(self) -> Path:
@@ -164,6 +171,23 @@ class Container:
         for name in ("media", "index", "catalog"):
             if name in self.__dict__:
                 self.__dict__[name].close()
+
+    def _openai_compatible(self) -> Generator:
+        from services.generators.openai_compatible.generator import OpenAiCompatibleGenerator
+        from services.generators.openai_compatible.limits import Limits
+        from services.generators.openai_compatible.server import Server
+
+        settings = self.settings.generator
+        limits = Limits(
+            budget_tokens=settings.budget_tokens,
+            frame_tokens=settings.frame_tokens,
+            image_tokens=settings.image_tokens,
+            chars_per_token=settings.chars_per_token,
+            images=settings.images,
+            hidden_size=settings.hidden_size if settings.image_embeds else 0,
+        )
+        server = Server(settings.url, settings.api_key.get_secret_value(), settings.timeout_s)
+        return OpenAiCompatibleGenerator(server, self.artifacts.picture, limits, settings.model, settings.max_tokens)
 
     def _made_home(self) -> Path:
         try:

@@ -11,12 +11,16 @@ from services.types import Draft, Evidence, Judgement
 class Generator(Protocol):
     """Says what the evidence says about a question, sentence by sentence; nothing where it says nothing.
 
-    Every draft quotes evidence that it was given. Evidence comes best first.
+    Every draft quotes evidence that it was given. Evidence that was found comes best first, slots of a video's memory
+    (`M1` …) after it, in order of time. `describe` says in about `words` words at most what the evidence shows.
+    Errors: ModelError, GeneratorUnavailable for a server that cannot be reached or breaks off, QueryError for a
+    question longer than the budget.
     """
 
     @property
     def model_id(self) -> str: ...
     def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Draft]: ...
+    def describe(self, evidence: Sequence[Evidence], words: int) -> Iterator[Draft]: ...
 
 
 class Verifier(Protocol):

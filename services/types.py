@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from indexer.types import Box, Lane, Pixels, Segment
+from memory.types import Tokens
 from services.catalog import Asset
 
 
@@ -54,10 +55,12 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One piece of the material an answer is made from. Ids: `F7` (video), `P2` (page), `I3` (image)."""
+    """One piece of the material an answer is made from. Ids: `F7` (video), `P2` (page), `I3` (image), `M4` (a slot of a
+    video's memory: its span and its medoid picture, and its visual tokens where a generator made them)."""
 
     id: str
     found: Found
+    tokens: Tokens | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,27 @@ class ExtractiveGenerator:
                 quote = Quote(candidate.evidence.id, candidate.start, candidate.end)
                 yield Draft(candidate.text, (quote,), candidate.score)
 
+    def describe(self, evidence: Sequence[Evidence], words: int) -> Iterator[Draft]:
+        """The sentences that are most like all the others, in the order of the evidence; pictures alone say nothing."""
+        spans = [_Candidate(one, *span) for one in evidence for span in _quotable(one.found.segment.text)]
+        single = [span for span in spans if not span.pair]
+        ranked = sorted(range(len(single)), key=self._central([span.text for span in single]).__getitem__, reverse=True)
+        chosen: list[int] = []
+        for number in ranked[: self._limit]:
+            if len(single[number].text.split()) <= words and not any(single[number].repeats(single[c]) for c in chosen):
+                chosen.append(number)
+                words -= len(single[number].text.split())
+        for number in sorted(chosen):
+            one = single[number]
+            yield Draft(one.text, (Quote(one.evidence.id, one.start, one.end),), one.evidence.found.score)
+
+    def _central(self, texts: Sequence[str]) -> list[float]:
+        encoder = self._text()
+        if encoder is None or not texts:
+            return [-float(number) for number in range(len(texts))]
+        vectors = encoder.encode(list(texts))
+        return [float(near) for near in vectors @ vectors.mean(0)]
+
     def _weighed(self, question: str, evidence: Sequence[Evidence]) -> list[_Candidate]:
         spans = [_Candidate(one, *span) for one in evidence for span in _quotable(one.found.segment.text)]
         if not spans:
