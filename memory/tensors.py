@@ -1,0 +1,80 @@
+"""Memories as named arrays: nodes as rows of a table, tokens as they are or packed."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memory.hierarchy import LANES, LaneState
+from memory.precision import Precision, Tensors, packed, unpacked
+from memory.types import BankState, Node, Slot
+from memory.video import MemoryState, VideoMemory
+
+_LEVELS = ("day", "hour", "bank")
+_FIELDS = 7
+
+
+def state_tensors(state: MemoryState) -> Tensors:
+    """All that a memory goes on from, as it is."""
+    tensors: Tensors = {"next_number": np.array([state.next_number])}
+    tensors["ring.nodes"] = node_table([slot.node for slot in state.ring])
+    for number, slot in enumerate(state.ring):
+        tensors[f"ring.{number}"] = slot.tokens
+    for name, lane in state.lanes.items():
+        tensors[f"{name}.due"] = np.array([lane.bank_due_s, lane.hour_due_s])
+        for level in _LEVELS:
+            bank: BankState = getattr(lane, level)
+            tensors[f"{name}.{level}.nodes"] = node_table(bank.nodes)
+            tensors[f"{name}.{level}.tokens"], tensors[f"{name}.{level}.norms"] = bank.tokens, bank.norms
+    return tensors
+
+
+def state_of(tensors: Tensors) -> MemoryState:
+    """The inverse of `state_tensors`. Errors: KeyError where a tensor is missing."""
+    ring = tuple(
+        Slot(node, tensors[f"ring.{number}"].astype(np.float32))
+        for number, node in enumerate(nodes_of(tensors["ring.nodes"]))
+    )
+    lanes = {}
+    for name in LANES:
+        day, hour, bank = (_bank_state(tensors, f"{name}.{level}") for level in _LEVELS)
+        bank_due_s, hour_due_s = tensors[f"{name}.due"].tolist()
+        lanes[name] = LaneState(day, hour, bank, bank_due_s, hour_due_s)
+    return MemoryState(ring, lanes, int(tensors["next_number"].tolist()[0]))
+
+
+def _bank_state(tensors: Tensors, prefix: str) -> BankState:
+    tokens, norms = (tensors[f"{prefix}.{part}"].astype(np.float32) for part in ("tokens", "norms"))
+    return BankState(tuple(nodes_of(tensors[f"{prefix}.nodes"])), tokens, norms)
+
+
+def node_table(nodes: tuple[Node, ...] | list[Node]) -> NDArray[np.float64]:
+    """Nodes as rows `[n, 7]`: number, span, weight, medoid, children (-1 for none)."""
+    rows = [
+        (node.number, node.start_s, node.end_s, node.weight, node.medoid_s, *(node.children or (-1, -1)))
+        for node in nodes
+    ]
+    return np.array(rows, np.float64).reshape(len(rows), _FIELDS)
+
+
+def nodes_of(table: NDArray[np.generic]) -> list[Node]:
+    """The inverse of `node_table`."""
+    return [
+        Node(int(number), start_s, end_s, int(weight), medoid_s, None if a < 0 else (int(a), int(b)))
+        for number, start_s, end_s, weight, medoid_s, a, b in table.tolist()
+    ]
+
+
+def slot_tensors(lane: str, slots: list[Slot], memory: VideoMemory, precision: Precision) -> Tensors:
+    """The finished slots of one lane, tokens `[n, P, D]` packed."""
+    tokens = np.empty((len(slots), memory.positions, memory.width), np.float32)
+    for row, slot in zip(tokens, slots, strict=True):
+        row[:] = slot.tokens
+    parts = packed(tokens, precision) | {"nodes": node_table([slot.node for slot in slots])}
+    return {f"{lane}.{part}": tensor for part, tensor in parts.items()}
+
+
+def slots_of(tensors: Tensors, lane: str, precision: Precision) -> list[Slot]:
+    """The inverse of `slot_tensors`, tokens float32. Errors: KeyError where a tensor is missing."""
+    own = {key.removeprefix(f"{lane}."): tensor for key, tensor in tensors.items() if key.startswith(f"{lane}.")}
+    return [Slot(*pair) for pair in zip(nodes_of(own["nodes"]), unpacked(own, precision), strict=True)]
