@@ -1,6 +1,10 @@
 """What one step of the memory costs: a naive MA-LMM compression, the same rule kept up incrementally, and the bank of
 moments with both of its costs, beside the time to move the bytes once. One thread, so that the ratios are those of the
 arithmetic.
+
+And what the memory of a video holds: the most that is resident at any frame of ten minutes and of ten hours, above what
+was resident before it was made. Each runs in a process of its own, a frame a second, the log taken every minute as at a
+checkpoint; what writing a checkpoint takes is not counted.
 """
 
 from __future__ import annotations
@@ -9,8 +13,11 @@ import itertools
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
@@ -19,11 +26,14 @@ from memory.bank import MomentBank
 from memory.costs import GLOBAL, NOVELTY, Cost
 from memory.malmm import MaLmm, merge_all_again
 from memory.types import Node
+from memory.video import VideoMemory
 
 _SLOTS, _POSITIONS, _WIDTH, _FRAMES, _STEPS, _ROUNDS = 64, 196, 1024, 80, 120, 5
+_CLIP_POSITIONS, _CLIP_WIDTH, _LOG_EVERY = 49, 768, 60
+_SHORT_S, _LONG_S = 600, 36_000
 
 
-def run() -> list[Figure]:
+def speed() -> list[Figure]:
     """Milliseconds a frame of each; the best of rounds that are taken in turns."""
     rng = np.random.default_rng(0)
     frames = rng.standard_normal((_FRAMES, _POSITIONS, _WIDTH), np.float32)
@@ -50,6 +60,31 @@ def run() -> list[Figure]:
         Figure("bank (slower lane) against naive MA-LMM", best["naive"] / slowest, "× faster", 50.0),
         Figure("bank (slower lane) over the move", slowest / best["move"], "×", 2.0, at_least=False),
     ]
+
+
+def room() -> list[Figure]:
+    """Megabytes that the memory of a short and of a long video holds at most."""
+    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as fresh:
+        short, long = fresh.map(_peak_mb, (_SHORT_S, _LONG_S))
+    shape = f"{_CLIP_POSITIONS} × {_CLIP_WIDTH}"
+    return [
+        Figure(f"peak of a video's memory over 10 minutes, {shape}", short, "MB"),
+        Figure(f"peak of a video's memory over 10 hours, {shape}", long, "MB"),
+        Figure("peak over 10 hours against 10 minutes", long / short, "×", 1.05, at_least=False),
+    ]
+
+
+def _peak_mb(seconds: int) -> float:
+    frames = np.random.default_rng(0).standard_normal((_FRAMES, _CLIP_POSITIONS, _CLIP_WIDTH), np.float32)
+    process = psutil.Process()
+    before = peak = int(process.memory_info().rss)
+    memory = VideoMemory(_CLIP_POSITIONS, _CLIP_WIDTH, "benchmark")
+    for index in range(seconds):
+        memory.add(float(index), float(index + 1), 1, frames[index % _FRAMES])
+        peak = max(peak, int(process.memory_info().rss))
+        if index % _LOG_EVERY == _LOG_EVERY - 1:
+            memory.take_log()
+    return (peak - before) / 1e6
 
 
 def _bank(cost: Cost) -> MomentBank:
@@ -84,5 +119,5 @@ def _milliseconds(step: Callable[[], object], count: int) -> float:
 if __name__ == "__main__":
     given = arguments(__doc__ or "").parse_args()
     with threadpool_limits(1):
-        figures = run()
+        figures = [*speed(), *room()]
     sys.exit(report("memory_bank", figures, given.check, given.json))

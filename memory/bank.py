@@ -27,8 +27,9 @@ def ignore(_: Node) -> None:
 class MomentBank:
     """At most `capacity` slots of `[positions, width]` float32 tokens, in order of time.
 
-    `watch` is told of each merge. Not safe for several threads. Errors: ValueError for tokens of another shape and
-    nodes that do not follow the last one.
+    `watch` is told of each merge. Room for all slots is taken at once, so that a video that runs for hours needs what
+    it needed in its first second. Not safe for several threads. Errors: ValueError for tokens of another shape and
+    nodes that do not follow the last one, MemoryError where there is no room.
     """
 
     def __init__(
@@ -38,7 +39,8 @@ class MomentBank:
             raise ValueError(f"a bank of {capacity} slots cannot merge; it takes 2")
         self.capacity, self.shape = capacity, (positions, width)
         self._cost, self._number, self._watch = cost, number, watch
-        self._tokens = np.zeros((capacity + 1, positions, width), np.float32)
+        self._tokens = np.empty((capacity + 1, positions, width), np.float32)
+        self._tokens.fill(0)  # written to, as the system gives no memory for np.zeros before
         self._scratch = np.empty((positions, width), np.float32)
         self._norms = np.zeros((capacity + 1, positions), np.float32)
         self._dots = np.zeros((capacity + 1, positions), np.float32)

@@ -30,6 +30,10 @@ class LaneShape:
 LANES = {"global": LaneShape(64, 96, 48, GLOBAL), "novelty": LaneShape(32, 48, 24, NOVELTY)}
 
 
+LEVELS = ("day", "hour", "bank")
+"""The levels of a lane, oldest first."""
+
+
 @dataclass(frozen=True, slots=True)
 class LaneState:
     """What a lane is at one moment, to go on from: its three banks, oldest first, and when slots move next."""
@@ -69,6 +73,16 @@ class MemoryLane:
     def nodes(self) -> list[Node]:
         """The nodes of the slots, in order of time."""
         return [node for level in (self._day, self._hour, self._bank) for node in level.nodes()]
+
+    @property
+    def levels(self) -> dict[str, MomentBank]:
+        """The banks by name (`LEVELS`), oldest first; to be looked at."""
+        return dict(zip(LEVELS, (self._day, self._hour, self._bank), strict=True))
+
+    @property
+    def due_s(self) -> tuple[float, float]:
+        """When slots move next, from the bank and from the hour level."""
+        return self._bank_due_s, self._hour_due_s
 
     def state(self) -> LaneState:
         """All that decides what the lane will do."""

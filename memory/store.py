@@ -1,9 +1,10 @@
 """Memories on disk, beside an asset's other artifacts.
 
-After each checkpoint of a video two blobs are written: `00012.log` (the nodes made since the last one; kept) and
-`after/0/state` (all that is needed to go on, float32; `after/1/state` after odd ones, so that the one before it is
-there until this one's checkpoint is committed). A finished memory is `bank` (its slots, float16) and `manifest.json`,
-written last, with the model's fingerprint and the checksums of all its parts.
+After each checkpoint of a video these blobs are written, each with its own checksum: `00012.log` (the nodes made since
+the last one; kept) and `after/0/…` (all that is needed to go on, float32, level by level; `after/1/…` after odd ones,
+so that a state is there until the next one's checkpoint is committed). A finished memory is `bank` (its slots, float16
+or int8: `memory.precision`) and `manifest.json`, written last, with the model's fingerprint and the checksums of all
+its parts.
 """
 
 from __future__ import annotations
@@ -14,31 +15,31 @@ from dataclasses import dataclass
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from indexer.errors import ArtifactError, MemoryMismatch
 from indexer.ports import BlobStore
-from memory.hierarchy import LANES, LaneState
-from memory.types import BankState, Node, Slot
-from memory.video import FRAMES, MemoryState, VideoMemory
+from memory.hierarchy import LANES
+from memory.precision import Precision, Tensors
+from memory.tensors import STATE_PARTS, node_table, nodes_of, slot_tensors, slots_of, state_of, state_parts
+from memory.types import Node, Slot
+from memory.video import FRAMES, VideoMemory
 
 SCHEMA = 1
-_LEVELS = ("day", "hour", "bank")
-_FIELDS = 7
-Tensors = dict[str, NDArray[np.generic]]
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryManifest:
-    """What a finished memory is: its model, the shape of its tokens, the checkpoints it has logs of, and checksums."""
+    """What a finished memory is: its model, the shape and precision of its tokens, the checkpoints it has logs of, and
+    checksums."""
 
     schema: int
     model: str
     positions: int
     width: int
+    precision: Precision
     checkpoints: int
     shas: dict[str, str]
 
@@ -62,34 +63,34 @@ class MemoryStore:
 
     def save(self, number: int, memory: VideoMemory) -> None:
         """Store what a memory is after checkpoint `number` (from 0), so that `resume` can go on from there."""
-        log = {f"log.{name}": _table(nodes) for name, nodes in memory.take_log().items()}
-        self._blobs.put(self._key(f"{number:05}.log"), save_tensors(log, _about(memory)))
-        about = _about(memory) | {"after": str(number)}
-        self._blobs.put(self._state_key(number), save_tensors(_state_tensors(memory.state()), about))
+        log: Tensors = {f"log.{name}": node_table(nodes) for name, nodes in memory.take_log().items()}
+        self._blobs.put(self._key(f"{number:05}.log"), _sealed(log, memory))
+        for part, tensors in state_parts(memory):
+            self._blobs.put(self._state_key(number, part), _sealed(tensors, memory, after=str(number)))
 
     def resume(self, number: int, memory: VideoMemory) -> None:
-        """Make a new memory what it was after checkpoint `number`."""
-        key = self._state_key(number)
-        data = self._blobs.get(key)
-        about = _loaded_about(data, key)
-        if about.pop("after", None) != str(number):
-            raise ArtifactError(f"{key}: is not what checkpoint {number} left")
-        _require(about, memory, key)
-        memory.restore(_state(_loaded(data, key)))
+        """Make a new memory what it was after checkpoint `number`, one of the last two that were saved."""
+        tensors: Tensors = {}
+        for part in STATE_PARTS:
+            key = self._state_key(number, part)
+            about, some = _opened(self._blobs.get(key), key)
+            if about.pop("after", None) != str(number):
+                raise ArtifactError(f"{key}: is not what checkpoint {number} left")
+            _require(about, memory, key)
+            tensors |= some
+        memory.restore(state_of(tensors))
 
-    def finish(self, checkpoints: int, memory: VideoMemory) -> MemoryManifest:
+    def finish(self, checkpoints: int, memory: VideoMemory, precision: Precision = Precision.FLOAT16) -> MemoryManifest:
         """Store the finished memory; the state that it could have gone on from goes."""
         tensors: Tensors = {}
-        for name, slots in memory.slots().items():
-            tensors[f"{name}.nodes"] = _table([slot.node for slot in slots])
-            tokens = [slot.tokens for slot in slots]
-            shape = (0, memory.positions, memory.width)
-            tensors[f"{name}.tokens"] = (np.stack(tokens) if tokens else np.zeros(shape, np.float32)).astype(np.float16)
+        for name, lane in memory.lanes.items():
+            tensors |= slot_tensors(name, [*lane.slots(), *memory.ring], memory, precision)
         bank = save_tensors(tensors, _about(memory))
         self._blobs.put(self._key("bank"), bank)
         logs = [f"{number:05}.log" for number in range(checkpoints)]
-        shas = {"bank": _sha(bank)} | {name: _sha(self._blobs.get(self._key(name))) for name in logs}
-        manifest = MemoryManifest(SCHEMA, memory.model, memory.positions, memory.width, checkpoints, shas)
+        shas = {"bank": _sha(bank)} | {name: self._sha_of_log(name) for name in logs}
+        shape = memory.positions, memory.width
+        manifest = MemoryManifest(SCHEMA, memory.model, *shape, precision, checkpoints, shas)
         self._blobs.put(self._key("manifest.json"), msgspec.json.encode(manifest))
         self._blobs.delete(self._key("after"))
         return manifest
@@ -101,16 +102,22 @@ class MemoryStore:
             raise MemoryMismatch(f"{self._folder}: the memory was made by {manifest.model}, not by {model}")
         key = self._key("bank")
         tensors = _loaded(self._checked("bank", manifest), key)
-        lanes = {name: _slots(tensors[f"{name}.nodes"], tensors[f"{name}.tokens"]) for name in LANES}
+        try:
+            lanes = {name: slots_of(tensors, name, manifest.precision) for name in LANES}
+        except KeyError as error:
+            raise ArtifactError(f"{key}: holds no {error}; index its source again") from error
         return StoredMemory(manifest, lanes)
 
     def manifest(self) -> MemoryManifest:
         """What the finished memory is."""
         key = self._key("manifest.json")
         try:
-            return msgspec.json.decode(self._blobs.get(key), type=MemoryManifest)
+            manifest = msgspec.json.decode(self._blobs.get(key), type=MemoryManifest)
         except msgspec.MsgspecError as error:
             raise ArtifactError(f"{key}: is damaged; index its source again") from error
+        if manifest.schema != SCHEMA:
+            raise ArtifactError(f"{key}: is of version {manifest.schema}, not {SCHEMA}; index its source again")
+        return manifest
 
     def children(self, lane: str) -> Mapping[int, Node]:
         """Every node of a lane by its number, frames included: the whole merge tree, to climb down from a slot."""
@@ -120,8 +127,13 @@ class MemoryStore:
             name = f"{number:05}.log"
             tensors = _loaded(self._checked(name, manifest), self._key(name))
             for part in (FRAMES, lane):
-                known.update((node.number, node) for node in _nodes(tensors[f"log.{part}"]))
+                known.update((node.number, node) for node in nodes_of(tensors[f"log.{part}"]))
         return known
+
+    def _sha_of_log(self, name: str) -> str:
+        data = self._blobs.get(self._key(name))
+        _opened(data, self._key(name))
+        return _sha(data)
 
     def _checked(self, name: str, manifest: MemoryManifest) -> bytes:
         data = self._blobs.get(self._key(name))
@@ -129,8 +141,8 @@ class MemoryStore:
             raise ArtifactError(f"{self._key(name)}: does not match its checksum; index its source again")
         return data
 
-    def _state_key(self, number: int) -> str:
-        return self._key(f"after/{number % 2}/state")
+    def _state_key(self, number: int, part: str) -> str:
+        return self._key(f"after/{number % 2}/{part}")
 
     def _key(self, name: str) -> str:
         return f"{self._folder}/{name}"
@@ -148,58 +160,6 @@ def _require(about: Mapping[str, str], memory: VideoMemory, key: str) -> None:
         raise ArtifactError(f"{key}: is of another shape or version; index its source again")
 
 
-def _state_tensors(state: MemoryState) -> Tensors:
-    tensors: Tensors = {"next_number": np.array([state.next_number])}
-    tensors["ring.nodes"] = _table([slot.node for slot in state.ring])
-    for number, slot in enumerate(state.ring):
-        tensors[f"ring.{number}"] = slot.tokens
-    for name, lane in state.lanes.items():
-        tensors[f"{name}.due"] = np.array([lane.bank_due_s, lane.hour_due_s])
-        for level in _LEVELS:
-            bank: BankState = getattr(lane, level)
-            tensors[f"{name}.{level}.nodes"] = _table(bank.nodes)
-            tensors[f"{name}.{level}.tokens"], tensors[f"{name}.{level}.norms"] = bank.tokens, bank.norms
-    return tensors
-
-
-def _state(tensors: Tensors) -> MemoryState:
-    ring = tuple(
-        Slot(node, tensors[f"ring.{number}"].astype(np.float32))
-        for number, node in enumerate(_nodes(tensors["ring.nodes"]))
-    )
-    lanes = {}
-    for name in LANES:
-        day, hour, bank = (_bank_state(tensors, f"{name}.{level}") for level in _LEVELS)
-        bank_due_s, hour_due_s = tensors[f"{name}.due"].tolist()
-        lanes[name] = LaneState(day, hour, bank, bank_due_s, hour_due_s)
-    return MemoryState(ring, lanes, int(tensors["next_number"].tolist()[0]))
-
-
-def _bank_state(tensors: Tensors, prefix: str) -> BankState:
-    tokens, norms = (tensors[f"{prefix}.{part}"].astype(np.float32) for part in ("tokens", "norms"))
-    return BankState(tuple(_nodes(tensors[f"{prefix}.nodes"])), tokens, norms)
-
-
-def _table(nodes: tuple[Node, ...] | list[Node]) -> NDArray[np.float64]:
-    """Nodes as rows `[n, 7]`: number, span, weight, medoid, children (-1 for none)."""
-    rows = [
-        (node.number, node.start_s, node.end_s, node.weight, node.medoid_s, *(node.children or (-1, -1)))
-        for node in nodes
-    ]
-    return np.array(rows, np.float64).reshape(len(rows), _FIELDS)
-
-
-def _nodes(table: NDArray[np.generic]) -> list[Node]:
-    return [
-        Node(int(number), start_s, end_s, int(weight), medoid_s, None if a < 0 else (int(a), int(b)))
-        for number, start_s, end_s, weight, medoid_s, a, b in table.tolist()
-    ]
-
-
-def _slots(table: NDArray[np.generic], tokens: NDArray[np.generic]) -> list[Slot]:
-    return [Slot(node, row.astype(np.float32)) for node, row in zip(_nodes(table), tokens, strict=True)]
-
-
 def _loaded(data: bytes, key: str) -> Tensors:
     try:
         return dict(load_tensors(data))
@@ -207,11 +167,33 @@ def _loaded(data: bytes, key: str) -> Tensors:
         raise ArtifactError(f"{key}: is damaged; index its source again") from error
 
 
+def _sealed(tensors: Tensors, memory: VideoMemory, **more: str) -> bytes:
+    """A blob that knows its own checksum, as no manifest holds it yet."""
+    about = _about(memory) | more
+    return save_tensors(tensors, about | {"sha": _digest(tensors, about)})
+
+
+def _opened(data: bytes, key: str) -> tuple[dict[str, str], Tensors]:
+    """What a sealed blob says of itself, and holds."""
+    about, tensors = _loaded_about(data, key), _loaded(data, key)
+    if about.pop("sha", None) != _digest(tensors, about):
+        raise ArtifactError(f"{key}: does not match its checksum; index its source again")
+    return about, tensors
+
+
+def _digest(tensors: Tensors, about: Mapping[str, str]) -> str:
+    parts = hashlib.sha256(repr(sorted(about.items())).encode())
+    for name, tensor in sorted(tensors.items()):
+        parts.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
+        parts.update(tensor.ravel().view(np.uint8).data)
+    return parts.hexdigest()
+
+
 def _loaded_about(data: bytes, key: str) -> dict[str, str]:
     """The header's own words, which safetensors' loader drops: eight bytes of length, then JSON."""
     try:
         length = int.from_bytes(data[:8], "little")
-        return dict(msgspec.json.decode(data[8 : 8 + length])["__metadata__"])
+        return msgspec.convert(msgspec.json.decode(data[8 : 8 + length])["__metadata__"], dict[str, str])
     except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
         raise ArtifactError(f"{key}: is damaged; index its source again") from error
 

@@ -7,6 +7,7 @@ made is logged, so that a slot can be climbed down to its frames; the log goes t
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from memory.hierarchy import LANES, LaneState, MemoryLane
@@ -42,6 +43,21 @@ class VideoMemory:
         }
 
     @property
+    def ring(self) -> tuple[Slot, ...]:
+        """The newest moments, in order of time."""
+        return tuple(self._ring)
+
+    @property
+    def lanes(self) -> Mapping[str, MemoryLane]:
+        """The lanes by name; to be looked at."""
+        return self._lanes
+
+    @property
+    def next_number(self) -> int:
+        """The number of the next node."""
+        return self._next_number
+
+    @property
     def end_s(self) -> float:
         """Where the newest moment ends; 0 before the first."""
         return self._ring[-1].node.end_s if self._ring else 0.0
@@ -69,12 +85,6 @@ class VideoMemory:
         for nodes in self._log.values():
             nodes.clear()
         return taken
-
-    def state(self) -> MemoryState:
-        """All that decides what the memory will keep."""
-        return MemoryState(
-            tuple(self._ring), {name: lane.state() for name, lane in self._lanes.items()}, self._next_number
-        )
 
     def restore(self, state: MemoryState) -> None:
         """Become what another memory of this size was."""

@@ -29,6 +29,7 @@ from services.calibration import Calibration
 from services.catalog import Catalog
 from services.generators.extractive import ExtractiveGenerator
 from services.indexing import Indexing
+from services.ports import Generator
 from services.reindexing import Reindexing, ensure_folder
 from services.remembering import Remembering
 from services.retrieval import Retrieval, RetrievalSettings
@@ -190,10 +191,18 @@ class Container:
         return Remembering(self.artifacts, self._memory_store)
 
     @cached_property
+    def generator(self) -> Generator:
+        match self.settings.generator.kind:
+            case "extractive":
+                return ExtractiveGenerator(lambda: self.text, self.settings.answer.sentences)
+            case "onevision":
+                return self._onevision()
+            case "openai_compatible":
+                return self._openai_compatible()
+
+    @cached_property
     def answering(self) -> Answering:
-        answer = self.settings.answer
-        generator = ExtractiveGenerator(lambda: self.text, answer.sentences)
-        return Answering(self.retrieval, generator, QuoteVerifier(), answer.evidence)
+        return Answering(self.retrieval, self.generator, QuoteVerifier(), self.settings.answer.evidence)
 
     @property
     def home(self) -> Path:
@@ -208,6 +217,38 @@ class Container:
 
     def _memory_store(self, asset_id: str, version: str) -> MemoryStore:
         return MemoryStore(self._blobs, self.artifacts.folder(asset_id, version))
+
+    def _onevision(self) -> Generator:
+        from services.generators.onevision.generator import OneVisionGenerator
+
+        settings = self.settings.generator
+        return OneVisionGenerator(
+            settings.model,
+            self.artifacts.picture,
+            budget=settings.budget_tokens,
+            limit=settings.max_tokens,
+            device=settings.device,
+            precision=settings.precision,
+            cache_mb=settings.cache_mb,
+            threads=self.settings.threads,
+        )
+
+    def _openai_compatible(self) -> Generator:
+        from services.generators.openai_compatible.generator import OpenAiCompatibleGenerator
+        from services.generators.openai_compatible.limits import Limits
+        from services.generators.openai_compatible.server import Server
+
+        settings = self.settings.generator
+        limits = Limits(
+            budget_tokens=settings.budget_tokens,
+            frame_tokens=settings.frame_tokens,
+            image_tokens=settings.image_tokens,
+            chars_per_token=settings.chars_per_token,
+            images=settings.images,
+            hidden_size=settings.hidden_size if settings.image_embeds else 0,
+        )
+        server = Server(settings.url, settings.api_key.get_secret_value(), settings.timeout_s)
+        return OpenAiCompatibleGenerator(server, self.artifacts.picture, limits, settings.model, settings.max_tokens)
 
     def _made_home(self) -> Path:
         try:

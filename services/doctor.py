@@ -15,9 +15,13 @@ import numpy as np
 from indexer.blobs.folder import FolderBlobs
 from indexer.errors import AfterimageError
 from indexer.media.video import FramePlan
+from indexer.types import AssetKind, Lane, Origin, PictureRef, Segment
+from services.catalog import Asset
 from services.container import Container
+from services.types import Evidence, Found
 
 _ROOM_MB = 1024
+_PROBE = "doctor/probe.jpg"
 
 
 class State(StrEnum):
@@ -48,6 +52,7 @@ def examine(container: Container) -> Iterator[Check]:
         "text lane": _text,
         "text reader": _reader,
         "speech": _speech,
+        "generator": _generator,
         "index": _index,
         "catalog": _catalog,
     }
@@ -123,6 +128,27 @@ def _speech(container: Container) -> tuple[State, str]:
     if speech is None:
         return State.OFF, "no weights are named (AFTERIMAGE_SPEECH__MODEL): speech is not written down"
     return State.OK, speech.model_id
+
+
+def _generator(container: Container) -> tuple[State, str]:
+    """A question about a sign, of which a model gets the picture and the words; it must answer with the sign's id."""
+    blobs = FolderBlobs(container.home)
+    jpeg = (resources.files("services") / "data" / "probe.jpg").read_bytes()
+    blobs.put(_PROBE, jpeg)
+    try:
+        drafts = list(container.generator.answer("What does the sign say?", [_sign(len(jpeg))]))
+    finally:
+        blobs.delete(_PROBE.split("/")[0])
+    name = container.generator.model_id
+    cited = [draft for draft in drafts if draft.quotes]
+    return _expect(bool(cited), f"{name} is ready", f"{name} did not answer a question with the id of its evidence")
+
+
+def _sign(length: int) -> Evidence:
+    asset = Asset("0" * 64, "probe", AssetKind.IMAGE, "probe.jpg", None, None, 480, 160, None, 1, 1, (), 0.0)
+    text = "The sign says AFTERIMAGE 2026."
+    segment = Segment(0, Origin.OCR, text=text, picture=PictureRef(_PROBE, 0, length))
+    return Evidence("I1", Found(asset, segment, 0.9, {Lane.TEXT: 0.9}, 1.0))
 
 
 def _index(container: Container) -> tuple[State, str]:

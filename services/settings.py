@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 from pydantic import (
@@ -19,6 +20,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SecretStr,
     ValidationError,
     field_validator,
     model_validator,
@@ -125,6 +127,49 @@ class AnswerSettings(_Group):
     sentences: int = Field(3, ge=1, le=20, description="sentences of an answer at most")
 
 
+class GeneratorSettings(_Group):
+    """Who says what the evidence says: quotes, LLaVA-OneVision in this process, or a model behind a server."""
+
+    kind: Literal["extractive", "onevision", "openai_compatible"] = Field(
+        "extractive",
+        description="extractive (quotes), onevision (a model in this process) or openai_compatible (such as vLLM)",
+    )
+    url: str = Field("http://127.0.0.1:8000/v1", description="the server, up to what /chat/completions follows")
+    model: str = Field(
+        "", description="weights (`local-dir:`, `package:`, `hf-hub:`); or the server's name, empty: its first"
+    )
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1 …; of weights in this process")
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = Field("auto", description="of weights in this process")
+    cache_mb: int = Field(2048, ge=0, description="memory for what was read of videos' memories, for the next question")
+    api_key: SecretStr = Field(SecretStr(""), description="sent to the server, never printed")
+    budget_tokens: int = Field(8192, ge=1, description="tokens of a question with its evidence at most")
+    max_tokens: int = Field(512, ge=1, description="tokens of an answer at most")
+    timeout_s: float = Field(120.0, gt=0, description="seconds without a word after which the server is given up")
+    images: int = Field(16, ge=0, description="pages, photos and memory tokens of a request at most")
+    image_tokens: int = Field(7371, ge=1, description="tokens of a page or photo at most")
+    frame_tokens: int = Field(196, ge=1, description="tokens of a frame of a video")
+    chars_per_token: float = Field(4.0, ge=0.5, le=16, description="letters that count as one token")
+    image_embeds: bool = Field(False, description="send memory as visual tokens (the server allows it)")
+    hidden_size: int = Field(3584, ge=1, description="width of the model, which memory tokens must have")
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        address = urlsplit(value)
+        if address.scheme not in ("http", "https") or not address.hostname or address.port == 0:
+            raise ValueError("is no address such as http://127.0.0.1:8000/v1")
+        if address.username or address.password or address.query or address.fragment:
+            raise ValueError("holds more than an address; a key belongs in AFTERIMAGE_GENERATOR__API_KEY")
+        return value.rstrip("/") if address.path.rstrip("/") else f"{value.rstrip('/')}/v1"
+
+    @field_validator("api_key")
+    @classmethod
+    def _can_be_sent(cls, value: SecretStr) -> SecretStr:
+        if not all("!" <= char <= "~" for char in value.get_secret_value()):
+            raise ValueError("holds characters that no header can")
+        return value
+
+
 class Settings(BaseSettings):
     """The whole configuration of a process; made by `load_settings`."""
 
@@ -142,6 +187,7 @@ class Settings(BaseSettings):
     memory: MemorySettings = MemorySettings()
     search: SearchSettings = SearchSettings()
     answer: AnswerSettings = AnswerSettings()
+    generator: GeneratorSettings = GeneratorSettings()
 
     @field_validator("home", mode="before")
     @classmethod

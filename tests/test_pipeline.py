@@ -78,7 +78,7 @@ def _models(folder: Path, seed: int) -> Models:
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     folder = tmp_path_factory.mktemp("pipeline")
-    make_film(folder / "film.mp4", 23, 320, 180, 5, 3)
+    make_film(folder / "film.mp4", 13, 320, 180, 5, 3)
     with MediaProcess() as media:
         yield Bench(folder / "film.mp4", media, _models(folder / "clip", 0))
 
@@ -118,7 +118,7 @@ def test_the_memory_covers_the_video_and_counts_every_frame_that_was_looked_at(
     whole: tuple[FolderBlobs, Manifest],
 ) -> None:
     blobs, manifest = whole
-    assert manifest.looked_at == 23
+    assert manifest.looked_at == 13
     for slots in _memory(blobs, manifest).lanes.values():
         nodes = [slot.node for slot in slots]
         assert [node.start_s for node in nodes] == [0.0, *(node.end_s for node in nodes[:-1])]
@@ -144,7 +144,7 @@ def test_a_run_that_dies_before_any_of_its_writes_is_gone_on_with_to_the_same_me
     expected = _memory(*whole)
     writes = _Dying(tmp_path / "all", 10**6)
     bench.run(writes)
-    assert len(writes.keys) == 5 * 5 + 3
+    assert len(writes.keys) == 3 * 11 + 3
     for count in range(len(writes.keys)):
         home = tmp_path / str(count)
         with pytest.raises(StorageFull):
@@ -161,13 +161,13 @@ def test_a_damaged_state_costs_one_checkpoint(
     bench: Bench, whole: tuple[FolderBlobs, Manifest], tmp_path: Path
 ) -> None:
     with pytest.raises(StorageFull):
-        bench.run(_Dying(tmp_path, 5 * 4))
-    (state,) = tmp_path.glob("artifacts/*/*/memory/after/1/state")
+        bench.run(_Dying(tmp_path, 2 * 11))
+    (state,) = tmp_path.glob("artifacts/*/*/memory/after/1/ring")
     state.write_bytes(b"damaged")
     blobs = _Dying(tmp_path, 10**6)
     manifest = bench.run(blobs)
     _check_same(_memory(blobs, manifest), _memory(*whole))
-    assert [key.rsplit("/", 1)[1] for key in blobs.keys if key.endswith(".jpegs")] == ["00003.jpegs", "00004.jpegs"]
+    assert [key.rsplit("/", 1)[1] for key in blobs.keys if key.endswith(".jpegs")] == ["00001.jpegs", "00002.jpegs"]
 
 
 def test_another_model_makes_the_memory_anew_from_the_stored_pictures(
@@ -199,7 +199,7 @@ def test_a_dying_reencoding_is_gone_on_with(bench: Bench, whole: tuple[FolderBlo
     blobs = FolderBlobs(tmp_path)
     without = bench.run(blobs, replace(bench.models, tokens=None))
     expected = None
-    for count in (*range(0, 28, 3), 10**6):
+    for count in (*range(0, 36, 3), 10**6):
         again = _Dying(tmp_path, count)
         try:
             manifest = bench.pipeline(again).encode_again(without)

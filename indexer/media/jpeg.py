@@ -7,8 +7,9 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from indexer.errors import ArtifactError
 from indexer.types import Box, Pixels
 
 _QUALITY = 85
@@ -30,6 +31,17 @@ def decode_jpeg(data: bytes) -> Pixels:
     """The pixels of a JPEG that `encode_jpeg` made."""
     with Image.open(io.BytesIO(data)) as picture:
         return np.asarray(picture.convert("RGB"))
+
+
+def of_one_size(pictures: Sequence[bytes]) -> list[bytes]:
+    """The JPEGs as pictures of one size, in order; where sizes differ, each is fitted into the largest width and
+    height, the rest black. Those that have that size already stay as they are.
+
+    Errors: ArtifactError for what is no picture.
+    """
+    sizes = [_size(data) for data in pictures]
+    size = (max((width for width, _ in sizes), default=0), max((height for _, height in sizes), default=0))
+    return [data if own == size else _fitted(data, size) for data, own in zip(pictures, sizes, strict=True)]
 
 
 def draw_boxes(data: bytes, boxes: Sequence[Box]) -> bytes:
@@ -61,4 +73,22 @@ def contact_sheet(pictures: Sequence[bytes], labels: Sequence[str]) -> bytes:
         pen.text((left + 2, top + height + 3), said, fill="black", font=font)
     buffer = io.BytesIO()
     sheet.save(buffer, "JPEG", quality=_QUALITY)
+    return buffer.getvalue()
+
+
+def _size(data: bytes) -> tuple[int, int]:
+    try:
+        with Image.open(io.BytesIO(data), formats=["JPEG"]) as picture:
+            return picture.size
+    except OSError as error:
+        raise ArtifactError(f"a stored picture is damaged ({error}); index its source again") from error
+
+
+def _fitted(data: bytes, size: tuple[int, int]) -> bytes:
+    buffer = io.BytesIO()
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            ImageOps.pad(picture.convert("RGB"), size).save(buffer, "JPEG", quality=_QUALITY)
+    except OSError as error:
+        raise ArtifactError(f"a stored picture is damaged ({error}); index its source again") from error
     return buffer.getvalue()

@@ -406,7 +406,8 @@ def test_doctor_probes_every_part(cli: Cli, indexed_home: Path) -> None:
     said = cli(indexed_home, "doctor", "--json")
     states = {check["part"]: check["state"] for check in said.json["checks"]}
     assert said.code == 0
-    on = {"home", "video", "images", "documents", "visual lane", "text lane", "text reader", "index", "catalog"}
+    on = {"home", "video", "images", "documents", "visual lane", "text lane", "text reader", "generator"}
+    on |= {"index", "catalog"}
     assert states == dict.fromkeys(on, "ok") | {"speech": "off"}
     (visual,) = [check["detail"] for check in said.json["checks"] if check["part"] == "visual lane"]
     assert "nothing of the real one" in visual

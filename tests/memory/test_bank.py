@@ -29,10 +29,17 @@ def _fill(bank: MomentBank, frames: NDArray[np.float32], first: int = 0) -> Mome
     return bank
 
 
-def _naive(frames: NDArray[np.float32], capacity: int, cost: Cost) -> list[tuple[Node, NDArray[np.float64]]]:
-    """The same rule with nothing kept: every cost is worked out from the tokens at every step, in double precision."""
+def _naive(
+    frames: NDArray[np.float32], capacity: int, cost: Cost, given_away: frozenset[int] = frozenset()
+) -> list[tuple[Node, NDArray[np.float64]]]:
+    """The same rule with nothing kept: every cost is worked out from the tokens at every step, in double precision.
+
+    Before each frame in `given_away` the oldest slot goes.
+    """
     number, kept = numbers(), []
     for index, tokens in enumerate(frames):
+        if index in given_away and kept:
+            kept.pop(0)
         kept.append((frame_node(10_000 + index, index), tokens.astype(np.float64)))
         if len(kept) > capacity:
             costs = [_cost(a, b, cost) for a, b in pairwise(kept)]
@@ -76,6 +83,22 @@ def test_the_incremental_bank_equals_one_that_works_out_everything_anew(seed: in
     slots, naive = _fill(_bank(capacity, cost), frames).slots(), _naive(frames, capacity, cost)
     assert [slot.node for slot in slots] == [node for node, _ in naive]
     for slot, (_, tokens) in zip(slots, naive, strict=True):
+        np.testing.assert_allclose(slot.tokens, tokens, atol=1e-5)
+
+
+@settings(deadline=None, max_examples=30, derandomize=True)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 10), st.sampled_from(COSTS), st.frozensets(st.integers(1, 49)))
+def test_the_incremental_bank_equals_a_naive_one_where_slots_are_given_away(
+    seed: int, capacity: int, cost: Cost, given_away: frozenset[int]
+) -> None:
+    frames, bank = stream(seed, 50), _bank(capacity, cost)
+    for index, tokens in enumerate(frames):
+        if index in given_away and len(bank):
+            bank.pop_oldest()
+        bank.add(frame_node(10_000 + index, index), tokens)
+    naive = _naive(frames, capacity, cost, given_away)
+    assert bank.nodes() == [node for node, _ in naive]
+    for slot, (_, tokens) in zip(bank.slots(), naive, strict=True):
         np.testing.assert_allclose(slot.tokens, tokens, atol=1e-5)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from streams import POSITIONS, WIDTH, frame_node, numbers, stream
 
@@ -56,7 +55,11 @@ def test_old_times_have_fewer_slots_than_new_ones() -> None:
     assert np.mean(oldest) > 3 * np.mean(newest)
 
 
-@pytest.mark.parametrize("split_s", [10, 600, 3600, 3610, 20_000])
+@settings(deadline=None, max_examples=8)
+@given(st.integers(1, 7 * HOUR_S // 10 - 1).map(lambda step: 10 * step))
+@example(600)
+@example(HOUR_S)
+@example(HOUR_S + 10)
 def test_a_lane_that_is_split_anywhere_equals_one_pass(split_s: int) -> None:
     whole, number = _fill(_lane(), 0, 7 * HOUR_S), numbers()
     first = _fill(MemoryLane(SMALL, POSITIONS, WIDTH, number), 0, split_s)

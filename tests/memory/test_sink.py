@@ -101,13 +101,29 @@ def test_a_run_that_ends_anywhere_is_gone_on_with(
     _check_same(_store(tmp_path).load(MODEL), expected)
 
 
+def test_a_state_that_was_half_written_is_not_gone_on_from(
+    tmp_path: Path, folder: Path, expected: StoredMemory
+) -> None:
+    _feed(_sink(tmp_path), end=3)
+    kept = (folder / "after/0/global.bank").read_bytes()
+    later = _sink(tmp_path)
+    assert later.resume(3) == 3
+    _feed(later, 3, 5)
+    (folder / "after/0/global.bank").write_bytes(kept)  # of checkpoint 2 among parts of 4
+    again = _sink(tmp_path)
+    assert again.resume(5) == 4
+    _feed(again, 4)
+    again.finish(COUNT)
+    _check_same(_store(tmp_path).load(MODEL), expected)
+
+
 @pytest.mark.parametrize(("lost", "held"), [((1,), 3), ((0, 1), 0)])
 def test_what_was_lost_is_made_again(
     tmp_path: Path, folder: Path, expected: StoredMemory, lost: tuple[int, ...], held: int
 ) -> None:
     _feed(_sink(tmp_path), end=4)
     for place in lost:  # the states after checkpoints 2 and 3 are in 0 and 1
-        state = folder / f"after/{place}/state"
+        state = folder / f"after/{place}/novelty.bank"
         state.write_bytes(state.read_bytes()[:1000])
     again = _sink(tmp_path)
     assert again.resume(4) == held

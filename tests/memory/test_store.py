@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from streams import POSITIONS, WIDTH, stream
 
 from indexer.blobs.folder import FolderBlobs
 from indexer.errors import ArtifactError, MemoryMismatch
 from memory.hierarchy import LANES
+from memory.precision import Precision
 from memory.store import MemoryStore
 from memory.types import Node
 from memory.video import VideoMemory
@@ -82,6 +85,49 @@ def test_a_finished_memory_comes_back_in_half_precision(store: MemoryStore) -> N
             np.testing.assert_allclose(one.tokens, other.tokens, atol=2e-3, rtol=1e-3)
 
 
+def test_a_finished_memory_comes_back_in_bytes_with_a_scale_per_token(store: MemoryStore) -> None:
+    memory = _memory()
+    assert store.finish(_checkpoints(store, memory), memory, Precision.INT8).precision is Precision.INT8
+    stored = store.load("model@1")
+    assert stored.manifest.precision is Precision.INT8
+    for name, slots in memory.slots().items():
+        assert [slot.node for slot in stored.lanes[name]] == [slot.node for slot in slots]
+        for one, other in zip(stored.lanes[name], slots, strict=True):
+            assert one.tokens.dtype == np.float32
+            half_a_step = np.abs(other.tokens).max(-1, keepdims=True) / 254
+            assert (np.abs(one.tokens - other.tokens) <= half_a_step * 1.001).all()
+
+
+def test_bytes_take_half_the_room(tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).standard_normal((300, 49, 64)).astype(np.float32)
+    memory = VideoMemory(49, 64, "model@1")
+    for index, tokens in enumerate(frames):
+        memory.add(float(index), float(index + 1), 1, tokens)
+    sizes = {}
+    for precision in Precision:
+        MemoryStore(FolderBlobs(tmp_path), precision).finish(0, memory, precision)
+        sizes[precision] = (tmp_path / precision / "memory/bank").stat().st_size
+    slots = sum(map(len, memory.slots().values()))
+    assert sizes[Precision.FLOAT16] == pytest.approx(slots * 49 * 64 * 2, rel=0.02)
+    assert sizes[Precision.INT8] == pytest.approx(slots * 49 * (64 + 4), rel=0.03)
+
+
+def test_a_memory_that_is_not_what_its_manifest_says_is_named(store: MemoryStore, tmp_path: Path) -> None:
+    memory = _memory()
+    store.finish(_checkpoints(store, memory), memory)
+    path = tmp_path / "artifacts/abc/v1/memory/manifest.json"
+    whole = path.read_text()
+    path.write_text(whole.replace("float16", "int8"))
+    with pytest.raises(ArtifactError, match="bank: holds no 'scales'"):
+        store.load()
+    path.write_text(whole.replace("float16", "int3"))
+    with pytest.raises(ArtifactError, match=r"manifest.json: is damaged"):
+        store.load()
+    path.write_text(whole.replace('"schema":1', '"schema":9'))
+    with pytest.raises(ArtifactError, match=r"manifest.json: is of version 9, not 1"):
+        store.load()
+
+
 def test_slots_can_be_climbed_down_to_their_frames_from_disk(store: MemoryStore) -> None:
     memory = _memory()
     store.finish(_checkpoints(store, memory), memory)
@@ -100,7 +146,9 @@ def test_only_the_two_newest_states_are_kept_and_none_once_it_is_finished(store:
     memory = _memory()
     count = _checkpoints(store, memory)
     folder = tmp_path / "artifacts/abc/v1/memory"
-    assert len(list(folder.glob("after/*/state"))) == 2
+    parts = ["ring", *(f"{lane}.{level}" for lane in LANES for level in ("day", "hour", "bank"))]
+    stored = sorted(path.relative_to(folder / "after").as_posix() for path in folder.glob("after/*/*"))
+    assert stored == sorted(f"{number}/{part}" for number in (0, 1) for part in parts)
     store.finish(count, memory)
     assert list(folder.glob("after/*")) == []
     assert len(list(folder.glob("*.log"))) == count
@@ -116,11 +164,14 @@ def test_a_memory_of_another_model_is_refused_by_name(store: MemoryStore) -> Non
         store.load("model@2")
 
 
+@pytest.mark.parametrize("precision", Precision)
 @pytest.mark.parametrize("name", ["bank", "00003.log", "manifest.json"])
 @pytest.mark.parametrize("harm", ["cut", "changed", "gone"])
-def test_a_damaged_memory_is_named(store: MemoryStore, tmp_path: Path, name: str, harm: str) -> None:
+def test_a_damaged_memory_is_named(
+    store: MemoryStore, tmp_path: Path, name: str, harm: str, precision: Precision
+) -> None:
     memory = _memory()
-    store.finish(_checkpoints(store, memory), memory)
+    store.finish(_checkpoints(store, memory), memory, precision)
     path = tmp_path / "artifacts/abc/v1/memory" / name
     data = path.read_bytes()
     path.unlink()
@@ -133,13 +184,33 @@ def test_a_damaged_memory_is_named(store: MemoryStore, tmp_path: Path, name: str
 
 def test_a_damaged_state_is_named(store: MemoryStore, tmp_path: Path) -> None:
     count = _checkpoints(store, _memory())
-    path = tmp_path / f"artifacts/abc/v1/memory/after/{(count - 1) % 2}/state"
+    path = tmp_path / f"artifacts/abc/v1/memory/after/{(count - 1) % 2}/global.bank"
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(ArtifactError, match=r"/state: is damaged"):
+    with pytest.raises(ArtifactError, match=r"/global.bank: is damaged"):
         store.resume(count - 1, _memory())
 
 
-def test_a_video_without_pictures_has_an_empty_memory(store: MemoryStore) -> None:
+@settings(deadline=None, max_examples=200)
+@given(st.data())
+def test_damage_anywhere_in_a_state_or_a_log_is_seen(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("blobs")
+    store, memory = MemoryStore(FolderBlobs(folder), "x"), _fill(_memory(), 0, 70)
+    store.save(0, memory)
+    name = data.draw(st.sampled_from(["after/0/ring", "after/0/global.bank", "00000.log"]))
+    path = folder / "x/memory" / name
+    whole = path.read_bytes()
+    place = data.draw(st.integers(0, len(whole) - 1))
+    flipped = whole[:place] + bytes([whole[place] ^ (1 << data.draw(st.integers(0, 7)))]) + whole[place + 1 :]
+    path.write_bytes(data.draw(st.sampled_from([whole[:place], flipped])))
+    with pytest.raises(ArtifactError, match=name):
+        store.resume(0, _memory())
+        store.finish(1, memory)
+
+
+@pytest.mark.parametrize("precision", Precision)
+def test_a_video_without_pictures_has_an_empty_memory(store: MemoryStore, precision: Precision) -> None:
     memory = _memory()
-    store.finish(0, memory)
+    store.finish(0, memory, precision)
     assert store.load("model@1").lanes == {"global": [], "novelty": []}

@@ -40,6 +40,10 @@ def test_an_unknown_variable_is_refused_and_the_near_one_named(monkeypatch: pyte
         ("AFTERIMAGE_SAMPLING__FPS", "fast", "AFTERIMAGE_SAMPLING__FPS"),
         ("AFTERIMAGE_SAMPLING__FPS_FLOOR", "3", r"fps_floor \(3.0\) is above fps \(1.0\)"),
         ("AFTERIMAGE_HOME", "", "AFTERIMAGE_HOME: is empty"),
+        ("AFTERIMAGE_GENERATOR__KIND", "oracle", "AFTERIMAGE_GENERATOR__KIND"),
+        ("AFTERIMAGE_GENERATOR__URL", "localhost:8000", "AFTERIMAGE_GENERATOR__URL: is no address such as http://127"),
+        ("AFTERIMAGE_GENERATOR__URL", "http://h:99999/v1", "AFTERIMAGE_GENERATOR__URL: Port out of range"),
+        ("AFTERIMAGE_GENERATOR__URL", "http://me:key@h/v1", "holds more than an address"),
         ("AFTERIMAGE_PROFILE", "moon", "no profile 'moon'; there are demo, local"),
     ],
 )
@@ -63,3 +67,20 @@ def test_an_empty_name_switches_a_lane_off(monkeypatch: pytest.MonkeyPatch) -> N
 def test_every_setting_is_documented() -> None:
     documented = (Path(__file__).parents[2] / "docs" / "settings.md").read_text("utf-8")
     assert [name for name in variable_names() if f"| `{name}` |" not in documented] == []
+
+
+@pytest.mark.parametrize("url", ["http://h:8000", "http://h:8000/", "http://h:8000/v1", "http://h:8000/v1/"])
+def test_a_server_is_named_with_or_without_its_path(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("AFTERIMAGE_GENERATOR__URL", url)
+    assert load_settings().generator.url == "http://h:8000/v1"
+
+
+def test_a_key_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AFTERIMAGE_GENERATOR__API_KEY", "sk-secret")
+    settings = load_settings()
+    assert settings.generator.api_key.get_secret_value() == "sk-secret"
+    assert "sk-secret" not in repr(settings) + settings.model_dump_json()
+    monkeypatch.setenv("AFTERIMAGE_GENERATOR__API_KEY", "sk-secret\nx")
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    assert str(raised.value) == "AFTERIMAGE_GENERATOR__API_KEY: holds characters that no header can"

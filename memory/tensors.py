@@ -1,0 +1,86 @@
+"""Memories as named arrays: nodes as rows of a table, tokens as they are or packed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memory.hierarchy import LANES, LEVELS, LaneState
+from memory.precision import Precision, Tensors, packed, unpacked
+from memory.types import BankState, Node, Slot
+from memory.video import MemoryState, VideoMemory
+
+STATE_PARTS = ("ring", *(f"{lane}.{level}" for lane in LANES for level in LEVELS))
+_FIELDS = 7
+
+
+def state_parts(memory: VideoMemory) -> Iterator[tuple[str, Tensors]]:
+    """All that a memory goes on from, as it is, part by part: together they are as large as the memory."""
+    ring: Tensors = {"next_number": np.array([memory.next_number])}
+    ring["ring.nodes"] = node_table([slot.node for slot in memory.ring])
+    for number, slot in enumerate(memory.ring):
+        ring[f"ring.{number}"] = slot.tokens
+    for name, lane in memory.lanes.items():
+        ring[f"{name}.due"] = np.array(lane.due_s)
+    yield "ring", ring
+    for name, lane in memory.lanes.items():
+        for level, bank in lane.levels.items():
+            yield f"{name}.{level}", _bank_tensors(f"{name}.{level}", bank.state())
+
+
+def _bank_tensors(prefix: str, state: BankState) -> Tensors:
+    nodes = node_table(state.nodes)
+    return {f"{prefix}.nodes": nodes, f"{prefix}.tokens": state.tokens, f"{prefix}.norms": state.norms}
+
+
+def state_of(tensors: Tensors) -> MemoryState:
+    """The inverse of `state_parts`, all of them in one. Errors: KeyError where a tensor is missing."""
+    ring = tuple(
+        Slot(node, tensors[f"ring.{number}"].astype(np.float32))
+        for number, node in enumerate(nodes_of(tensors["ring.nodes"]))
+    )
+    lanes = {}
+    for name in LANES:
+        day, hour, bank = (_bank_state(tensors, f"{name}.{level}") for level in LEVELS)
+        bank_due_s, hour_due_s = tensors[f"{name}.due"].tolist()
+        lanes[name] = LaneState(day, hour, bank, bank_due_s, hour_due_s)
+    return MemoryState(ring, lanes, int(tensors["next_number"].tolist()[0]))
+
+
+def _bank_state(tensors: Tensors, prefix: str) -> BankState:
+    tokens, norms = (tensors[f"{prefix}.{part}"].astype(np.float32) for part in ("tokens", "norms"))
+    return BankState(tuple(nodes_of(tensors[f"{prefix}.nodes"])), tokens, norms)
+
+
+def node_table(nodes: tuple[Node, ...] | list[Node]) -> NDArray[np.float64]:
+    """Nodes as rows `[n, 7]`: number, span, weight, medoid, children (-1 for none)."""
+    rows = [
+        (node.number, node.start_s, node.end_s, node.weight, node.medoid_s, *(node.children or (-1, -1)))
+        for node in nodes
+    ]
+    return np.array(rows, np.float64).reshape(len(rows), _FIELDS)
+
+
+def nodes_of(table: NDArray[np.generic]) -> list[Node]:
+    """The inverse of `node_table`."""
+    return [
+        Node(int(number), start_s, end_s, int(weight), medoid_s, None if a < 0 else (int(a), int(b)))
+        for number, start_s, end_s, weight, medoid_s, a, b in table.tolist()
+    ]
+
+
+def slot_tensors(lane: str, slots: list[Slot], memory: VideoMemory, precision: Precision) -> Tensors:
+    """The finished slots of one lane, tokens `[n, P, D]` packed."""
+    tokens = np.empty((len(slots), memory.positions, memory.width), np.float32)
+    for row, slot in zip(tokens, slots, strict=True):
+        row[:] = slot.tokens
+    parts = packed(tokens, precision) | {"nodes": node_table([slot.node for slot in slots])}
+    return {f"{lane}.{part}": tensor for part, tensor in parts.items()}
+
+
+def slots_of(tensors: Tensors, lane: str, precision: Precision) -> list[Slot]:
+    """The inverse of `slot_tensors`, tokens float32. Errors: KeyError where a tensor is missing."""
+    own = {key.removeprefix(f"{lane}."): tensor for key, tensor in tensors.items() if key.startswith(f"{lane}.")}
+    return [Slot(*pair) for pair in zip(nodes_of(own["nodes"]), unpacked(own, precision), strict=True)]

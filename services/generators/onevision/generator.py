@@ -1,0 +1,201 @@
+"""`OneVisionGenerator`: what the model says of the evidence, sentence by sentence."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import cached_property
+
+import torch
+
+from indexer.encoders.devices import use_threads
+from indexer.errors import SettingsError
+from indexer.media.jpeg import decode_jpeg
+from indexer.types import AssetKind, PictureRef, Pixels
+from services.generators.cited import drafts
+from services.generators.onevision.checkpoint import identity, load
+from services.generators.onevision.engine import Engine, Part, Prefix
+from services.generators.onevision.prefixes import PrefixCache
+from services.generators.onevision.prompt import Plan, Planner, Shown
+from services.generators.onevision.vision import Vision
+from services.generators.onevision.words import Words
+from services.generators.wording import describing
+from services.types import Draft, Evidence
+
+_log = logging.getLogger(__name__)
+_MB = 1 << 20
+
+
+class OneVisionGenerator:
+    """See `services.ports.Generator`. Any LLaVA-OneVision checkpoint, loaded at first use, once.
+
+    `model` is `local-dir:/folder`, `package:name/folder` or `hf-hub:organisation/name`; `pictures` gives the JPEG of a
+    picture. A prompt has at most `budget` tokens, an answer `limit`. What the model read of a video's memory is kept
+    for the next question, in `cache_mb` at most. Where the GPU's memory runs out, the budget is halved for good, down
+    to one frame, and a warning says so. One question at a time; others wait.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        pictures: Callable[[PictureRef], bytes],
+        *,
+        budget: int,
+        limit: int,
+        device: str = "auto",
+        precision: str = "auto",
+        cache_mb: int = 1024,
+        threads: int | None = None,
+    ) -> None:
+        self._name, self._pictures, self._budget, self._limit = model, pictures, budget, limit
+        self._device, self._precision, self._threads = device, precision, threads
+        self._prefixes = PrefixCache(cache_mb * _MB)
+        self._lock = threading.Lock()
+
+    @cached_property
+    def model_id(self) -> str:
+        """The checkpoint and a hash of its weights. Errors: ModelError."""
+        return identity(self._name)
+
+    def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Draft]:
+        return drafts(self._said(f"Question: {' '.join(question.split())}", evidence), evidence)
+
+    def describe(self, evidence: Sequence[Evidence], words: int) -> Iterator[Draft]:
+        return drafts(self._said(describing(words), evidence), evidence)
+
+    def _said(self, request: str, evidence: Sequence[Evidence]) -> Iterator[str]:
+        with self._lock:
+            use_threads(self._threads)
+            ids = self._ids(request, evidence)
+            try:
+                yield from self._loaded.words.said(ids)
+            finally:
+                ids.close()
+
+    def _ids(self, request: str, evidence: Sequence[Evidence]) -> Generator[int, None, None]:
+        """The ids of the answer; where memory runs out before the first of them, once more with half the budget."""
+        while True:
+            attempt = self._attempt(request, evidence)
+            try:
+                first = next(attempt, None)
+            except torch.OutOfMemoryError:
+                self._give_way()
+                continue
+            if first is not None:
+                yield first
+                yield from attempt
+            return
+
+    def _give_way(self) -> None:
+        self._prefixes.clear()
+        torch.cuda.empty_cache()
+        self._planner(self._budget // 2)
+        self._budget //= 2
+        _log.warning("out of GPU memory: from now on a prompt has at most %d tokens", self._budget)
+
+    def _attempt(self, request: str, evidence: Sequence[Evidence]) -> Iterator[int]:
+        loaded = self._loaded
+        plan = self._planner(self._budget).plan(request, evidence, self._in_detail(evidence))
+        prefix = self._prefix(plan)
+        kept = prefix.tokens
+        try:
+            yield from loaded.engine.write(self._rest(plan), prefix, self._limit, loaded.ends)
+        finally:
+            loaded.engine.rewind(prefix, kept)
+
+    def _prefix(self, plan: Plan) -> Prefix:
+        """What was read of opening and memory, now or before."""
+        key = _key(plan)
+        prefix = self._prefixes.get(key)
+        if prefix is None:
+            prefix = self._loaded.engine.fresh()
+            if plan.opening or plan.slots:
+                self._loaded.engine.read([plan.opening, *self._run(plan.slots, plan.newline)], prefix)
+            self._prefixes.put(key, prefix)
+        return prefix
+
+    def _rest(self, plan: Plan) -> list[Part]:
+        photos = self._photos(plan.pictures)
+        return [*self._run(plan.frames, plan.newline), *photos, *plan.texts, plan.closing]
+
+    def _run(self, shown: Sequence[Shown], newline: int) -> list[Part]:
+        """Frames or slots, each after its header. Tokens that were computed before are taken as they are."""
+        if not shown:
+            return []
+        fresh = [one for one in shown if one.evidence.tokens is None]
+        vision = self._loaded.vision
+        seen = iter(vision.frames([self._pixels(one.evidence) for one in fresh], fresh[0].tokens) if fresh else [])
+        parts: list[Part] = []
+        for one in shown:
+            known = one.evidence.tokens
+            parts += [one.header, next(seen) if known is None else torch.from_numpy(known)]
+        return [*parts, *([vision.newline] if newline else [])]
+
+    def _photos(self, shown: Sequence[Shown]) -> list[Part]:
+        """Photos and pages, each after its header: one alone in tiles, several in a view each, what is short of room as
+        a frame."""
+        vision = self._loaded.vision
+        parts: list[Part] = []
+        for one in shown:
+            pixels = self._pixels(one.evidence)
+            if not one.detailed:
+                (tokens,) = vision.frames([pixels], one.tokens)
+            elif len(shown) == 1 and one.tokens != vision.view_tokens:
+                tokens = vision.image(pixels)
+            else:
+                (tokens,) = vision.views([pixels])
+            parts += [one.header, tokens]
+        return parts
+
+    def _in_detail(self, evidence: Sequence[Evidence]) -> dict[str, int]:
+        """How many tokens photos and pages take: one alone as AnyRes tiles, several as one view each."""
+        photos = [one for one in evidence if one.found.asset.kind is not AssetKind.VIDEO and one.found.segment.picture]
+        if len(photos) == 1:
+            height, width, _ = self._pixels(photos[0]).shape
+            return {photos[0].id: self._loaded.vision.image_tokens(height, width)}
+        return {one.id: self._loaded.vision.view_tokens for one in photos}
+
+    def _pixels(self, one: Evidence) -> Pixels:
+        picture = one.found.segment.picture
+        assert picture is not None
+        return decode_jpeg(self._pictures(picture)).copy()
+
+    def _planner(self, budget: int) -> Planner:
+        return Planner(self._loaded.layout, budget, self._loaded.vision.count, self._loaded.words)
+
+    @cached_property
+    def _loaded(self) -> Loaded:
+        loaded = Loaded(self._name, self._device, self._precision)
+        if (most := self._budget + self._limit) > loaded.context:
+            raise SettingsError(
+                f"AFTERIMAGE_GENERATOR__BUDGET_TOKENS: {self._budget} tokens and {self._limit} of the answer are more "
+                f"than the {loaded.context} that {self._name} reads ({most - loaded.context} too many)"
+            )
+        return loaded
+
+
+class Loaded:
+    """A checkpoint with all that works on it."""
+
+    def __init__(self, name: str, device: str, precision: str) -> None:
+        checkpoint = load(name, device, precision)
+        self.layout = checkpoint.layout
+        self.vision, self.engine = Vision(checkpoint), Engine(checkpoint)
+        self.words = Words(checkpoint.processor.tokenizer)
+        self.context = int(checkpoint.model.config.text_config.max_position_embeddings)
+        stops = checkpoint.model.generation_config.eos_token_id
+        listed = stops if isinstance(stops, list) else [] if stops is None else [stops]
+        self.ends = frozenset([*listed, *self.words.ruling(self.layout.end)[:1]])
+
+
+def _key(plan: Plan) -> str:
+    """What tells the beginnings of prompts apart: the words, and each slot's tokens, or the picture they come from."""
+    digest = hashlib.sha256(repr(plan.opening).encode())
+    for one in plan.slots:
+        known, picture = one.evidence.tokens, one.evidence.found.segment.picture
+        digest.update(repr((one.header, one.tokens, None if known is not None else picture)).encode())
+        if known is not None:
+            digest.update(known.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,57 @@
+"""How a checkpoint wants its prompt: a property of the weights, in `afterimage_layout.json` beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from indexer.errors import ModelError
+from services.generators.wording import SYSTEM
+
+FILE = "afterimage_layout.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The parts of a prompt: `opening`, memory slots, frames, pictures, text, `closing`. The defaults are those of the
+    OneVision checkpoints, which are Qwen2 in its chat form.
+
+    `frame_tokens` and `slot_tokens` are visual tokens for a frame and for a slot at most (1 to 196), `memory_share` is
+    the part of the budget that a memory may take, without opening and closing. A run of frames ends with the model's
+    newline where `newline` is set, as its videos do.
+    """
+
+    opening: str = f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n"
+    closing: str = "<|im_end|>\n<|im_start|>assistant\n"
+    end: str = "<|im_end|>"
+    frame_tokens: int = 196
+    slot_tokens: int = 16
+    memory_share: float = 0.5
+    newline: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("frame_tokens", "slot_tokens"):
+            if not 1 <= getattr(self, name) <= 196:
+                raise ValueError(f"{name} is {getattr(self, name)}, not 1 to 196")
+        if not 0 <= self.memory_share < 1:
+            raise ValueError(f"memory_share is {self.memory_share}, not 0 to 1")
+
+
+def layout_of(folder: Path) -> Layout:
+    """The layout beside the weights, or the default. Errors: ModelError where it is damaged."""
+    file = folder / FILE
+    if not file.is_file():
+        return Layout()
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Layout)
+    except (msgspec.MsgspecError, ValueError, OSError) as error:
+        raise ModelError(f"{file}: is no layout: {error}") from error
+
+
+def grid_of(tokens: int, side: int) -> tuple[int, int]:
+    """Rows and columns that `tokens` visual tokens at most are laid out in, as square as they can be, in a grid of
+    `side` × `side`."""
+    rows = max(number for number in range(1, side + 1) if number * number <= tokens)
+    return rows, min(tokens // rows, side)

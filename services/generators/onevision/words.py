@@ -1,0 +1,34 @@
+"""Text to ids and back. Words of people and of media never become tokens that rule the conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from services.generators.onevision.engine import Ids
+
+
+class Words:
+    """A checkpoint's tokenizer."""
+
+    def __init__(self, tokenizer: Any) -> None:  # noqa: ANN401 - transformers has no types
+        self._tokenizer = tokenizer
+
+    def ruling(self, text: str) -> Ids:
+        """The ids of our own words, special tokens among them."""
+        return tuple(self._tokenizer(text, add_special_tokens=False).input_ids)
+
+    def plain(self, text: str) -> Ids:
+        """The ids of anybody's words: what is written like a special token stays letters."""
+        return tuple(self._tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids)
+
+    def said(self, ids: Iterable[int]) -> Iterator[str]:
+        """The text of ids as they come; half a character waits for its other half."""
+        held: list[int] = []
+        done = 0
+        for one in ids:
+            held.append(one)
+            text = self._tokenizer.decode(held, skip_special_tokens=True)
+            if not text.endswith("\ufffd"):
+                yield text[done:]
+                done = len(text)

@@ -1,0 +1,62 @@
+"""`afterimage ask` and `doctor` with a model behind a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fake_vllm import FakeVllm, fake_vllm
+from running import Cli, Said
+
+NOTICE = "What is the notice period once probation is over?"
+KEY = "sk-very-secret"
+
+
+def _run(cli: Cli, home: Path, fake: FakeVllm, *arguments: str) -> Said:
+    return cli(
+        home,
+        *arguments,
+        generator__kind="openai_compatible",
+        generator__url=fake.url,
+        generator__api_key=KEY,
+        generator__timeout_s=2,
+    )
+
+
+def test_what_the_server_says_is_cited(cli: Cli, indexed_home: Path) -> None:
+    with fake_vllm(key=KEY, pieces=["It is eight ", "weeks [P1]. It is long [P99]. And short."]) as fake:
+        said = _run(cli, indexed_home, fake, "ask", NOTICE, "--json")
+    assert (said.code, said.err) == (0, "")
+    (sentence,) = said.json["sentences"]
+    assert (sentence["text"], sentence["verdict"]) == ("It is eight weeks.", "unclear")
+    (citation,) = sentence["citations"]
+    assert (citation["name"], citation["page"]) == ("documents/staff_handbook.pdf", 7)
+    assert fake.texts[-1] == NOTICE and any("eight weeks" in text for text in fake.texts)
+
+
+def test_what_the_evidence_does_not_show_is_no_answer(cli: Cli, indexed_home: Path) -> None:
+    with fake_vllm(key=KEY, pieces=["Not shown in the evidence."]) as fake:
+        said = _run(cli, indexed_home, fake, "ask", NOTICE)
+    assert (said.code, said.out) == (3, "Nothing in the archive answers this.\n")
+
+
+def test_a_server_that_is_down_is_one_line_and_exit_code_1(cli: Cli, indexed_home: Path) -> None:
+    with fake_vllm() as fake:
+        pass
+    said = _run(cli, indexed_home, fake, "ask", NOTICE)
+    assert (said.code, said.out) == (1, "")
+    (line,) = said.errors
+    assert line.startswith(f"error: {fake.url}: cannot be reached") and KEY not in line
+
+
+def test_doctor_asks_the_server(cli: Cli, indexed_home: Path) -> None:
+    with fake_vllm(key=KEY, pieces=["It says AFTERIMAGE 2026 [I1]."]) as fake:
+        said = _run(cli, indexed_home, fake, "doctor")
+        assert [part["type"] for part in fake.parts] == ["text", "image_url", "text", "text"]
+        fake.pieces = ["A boat."]
+        silent = _run(cli, indexed_home, fake, "doctor")
+        fake.key = "another"
+        refused = _run(cli, indexed_home, fake, "doctor", "--json")
+    assert said.code == 0 and "openai_compatible:first-model is ready" in said.out
+    assert silent.code == 1 and "with the id of its evidence" in silent.out
+    (check,) = [check for check in refused.json["checks"] if check["part"] == "generator"]
+    assert check["state"] == "failed" and "refuses the key" in check["detail"] and KEY not in refused.out

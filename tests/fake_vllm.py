@@ -1,0 +1,227 @@
+"""A server that speaks vLLM's chat completions: it holds requests to the documented forms, and fails as it is told."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+_MEDIA = {"image_url", "video_url", "image_embeds"}
+_REQUEST = {"model", "messages", "stream", "temperature", "max_tokens"}
+
+
+@dataclass
+class FakeVllm:
+    """What the server says and does, and what it was asked. `fault` names how it fails, `resets` how many connections
+    it drops first; `wrong` is what did not have the documented form."""
+
+    pieces: list[str] = field(default_factory=lambda: ["A dog runs ", "[F1]. A cat sle", "eps [I1]."])
+    fault: str = ""
+    status: int = 200
+    body: str = ""
+    models: str = '{"object": "list", "data": [{"id": "first-model"}, {"id": "second"}]}'
+    resets: int = 0
+    key: str = ""
+    images: int = 16
+    hidden_size: int = 8
+    url: str = ""
+    tries: int = 0
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    gone: threading.Event = field(default_factory=threading.Event)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def parts(self) -> list[dict[str, Any]]:
+        """The user's part of the last request."""
+        return list(self.requests[-1]["messages"][1]["content"])
+
+    @property
+    def texts(self) -> list[str]:
+        return [part["text"] for part in self.parts if part["type"] == "text"]
+
+
+@contextmanager
+def fake_vllm(**settings: Any) -> Iterator[FakeVllm]:  # noqa: ANN401 (fields of FakeVllm)
+    """A running server; what was wrong with requests fails the test at the end."""
+    fake = FakeVllm(**settings)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"fake": fake}))
+    fake.url = f"http://127.0.0.1:{server.server_port}/v1"
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield fake
+    finally:
+        fake.over.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert fake.wrong == []
+
+
+def jpegs(part: dict[str, Any]) -> list[np.ndarray[Any, Any]]:
+    """The pictures of a media part, as the server decodes them."""
+    head, _, data = part[part["type"]]["url"].partition(";base64,")
+    assert head == {"image_url": "data:image/jpeg", "video_url": "data:video/jpeg"}[part["type"]]
+    shown = []
+    for one in data.split(","):
+        with Image.open(io.BytesIO(base64.b64decode(one, validate=True))) as picture:
+            assert picture.format == "JPEG"
+            shown.append(np.asarray(picture.convert("RGB")))
+    return shown
+
+
+def tensor(part: dict[str, Any]) -> torch.Tensor:
+    """The visual tokens of a part, as the server loads them."""
+    data = base64.b64decode(part["image_embeds"], validate=True)
+    loaded = torch.load(io.BytesIO(data), weights_only=True)
+    assert isinstance(loaded, torch.Tensor)
+    return loaded
+
+
+def _check(request: dict[str, Any], fake: FakeVllm) -> None:
+    assert set(request) == _REQUEST and request["stream"] is True and request["temperature"] == 0
+    system, user = request["messages"]
+    assert (system["role"], user["role"]) == ("system", "user") and isinstance(system["content"], str)
+    parts = user["content"]
+    kinds = [part["type"] for part in parts]
+    assert set(kinds) <= _MEDIA | {"text"} and kinds[0] == kinds[-1] == "text"
+    assert kinds.count("video_url") <= 1
+    assert kinds.count("image_url") + kinds.count("image_embeds") <= fake.images
+    assert not {"image_url", "image_embeds"} <= set(kinds), "Mixing raw image and embedding inputs is not allowed"
+    for before, part in pairwise(parts):
+        _check_part(part, before, fake)
+
+
+def _check_part(part: dict[str, Any], before: dict[str, Any], fake: FakeVllm) -> None:
+    if part["type"] == "text":
+        assert set(part) == {"type", "text"} and part["text"] and "<image>" not in part["text"]
+        return
+    assert set(part) == {"type", part["type"], "uuid"} and len(part["uuid"]) == 64
+    assert before["type"] == "text" and before["text"].endswith("]"), "media stands after its header"
+    if part["type"] == "image_embeds":
+        assert tensor(part).ndim == 2 and tensor(part).shape[1] == fake.hidden_size
+    else:
+        np.stack(jpegs(part))
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    fake: FakeVllm
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing is written."""
+
+    def do_GET(self) -> None:
+        assert self.path == "/v1/models"
+        self._plain(200, self.fake.models)
+
+    def do_POST(self) -> None:
+        self.fake.tries += 1
+        if self.fake.tries <= self.fake.resets:
+            self._reset()
+            return
+        request = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.fake.requests.append(request)
+        if self.fake.key and self.headers["authorization"] != f"Bearer {self.fake.key}":
+            self._problem(401, f"Unauthorized {self.headers['authorization']}")
+            return
+        try:
+            assert self.path == "/v1/chat/completions" and self.headers["content-type"] == "application/json"
+            _check(request, self.fake)
+        except Exception as error:  # noqa: BLE001 (whatever is wrong with it)
+            self.fake.wrong.append(repr(error))
+        self._answer()
+
+    def _answer(self) -> None:
+        fake = self.fake
+        if fake.fault == "silence":
+            fake.over.wait(5)
+        elif fake.status != 200:
+            self._plain(fake.status, fake.body) if fake.body else self._problem(fake.status, "it went\nwrong")
+        elif fake.fault in ("page", "json"):
+            self._plain(200, "<html>hello</html>", {"page": "text/html", "json": "application/json"}[fake.fault])
+        else:
+            self._stream()
+
+    def _stream(self) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream; charset=utf-8")
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+        try:
+            self._event({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]})
+            for piece in self.fake.pieces:
+                self._event({"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]})
+            self._end()
+        except OSError:
+            self.fake.gone.set()
+            self.close_connection = True
+
+    def _end(self) -> None:
+        match self.fake.fault:
+            case "stall":
+                self.fake.over.wait(5)
+            case "drip":
+                while not self.fake.over.wait(0.02):
+                    self._chunk(b":\n")
+            case "endless":
+                while not self.fake.over.wait(0.001):
+                    self._event({"choices": [{"index": 0, "delta": {"content": "and so on " * 30}}]})
+            case "death":
+                self._reset()
+            case "early end":
+                self._chunk(b"")
+            case "complaint":
+                self._event({"error": {"message": "CUDA out of memory\nTraceback", "code": 500}})
+            case "no choices":
+                self._event({"id": "x"})
+            case "garbage":
+                self._chunk(b"\x00\xff hello\n")
+            case "no json":
+                self._chunk(b"data: {hello\n\n")
+            case "long line":
+                self._chunk(b"data: " + b"x" * (3 << 20))
+            case _:
+                self._event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+                self._event({"choices": [], "usage": {"prompt_tokens": 7}})
+                self._chunk(b"data: [DONE]\n\n")
+                self._chunk(b"")
+
+    def _event(self, value: object) -> None:
+        self._chunk(f"data: {json.dumps(value)}\n\n".encode())
+
+    def _chunk(self, data: bytes) -> None:
+        self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+
+    def _problem(self, status: int, message: str) -> None:
+        self._plain(status, json.dumps({"error": {"message": message, "type": "X", "param": None, "code": status}}))
+
+    def _plain(self, status: int, body: str, kind: str = "application/json") -> None:
+        self.send_response(status)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def _reset(self) -> None:
+        """Drops the connection as a server does that is killed."""
+        time.sleep(0.02)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.rfile.close()
+        self.connection.close()
+        self.close_connection = True

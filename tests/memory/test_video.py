@@ -1,0 +1,148 @@
+"""The memory of one video, as a whole: complete, its own, resumable at any moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from streams import POSITIONS, WIDTH, stream
+
+from indexer.blobs.folder import FolderBlobs
+from memory.hierarchy import LANES
+from memory.store import MemoryStore
+from memory.tensors import state_of, state_parts
+from memory.types import Node, Slot
+from memory.video import RING, VideoMemory
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """Moments of uneven length and weight: tokens `[n, P, D]`, edges `[n + 1]` in seconds, weights `[n]`."""
+
+    tokens: NDArray[np.float32]
+    edges: NDArray[np.float64]
+    weights: NDArray[np.int64]
+
+    def feed(self, memory: VideoMemory, first: int, end: int) -> VideoMemory:
+        for index in range(first, end):
+            span = float(self.edges[index]), float(self.edges[index + 1])
+            memory.add(*span, int(self.weights[index]), self.tokens[index])
+        return memory
+
+    def within(self, node: Node) -> slice:
+        first, end = np.searchsorted(self.edges, [node.start_s, node.end_s])
+        return slice(int(first), int(end))
+
+
+def _film(seed: int, length: int) -> Film:
+    rng = np.random.default_rng(seed)
+    edges = np.concatenate([[0.0], np.cumsum(rng.uniform(0.1, 120.0, length))])
+    return Film(stream(seed, length), edges, rng.integers(1, 5, length))
+
+
+films = st.builds(_film, st.integers(0, 2**32 - 1), st.integers(1, 500))
+
+
+def _memory(model: str = "model@1") -> VideoMemory:
+    return VideoMemory(POSITIONS, WIDTH, model)
+
+
+def _check_own(film: Film, slots: list[Slot]) -> None:
+    """Every slot is the mean of the film's own moments in its span, and its medoid is one of them."""
+    for slot in slots:
+        own = film.within(slot.node)
+        weights = film.weights[own]
+        assert slot.node.weight == weights.sum()
+        assert slot.node.medoid_s in film.edges[own]
+        mean = np.average(film.tokens[own], axis=0, weights=weights)
+        np.testing.assert_allclose(slot.tokens, mean, atol=1e-5)
+
+
+@settings(deadline=None, max_examples=25)
+@given(films)
+def test_each_lane_is_a_partition_of_the_time_and_counts_every_frame(film: Film) -> None:
+    length = len(film.tokens)
+    for name, slots in film.feed(_memory(), 0, length).slots().items():
+        edges = [slot.node.start_s for slot in slots] + [slots[-1].node.end_s]
+        assert (edges[0], edges[-1]) == (0.0, film.edges[-1])
+        assert [slot.node.end_s for slot in slots] == edges[1:]
+        assert sum(slot.node.weight for slot in slots) == film.weights.sum()
+        shape = LANES[name]
+        assert len(slots) <= shape.slots + shape.hour + shape.day + RING
+        _check_own(film, slots)
+
+
+@settings(deadline=None, max_examples=20)
+@given(films, st.data())
+def test_a_memory_that_is_split_at_any_moment_equals_one_pass(film: Film, data: st.DataObject) -> None:
+    length = len(film.tokens)
+    split = data.draw(st.integers(0, length))
+    whole = film.feed(_memory(), 0, length)
+    first, second = film.feed(_memory(), 0, split), _memory()
+    second.restore(state_of({name: tensor for _, part in state_parts(first) for name, tensor in part.items()}))
+    film.feed(second, split, length)
+    _check_equal(second, whole)
+    logs = [memory.take_log() for memory in (first, second, whole)]
+    assert {name: logs[0][name] + logs[1][name] for name in logs[0]} == logs[2]
+
+
+@settings(deadline=None, max_examples=10)
+@given(films, st.data())
+def test_a_memory_that_goes_on_from_disk_equals_one_pass(
+    tmp_path_factory: pytest.TempPathFactory, film: Film, data: st.DataObject
+) -> None:
+    length = len(film.tokens)
+    split = data.draw(st.integers(0, length))
+    store = MemoryStore(FolderBlobs(tmp_path_factory.mktemp("blobs")), "x")
+    store.save(0, film.feed(_memory(), 0, split))
+    resumed = _memory()
+    store.resume(0, resumed)
+    _check_equal(film.feed(resumed, split, length), film.feed(_memory(), 0, length))
+
+
+def _check_equal(one: VideoMemory, other: VideoMemory) -> None:
+    theirs = other.slots()
+    for name, slots in one.slots().items():
+        assert [slot.node for slot in slots] == [slot.node for slot in theirs[name]]
+        for mine, its in zip(slots, theirs[name], strict=True):
+            np.testing.assert_array_equal(mine.tokens, its.tokens)
+
+
+@settings(deadline=None, max_examples=10)
+@given(films, films)
+def test_no_slot_leaves_its_asset_where_two_are_indexed_at_once(
+    tmp_path_factory: pytest.TempPathFactory, one: Film, other: Film
+) -> None:
+    blobs = FolderBlobs(tmp_path_factory.mktemp("blobs"))
+    memories = {name: (film, _memory(), MemoryStore(blobs, name)) for name, film in (("a", one), ("b", other))}
+    for index in range(max(len(one.tokens), len(other.tokens))):
+        for film, memory, _ in memories.values():
+            film.feed(memory, index, min(index + 1, len(film.tokens)))
+    for _, memory, store in memories.values():
+        store.save(0, memory)
+    for film, memory, store in memories.values():
+        store.finish(1, memory)
+        for name, slots in memory.slots().items():
+            _check_own(film, slots)
+            assert [slot.node for slot in store.load().lanes[name]] == [slot.node for slot in slots]
+            frames = [node for node in store.children(name).values() if node.children is None]
+            assert [node.start_s for node in frames] == film.edges[:-1].tolist()
+
+
+def test_the_newest_moments_stay_as_they_came() -> None:
+    film = _film(1, 300)
+    for slots in film.feed(_memory(), 0, 300).slots().values():
+        for slot, tokens in zip(slots[-RING:], film.tokens[-RING:], strict=True):
+            assert slot.node.children is None
+            np.testing.assert_array_equal(slot.tokens, tokens)
+
+
+def test_tokens_of_another_shape_are_refused_and_change_nothing() -> None:
+    memory = _film(1, 20).feed(_memory(), 0, 20)
+    with pytest.raises(ValueError, match=r"tokens of shape \(2, 2\) for a memory of \(6, 8\)"):
+        memory.add(9e5, 9e5 + 1, 1, np.zeros((2, 2), np.float32))
+    _check_equal(memory, _film(1, 20).feed(_memory(), 0, 20))

@@ -1,0 +1,82 @@
+"""A small OneVision checkpoint with random weights, in the form that real ones have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import (
+    CLIPVisionConfig,
+    LlavaOnevisionConfig,
+    LlavaOnevisionForConditionalGeneration,
+    LlavaOnevisionImageProcessor,
+    LlavaOnevisionProcessor,
+    LlavaOnevisionVideoProcessor,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    SiglipVisionConfig,
+)
+
+SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>", "<video>")
+SIDE, PATCH, WIDTH = 56, 14, 32
+GRID = SIDE // PATCH
+
+
+def make_tiny_onevision(folder: Path, seed: int = 0, tower: str = "siglip") -> Path:
+    """Write a checkpoint folder: a tower of 4 × 4 patches, two layers of Qwen2, a tokenizer of single bytes."""
+    torch.manual_seed(seed)
+    tokenizer = _tokenizer()
+    mean_std = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "size": {"height": SIDE, "width": SIDE}}
+    pinpoints = [[SIDE * h, SIDE * w] for h in (1, 2, 3) for w in (1, 2, 3)]
+    strategy = "full" if tower == "siglip" else "default"
+    config = LlavaOnevisionConfig(
+        vision_config=_tower(tower),
+        text_config=Qwen2Config(
+            vocab_size=len(tokenizer),
+            hidden_size=WIDTH,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=4096,
+            eos_token_id=tokenizer.convert_tokens_to_ids("<|im_end|>"),
+        ),
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        video_token_index=tokenizer.convert_tokens_to_ids("<video>"),
+        image_grid_pinpoints=pinpoints,
+        vision_feature_select_strategy=strategy,
+    )
+    model = LlavaOnevisionForConditionalGeneration(config).eval()
+    model.generation_config.eos_token_id = tokenizer.convert_tokens_to_ids("<|im_end|>")
+    model.save_pretrained(folder)
+    LlavaOnevisionProcessor(
+        image_processor=LlavaOnevisionImageProcessor(image_grid_pinpoints=pinpoints, **mean_std),
+        video_processor=LlavaOnevisionVideoProcessor(**mean_std),
+        tokenizer=tokenizer,
+        num_image_tokens=GRID * GRID + (tower == "clip"),
+        vision_feature_select_strategy=strategy,
+    ).save_pretrained(folder)
+    return folder
+
+
+def _tower(name: str) -> SiglipVisionConfig | CLIPVisionConfig:
+    shape = {
+        "hidden_size": 24,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "image_size": SIDE,
+        "patch_size": PATCH,
+    }
+    return CLIPVisionConfig(**shape) if name == "clip" else SiglipVisionConfig(**shape, vision_use_head=False)
+
+
+def _tokenizer() -> PreTrainedTokenizerFast:
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    core = Tokenizer(models.BPE({letter: number for number, letter in enumerate(letters)}, []))
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, eos_token="<|im_end|>", pad_token="<|endoftext|>")
+    tokenizer.add_special_tokens({"additional_special_tokens": list(SPECIAL[1:2] + SPECIAL[3:])})
+    return tokenizer
