@@ -10,6 +10,7 @@ from indexer.types import Box
 from memory.store import StoredMemory
 from memory.types import Node
 from services.catalog import Asset
+from services.summarizing import Statement, Summary
 from services.types import Answer, Citation, Moment, Sentence
 
 
@@ -190,6 +191,55 @@ class ShownShape(AssetShape):
     @classmethod
     def with_memory(cls, asset: Asset, memory: MemoryShape | None) -> ShownShape:
         return cls(**AssetShape.of(asset).model_dump(), memory=memory)
+
+
+class StatementShape(_Shape):
+    """A sentence of a summary, and the span of what it cites."""
+
+    text: str
+    verdict: str
+    start_s: float
+    end_s: float
+
+    @classmethod
+    def of(cls, said: Statement) -> StatementShape:
+        span = {"start_s": round(said.start_s, 3), "end_s": round(said.end_s, 3)}
+        return cls(text=said.text, verdict=said.verdict.value, **span)
+
+
+class ChapterShape(_Shape):
+    """A chapter of a video: what is said of `[start_s, end_s)`."""
+
+    title: str
+    start_s: float
+    end_s: float
+    sentences: list[StatementShape]
+
+
+class SummaryShape(_Shape):
+    """What `summarize` gives."""
+
+    asset: str
+    name: str
+    sentences: list[StatementShape]
+    chapters: list[ChapterShape]
+
+    @classmethod
+    def of(cls, asset: Asset, summary: Summary) -> SummaryShape:
+        return cls(
+            asset=asset.asset_id,
+            name=asset.name,
+            sentences=[StatementShape.of(said) for said in summary.statements],
+            chapters=[
+                ChapterShape(
+                    title=chapter.title,
+                    start_s=round(chapter.start_s, 3),
+                    end_s=round(chapter.end_s, 3),
+                    sentences=[StatementShape.of(said) for said in chapter.statements],
+                )
+                for chapter in summary.chapters
+            ],
+        )
 
 
 def _corners(box: Box | None) -> list[float] | None:

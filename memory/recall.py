@@ -96,6 +96,9 @@ def time_bins(scores: Scores, budget: int) -> NDArray[np.intp]:
     return np.sort(np.concatenate(list(_bins(scores / scores.max(), 0, len(scores), budget))))
 
 
+CHOOSERS: dict[str, FrameChooser] = {"inverse_transform": inverse_transform, "time_bins": time_bins}
+
+
 def _bins(scores: Scores, start: int, end: int, budget: int) -> Iterator[NDArray[np.intp]]:
     own = scores[start:end]
     top = _best(own, min(budget, len(own)))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from indexer.errors import ArtifactError
 from indexer.ports import TokenEncoder
 from indexer.types import KeyFrame
+from memory.precision import Precision
 from memory.store import MemoryStore
 from memory.video import VideoMemory
 
@@ -17,8 +18,8 @@ class MemorySink:
     Errors: ArtifactError for what a store cannot give, MemoryMismatch where its state is of another model.
     """
 
-    def __init__(self, store: MemoryStore, encoder: TokenEncoder) -> None:
-        self._store, self._encoder = store, encoder
+    def __init__(self, store: MemoryStore, encoder: TokenEncoder, precision: Precision = Precision.FLOAT16) -> None:
+        self._store, self._encoder, self._precision = store, encoder, precision
         self._memory: VideoMemory | None = None
         self._finished = False
 
@@ -39,7 +40,7 @@ class MemorySink:
     def finish(self, checkpoints: int) -> None:
         """Store the finished memory; one that was finished before the asset was stays as it is."""
         if not self._finished:
-            self._store.finish(checkpoints, self._memory or self._empty())
+            self._store.finish(checkpoints, self._memory or self._empty(), self._precision)
 
     def _restored(self, number: int) -> bool:
         memory = self._empty()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from indexer.passages import locate
 from indexer.types import AssetKind, SegmentFilter
 from services.ports import Generator, Verifier
+from services.recalling import Recalling, video_of
 from services.retrieval import Retrieval
 from services.types import Answer, Citation, Draft, Evidence, Found, Query, Quote, Sentence, Verdict
 
@@ -17,19 +18,21 @@ _LETTER = {AssetKind.VIDEO: "F", AssetKind.DOCUMENT: "P", AssetKind.IMAGE: "I"}
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """Answers questions from at most `evidence_limit` pieces of evidence."""
+    """Answers questions from at most `evidence_limit` pieces of evidence, and, where `recalling` is given, from the
+    memory of the video that is asked about and more of its frames."""
 
     retrieval: Retrieval
     generator: Generator
     verifier: Verifier
     evidence_limit: int
+    recalling: Recalling | None = None
 
     def ask(self, question: str, where: SegmentFilter) -> Answer:
         """The answer, or an abstention where nothing was found. Unsupported sentences and invented ids do not leave.
 
         Errors: QueryError.
         """
-        evidence = gather(self.retrieval.evidence(Query(question), where, self.evidence_limit))
+        evidence = self.evidence(question, where)
         if not evidence:
             return Answer(NOTHING_FOUND, abstained=True, sentences=())
         drafts = self.generator.answer(question, evidence)
@@ -37,6 +40,14 @@ class Answering:
         if not sentences:
             return Answer(NOTHING_FOUND, abstained=True, sentences=())
         return Answer(" ".join(sentence.text for sentence in sentences), abstained=False, sentences=tuple(sentences))
+
+    def evidence(self, question: str, where: SegmentFilter) -> list[Evidence]:
+        """What was found, best first, then frames around it, then the memory of the video it is in."""
+        found = self.retrieval.evidence(Query(question), where, self.evidence_limit)
+        video = video_of(found)
+        if self.recalling is None or video is None:
+            return gather(found)
+        return [*gather([*found, *self.recalling.more_frames(video, found)]), *self.recalling.slots(video)]
 
     def _verified(self, draft: Draft, evidence: Sequence[Evidence]) -> Sentence | None:
         by_id = {one.id: one for one in evidence}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from indexer.allocator import give_memory_back
 from indexer.artifacts import Artifacts
 from indexer.blobs.folder import FolderBlobs
-from indexer.errors import ModelError, StorageFull
+from indexer.errors import ModelError, SettingsError, StorageFull
 from indexer.media.process import MediaLimits, MediaProcess
 from indexer.passes.tools import Models, PassSettings
 from indexer.pipeline import Pipeline
@@ -22,6 +23,8 @@ from indexer.ports import (
     TokenEncoder,
 )
 from indexer.types import Lane
+from memory.precision import Precision
+from memory.recall import CHOOSERS
 from memory.sink import MemorySink
 from memory.store import MemoryStore
 from services.answering import Answering
@@ -30,11 +33,16 @@ from services.catalog import Catalog
 from services.generators.extractive import ExtractiveGenerator
 from services.indexing import Indexing
 from services.ports import Generator
+from services.recalling import Recalling
 from services.reindexing import Reindexing, ensure_folder
 from services.remembering import Remembering
 from services.retrieval import Retrieval, RetrievalSettings
 from services.settings import Settings, load_settings
+from services.summarizing import Summarizing
 from services.verifiers.quotes import QuoteVerifier
+
+if TYPE_CHECKING:
+    from services.generators.onevision.generator import OneVisionGenerator
 
 _PAGE_PX = 1472
 """Longer side in which text is looked for on pages and photos."""
@@ -64,10 +72,10 @@ class Container:
 
     @cached_property
     def artifacts(self) -> Artifacts:
-        return Artifacts(self._blobs)
+        return Artifacts(self.blobs)
 
     @cached_property
-    def _blobs(self) -> BlobStore:
+    def blobs(self) -> BlobStore:
         return FolderBlobs(self.home)
 
     @cached_property
@@ -95,9 +103,16 @@ class Container:
     def tokens(self) -> TokenEncoder | None:
         """What memories are made of; None where none are kept."""
         settings = self.settings.memory
-        if not settings.enabled or self.visual is None:
+        if not settings.enabled:
             return None
         match settings.space:
+            case "onevision":
+                if self.settings.generator.kind != "onevision":
+                    raise SettingsError(
+                        "AFTERIMAGE_MEMORY__SPACE: onevision makes memories of the generator's own tokens; "
+                        "AFTERIMAGE_GENERATOR__KIND is not onevision"
+                    )
+                return self._onevision.token_encoder()
             case "clip":
                 from indexer.encoders.open_clip import OpenClipEncoder
                 from indexer.encoders.patches import PatchTokens
@@ -143,7 +158,7 @@ class Container:
             batch=self.settings.visual.batch,
             encode_workers=self.settings.threads,
         )
-        tokens = self.tokens
+        tokens, precision = self.tokens, Precision(self.settings.memory.precision)
         models = Models(self.visual, self.text, *self.readers, self.speech, tokens)
         if tokens is None:
             return Pipeline(self.media, self.artifacts, models, numbers)
@@ -152,7 +167,7 @@ class Container:
             self.artifacts,
             models,
             numbers,
-            lambda asset_id, version: MemorySink(self._memory_store(asset_id, version), tokens),
+            lambda asset_id, version: MemorySink(self._memory_store(asset_id, version), tokens, precision),
         )
 
     @cached_property
@@ -196,13 +211,19 @@ class Container:
             case "extractive":
                 return ExtractiveGenerator(lambda: self.text, self.settings.answer.sentences)
             case "onevision":
-                return self._onevision()
+                return self._onevision
             case "openai_compatible":
                 return self._openai_compatible()
 
     @cached_property
     def answering(self) -> Answering:
-        return Answering(self.retrieval, self.generator, QuoteVerifier(), self.settings.answer.evidence)
+        return Answering(
+            self.retrieval, self.generator, QuoteVerifier(), self.settings.answer.evidence, self._recalling()
+        )
+
+    @cached_property
+    def summarizing(self) -> Summarizing:
+        return Summarizing(self.blobs, self.artifacts, self.remembering, self.generator, QuoteVerifier())
 
     @property
     def home(self) -> Path:
@@ -215,10 +236,29 @@ class Container:
             if name in self.__dict__:
                 self.__dict__[name].close()
 
-    def _memory_store(self, asset_id: str, version: str) -> MemoryStore:
-        return MemoryStore(self._blobs, self.artifacts.folder(asset_id, version))
+    def _recalling(self) -> Recalling | None:
+        """What a generator is shown of a video's memory; None for quotes, which see no pictures."""
+        settings = self.settings.answer
+        match self.settings.generator.kind:
+            case "extractive":
+                return None
+            case "onevision":
+                own = self._onevision.token_encoder().model_id
+                return Recalling(self.remembering, settings.frames, CHOOSERS[settings.chooser], own.__eq__)
+            case "openai_compatible":
+                takes = self.settings.generator.image_embeds
+                return Recalling(
+                    self.remembering,
+                    settings.frames,
+                    CHOOSERS[settings.chooser],
+                    lambda model: takes and model.startswith("onevision:"),
+                )
 
-    def _onevision(self) -> Generator:
+    def _memory_store(self, asset_id: str, version: str) -> MemoryStore:
+        return MemoryStore(self.blobs, self.artifacts.folder(asset_id, version))
+
+    @cached_property
+    def _onevision(self) -> OneVisionGenerator:
         from services.generators.onevision.generator import OneVisionGenerator
 
         settings = self.settings.generator

@@ -115,9 +115,11 @@ class MemorySettings(_Group):
     """The memory of videos: a bounded number of moments that cover each, whatever its length."""
 
     enabled: bool = Field(True, description="keep a memory of every video, wherever the visual lane is on")
-    space: Literal["clip"] = Field(
-        "clip", description="whose visual tokens it is made of: clip, the visual lane's tower"
+    space: Literal["clip", "onevision"] = Field(
+        "clip",
+        description="whose visual tokens it is made of: clip (the visual lane's tower) or onevision (the generator's)",
     )
+    precision: Literal["float16", "int8"] = Field("float16", description="of the finished memory on disk")
 
 
 class AnswerSettings(_Group):
@@ -125,6 +127,10 @@ class AnswerSettings(_Group):
 
     evidence: int = Field(12, ge=1, le=200, description="pieces of evidence that an answer is made from")
     sentences: int = Field(3, ge=1, le=20, description="sentences of an answer at most")
+    frames: int = Field(8, ge=0, le=256, description="frames recalled from where a video was found, for models")
+    chooser: Literal["time_bins", "inverse_transform"] = Field(
+        "time_bins", description="how frames are chosen where there are more: time_bins (AKS), inverse_transform (BOLT)"
+    )
 
 
 class GeneratorSettings(_Group):

@@ -10,7 +10,8 @@ from api.cli.console import err, plain
 from indexer.artifacts import Artifacts
 from indexer.errors import StorageFull
 from indexer.media.jpeg import draw_boxes
-from indexer.types import Box, Segment
+from indexer.types import Box, Origin, Segment
+from services.summarizing import Chapter
 from services.types import Answer, Moment
 
 
@@ -25,6 +26,13 @@ def save_answer(artifacts: Artifacts, answer: Answer, folder: Path) -> None:
     for citation in (c for sentence in answer.sentences for c in sentence.citations):
         found = citation.evidence.found
         _save(artifacts, folder, citation.evidence.id, found.asset.name, found.segment, citation.box)
+
+
+def save_chapters(artifacts: Artifacts, name: str, chapters: Sequence[Chapter], folder: Path) -> None:
+    """A JPEG for every chapter that shows something, numbered as they are."""
+    for number, chapter in enumerate(chapters, 1):
+        segment = Segment(-1, Origin.PICTURE, chapter.start_s, chapter.end_s, picture=chapter.key_frame)
+        _save(artifacts, folder, f"{number:02}", name, segment, None)
 
 
 def _save(artifacts: Artifacts, folder: Path, label: str, name: str, segment: Segment, box: Box | None) -> None:

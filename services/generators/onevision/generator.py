@@ -15,10 +15,12 @@ from indexer.errors import SettingsError
 from indexer.media.jpeg import decode_jpeg
 from indexer.types import AssetKind, PictureRef, Pixels
 from services.generators.cited import drafts
-from services.generators.onevision.checkpoint import identity, load
+from services.generators.onevision.checkpoint import folder_of, identity, load
 from services.generators.onevision.engine import Engine, Part, Prefix
+from services.generators.onevision.layout import Layout, layout_of
 from services.generators.onevision.prefixes import PrefixCache
 from services.generators.onevision.prompt import Plan, Planner, Shown
+from services.generators.onevision.tokens import OneVisionTokens
 from services.generators.onevision.vision import Vision
 from services.generators.onevision.words import Words
 from services.generators.wording import describing
@@ -58,6 +60,10 @@ class OneVisionGenerator:
     def model_id(self) -> str:
         """The checkpoint and a hash of its weights. Errors: ModelError."""
         return identity(self._name)
+
+    def token_encoder(self) -> OneVisionTokens:
+        """What makes memories that this model reads as they are. Errors: ModelError."""
+        return OneVisionTokens(self.model_id, self._eyes, self._layout.slot_tokens)
 
     def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Draft]:
         return drafts(self._said(f"Question: {' '.join(question.split())}", evidence), evidence)
@@ -164,6 +170,15 @@ class OneVisionGenerator:
 
     def _planner(self, budget: int) -> Planner:
         return Planner(self._loaded.layout, budget, self._loaded.vision.count, self._loaded.words)
+
+    def _eyes(self) -> Vision:
+        with self._lock:
+            return self._loaded.vision
+
+    @cached_property
+    def _layout(self) -> Layout:
+        folder = folder_of(self._name)
+        return Layout() if folder is None else layout_of(folder)
 
     @cached_property
     def _loaded(self) -> Loaded:

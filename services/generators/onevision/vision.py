@@ -31,6 +31,7 @@ class Vision:
         self.side = math.ceil(vision.image_size // vision.patch_size / 2)
         """Rows and columns of a frame's tokens before they are pooled any further: 14 for SigLIP's 27."""
 
+        self.width = int(checkpoint.model.config.text_config.hidden_size)
         self.view_tokens = (vision.image_size // vision.patch_size) ** 2 + 1
 
     @property

@@ -1,0 +1,193 @@
+"""Summaries of videos: sections where the content changes, a caption for each, chapters, and all of it in a few words.
+
+Section after section is stored as it is done, so that a run that was stopped goes on where it was; at no time is more
+held than the sections' pictures and a bounded number of passages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import msgspec
+
+from indexer.artifacts import Artifacts
+from indexer.errors import ArtifactError, SourceError
+from indexer.ports import BlobStore
+from indexer.types import AssetKind, Origin, PictureRef, Segment
+from services.catalog import Asset
+from services.ports import Generator, Verifier
+from services.remembering import Remembering
+from services.sections import Section, even_sections, sections, sections_for
+from services.types import Draft, Evidence, Found, Verdict
+
+_SCHEMA = 1
+_PICTURES, _PASSAGES = 6, 24
+_CAPTION_WORDS, _TITLE_WORDS, _SUMMARY_WORDS = 40, 7, 90
+_SURE = 1.0
+_LANE = "global"
+_T = TypeVar("_T")
+Progress = Callable[[int, int], None]
+"""Called with the sections that are done, and how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A verified sentence and the time `[start_s, end_s)` of what it cites."""
+
+    text: str
+    verdict: Verdict
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A section of a video, told: its title, its span, the picture that stands for it, what is to be said of it."""
+
+    title: str
+    start_s: float
+    end_s: float
+    key_frame: PictureRef | None
+    statements: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All of a video in a few sentences, and its chapters, which cover it without a gap."""
+
+    statements: tuple[Statement, ...]
+    chapters: tuple[Chapter, ...]
+
+
+class Summarizing:
+    """Makes summaries with a generator. What was made before, by the same generator of the same sections, is kept."""
+
+    def __init__(
+        self, blobs: BlobStore, artifacts: Artifacts, remembering: Remembering, generator: Generator, verifier: Verifier
+    ) -> None:
+        self._blobs, self._artifacts, self._remembering = blobs, artifacts, remembering
+        self._generator, self._verifier = generator, verifier
+
+    def summarize(self, asset: Asset, progress: Progress | None = None) -> Summary:
+        """The summary of a video. Errors: SourceError for what is no video, ModelError, GeneratorUnavailable,
+        ArtifactError; finished sections stay."""
+        if asset.kind is not AssetKind.VIDEO:
+            raise SourceError(asset.name, "only videos can be summarized")
+        parts = self._sections(asset)
+        folder = self._folder(asset, parts)
+        texts = self._passages(asset, parts)
+        chapters: list[Chapter] = []
+        for number, part in enumerate(parts):
+            _tell(progress, number, len(parts))
+            make = partial(self._chapter, asset, number, part, texts[number])
+            chapters.append(self._kept(f"{folder}/{number:05}.json", Chapter, make))
+        whole = self._kept(f"{folder}/whole.json", Summary, partial(self._whole, asset, chapters))
+        _tell(progress, len(parts), len(parts))
+        return whole
+
+    def _sections(self, asset: Asset) -> list[Section]:
+        duration_s = asset.duration_s or 0.0
+        memory = self._remembering.memory(asset)
+        slots = [] if memory is None else memory.lanes[_LANE]
+        most = sections_for(duration_s)
+        return sections(slots, most) if slots else even_sections(duration_s, most)
+
+    def _folder(self, asset: Asset, parts: Sequence[Section]) -> str:
+        facts = msgspec.json.encode([_SCHEMA, self._generator.model_id, parts])
+        own = hashlib.sha256(facts).hexdigest()[:12]
+        return f"{self._artifacts.folder(asset.asset_id, asset.version)}/summary/{own}"
+
+    def _passages(self, asset: Asset, parts: Sequence[Section]) -> list[list[Segment]]:
+        """The passages of each section: where there are too many, the longest ones, in order."""
+        held: list[list[Segment]] = [[] for _ in parts]
+        starts = [part.start_s for part in parts]
+        for record, _ in self._artifacts.checkpoints(self._artifacts.manifest(asset.asset_id, asset.version)):
+            for segment in record.segments:
+                if segment.origin is not Origin.PICTURE:
+                    held[max(0, bisect_right(starts, segment.start_s or 0.0) - 1)].append(segment)
+            held = [_longest(some) for some in held]
+        return held
+
+    def _chapter(self, asset: Asset, number: int, part: Section, texts: Sequence[Segment]) -> Chapter:
+        pictures = self._pictures(asset, part)
+        evidence = [_evidence(asset, place, segment) for place, segment in enumerate([*pictures, *texts], 1)]
+        said = self._said(self._generator.describe(evidence, _CAPTION_WORDS), evidence)
+        title = next((draft.text for draft in self._generator.describe(evidence, _TITLE_WORDS)), "")
+        key_frame = pictures[0].picture if pictures else None
+        return Chapter(_title(title, said, number), part.start_s, part.end_s, key_frame, said)
+
+    def _pictures(self, asset: Asset, part: Section) -> list[Segment]:
+        if asset.width is None:
+            return []
+        times = part.shown_s[:_PICTURES]
+        refs = {self._remembering.key_frame(asset, time_s): time_s for time_s in reversed(times)}
+        return [
+            Segment(-1, Origin.PICTURE, time_s, min(time_s + 1.0, part.end_s), picture=ref)
+            for ref, time_s in sorted(refs.items(), key=lambda one: times.index(one[1]))
+        ]
+
+    def _whole(self, asset: Asset, chapters: Sequence[Chapter]) -> Summary:
+        told = [
+            Segment(
+                -1, Origin.SPEECH, chapter.start_s, chapter.end_s, text=" ".join(one.text for one in chapter.statements)
+            )
+            for chapter in chapters
+            if chapter.statements
+        ]
+        evidence = [_evidence(asset, place, segment) for place, segment in enumerate(told, 1)]
+        said = self._said(self._generator.describe(evidence, _SUMMARY_WORDS), evidence) if evidence else ()
+        return Summary(said, tuple(chapters))
+
+    def _said(self, drafts: Iterator[Draft], evidence: Sequence[Evidence]) -> tuple[Statement, ...]:
+        by_id = {one.id: one for one in evidence}
+        said = []
+        for draft in drafts:
+            cited = [by_id[quote.evidence_id].found.segment for quote in draft.quotes if quote.evidence_id in by_id]
+            judgement = self._verifier.verify(draft, evidence)
+            if cited and judgement.verdict is not Verdict.UNSUPPORTED:
+                start_s, end_s = min(one.start_s or 0.0 for one in cited), max(one.end_s or 0.0 for one in cited)
+                said.append(Statement(draft.text, judgement.verdict, start_s, end_s))
+        return tuple(said)
+
+    def _kept(self, key: str, kind: type[_T], make: Callable[[], _T]) -> _T:
+        """What is stored, or else is made now and stored. What cannot be read any more is made again."""
+        try:
+            return msgspec.json.decode(self._blobs.get(key), type=kind)
+        except (ArtifactError, msgspec.MsgspecError):
+            made = make()
+            self._blobs.put(key, msgspec.json.encode(made))
+            return made
+
+
+def _tell(progress: Progress | None, done: int, all_of_them: int) -> None:
+    if progress is not None:
+        progress(done, all_of_them)
+
+
+def _evidence(asset: Asset, place: int, segment: Segment) -> Evidence:
+    return Evidence(f"F{place}", Found(asset, segment, _SURE, {}, 0.0))
+
+
+def _told(chapter: Chapter) -> Segment:
+    text = " ".join(one.text for one in chapter.statements)
+    return Segment(-1, Origin.SPEECH, chapter.start_s, chapter.end_s, text=text)
+
+
+def _longest(segments: Sequence[Segment]) -> list[Segment]:
+    if len(segments) <= _PASSAGES:
+        return list(segments)
+    kept = sorted(range(len(segments)), key=lambda number: -len(segments[number].text))[:_PASSAGES]
+    return [segments[number] for number in sorted(kept)]
+
+
+def _title(text: str, said: Sequence[Statement], number: int) -> str:
+    """What the generator says in a few words; else how the caption begins; else a number."""
+    words = (text or (said[0].text if said else "")).split()
+    if not words:
+        return f"Part {number + 1}"
+    return " ".join(words) if len(words) <= _TITLE_WORDS else f"{' '.join(words[:_TITLE_WORDS])} …"

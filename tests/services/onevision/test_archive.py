@@ -1,0 +1,77 @@
+"""The generator wired into the services: memory of its own tokens, recalled frames, questions asked of an archive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from shared import Services
+
+from indexer.errors import SettingsError
+from indexer.types import SegmentFilter
+from memory.store import StoredMemory
+from services.container import Container
+from services.generators.onevision.engine import Engine
+from services.types import Query
+
+
+def _container(services: Services, home: Path, folder: Path, **more: object) -> Container:
+    return services(
+        home,
+        generator__kind="onevision",
+        generator__model=f"local-dir:{folder}",
+        generator__budget_tokens=3600,
+        generator__max_tokens=24,
+        **more,
+    )
+
+
+@pytest.mark.slow
+def test_a_question_is_asked_with_frames_memory_and_text(
+    services: Services, home: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    container = _container(services, home, tiny_folder)
+    read: list[int] = []
+    real = Engine.read
+
+    def counted(self, parts, prefix):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        read.append(sum(isinstance(part, torch.Tensor) for part in parts))
+        return real(self, parts, prefix)
+
+    monkeypatch.setattr(Engine, "read", counted)
+    question = "When does the guide speak about the lighthouse?"
+    evidence = container.answering.evidence(question, SegmentFilter())
+    ids = [one.id[0] for one in evidence]
+    assert ids == sorted(ids, key=lambda letter: letter == "M") and {"F", "M"} <= set(ids)
+    answer = container.answering.ask(question, SegmentFilter())
+    assert answer.abstained == (not answer.sentences)
+    slots = sum(letter == "M" for letter in ids)
+    assert read[0] == slots + 1
+    assert read[1] >= 2
+    count = len(read)
+    container.answering.ask("Who stands at the lighthouse when the guide speaks about it?", SegmentFilter())
+    assert len(read) > count and slots + 1 not in read[count:]
+
+
+@pytest.mark.slow
+def test_a_memory_of_the_generators_own_tokens_is_injected(
+    services: Services, archive: Path, tmp_path: Path, tiny_folder: Path
+) -> None:
+    container = _container(services, tmp_path / "home", tiny_folder, memory__space="onevision")
+    (line,) = container.indexing.index([archive / "videos" / "welcome_aboard.mp4"], "default")
+    assert line.asset is not None, line.reason
+    memory = container.remembering.memory(line.asset)
+    assert isinstance(memory, StoredMemory)
+    assert memory.manifest.model == container.tokens.model_id  # type: ignore[union-attr]
+    assert (memory.manifest.positions, memory.manifest.width) == (4, 32)
+    found = container.retrieval.evidence(Query("welcome aboard"), SegmentFilter(), 3)
+    assert found
+    slots = [one for one in container.answering.evidence("welcome aboard", SegmentFilter()) if one.id[0] == "M"]
+    assert slots and all(one.tokens is not None and one.tokens.shape == (4, 32) for one in slots)
+    assert list(container.generator.answer("What is said?", slots)) is not None
+
+
+def test_a_memory_of_onevision_tokens_needs_the_generator(services: Services, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="AFTERIMAGE_GENERATOR__KIND is not onevision"):
+        services(tmp_path, memory__space="onevision").tokens  # noqa: B018

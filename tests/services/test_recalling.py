@@ -1,0 +1,65 @@
+"""What a model is shown of a video beside what search found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from shared import Services
+
+from indexer.types import AssetKind, Lane, Origin, Segment
+from memory.recall import time_bins
+from services.catalog import Asset
+from services.container import Container
+from services.recalling import Recalling, video_of
+from services.types import Found
+
+
+def _video(container: Container) -> Asset:
+    return next(asset for asset in container.catalog.assets() if asset.kind is AssetKind.VIDEO and asset.width)
+
+
+def _found(asset: Asset, start_s: float | None, end_s: float | None) -> Found:
+    segment = Segment(0, Origin.SUBTITLE, start_s, end_s, text="words")
+    return Found(asset, segment, 0.9, {Lane.TEXT: 0.9}, 0.1)
+
+
+def test_the_slots_of_a_video_are_evidence_in_order_of_time(services: Services, home: Path) -> None:
+    container = services(home)
+    video = _video(container)
+    slots = Recalling(container.remembering, 4, time_bins, lambda _: False).slots(video)
+    assert [one.id for one in slots] == [f"M{number}" for number in range(1, len(slots) + 1)]
+    starts = [one.found.segment.start_s or 0.0 for one in slots]
+    assert len(slots) > 3 and starts == sorted(starts)
+    assert all(one.found.segment.picture is not None and one.tokens is None for one in slots)
+
+
+def test_slots_carry_their_tokens_for_a_generator_that_reads_them(services: Services, home: Path) -> None:
+    container = services(home)
+    memory = container.remembering.memory(_video(container))
+    assert memory is not None
+    recalling = Recalling(container.remembering, 4, time_bins, memory.manifest.model.__eq__)
+    shape = (memory.manifest.positions, memory.manifest.width)
+    assert {None if one.tokens is None else one.tokens.shape for one in recalling.slots(_video(container))} == {shape}
+
+
+def test_frames_are_recalled_from_where_something_was_found(services: Services, home: Path) -> None:
+    container = services(home)
+    video = _video(container)
+    recalling = Recalling(container.remembering, 4, time_bins, lambda _: False)
+    frames = recalling.more_frames(video, [_found(video, 0.0, video.duration_s)])
+    assert len(frames) == 4
+    assert len({frame.segment.picture for frame in frames}) == 4
+    inside = Recalling(container.remembering, 4, time_bins, lambda _: False).more_frames(
+        video, [_found(video, 5.0, 9.0)]
+    )
+    spans = [(frame.segment.start_s or 0.0, frame.segment.end_s or 0.0) for frame in inside]
+    assert spans and all(start_s < 9.0 and end_s > 5.0 for start_s, end_s in spans)
+
+
+def test_the_video_asked_about_is_that_of_the_best_evidence(services: Services, home: Path) -> None:
+    video = _video(services(home))
+    paper = replace(video, asset_id="d" * 64, kind=AssetKind.DOCUMENT)
+    assert video_of([_found(video, 0.0, 1.0), _found(paper, None, None)]) == video
+    assert video_of([_found(paper, None, None), _found(video, 0.0, 1.0)]) is None
+    assert video_of([]) is None

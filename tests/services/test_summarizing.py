@@ -1,0 +1,156 @@
+"""Summaries of videos: chapters that cover them, sentences that are proven, and no work done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from shared import Services
+
+from api.chapters import as_markdown, as_webvtt
+from indexer.errors import GeneratorUnavailable, SourceError
+from indexer.types import AssetKind, Origin
+from services.catalog import Asset
+from services.container import Container
+from services.summarizing import Chapter, Statement, Summarizing, Summary
+from services.types import Draft, Evidence, Quote, Verdict
+from services.verifiers.quotes import QuoteVerifier
+
+TOUR = "videos/harbour_tour.mp4"
+
+
+class Describing:
+    """A generator that says what it was shown, and may give up after so many captions."""
+
+    model_id = "describing"
+
+    def __init__(self, breaks_after: int | None = None) -> None:
+        self.seen: list[Sequence[Evidence]] = []
+        self._breaks_after = breaks_after
+
+    def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Draft]:
+        raise AssertionError(question)
+
+    def describe(self, evidence: Sequence[Evidence], words: int) -> Iterator[Draft]:
+        if words > 10:
+            if len(self.seen) == self._breaks_after:
+                raise GeneratorUnavailable("the server went away")
+            self.seen.append(evidence)
+        yield Draft(f"There are {len(evidence)} things.", (Quote(evidence[0].id),), 0.9)
+        yield Draft("This is proven by nothing.", (Quote("F99"),), 0.9)
+
+
+def _video(container: Container) -> Asset:
+    return next(asset for asset in container.catalog.assets() if asset.kind is AssetKind.VIDEO and asset.width)
+
+
+def _summarizing(container: Container, generator: Describing) -> Summarizing:
+    return Summarizing(container.blobs, container.artifacts, container.remembering, generator, QuoteVerifier())
+
+
+def test_chapters_cover_a_video_without_a_gap_and_every_sentence_is_proven(services: Services, home: Path) -> None:
+    container = services(home)
+    video = _video(container)
+    told: list[tuple[int, int]] = []
+    summary = container.summarizing.summarize(video, lambda done, whole: told.append((done, whole)))
+    chapters = summary.chapters
+    assert (chapters[0].start_s, chapters[-1].end_s) == (0.0, video.duration_s)
+    assert all(before.end_s == after.start_s for before, after in pairwise(chapters))
+    assert told == [(done, len(chapters)) for done in range(len(chapters) + 1)]
+    passages = " ".join(_texts(container, video))
+    said = [one for chapter in chapters for one in chapter.statements]
+    assert said and summary.statements
+    for statement in (*said, *summary.statements):
+        assert statement.text in passages and statement.verdict is Verdict.SUPPORTED
+        assert 0 <= statement.start_s < statement.end_s <= (video.duration_s or 0)
+    assert all(chapter.title and chapter.key_frame is not None for chapter in chapters)
+
+
+def test_a_caption_is_made_from_pictures_and_passages_of_its_section(services: Services, home: Path) -> None:
+    container, generator = services(home), Describing()
+    video = _video(container)
+    summary = _summarizing(container, generator).summarize(video)
+    *captions, whole = generator.seen
+    assert len(captions) == len(summary.chapters) == len(whole)
+    for chapter, evidence in zip(summary.chapters, captions, strict=True):
+        assert [one.text for one in chapter.statements] == [f"There are {len(evidence)} things."]
+        segments = [one.found.segment for one in evidence]
+        assert segments[0].origin is Origin.PICTURE
+        assert all(chapter.start_s <= (one.start_s or 0.0) < chapter.end_s for one in segments)
+        assert chapter.key_frame == segments[0].picture
+
+
+def test_a_stopped_summary_goes_on_where_it_was(services: Services, home: Path) -> None:
+    container = services(home)
+    video = _video(container)
+    undisturbed = _summarizing(container, Describing()).summarize(video)
+    container.blobs.delete(f"{container.artifacts.folder(video.asset_id, video.version)}/summary")
+    first, second, third = Describing(breaks_after=2), Describing(), Describing()
+    with pytest.raises(GeneratorUnavailable):
+        _summarizing(container, first).summarize(video)
+    assert _summarizing(container, second).summarize(video) == undisturbed
+    assert len(second.seen) == len(undisturbed.chapters) + 1 - 2
+    assert _summarizing(container, third).summarize(video) == undisturbed
+    assert third.seen == []
+
+
+def test_a_damaged_section_is_made_again(services: Services, home: Path) -> None:
+    container = services(home)
+    video = _video(container)
+    summary = _summarizing(container, Describing()).summarize(video)
+    folder = f"{container.artifacts.folder(video.asset_id, video.version)}/summary"
+    for name in container.blobs.names(folder):
+        if name.endswith(("00001.json", "whole.json")):
+            container.blobs.put(name, b'{"title": ')
+    again = Describing()
+    assert _summarizing(container, again).summarize(video) == summary
+    assert len(again.seen) == 2
+
+
+def test_deleting_a_video_deletes_its_summary(services: Services, home: Path) -> None:
+    container = services(home)
+    video = _video(container)
+    _summarizing(container, Describing()).summarize(video)
+    container.indexing.delete(video.asset_id, None)
+    assert list(container.blobs.names(f"artifacts/{video.asset_id}")) == []
+
+
+def test_without_a_memory_sections_are_even_and_captions_come_from_what_is_said(services: Services, home: Path) -> None:
+    container = services(home)
+    video = _video(container)
+    container.remembering.memory = lambda _: None  # type: ignore[method-assign, assignment]
+    chapters = container.summarizing.summarize(video).chapters
+    lengths = {round(chapter.end_s - chapter.start_s, 6) for chapter in chapters}
+    assert len(lengths) == 1 and any(chapter.statements for chapter in chapters)
+
+
+def test_only_videos_are_summarized(services: Services, home: Path) -> None:
+    container = services(home)
+    paper = next(asset for asset in container.catalog.assets() if asset.kind is AssetKind.DOCUMENT)
+    with pytest.raises(SourceError, match=f"{paper.name}: only videos can be summarized"):
+        container.summarizing.summarize(paper)
+
+
+HOSTILE = Summary(
+    (Statement("A <b>boat</b> [x](y) --> leaves.", Verdict.UNCLEAR, 0.0, 4.0),),
+    (Chapter("One & <two> -->\nthree", 0.0, 3723.5, None, ()), Chapter("Rest", 3723.5, 4000.0, None, ())),
+)
+
+
+def test_markdown_shows_what_was_said_and_no_more(services: Services, home: Path) -> None:
+    text = as_markdown(_video(services(home)), HOSTILE)
+    assert r"A \<b\>boat\</b\> \[x\](y) --\> leaves. (0:00–0:04?)" in text
+    assert r"## 0:00–1:02:03 One & \<two\> --\> three" in text
+
+
+def test_a_chapters_track_is_webvtt() -> None:
+    cue = "00:00:00.000 --> 01:02:03.500\nOne &amp; &lt;two&gt; --&gt; three\n"
+    assert as_webvtt(HOSTILE).startswith(f"WEBVTT\n\n{cue}\n01:02:03.500 --> 01:06:40.000\nRest\n")
+
+
+def _texts(container: Container, asset: Asset) -> Iterator[str]:
+    manifest = container.artifacts.manifest(asset.asset_id, asset.version)
+    for batch in container.pipeline.batches(manifest):
+        yield from (" ".join(segment.text.split()) for segment in batch.segments)
