@@ -40,18 +40,17 @@ def test_a_question_is_asked_with_frames_memory_and_text(
         return real(self, parts, prefix)
 
     monkeypatch.setattr(Engine, "read", counted)
-    question = "When does the guide speak about the lighthouse?"
+    question = "Who may cancel a sailing when the weather turns bad?"
     evidence = container.answering.evidence(question, SegmentFilter())
     ids = [one.id[0] for one in evidence]
     assert ids == sorted(ids, key=lambda letter: letter == "M") and {"F", "M"} <= set(ids)
     answer = container.answering.ask(question, SegmentFilter())
     assert answer.abstained == (not answer.sentences)
-    slots = sum(letter == "M" for letter in ids)
-    assert read[0] == slots + 1
+    assert 10 < read[0] <= ids.count("M") + 1
     assert read[1] >= 2
     count = len(read)
-    container.answering.ask("Who stands at the lighthouse when the guide speaks about it?", SegmentFilter())
-    assert len(read) > count and slots + 1 not in read[count:]
+    container.answering.ask("Who may not cancel a sailing in bad weather?", SegmentFilter())
+    assert len(read) > count and read[0] not in read[count:]
 
 
 @pytest.mark.slow
