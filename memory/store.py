@@ -83,8 +83,8 @@ class MemoryStore:
     def finish(self, checkpoints: int, memory: VideoMemory, precision: Precision = Precision.FLOAT16) -> MemoryManifest:
         """Store the finished memory; the state that it could have gone on from goes."""
         tensors: Tensors = {}
-        for name, lane in memory.lanes.items():
-            tensors |= slot_tensors(name, [*lane.slots(), *memory.ring], memory, precision)
+        for name in memory.lanes:
+            tensors |= slot_tensors(name, memory, precision)
         bank = save_tensors(tensors, _about(memory))
         self._blobs.put(self._key("bank"), bank)
         logs = [f"{number:05}.log" for number in range(checkpoints)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +55,7 @@ def _bank_state(tensors: Tensors, prefix: str) -> BankState:
     return BankState(tuple(nodes_of(tensors[f"{prefix}.nodes"])), tokens, norms)
 
 
-def node_table(nodes: tuple[Node, ...] | list[Node]) -> NDArray[np.float64]:
+def node_table(nodes: Sequence[Node]) -> NDArray[np.float64]:
     """Nodes as rows `[n, 7]`: number, span, weight, medoid, children (-1 for none)."""
     rows = [
         (node.number, node.start_s, node.end_s, node.weight, node.medoid_s, *(node.children or (-1, -1)))
@@ -71,13 +72,18 @@ def nodes_of(table: NDArray[np.generic]) -> list[Node]:
     ]
 
 
-def slot_tensors(lane: str, slots: list[Slot], memory: VideoMemory, precision: Precision) -> Tensors:
-    """The finished slots of one lane, tokens `[n, P, D]` packed."""
+def slot_tensors(lane: str, memory: VideoMemory, precision: Precision) -> Tensors:
+    """The finished slots of one lane, tokens `[n, P, D]` packed, level by level: together they are as large as it."""
+    levels = (bank.slots() for bank in memory.lanes[lane].levels.values())
+    parts = [_packed_slots(slots, memory, precision) for slots in chain(levels, [memory.ring])]
+    return {f"{lane}.{name}": np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _packed_slots(slots: Sequence[Slot], memory: VideoMemory, precision: Precision) -> Tensors:
     tokens = np.empty((len(slots), memory.positions, memory.width), np.float32)
     for row, slot in zip(tokens, slots, strict=True):
         row[:] = slot.tokens
-    parts = packed(tokens, precision) | {"nodes": node_table([slot.node for slot in slots])}
-    return {f"{lane}.{part}": tensor for part, tensor in parts.items()}
+    return packed(tokens, precision) | {"nodes": node_table([slot.node for slot in slots])}
 
 
 def slots_of(tensors: Tensors, lane: str, precision: Precision) -> list[Slot]:
