@@ -52,6 +52,7 @@ def examine(container: Container) -> Iterator[Check]:
         "text lane": _text,
         "text reader": _reader,
         "speech": _speech,
+        "memory": _memory,
         "generator": _generator,
         "index": _index,
         "catalog": _catalog,
@@ -128,6 +129,17 @@ def _speech(container: Container) -> tuple[State, str]:
     if speech is None:
         return State.OFF, "no weights are named (AFTERIMAGE_SPEECH__MODEL): speech is not written down"
     return State.OK, speech.model_id
+
+
+def _memory(container: Container) -> tuple[State, str]:
+    tokens = container.tokens
+    if tokens is None:
+        return State.OFF, "no memory of videos is kept: the visual lane is off, or AFTERIMAGE_MEMORY__ENABLED"
+    with _sample("probe.jpg") as path:
+        _, seen = tokens.encode([container.media.image(path, 480)])
+    good = seen.shape == (1, tokens.positions, tokens.width) and bool(np.isfinite(seen).all())
+    detail = f"{tokens.model_id}, {tokens.positions} tokens of {tokens.width} a frame"
+    return _expect(good, detail, f"{tokens.model_id} gave {seen.shape}")
 
 
 def _generator(container: Container) -> tuple[State, str]:

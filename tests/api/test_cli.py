@@ -54,7 +54,7 @@ SOUP = "How much is the fish soup in the cafe on board?"
 NOTICE = "What is the notice period once probation is over?"
 UNRELATED = "How do I prune an apple tree in spring?"
 PAGES = 60
-COMMANDS = ("index", "search", "ask", "list", "show", "delete", "reindex", "doctor")
+COMMANDS = ("index", "search", "ask", "summarize", "list", "show", "delete", "reindex", "doctor")
 
 
 def _check_shape(found: dict[str, Any], shape: dict[str, Any]) -> None:
@@ -407,7 +407,7 @@ def test_doctor_probes_every_part(cli: Cli, indexed_home: Path) -> None:
     states = {check["part"]: check["state"] for check in said.json["checks"]}
     assert said.code == 0
     on = {"home", "video", "images", "documents", "visual lane", "text lane", "text reader", "generator"}
-    on |= {"index", "catalog"}
+    on |= {"index", "catalog", "memory"}
     assert states == dict.fromkeys(on, "ok") | {"speech": "off"}
     (visual,) = [check["detail"] for check in said.json["checks"] if check["part"] == "visual lane"]
     assert "nothing of the real one" in visual
