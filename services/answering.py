@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from indexer.passages import locate
 from indexer.types import AssetKind, SegmentFilter
 from services.ports import Generator, Verifier
-from services.recalling import Recalling, video_of
+from services.recalling import Recalling
 from services.retrieval import Retrieval
 from services.types import Answer, Citation, Draft, Evidence, Found, Query, Quote, Sentence, Verdict
 
@@ -44,10 +44,11 @@ class Answering:
     def evidence(self, question: str, where: SegmentFilter) -> list[Evidence]:
         """What was found, best first, then frames around it, then the memory of the video it is in."""
         found = self.retrieval.evidence(Query(question), where, self.evidence_limit)
-        video = video_of(found)
+        video = None if self.recalling is None else self.recalling.video(found, where)
         if self.recalling is None or video is None:
             return gather(found)
-        return [*gather([*found, *self.recalling.more_frames(video, found)]), *self.recalling.slots(video)]
+        frames = self.recalling.more_frames(video, found)
+        return [*gather([*found, *frames]), *self.recalling.slots(video, where)]
 
     def _verified(self, draft: Draft, evidence: Sequence[Evidence]) -> Sentence | None:
         by_id = {one.id: one for one in evidence}

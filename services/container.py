@@ -244,11 +244,14 @@ class Container:
                 return None
             case "onevision":
                 own = self._onevision.token_encoder().model_id
-                return Recalling(self.remembering, settings.frames, CHOOSERS[settings.chooser], own.__eq__)
+                return Recalling(
+                    self.remembering, self.catalog, settings.frames, CHOOSERS[settings.chooser], own.__eq__
+                )
             case "openai_compatible":
                 takes = self.settings.generator.image_embeds
                 return Recalling(
                     self.remembering,
+                    self.catalog,
                     settings.frames,
                     CHOOSERS[settings.chooser],
                     lambda model: takes and model.startswith("onevision:"),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from indexer.types import AssetKind, Origin, PictureRef, Segment
+from indexer.types import AssetKind, Origin, PictureRef, Segment, SegmentFilter
 from memory.recall import FrameChooser, Relevance, recall
 from memory.store import StoredMemory
 from memory.types import Node, Slot
-from services.catalog import Asset
+from services.catalog import Asset, Catalog
 from services.remembering import Remembering
 from services.types import Evidence, Found
 
@@ -25,19 +26,34 @@ class Recalling:
     """
 
     remembering: Remembering
+    catalog: Catalog
     frames: int
     chooser: FrameChooser
     reads: Callable[[str], bool]
 
-    def slots(self, asset: Asset) -> list[Evidence]:
-        """The memory of a video as evidence, `M1` …, in order of time, whatever is asked; empty where it has none."""
+    def video(self, found: Sequence[Found], where: SegmentFilter) -> Asset | None:
+        """The video that is asked about: that of the best evidence, or, where nothing was found, the only one that the
+        filter lets pass. None where there is no such video."""
+        if found:
+            return found[0].asset if found[0].asset.kind is AssetKind.VIDEO else None
+        if where.assets is None or len(where.assets) != 1 or where.file_after or where.file_before:
+            return None
+        collections = None if where.collections is None else sorted(where.collections)
+        asset = next(iter(self.catalog.get(sorted(where.assets), collections).values()), None)
+        kinds = where.kinds or frozenset(AssetKind)
+        return asset if asset is not None and asset.kind is AssetKind.VIDEO and AssetKind.VIDEO in kinds else None
+
+    def slots(self, asset: Asset, where: SegmentFilter) -> list[Evidence]:
+        """The memory of a video as evidence, `M1` …, in order of time, whatever is asked: the slots that overlap the
+        time of the filter; empty where it has none."""
         memory = self.remembering.memory(asset)
         if memory is None:
             return []
         own = self.reads(memory.manifest.model)
+        slots = [slot for slot in _by_time(memory) if _inside(slot.node, where)]
         return [
             Evidence(f"M{number}", self._found(asset, slot.node, 0.0), slot.tokens if own else None)
-            for number, slot in enumerate(_by_time(memory), 1)
+            for number, slot in enumerate(slots, 1)
         ]
 
     def more_frames(self, asset: Asset, found: Sequence[Found]) -> list[Found]:
@@ -68,9 +84,10 @@ class Recalling:
         return Found(asset, segment, score, {}, 0.0)
 
 
-def video_of(found: Sequence[Found]) -> Asset | None:
-    """The video that the best of what was found comes from; None where that is no video."""
-    return found[0].asset if found and found[0].asset.kind is AssetKind.VIDEO else None
+def _inside(node: Node, where: SegmentFilter) -> bool:
+    starts = -math.inf if where.start_s is None else where.start_s
+    ends = math.inf if where.end_s is None else where.end_s
+    return node.start_s < ends and node.end_s > starts
 
 
 def _relevance(one: Found) -> Relevance:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from shared import Services
 
-from indexer.types import AssetKind, Lane, Origin, Segment
+from indexer.types import AssetKind, Lane, Origin, Segment, SegmentFilter
 from memory.recall import time_bins
 from services.catalog import Asset
 from services.container import Container
-from services.recalling import Recalling, video_of
+from services.recalling import Recalling
 from services.types import Found
 
 
@@ -27,7 +27,9 @@ def _found(asset: Asset, start_s: float | None, end_s: float | None) -> Found:
 def test_the_slots_of_a_video_are_evidence_in_order_of_time(services: Services, home: Path) -> None:
     container = services(home)
     video = _video(container)
-    slots = Recalling(container.remembering, 4, time_bins, lambda _: False).slots(video)
+    slots = Recalling(container.remembering, container.catalog, 4, time_bins, lambda _: False).slots(
+        video, SegmentFilter()
+    )
     assert [one.id for one in slots] == [f"M{number}" for number in range(1, len(slots) + 1)]
     starts = [one.found.segment.start_s or 0.0 for one in slots]
     assert len(slots) > 3 and starts == sorted(starts)
@@ -38,19 +40,21 @@ def test_slots_carry_their_tokens_for_a_generator_that_reads_them(services: Serv
     container = services(home)
     memory = container.remembering.memory(_video(container))
     assert memory is not None
-    recalling = Recalling(container.remembering, 4, time_bins, memory.manifest.model.__eq__)
+    recalling = Recalling(container.remembering, container.catalog, 4, time_bins, memory.manifest.model.__eq__)
     shape = (memory.manifest.positions, memory.manifest.width)
-    assert {None if one.tokens is None else one.tokens.shape for one in recalling.slots(_video(container))} == {shape}
+    assert {
+        None if one.tokens is None else one.tokens.shape for one in recalling.slots(_video(container), SegmentFilter())
+    } == {shape}
 
 
 def test_frames_are_recalled_from_where_something_was_found(services: Services, home: Path) -> None:
     container = services(home)
     video = _video(container)
-    recalling = Recalling(container.remembering, 4, time_bins, lambda _: False)
+    recalling = Recalling(container.remembering, container.catalog, 4, time_bins, lambda _: False)
     frames = recalling.more_frames(video, [_found(video, 0.0, video.duration_s)])
     assert len(frames) == 4
     assert len({frame.segment.picture for frame in frames}) == 4
-    inside = Recalling(container.remembering, 4, time_bins, lambda _: False).more_frames(
+    inside = Recalling(container.remembering, container.catalog, 4, time_bins, lambda _: False).more_frames(
         video, [_found(video, 5.0, 9.0)]
     )
     spans = [(frame.segment.start_s or 0.0, frame.segment.end_s or 0.0) for frame in inside]
@@ -58,8 +62,30 @@ def test_frames_are_recalled_from_where_something_was_found(services: Services, 
 
 
 def test_the_video_asked_about_is_that_of_the_best_evidence(services: Services, home: Path) -> None:
-    video = _video(services(home))
+    container = services(home)
+    recalling = Recalling(container.remembering, container.catalog, 4, time_bins, lambda _: False)
+    video = _video(container)
     paper = replace(video, asset_id="d" * 64, kind=AssetKind.DOCUMENT)
-    assert video_of([_found(video, 0.0, 1.0), _found(paper, None, None)]) == video
-    assert video_of([_found(paper, None, None), _found(video, 0.0, 1.0)]) is None
-    assert video_of([]) is None
+    found, read = _found(video, 0.0, 1.0), _found(paper, None, None)
+    assert recalling.video([found, read], SegmentFilter()) == video
+    assert recalling.video([read, found], SegmentFilter()) is None
+    assert recalling.video([], SegmentFilter()) is None
+
+
+def test_where_nothing_was_found_it_is_the_only_one_that_the_filter_lets_pass(services: Services, home: Path) -> None:
+    container = services(home)
+    recalling = Recalling(container.remembering, container.catalog, 4, time_bins, lambda _: False)
+    video = _video(container)
+    only = SegmentFilter(assets=frozenset([video.asset_id]))
+    assert recalling.video([], only) == video
+    assert recalling.video([], replace(only, collections=frozenset(["another"]))) is None
+    assert recalling.video([], replace(only, kinds=frozenset([AssetKind.IMAGE]))) is None
+    assert recalling.video([], replace(only, assets=frozenset(["no such"]))) is None
+
+
+def test_slots_outside_the_time_of_the_filter_are_not_shown(services: Services, home: Path) -> None:
+    container = services(home)
+    recalling = Recalling(container.remembering, container.catalog, 4, time_bins, lambda _: False)
+    slots = recalling.slots(_video(container), SegmentFilter(start_s=5.0, end_s=12.0))
+    spans = [(one.found.segment.start_s or 0.0, one.found.segment.end_s or 0.0) for one in slots]
+    assert spans and all(start_s < 12.0 and end_s > 5.0 for start_s, end_s in spans)
