@@ -158,10 +158,11 @@ class OneVisionGenerator:
     def _in_detail(self, evidence: Sequence[Evidence]) -> dict[str, int]:
         """How many tokens photos and pages take: one alone as AnyRes tiles, several as one view each."""
         photos = [one for one in evidence if one.found.asset.kind is not AssetKind.VIDEO and one.found.segment.picture]
-        if len(photos) == 1:
+        tokens = self._loaded.vision.view_tokens
+        if len({one.found.segment.picture for one in photos}) == 1:
             height, width, _ = self._pixels(photos[0]).shape
-            return {photos[0].id: self._loaded.vision.image_tokens(height, width)}
-        return {one.id: self._loaded.vision.view_tokens for one in photos}
+            tokens = self._loaded.vision.image_tokens(height, width)
+        return {one.id: tokens for one in photos}
 
     def _pixels(self, one: Evidence) -> Pixels:
         picture = one.found.segment.picture

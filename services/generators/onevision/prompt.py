@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from indexer.errors import QueryError, SettingsError
-from indexer.types import AssetKind
+from indexer.types import AssetKind, PictureRef
 from services.generators.onevision.engine import Ids
 from services.generators.onevision.layout import Layout
 from services.generators.onevision.words import Words
@@ -112,16 +112,19 @@ class Planner:
     def _filled(
         self, plan: Plan, found: Sequence[Evidence], names: Mapping[str, str], pictures: Mapping[str, int], free: int
     ) -> Plan:
-        """The plan with as much of the evidence, best first, as there is room for."""
+        """The plan with as much of the evidence, best first, as there is room for. A picture is shown once where the
+        words that were read in it, or said over it, are evidence of their own."""
         frames: list[Shown] = []
         photos: list[Shown] = []
         texts: list[Ids] = []
+        seen: set[PictureRef] = set()
         for one in found:
-            if one.found.segment.picture is not None:
+            if (picture := one.found.segment.picture) and (picture not in seen or not one.found.segment.text.strip()):
                 into = frames if one.found.asset.kind is AssetKind.VIDEO else photos
                 new_run = self._newline * (into is frames and not frames)
                 if (shown := self._shown(one, names, pictures, free - new_run)) is not None:
                     into.append(shown)
+                    seen.add(picture)
                     free -= shown.cost + new_run
             if (text := self._text(one, names, free)) is not None:
                 texts.append(text)

@@ -120,6 +120,13 @@ def test_a_prompt_never_exceeds_its_budget(
 _WORDS: dict[Path, Words] = {}
 
 
+def test_a_picture_is_shown_once_where_its_words_are_evidence_too(planner: Planner) -> None:
+    read, other = piece("F2", 3, text="SALE"), piece("F3", 4, text="GATE")
+    plan = planner.plan("Why?", [piece("F1", 3), read, other], {})
+    assert [one.evidence.id for one in plan.frames] == ["F1", "F3"]
+    assert len(plan.texts) == 2
+
+
 def test_the_memory_does_not_depend_on_the_question(planner: Planner) -> None:
     slots = memory(12)
     short = planner.plan("Why?", [piece("F1", 3), *slots], {})
