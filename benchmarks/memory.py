@@ -118,6 +118,7 @@ def _figures(loaded: Trace, trace: Trace, segments: int, hours: float) -> list[F
         Figure("baseline, peak over ten minutes", baseline, "MB"),
         Figure(f"film of {hours:g} h, {segments} segments, indexed in", trace.seconds, "s"),
         Figure("peak", peak, "MB"),
+        Figure("peak while checkpoints are made", max(trace.resident[: trace.indexed]) / _MB, "MB"),
         Figure("growth over rest", (peak - at_rest) / hours, "MB/h of video"),
         Figure("slope over the second half of the checkpoints", trace.slope() / _MB / speed * 3600, "MB/h of video"),
         Figure(f"growth, {ENCODER}, MiniLM, RapidOCR", growth / hours, "MB/h of video", 10.0, at_least=False),

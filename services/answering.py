@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from indexer.passages import locate
@@ -32,14 +32,17 @@ class Answering:
 
         Errors: QueryError.
         """
-        evidence = self.evidence(question, where)
-        if not evidence:
-            return Answer(NOTHING_FOUND, abstained=True, sentences=())
-        drafts = self.generator.answer(question, evidence)
-        sentences = [sentence for draft in drafts if (sentence := self._verified(draft, evidence)) is not None]
+        sentences = tuple(self.sentences(question, where))
         if not sentences:
             return Answer(NOTHING_FOUND, abstained=True, sentences=())
-        return Answer(" ".join(sentence.text for sentence in sentences), abstained=False, sentences=tuple(sentences))
+        return Answer(" ".join(sentence.text for sentence in sentences), abstained=False, sentences=sentences)
+
+    def sentences(self, question: str, where: SegmentFilter) -> Iterator[Sentence]:
+        """The answer sentence by sentence, each as soon as it is verified; none where nothing was found."""
+        evidence = self.evidence(question, where)
+        if evidence:
+            drafts = (self._verified(draft, evidence) for draft in self.generator.answer(question, evidence))
+            yield from (sentence for sentence in drafts if sentence is not None)
 
     def evidence(self, question: str, where: SegmentFilter) -> list[Evidence]:
         """What was found, best first, then frames around it, then the memory of the video it is in."""

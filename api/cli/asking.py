@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +14,9 @@ from api.cli.options import After, Assets, Before, Collections, From, Json, Kind
 from api.schemas import AnswerShape, HitShape, SearchShape
 from indexer.errors import QueryError
 from indexer.types import AssetKind
+from services.answering import NOTHING_FOUND
 from services.generators.extractive import clock
-from services.types import Answer, Citation, Moment, Query
+from services.types import Citation, Moment, Query, Sentence
 
 Evidence = Annotated[
     Path | None,
@@ -74,14 +76,15 @@ def ask(
     """
     with services() as container:
         where = make_filter(container.catalog, collections, kinds, assets, start_s, end_s, after, before)
-        answer = container.answering.ask(question, where)
-        if save_evidence is not None:
-            save_answer(container.artifacts, answer, save_evidence)
         if json:
+            answer = container.answering.ask(question, where)
+            sentences = answer.sentences
             print_json(AnswerShape.of(answer))
         else:
-            _print_answer(answer)
-    raise typer.Exit(EXIT_NOTHING_FOUND if answer.abstained else 0)
+            sentences = _said(container.answering.sentences(question, where))
+        if save_evidence is not None:
+            save_answer(container.artifacts, sentences, save_evidence)
+    raise typer.Exit(0 if sentences else EXIT_NOTHING_FOUND)
 
 
 def place(kind: AssetKind, start_s: float | None, end_s: float | None, page: int | None) -> str:
@@ -102,13 +105,17 @@ def _print_moments(moments: list[Moment]) -> None:
             out.print(f"    {plain(_short(moment.best.text))}")
 
 
-def _print_answer(answer: Answer) -> None:
-    if answer.abstained:
-        out.print(plain(answer.text))
-    for sentence in answer.sentences:
+def _said(sentences: Iterable[Sentence]) -> tuple[Sentence, ...]:
+    """Print an answer as it comes."""
+    said = []
+    for sentence in sentences:
+        said.append(sentence)
         out.print(plain(sentence.text))
         for citation in sentence.citations:
             out.print(f"  [dim]└[/] {_cited(citation)}  [dim]({sentence.judgement.verdict})[/]")
+    if not said:
+        out.print(NOTHING_FOUND)
+    return tuple(said)
 
 
 def _cited(citation: Citation) -> str:

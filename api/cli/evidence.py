@@ -12,7 +12,7 @@ from indexer.errors import StorageFull
 from indexer.media.jpeg import draw_boxes
 from indexer.types import Box, Origin, Segment
 from services.summarizing import Chapter
-from services.types import Answer, Moment
+from services.types import Moment, Sentence
 
 
 def save_moments(artifacts: Artifacts, moments: Sequence[Moment], folder: Path) -> None:
@@ -21,9 +21,9 @@ def save_moments(artifacts: Artifacts, moments: Sequence[Moment], folder: Path) 
         _save(artifacts, folder, f"{number:02}", moment.asset.name, moment.best, moment.best.box)
 
 
-def save_answer(artifacts: Artifacts, answer: Answer, folder: Path) -> None:
+def save_answer(artifacts: Artifacts, sentences: Sequence[Sentence], folder: Path) -> None:
     """A JPEG for every citation, under the id of its evidence."""
-    for citation in (c for sentence in answer.sentences for c in sentence.citations):
+    for citation in (c for sentence in sentences for c in sentence.citations):
         found = citation.evidence.found
         _save(artifacts, folder, citation.evidence.id, found.asset.name, found.segment, citation.box)
 

@@ -126,3 +126,19 @@ def test_the_two_lists_of_questions_reach_their_targets(services: Services, inde
     answered = [question for question in load_unrelated() if not answering.ask(question, EVERYWHERE).abstained]
     assert sum(one.cited for one in right) >= 27
     assert len(answered) <= 1
+
+
+def test_a_sentence_leaves_before_the_next_one_is_made(services: Services, home: Path) -> None:
+    container = services(home)
+    begun: list[str] = []
+
+    class Slow(_Saying):
+        def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Draft]:
+            for text in ("One.", "Two."):
+                begun.append(text)
+                yield Draft(text, (Quote(evidence[0].id),), 0.9)
+
+    answering = Answering(container.retrieval, Slow(()), QuoteVerifier(), 4)
+    stream = answering.sentences("What is the notice period once probation is over?", EVERYWHERE)
+    assert (next(stream).text, begun) == ("One.", ["One."])
+    assert [sentence.text for sentence in stream] == ["Two."]
