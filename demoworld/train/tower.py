@@ -1,0 +1,73 @@
+"""The image tower of the drawn world's open_clip model as a transformers `CLIPVisionModel`, for OneVision to look with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from transformers import CLIPVisionConfig, CLIPVisionModel
+
+from demoworld.train.model import CONFIG, WEIGHTS
+
+_LAYER = {
+    "ln_1": "layer_norm1",
+    "ln_2": "layer_norm2",
+    "attn.out_proj": "self_attn.out_proj",
+    "mlp.c_fc": "mlp.fc1",
+    "mlp.c_proj": "mlp.fc2",
+}
+
+
+def tower_config() -> CLIPVisionConfig:
+    """The shape of the tower."""
+    cfg = CONFIG["model_cfg"]["vision_cfg"]
+    width = cfg["width"]
+    return CLIPVisionConfig(
+        hidden_size=width,
+        intermediate_size=4 * width,
+        num_hidden_layers=cfg["layers"],
+        num_attention_heads=width // cfg["head_width"],
+        image_size=cfg["image_size"],
+        patch_size=cfg["patch_size"],
+        hidden_act="gelu",
+        projection_dim=CONFIG["model_cfg"]["embed_dim"],
+    )
+
+
+def clip_tower(folder: Path) -> CLIPVisionModel:
+    """The tower with the weights of an open_clip folder, in float32, in eval mode. Its patch tokens after the last
+    layer, layer-normed, are those of the open_clip tower."""
+    stored = {name: tensor.float() for name, tensor in load_file(folder / WEIGHTS).items()}
+    visual = {name.removeprefix("visual."): tensor for name, tensor in stored.items() if name.startswith("visual.")}
+    model = CLIPVisionModel(tower_config())
+    named = renamed(visual)
+    own = dict(model.state_dict())
+    prefix = "vision_model." if any(name.startswith("vision_model.") for name in own) else ""
+    model.load_state_dict({f"{prefix}{name}": tensor for name, tensor in named.items()}, strict=False)
+    missing = {name for name in own if "position_ids" not in name} - {f"{prefix}{name}" for name in named}
+    if missing:
+        raise RuntimeError(f"{folder}: no weights for {', '.join(sorted(missing))}")
+    modules: nn.Module = model
+    modules.eval()
+    return model
+
+
+def renamed(visual: dict[str, Tensor]) -> dict[str, Tensor]:
+    """open_clip's names as transformers'; the joint projection of queries, keys and values becomes three."""
+    out = {
+        "embeddings.class_embedding": visual["class_embedding"],
+        "embeddings.patch_embedding.weight": visual["conv1.weight"],
+        "embeddings.position_embedding.weight": visual["positional_embedding"],
+    }
+    for mine, theirs in (("ln_pre", "pre_layrnorm"), ("ln_post", "post_layernorm")):
+        out |= {f"{theirs}.{part}": visual[f"{mine}.{part}"] for part in ("weight", "bias")}
+    layers = 1 + max(int(name.split(".")[2]) for name in visual if name.startswith("transformer.resblocks."))
+    for number in range(layers):
+        mine, theirs = f"transformer.resblocks.{number}", f"encoder.layers.{number}"
+        for part in ("weight", "bias"):
+            split = torch.chunk(visual[f"{mine}.attn.in_proj_{part}"], 3)
+            out |= {f"{theirs}.self_attn.{q}_proj.{part}": tensor for q, tensor in zip("qkv", split, strict=True)}
+            out |= {f"{theirs}.{new}.{part}": visual[f"{mine}.{old}.{part}"] for old, new in _LAYER.items()}
+    return out
