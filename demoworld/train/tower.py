@@ -1,4 +1,4 @@
-"""The image tower of the drawn world's open_clip model as a transformers `CLIPVisionModel`, for OneVision to look with."""
+"""The image tower of the drawn world's open_clip model as a transformers `CLIPVisionModel`, to look with."""
 
 from __future__ import annotations
 
