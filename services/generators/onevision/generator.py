@@ -6,7 +6,8 @@ import hashlib
 import logging
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from functools import cached_property
+from contextlib import nullcontext
+from functools import cached_property, partial
 
 import torch
 
@@ -15,6 +16,7 @@ from indexer.errors import SettingsError
 from indexer.media.jpeg import decode_jpeg
 from indexer.types import AssetKind, PictureRef, Pixels
 from services.generators.cited import drafts
+from services.generators.onevision.batching import Batcher, Prompt
 from services.generators.onevision.checkpoint import identity, load
 from services.generators.onevision.engine import Engine, Part, Prefix
 from services.generators.onevision.prefixes import PrefixCache
@@ -34,7 +36,8 @@ class OneVisionGenerator:
     `model` is `local-dir:/folder`, `package:name/folder` or `hf-hub:organisation/name`; `pictures` gives the JPEG of a
     picture. A prompt has at most `budget` tokens, an answer `limit`. What the model read of a video's memory is kept
     for the next question, in `cache_mb` at most. Where the GPU's memory runs out, the budget is halved for good, down
-    to one frame, and a warning says so. One question at a time; others wait.
+    to one frame, and a warning says so. `parallel` questions are answered at once, others wait: one, with what was read
+    kept as it is, or several, decoded together (`Batcher`).
     """
 
     def __init__(
@@ -48,11 +51,13 @@ class OneVisionGenerator:
         precision: str = "auto",
         cache_mb: int = 1024,
         threads: int | None = None,
+        parallel: int = 1,
     ) -> None:
         self._name, self._pictures, self._budget, self._limit = model, pictures, budget, limit
         self._device, self._precision, self._threads = device, precision, threads
-        self._prefixes = PrefixCache(cache_mb * _MB)
-        self._lock = threading.Lock()
+        self._cache_bytes, self._parallel = cache_mb * _MB, parallel
+        self._prefixes = PrefixCache(self._cache_bytes)
+        self._lock, self._planning = threading.Lock(), threading.RLock()
 
     @cached_property
     def model_id(self) -> str:
@@ -65,39 +70,59 @@ class OneVisionGenerator:
     def describe(self, evidence: Sequence[Evidence], words: int) -> Iterator[Draft]:
         return drafts(self._said(describing(words), evidence), evidence)
 
+    def close(self) -> None:
+        """End what runs in the background; answers that are not finished fail."""
+        if "_batcher" in self.__dict__:
+            self._batcher.close()
+
     def _said(self, request: str, evidence: Sequence[Evidence]) -> Iterator[str]:
-        with self._lock:
+        with self._lock if self._parallel == 1 else nullcontext():
             use_threads(self._threads)
+            with self._planning:
+                words = self._loaded.words
             ids = self._ids(request, evidence)
             try:
-                yield from self._loaded.words.said(ids)
+                yield from words.said(ids)
             finally:
                 ids.close()
 
     def _ids(self, request: str, evidence: Sequence[Evidence]) -> Generator[int, None, None]:
         """The ids of the answer; where memory runs out before the first of them, once more with half the budget."""
         while True:
-            attempt = self._attempt(request, evidence)
+            budget = self._budget
+            attempt = (self._alone if self._parallel == 1 else self._together)(request, evidence)
             try:
                 first = next(attempt, None)
             except torch.OutOfMemoryError:
-                self._give_way()
+                self._give_way(budget)
                 continue
             if first is not None:
                 yield first
                 yield from attempt
             return
 
-    def _give_way(self) -> None:
+    def _give_way(self, budget: int) -> None:
+        """Halve the budget, unless another question has done so since."""
         self._prefixes.clear()
         torch.cuda.empty_cache()
-        self._planner(self._budget // 2)
-        self._budget //= 2
+        with self._planning:
+            if budget != self._budget:
+                return
+            self._planner(budget // 2)
+            self._budget = budget // 2
+            if "_batcher" in self.__dict__:
+                self._batcher.longest = self._budget + self._limit
         _log.warning("out of GPU memory: from now on a prompt has at most %d tokens", self._budget)
 
-    def _attempt(self, request: str, evidence: Sequence[Evidence]) -> Iterator[int]:
+    def _together(self, request: str, evidence: Sequence[Evidence]) -> Iterator[int]:
+        with self._planning:
+            batcher, plan = self._batcher, self._plan(request, evidence)
+        prompt = Prompt(_key(plan), partial(self._beginning, plan), partial(self._rest, plan))
+        yield from batcher.write(prompt, self._limit, self._loaded.ends)
+
+    def _alone(self, request: str, evidence: Sequence[Evidence]) -> Iterator[int]:
         loaded = self._loaded
-        plan = self._planner(self._budget).plan(request, evidence, self._in_detail(evidence))
+        plan = self._plan(request, evidence)
         prefix = self._prefix(plan)
         kept = prefix.tokens
         try:
@@ -112,9 +137,15 @@ class OneVisionGenerator:
         if prefix is None:
             prefix = self._loaded.engine.fresh()
             if plan.opening or plan.slots:
-                self._loaded.engine.read([plan.opening, *self._run(plan.slots, plan.newline)], prefix)
+                self._loaded.engine.read(self._beginning(plan), prefix)
             self._prefixes.put(key, prefix)
         return prefix
+
+    def _plan(self, request: str, evidence: Sequence[Evidence]) -> Plan:
+        return self._planner(self._budget).plan(request, evidence, self._in_detail(evidence))
+
+    def _beginning(self, plan: Plan) -> list[Part]:
+        return [plan.opening, *self._run(plan.slots, plan.newline)]
 
     def _rest(self, plan: Plan) -> list[Part]:
         photos = self._photos(plan.pictures)
@@ -166,6 +197,11 @@ class OneVisionGenerator:
         return Planner(self._loaded.layout, budget, self._loaded.vision.count, self._loaded.words)
 
     @cached_property
+    def _batcher(self) -> Batcher:
+        longest, checkpoint = self._budget + self._limit, self._loaded.checkpoint
+        return Batcher(checkpoint, self._parallel, longest, cache_bytes=self._cache_bytes)
+
+    @cached_property
     def _loaded(self) -> Loaded:
         loaded = Loaded(self._name, self._device, self._precision)
         if (most := self._budget + self._limit) > loaded.context:
@@ -180,7 +216,7 @@ class Loaded:
     """A checkpoint with all that works on it."""
 
     def __init__(self, name: str, device: str, precision: str) -> None:
-        checkpoint = load(name, device, precision)
+        checkpoint = self.checkpoint = load(name, device, precision)
         self.layout = checkpoint.layout
         self.vision, self.engine = Vision(checkpoint), Engine(checkpoint)
         self.words = Words(checkpoint.processor.tokenizer)
