@@ -26,8 +26,8 @@ class BatchLoop:
     """Runs from the moment it is made until `stop`, an error in it, or the end of the program.
 
     At most `parallel` prompts at once, `chunk` tokens in one step, keys and values of `tokens` tokens. The size of the
-    cache is given because it would otherwise be most of the machine's memory, with a mask as large. Attention stays
-    SDPA, so that the model serves others as it did.
+    cache is given because it would otherwise be most of the machine's memory, with a mask as large. The checkpoint's
+    model is used by nobody else meanwhile. Attention stays SDPA.
     """
 
     def __init__(self, checkpoint: Checkpoint, parallel: int, chunk: int, tokens: int) -> None:

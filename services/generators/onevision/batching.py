@@ -13,7 +13,7 @@ from torch import Tensor
 
 from indexer.errors import ModelError
 from services.generators.onevision.batch_loop import PAGE, BatchLoop, Stopped
-from services.generators.onevision.checkpoint import Checkpoint
+from services.generators.onevision.checkpoint import Checkpoint, twin
 from services.generators.onevision.engine import Part, length
 from services.generators.onevision.visuals import VisualStore
 
@@ -43,19 +43,18 @@ class Batcher:
 
     Each prompt has at most `longest` tokens, its answer included; less may be set, which the next loop goes by. `chunk`
     tokens are read in one step. Keys and values of shared beginnings stay, in about `cache_bytes` with all that a
-    token of them takes; their visual tokens keep their ids as long as there is room. The model's input embedding is
-    exchanged until `close`; `Engine` works on beside it. An error in the loop reaches all who wait, and the next
-    prompt starts a new loop.
+    token of them takes; their visual tokens keep their ids as long as there is room. The checkpoint itself stays as it
+    is; `Engine` and `Vision` work on beside the loop. An error in the loop reaches all who wait, and the next prompt
+    starts a new loop.
     """
 
     def __init__(
         self, checkpoint: Checkpoint, parallel: int, longest: int, *, cache_bytes: int = 0, chunk: int = 1024
     ) -> None:
-        self._checkpoint, self._parallel, self._chunk, self._cache_bytes = checkpoint, parallel, chunk, cache_bytes
-        self.longest = longest
-        self._words = checkpoint.model.get_input_embeddings()
-        self.store = VisualStore(self._words, self._tokens())
-        checkpoint.model.set_input_embeddings(self.store.embedding)
+        self._checkpoint, self._parallel, self._chunk = twin(checkpoint), parallel, chunk
+        self._cache_bytes, self.longest = cache_bytes, longest
+        self.store = VisualStore(checkpoint.model.get_input_embeddings(), self._tokens())
+        self._checkpoint.model.set_input_embeddings(self.store.embedding)
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._turns = threading.Semaphore(parallel)
         self._making, self._lock = threading.Lock(), threading.Lock()
@@ -76,14 +75,12 @@ class Batcher:
                 self._leave(shared, own)
 
     def close(self) -> None:
-        """End the loop, failing what it has not finished, and give the model its own embedding back."""
+        """End the loop, failing what it has not finished. Nothing is written afterwards."""
         with self._lock:
             self._closed = True
             loop, self._loop = self._loop, None
         if loop is not None:
             loop.stop()
-        if self._checkpoint.model.get_input_embeddings() is self.store.embedding:
-            self._checkpoint.model.set_input_embeddings(self._words)
 
     def _written(self, ids: Sequence[int], limit: int, ends: frozenset[int]) -> Iterator[int]:
         if len(ids) + limit > self.longest:

@@ -117,6 +117,16 @@ def test_a_video_s_memory_is_made_and_read_once(batcher: Batcher, films: Films) 
     assert films.made == ["film 0"]
 
 
+def test_the_engine_reads_and_sees_as_ever_while_others_are_decoded(batcher: Batcher, films: Films) -> None:
+    wanted = films.alone(0, 1, 30)
+    streams = [batcher.write(films.prompt(0, question), 400, frozenset()) for question in (3, 4, 5)]
+    with ThreadPoolExecutor(3) as threads:
+        decoding = [threads.submit(list, stream) for stream in streams]
+        for _ in range(8):
+            assert films.alone(0, 1, 30) == wanted
+        assert [len(one.result()) for one in decoding] == [400] * 3
+
+
 def test_words_come_one_by_one(batcher: Batcher, films: Films) -> None:
     stream = batcher.write(films.prompt(0, 0), 400, frozenset())
     first = next(stream)
@@ -174,7 +184,7 @@ def test_a_failing_loop_reaches_all_who_wait_and_is_replaced(batcher: Batcher, f
     assert list(batcher.write(films.prompt(0, 0), 9, films.ends)) == films.alone(0, 0, 9)
 
 
-def test_closing_the_batcher_fails_what_runs_and_gives_the_model_back(tiny: Checkpoint, films: Films) -> None:
+def test_closing_the_batcher_fails_what_runs_and_leaves_the_model_as_it_was(tiny: Checkpoint, films: Films) -> None:
     words, attention = tiny.model.get_input_embeddings(), tiny.model.config._attn_implementation
     wanted = films.alone(0, 1, 12)
     batcher = Batcher(tiny, 2, LONGEST)
@@ -187,6 +197,7 @@ def test_closing_the_batcher_fails_what_runs_and_gives_the_model_back(tiny: Chec
     with pytest.raises(ModelError, match="closed"):
         next(batcher.write(films.prompt(0, 1), 4, films.ends))
     batcher.close()
+    assert not hasattr(tiny.model.config, "is_causal")
     assert tiny.model.get_input_embeddings() is words
     assert tiny.model.config._attn_implementation == attention
     assert films.alone(0, 1, 12) == wanted
@@ -267,15 +278,15 @@ def test_where_memory_runs_out_several_questions_halve_the_budget_once(
     made = OneVisionGenerator(
         f"local-dir:{tiny_folder}", PICTURES.__getitem__, budget=BUDGET, limit=LIMIT, cache_mb=8, parallel=3
     )
-    real, forward = Batcher.write, made._loaded.checkpoint.model.forward
-    monkeypatch.setattr(Batcher, "write", real)
+    model = made._batcher._checkpoint.model
+    forward = model.forward
 
     def short_of_memory(*args: object, **kwargs: object) -> object:
         if made._budget == BUDGET:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return forward(*args, **kwargs)
 
-    monkeypatch.setattr(made._loaded.checkpoint.model, "forward", short_of_memory)
+    monkeypatch.setattr(model, "forward", short_of_memory)
     asked = [(f"What{' then' * n}?", memory(6, seed=n % 2)) for n in range(3)]
     with ThreadPoolExecutor(3) as threads:
         said = list(threads.map(lambda one: "".join(made._said(*one)), asked))
