@@ -17,7 +17,7 @@ from indexer.media.jpeg import decode_jpeg
 from indexer.types import AssetKind, PictureRef, Pixels
 from services.generators.cited import drafts
 from services.generators.onevision.batching import Batcher, Prompt
-from services.generators.onevision.checkpoint import identity, load
+from services.generators.onevision.checkpoint import Checkpoint, identity, load
 from services.generators.onevision.engine import Engine, Part, Prefix
 from services.generators.onevision.prefixes import PrefixCache
 from services.generators.onevision.prompt import Plan, Planner, Shown
@@ -37,7 +37,7 @@ class OneVisionGenerator:
     picture. A prompt has at most `budget` tokens, an answer `limit`. What the model read of a video's memory is kept
     for the next question, in `cache_mb` at most. Where the GPU's memory runs out, the budget is halved for good, down
     to one frame, and a warning says so. `parallel` questions are answered at once, others wait: one, with what was read
-    kept as it is, or several, decoded together (`Batcher`).
+    kept as it is, or several, decoded together (`Batcher`). `read` gives the checkpoint of name, device and precision.
     """
 
     def __init__(
@@ -52,11 +52,13 @@ class OneVisionGenerator:
         cache_mb: int = 1024,
         threads: int | None = None,
         parallel: int = 1,
+        read: Callable[[str, str, str], Checkpoint] = load,
     ) -> None:
         self._name, self._pictures, self._budget, self._limit = model, pictures, budget, limit
         self._device, self._precision, self._threads = device, precision, threads
         self._cache_bytes, self._parallel = cache_mb * _MB, parallel
         self._prefixes = PrefixCache(self._cache_bytes)
+        self._read = read
         self._lock, self._planning = threading.Lock(), threading.RLock()
 
     @cached_property
@@ -203,7 +205,7 @@ class OneVisionGenerator:
 
     @cached_property
     def _loaded(self) -> Loaded:
-        loaded = Loaded(self._name, self._device, self._precision)
+        loaded = Loaded(self._read(self._name, self._device, self._precision))
         if (most := self._budget + self._limit) > loaded.context:
             raise SettingsError(
                 f"AFTERIMAGE_GENERATOR__BUDGET_TOKENS: {self._budget} tokens and {self._limit} of the answer are more "
@@ -215,8 +217,8 @@ class OneVisionGenerator:
 class Loaded:
     """A checkpoint with all that works on it."""
 
-    def __init__(self, name: str, device: str, precision: str) -> None:
-        checkpoint = self.checkpoint = load(name, device, precision)
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
         self.layout = checkpoint.layout
         self.vision, self.engine = Vision(checkpoint), Engine(checkpoint)
         self.words = Words(checkpoint.processor.tokenizer)
