@@ -2,8 +2,8 @@
 
 Time to first token of the first question on a video, of the second on the same, and of a second with new frames; the
 words of 8 questions decoded together and one after the other; the same 16 frames through `Engine` and through the
-model's own `generate` on pixels. Every ratio is the median of those of the rounds. On a CPU one thread computes, so that
-the ratios are those of the arithmetic.
+model's own `generate` on pixels. Every ratio is the median of those of the rounds. On a CPU one thread
+computes, so that the ratios are those of the arithmetic.
 """
 
 from __future__ import annotations
@@ -94,10 +94,7 @@ class Bench:
         several.close()
         return [
             Figure(f"{_QUESTIONS} questions on 2 videos, {_WORDS} words each, one after the other", median(alone), "s"),
-            *(
-                Figure(f"together over it, videos {kind} before", median(found), "×")
-                for kind, found in ratios.items()
-            ),
+            *(Figure(f"together over it, videos {kind} before", median(found), "×") for kind, found in ratios.items()),
         ]
 
     def pixels(self) -> list[Figure]:

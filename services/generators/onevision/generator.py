@@ -12,7 +12,7 @@ from functools import cached_property, partial
 import torch
 
 from indexer.encoders.devices import use_threads
-from indexer.errors import SettingsError
+from indexer.errors import ModelError, SettingsError
 from indexer.media.jpeg import decode_jpeg
 from indexer.types import AssetKind, PictureRef, Pixels
 from services.generators.cited import drafts
@@ -89,7 +89,10 @@ class OneVisionGenerator:
                 ids.close()
 
     def _ids(self, request: str, evidence: Sequence[Evidence]) -> Generator[int, None, None]:
-        """The ids of the answer; where memory runs out before the first of them, once more with half the budget."""
+        """The ids of the answer; where memory runs out before the first of them, once more with half the budget.
+
+        Errors: ModelError where it runs out later.
+        """
         while True:
             budget = self._budget
             attempt = (self._alone if self._parallel == 1 else self._together)(request, evidence)
@@ -98,10 +101,20 @@ class OneVisionGenerator:
             except torch.OutOfMemoryError:
                 self._give_way(budget)
                 continue
+            except ModelError:
+                if budget == self._budget:
+                    raise
+                continue
             if first is not None:
                 yield first
-                yield from attempt
+                yield from self._rest_of(attempt)
             return
+
+    def _rest_of(self, attempt: Iterator[int]) -> Iterator[int]:
+        try:
+            yield from attempt
+        except torch.OutOfMemoryError as error:
+            raise ModelError(f"the answer broke off, out of GPU memory: {error}") from error
 
     def _give_way(self, budget: int) -> None:
         """Halve the budget, unless another question has done so since."""
