@@ -32,7 +32,7 @@ soak: install  ## endurance: twenty rounds of kill -9 while indexing
 	AFTERIMAGE_TEST_KILLS=20 $(BIN)/pytest tests/services/test_kill.py --timeout 7200
 
 bench: install  ## every figure that the README names
-	for name in search_recall answers pipeline memory memory_bank memory_quality demo_world; do $(BIN)/python -m benchmarks.$$name --check || exit 1; done
+	for name in search_recall answers pipeline memory memory_bank memory_quality onevision demo_world; do $(BIN)/python -m benchmarks.$$name --check || exit 1; done
 
 bench-demo: install  ## what the drawn world's model knows, and how well search finds what happens in an hour of video
 	$(BIN)/python -m benchmarks.demo_world --check

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,6 +54,7 @@ class Container:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or load_settings()
+        self._closing: list[Callable[[], None]] = []
 
     @cached_property
     def media(self) -> MediaProcess:
@@ -231,7 +233,9 @@ class Container:
         return self.settings.home.expanduser()
 
     def close(self) -> None:
-        """End the decoding process and give files and connections back."""
+        """End the decoding process and what runs in the background, and give files and connections back."""
+        for close in self._closing:
+            close()
         for name in ("media", "index", "catalog"):
             if name in self.__dict__:
                 self.__dict__[name].close()
@@ -265,7 +269,7 @@ class Container:
         from services.generators.onevision.generator import OneVisionGenerator
 
         settings = self.settings.generator
-        return OneVisionGenerator(
+        made = OneVisionGenerator(
             settings.model,
             self.artifacts.picture,
             budget=settings.budget_tokens,
@@ -274,7 +278,10 @@ class Container:
             precision=settings.precision,
             cache_mb=settings.cache_mb,
             threads=self.settings.threads,
+            parallel=settings.parallel,
         )
+        self._closing.append(made.close)
+        return made
 
     def _openai_compatible(self) -> Generator:
         from services.generators.openai_compatible.generator import OpenAiCompatibleGenerator

@@ -147,6 +147,7 @@ class GeneratorSettings(_Group):
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1 …; of weights in this process")
     precision: Literal["auto", "fp32", "fp16", "bf16"] = Field("auto", description="of weights in this process")
     cache_mb: int = Field(2048, ge=0, description="memory for what was read of videos' memories, for the next question")
+    parallel: int = Field(1, ge=1, le=64, description="questions that weights in this process answer at once")
     api_key: SecretStr = Field(SecretStr(""), description="sent to the server, never printed")
     budget_tokens: int = Field(8192, ge=1, description="tokens of a question with its evidence at most")
     max_tokens: int = Field(512, ge=1, description="tokens of an answer at most")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from indexer.sentences import sentences
 from services.types import Draft, Evidence, Quote
@@ -15,19 +15,19 @@ _LEADING = re.compile(rf"(?:{_CITED.pattern})+")
 _ID = re.compile(r"[A-Z]\d+")
 
 
-def drafts(pieces: Iterable[str], evidence: Sequence[Evidence]) -> Iterator[Draft]:
+def drafts(pieces: Iterable[str], shown: Mapping[str, Evidence]) -> Iterator[Draft]:
     """A draft for each sentence of a stream of text, as soon as it is complete; ids in brackets become quotes.
 
-    Ids that name no evidence are left out, so that a sentence may be left with none. A sentence that says that the
-    evidence does not show the answer is no draft.
+    `shown` is what the model was shown, by id; it may be filled until the first piece comes. Other ids are left out,
+    so that a sentence may be left with none. A sentence that says that the evidence does not show the answer is no
+    draft.
     """
-    by_id = {one.id: one for one in evidence}
     held = ""
     for piece in pieces:
         held += piece
         *complete, held = _cut(held)
-        yield from _parsed(complete, by_id)
-    yield from _parsed(_cut(held), by_id)
+        yield from _parsed(complete, shown)
+    yield from _parsed(_cut(held), shown)
 
 
 def _cut(text: str) -> list[str]:

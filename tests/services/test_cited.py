@@ -23,11 +23,12 @@ def _evidence(name: str, start_s: float, asset: Asset = FILM, score: float = 0.7
 
 
 EVIDENCE = [_evidence("F1", 62.0), _evidence("F2", 70.0, score=0.9), _evidence("M1", 0.0)]
+SHOWN = {one.id: one for one in EVIDENCE}
 
 
 def test_each_sentence_keeps_its_ids() -> None:
     said = list(
-        drafts(["A dog runs [F1]. It bar", "ks at a cat. [F2, M1] Then it", " sleeps [F9][F1 00:01:02]."], EVIDENCE)
+        drafts(["A dog runs [F1]. It bar", "ks at a cat. [F2, M1] Then it", " sleeps [F9][F1 00:01:02]."], SHOWN)
     )
     assert [(one.text, [quote.evidence_id for quote in one.quotes]) for one in said] == [
         ("A dog runs.", ["F1"]),
@@ -41,12 +42,12 @@ def test_each_sentence_keeps_its_ids() -> None:
     "said", ["Not shown in the evidence.", "This is not shown in the evidence [F1].", "[F1].", " . "]
 )
 def test_what_says_nothing_is_no_draft(said: str) -> None:
-    assert list(drafts([said], EVIDENCE)) == []
+    assert list(drafts([said], SHOWN)) == []
 
 
 def test_a_sentence_leaves_as_soon_as_the_next_one_begins() -> None:
     pieces = iter(["A dog runs [F1]. ", "It", " barks [F2]."])
-    stream = drafts(pieces, EVIDENCE)
+    stream = drafts(pieces, SHOWN)
     assert next(stream).text == "A dog runs."
     assert next(pieces) == " barks [F2]."
 
@@ -58,7 +59,7 @@ def test_where_the_stream_is_cut_makes_no_difference(lengths: list[int]) -> None
     for length in lengths:
         pieces.append(text[at : at + length])
         at += length
-    assert list(drafts([*pieces, text[at:]], EVIDENCE)) == list(drafts([text], EVIDENCE))
+    assert list(drafts([*pieces, text[at:]], SHOWN)) == list(drafts([text], SHOWN))
 
 
 def test_evidence_is_introduced_by_id_and_time_and_by_name_where_there_are_several_assets() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,17 @@ def load(name: str, device: str, precision: str) -> Checkpoint:
         )
     layout = Layout() if folder is None else layout_of(folder)
     return Checkpoint(model.eval().requires_grad_(False).to(on), processor, layout, on, dtype)
+
+
+def twin(checkpoint: Checkpoint) -> Checkpoint:
+    """The same weights, not copied, in modules and a config of their own, for another thread.
+
+    transformers changes a model's config while the model computes (`is_causal`) and puts it back afterwards; where
+    two threads do so, one reads the other's prompt with the wrong mask, and the change may stay.
+    """
+    model = checkpoint.model
+    shared: dict[int, Any] = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    return replace(checkpoint, model=copy.deepcopy(model, shared))
 
 
 def check_folder(folder: Path) -> None:

@@ -6,16 +6,18 @@ import hashlib
 import logging
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from functools import cached_property
+from contextlib import nullcontext
+from functools import cached_property, partial
 
 import torch
 
 from indexer.encoders.devices import use_threads
-from indexer.errors import SettingsError
+from indexer.errors import ModelError, SettingsError
 from indexer.media.jpeg import decode_jpeg
 from indexer.types import AssetKind, PictureRef, Pixels
 from services.generators.cited import drafts
-from services.generators.onevision.checkpoint import folder_of, identity, load
+from services.generators.onevision.batching import Batcher, Prompt
+from services.generators.onevision.checkpoint import Checkpoint, folder_of, identity, load
 from services.generators.onevision.engine import Engine, Part, Prefix
 from services.generators.onevision.layout import Layout, layout_of
 from services.generators.onevision.prefixes import PrefixCache
@@ -36,7 +38,8 @@ class OneVisionGenerator:
     `model` is `local-dir:/folder`, `package:name/folder` or `hf-hub:organisation/name`; `pictures` gives the JPEG of a
     picture. A prompt has at most `budget` tokens, an answer `limit`. What the model read of a video's memory is kept
     for the next question, in `cache_mb` at most. Where the GPU's memory runs out, the budget is halved for good, down
-    to one frame, and a warning says so. One question at a time; others wait.
+    to one frame, and a warning says so. `parallel` questions are answered at once, others wait: one, with what was read
+    kept as it is, or several, decoded together (`Batcher`). `read` gives the checkpoint of name, device and precision.
     """
 
     def __init__(
@@ -50,11 +53,15 @@ class OneVisionGenerator:
         precision: str = "auto",
         cache_mb: int = 1024,
         threads: int | None = None,
+        parallel: int = 1,
+        read: Callable[[str, str, str], Checkpoint] = load,
     ) -> None:
         self._name, self._pictures, self._budget, self._limit = model, pictures, budget, limit
         self._device, self._precision, self._threads = device, precision, threads
-        self._prefixes = PrefixCache(cache_mb * _MB)
-        self._lock = threading.Lock()
+        self._cache_bytes, self._parallel = cache_mb * _MB, parallel
+        self._prefixes = PrefixCache(self._cache_bytes)
+        self._read = read
+        self._lock, self._planning = threading.Lock(), threading.RLock()
 
     @cached_property
     def model_id(self) -> str:
@@ -66,45 +73,86 @@ class OneVisionGenerator:
         return OneVisionTokens(self.model_id, self._eyes, self._layout.slot_tokens)
 
     def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Draft]:
-        return drafts(self._said(f"Question: {' '.join(question.split())}", evidence), evidence)
+        return self._drafts(f"Question: {' '.join(question.split())}", evidence)
 
     def describe(self, evidence: Sequence[Evidence], words: int) -> Iterator[Draft]:
-        return drafts(self._said(describing(words), evidence), evidence)
+        return self._drafts(describing(words), evidence)
 
-    def _said(self, request: str, evidence: Sequence[Evidence]) -> Iterator[str]:
-        with self._lock:
+    def close(self) -> None:
+        """End what runs in the background; answers that are not finished fail."""
+        if "_batcher" in self.__dict__:
+            self._batcher.close()
+
+    def _drafts(self, request: str, evidence: Sequence[Evidence]) -> Iterator[Draft]:
+        shown: dict[str, Evidence] = {}
+        return drafts(self._said(request, evidence, shown), shown)
+
+    def _said(self, request: str, evidence: Sequence[Evidence], shown: dict[str, Evidence]) -> Iterator[str]:
+        """The answer as it comes; before its first piece `shown` gets what there was room for."""
+        with self._lock if self._parallel == 1 else nullcontext():
             use_threads(self._threads)
-            ids = self._ids(request, evidence)
+            with self._planning:
+                words = self._loaded.words
+            ids = self._ids(request, evidence, shown)
             try:
-                yield from self._loaded.words.said(ids)
+                yield from words.said(ids)
             finally:
                 ids.close()
 
-    def _ids(self, request: str, evidence: Sequence[Evidence]) -> Generator[int, None, None]:
-        """The ids of the answer; where memory runs out before the first of them, once more with half the budget."""
+    def _ids(
+        self, request: str, evidence: Sequence[Evidence], shown: dict[str, Evidence]
+    ) -> Generator[int, None, None]:
+        """The ids of the answer; where memory runs out before the first of them, once more with half the budget.
+
+        Errors: ModelError where it runs out later.
+        """
         while True:
-            attempt = self._attempt(request, evidence)
+            budget = self._budget
             try:
+                with self._planning:
+                    plan = self._plan(request, evidence)
+                attempt = (self._alone if self._parallel == 1 else self._together)(plan)
                 first = next(attempt, None)
             except torch.OutOfMemoryError:
-                self._give_way()
+                self._give_way(budget)
                 continue
+            except ModelError:
+                if budget == self._budget:
+                    raise
+                continue
+            shown.update((one.id, one) for one in plan.shown)
             if first is not None:
                 yield first
-                yield from attempt
+                yield from self._rest_of(attempt)
             return
 
-    def _give_way(self) -> None:
+    def _rest_of(self, attempt: Iterator[int]) -> Iterator[int]:
+        try:
+            yield from attempt
+        except torch.OutOfMemoryError as error:
+            raise ModelError(f"the answer broke off, out of GPU memory: {error}") from error
+
+    def _give_way(self, budget: int) -> None:
+        """Halve the budget, unless another question has done so since."""
         self._prefixes.clear()
         torch.cuda.empty_cache()
-        self._planner(self._budget // 2)
-        self._budget //= 2
+        with self._planning:
+            if budget != self._budget:
+                return
+            self._planner(budget // 2)
+            self._budget = budget // 2
+            if "_batcher" in self.__dict__:
+                self._batcher.longest = self._budget + self._limit
         _log.warning("out of GPU memory: from now on a prompt has at most %d tokens", self._budget)
 
-    def _attempt(self, request: str, evidence: Sequence[Evidence]) -> Iterator[int]:
-        loaded = self._loaded
-        plan = self._planner(self._budget).plan(request, evidence, self._in_detail(evidence))
-        prefix = self._prefix(plan)
+    def _together(self, plan: Plan) -> Iterator[int]:
+        with self._planning:
+            batcher = self._batcher
+        prompt = Prompt(_key(plan), partial(self._beginning, plan), partial(self._rest, plan))
+        yield from batcher.write(prompt, self._limit, self._loaded.ends)
+
+    def _alone(self, plan: Plan) -> Iterator[int]:
+        loaded, prefix = self._loaded, self._prefix(plan)
         kept = prefix.tokens
         try:
             yield from loaded.engine.write(self._rest(plan), prefix, self._limit, loaded.ends)
@@ -118,13 +166,19 @@ class OneVisionGenerator:
         if prefix is None:
             prefix = self._loaded.engine.fresh()
             if plan.opening or plan.slots:
-                self._loaded.engine.read([plan.opening, *self._run(plan.slots, plan.newline)], prefix)
+                self._loaded.engine.read(self._beginning(plan), prefix)
             self._prefixes.put(key, prefix)
         return prefix
 
+    def _plan(self, request: str, evidence: Sequence[Evidence]) -> Plan:
+        return self._planner(self._budget).plan(request, evidence, self._in_detail(evidence))
+
+    def _beginning(self, plan: Plan) -> list[Part]:
+        return [plan.opening, *self._run(plan.slots, plan.newline)]
+
     def _rest(self, plan: Plan) -> list[Part]:
         photos = self._photos(plan.pictures)
-        return [*self._run(plan.frames, plan.newline), *photos, *plan.texts, plan.closing]
+        return [*self._run(plan.frames, plan.newline), *photos, *(text.ids for text in plan.texts), plan.closing]
 
     def _run(self, shown: Sequence[Shown], newline: int) -> list[Part]:
         """Frames or slots, each after its header. Tokens that were computed before are taken as they are."""
@@ -173,7 +227,7 @@ class OneVisionGenerator:
         return Planner(self._loaded.layout, budget, self._loaded.vision.count, self._loaded.words)
 
     def _eyes(self) -> Vision:
-        with self._lock:
+        with self._planning:
             return self._loaded.vision
 
     @cached_property
@@ -182,8 +236,13 @@ class OneVisionGenerator:
         return Layout() if folder is None else layout_of(folder)
 
     @cached_property
+    def _batcher(self) -> Batcher:
+        longest, checkpoint = self._budget + self._limit, self._loaded.checkpoint
+        return Batcher(checkpoint, self._parallel, longest, cache_bytes=self._cache_bytes)
+
+    @cached_property
     def _loaded(self) -> Loaded:
-        loaded = Loaded(self._name, self._device, self._precision)
+        loaded = Loaded(self._read(self._name, self._device, self._precision))
         if (most := self._budget + self._limit) > loaded.context:
             raise SettingsError(
                 f"AFTERIMAGE_GENERATOR__BUDGET_TOKENS: {self._budget} tokens and {self._limit} of the answer are more "
@@ -195,8 +254,8 @@ class OneVisionGenerator:
 class Loaded:
     """A checkpoint with all that works on it."""
 
-    def __init__(self, name: str, device: str, precision: str) -> None:
-        checkpoint = load(name, device, precision)
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
         self.layout = checkpoint.layout
         self.vision, self.engine = Vision(checkpoint), Engine(checkpoint)
         self.words = Words(checkpoint.processor.tokenizer)

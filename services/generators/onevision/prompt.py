@@ -38,6 +38,14 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """The text of a piece of evidence in a prompt, its header with it."""
+
+    ids: Ids
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A prompt before anything was computed; `tokens` is its whole length. `slots` and `frames` end with a newline
     token each, where the layout wants one and there are any; pictures bring their own."""
@@ -46,14 +54,20 @@ class Plan:
     slots: tuple[Shown, ...]
     frames: tuple[Shown, ...]
     pictures: tuple[Shown, ...]
-    texts: tuple[Ids, ...]
+    texts: tuple[Read, ...]
     closing: Ids
     newline: int
 
     @property
+    def shown(self) -> list[Evidence]:
+        """The evidence that there was room for, in part at least."""
+        seen = [one.evidence for one in (*self.slots, *self.frames, *self.pictures)]
+        return [*seen, *(text.evidence for text in self.texts)]
+
+    @property
     def tokens(self) -> int:
         shown = sum(one.cost for one in (*self.slots, *self.frames, *self.pictures))
-        words = sum(map(len, (self.opening, *self.texts, self.closing)))
+        words = sum(map(len, (self.opening, *(text.ids for text in self.texts), self.closing)))
         return shown + words + self.newline * (bool(self.slots) + bool(self.frames))
 
 
@@ -116,7 +130,7 @@ class Planner:
         words that were read in it, or said over it, are evidence of their own."""
         frames: list[Shown] = []
         photos: list[Shown] = []
-        texts: list[Ids] = []
+        texts: list[Read] = []
         seen: set[PictureRef] = set()
         for one in found:
             if (picture := one.found.segment.picture) and (picture not in seen or not one.found.segment.text.strip()):
@@ -127,7 +141,7 @@ class Planner:
                     seen.add(picture)
                     free -= shown.cost + new_run
             if (text := self._text(one, names, free)) is not None:
-                texts.append(text)
+                texts.append(Read(text, one))
                 free -= len(text)
         frames.sort(
             key=lambda shown: (shown.evidence.found.asset.asset_id, shown.evidence.found.segment.start_s or 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -9,18 +10,21 @@ from services.generators.onevision.engine import Ids
 
 
 class Words:
-    """A checkpoint's tokenizer."""
+    """A checkpoint's tokenizer, for several threads: it refuses to be set while another one reads from it."""
 
     def __init__(self, tokenizer: Any) -> None:  # noqa: ANN401 - transformers has no types
         self._tokenizer = tokenizer
+        self._lock = threading.Lock()
 
     def ruling(self, text: str) -> Ids:
         """The ids of our own words, special tokens among them."""
-        return tuple(self._tokenizer(text, add_special_tokens=False).input_ids)
+        with self._lock:
+            return tuple(self._tokenizer(text, add_special_tokens=False).input_ids)
 
     def plain(self, text: str) -> Ids:
         """The ids of anybody's words: what is written like a special token stays letters."""
-        return tuple(self._tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids)
+        with self._lock:
+            return tuple(self._tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids)
 
     def said(self, ids: Iterable[int]) -> Iterator[str]:
         """The text of ids as they come; half a character waits for its other half."""
@@ -28,7 +32,8 @@ class Words:
         done = 0
         for one in ids:
             held.append(one)
-            text = self._tokenizer.decode(held, skip_special_tokens=True)
+            with self._lock:
+                text = self._tokenizer.decode(held, skip_special_tokens=True)
             if not text.endswith("\ufffd"):
                 yield text[done:]
                 done = len(text)

@@ -44,7 +44,7 @@ class OpenAiCompatibleGenerator:
             "max_tokens": self._max_tokens,
         }
         with closing(self._server.said(request, self._max_tokens)) as pieces:
-            yield from drafts(pieces, [one for one in evidence if one.id in chosen.sent])
+            yield from drafts(pieces, {one.id: one for one in evidence if one.id in chosen.sent})
 
     def describe(self, evidence: Sequence[Evidence], words: int) -> Iterator[Draft]:
         """Sentences that say what the evidence shows."""

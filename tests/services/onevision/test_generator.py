@@ -87,7 +87,7 @@ def planner(tiny: Checkpoint) -> Planner:
 
 def plan_tokens(plan: Plan) -> int:
     shown = itertools.chain(plan.slots, plan.frames, plan.pictures)
-    lines = len(plan.opening) + len(plan.closing) + sum(map(len, plan.texts))
+    lines = len(plan.opening) + len(plan.closing) + sum(len(text.ids) for text in plan.texts)
     return lines + sum(len(one.header) + one.tokens for one in shown) + bool(plan.slots) + bool(plan.frames)
 
 
@@ -127,6 +127,15 @@ def test_a_picture_is_shown_once_where_its_words_are_evidence_too(planner: Plann
     assert len(plan.texts) == 2
 
 
+def test_what_there_was_no_room_for_is_not_cited(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = generator(tiny_folder, budget=1200)
+    evidence = [piece(f"P{n}", 2, PAPER, f"{n} word " * 90, seen=False) for n in (1, 2, 3)]
+    said = "One [P1]. Two [P2, P3]. Three [P3]."
+    monkeypatch.setattr(Words, "said", lambda _, ids: iter([list(ids), said][1:]))
+    cited = [[quote.evidence_id for quote in draft.quotes] for draft in made.answer("What?", evidence)]
+    assert cited == [["P1"], ["P2"], []]
+
+
 def test_the_memory_does_not_depend_on_the_question(planner: Planner) -> None:
     slots = memory(12)
     short = planner.plan("Why?", [piece("F1", 3), *slots], {})
@@ -164,11 +173,11 @@ def test_the_second_question_reads_no_memory_again(tiny_folder: Path, monkeypatc
     reads: list[object] = []
     monkeypatch.setattr(Engine, "read", _recording(reads))
     slots = memory(6)
-    first = list(made._said("Question: What?", [piece("F1", 2), *slots]))
+    first = list(made._said("Question: What?", [piece("F1", 2), *slots], {}))
     count = len(reads)
-    assert list(made._said("Question: What?", [piece("F1", 2), *slots])) == first
+    assert list(made._said("Question: What?", [piece("F1", 2), *slots], {})) == first
     assert len(reads) == 2 * count - 1
-    list(made._said("Question: What?", [piece("F1", 2), *memory(6, seed=1)]))
+    list(made._said("Question: What?", [piece("F1", 2), *memory(6, seed=1)], {}))
     assert len(reads) == 3 * count - 1
 
 
@@ -182,11 +191,11 @@ def test_what_was_kept_of_memories_is_bounded(tiny_folder: Path) -> None:
 
 def test_an_abandoned_answer_leaves_nothing_behind(tiny_folder: Path) -> None:
     made, slots = generator(tiny_folder), memory(3)
-    whole = list(made._said("Question: What?", slots))
-    stream = made._said("Question: What?", slots)
+    whole = list(made._said("Question: What?", slots, {}))
+    stream = made._said("Question: What?", slots, {})
     next(stream)
     stream.close()  # type: ignore[attr-defined]
-    assert list(made._said("Question: What?", slots)) == whole
+    assert list(made._said("Question: What?", slots, {})) == whole
 
 
 def test_where_memory_runs_out_the_budget_is_halved_and_that_is_said(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     CLIPVisionConfig,
     LlavaOnevisionConfig,
@@ -13,12 +12,12 @@ from transformers import (
     LlavaOnevisionImageProcessor,
     LlavaOnevisionProcessor,
     LlavaOnevisionVideoProcessor,
-    PreTrainedTokenizerFast,
     Qwen2Config,
     SiglipVisionConfig,
 )
 
-SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>", "<video>")
+from benchmarks.onevision_model import make_tokenizer
+
 SIDE, PATCH, WIDTH = 56, 14, 32
 GRID = SIDE // PATCH
 
@@ -26,7 +25,7 @@ GRID = SIDE // PATCH
 def make_tiny_onevision(folder: Path, seed: int = 0, tower: str = "siglip") -> Path:
     """Write a checkpoint folder: a tower of 4 × 4 patches, two layers of Qwen2, a tokenizer of single bytes."""
     torch.manual_seed(seed)
-    tokenizer = _tokenizer()
+    tokenizer = make_tokenizer()
     mean_std = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "size": {"height": SIDE, "width": SIDE}}
     pinpoints = [[SIDE * h, SIDE * w] for h in (1, 2, 3) for w in (1, 2, 3)]
     strategy = "full" if tower == "siglip" else "default"
@@ -70,13 +69,3 @@ def _tower(name: str) -> SiglipVisionConfig | CLIPVisionConfig:
         "patch_size": PATCH,
     }
     return CLIPVisionConfig(**shape) if name == "clip" else SiglipVisionConfig(**shape, vision_use_head=False)
-
-
-def _tokenizer() -> PreTrainedTokenizerFast:
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    core = Tokenizer(models.BPE({letter: number for number, letter in enumerate(letters)}, []))
-    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    core.decoder = decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, eos_token="<|im_end|>", pad_token="<|endoftext|>")
-    tokenizer.add_special_tokens({"additional_special_tokens": list(SPECIAL[1:2] + SPECIAL[3:])})
-    return tokenizer

@@ -1,0 +1,218 @@
+"""What a question costs LLaVA-OneVision in this process: random weights, the real shapes or one for a CPU.
+
+Time to first token of the first question on a video, of the second on the same, and of a second with new frames; the
+words of 8 questions decoded together and one after the other; the same 16 frames through `Engine` and through the
+model's own `generate` on pixels. Every ratio is the median of those of the rounds. On a CPU one thread
+computes, so that the ratios are those of the arithmetic.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from benchmarks.onevision_model import SHAPES, make_checkpoint
+from benchmarks.report import Figure, arguments, report
+from indexer.types import AssetKind, Lane, Origin, PictureRef, Segment
+from services.catalog import Asset
+from services.generators.onevision.checkpoint import Checkpoint
+from services.generators.onevision.engine import Engine, Part
+from services.generators.onevision.generator import OneVisionGenerator
+from services.generators.onevision.prompt import Planner
+from services.generators.onevision.vision import Vision
+from services.generators.onevision.words import Words
+from services.generators.wording import SYSTEM
+from services.types import Draft, Evidence, Found
+
+_FILM = Asset("f" * 64, "v", AssetKind.VIDEO, "film.mp4", 3600.0, None, 640, 360, 0.0, 1, 1, (), 0.0)
+_SLOTS, _SLOT_TOKENS, _FRAME_TOKENS, _FIRST, _NEW = 96, 16, 196, -1, (1, 4, 16)
+_BUDGET, _QUESTIONS, _WORDS = 12_288, 8, 32
+_ASKED = "What happens after the second visitor has left the room, and who closes the door?"
+
+
+class Bench:
+    """A checkpoint, and questions to it; every film is another one."""
+
+    def __init__(self, checkpoint: Checkpoint, rounds: int) -> None:
+        self._checkpoint, self._rounds = checkpoint, rounds
+        self._films = itertools.count(1)
+        frames = np.random.default_rng(0).integers(0, 255, (max(_NEW), 18, 32, 3), np.uint8)
+        self._frames = list(frames.repeat(20, 1).repeat(20, 2))
+        self._jpegs = {PictureRef(f"{number}.jpegs", 0, 9): _jpeg(frame) for number, frame in enumerate(self._frames)}
+        self._width = int(checkpoint.model.config.text_config.hidden_size)
+
+    def first_tokens(self) -> list[Figure]:
+        """Seconds to the first token: of a film not seen before, once more, and with new frames."""
+        made = self._generator(1)
+        list(made.answer(_ASKED, [*self._memory(), *self._new(1)]))
+        times: dict[int, list[float]] = {count: [] for count in (_FIRST, 0, *_NEW)}
+        for _ in range(self._rounds):
+            film = self._memory()
+            for count, seconds in times.items():
+                shown = [*film, *self._new(max(count, 0))]
+                asked = _ASKED if count == _FIRST else "And who came before?"
+                seconds.append(self._timed(lambda: list(made.answer(asked, shown))))  # noqa: B023 - called at once
+        first, (tokens, _) = times[_FIRST], self._lengths(0)
+        figures = [
+            Figure(f"first question on a video, {tokens:,} tokens: time to first token", median(first), "s"),
+            Figure("second, from memory alone, over the first", _ratio(times[0], first), "×", 0.2, False),
+        ]
+        for count in _NEW:
+            tokens, kept = self._lengths(count)
+            name = (
+                f"second, new frames: {count}, {100 * (tokens - kept) / tokens:.0f} % of the prompt new; over the first"
+            )
+            figures.append(Figure(name, _ratio(times[count], first), "×"))
+        return figures
+
+    def together(self) -> list[Figure]:
+        """Seconds of 8 questions on two films, together over one after the other: films unread, then read before."""
+        one, several = self._generator(_WORDS), self._generator(_WORDS, _QUESTIONS)
+        ratios: dict[str, list[float]] = {"not read": [], "read": []}
+        alone: list[float] = []
+        with ThreadPoolExecutor(_QUESTIONS) as threads:
+            for _ in range(self._rounds):
+                films = [self._memory(), self._memory()]
+                for kind, found in ratios.items():
+                    asked = [(f"{_ASKED} {kind} {number}", films[number % 2]) for number in range(_QUESTIONS)]
+                    after = self._timed(lambda: [list(one.answer(*each)) for each in asked])  # noqa: B023
+                    ask = partial(_all, several)
+                    found.append(self._timed(lambda: list(threads.map(ask, *zip(*asked, strict=True)))) / after)  # noqa: B023
+                alone.append(after)
+        several.close()
+        return [
+            Figure(f"{_QUESTIONS} questions on 2 videos, {_WORDS} words each, one after the other", median(alone), "s"),
+            *(Figure(f"together over it, videos {kind} before", median(found), "×") for kind, found in ratios.items()),
+        ]
+
+    def pixels(self) -> list[Figure]:
+        """16 frames through the engine and through `generate`: first token, words a second, peak on a GPU."""
+        figures: list[Figure] = []
+        for name, write in (("engine", self._engine_writes()), ("generate on pixels", self._pixels_write())):
+            write(2)
+            if self._checkpoint.device != "cpu":
+                torch.cuda.reset_peak_memory_stats()
+            first = [self._timed(partial(write, 1)) for _ in range(self._rounds)]
+            whole = [self._timed(partial(write, _WORDS)) for _ in range(self._rounds)]
+            words = [(_WORDS - 1) / (long - short) for long, short in zip(whole, first, strict=True)]
+            figures.append(Figure(f"16 frames, {name}: time to first token", median(first), "s"))
+            figures.append(Figure(f"16 frames, {name}: words", median(words), "a second"))
+            if self._checkpoint.device != "cpu":
+                peak = torch.cuda.max_memory_allocated() / 1e9
+                figures.append(Figure(f"16 frames, {name}: peak, weights included", peak, "GB"))
+        return figures
+
+    def _engine_writes(self) -> Callable[[int], object]:
+        engine, vision = Engine(self._checkpoint), Vision(self._checkpoint)
+        words = Words(self._checkpoint.processor.tokenizer)
+
+        def write(count: int) -> object:
+            tokens = torch.cat([*vision.frames(self._frames, _FRAME_TOKENS), vision.newline])
+            parts: list[Part] = [tokens, words.ruling(f"{_ASKED}<|im_end|>\n")]
+            return list(engine.write(parts, engine.fresh(), count, frozenset()))
+
+        return write
+
+    def _pixels_write(self) -> Callable[[int], object]:
+        model, processor = self._checkpoint.model, self._checkpoint.processor
+
+        def write(count: int) -> object:
+            inputs = processor(
+                text=f"<video>{_ASKED}<|im_end|>\n", videos=[np.stack(self._frames)], return_tensors="pt"
+            )
+            there = inputs.to(self._checkpoint.device, self._checkpoint.dtype)
+            return model.generate(**there, max_new_tokens=count, min_new_tokens=count, do_sample=False)
+
+        return write
+
+    def _generator(self, limit: int, parallel: int = 1) -> OneVisionGenerator:
+        return OneVisionGenerator(
+            "random weights",
+            self._jpegs.__getitem__,
+            budget=_BUDGET,
+            limit=limit,
+            parallel=parallel,
+            read=lambda *_: self._checkpoint,
+        )
+
+    def _memory(self) -> list[Evidence]:
+        """The memory of a film that was not there before."""
+        rng = np.random.default_rng(next(self._films))
+        tokens = rng.standard_normal((_SLOTS, _SLOT_TOKENS, self._width), np.float32) * 0.02
+        return [_piece(f"M{number + 1}", 30.0 * number, None, one) for number, one in enumerate(tokens)]
+
+    def _new(self, count: int) -> list[Evidence]:
+        pictures = itertools.islice(self._jpegs, count)
+        return [_piece(f"F{number + 1}", 7.0 * number, picture, None) for number, picture in enumerate(pictures)]
+
+    def _lengths(self, frames: int) -> tuple[int, int]:
+        """The tokens of a prompt, and how many of them are of its kept beginning."""
+        words, vision = Words(self._checkpoint.processor.tokenizer), Vision(self._checkpoint)
+        planner = Planner(self._checkpoint.layout, _BUDGET, vision.count, words)
+        plan = planner.plan("Question: And who came before?", [*self._memory(), *self._new(frames)], {})
+        return plan.tokens, len(plan.opening) + sum(one.cost for one in plan.slots) + plan.newline
+
+    def _timed(self, work: Callable[[], object]) -> float:
+        started = time.perf_counter()
+        work()
+        if self._checkpoint.device != "cpu":
+            torch.cuda.synchronize()
+        return time.perf_counter() - started
+
+
+def _piece(name: str, start_s: float, picture: PictureRef | None, tokens: NDArray[np.float32] | None) -> Evidence:
+    segment = Segment(0, Origin.PICTURE, start_s, start_s + 5, None, None, "", (), picture)
+    return Evidence(name, Found(_FILM, segment, 0.8, {Lane.VISUAL: 0.8}, 0.1), tokens)
+
+
+def _all(made: OneVisionGenerator, question: str, evidence: Sequence[Evidence]) -> list[Draft]:
+    return list(made.answer(question, evidence))
+
+
+def _jpeg(frame: NDArray[np.uint8]) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(frame).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def _ratio(ones: Sequence[float], others: Sequence[float]) -> float:
+    return median(one / other for one, other in zip(ones, others, strict=True))
+
+
+def _corpus() -> Iterator[str]:
+    yield SYSTEM
+    yield _ASKED
+    yield from (f"[M{number} 00:{number % 60:02d}:00–00:{number % 60:02d}:30 of film.mp4]" for number in range(100))
+    yield (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+
+
+def run(size: str, rounds: int) -> list[Figure]:
+    """The figures of a size: tiny on the CPU, 0.5b and 7b on the GPU in float16."""
+    if size == "tiny":
+        torch.set_num_threads(1)
+    device, dtype = ("cpu", torch.float32) if size == "tiny" else ("cuda", torch.float16)
+    bench = Bench(make_checkpoint(SHAPES[size], device, dtype, _corpus()), rounds)
+    return [*bench.first_tokens(), *bench.together(), *bench.pixels()]
+
+
+if __name__ == "__main__":
+    parser = arguments(__doc__ or "")
+    parser.add_argument("--size", choices=sorted(SHAPES), default="tiny", help="0.5b and 7b need a GPU")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each is measured")
+    given = parser.parse_args()
+    if given.size != "tiny" and not torch.cuda.is_available():
+        sys.exit(f"--size {given.size} needs a GPU, and this machine has none; --size tiny runs on a CPU")
+    where = "CPU" if given.size == "tiny" else torch.cuda.get_device_name()
+    sys.exit(report(f"onevision, {given.size}, on {where}", run(given.size, given.rounds), given.check, given.json))

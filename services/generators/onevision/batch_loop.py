@@ -1,0 +1,134 @@
+"""The loop that decodes several prompts together, in a thread of its own; transformers' continuous batching."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from indexer.errors import ModelError
+from services.generators.onevision.checkpoint import Checkpoint
+
+PAGE = 32
+"""Tokens of a block of keys and values; a beginning is shared in whole blocks."""
+
+_POLL_S = 0.1
+
+
+class Stopped(Exception):
+    """The loop takes no more prompts."""
+
+
+class BatchLoop:
+    """Runs from the moment it is made until `stop`, an error in it, or the end of the program.
+
+    At most `parallel` prompts at once, `chunk` tokens in one step, keys and values of `tokens` tokens. The size of the
+    cache is given because it would otherwise be most of the machine's memory, with a mask as large. The checkpoint's
+    model is used by nobody else meanwhile. Attention stays SDPA.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, parallel: int, chunk: int, tokens: int) -> None:
+        from transformers import ContinuousBatchingConfig, GenerationConfig
+
+        room = ContinuousBatchingConfig(
+            page_size=PAGE,
+            num_blocks=-(-tokens // PAGE),
+            max_batch_tokens=chunk,
+            max_requests_per_batch=parallel,
+            max_blocks_per_request=0,
+            use_async_batching=False,
+            use_cuda_graph=False,
+            auto_switch_to_flash=False,
+        )
+        configured: Any = GenerationConfig
+        likeliest = configured(do_sample=False, eos_token_id=-1, pad_token_id=0)
+        self._manager = checkpoint.model.init_continuous_batching(likeliest, room)
+        self._inboxes: dict[str, queue.Queue[Any]] = {}
+        self._lock = threading.Lock()
+        self._count = 0
+        self._stopped = False
+        self._manager.start()
+        self._post = threading.Thread(target=self._deliver, name="afterimage-batch-post", daemon=True)
+        self._post.start()
+
+    def add(self, ids: Sequence[int], limit: int, ends: frozenset[int]) -> str:
+        """Take a prompt in; the name it has from now on. Errors: Stopped."""
+        with self._lock:
+            name = f"prompt-{self._count}"
+            self._count += 1
+            self._inboxes[name] = queue.Queue()
+        taken = self._manager.add_request(
+            list(ids), name, max_new_tokens=limit, streaming=True, eos_token_id=sorted(ends)
+        )
+        if taken is None:
+            self._forget(name)
+            raise Stopped
+        return name
+
+    def words(self, name: str) -> Iterator[int]:
+        """The ids that are written for a prompt, as they come. Errors: ModelError where the loop ended before it;
+        torch.OutOfMemoryError where that was why."""
+        given = 0
+        while True:
+            out = self._next(name)
+            if out.error is not None:
+                raise _failure(out.error)
+            yield from out.generated_tokens[given:]
+            given = len(out.generated_tokens)
+            if out.is_finished():
+                return
+
+    def leave(self, name: str) -> None:
+        """Write no more for a prompt, and forget it."""
+        if self._forget(name):
+            self._manager.cancel_request(name)
+
+    def stop(self) -> None:
+        """End the loop; prompts that it has not finished fail. Returns when its threads are gone."""
+        with self._lock:
+            stopped, self._stopped = self._stopped, True
+        if not stopped:
+            self._manager.stop(block=True, hard_stop=True)
+        self._post.join()
+
+    def _next(self, name: str) -> Any:  # noqa: ANN401 - transformers' GenerationOutput
+        inbox = self._inboxes[name]
+        while True:
+            try:
+                return inbox.get(timeout=_POLL_S)
+            except queue.Empty:
+                if not self._post.is_alive() and inbox.empty():
+                    raise self._end() from None
+
+    def _deliver(self) -> None:
+        """Bring what was written to who waits for it, until the loop has ended and all of it is brought."""
+        status = self._manager.background_thread_status
+        while True:
+            running = status.local_status != status.STOPPED
+            out = self._manager.get_result(timeout=_POLL_S)
+            if out is not None:
+                with self._lock:
+                    inbox = self._inboxes.get(out.request_id)
+                if inbox is not None:
+                    inbox.put(out)
+            elif not running:
+                return
+            elif not threading.main_thread().is_alive():
+                self._manager.stop(block=False, hard_stop=True)
+
+    def _forget(self, name: str) -> bool:
+        with self._lock:
+            return self._inboxes.pop(name, None) is not None
+
+    def _end(self) -> Exception:
+        fatal = self._manager.background_thread_status.fatal_error
+        return _failure("it was ended" if fatal is None else str(fatal))
+
+
+def _failure(error: str) -> Exception:
+    if "out of memory" in error:
+        return torch.OutOfMemoryError(error)
+    return ModelError(f"several questions at once: the loop that decodes them failed: {error}")
