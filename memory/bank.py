@@ -73,9 +73,17 @@ class MomentBank:
         """The nodes of the slots, in order of time."""
         return [self._node(row) for row in self._order]
 
+    def tokens(self, first: int, end: int) -> NDArray[np.float32]:
+        """The tokens of the slots `[first, end)` in order of time, copied: `[n, P, D]`."""
+        return self._tokens[self._order[first:end]]
+
+    def norms(self) -> NDArray[np.float32]:
+        """The squared norms of all slots' tokens, copied: `[n, P]`."""
+        return self._norms[self._order]
+
     def state(self) -> BankState:
         """All that decides what the bank will do."""
-        return BankState(tuple(self.nodes()), self._tokens[self._order], self._norms[self._order])
+        return BankState(tuple(self.nodes()), self.tokens(0, len(self)), self.norms())
 
     def restore(self, state: BankState) -> None:
         """Become what another bank of this size was; the same frames then give the same slots."""

@@ -1,7 +1,7 @@
 """Memories on disk, beside an asset's other artifacts.
 
 After each checkpoint of a video these blobs are written, each with its own checksum: `00012.log` (the nodes made since
-the last one; kept) and `after/0/…` (all that is needed to go on, float32, level by level; `after/1/…` after odd ones,
+the last one; kept) and `after/0/…` (all that is needed to go on, float32: `memory.states`; `after/1/…` after odd ones,
 so that a state is there until the next one's checkpoint is committed). A finished memory is `bank` (its slots, float16
 or int8: `memory.precision`) and `manifest.json`, written last, with the model's fingerprint and the checksums of all
 its parts.
@@ -9,25 +9,20 @@ its parts.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
-import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_tensors
-from safetensors.numpy import save as save_tensors
 
 from indexer.errors import ArtifactError, MemoryMismatch
 from indexer.ports import BlobStore
 from memory.hierarchy import LANES
 from memory.precision import Precision, Tensors
-from memory.tensors import STATE_PARTS, node_table, nodes_of, slot_tensors, slots_of, state_of, state_parts
+from memory.sealed import SCHEMA, loaded, opened, sealed, sha_of, stored
+from memory.states import StateStore
+from memory.tensors import node_table, nodes_of, slot_tensors, slots_of
 from memory.types import Node, Slot
 from memory.video import FRAMES, VideoMemory
-
-SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,39 +55,31 @@ class MemoryStore:
 
     def __init__(self, blobs: BlobStore, folder: str) -> None:
         self._blobs, self._folder = blobs, folder.rstrip("/") + "/memory"
+        self._states = StateStore(blobs, f"{self._folder}/after")
 
     def save(self, number: int, memory: VideoMemory) -> None:
         """Store what a memory is after checkpoint `number` (from 0), so that `resume` can go on from there."""
         log: Tensors = {f"log.{name}": node_table(nodes) for name, nodes in memory.take_log().items()}
-        self._blobs.put(self._key(f"{number:05}.log"), _sealed(log, memory))
-        for part, tensors in state_parts(memory):
-            self._blobs.put(self._state_key(number, part), _sealed(tensors, memory, after=str(number)))
+        self._blobs.put(self._key(f"{number:05}.log"), sealed(log, memory))
+        self._states.save(number, memory)
 
     def resume(self, number: int, memory: VideoMemory) -> None:
         """Make a new memory what it was after checkpoint `number`, one of the last two that were saved."""
-        tensors: Tensors = {}
-        for part in STATE_PARTS:
-            key = self._state_key(number, part)
-            about, some = _opened(self._blobs.get(key), key)
-            if about.pop("after", None) != str(number):
-                raise ArtifactError(f"{key}: is not what checkpoint {number} left")
-            _require(about, memory, key)
-            tensors |= some
-        memory.restore(state_of(tensors))
+        self._states.resume(number, memory)
 
     def finish(self, checkpoints: int, memory: VideoMemory, precision: Precision = Precision.FLOAT16) -> MemoryManifest:
         """Store the finished memory; the state that it could have gone on from goes."""
         tensors: Tensors = {}
         for name in memory.lanes:
             tensors |= slot_tensors(name, memory, precision)
-        bank = save_tensors(tensors, _about(memory))
+        bank = stored(tensors, memory)
         self._blobs.put(self._key("bank"), bank)
         logs = [f"{number:05}.log" for number in range(checkpoints)]
-        shas = {"bank": _sha(bank)} | {name: self._sha_of_log(name) for name in logs}
+        shas = {"bank": sha_of(bank)} | {name: self._sha_of_log(name) for name in logs}
         shape = memory.positions, memory.width
         manifest = MemoryManifest(SCHEMA, memory.model, *shape, precision, checkpoints, shas)
         self._blobs.put(self._key("manifest.json"), msgspec.json.encode(manifest))
-        self._blobs.delete(self._key("after"))
+        self._states.clear()
         return manifest
 
     def load(self, model: str | None = None) -> StoredMemory:
@@ -101,7 +88,7 @@ class MemoryStore:
         if model is not None and manifest.model != model:
             raise MemoryMismatch(f"{self._folder}: the memory was made by {manifest.model}, not by {model}")
         key = self._key("bank")
-        tensors = _loaded(self._checked("bank", manifest), key)
+        tensors = loaded(self._checked("bank", manifest), key)
         try:
             lanes = {name: slots_of(tensors, name, manifest.precision) for name in LANES}
         except KeyError as error:
@@ -125,78 +112,21 @@ class MemoryStore:
         known: dict[int, Node] = {}
         for number in range(manifest.checkpoints):
             name = f"{number:05}.log"
-            tensors = _loaded(self._checked(name, manifest), self._key(name))
+            tensors = loaded(self._checked(name, manifest), self._key(name))
             for part in (FRAMES, lane):
                 known.update((node.number, node) for node in nodes_of(tensors[f"log.{part}"]))
         return known
 
     def _sha_of_log(self, name: str) -> str:
         data = self._blobs.get(self._key(name))
-        _opened(data, self._key(name))
-        return _sha(data)
+        opened(data, self._key(name))
+        return sha_of(data)
 
     def _checked(self, name: str, manifest: MemoryManifest) -> bytes:
         data = self._blobs.get(self._key(name))
-        if _sha(data) != manifest.shas.get(name):
+        if sha_of(data) != manifest.shas.get(name):
             raise ArtifactError(f"{self._key(name)}: does not match its checksum; index its source again")
         return data
 
-    def _state_key(self, number: int, part: str) -> str:
-        return self._key(f"after/{number % 2}/{part}")
-
     def _key(self, name: str) -> str:
         return f"{self._folder}/{name}"
-
-
-def _about(memory: VideoMemory) -> dict[str, str]:
-    shape = {"positions": str(memory.positions), "width": str(memory.width)}
-    return {"schema": str(SCHEMA), "model": memory.model, **shape}
-
-
-def _require(about: Mapping[str, str], memory: VideoMemory, key: str) -> None:
-    if about.get("model") != memory.model:
-        raise MemoryMismatch(f"{key}: the memory was made by {about.get('model')}, not by {memory.model}")
-    if dict(about) != _about(memory):
-        raise ArtifactError(f"{key}: is of another shape or version; index its source again")
-
-
-def _loaded(data: bytes, key: str) -> Tensors:
-    try:
-        return dict(load_tensors(data))
-    except (SafetensorError, ValueError) as error:
-        raise ArtifactError(f"{key}: is damaged; index its source again") from error
-
-
-def _sealed(tensors: Tensors, memory: VideoMemory, **more: str) -> bytes:
-    """A blob that knows its own checksum, as no manifest holds it yet."""
-    about = _about(memory) | more
-    return save_tensors(tensors, about | {"sha": _digest(tensors, about)})
-
-
-def _opened(data: bytes, key: str) -> tuple[dict[str, str], Tensors]:
-    """What a sealed blob says of itself, and holds."""
-    about, tensors = _loaded_about(data, key), _loaded(data, key)
-    if about.pop("sha", None) != _digest(tensors, about):
-        raise ArtifactError(f"{key}: does not match its checksum; index its source again")
-    return about, tensors
-
-
-def _digest(tensors: Tensors, about: Mapping[str, str]) -> str:
-    parts = hashlib.sha256(repr(sorted(about.items())).encode())
-    for name, tensor in sorted(tensors.items()):
-        parts.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
-        parts.update(tensor.ravel().view(np.uint8).data)
-    return parts.hexdigest()
-
-
-def _loaded_about(data: bytes, key: str) -> dict[str, str]:
-    """The header's own words, which safetensors' loader drops: eight bytes of length, then JSON."""
-    try:
-        length = int.from_bytes(data[:8], "little")
-        return msgspec.convert(msgspec.json.decode(data[8 : 8 + length])["__metadata__"], dict[str, str])
-    except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
-        raise ArtifactError(f"{key}: is damaged; index its source again") from error
-
-
-def _sha(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

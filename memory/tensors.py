@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 
 import numpy as np
@@ -13,31 +13,25 @@ from memory.precision import Precision, Tensors, packed, unpacked
 from memory.types import BankState, Node, Slot
 from memory.video import MemoryState, VideoMemory
 
-STATE_PARTS = ("ring", *(f"{lane}.{level}" for lane in LANES for level in LEVELS))
 _FIELDS = 7
 
 
-def state_parts(memory: VideoMemory) -> Iterator[tuple[str, Tensors]]:
-    """All that a memory goes on from, as it is, part by part: together they are as large as the memory."""
-    ring: Tensors = {"next_number": np.array([memory.next_number])}
-    ring["ring.nodes"] = node_table([slot.node for slot in memory.ring])
+def state_index(memory: VideoMemory) -> Tensors:
+    """All that a memory goes on from, but for the tokens of its levels."""
+    index: Tensors = {"next_number": np.array([memory.next_number])}
+    index["ring.nodes"] = node_table([slot.node for slot in memory.ring])
     for number, slot in enumerate(memory.ring):
-        ring[f"ring.{number}"] = slot.tokens
+        index[f"ring.{number}"] = slot.tokens
     for name, lane in memory.lanes.items():
-        ring[f"{name}.due"] = np.array(lane.due_s)
-    yield "ring", ring
-    for name, lane in memory.lanes.items():
-        for level, bank in lane.levels.items():
-            yield f"{name}.{level}", _bank_tensors(f"{name}.{level}", bank.state())
-
-
-def _bank_tensors(prefix: str, state: BankState) -> Tensors:
-    nodes = node_table(state.nodes)
-    return {f"{prefix}.nodes": nodes, f"{prefix}.tokens": state.tokens, f"{prefix}.norms": state.norms}
+        index[f"{name}.due"] = np.array(lane.due_s)
+    for lane_name, level, bank in memory.levels():
+        index[f"{lane_name}.{level}.nodes"] = node_table(bank.nodes())
+        index[f"{lane_name}.{level}.norms"] = bank.norms()
+    return index
 
 
 def state_of(tensors: Tensors) -> MemoryState:
-    """The inverse of `state_parts`, all of them in one. Errors: KeyError where a tensor is missing."""
+    """The state of an index to which `<lane>.<level>.tokens` were added. Errors: KeyError where a tensor is missing."""
     ring = tuple(
         Slot(node, tensors[f"ring.{number}"].astype(np.float32))
         for number, node in enumerate(nodes_of(tensors["ring.nodes"]))

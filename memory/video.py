@@ -7,9 +7,10 @@ made is logged, so that a slot can be climbed down to its frames; the log goes t
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from memory.bank import MomentBank
 from memory.hierarchy import LANES, LaneState, MemoryLane
 from memory.types import Node, Slot, Tokens
 
@@ -74,6 +75,12 @@ class VideoMemory:
             oldest = self._ring.popleft()
             for lane in self._lanes.values():
                 lane.add(oldest.node, oldest.tokens)
+
+    def levels(self) -> Iterator[tuple[str, str, MomentBank]]:
+        """Every bank, with the names of its lane and of its level; to be looked at."""
+        for name, lane in self._lanes.items():
+            for level, bank in lane.levels.items():
+                yield name, level, bank
 
     def slots(self) -> dict[str, list[Slot]]:
         """What each lane keeps, in order of time, the newest moments with it; each lane covers the whole video."""

@@ -25,7 +25,7 @@ from memory.sink import MemorySink
 from memory.store import MemoryStore, StoredMemory
 from memory.types import Node
 
-SETTINGS = PassSettings(checkpoint_s=5.0, encode_workers=2)
+SETTINGS = PassSettings(checkpoint_s=13.0, encode_workers=2)
 ASSET = "ab" * 32
 
 
@@ -78,7 +78,7 @@ def _models(folder: Path, seed: int) -> Models:
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     folder = tmp_path_factory.mktemp("pipeline")
-    make_film(folder / "film.mp4", 13, 320, 180, 5, 3)
+    make_film(folder / "film.mp4", 39, 320, 180, 5, 2)
     with MediaProcess() as media:
         yield Bench(folder / "film.mp4", media, _models(folder / "clip", 0))
 
@@ -118,7 +118,7 @@ def test_the_memory_covers_the_video_and_counts_every_frame_that_was_looked_at(
     whole: tuple[FolderBlobs, Manifest],
 ) -> None:
     blobs, manifest = whole
-    assert manifest.looked_at == 13
+    assert manifest.looked_at == 39
     for slots in _memory(blobs, manifest).lanes.values():
         nodes = [slot.node for slot in slots]
         assert [node.start_s for node in nodes] == [0.0, *(node.end_s for node in nodes[:-1])]
@@ -144,7 +144,8 @@ def test_a_run_that_dies_before_any_of_its_writes_is_gone_on_with_to_the_same_me
     expected = _memory(*whole)
     writes = _Dying(tmp_path / "all", 10**6)
     bench.run(writes)
-    assert len(writes.keys) == 3 * 11 + 3
+    assert [key for key in writes.keys if key.endswith("global.bank.00")]
+    assert len(writes.keys) > 3 * 5 + 3
     for count in range(len(writes.keys)):
         home = tmp_path / str(count)
         with pytest.raises(StorageFull):
@@ -161,7 +162,7 @@ def test_a_damaged_state_costs_one_checkpoint(
     bench: Bench, whole: tuple[FolderBlobs, Manifest], tmp_path: Path
 ) -> None:
     with pytest.raises(StorageFull):
-        bench.run(_Dying(tmp_path, 2 * 11))
+        bench.run(_Dying(tmp_path, 2 * 5))
     (state,) = tmp_path.glob("artifacts/*/*/memory/after/1/ring")
     state.write_bytes(b"damaged")
     blobs = _Dying(tmp_path, 10**6)

@@ -105,11 +105,11 @@ def test_a_state_that_was_half_written_is_not_gone_on_from(
     tmp_path: Path, folder: Path, expected: StoredMemory
 ) -> None:
     _feed(_sink(tmp_path), end=3)
-    kept = (folder / "after/0/global.bank").read_bytes()
+    kept = (folder / "after/0/global.bank.00").read_bytes()
     later = _sink(tmp_path)
     assert later.resume(3) == 3
     _feed(later, 3, 5)
-    (folder / "after/0/global.bank").write_bytes(kept)  # of checkpoint 2 among parts of 4
+    (folder / "after/0/global.bank.00").write_bytes(kept)  # of checkpoint 2 among parts of 4
     again = _sink(tmp_path)
     assert again.resume(5) == 4
     _feed(again, 4)
@@ -123,7 +123,7 @@ def test_what_was_lost_is_made_again(
 ) -> None:
     _feed(_sink(tmp_path), end=4)
     for place in lost:  # the states after checkpoints 2 and 3 are in 0 and 1
-        state = folder / f"after/{place}/novelty.bank"
+        state = folder / f"after/{place}/novelty.bank.00"
         state.write_bytes(state.read_bytes()[:1000])
     again = _sink(tmp_path)
     assert again.resume(4) == held

@@ -146,9 +146,11 @@ def test_only_the_two_newest_states_are_kept_and_none_once_it_is_finished(store:
     memory = _memory()
     count = _checkpoints(store, memory)
     folder = tmp_path / "artifacts/abc/v1/memory"
-    parts = ["ring", *(f"{lane}.{level}" for lane in LANES for level in ("day", "hour", "bank"))]
-    stored = sorted(path.relative_to(folder / "after").as_posix() for path in folder.glob("after/*/*"))
-    assert stored == sorted(f"{number}/{part}" for number in (0, 1) for part in parts)
+    levels = {f"{lane}.{level}": len(bank) for lane, level, bank in memory.levels()}
+    blocks = [f"{level}.{block:02}" for level, length in levels.items() for block in range(-(-length // 16))]
+    for place in (0, 1):
+        stored = sorted(path.name for path in folder.glob(f"after/{place}/*"))
+        assert stored == sorted(["ring", *blocks])
     store.finish(count, memory)
     assert list(folder.glob("after/*")) == []
     assert len(list(folder.glob("*.log"))) == count
@@ -184,10 +186,28 @@ def test_a_damaged_memory_is_named(
 
 def test_a_damaged_state_is_named(store: MemoryStore, tmp_path: Path) -> None:
     count = _checkpoints(store, _memory())
-    path = tmp_path / f"artifacts/abc/v1/memory/after/{(count - 1) % 2}/global.bank"
+    path = tmp_path / f"artifacts/abc/v1/memory/after/{(count - 1) % 2}/global.bank.00"
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(ArtifactError, match=r"/global.bank: is damaged"):
+    with pytest.raises(ArtifactError, match=r"/global.bank.00: is damaged"):
         store.resume(count - 1, _memory())
+
+
+def test_what_did_not_change_is_not_written_again(tmp_path: Path) -> None:
+    blobs = FolderBlobs(tmp_path)
+    written: list[str] = []
+    put = blobs.put
+    blobs.put = lambda key, data: (written.append(key), put(key, data))[1]  # type: ignore[method-assign, func-returns-value]
+    store, memory = MemoryStore(blobs, "x"), _memory()
+    for number, (start, end) in enumerate([(0, 200), (200, 380), (380, 390), (390, LENGTH)]):
+        _fill(memory, start, end)
+        written.clear()
+        store.save(number, memory)
+    changed = {key.split("/")[-1].rsplit(".", 1)[0] for key in written if "/after/" in key}
+    assert {"global.bank", "novelty.bank", "ring"} <= changed and "global.hour" not in changed
+    assert (tmp_path / "x/memory/after/1/global.hour.00").exists()
+    again = _memory()
+    store.resume(3, again)
+    np.testing.assert_array_equal(again.lanes["global"].state().hour.tokens, memory.lanes["global"].state().hour.tokens)
 
 
 @settings(deadline=None, max_examples=200)
@@ -198,7 +218,7 @@ def test_damage_anywhere_in_a_state_or_a_log_is_seen(
     folder = tmp_path_factory.mktemp("blobs")
     store, memory = MemoryStore(FolderBlobs(folder), "x"), _fill(_memory(), 0, 70)
     store.save(0, memory)
-    name = data.draw(st.sampled_from(["after/0/ring", "after/0/global.bank", "00000.log"]))
+    name = data.draw(st.sampled_from(["after/0/ring", "after/0/global.bank.00", "00000.log"]))
     path = folder / "x/memory" / name
     whole = path.read_bytes()
     place = data.draw(st.integers(0, len(whole) - 1))

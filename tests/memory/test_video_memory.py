@@ -14,7 +14,7 @@ from streams import POSITIONS, WIDTH, stream
 from indexer.blobs.folder import FolderBlobs
 from memory.hierarchy import LANES
 from memory.store import MemoryStore
-from memory.tensors import state_of, state_parts
+from memory.tensors import state_index, state_of
 from memory.types import Node, Slot
 from memory.video import RING, VideoMemory
 
@@ -83,7 +83,8 @@ def test_a_memory_that_is_split_at_any_moment_equals_one_pass(film: Film, data: 
     split = data.draw(st.integers(0, length))
     whole = film.feed(_memory(), 0, length)
     first, second = film.feed(_memory(), 0, split), _memory()
-    second.restore(state_of({name: tensor for _, part in state_parts(first) for name, tensor in part.items()}))
+    tokens = {f"{lane}.{level}.tokens": bank.state().tokens for lane, level, bank in first.levels()}
+    second.restore(state_of(state_index(first) | tokens))
     film.feed(second, split, length)
     _check_equal(second, whole)
     logs = [memory.take_log() for memory in (first, second, whole)]
