@@ -22,14 +22,18 @@ SYSTEM = (
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _TOKEN = re.compile(r"<(?=\||/?(?:image|video|audio)\b)|\|(?=>)", re.IGNORECASE)
 _LONGEST_NAME = 60
+MEMORY = "M"
+"""How the ids of a memory's slots begin."""
 
 
 def headers(evidence: Sequence[Evidence]) -> dict[str, str]:
-    """Each id with its bracket: `[F7 00:13:02–00:13:10]`, `[P2 page 7]`; the asset's name where there are several."""
+    """Each id with its bracket: `[F7 00:13:02–00:13:10]`, `[P2 page 7]`; the asset's name where there are several.
+
+    Slots of a memory are never named, so that what stands before the question is the same for every question.
+    """
     several = len({one.found.asset.asset_id for one in evidence}) > 1
-    return {
-        one.id: f"[{' '.join(filter(None, (one.id, _where(one), _name(one) if several else '')))}]" for one in evidence
-    }
+    named = {one.id: _name(one) if several and not one.id.startswith(MEMORY) else "" for one in evidence}
+    return {one.id: f"[{' '.join(filter(None, (one.id, _where(one), named[one.id])))}]" for one in evidence}
 
 
 def material(text: str) -> str:

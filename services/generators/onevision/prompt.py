@@ -15,11 +15,10 @@ from indexer.types import AssetKind, PictureRef
 from services.generators.onevision.engine import Ids
 from services.generators.onevision.layout import Layout
 from services.generators.onevision.words import Words
-from services.generators.wording import headers, material
+from services.generators.wording import MEMORY, headers, material
 from services.types import Evidence
 
 _LEAST_TEXT = 24
-_MEMORY = "M"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ class Planner:
         """
         closing = (*self._words.plain(request), *self._closing)
         names = headers(evidence)
-        slots = self._memory([one for one in evidence if one.id.startswith(_MEMORY)], names)
+        slots = self._memory([one for one in evidence if one.id.startswith(MEMORY)], names)
         plan = Plan(self._opening, slots, (), (), (), closing, self._newline)
         free = self._budget - plan.tokens
         if free < 0:
@@ -103,7 +102,7 @@ class Planner:
                 f"the question takes {len(closing)} tokens; with what it is asked of, more than the budget of "
                 f"{self._budget} (AFTERIMAGE_GENERATOR__BUDGET_TOKENS)"
             )
-        found = [one for one in evidence if not one.id.startswith(_MEMORY)]
+        found = [one for one in evidence if not one.id.startswith(MEMORY)]
         return self._filled(plan, found, names, pictures, free)
 
     def _memory(self, slots: Sequence[Evidence], names: Mapping[str, str]) -> tuple[Shown, ...]:

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from indexer.errors import ModelError, QueryError
 from indexer.types import AssetKind, PictureRef
 from services.generators.openai_compatible.limits import Limits
-from services.generators.wording import headers, material
+from services.generators.wording import MEMORY, headers, material
 from services.types import Evidence
 
-MEMORY = "M"
 Shown = dict[PictureRef, list[Evidence]]
 """Pictures, each with the evidence that is seen in it."""
 
