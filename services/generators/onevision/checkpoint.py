@@ -41,7 +41,8 @@ def folder_of(name: str) -> Path | None:
     if name.startswith(LOCAL):
         return Path(name[len(LOCAL) :])
     if not name.startswith(HUB):
-        raise ModelError(f"{name!r}: write {HUB}ORGANISATION/NAME, {LOCAL}/FOLDER or package:NAME/FOLDER")
+        said = repr(name) if name else "no weights are named (AFTERIMAGE_GENERATOR__MODEL)"
+        raise ModelError(f"{said}: write {HUB}ORGANISATION/NAME, {LOCAL}/FOLDER or package:NAME/FOLDER")
     return None
 
 

@@ -249,6 +249,12 @@ def test_a_budget_beyond_the_model_is_refused(tiny_folder: Path) -> None:
         list(generator(tiny_folder, budget=5000).answer("Why?", [piece("F1", 2)]))
 
 
+def test_where_no_weights_are_named_the_setting_is() -> None:
+    nobody = OneVisionGenerator("", PICTURES.__getitem__, budget=BUDGET, limit=LIMIT)
+    with pytest.raises(ModelError, match=r"no weights are named \(AFTERIMAGE_GENERATOR__MODEL\)"):
+        list(nobody.answer("Why?", [piece("F1", 2)]))
+
+
 @pytest.mark.parametrize("file", ["config.json", "model.safetensors", "processor_config.json", "tokenizer_config.json"])
 def test_a_folder_that_lacks_a_file_says_which(tiny_folder: Path, tmp_path: Path, file: str) -> None:
     folder = Path(shutil.copytree(tiny_folder, tmp_path / "model"))

@@ -1,0 +1,57 @@
+"""The untaught OneVision of the drawn world: loaded by the unchanged generator, small enough, with the tower's eyes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from demoworld.train.onevision_model import LAYOUT, make_onevision
+from demoworld.train.tower import clip_tower
+from demoworld.world.concepts import concepts
+from services.generators.onevision.checkpoint import Checkpoint, load
+from services.generators.onevision.vision import Vision
+from services.generators.onevision.words import Words
+
+EYES = Path(__file__).parents[2] / "demoworld" / "weights" / "open_clip"
+_MOST_BYTES = 25_000_000
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("onevision") / "untaught"
+    make_onevision(EYES, made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def checkpoint(folder: Path) -> Checkpoint:
+    return load(f"local-dir:{folder}", "cpu", "fp32")
+
+
+def test_it_is_small_enough_and_brings_its_layout(folder: Path, checkpoint: Checkpoint) -> None:
+    assert sum(file.stat().st_size for file in folder.iterdir()) < _MOST_BYTES
+    assert checkpoint.layout == LAYOUT
+    assert Vision(checkpoint).count(LAYOUT.frame_tokens) == 16
+    assert Vision(checkpoint).count(LAYOUT.slot_tokens) == 4
+
+
+def test_it_looks_with_the_tower_of_the_visual_lane(checkpoint: Checkpoint) -> None:
+    pixels = torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        seen = checkpoint.model.model.vision_tower(pixels, output_hidden_states=True).hidden_states[-1]
+        wanted = clip_tower(EYES)(pixels, output_hidden_states=True).hidden_states[-1]
+    assert torch.allclose(seen, wanted, atol=1e-2)
+    frames = Vision(checkpoint).frames([np.zeros((270, 480, 3), np.uint8)] * 2, 16)
+    assert [tuple(frame.shape) for frame in frames] == [(16, 256)] * 2
+
+
+def test_words_are_few_tokens_and_digits_one_each(checkpoint: Checkpoint) -> None:
+    words = Words(checkpoint.processor.tokenizer)
+    lengths = [len(words.plain(f" {known.name}")) for known in concepts()]
+    assert np.mean(lengths) < 2.5
+    assert len(words.plain("00:13:02")) == 8
+    text = "Is there a zebra in 猫の島 [F7 00:13:02]?"
+    assert "".join(words.said(iter(words.plain(text)))) == text
