@@ -30,12 +30,23 @@ class MemoryState:
     next_number: int
 
 
+class _Numbers:
+    """Counts on. No method of the memory, which its lanes would hold on to: it shall go as soon as nobody needs it."""
+
+    def __init__(self) -> None:
+        self.next = 0
+
+    def __call__(self) -> int:
+        self.next += 1
+        return self.next - 1
+
+
 class VideoMemory:
     """Takes in moments in order of time: tokens `[positions, width]` float32, from the model named `model`."""
 
     def __init__(self, positions: int, width: int, model: str) -> None:
         self.positions, self.width, self.model = positions, width, model
-        self._next_number = 0
+        self._number = _Numbers()
         self._ring: deque[Slot] = deque()
         self._log: Log = {name: [] for name in (FRAMES, *LANES)}
         self._lanes = {
@@ -56,7 +67,7 @@ class VideoMemory:
     @property
     def next_number(self) -> int:
         """The number of the next node."""
-        return self._next_number
+        return self._number.next
 
     @property
     def end_s(self) -> float:
@@ -98,8 +109,4 @@ class VideoMemory:
         self._ring = deque(state.ring)
         for name, lane in self._lanes.items():
             lane.restore(state.lanes[name])
-        self._next_number = state.next_number
-
-    def _number(self) -> int:
-        self._next_number += 1
-        return self._next_number - 1
+        self._number.next = state.next_number

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import dataclass
 
 import numpy as np
@@ -147,3 +149,14 @@ def test_tokens_of_another_shape_are_refused_and_change_nothing() -> None:
     with pytest.raises(ValueError, match=r"tokens of shape \(2, 2\) for a memory of \(6, 8\)"):
         memory.add(9e5, 9e5 + 1, 1, np.zeros((2, 2), np.float32))
     _check_equal(memory, _film(1, 20).feed(_memory(), 0, 20))
+
+
+def test_a_memory_goes_as_soon_as_nobody_needs_it() -> None:
+    memory = _memory()
+    bank = weakref.ref(next(memory.levels())[2])
+    gc.disable()
+    try:
+        del memory
+        assert bank() is None
+    finally:
+        gc.enable()
