@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -40,6 +42,17 @@ def number_in(rgb: NDArray[np.uint8]) -> int:
     return sum((block(0, bit) > 128) << bit for bit in range(BITS))
 
 
+@contextmanager
+def _usual_priority() -> Iterator[None]:
+    """SVT-AV1, run by root, makes the thread that opens it a real-time one, and so all that this one starts later: two
+    of them that wait busily would stop the machine. Afterwards it is what it was."""
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, *before)
+
+
 def make_video(
     path: Path,
     codec: str = "libx264",
@@ -57,7 +70,7 @@ def make_video(
     """Write `count` numbered pictures; gives their true times, the first at 0. `stamps` are in units of `time_base`."""
     base = time_base or 1 / Fraction(rate)
     stamps = list(stamps) if stamps is not None else list(range(count))
-    with av.open(str(path), "w", options=container_options or {}) as output:
+    with _usual_priority(), av.open(str(path), "w", options=container_options or {}) as output:
         stream = output.add_stream(codec, rate=rate, options=options or {})
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         stream.codec_context.time_base = base
