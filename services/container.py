@@ -115,6 +115,8 @@ class Container:
                         "AFTERIMAGE_GENERATOR__KIND is not onevision"
                     )
                 return self._onevision.token_encoder()
+            case "clip" if self.visual is None:
+                return None
             case "clip":
                 from indexer.encoders.open_clip import OpenClipEncoder
                 from indexer.encoders.patches import PatchTokens

@@ -6,7 +6,7 @@ pixels are 64 patches, pooled to 16 tokens. Digits are tokens of their own, so t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,7 @@ def _config(tokenizer: Any) -> LlavaOnevisionConfig:  # noqa: ANN401 - transform
     )
 
 
-def _tokenizer(texts: Iterable[str] | None = None) -> Any:  # noqa: ANN401 - transformers has no types
+def _tokenizer() -> Any:  # noqa: ANN401 - transformers has no types
     """Pieces of the drawn world's words; all else byte by byte, digits one by one."""
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.Sequence(
@@ -101,7 +101,7 @@ def _tokenizer(texts: Iterable[str] | None = None) -> Any:  # noqa: ANN401 - tra
     core.decoder = decoders.ByteLevel()
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     teacher = trainers.BpeTrainer(vocab_size=_VOCABULARY, initial_alphabet=letters, show_progress=False)
-    core.train_from_iterator(corpus() if texts is None else texts, teacher)
+    core.train_from_iterator(corpus(), teacher)
     made: Any = PreTrainedTokenizerFast
     tokenizer = made(tokenizer_object=core, eos_token=END, pad_token=END)
     tokenizer.add_special_tokens({"additional_special_tokens": [one for one in SPECIAL if one != END]})

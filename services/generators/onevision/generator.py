@@ -202,10 +202,10 @@ class OneVisionGenerator:
             pixels = self._pixels(one.evidence)
             if not one.detailed:
                 (tokens,) = vision.frames([pixels], one.tokens)
-            elif len(shown) == 1 and one.tokens != vision.view_tokens:
-                tokens = vision.image(pixels)
-            else:
+            elif one.tokens == vision.view_tokens:
                 (tokens,) = vision.views([pixels])
+            else:
+                tokens = vision.image(pixels)
             parts += [one.header, tokens]
         return parts
 

@@ -127,6 +127,18 @@ def test_a_picture_is_shown_once_where_its_words_are_evidence_too(planner: Plann
     assert len(plan.texts) == 2
 
 
+def test_a_photo_takes_the_tokens_that_were_planned_for_it_however_often_it_is_shown(tiny_folder: Path) -> None:
+    made = generator(tiny_folder)
+    for evidence in (
+        [piece("I1", 1, PHOTO)],
+        [piece("I1", 1, PHOTO)] * 2,
+        [piece("I1", 1, PHOTO), piece("I2", 2, PHOTO)],
+    ):
+        plan = made._plan("What?", evidence)
+        seen = [len(part) for part in made._photos(plan.pictures) if isinstance(part, torch.Tensor)]
+        assert seen == [shown.tokens for shown in plan.pictures] and all(shown.detailed for shown in plan.pictures)
+
+
 def test_what_there_was_no_room_for_is_not_cited(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = generator(tiny_folder, budget=1200)
     evidence = [piece(f"P{n}", 2, PAPER, f"{n} word " * 90, seen=False) for n in (1, 2, 3)]
