@@ -4,28 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from indexer.passages import locate
-from indexer.types import AssetKind, SegmentFilter
+from indexer.types import AssetKind, Lane, SegmentFilter
+from services.asking import asked
 from services.ports import Generator, Verifier
 from services.recalling import Recalling
 from services.retrieval import Retrieval
 from services.types import Answer, Citation, Draft, Evidence, Found, Query, Quote, Sentence, Verdict
 
 NOTHING_FOUND = "Nothing in the archive answers this."
+_NEARLY = 0.6
 _LETTER = {AssetKind.VIDEO: "F", AssetKind.DOCUMENT: "P", AssetKind.IMAGE: "I"}
 
 
 @dataclass(frozen=True, slots=True)
 class Answering:
     """Answers questions from at most `evidence_limit` pieces of evidence, and, where `recalling` is given, from the
-    memory of the video that is asked about and more of its frames."""
+    memory of the video that is asked about and more of its frames. Sentences that the evidence does not carry leave
+    with that verdict where `keep_unsupported` is set, and not at all where it is not."""
 
     retrieval: Retrieval
     generator: Generator
     verifier: Verifier
     evidence_limit: int
     recalling: Recalling | None = None
+    keep_unsupported: bool = False
 
     def ask(self, question: str, where: SegmentFilter) -> Answer:
         """The answer, or an abstention where nothing was found. Unsupported sentences and invented ids do not leave.
@@ -47,18 +52,39 @@ class Answering:
     def evidence(self, question: str, where: SegmentFilter) -> list[Evidence]:
         """What was found, best first, then frames around it, then the memory of the video it is in."""
         found = self.retrieval.evidence(Query(question), where, self.evidence_limit)
-        video = None if self.recalling is None else self.recalling.video(found, where)
-        if self.recalling is None or video is None:
+        if self.recalling is None:
             return gather(found)
-        frames = self.recalling.more_frames(video, found)
-        return [*gather([*found, *frames]), *self.recalling.slots(video, where)]
+        named = asked(question)
+        found = self._with_parts(found, named.parts, where)
+        video = self.recalling.video(found, where)
+        if video is None and named.times_s:
+            video = self.recalling.only_video(where)
+        if video is None:
+            return gather(found)
+        found = [*self.recalling.frames_at(video, named.times_s), *found]
+        return [*gather([*found, *self.recalling.more_frames(video, found)]), *self.recalling.slots(video, where)]
+
+    def _with_parts(self, found: list[Found], parts: Sequence[str], where: SegmentFilter) -> list[Found]:
+        """What was found, and the pictures of each thing that the question joins, by turns, each once."""
+        seen = [
+            [
+                one
+                for one in self.retrieval.evidence(Query(part), where, self.evidence_limit)
+                if Lane.VISUAL in one.lanes
+            ]
+            for part in parts
+        ]
+        kept: list[Found] = []
+        for one in (one for some in zip_longest(found, *seen) for one in some if one is not None):
+            if not any(_same(one, other) for other in kept):
+                kept.append(one)
+        return kept[: self.evidence_limit]
 
     def _verified(self, draft: Draft, evidence: Sequence[Evidence]) -> Sentence | None:
         by_id = {one.id: one for one in evidence}
-        if not draft.quotes or any(quote.evidence_id not in by_id for quote in draft.quotes):
-            return None
+        draft = self.verifier.attributed(draft, evidence)
         judgement = self.verifier.verify(draft, evidence)
-        if judgement.verdict is Verdict.UNSUPPORTED:
+        if not draft.quotes or (judgement.verdict is Verdict.UNSUPPORTED and not self.keep_unsupported):
             return None
         return Sentence(draft.text, judgement, tuple(_citation(by_id[q.evidence_id], q) for q in draft.quotes))
 
@@ -71,6 +97,17 @@ def gather(found: Sequence[Found]) -> list[Evidence]:
         counts[one.asset.kind] += 1
         evidence.append(Evidence(f"{_LETTER[one.asset.kind]}{counts[one.asset.kind]}", one))
     return evidence
+
+
+def _same(one: Found, other: Found) -> bool:
+    """Whether two finds are of one picture, or pictures of nearly one span of a video."""
+    a, b = one.segment, other.segment
+    if one.asset.asset_id != other.asset.asset_id or a.text != b.text:
+        return False
+    if a.start_s is None or b.start_s is None or a.end_s is None or b.end_s is None:
+        return a.picture == b.picture
+    shared = min(a.end_s, b.end_s) - max(a.start_s, b.start_s)
+    return shared >= _NEARLY * (max(a.end_s, b.end_s) - min(a.start_s, b.start_s)) or a.picture == b.picture
 
 
 def _citation(evidence: Evidence, quote: Quote) -> Citation:

@@ -32,6 +32,8 @@ from services.answering import Answering
 from services.calibration import Calibration
 from services.catalog import Catalog
 from services.generators.extractive import ExtractiveGenerator
+from services.generators.quoting import Quoting
+from services.grounding import Grounding, Thresholds
 from services.indexing import Indexing
 from services.ports import Generator
 from services.recalling import Recalling
@@ -40,7 +42,6 @@ from services.remembering import Remembering
 from services.retrieval import Retrieval, RetrievalSettings
 from services.settings import Settings, load_settings
 from services.summarizing import Summarizing
-from services.verifiers.quotes import QuoteVerifier
 
 if TYPE_CHECKING:
     from services.generators.onevision.generator import OneVisionGenerator
@@ -114,7 +115,7 @@ class Container:
                         "AFTERIMAGE_MEMORY__SPACE: onevision makes memories of the generator's own tokens; "
                         "AFTERIMAGE_GENERATOR__KIND is not onevision"
                     )
-                return self._onevision.token_encoder()
+                return self.onevision.token_encoder()
             case "clip" if self.visual is None:
                 return None
             case "clip":
@@ -211,23 +212,36 @@ class Container:
 
     @cached_property
     def generator(self) -> Generator:
+        quotes = ExtractiveGenerator(lambda: self.text, self.settings.answer.sentences)
         match self.settings.generator.kind:
             case "extractive":
-                return ExtractiveGenerator(lambda: self.text, self.settings.answer.sentences)
+                return quotes
             case "onevision":
-                return self._onevision
+                model: Generator = self.onevision
             case "openai_compatible":
-                return self._openai_compatible()
+                model = self._openai_compatible()
+        return Quoting(model, quotes) if self.settings.generator.quotes else model
 
     @cached_property
     def answering(self) -> Answering:
         return Answering(
-            self.retrieval, self.generator, QuoteVerifier(), self.settings.answer.evidence, self._recalling()
+            self.retrieval,
+            self.generator,
+            self.grounding,
+            self.settings.answer.evidence,
+            self._recalling(),
+            keep_unsupported=self.settings.grounding.unsupported == "flag",
         )
 
     @cached_property
+    def grounding(self) -> Grounding:
+        settings = self.settings.grounding
+        checker = self.onevision if self.settings.generator.kind == "onevision" else None
+        return Grounding(Thresholds(settings.supported, settings.refuted), checker)
+
+    @cached_property
     def summarizing(self) -> Summarizing:
-        return Summarizing(self.blobs, self.artifacts, self.remembering, self.generator, QuoteVerifier())
+        return Summarizing(self.blobs, self.artifacts, self.remembering, self.generator, self.grounding)
 
     @property
     def home(self) -> Path:
@@ -249,7 +263,7 @@ class Container:
             case "extractive":
                 return None
             case "onevision":
-                own = self._onevision.token_encoder().model_id
+                own = self.onevision.token_encoder().model_id
                 return Recalling(
                     self.remembering, self.catalog, settings.frames, CHOOSERS[settings.chooser], own.__eq__
                 )
@@ -267,7 +281,7 @@ class Container:
         return MemoryStore(self.blobs, self.artifacts.folder(asset_id, version))
 
     @cached_property
-    def _onevision(self) -> OneVisionGenerator:
+    def onevision(self) -> OneVisionGenerator:
         from services.generators.onevision.generator import OneVisionGenerator
 
         settings = self.settings.generator

@@ -1,4 +1,4 @@
-"""What the services need from models that answer; adapters are in `services/generators` and `services/verifiers`."""
+"""What the services need from models that answer; adapters are in `services/generators`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,18 @@ class Generator(Protocol):
     def describe(self, evidence: Sequence[Evidence], words: int) -> Iterator[Draft]: ...
 
 
-class Verifier(Protocol):
-    """Judges whether the evidence that a sentence quotes carries it."""
+class Checker(Protocol):
+    """Says of each picture how surely it shows what a sentence says: probabilities, one for each piece of evidence.
 
+    Errors: as of `Generator`.
+    """
+
+    def shows(self, sentence: str, evidence: Sequence[Evidence]) -> list[float]: ...
+
+
+class Verifier(Protocol):
+    """Holds a sentence against the evidence: `attributed` gives it citations that exist, or none, `verify` judges
+    whether they carry it."""
+
+    def attributed(self, draft: Draft, evidence: Sequence[Evidence]) -> Draft: ...
     def verify(self, draft: Draft, evidence: Sequence[Evidence]) -> Judgement: ...

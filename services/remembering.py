@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
-from indexer.artifacts import Artifacts, Manifest
+from indexer.artifacts import Artifacts
 from indexer.errors import ArtifactError
 from indexer.types import AssetKind, Origin, PictureRef
 from memory.store import MemoryStore, StoredMemory
@@ -14,7 +15,15 @@ from memory.types import Node
 from services.catalog import Asset
 
 _KEPT = 4
-_KeyFrames = tuple[tuple[float, ...], tuple[PictureRef, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFrame:
+    """A stored picture of a video, and how long it stands for what is seen: `[start_s, end_s)`."""
+
+    start_s: float
+    end_s: float
+    picture: PictureRef
 
 
 class Remembering:
@@ -37,12 +46,16 @@ class Remembering:
         """Every node of a lane by its number, to climb down from a slot to its frames; for an asset with a memory."""
         return self._open_store(asset.asset_id, asset.version).children(lane)
 
-    def key_frame(self, asset: Asset, time_s: float) -> PictureRef:
-        """The stored key frame that shows a video at a time (the first one, for times before it)."""
-        times, pictures = self._frames(asset.asset_id, asset.version)
-        if not times:
+    def key_frames(self, asset: Asset) -> tuple[KeyFrame, ...]:
+        """All stored key frames of a video, in order of time."""
+        return self._frames(asset.asset_id, asset.version)
+
+    def key_frame(self, asset: Asset, time_s: float) -> KeyFrame:
+        """The key frame that shows a video at a time (the first one, for times before it)."""
+        frames = self.key_frames(asset)
+        if not frames:
             raise ArtifactError(f"{asset.name}: has no key frames")
-        return pictures[max(0, bisect_right(times, time_s) - 1)]
+        return frames[max(0, bisect_right(frames, time_s, key=lambda frame: frame.start_s) - 1)]
 
     def _load(self, asset_id: str, version: str) -> StoredMemory | None:
         manifest = self._artifacts.manifest(asset_id, version)
@@ -51,16 +64,10 @@ class Remembering:
             return None
         return self._open_store(asset_id, version).load(model)
 
-    def _key_frames(self, asset_id: str, version: str) -> _KeyFrames:
-        """The times at which they begin, in order, and where they lie."""
-        found = _pictures(self._artifacts, self._artifacts.manifest(asset_id, version))
-        return tuple(time_s for time_s, _ in found), tuple(picture for _, picture in found)
-
-
-def _pictures(artifacts: Artifacts, manifest: Manifest) -> list[tuple[float, PictureRef]]:
-    return [
-        (segment.start_s or 0.0, segment.picture)
-        for record, _ in artifacts.checkpoints(manifest)
-        for segment in record.segments
-        if segment.origin is Origin.PICTURE and segment.picture is not None
-    ]
+    def _key_frames(self, asset_id: str, version: str) -> tuple[KeyFrame, ...]:
+        return tuple(
+            KeyFrame(segment.start_s or 0.0, segment.end_s or 0.0, segment.picture)
+            for record, _ in self._artifacts.checkpoints(self._artifacts.manifest(asset_id, version))
+            for segment in record.segments
+            if segment.origin is Origin.PICTURE and segment.picture is not None
+        )

@@ -133,6 +133,23 @@ class AnswerSettings(_Group):
     )
 
 
+class GroundingSettings(_Group):
+    """How sentences are held against what they cite."""
+
+    supported: float = Field(0.5, ge=0, le=1, description="probability of yes from which a sentence is supported")
+    refuted: float = Field(0.3, ge=0, le=1, description="probability of yes below which a sentence is unsupported")
+    unsupported: Literal["drop", "flag"] = Field(
+        "drop",
+        description="drop (unsupported sentences do not leave) or flag (their verdict says so)",
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> GroundingSettings:
+        if self.refuted > self.supported:
+            raise ValueError(f"refuted ({self.refuted}) is above supported ({self.supported})")
+        return self
+
+
 class GeneratorSettings(_Group):
     """Who says what the evidence says: quotes, LLaVA-OneVision in this process, or a model behind a server."""
 
@@ -144,6 +161,7 @@ class GeneratorSettings(_Group):
     model: str = Field(
         "", description="weights (`local-dir:`, `package:`, `hf-hub:`); or the server's name, empty: its first"
     )
+    quotes: bool = Field(False, description="quote text that was found instead of letting the model read it")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1 …; of weights in this process")
     precision: Literal["auto", "fp32", "fp16", "bf16"] = Field("auto", description="of weights in this process")
     cache_mb: int = Field(2048, ge=0, description="memory for what was read of videos' memories, for the next question")
@@ -194,6 +212,7 @@ class Settings(BaseSettings):
     memory: MemorySettings = MemorySettings()
     search: SearchSettings = SearchSettings()
     answer: AnswerSettings = AnswerSettings()
+    grounding: GroundingSettings = GroundingSettings()
     generator: GeneratorSettings = GeneratorSettings()
 
     @field_validator("home", mode="before")

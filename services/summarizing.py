@@ -125,7 +125,7 @@ class Summarizing:
         if asset.width is None:
             return []
         times = part.shown_s[:_PICTURES]
-        refs = {self._remembering.key_frame(asset, time_s): time_s for time_s in reversed(times)}
+        refs = {self._remembering.key_frame(asset, time_s).picture: time_s for time_s in reversed(times)}
         return [
             Segment(-1, Origin.PICTURE, time_s, min(time_s + 1.0, part.end_s), picture=ref)
             for ref, time_s in sorted(refs.items(), key=lambda one: times.index(one[1]))
@@ -146,7 +146,8 @@ class Summarizing:
     def _said(self, drafts: Iterator[Draft], evidence: Sequence[Evidence]) -> tuple[Statement, ...]:
         by_id = {one.id: one for one in evidence}
         said = []
-        for draft in drafts:
+        for said_of_it in drafts:
+            draft = self._verifier.attributed(said_of_it, evidence)
             cited = [by_id[quote.evidence_id].found.segment for quote in draft.quotes if quote.evidence_id in by_id]
             judgement = self._verifier.verify(draft, evidence)
             if cited and judgement.verdict is not Verdict.UNSUPPORTED:

@@ -51,7 +51,7 @@ def save_memory(
         if not nodes:
             err.print(f"[dim]the {name} lane is empty[/]")
             continue
-        pictures = [artifacts.picture(remembering.key_frame(asset, node.medoid_s)) for node in nodes]
+        pictures = [artifacts.picture(remembering.key_frame(asset, node.medoid_s).picture) for node in nodes]
         sheet = contact_sheet(pictures, [span(node) for node in nodes])
         write_picture(folder / f"{file_stem(asset.name)}-memory-{name}.jpg", sheet)
 

@@ -52,6 +52,11 @@ def describing(words: int) -> str:
     return f"Say in at most {words} words what the evidence shows."
 
 
+def checking(sentence: str) -> str:
+    """What is asked of a model that shall say yes or no to a sentence about the evidence."""
+    return f"Does the evidence show this? {sentence} Answer yes or no."
+
+
 def clock(time_s: float) -> str:
     """A time as models are given it, `00:13:02`: whole seconds, rounded down."""
     whole = int(time_s)

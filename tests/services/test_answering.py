@@ -14,12 +14,14 @@ from services.answering import Answering, gather
 from services.catalog import Asset
 from services.generators.asked_for import holds_what_is_asked
 from services.generators.extractive import ExtractiveGenerator, clock
+from services.grounding import Grounding, Thresholds
 from services.types import Draft, Evidence, Found, Quote, Verdict
-from services.verifiers.quotes import QuoteVerifier
 
 EVERYWHERE = SegmentFilter()
 PAPER = Asset("d" * 64, "v", AssetKind.DOCUMENT, "paper.pdf", None, 9, 600, 800, 0.0, 1, 1, (), 0.0)
 TEXT = "Notice\nThe notice period is eight weeks. It is longer for captains."
+
+GROUNDING = Grounding(Thresholds(0.5, 0.3))
 
 
 def _evidence(text: str = TEXT, asset: Asset = PAPER, **segment: object) -> list[Evidence]:
@@ -60,7 +62,7 @@ def test_where_only_a_picture_was_found_its_place_is_said() -> None:
     evidence = _evidence("", film, start_s=62.0, end_s=65.5)
     (draft,) = ExtractiveGenerator(lambda: None, 3).answer("a red boat", evidence)
     assert "film.mp4 from 1:02 to 1:05" in draft.text
-    assert QuoteVerifier().verify(draft, evidence).verdict is Verdict.UNCLEAR
+    assert GROUNDING.verify(draft, evidence).verdict is Verdict.UNCLEAR
 
 
 @pytest.mark.parametrize(
@@ -90,16 +92,16 @@ def test_a_question_for_a_number_or_a_time_is_not_answered_without(question: str
 )
 def test_a_quote_carries_a_sentence_or_not(sentence: str, verdict: Verdict) -> None:
     draft = Draft(sentence, (Quote("P1", 7, 41),), 1.0)
-    assert QuoteVerifier().verify(draft, _evidence()).verdict is verdict
+    assert GROUNDING.verify(draft, _evidence()).verdict is verdict
 
 
 def test_invented_ids_and_unsupported_sentences_do_not_leave(services: Services, indexed_home: Path) -> None:
     retrieval = services(indexed_home).retrieval
     told = _Saying((Draft("Made up.", (Quote("P99", 0, 5),), 1.0), Draft("Made up.", (), 1.0)))
-    answer = Answering(retrieval, told, QuoteVerifier(), 5).ask("What is the notice period?", EVERYWHERE)
+    answer = Answering(retrieval, told, GROUNDING, 5).ask("What is the notice period?", EVERYWHERE)
     assert answer.abstained
     lying = _Saying((Draft("The notice period is a hundred years.", (Quote("P1", 0, 40),), 1.0),))
-    assert Answering(retrieval, lying, QuoteVerifier(), 5).ask("What is the notice period?", EVERYWHERE).abstained
+    assert Answering(retrieval, lying, GROUNDING, 5).ask("What is the notice period?", EVERYWHERE).abstained
 
 
 def test_the_box_of_a_quote_lies_inside_its_passage() -> None:
@@ -138,7 +140,7 @@ def test_a_sentence_leaves_before_the_next_one_is_made(services: Services, home:
                 begun.append(text)
                 yield Draft(text, (Quote(evidence[0].id),), 0.9)
 
-    answering = Answering(container.retrieval, Slow(()), QuoteVerifier(), 4)
+    answering = Answering(container.retrieval, Slow(()), GROUNDING, 4)
     stream = answering.sentences("What is the notice period once probation is over?", EVERYWHERE)
     assert (next(stream).text, begun) == ("One.", ["One."])
     assert [sentence.text for sentence in stream] == ["Two."]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from shared import Services
@@ -52,13 +53,43 @@ def test_frames_are_recalled_from_where_something_was_found(services: Services, 
     video = _video(container)
     recalling = Recalling(container.remembering, container.catalog, 4, time_bins, lambda _: False)
     frames = recalling.more_frames(video, [_found(video, 0.0, video.duration_s)])
-    assert len(frames) == 4
-    assert len({frame.segment.picture for frame in frames}) == 4
-    inside = Recalling(container.remembering, container.catalog, 4, time_bins, lambda _: False).more_frames(
-        video, [_found(video, 5.0, 9.0)]
-    )
-    spans = [(frame.segment.start_s or 0.0, frame.segment.end_s or 0.0) for frame in inside]
-    assert spans and all(start_s < 9.0 and end_s > 5.0 for start_s, end_s in spans)
+    assert 1 < len(frames) <= 4
+    assert len({frame.segment.picture for frame in frames}) == len(frames)
+    starts = [frame.segment.start_s or 0.0 for frame in frames]
+    assert all(later - earlier >= 1.5 for earlier, later in pairwise(starts))
+
+
+def test_frames_before_and_after_what_was_found_are_recalled_with_the_time_that_they_show(
+    services: Services, home: Path
+) -> None:
+    container = services(home)
+    video = _video(container)
+    recalling = Recalling(container.remembering, container.catalog, 4, time_bins, lambda _: False)
+    frames = recalling.more_frames(video, [_found(video, 5.0, 9.0)])
+    spans = [(frame.segment.start_s or 0.0, frame.segment.end_s or 0.0) for frame in frames]
+    assert any(end_s <= 5.0 for _, end_s in spans) and any(start_s >= 9.0 for start_s, _ in spans)
+    shown = {(frame.start_s, frame.end_s) for frame in container.remembering.key_frames(video)}
+    assert set(spans) <= shown
+
+
+def test_times_that_are_asked_for_are_shown_and_what_lies_between_them(services: Services, home: Path) -> None:
+    container = services(home)
+    video = _video(container)
+    recalling = Recalling(container.remembering, container.catalog, 4, time_bins, lambda _: False)
+    (at,) = recalling.frames_at(video, (6.0,))
+    assert at.segment.start_s is not None and at.segment.end_s is not None
+    assert at.segment.start_s <= 6.0 < at.segment.end_s
+    between = recalling.frames_at(video, (2.0, 12.0))
+    assert 2 < len(between) <= 4 and between[0].segment.start_s == 2.0
+    assert recalling.frames_at(video, (1e6,)) == []
+
+
+def test_a_single_video_is_known_without_being_named(services: Services, home: Path) -> None:
+    container = services(home)
+    recalling = Recalling(container.remembering, container.catalog, 4, time_bins, lambda _: False)
+    videos = [asset for asset in container.catalog.assets() if asset.kind is AssetKind.VIDEO]
+    assert (recalling.only_video(SegmentFilter()) is None) == (len(videos) != 1)
+    assert recalling.only_video(SegmentFilter(assets=frozenset([videos[0].asset_id]))) == videos[0]
 
 
 def test_the_video_asked_about_is_that_of_the_best_evidence(services: Services, home: Path) -> None:

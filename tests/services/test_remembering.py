@@ -60,13 +60,13 @@ def test_a_time_leads_to_the_stored_key_frame_that_covers_it(services: Services,
     memory = container.remembering.memory(asset)
     assert memory is not None
     nodes = [slot.node for slot in memory.lanes["global"]]
-    pictures = [container.remembering.key_frame(asset, node.medoid_s) for node in nodes]
+    pictures = [container.remembering.key_frame(asset, node.medoid_s).picture for node in nodes]
     assert len(set(pictures)) == len(nodes)
     assert decode_jpeg(container.artifacts.picture(pictures[0])).shape == (180, 320, 3)
     between = (nodes[1].medoid_s + nodes[1].end_s) / 2
-    assert container.remembering.key_frame(asset, between) == pictures[1]
-    assert container.remembering.key_frame(asset, -1.0) == pictures[0]
-    assert container.remembering.key_frame(asset, 1e9) == pictures[-1]
+    assert container.remembering.key_frame(asset, between).picture == pictures[1]
+    assert container.remembering.key_frame(asset, -1.0).picture == pictures[0]
+    assert container.remembering.key_frame(asset, 1e9).picture == pictures[-1]
 
 
 @pytest.mark.parametrize("off", [{"memory__enabled": "false"}, {"visual__model": ""}])

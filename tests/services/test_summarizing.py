@@ -14,9 +14,9 @@ from indexer.errors import GeneratorUnavailable, SourceError
 from indexer.types import AssetKind, Origin
 from services.catalog import Asset
 from services.container import Container
+from services.grounding import Grounding, Thresholds
 from services.summarizing import Chapter, Statement, Summarizing, Summary
 from services.types import Draft, Evidence, Quote, Verdict
-from services.verifiers.quotes import QuoteVerifier
 
 TOUR = "videos/harbour_tour.mp4"
 
@@ -47,7 +47,9 @@ def _video(container: Container) -> Asset:
 
 
 def _summarizing(container: Container, generator: Describing) -> Summarizing:
-    return Summarizing(container.blobs, container.artifacts, container.remembering, generator, QuoteVerifier())
+    return Summarizing(
+        container.blobs, container.artifacts, container.remembering, generator, Grounding(Thresholds(0.5, 0.3))
+    )
 
 
 def test_chapters_cover_a_video_without_a_gap_and_every_sentence_is_proven(services: Services, home: Path) -> None:

@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import cached_property, partial
 
 import torch
@@ -22,14 +23,16 @@ from services.generators.onevision.engine import Engine, Part, Prefix
 from services.generators.onevision.layout import Layout, layout_of
 from services.generators.onevision.prefixes import PrefixCache
 from services.generators.onevision.prompt import Plan, Planner, Shown
+from services.generators.onevision.sights import Sights
 from services.generators.onevision.tokens import OneVisionTokens
 from services.generators.onevision.vision import Vision
 from services.generators.onevision.words import Words
-from services.generators.wording import describing
+from services.generators.wording import checking, describing
 from services.types import Draft, Evidence
 
 _log = logging.getLogger(__name__)
 _MB = 1 << 20
+_AT_ONCE = 16
 
 
 class OneVisionGenerator:
@@ -59,9 +62,9 @@ class OneVisionGenerator:
         self._name, self._pictures, self._budget, self._limit = model, pictures, budget, limit
         self._device, self._precision, self._threads = device, precision, threads
         self._cache_bytes, self._parallel = cache_mb * _MB, parallel
-        self._prefixes = PrefixCache(self._cache_bytes)
+        self._prefixes, self._sights = PrefixCache(self._cache_bytes), Sights(self._pixels)
         self._read = read
-        self._lock, self._planning = threading.Lock(), threading.RLock()
+        self._lock, self._checking, self._planning = threading.Lock(), threading.Lock(), threading.RLock()
 
     @cached_property
     def model_id(self) -> str:
@@ -73,10 +76,29 @@ class OneVisionGenerator:
         return OneVisionTokens(self.model_id, self._eyes, self._layout.slot_tokens)
 
     def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Draft]:
-        return self._drafts(f"Question: {' '.join(question.split())}", evidence)
+        return self._drafts(_asking(question), evidence)
 
     def describe(self, evidence: Sequence[Evidence], words: int) -> Iterator[Draft]:
         return self._drafts(describing(words), evidence)
+
+    def shows(self, sentence: str, evidence: Sequence[Evidence]) -> list[float]:
+        """See `services.ports.Checker`: of yes and no, how likely yes is, each picture alone with the sentence."""
+        with self._checking:
+            use_threads(self._threads)
+            with self._planning:
+                plans = [self._plan(checking(sentence), [replace(one, tokens=None)]) for one in evidence]
+            prompts = [[*self._beginning(plan), *self._rest(plan)] for plan in plans]
+            scores: list[float] = []
+            for first in range(0, len(prompts), _AT_ONCE):
+                logits = self._loaded.engine.next_logits(prompts[first : first + _AT_ONCE])
+                said = torch.stack([logits[:, list(ids)].logsumexp(1) for ids in self._loaded.yes_no], 1)
+                scores += said.softmax(1)[:, 0].tolist()
+            return scores
+
+    def prompt_tokens(self, question: str, evidence: Sequence[Evidence]) -> int:
+        """How many tokens a question takes with the evidence that there is room for. Errors: QueryError, ModelError."""
+        with self._planning:
+            return self._plan(_asking(question), evidence).tokens
 
     def close(self) -> None:
         """End what runs in the background; answers that are not finished fail."""
@@ -186,7 +208,8 @@ class OneVisionGenerator:
             return []
         fresh = [one for one in shown if one.evidence.tokens is None]
         vision = self._loaded.vision
-        seen = iter(vision.frames([self._pixels(one.evidence) for one in fresh], fresh[0].tokens) if fresh else [])
+        refs = [picture for one in fresh if (picture := one.evidence.found.segment.picture)]
+        seen = iter(self._sights.frames(vision, refs, fresh[0].tokens) if fresh else [])
         parts: list[Part] = []
         for one in shown:
             known = one.evidence.tokens
@@ -199,28 +222,31 @@ class OneVisionGenerator:
         vision = self._loaded.vision
         parts: list[Part] = []
         for one in shown:
-            pixels = self._pixels(one.evidence)
+            picture = one.evidence.found.segment.picture
+            assert picture is not None
             if not one.detailed:
-                (tokens,) = vision.frames([pixels], one.tokens)
+                (tokens,) = self._sights.frames(vision, [picture], one.tokens)
             elif one.tokens == vision.view_tokens:
-                (tokens,) = vision.views([pixels])
+                (tokens,) = vision.views([self._pixels(picture)])
             else:
-                tokens = vision.image(pixels)
+                tokens = vision.image(self._pixels(picture))
             parts += [one.header, tokens]
         return parts
 
     def _in_detail(self, evidence: Sequence[Evidence]) -> dict[str, int]:
         """How many tokens photos and pages take: one alone as AnyRes tiles, several as one view each."""
+        if not self._loaded.layout.detail:
+            return {}
         photos = [one for one in evidence if one.found.asset.kind is not AssetKind.VIDEO and one.found.segment.picture]
         tokens = self._loaded.vision.view_tokens
         if len({one.found.segment.picture for one in photos}) == 1:
-            height, width, _ = self._pixels(photos[0]).shape
+            picture = photos[0].found.segment.picture
+            assert picture is not None
+            height, width, _ = self._pixels(picture).shape
             tokens = self._loaded.vision.image_tokens(height, width)
         return {one.id: tokens for one in photos}
 
-    def _pixels(self, one: Evidence) -> Pixels:
-        picture = one.found.segment.picture
-        assert picture is not None
+    def _pixels(self, picture: PictureRef) -> Pixels:
         return decode_jpeg(self._pictures(picture)).copy()
 
     def _planner(self, budget: int) -> Planner:
@@ -262,7 +288,15 @@ class Loaded:
         self.context = int(checkpoint.model.config.text_config.max_position_embeddings)
         stops = checkpoint.model.generation_config.eos_token_id
         listed = stops if isinstance(stops, list) else [] if stops is None else [stops]
+        self.yes_no = tuple(
+            {self.words.plain(form)[0] for form in (word, word.lower(), f" {word}", f" {word.lower()}")}
+            for word in ("Yes", "No")
+        )
         self.ends = frozenset([*listed, *self.words.ruling(self.layout.end)[:1]])
+
+
+def _asking(question: str) -> str:
+    return f"Question: {' '.join(question.split())}"
 
 
 def _key(plan: Plan) -> str:

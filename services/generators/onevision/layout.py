@@ -20,7 +20,7 @@ class Layout:
 
     `frame_tokens` and `slot_tokens` are visual tokens for a frame and for a slot at most (1 to 196), `memory_share` is
     the part of the budget that a memory may take, without opening and closing. A run of frames ends with the model's
-    newline where `newline` is set, as its videos do.
+    newline where `newline` is set, as its videos do. Without `detail` photos and pages are seen as frames are.
     """
 
     opening: str = f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n"
@@ -30,6 +30,7 @@ class Layout:
     slot_tokens: int = 16
     memory_share: float = 0.5
     newline: bool = True
+    detail: bool = True
 
     def __post_init__(self) -> None:
         for name in ("frame_tokens", "slot_tokens"):

@@ -1,0 +1,171 @@
+"""Every sentence of an answer is held against what it cites before it leaves.
+
+What is in a picture is asked of the generator itself, with one cited picture and one sentence at a time: the
+probability of "yes". Times, order and how often something happens are not left to it: they follow from the spans of the
+citations. What is quoted must stand in the text. Sentences without a valid citation get the one that shows them best,
+or none.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from services.asking import times_in, without_times
+from services.ports import Checker
+from services.types import Draft, Evidence, Judgement, Quote, Verdict
+
+_WORD = re.compile(r"\w+")
+_QUOTING = re.compile(r"\b(?:says?|said|reads?|written)\b[:,]?\s*(.+)", re.IGNORECASE | re.DOTALL)
+_JOINT = re.compile(r",? (before|after|then) ", re.IGNORECASE)
+_TIMES = re.compile(r"\s*\b(once|twice|(\w+) times?)\b", re.IGNORECASE)
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_TOLERANCE_S, _GAP_S = 1.5, 3.0
+_MOST_CANDIDATES = 24
+_MOST_KEPT = 4096
+_CARRIED = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """A score of `supported` and more is a sentence that the evidence carries, one below `refuted` one that it does
+    not; between them it is unclear. Errors: ValueError."""
+
+    supported: float
+    refuted: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.refuted <= self.supported <= 1:
+            raise ValueError(f"0 ≤ refuted ({self.refuted}) ≤ supported ({self.supported}) ≤ 1 does not hold")
+
+    def judgement(self, score: float) -> Judgement:
+        """The verdict on a score."""
+        if score >= self.supported:
+            return Judgement(Verdict.SUPPORTED, score)
+        return Judgement(Verdict.UNSUPPORTED if score < self.refuted else Verdict.UNCLEAR, score)
+
+
+class Grounding:
+    """See `services.ports.Verifier`. Without a `checker` what is in pictures stays unclear."""
+
+    def __init__(self, thresholds: Thresholds, checker: Checker | None = None) -> None:
+        self._thresholds, self._checker = thresholds, checker
+        self._known: OrderedDict[tuple[str, object], float] = OrderedDict()
+
+    def attributed(self, draft: Draft, evidence: Sequence[Evidence]) -> Draft:
+        """The draft with the citations that exist; where there is none, with the picture that shows it best, if one
+        does."""
+        ids = {one.id for one in evidence}
+        kept = tuple(quote for quote in draft.quotes if quote.evidence_id in ids)
+        if kept or self._checker is None:
+            return replace(draft, quotes=kept)
+        candidates = [one for one in evidence if one.found.segment.picture and one.tokens is None][:_MOST_CANDIDATES]
+        scores = self._shows(without_times(draft.text), candidates)
+        best = max(range(len(scores)), key=scores.__getitem__, default=None)
+        if best is None or scores[best] < self._thresholds.supported:
+            return replace(draft, quotes=())
+        return replace(draft, quotes=(Quote(candidates[best].id),))
+
+    def verify(self, draft: Draft, evidence: Sequence[Evidence]) -> Judgement:
+        by_id = {one.id: one for one in evidence}
+        cited = [by_id[quote.evidence_id] for quote in draft.quotes if quote.evidence_id in by_id]
+        if not cited:
+            return Judgement(Verdict.UNSUPPORTED, 0.0)
+        quoted = [by_id[q.evidence_id].found.segment.text[q.start : q.end] for q in draft.quotes if q.end > q.start]
+        if quoted:
+            return self._of_text(draft.text, " ".join(quoted))
+        if not _times_hold(draft.text, cited):
+            return Judgement(Verdict.UNSUPPORTED, 0.0)
+        text = " ".join(one.found.segment.text for one in cited)
+        if text.strip() and (saying := _QUOTING.search(draft.text)):
+            return self._of_text(saying[1], text)
+        pictures = [one for one in cited if one.found.segment.picture]
+        if text.strip() and not pictures:
+            return self._of_text(draft.text, text)
+        if self._checker is None or not pictures:
+            return Judgement(Verdict.UNCLEAR, 0.5)
+        return self._thresholds.judgement(self._seen(without_times(draft.text), pictures))
+
+    def _of_text(self, said: str, text: str) -> Judgement:
+        score = carried(said, text)
+        return Judgement(Verdict.SUPPORTED if score >= _CARRIED else Verdict.UNSUPPORTED, score)
+
+    def _seen(self, said: str, cited: Sequence[Evidence]) -> float:
+        """How surely the pictures show it. Of a sentence in two parts each must be shown, in the order that it says;
+        what happens so many times must be shown by every citation, and those must be so many moments."""
+        if (joint := _JOINT.search(said)) and len(cited) > 1:
+            first, second = said[: joint.start()], said[joint.end() :]
+            if joint[1].casefold() == "after":
+                first, second = second, first
+            return self._in_order(first, second, cited)
+        if often := _TIMES.search(said):
+            claim = (said[: often.start()] + said[often.end() :]).strip()
+            return min(self._shows(claim, cited)) if _number(often) == _moments(cited) else 0.0
+        return max(self._shows(said, cited))
+
+    def _in_order(self, first: str, second: str, cited: Sequence[Evidence]) -> float:
+        """The best pair of citations of which the earlier shows the one part and the later the other."""
+        ordered = sorted(cited, key=lambda one: one.found.segment.start_s or 0.0)
+        earlier, later = self._shows(first, ordered), self._shows(second, ordered)
+        return max(
+            (min(a, b) for place, a in enumerate(earlier) for b in later[place + 1 :]),
+            default=0.0,
+        )
+
+    def _shows(self, said: str, evidence: Sequence[Evidence]) -> list[float]:
+        """The probability of each, asked once."""
+        assert self._checker is not None
+        claim = said if said.endswith(".") else f"{said}."
+        keys = [(claim, one.found.segment.picture) for one in evidence]
+        missing = [one for one, key in zip(evidence, keys, strict=True) if key not in self._known]
+        for one, score in zip(missing, self._checker.shows(claim, missing) if missing else [], strict=True):
+            self._known[(claim, one.found.segment.picture)] = score
+        scores = [self._known[key] for key in keys]
+        while len(self._known) > _MOST_KEPT:
+            self._known.popitem(last=False)
+        return scores
+
+
+def carried(said: str, text: str) -> float:
+    """The share of the words of `said` that stand, as often, in the text; case and punctuation aside."""
+    left, words = _words(text), _words(said)
+    found = 0
+    for word in words:
+        if word in left:
+            left.remove(word)
+            found += 1
+    return found / len(words) if words else 0.0
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+
+
+def _times_hold(text: str, cited: Sequence[Evidence]) -> bool:
+    """Whether every time in a sentence lies in what it cites; names of files may hold any. Pages and photos have no
+    time, and prove none."""
+    for one in cited:
+        text = text.replace(one.found.asset.name, " ")
+    spans = [(one.found.segment.start_s, one.found.segment.end_s) for one in cited]
+    known = [(start, start if end is None else end) for start, end in spans if start is not None]
+    return not known or all(
+        any(start - _TOLERANCE_S <= time_s <= end + _TOLERANCE_S for start, end in known) for time_s in times_in(text)
+    )
+
+
+def _moments(cited: Sequence[Evidence]) -> int:
+    """How many moments the citations are: what lies closer than a few seconds is one."""
+    spans = sorted({(one.found.segment.start_s or 0.0, one.found.segment.end_s or 0.0) for one in cited})
+    moments, end_s = 0, -_GAP_S
+    for start, end in spans:
+        moments += start - end_s >= _GAP_S
+        end_s = max(end_s, end)
+    return moments
+
+
+def _number(often: re.Match[str]) -> int:
+    word = (often[2] or {"once": "one", "twice": "two"}[often[1].casefold()]).casefold()
+    return int(word) if word.isdigit() else _NUMBERS.index(word) if word in _NUMBERS else -1

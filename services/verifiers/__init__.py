@@ -1,1 +1,0 @@
-"""Verifiers: does the evidence carry the sentence?"""

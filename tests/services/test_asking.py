@@ -1,0 +1,46 @@
+"""What a question names: things that it joins, and times."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.asking import asked, times_in, without_times
+
+
+@pytest.mark.parametrize(
+    ("question", "parts"),
+    [
+        ("Which was seen first, the fire truck or the dog?", ("fire truck", "dog")),
+        ("What happened between the red car and the bus on the beach?", ("red car", "bus on the beach")),
+        ("Is there a dog in the video?", ()),
+        ("When does it rain?", ()),
+        ("Kam der Hund oder die Katze zuerst?", ("Kam der Hund", "die Katze zuerst")),
+        ("", ()),
+    ],
+)
+def test_things_that_are_joined_are_looked_for_one_by_one(question: str, parts: tuple[str, ...]) -> None:
+    assert asked(question).parts == parts
+
+
+@pytest.mark.parametrize(
+    ("text", "times_s"),
+    [
+        ("What can be seen at 0:12?", [12.0]),
+        ("from 1:02:03 to 12:05", [3723.0, 725.0]),
+        ("the score was 3:2 and the ratio 16:9", []),
+        ("at 00:13:02, or 2024-01-02T10:11:12", [782.0, 36672.0]),
+        ("10.5:30 and 1:2:3:4", []),
+    ],
+)
+def test_times_are_read_as_seconds_from_the_beginning(text: str, times_s: list[float]) -> None:
+    assert times_in(text) == times_s
+
+
+def test_a_question_gives_its_times_in_order_and_each_once() -> None:
+    assert asked("What changed between 0:40 and 0:10, at 0:40?").times_s == (10.0, 40.0)
+
+
+def test_a_sentence_is_left_whole_without_its_times() -> None:
+    assert without_times("A dog appears at 00:12:05.") == "A dog appears."
+    said = "The dog was seen first, at 00:12:05, before the cat, at 00:20:10."
+    assert without_times(said) == "The dog was seen first, before the cat."

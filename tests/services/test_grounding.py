@@ -1,0 +1,106 @@
+"""No sentence leaves that what it cites does not carry: pictures, times, order, counts and text, each on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from indexer.types import AssetKind, Origin, PictureRef, Segment
+from services.catalog import Asset
+from services.grounding import Grounding, Thresholds
+from services.types import Draft, Evidence, Found, Quote, Verdict
+
+FILM = Asset("f" * 64, "v", AssetKind.VIDEO, "film 09:99 at 12:30.mp4", 600.0, None, 480, 270, 0.0, 1, 1, (), 0.0)
+THRESHOLDS = Thresholds(0.6, 0.3)
+
+
+@dataclass
+class _Eyes:
+    """A checker that says yes of the pictures that hold a word of the sentence, and remembers what it was asked."""
+
+    shown: Mapping[str, str]
+    asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+
+    def shows(self, sentence: str, evidence: Sequence[Evidence]) -> list[float]:
+        self.asked.append((sentence, tuple(one.id for one in evidence)))
+        return [float(any(word in sentence for word in self.shown[one.id].split())) for one in evidence]
+
+
+def _moment(name: str, start_s: float, end_s: float, text: str = "") -> Evidence:
+    segment = Segment(0, Origin.PICTURE, start_s, end_s, text=text, picture=PictureRef(name, 0, 1))
+    return Evidence(name, Found(FILM, segment, 0.9, {}, 0.1))
+
+
+EVIDENCE = [_moment("F1", 10, 15), _moment("F2", 30, 36), _moment("F3", 50, 52), _moment("F4", 70, 75, "EXIT 42")]
+SHOWN = {"F1": "dog", "F2": "cat", "F3": "dog", "F4": "street"}
+
+
+def _said(text: str, *ids: str) -> Draft:
+    return Draft(text, tuple(Quote(one) for one in ids), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "ids", "verdict"),
+    [
+        ("A dog can be seen.", ("F1",), Verdict.SUPPORTED),
+        ("A dog can be seen.", ("F2",), Verdict.UNSUPPORTED),
+        ("A dog can be seen.", ("F2", "F1"), Verdict.SUPPORTED),
+        ("A dog appears at 00:00:12.", ("F1",), Verdict.SUPPORTED),
+        ("A dog appears at 00:00:20.", ("F1",), Verdict.UNSUPPORTED),
+        ("A dog appears at 01:00:12.", ("F1",), Verdict.UNSUPPORTED),
+        ("The dog was seen first, at 00:00:10, before the cat, at 00:00:30.", ("F1", "F2"), Verdict.SUPPORTED),
+        ("The cat was seen first, before the dog.", ("F1", "F2"), Verdict.UNSUPPORTED),
+        ("The cat came after the dog.", ("F2", "F1"), Verdict.SUPPORTED),
+        ("A dog was shown, then a cat.", ("F1", "F2"), Verdict.SUPPORTED),
+        ("A dog appears two times.", ("F1", "F3"), Verdict.SUPPORTED),
+        ("A dog appears twice.", ("F1", "F3"), Verdict.SUPPORTED),
+        ("A dog appears three times.", ("F1", "F3"), Verdict.UNSUPPORTED),
+        ("A dog appears two times.", ("F1", "F2"), Verdict.UNSUPPORTED),
+        ("A dog appears once.", ("F1",), Verdict.SUPPORTED),
+        ("The sign says EXIT 42.", ("F4",), Verdict.SUPPORTED),
+        ("The sign says EXIT 43.", ("F4",), Verdict.UNSUPPORTED),
+    ],
+)
+def test_a_sentence_is_held_against_what_it_cites(text: str, ids: tuple[str, ...], verdict: Verdict) -> None:
+    assert Grounding(THRESHOLDS, _Eyes(SHOWN)).verify(_said(text, *ids), EVIDENCE).verdict is verdict
+
+
+def test_times_and_order_are_not_asked_of_the_model() -> None:
+    eyes = _Eyes(SHOWN)
+    Grounding(THRESHOLDS, eyes).verify(_said("A dog appears at 00:00:12.", "F1"), EVIDENCE)
+    assert eyes.asked == [("A dog appears.", ("F1",))]
+
+
+def test_the_same_sentence_is_asked_of_a_picture_once() -> None:
+    eyes = _Eyes(SHOWN)
+    grounding = Grounding(THRESHOLDS, eyes)
+    for _ in range(3):
+        grounding.verify(_said("A dog can be seen.", "F1", "F2"), EVIDENCE)
+    assert len(eyes.asked) == 1
+
+
+def test_a_sentence_without_a_valid_id_gets_the_picture_that_shows_it_or_none() -> None:
+    grounding = Grounding(THRESHOLDS, _Eyes(SHOWN))
+    assert grounding.attributed(_said("A cat can be seen.", "F99"), EVIDENCE).quotes == (Quote("F2"),)
+    nowhere = grounding.attributed(_said("A whale can be seen."), EVIDENCE)
+    assert nowhere.quotes == ()
+    assert grounding.verify(nowhere, EVIDENCE).verdict is Verdict.UNSUPPORTED
+
+
+def test_what_pictures_show_is_unclear_where_nobody_looks() -> None:
+    grounding = Grounding(THRESHOLDS)
+    assert grounding.verify(_said("A dog can be seen.", "F1"), EVIDENCE).verdict is Verdict.UNCLEAR
+    assert grounding.attributed(_said("A dog can be seen.", "F1", "F99"), EVIDENCE).quotes == (Quote("F1"),)
+    assert grounding.verify(_said("A dog at 00:01:40.", "F1"), EVIDENCE).verdict is Verdict.UNSUPPORTED
+
+
+def test_times_in_the_name_of_a_file_are_no_statement() -> None:
+    draft = _said(f"A dog can be seen in {FILM.name}.", "F1")
+    assert Grounding(THRESHOLDS, _Eyes(SHOWN)).verify(draft, EVIDENCE).verdict is Verdict.SUPPORTED
+
+
+def test_thresholds_that_are_out_of_order_are_refused() -> None:
+    with pytest.raises(ValueError, match="does not hold"):
+        Thresholds(0.3, 0.6)
