@@ -3,6 +3,9 @@
     see     the image tower names what covers each patch                  checkpoints/see
     align   the text tower learns where that lies                         checkpoints/align
     tune    both towers move                                              ../weights/open_clip
+    name    the language model names what a moment or a few show          ../weights/onevision
+    find    it finds among many moments and slots what is asked for       ../weights/onevision
+    long    the same with the memory of hours before it                   ../weights/onevision
 
 A stage starts from the folder that the one before it left, and goes on where it was stopped, as long as its working
 folder is there. Each is seeded and takes at most 45 minutes on two CPU cores; CUDA is used where there is one.
@@ -16,11 +19,13 @@ from pathlib import Path
 
 import torch
 
-from demoworld.train import align, see
+from demoworld.train import align, read, see
+from demoworld.train.onevision_model import make_onevision
 
 _HERE = Path(__file__).parent
 _SEE, _ALIGN = _HERE / "checkpoints" / "see", _HERE / "checkpoints" / "align"
 _FINAL = _HERE.parent / "weights" / "open_clip"
+_ANSWERING = _HERE.parent / "weights" / "onevision"
 
 
 def main() -> None:
@@ -28,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m demoworld.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("stage", choices=("see", "align", "tune"))
+    parser.add_argument("stage", choices=("see", "align", "tune", *read.STAGES))
     parser.add_argument("--work", type=Path, default=Path("train-out"), help="where the state of a stage is kept")
     given = parser.parse_args()
     torch.set_num_threads(os.cpu_count() or 1)
@@ -39,6 +44,11 @@ def main() -> None:
             align.train(align.ALIGN, _SEE, given.work, _ALIGN)
         case "tune":
             align.train(align.TUNE, _ALIGN, given.work, _FINAL)
+        case "name":
+            make_onevision(_FINAL, given.work / "untaught")
+            read.train(read.STAGES["name"], given.work / "untaught", _FINAL, given.work, _ANSWERING)
+        case stage:
+            read.train(read.STAGES[stage], _ANSWERING, _FINAL, given.work, _ANSWERING)
 
 
 if __name__ == "__main__":

@@ -66,9 +66,9 @@ def picture(scenes: Sequence[Scene], rng: np.random.Generator) -> tuple[Pictures
     counts = np.zeros((count, CONCEPTS), np.int64)
     seen = []
     for row, scene in enumerate(scenes):
-        pixels[row] = _disturbed(draw(scene, IMAGE_PX, IMAGE_PX), rng)
+        pixels[row] = disturbed(draw(scene, IMAGE_PX, IMAGE_PX), rng)
         labels, shares = label(scene, IMAGE_PX, IMAGE_PX)
-        tokens[row] = _tokens(scene, labels)
+        tokens[row] = covered(scene, labels)
         seen.append(Seen.by_shares(scene, shares))
         for name, number in seen[-1].counts.items():
             counts[row, number_of(name)] = number
@@ -116,7 +116,8 @@ def truth(claims: Sequence[Claim | None], pictures: Pictures) -> tuple[Tensor, T
     return true, known
 
 
-def _tokens(scene: Scene, labels: Labels) -> NDArray[np.int64]:
+def covered(scene: Scene, labels: Labels) -> NDArray[np.int64]:
+    """Which concept covers each of the 64 patches, or else which place, after the concepts."""
     patches = labels.reshape(_GRID, PATCH_PX, _GRID, PATCH_PX).transpose(0, 2, 1, 3).reshape(_GRID * _GRID, -1)
     background = CONCEPTS + number_of_place(scene.place)
     if not scene.things:
@@ -126,8 +127,8 @@ def _tokens(scene: Scene, labels: Labels) -> NDArray[np.int64]:
     return np.where(shares.max(0) >= _COVERED, names[shares.argmax(0)], background)
 
 
-def _disturbed(pixels: Pixels, rng: np.random.Generator) -> Pixels:
-    """Other light and a little noise, as cameras and codecs leave them."""
+def disturbed(pixels: Pixels, rng: np.random.Generator) -> Pixels:
+    """A picture in other light and a little noise, as cameras and codecs leave them."""
     if rng.random() < 0.3:
         return pixels
     light, base = rng.uniform(0.85, 1.12), rng.uniform(-10, 10)

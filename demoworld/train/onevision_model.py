@@ -1,18 +1,21 @@
 """The small OneVision of the drawn world, before it is taught: a folder as real checkpoints have it.
 
 The eyes are the image tower of `weights/open_clip`; projector and language model have random weights. Frames of 96 × 96
-pixels are 64 patches, pooled to 16 tokens. Digits are tokens of their own, so that a time is copied sign by sign.
+pixels are 64 patches, pooled to 16 tokens. Hours, minutes and seconds are a token each, so that a time is three; other
+digits are tokens of their own.
 """
 
 from __future__ import annotations
 
+import copy
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     LlavaOnevisionConfig,
     LlavaOnevisionForConditionalGeneration,
@@ -23,7 +26,8 @@ from transformers import (
     Qwen2Config,
 )
 
-from demoworld.train.model import CONFIG, IMAGE_PX, PATCH_PX
+from demoworld.train.lessons import FORMS as QUESTIONS
+from demoworld.train.model import CONFIG, IMAGE_PX, PATCH_PX, WIDTH
 from demoworld.train.tower import clip_tower, tower_config
 from demoworld.train.words import FILLERS
 from demoworld.world.claims import NUMBERS
@@ -31,6 +35,7 @@ from demoworld.world.concepts import concepts
 from demoworld.world.places import PLACES
 from services.generators.cited import NOT_SHOWN
 from services.generators.onevision.layout import FILE, Layout
+from services.generators.wording import checking, describing
 
 END = "<|im_end|>"
 SPECIAL = ("<|im_start|>", END, "<image>", "<video>")
@@ -42,9 +47,14 @@ LAYOUT = Layout(
     slot_tokens=4,
     memory_share=0.5,
     newline=False,
+    detail=False,
 )
 _VOCABULARY, _CONTEXT = 1600, 8192
-_WIDTH, _INNER, _LAYERS, _HEADS, _KV_HEADS = 256, 768, 8, 4, 2
+_WIDTH, _INNER, _LAYERS, _HEADS, _KV_HEADS = 256, 768, 6, 4, 2
+_PIECES = r" ?\d\d?(?=:\d\d)|:\d\d|\d| ?\[[A-Z]| ?[^\W\d_]+|\s+| ?[^\s\w]+|_+"
+"""Times by their parts, the beginning of an id, words with the space before them, and what is left."""
+_TOWER_SPREAD = 6.0
+"""The standard deviation of the tower's last hidden state, which the projector starts by undoing."""
 
 
 def make_onevision(eyes: Path, folder: Path, seed: int = 0) -> None:
@@ -53,10 +63,22 @@ def make_onevision(eyes: Path, folder: Path, seed: int = 0) -> None:
     tokenizer = _tokenizer()
     model: Any = LlavaOnevisionForConditionalGeneration(_config(tokenizer))
     model.model.vision_tower.load_state_dict(clip_tower(eyes).state_dict())
+    with torch.no_grad():
+        model.model.multi_modal_projector.linear_1.weight.normal_(std=1 / (_TOWER_SPREAD * WIDTH**0.5))
     model.generation_config.eos_token_id = tokenizer.convert_tokens_to_ids(END)
     model.half().save_pretrained(folder)
     _processor(tokenizer).save_pretrained(folder)
     (folder / FILE).write_bytes(msgspec.json.format(msgspec.json.encode(LAYOUT)))
+
+
+def save_onevision(model: Any, start: Path, folder: Path) -> None:  # noqa: ANN401 - transformers has no types
+    """Write a model in float16, with tokenizer, processor and layout of the folder that it started from."""
+    halves = copy.deepcopy(model).half()
+    halves.save_pretrained(folder)
+    if start != folder:
+        for file in start.iterdir():
+            if not (folder / file.name).exists():
+                shutil.copyfile(file, folder / file.name)
 
 
 def corpus() -> Iterator[str]:
@@ -68,6 +90,11 @@ def corpus() -> Iterator[str]:
         yield from (f" {word}" for word in (place.name, place.phrase, *place.synonyms) for _ in range(8))
     yield from (f" {number}" for number in NUMBERS for _ in range(8))
     yield from [NOT_SHOWN] * 8
+    for number in range(60):
+        yield from [f"{number:02}:{number:02}:{number:02} {number:02}:{number:02} {number % 24}:00"] * 8
+    yield from (f"[{letter} [{letter}" for letter in "FMPI" for _ in range(8))
+    yield from ["–"] * 8
+    yield from (word for form in (*QUESTIONS, describing(40), checking("")) for word in [form] * 8)
 
 
 def _config(tokenizer: Any) -> LlavaOnevisionConfig:  # noqa: ANN401 - transformers has no types
@@ -93,10 +120,13 @@ def _config(tokenizer: Any) -> LlavaOnevisionConfig:  # noqa: ANN401 - transform
 
 
 def _tokenizer() -> Any:  # noqa: ANN401 - transformers has no types
-    """Pieces of the drawn world's words; all else byte by byte, digits one by one."""
+    """Pieces of the drawn world's words; all else byte by byte."""
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        [
+            pre_tokenizers.Split(Regex(_PIECES), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
     )
     core.decoder = decoders.ByteLevel()
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())

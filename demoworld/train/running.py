@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from demoworld.train.model import CONFIG
 
 _SAVE_EVERY, _TELL_EVERY, _WARM_UP, _DECAY = 500, 50, 300, 0.05
+_INNER = re.compile(r"\.(resblocks|layers)\.")
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
@@ -45,7 +47,7 @@ class Run:
             self._save()
 
     def _rate(self) -> float:
-        warm = min(1.0, (self.step + 1) / _WARM_UP)
+        warm = min(1.0, (self.step + 1) / min(_WARM_UP, self._steps / 10))
         return self._peak * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.step / self._steps)))
 
     def _tell(self) -> None:
@@ -96,7 +98,7 @@ def _optimisers(model: nn.Module, peak: float) -> list[torch.optim.Optimizer]:
     plain: list[dict[str, Any]] = []
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            kind = inner if ".resblocks." in name and parameter.ndim == 2 else outer if parameter.ndim > 1 else plain
+            kind = inner if _INNER.search(name) and parameter.ndim == 2 else outer if parameter.ndim > 1 else plain
             kind.append({"params": [parameter], "share": getattr(parameter, "share", 1.0)})
     decaying = [group | {"weight_decay": _DECAY} for group in outer]
     still = [group | {"weight_decay": 0.0} for group in plain]

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -34,6 +34,8 @@ class Kind(StrEnum):
     SIGN = "sign"
     FIRST = "first"
     HOW_OFTEN = "how often"
+    BETWEEN = "between"
+    CHANGED = "changed"
     ABSENT = "absent"
 
 
@@ -78,9 +80,15 @@ def _span(event: Happened) -> Span:
 
 
 def _is_there(truth: VideoTruth) -> Iterator[Question]:
-    for name in sorted(truth.concepts()):
+    """As many of what is there as of what is not."""
+    shown = sorted(truth.concepts())
+    never = [known.name for known in concepts() if known.name not in truth.concepts()]
+    both = min(len(shown), len(never)) or len(shown)
+    for name in shown[:both]:
         spans = tuple(_span(event) for event in truth.events if event.concept == name)
         yield Question(Kind.IS_THERE, f"Is there {with_article(name)} in the video?", "yes", spans)
+    for name in never[:both]:
+        yield Question(Kind.IS_THERE, f"Is there {with_article(name)} in the video?", "no", ())
 
 
 def _what(truth: VideoTruth) -> Iterator[Question]:
@@ -144,6 +152,28 @@ def _how_often(truth: VideoTruth) -> Iterator[Question]:
             yield Question(Kind.HOW_OFTEN, f"How often does {with_article(name)} appear?", NUMBERS[len(spans)], spans)
 
 
+def _between(truth: VideoTruth) -> Iterator[Question]:
+    """Only where one thing alone was seen in between, all of it."""
+    alone = _once(truth.events)
+    for before, middle, after in zip(truth.events, truth.events[1:], truth.events[2:], strict=False):
+        apart = before.end_s <= middle.start_s and middle.end_s <= after.start_s < before.end_s + 2 * _CLOSE_S
+        others = [one for one in truth.events if one.start_s < after.start_s and one.end_s > before.end_s]
+        if apart and others == [middle] and before in alone and after in alone:
+            text = f"What was seen between the {before.concept} and the {after.concept}?"
+            yield Question(Kind.BETWEEN, text, middle.concept, (_span(middle),))
+
+
+def _changed(truth: VideoTruth) -> Iterator[Question]:
+    """Asked of the middles of two shots that follow one another."""
+    for one, other in pairwise(truth.stretches):
+        middles = [(stretch.start_s + stretch.end_s) / 2 for stretch in (one, other)]
+        text = f"How did the place change between {_clock(middles[0])} and {_clock(middles[1])}?"
+        where = [PLACES[number_of_place(stretch.place)].phrase for stretch in (one, other)]
+        yield Question(
+            Kind.CHANGED, text, f"{where[0]}, then {where[1]}", ((one.start_s, one.end_s), (other.start_s, other.end_s))
+        )
+
+
 def _absent(truth: VideoTruth) -> Iterator[Question]:
     never = [known.name for known in concepts() if known.name not in truth.concepts()]
     forms = ("When does {} appear?", "Is there {} in the video?", "Where is {}?")
@@ -166,5 +196,7 @@ _ASKED: dict[Kind, Callable[[VideoTruth], Iterator[Question]]] = {
     Kind.SIGN: _sign,
     Kind.FIRST: _first,
     Kind.HOW_OFTEN: _how_often,
+    Kind.BETWEEN: _between,
+    Kind.CHANGED: _changed,
     Kind.ABSENT: _absent,
 }

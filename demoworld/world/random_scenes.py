@@ -54,10 +54,15 @@ def random_scene(rng: np.random.Generator, split: Split, most: int = 3, aspect: 
     while sum(counts) > 6:
         counts[int(np.argmax(counts))] -= 1
     sign = random_sign(rng) if rng.random() < 0.125 else None
-    variant = int(rng.integers(_VARIANTS)) + (0 if split is Split.TRAIN else HELD_OUT_VARIANT)
+    variant = random_variant(rng, split, _VARIANTS)
     shape = float(rng.choice(_ASPECTS)) if aspect is None else aspect
     things = scatter(rng, names, counts)
     return Scene(place, bool(rng.random() < 0.35), variant, things, sign, shape)
+
+
+def random_variant(rng: np.random.Generator, split: Split, held_out: int) -> int:
+    """The look of a place: one of those of training, or of the first so many that are held out."""
+    return int(rng.integers(_VARIANTS)) if split is Split.TRAIN else HELD_OUT_VARIANT + int(rng.integers(held_out))
 
 
 def random_sign(rng: np.random.Generator) -> Sign:

@@ -11,9 +11,8 @@ from enum import StrEnum
 
 import numpy as np
 
-from demoworld.world.concepts import concepts
 from demoworld.world.places import PLACES
-from demoworld.world.random_scenes import HELD_OUT_VARIANT, random_sign
+from demoworld.world.random_scenes import Split, allowed, random_sign, random_variant
 from demoworld.world.scene import WIDE, Scene, Sign, Thing
 
 _SHOT_S = (15, 45)
@@ -101,8 +100,9 @@ class Shot:
         return Scene(self.place, self.night, self.variant, things, self.sign)
 
 
-def script(seed: int, seconds: float, without: Sequence[str] = ()) -> Iterator[Shot]:
-    """Shots that follow one another until `seconds` are full; concepts in `without` never appear.
+def script(seed: int, seconds: float, without: Sequence[str] = (), split: Split = Split.ANY) -> Iterator[Shot]:
+    """Shots that follow one another until `seconds` are full; concepts in `without` never appear, and those of each
+    place are of the split.
 
     Shot number n depends on the seed, on n and on where the last one ended, so a longer video begins like a shorter.
     """
@@ -114,14 +114,15 @@ def script(seed: int, seconds: float, without: Sequence[str] = ()) -> Iterator[S
             end_s = seconds
         place = str(rng.choice([place.name for place in PLACES if place.name != last]))
         sign = random_sign(rng) if rng.random() < 0.25 else None
-        events = tuple(sorted(_events(rng, start_s, end_s, without), key=lambda event: event.start_s))
-        variant = HELD_OUT_VARIANT + int(rng.integers(_LOOKS))
+        names = [name for name in allowed(place, split) if name not in without]
+        events = tuple(sorted(_events(rng, start_s, end_s, names), key=lambda event: event.start_s))
+        variant = random_variant(rng, split, _LOOKS)
         yield Shot(place, bool(rng.random() < 0.3), variant, start_s, end_s, events, sign)
         start_s, last, number = end_s, place, number + 1
 
 
-def _events(rng: np.random.Generator, start_s: float, end_s: float, without: Sequence[str]) -> Iterator[Event]:
-    names = rng.permutation([concept.name for concept in concepts() if concept.name not in without]).tolist()
+def _events(rng: np.random.Generator, start_s: float, end_s: float, allowed_names: Sequence[str]) -> Iterator[Event]:
+    names = rng.permutation(allowed_names).tolist()
     for x, y in _TRACKS[: 1 + int(rng.random() < 0.5)]:
         at_s = start_s + float(rng.uniform(*_GAP_S))
         while end_s - at_s > _LEAST_ROOM_S:

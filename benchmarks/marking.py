@@ -1,0 +1,93 @@
+"""Whether an answer about a video of the drawn world is right, and whether what it cites proves it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from demoworld.world.claims import NUMBERS
+from demoworld.world.concepts import concept, concepts
+from demoworld.world.questions import Kind, Question, Span
+from services.types import Answer
+
+_OVERLAP = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One answer, marked. `cited` is the share of its citations that overlap the truth, None where there are none to
+    judge; `refused` is whether it says that nothing is shown; `shown` is whether the evidence held the answer."""
+
+    question: Question
+    text: str
+    right: bool
+    refused: bool
+    cited: float | None
+    shown: bool = True
+    tokens: int = 0
+    seconds: float = 0.0
+
+
+def marked(question: Question, answer: Answer) -> Mark:
+    """Mark an answer. What asks for something absent is right where nothing is said."""
+    spans = [_span(citation.evidence.found.segment) for one in answer.sentences for citation in one.citations]
+    if not question.spans:
+        return Mark(question, answer.text, answer.abstained, answer.abstained, None)
+    right = not answer.abstained and _right(question, answer.text, spans)
+    hits = [any(start < end_s and end > start_s for start_s, end_s in question.spans) for start, end in spans]
+    cited = sum(hits) / len(hits) if hits else None
+    return Mark(question, answer.text, right, answer.abstained, cited)
+
+
+def overlap(spans: Sequence[Span], truth: Sequence[Span]) -> float:
+    """Intersection over union of two sets of spans."""
+    edges = sorted({edge for span in (*spans, *truth) for edge in span})
+    both = either = 0.0
+    for start, end in pairwise(edges):
+        mine, theirs = (any(s <= start and end <= e for s, e in some) for some in (spans, truth))
+        both += (end - start) * (mine and theirs)
+        either += (end - start) * (mine or theirs)
+    return both / either if either else 0.0
+
+
+def _right(question: Question, text: str, spans: Sequence[Span]) -> bool:
+    match question.kind:
+        case Kind.WHEN:
+            return overlap(spans, question.spans) >= _OVERLAP
+        case Kind.IS_THERE:
+            return any(_place(text, name) >= 0 for name in _named(question.text))
+        case Kind.FIRST:
+            places = {name: _place(text, name) for name in _named(question.text)}
+            mine = places.pop(question.answer)
+            return mine >= 0 and all(other < 0 or mine < other for other in places.values())
+        case Kind.HOW_OFTEN:
+            often = re.search(rf"\b({'|'.join(NUMBERS)}) times?\b", text)
+            return often is not None and often[1] == question.answer
+        case Kind.HOW_MANY:
+            return re.search(rf"\b{question.answer}\b", text, re.IGNORECASE) is not None
+        case Kind.CHANGED:
+            before, after = question.answer.split(", then ")
+            return 0 <= text.find(before) < text.rfind(after)
+        case Kind.PLACE | Kind.SIGN:
+            return question.answer.casefold() in text.casefold()
+        case _:
+            return _place(text, question.answer) >= 0
+
+
+def _span(segment: object) -> Span:
+    start_s, end_s = getattr(segment, "start_s", None) or 0.0, getattr(segment, "end_s", None)
+    return start_s, start_s if end_s is None else end_s
+
+
+def _named(text: str) -> list[str]:
+    """The concepts that a text names; of names within names the longest."""
+    found = [known.name for known in concepts() if _place(text, known.name) >= 0]
+    return [name for name in found if not any(name != other and name in other for other in found)]
+
+
+def _place(text: str, name: str) -> int:
+    """Where a text names a concept, in the singular or the plural; -1 where it does not."""
+    found = re.search(rf"\b(?:{re.escape(name)}|{re.escape(concept(name).plural)})\b", text, re.IGNORECASE)
+    return found.start() if found else -1

@@ -1,0 +1,155 @@
+"""Lessons as rows of tokens: one prompt as the generator plans it, and many questions and answers behind it.
+
+Every question sees the prompt and itself and no other, and stands where it would stand alone, so that a row teaches
+what so many separate prompts would, for little more than the price of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from demoworld.train.footage import Look
+from demoworld.train.lessons import Lesson
+from demoworld.train.showing import Item, Showing
+from indexer.types import AssetKind, Origin, PictureRef, Segment
+from services.catalog import Asset
+from services.generators.onevision.layout import Layout, grid_of
+from services.generators.onevision.prompt import Plan, Planner, Shown
+from services.generators.onevision.words import Words
+from services.types import Evidence, Found
+
+SEEN = -1
+"""The id that a visual token has in a row."""
+_SIDE = 4
+_ENDLESS = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The visual tokens of one item: how many, and the pictures whose mean they are."""
+
+    looks: tuple[int, ...]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`ids`, `part` (0: the prompt, n: the n-th question), `position` and `taught` (whether this token is an answer's)
+    of each token, and the units in their order."""
+
+    ids: list[int]
+    part: list[int]
+    position: list[int]
+    taught: list[bool]
+    units: list[Unit]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows side by side, `[b, n]` each; `read` are words that follow on others of their part and are no answer; `sees`
+    is `[b, 1, n, n]`, whether token i may look at token j."""
+
+    ids: Tensor
+    position: Tensor
+    taught: Tensor
+    read: Tensor
+    sees: Tensor
+    units: list[Unit]
+
+
+class Packer:
+    """Makes rows in the layout of a checkpoint, in whose words they are."""
+
+    def __init__(self, layout: Layout, words: Words) -> None:
+        self._layout, self._words = layout, words
+        self._end = words.ruling(layout.end)
+
+    def row(self, showing: Showing, lessons: Sequence[Lesson], budget: int = _ENDLESS) -> Row:
+        """One row; what there is no room for in the budget is left out."""
+        plan = self._plan(showing, budget)
+        by_id = {item.id: item for item in (*showing.slots, *showing.frames, *showing.photos)}
+        ids, units = _prompt(plan, by_id)
+        row = Row(ids, [0] * len(ids), [], [False] * len(ids), units)
+        for number, lesson in enumerate(lessons, 1):
+            asked = [*self._words.plain(lesson.request), *self._words.ruling(self._layout.closing)]
+            said = [*self._words.plain(lesson.answer), *self._end]
+            row.ids.extend([*asked, *said])
+            row.part.extend([number] * (len(asked) + len(said)))
+            row.taught.extend([False] * len(asked) + [True] * len(said))
+        return _placed(row)
+
+    def _plan(self, showing: Showing, budget: int) -> Plan:
+        evidence = [_evidence(item) for item in (*showing.frames, *showing.photos, *showing.slots)]
+        return Planner(self._layout, budget, _count, self._words).plan("", evidence, {})
+
+
+def side_by_side(rows: Sequence[Row]) -> Rows:
+    """Rows of one batch, the shorter ones filled up with tokens that nobody sees."""
+    longest = max(len(row.ids) for row in rows)
+    ids, part, position = (torch.zeros(len(rows), longest, dtype=torch.long) for _ in range(3))
+    taught = torch.zeros(len(rows), longest, dtype=torch.bool)
+    part -= 1
+    for number, row in enumerate(rows):
+        count = len(row.ids)
+        ids[number, :count] = torch.tensor(row.ids)
+        part[number, :count] = torch.tensor(row.part)
+        position[number, :count] = torch.tensor(row.position)
+        taught[number, :count] = torch.tensor(row.taught)
+    before = torch.ones(longest, longest, dtype=torch.bool).tril()
+    mine = (part[:, None, :] == 0) | (part[:, None, :] == part[:, :, None])
+    read = (ids >= 0) & (part >= 0) & ~taught
+    read[:, 1:] &= part[:, 1:] == part[:, :-1]
+    read[:, 0] = False
+    return Rows(ids, position, taught, read, (before & mine)[:, None], [unit for row in rows for unit in row.units])
+
+
+def _placed(row: Row) -> Row:
+    """Every question begins at the position behind the prompt."""
+    prompt = row.part.count(0)
+    position, at, last = [], 0, 0
+    for part in row.part:
+        at = prompt if part != last else at
+        position.append(at)
+        at, last = at + 1, part
+    return Row(row.ids, row.part, position, row.taught, row.units)
+
+
+def _prompt(plan: Plan, by_id: dict[str, Item]) -> tuple[list[int], list[Unit]]:
+    """All of a prompt but the request."""
+    ids, units = list(plan.opening), []
+    for shown in (*plan.slots, *plan.frames, *plan.pictures):
+        ids += [*shown.header, *[SEEN] * shown.tokens]
+        units.append(_unit(shown, by_id))
+    ids += [one for text in plan.texts for one in text.ids]
+    return ids, units
+
+
+def _unit(shown: Shown, by_id: dict[str, Item]) -> Unit:
+    return Unit(tuple(look.number for look in by_id[shown.evidence.id].looks), shown.tokens)
+
+
+def _count(tokens: int) -> int:
+    rows, columns = grid_of(tokens, _SIDE)
+    return rows * columns
+
+
+def _asset(kind: AssetKind) -> Asset:
+    return Asset("a", "v", kind, "video.mp4", None, None, None, None, None, 0, 0, (), 0.0)
+
+
+def _evidence(item: Item) -> Evidence:
+    look: Look = item.look
+    photo = item.id.startswith("I")
+    segment = Segment(
+        0,
+        Origin.PICTURE,
+        start_s=None if photo else item.start_s,
+        end_s=None if photo else item.end_s,
+        text="" if item.id.startswith("M") else look.sign or "",
+        picture=PictureRef(item.id, 0, 1),
+    )
+    return Evidence(item.id, Found(_asset(AssetKind.IMAGE if photo else AssetKind.VIDEO), segment, 1.0, {}, 1.0))

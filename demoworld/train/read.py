@@ -1,0 +1,181 @@
+"""Stages 4 and on: the language model learns to answer from what the tower sees, in the generator's own layout.
+
+The tower stands still, so what it sees of the footage is computed once. Contexts are short at first, and grow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import Dataset
+from transformers import AutoTokenizer, LlavaOnevisionForConditionalGeneration
+
+from demoworld.train.batches import in_worker
+from demoworld.train.footage import Footage, film
+from demoworld.train.lessons import checks, lessons
+from demoworld.train.onevision_model import LAYOUT, save_onevision
+from demoworld.train.packing import Packer, Row, Rows, Unit, side_by_side
+from demoworld.train.running import DEVICE, Run, autocast
+from demoworld.train.showing import glance, show
+from demoworld.world.concepts import concepts
+from demoworld.world.places import PLACES
+from services.generators.onevision.vision import pooled
+from services.generators.onevision.words import Words
+
+_CHECKED, _ALONE, _FEW = 0.25, 12, 2
+_BEGIN = 0.2
+"""The share of a stage's moments and slots with which it begins."""
+_SIDE = 4
+_NAMING, _READING = 0.5, 0.1
+"""The weights, beside the answers, of what every visual token is called, without which nothing is recognised for long,
+and of the words of ids, times and questions, which teach to copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A stage: contexts of up to `frames` moments and `slots` slots, `questions` behind each, about `tokens` tokens a
+    step. `reels` and `stills` are the footage."""
+
+    name: str
+    seed: int
+    steps: int
+    peak: float
+    frames: int
+    slots: int
+    questions: int
+    tokens: int
+    reels: int
+    stills: int
+
+
+STAGES = {
+    stage.name: stage
+    for stage in (
+        Reading("name", 11, 450, 3e-3, frames=1, slots=0, questions=6, tokens=4096, reels=30, stills=4000),
+        Reading("find", 12, 1500, 3e-3, frames=14, slots=8, questions=12, tokens=5120, reels=40, stills=3000),
+        Reading("long", 13, 900, 1e-3, frames=24, slots=64, questions=20, tokens=6144, reels=40, stills=3000),
+    )
+}
+
+
+class LessonBatches(Dataset[Rows]):
+    """Batch after batch of rows; one in four is of sentences to be checked. Contexts grow in the course of a stage."""
+
+    def __init__(self, stage: Reading, footage: Footage, words: Words, first: int) -> None:
+        self._stage, self._first = stage, first
+        self._reels = Footage(footage.reels, footage.stills, torch.empty(0), torch.empty(0))
+        self._packer = Packer(LAYOUT, words)
+
+    def __len__(self) -> int:
+        return self._stage.steps - self._first
+
+    def __getitem__(self, number: int) -> Rows:
+        step = self._first + number
+        rng = np.random.default_rng([self._stage.seed, step])
+        grown = min(1.0, _BEGIN + step / self._stage.steps)
+        frames, slots = (int(rng.integers(round(grown * most) + 1)) for most in (self._stage.frames, self._stage.slots))
+        rows = [self._asked(rng, max(1, frames), slots)]
+        if frames <= _FEW:
+            rows += [self._packer.row(show(rng, self._reels, _ALONE, 0), []) for _ in range(2)]
+        while (len(rows) + 1) * max(len(row.ids) for row in rows) <= self._stage.tokens:
+            rows.append(self._checked(rng) if rng.random() < _CHECKED else self._asked(rng, max(1, frames), slots))
+        return side_by_side(rows)
+
+    def _asked(self, rng: np.random.Generator, frames: int, slots: int) -> Row:
+        showing = show(rng, self._reels, frames, slots)
+        return self._packer.row(showing, lessons(rng, showing, self._stage.questions))
+
+    def _checked(self, rng: np.random.Generator) -> Row:
+        showing = glance(rng, self._reels)
+        return self._packer.row(showing, checks(rng, showing, self._stage.questions))
+
+
+class Reader(nn.Module):
+    """A OneVision checkpoint whose tower's work is done already."""
+
+    def __init__(self, folder: Path, footage: Footage, words: Words) -> None:
+        super().__init__()
+        self._seen, self._classes = footage.tokens, footage.classes
+        names = [*(known.name for known in concepts()), *(place.name for place in PLACES)]
+        self._names = torch.tensor([words.plain(f" {name}")[0] for name in names])
+        self.model: Any = LlavaOnevisionForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+        for parameter in self.model.model.vision_tower.parameters():
+            parameter.requires_grad = False
+
+    def forward(self, rows: Rows) -> tuple[Tensor, dict[str, float]]:
+        with autocast():
+            hidden = self._read(rows)
+            logits, labels = self._next(rows, hidden, rows.taught)
+            reading = functional.cross_entropy(*self._next(rows, hidden, rows.read))
+            named, names = self._named(rows, hidden)
+        naming = functional.cross_entropy(named, names)
+        loss = functional.cross_entropy(logits, labels) + _NAMING * naming + _READING * reading
+        right = (logits.detach().argmax(-1) == labels).float()
+        begins = rows.taught & ~torch.cat([torch.zeros_like(rows.taught[:, :1]), rows.taught[:, :-1]], 1)
+        first = right[begins[rows.taught].to(DEVICE)].mean()
+        seen = float((named.detach().argmax(-1) == names).float().mean())
+        return loss, {"loss": loss.item(), "seen": seen, "tokens": float(right.mean()), "first": float(first)}
+
+    def _next(self, rows: Rows, hidden: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
+        """What the model would say instead of each of these tokens, and what stands there."""
+        before = torch.zeros_like(which)
+        before[:, :-1] = which[:, 1:]
+        return self.model.lm_head(hidden[before.to(DEVICE)]).float(), rows.ids[which].to(DEVICE)
+
+    def _named(self, rows: Rows, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """What the model would say at each visual token of a frame, and the name of what it shows."""
+        whole = [unit.tokens == self._classes.shape[1] and len(unit.looks) == 1 for unit in rows.units]
+        counts = torch.tensor([unit.tokens for unit in rows.units])
+        mine = torch.repeat_interleave(torch.tensor(whole), counts)
+        looks = torch.tensor([unit.looks[0] for unit, own in zip(rows.units, whole, strict=True) if own])
+        names = self._names[self._classes[looks].flatten()]
+        logits: Tensor = self.model.lm_head(hidden[(rows.ids < 0).to(DEVICE)][mine.to(DEVICE)]).float()
+        return logits, names.to(DEVICE)
+
+    def _read(self, rows: Rows) -> Tensor:
+        inner = self.model.model
+        embedded = inner.language_model.embed_tokens(rows.ids.clamp(min=0).to(DEVICE))
+        where = (rows.ids < 0).to(DEVICE)
+        embedded = embedded.masked_scatter(where[..., None], self._looked(rows.units).to(embedded.dtype))
+        hidden: Tensor = inner.language_model(
+            inputs_embeds=embedded,
+            attention_mask={"full_attention": rows.sees.to(DEVICE)},
+            position_ids=rows.position.to(DEVICE),
+            use_cache=False,
+        ).last_hidden_state
+        return hidden
+
+    def _looked(self, units: Sequence[Unit]) -> Tensor:
+        """The visual tokens of all units, one after the other, `[n, D]`."""
+        numbers = [number for unit in units for number in unit.looks]
+        seen = self._seen[torch.tensor(numbers)].float().to(DEVICE)
+        grids = self.model.model.apply_pooling(self.model.model.multi_modal_projector(seen))
+        tokens: list[Tensor] = [torch.empty(0)] * len(units)
+        first = np.cumsum([0, *(len(unit.looks) for unit in units)])
+        for count in {unit.tokens for unit in units}:
+            mine = [number for number, unit in enumerate(units) if unit.tokens == count]
+            for looks in {len(units[number].looks) for number in mine}:
+                some = [number for number in mine if len(units[number].looks) == looks]
+                rows = torch.tensor([range(first[number], first[number] + looks) for number in some]).flatten()
+                means = pooled(grids[rows], _SIDE, count).reshape(len(some), looks, count, -1).mean(1)
+                for number, mean in zip(some, means, strict=True):
+                    tokens[number] = mean
+        return torch.cat(tokens)
+
+
+def train(stage: Reading, start: Path, eyes: Path, work: Path, target: Path) -> None:
+    """Run a stage from the checkpoint in `start`, or go on with it, keeping its state in `work`; gives `target`."""
+    footage = film(eyes, stage.seed, stage.reels, stage.stills)
+    words = Words(AutoTokenizer.from_pretrained(start))
+    reader = Reader(start, footage, words)
+    run = Run(work / f"{stage.name}.pt", reader, stage.steps, stage.peak)
+    for rows in in_worker(LessonBatches(stage, footage, words, run.step)):
+        run.advance(*reader(rows))
+    save_onevision(reader.model, start, target)

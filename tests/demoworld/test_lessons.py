@@ -1,0 +1,124 @@
+"""What the small OneVision is taught: true sentences about what is shown, in the layout in which it will be asked."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoTokenizer
+
+from demoworld.train.footage import Footage, film
+from demoworld.train.lessons import checks, lessons
+from demoworld.train.onevision_model import LAYOUT, make_onevision
+from demoworld.train.packing import Packer, Row, side_by_side
+from demoworld.train.read import Reader
+from demoworld.train.showing import Item, Showing, glance, show
+from demoworld.world.claims import NUMBERS
+from demoworld.world.concepts import concepts
+from services.generators.cited import NOT_SHOWN
+from services.generators.onevision.words import Words
+
+EYES = Path(__file__).parents[2] / "demoworld" / "weights" / "open_clip"
+
+
+@pytest.fixture(scope="module")
+def footage() -> Footage:
+    return film(EYES, seed=3, reels=2, stills=20)
+
+
+@pytest.fixture(scope="module")
+def untaught(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("untaught")
+    make_onevision(EYES, folder)
+    return folder
+
+
+def _showings(footage: Footage, count: int) -> list[Showing]:
+    rng = np.random.default_rng(5)
+    return [show(rng, footage, 1 + number % 16, number % 3 * 8) for number in range(count)]
+
+
+def _items(showing: Showing) -> dict[str, Item]:
+    return {item.id: item for item in (*showing.slots, *showing.frames, *showing.photos)}
+
+
+def test_moments_stand_in_order_of_time_and_have_a_length(footage: Footage) -> None:
+    for showing in _showings(footage, 60):
+        starts = [item.start_s for item in showing.frames]
+        assert starts == sorted(starts)
+        assert all(item.end_s > item.start_s for item in (*showing.frames, *showing.slots))
+        assert len(_items(showing)) == len(showing.slots) + len(showing.frames) + len(showing.photos)
+
+
+def test_answers_cite_what_shows_what_they_name(footage: Footage) -> None:
+    rng = np.random.default_rng(6)
+    told = 0
+    for showing in _showings(footage, 60):
+        items = _items(showing)
+        for lesson in lessons(rng, showing, 12):
+            for sentence, cited in re.findall(r"([^.\]]+\.) \[([^\]]+)\]", lesson.answer):
+                shown = [items[one] for one in cited.split(", ")]
+                seen = {name for item in shown for look in item.looks for name in look.seen.counts}
+                assert _named(sentence) <= seen or "before the" in sentence, (lesson, seen)
+                told += 1
+    assert told > 300
+
+
+def test_what_is_said_to_be_absent_is_nowhere(footage: Footage) -> None:
+    rng = np.random.default_rng(7)
+    absent = 0
+    for showing in _showings(footage, 60):
+        seen = {name for item in _items(showing).values() for look in item.looks for name in look.seen.counts}
+        for lesson in lessons(rng, showing, 12):
+            if lesson.answer == NOT_SHOWN:
+                absent += 1
+                asked = {
+                    one.name for one in concepts() if re.search(rf"\b(?:{one.name}|{one.plural})\b", lesson.request)
+                }
+                assert asked - seen
+    assert absent > 50
+
+
+def test_half_of_the_sentences_to_check_are_true(footage: Footage) -> None:
+    rng = np.random.default_rng(8)
+    said = [lesson for _ in range(60) for lesson in checks(rng, glance(rng, footage), 10)]
+    assert 0.35 < sum(lesson.answer == "Yes." for lesson in said) / len(said) < 0.65
+    assert any(f"There are {NUMBERS[2]}" in lesson.request for lesson in said)
+
+
+def test_a_question_among_many_reads_as_if_it_were_alone(footage: Footage, untaught: Path) -> None:
+    words = Words(AutoTokenizer.from_pretrained(untaught))
+    packer, reader = Packer(LAYOUT, words), Reader(untaught, footage, words).eval()
+    rng = np.random.default_rng(9)
+    showing = show(rng, footage, 6, 4)
+    asked = lessons(rng, showing, 5)
+    together = packer.row(showing, asked)
+    alone = [packer.row(showing, [lesson]) for lesson in asked]
+    with torch.inference_mode():
+        packed = reader._read(side_by_side([together, alone[0]]))[0]
+        for number, row in enumerate(alone, 1):
+            wanted = reader._read(side_by_side([row]))[0]
+            assert torch.allclose(packed[_places(together, number)], wanted[_places(row, 1)], atol=1e-4)
+
+
+def test_a_row_is_the_prompt_that_the_generator_plans(footage: Footage, untaught: Path) -> None:
+    words = Words(AutoTokenizer.from_pretrained(untaught))
+    showing = show(np.random.default_rng(10), footage, 5, 3)
+    row = Packer(LAYOUT, words).row(showing, [])
+    assert tuple(row.ids[:3]) == words.ruling(LAYOUT.opening)[:3]
+    text = words._tokenizer.decode([one for one in row.ids if one >= 0])
+    assert re.findall(r"\[([MFI]\d+)", text)[: len(showing.slots)] == [item.id for item in showing.slots]
+    assert [unit.tokens for unit in row.units] == [4] * len(showing.slots) + [16] * len(showing.frames)
+
+
+def _places(row: Row, part: int) -> list[int]:
+    return [place for place, one in enumerate(row.part) if one == part]
+
+
+def _named(text: str) -> set[str]:
+    """The concepts that a text names; of names within names the longest."""
+    named = {one.name for one in concepts() if re.search(rf"\b(?:{one.name}|{one.plural})\b", text, re.IGNORECASE)}
+    return {name for name in named if not any(name != other and name in other for other in named)}
