@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
-from benchmarks.marking import Mark, marked
+from benchmarks.marking import Mark, marked, told
 from benchmarks.report import Figure, arguments, machine, print_table, report
 from benchmarks.viewing import VIEWS, could_be_answered, perfect_retrieval
 from demoworld.world.questions import Kind, Question, questions
@@ -68,6 +68,11 @@ class Exam:
             where = SegmentFilter(assets=frozenset([asset.asset_id]))
             for question in asked:
                 yield self._asked(answering, question, where)
+
+    def summaries(self) -> Iterator[tuple[float, float]]:
+        """Each video summarized: see `marking.told`."""
+        for truth, asset in self._videos:
+            yield told(truth, self.container.summarizing.summarize(asset))
 
     def _asked(self, answering: Answering, question: Question, where: SegmentFilter) -> Mark:
         begun = time.perf_counter()
@@ -191,16 +196,18 @@ def _log(path: Path | None, view: str, minutes: int, marks: Sequence[Mark]) -> N
 
 @dataclass(frozen=True, slots=True)
 class Sitting:
-    """What came out: the table's lines, and the marks of every view of every length."""
+    """What came out: the table's lines, and the marks of every view and those of the summaries of every length."""
 
     table: list[list[str]]
     marks: dict[int, dict[str, list[Mark]]]
+    summaries: dict[int, list[tuple[float, float]]]
 
 
 def sit(settings: Settings, given: argparse.Namespace) -> Sitting:
     """Draw and index the videos, ask everything in every view that was named, and print the tables as they come."""
     table: list[list[str]] = []
     marks: dict[int, dict[str, list[Mark]]] = {}
+    summaries: dict[int, list[tuple[float, float]]] = {}
     with tempfile.TemporaryDirectory() as made:
         for minutes in given.minutes:
             exam = Exam(given.work or Path(made), minutes, given.questions, settings)
@@ -212,8 +219,9 @@ def sit(settings: Settings, given: argparse.Namespace) -> Sitting:
                 own = rows(f"{name}, {minutes} min", marks[minutes][name])
                 print_table(f"{name}, {minutes} minutes", _HEADINGS, own)
                 table += own
+            summaries[minutes] = list(exam.summaries()) if minutes in given.summaries else []
             exam.container.close()
-    return Sitting(table, marks)
+    return Sitting(table, marks, summaries)
 
 
 def sitting_arguments(description: str) -> argparse.ArgumentParser:
@@ -223,6 +231,7 @@ def sitting_arguments(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--questions", type=int, default=216, help="questions for each length")
     parser.add_argument("--compare", type=int, default=60, help="the length at which every view is tried; 0: none")
     parser.add_argument("--views", nargs="+", default=[*VIEWS, _PERFECT], choices=[*VIEWS, _PERFECT], help="which")
+    parser.add_argument("--summaries", type=int, nargs="*", default=[10, 60], help="lengths that are summarized too")
     parser.add_argument("--work", type=Path, help="where the archive is kept")
     parser.add_argument("--answers", type=Path, help="write every answer, as JSON lines")
     return parser
@@ -240,6 +249,14 @@ def main() -> int:
     for minutes, views in sitting.marks.items():
         found += figures(views[_DEFAULT], minutes) if minutes == given.compare else []
         found += compared(views)
+    for minutes, marks in sitting.summaries.items():
+        if marks:
+            found += [
+                Figure(f"summaries: long events told, {minutes} minutes", fmean(one for one, _ in marks), "", 0.85),
+                Figure(
+                    f"summaries: false, {minutes} minutes", fmean(one for _, one in marks), "", 0.05, at_least=False
+                ),
+            ]
     overall = {minutes: share(views[_DEFAULT]) for minutes, views in sitting.marks.items()}
     if 10 in overall and 240 in overall:
         found.append(Figure("lost from 10 minutes to 4 hours", overall[10] - overall[240], "", 0.05, at_least=False))

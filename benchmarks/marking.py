@@ -9,10 +9,13 @@ from itertools import pairwise
 
 from demoworld.world.claims import NUMBERS
 from demoworld.world.concepts import concept, concepts
+from demoworld.world.places import PLACES, number_of_place
 from demoworld.world.questions import Kind, Question, Span
+from demoworld.world.truth import Happened, VideoTruth
+from services.summarizing import Chapter, Statement, Summary
 from services.types import Answer
 
-_OVERLAP = 0.5
+_OVERLAP, _LONG_S = 0.5, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,29 @@ def marked(question: Question, answer: Answer) -> Mark:
     hits = [any(start < end_s and end > start_s for start_s, end_s in question.spans) for start, end in spans]
     cited = sum(hits) / len(hits) if hits else None
     return Mark(question, answer.text, right, answer.abstained, cited)
+
+
+def told(truth: VideoTruth, summary: Summary) -> tuple[float, float]:
+    """Of the events of ten seconds and more, the share that a chapter of their time names; of the statements that name
+    anything, the share that is false: what they name is not seen, or not there, in the time that they cite."""
+    long = [event for event in truth.events if event.end_s - event.start_s >= _LONG_S]
+    found = [any(_tells(chapter, event) for chapter in summary.chapters) for event in long]
+    said = [one for chapter in summary.chapters for one in chapter.statements if _named(one.text)]
+    false = [not _true(truth, one) for one in said]
+    return sum(found) / max(1, len(found)), sum(false) / max(1, len(false))
+
+
+def _tells(chapter: Chapter, event: Happened) -> bool:
+    overlaps = chapter.start_s < event.end_s and chapter.end_s > event.start_s
+    return overlaps and any(_place(one.text, event.concept) >= 0 for one in chapter.statements)
+
+
+def _true(truth: VideoTruth, one: Statement) -> bool:
+    during = [event for event in truth.events if event.start_s < one.end_s + 1 and event.end_s > one.start_s - 1]
+    places = [PLACES[number_of_place(event.place)].phrase for event in during]
+    said = [place.phrase for place in PLACES if place.phrase in one.text]
+    seen = {event.concept for event in during}
+    return set(_named(one.text)) <= seen and (not said or any(phrase in places for phrase in said))
 
 
 def overlap(spans: Sequence[Span], truth: Sequence[Span]) -> float:

@@ -21,12 +21,13 @@ from indexer.ports import BlobStore
 from indexer.types import AssetKind, Origin, PictureRef, Segment
 from services.catalog import Asset
 from services.ports import Generator, Verifier
-from services.remembering import Remembering
+from services.remembering import KeyFrame, Remembering
 from services.sections import Section, even_sections, sections, sections_for
 from services.types import Draft, Evidence, Found, Verdict
 
-_SCHEMA = 1
-_PICTURES, _PASSAGES = 6, 24
+_SCHEMA = 2
+_PICTURES, _MOST_PICTURES, _PASSAGES = 6, 24, 24
+_APART_S = 4.0
 _CAPTION_WORDS, _TITLE_WORDS, _SUMMARY_WORDS = 40, 7, 90
 _SURE = 1.0
 _LANE = "global"
@@ -114,22 +115,31 @@ class Summarizing:
         return held
 
     def _chapter(self, asset: Asset, number: int, part: Section, texts: Sequence[Segment]) -> Chapter:
-        pictures = self._pictures(asset, part)
-        evidence = [_evidence(asset, place, segment) for place, segment in enumerate([*pictures, *texts], 1)]
-        said = self._said(self._generator.describe(evidence, _CAPTION_WORDS), evidence)
-        title = next((draft.text for draft in self._generator.describe(evidence, _TITLE_WORDS)), "")
-        key_frame = pictures[0].picture if pictures else None
-        return Chapter(_title(title, said, number), part.start_s, part.end_s, key_frame, said)
+        """What its pictures show, some at a time, in order; its title is that of the one that stands for most."""
+        said: list[Statement] = []
+        for group in _groups(self._pictures(asset, part), texts):
+            evidence = [_evidence(asset, place, segment) for place, segment in enumerate(group, 1)]
+            said += self._said(self._generator.describe(evidence, _CAPTION_WORDS), evidence)
+        lead = self._lead(asset, part)
+        shown = [_evidence(asset, place, segment) for place, segment in enumerate([*lead, *texts], 1)]
+        title = next((draft.text for draft in self._generator.describe(shown, _TITLE_WORDS)), "") if shown else ""
+        key_frame = lead[0].picture if lead else None
+        return Chapter(_title(title, said, number), part.start_s, part.end_s, key_frame, _once(said))
+
+    def _lead(self, asset: Asset, part: Section) -> list[Segment]:
+        return [] if asset.width is None else [_shown(self._remembering.key_frame(asset, part.shown_s[0]))]
 
     def _pictures(self, asset: Asset, part: Section) -> list[Segment]:
+        """Key frames of a section, evenly spread, in order of time."""
         if asset.width is None:
             return []
-        times = part.shown_s[:_PICTURES]
-        refs = {self._remembering.key_frame(asset, time_s).picture: time_s for time_s in reversed(times)}
-        return [
-            Segment(-1, Origin.PICTURE, time_s, min(time_s + 1.0, part.end_s), picture=ref)
-            for ref, time_s in sorted(refs.items(), key=lambda one: times.index(one[1]))
-        ]
+        frames = [one for one in self._remembering.key_frames(asset) if part.start_s <= one.start_s < part.end_s]
+        step_s = max(_APART_S, (part.end_s - part.start_s) / _MOST_PICTURES)
+        chosen: list[Segment] = []
+        for frame in frames:
+            if not chosen or frame.start_s - (chosen[-1].start_s or 0.0) >= step_s:
+                chosen.append(_shown(frame))
+        return chosen
 
     def _whole(self, asset: Asset, chapters: Sequence[Chapter]) -> Summary:
         told = [
@@ -174,9 +184,31 @@ def _evidence(asset: Asset, place: int, segment: Segment) -> Evidence:
     return Evidence(f"F{place}", Found(asset, segment, _SURE, {}, 0.0))
 
 
-def _told(chapter: Chapter) -> Segment:
-    text = " ".join(one.text for one in chapter.statements)
-    return Segment(-1, Origin.SPEECH, chapter.start_s, chapter.end_s, text=text)
+def _shown(frame: KeyFrame) -> Segment:
+    return Segment(-1, Origin.PICTURE, frame.start_s, frame.end_s, picture=frame.picture)
+
+
+def _groups(pictures: Sequence[Segment], texts: Sequence[Segment]) -> list[list[Segment]]:
+    """A few pictures at a time, each group with the passages of its time; passages alone where nothing is seen."""
+    groups = [list(pictures[first : first + _PICTURES]) for first in range(0, len(pictures), _PICTURES)]
+    starts = [group[0].start_s or 0.0 for group in groups]
+    for text in texts:
+        if not groups:
+            return [list(texts)]
+        groups[max(0, bisect_right(starts, text.start_s or 0.0) - 1)].append(text)
+    return groups
+
+
+def _once(said: Sequence[Statement]) -> tuple[Statement, ...]:
+    """Statements that repeat each other become one, over the time of all of them."""
+    kept: list[Statement] = []
+    for one in said:
+        last = kept[-1] if kept else None
+        if last is not None and last.text == one.text and last.verdict is one.verdict:
+            kept[-1] = Statement(one.text, one.verdict, min(last.start_s, one.start_s), max(last.end_s, one.end_s))
+        else:
+            kept.append(one)
+    return tuple(kept)
 
 
 def _longest(segments: Sequence[Segment]) -> list[Segment]:

@@ -20,7 +20,7 @@ from demoworld.world.places import PLACES, number_of_place
 from services.generators.cited import NOT_SHOWN
 from services.generators.wording import checking, clock, describing
 
-_MOST_LISTED, _GAP_S = 5, 3.0
+_MOST_LISTED, _GAP_S, _DRILLED = 5, 3.0, 10
 _IS_THERE = ("Is there {a} in the video?", "Is there {a} in the video?", "Is {a} shown?", "Can {a} be seen?")
 _WHEN = ("When does {a} appear?", "When does {a} appear?", "When is {a} seen?", "When can {a} be seen?")
 _WHEN_SOME = ("When does {a} appear?", "When do {a} appear?", "When are {a} seen?", "When can {a} be seen?")
@@ -75,6 +75,44 @@ def checks(rng: np.random.Generator, showing: Showing, count: int) -> list[Lesso
         if said is not None:
             found.append(Lesson(checking(said), "Yes." if number % 2 else "No."))
     return found
+
+
+def drills(rng: np.random.Generator, showing: Showing, count: int) -> list[Lesson]:
+    """Many things looked up at once, those that are there and those that are not: which moment shows each, when, how
+    many, or where. A lookup is a few words long, so that a row holds ten times as many as it holds questions."""
+    made = (_drill(rng, showing) for _ in range(count))
+    return [lesson for lesson in made if lesson is not None]
+
+
+def _drill(rng: np.random.Generator, showing: Showing) -> Lesson | None:
+    names = {name for _ in range(_DRILLED) for name in (_pick(rng, showing), _missing(rng, showing)) if name}
+    said: dict[str, str] = {}
+    what = _one(rng, ("moments", "times", "numbers", "places") if showing.frames else ("moments", "numbers", "places"))
+    for name in rng.permutation(sorted(names)).tolist()[:_DRILLED]:
+        items = _known(showing, name)
+        if items is not None:
+            told = _looked_up(what, name, items)
+            said |= {name: told} if told else {}
+    if not said:
+        return None
+    return Lesson(f"Give the {what}: {', '.join(said)}.", " ".join(f"{name} {told}." for name, told in said.items()))
+
+
+def _looked_up(what: str, name: str, items: Sequence[Item]) -> str | None:
+    """What is to be said of one thing; None where it cannot be told."""
+    if not items:
+        return "none"
+    match what:
+        case "moments":
+            return _cited(items[:_MOST_LISTED])
+        case "times":
+            return clock(items[0].start_s)
+        case "numbers":
+            counts = {item.look.seen.counts[name] for item in items}
+            return NUMBERS[counts.pop()] if len(counts) == 1 and max(counts) < len(NUMBERS) else None
+        case _:
+            places = {item.look.seen.place for item in items}
+            return _phrase(items[0].look) if len(places) == 1 and not items[0].merged else None
 
 
 _Kind = Callable[[np.random.Generator, Showing], Lesson | None]

@@ -19,7 +19,7 @@ from transformers import AutoTokenizer, LlavaOnevisionForConditionalGeneration
 
 from demoworld.train.batches import in_worker
 from demoworld.train.footage import Footage, film
-from demoworld.train.lessons import checks, lessons
+from demoworld.train.lessons import checks, drills, lessons
 from demoworld.train.onevision_model import LAYOUT, save_onevision
 from demoworld.train.packing import Packer, Row, Rows, Unit, side_by_side
 from demoworld.train.running import DEVICE, Run, autocast
@@ -33,15 +33,15 @@ _CHECKED, _ALONE, _FEW = 0.25, 12, 2
 _BEGIN = 0.2
 """The share of a stage's moments and slots with which it begins."""
 _SIDE = 4
-_NAMING, _READING = 0.5, 0.1
+_NAMING, _READING = 0.25, 0.1
 """The weights, beside the answers, of what every visual token is called, without which nothing is recognised for long,
 and of the words of ids, times and questions, which teach to copy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A stage: contexts of up to `frames` moments and `slots` slots, `questions` behind each, about `tokens` tokens a
-    step. `reels` and `stills` are the footage."""
+    """A stage: contexts of up to `frames` moments and `slots` slots, `questions` and `drills` behind each, about
+    `tokens` tokens a step. `reels` and `stills` are the footage."""
 
     name: str
     seed: int
@@ -50,6 +50,7 @@ class Reading:
     frames: int
     slots: int
     questions: int
+    drills: int
     tokens: int
     reels: int
     stills: int
@@ -58,9 +59,9 @@ class Reading:
 STAGES = {
     stage.name: stage
     for stage in (
-        Reading("name", 11, 450, 3e-3, frames=1, slots=0, questions=6, tokens=4096, reels=30, stills=4000),
-        Reading("find", 12, 1500, 3e-3, frames=14, slots=8, questions=12, tokens=5120, reels=40, stills=3000),
-        Reading("long", 13, 900, 1e-3, frames=24, slots=64, questions=20, tokens=6144, reels=40, stills=3000),
+        Reading("name", 11, 450, 3e-3, frames=1, slots=0, questions=6, drills=2, tokens=4096, reels=30, stills=4000),
+        Reading("find", 12, 1450, 3e-3, frames=14, slots=8, questions=6, drills=4, tokens=5120, reels=40, stills=3000),
+        Reading("long", 13, 900, 1e-3, frames=24, slots=64, questions=16, drills=4, tokens=6144, reels=40, stills=3000),
     )
 }
 
@@ -90,7 +91,8 @@ class LessonBatches(Dataset[Rows]):
 
     def _asked(self, rng: np.random.Generator, frames: int, slots: int) -> Row:
         showing = show(rng, self._reels, frames, slots)
-        return self._packer.row(showing, lessons(rng, showing, self._stage.questions))
+        asked = lessons(rng, showing, self._stage.questions)
+        return self._packer.row(showing, [*asked, *drills(rng, showing, self._stage.drills)])
 
     def _checked(self, rng: np.random.Generator) -> Row:
         showing = glance(rng, self._reels)
@@ -111,11 +113,12 @@ class Reader(nn.Module):
 
     def forward(self, rows: Rows) -> tuple[Tensor, dict[str, float]]:
         with autocast():
-            hidden = self._read(rows)
+            looked = self._looked(rows.units)
+            hidden = self._read(rows, looked)
             logits, labels = self._next(rows, hidden, rows.taught)
             reading = functional.cross_entropy(*self._next(rows, hidden, rows.read))
-            named, names = self._named(rows, hidden)
-        naming = functional.cross_entropy(named, names)
+            named, early, names = self._named(rows, hidden, looked)
+        naming = functional.cross_entropy(named, names) + functional.cross_entropy(early, names)
         loss = functional.cross_entropy(logits, labels) + _NAMING * naming + _READING * reading
         right = (logits.detach().argmax(-1) == labels).float()
         begins = rows.taught & ~torch.cat([torch.zeros_like(rows.taught[:, :1]), rows.taught[:, :-1]], 1)
@@ -129,21 +132,24 @@ class Reader(nn.Module):
         before[:, :-1] = which[:, 1:]
         return self.model.lm_head(hidden[before.to(DEVICE)]).float(), rows.ids[which].to(DEVICE)
 
-    def _named(self, rows: Rows, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """What the model would say at each visual token of a frame, and the name of what it shows."""
+    def _named(self, rows: Rows, hidden: Tensor, looked: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the model would say at each visual token of a frame, which words are near the token itself, and the name
+        of what it shows: a picture of a dog shall look like the word, so that questions find it."""
         whole = [unit.tokens == self._classes.shape[1] and len(unit.looks) == 1 for unit in rows.units]
         counts = torch.tensor([unit.tokens for unit in rows.units])
         mine = torch.repeat_interleave(torch.tensor(whole), counts)
         looks = torch.tensor([unit.looks[0] for unit, own in zip(rows.units, whole, strict=True) if own])
         names = self._names[self._classes[looks].flatten()]
-        logits: Tensor = self.model.lm_head(hidden[(rows.ids < 0).to(DEVICE)][mine.to(DEVICE)]).float()
-        return logits, names.to(DEVICE)
+        said = self.model.lm_head(hidden[(rows.ids < 0).to(DEVICE)][mine.to(DEVICE)]).float()
+        own = looked[mine.to(DEVICE)]
+        early = self.model.lm_head(functional.rms_norm(own, own.shape[-1:])).float()
+        return said, early, names.to(DEVICE)
 
-    def _read(self, rows: Rows) -> Tensor:
+    def _read(self, rows: Rows, looked: Tensor) -> Tensor:
         inner = self.model.model
         embedded = inner.language_model.embed_tokens(rows.ids.clamp(min=0).to(DEVICE))
         where = (rows.ids < 0).to(DEVICE)
-        embedded = embedded.masked_scatter(where[..., None], self._looked(rows.units).to(embedded.dtype))
+        embedded = embedded.masked_scatter(where[..., None], looked.to(embedded.dtype))
         hidden: Tensor = inner.language_model(
             inputs_embeds=embedded,
             attention_mask={"full_attention": rows.sees.to(DEVICE)},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from demoworld.world.claims import NUMBERS
 from demoworld.world.concepts import concept
 from demoworld.world.drawing import draw
 from demoworld.world.places import PLACES, number_of_place
-from demoworld.world.scene import Scene
+from demoworld.world.scene import Scene, Sign
 from demoworld.world.script import Event, Shot, script
 from demoworld.world.truth import VideoTruth, truth_of, write_video_truth
 
@@ -25,7 +25,8 @@ _CUE_S = 3.0
 class Reel:
     """A video to be made; the same reel gives the same bytes with the same library versions.
 
-    Concepts in `without` never appear. With `narrated`, an .srt file beside it says what happens.
+    Concepts in `without` never appear. With `narrated`, an .srt file beside it says what happens. With `sign`, a sign
+    with this text stands in every shot.
     """
 
     seed: int
@@ -35,6 +36,7 @@ class Reel:
     fps: int = 10
     without: tuple[str, ...] = ()
     narrated: bool = False
+    sign: str = ""
 
 
 def roll(reel: Reel, path: Path) -> VideoTruth:
@@ -43,7 +45,7 @@ def roll(reel: Reel, path: Path) -> VideoTruth:
     with av.open(path, "w", format="mp4", container_options=BITEXACT) as target:
         options = {"flags": "+bitexact", "preset": "superfast", "crf": "24", "g": str(5 * reel.fps)}
         stream = fit(target.add_stream("libx264", rate=reel.fps, options=options), (reel.width, reel.height), reel.fps)
-        for frame in _frames(reel, _kept(script(reel.seed, reel.seconds, reel.without), shots)):
+        for frame in _frames(reel, _kept(_signed(reel, script(reel.seed, reel.seconds, reel.without)), shots)):
             target.mux(stream.encode(frame))
         target.mux(stream.encode(None))
     truth = truth_of(path.name, reel.seed, reel.seconds, shots)
@@ -69,6 +71,11 @@ def _told(event: Event, shot: Shot) -> str:
     what = f"A {known.name}" if event.count == 1 else f"{NUMBERS[event.count].capitalize()} {known.plural}"
     how = event.motion.value if event.count == 1 else "stay"
     return f"{what} {how} {PLACES[number_of_place(shot.place)].phrase}."
+
+
+def _signed(reel: Reel, shots: Iterable[Shot]) -> Iterator[Shot]:
+    for shot in shots:
+        yield replace(shot, sign=Sign(reel.sign, 0.5, 0.12, 0.12)) if reel.sign else shot
 
 
 def _kept(shots: Iterable[Shot], kept: list[Shot]) -> Iterator[Shot]:

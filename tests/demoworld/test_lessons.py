@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -98,9 +99,9 @@ def test_a_question_among_many_reads_as_if_it_were_alone(footage: Footage, untau
     together = packer.row(showing, asked)
     alone = [packer.row(showing, [lesson]) for lesson in asked]
     with torch.inference_mode():
-        packed = reader._read(side_by_side([together, alone[0]]))[0]
+        packed = _read(reader, [together, alone[0]])
         for number, row in enumerate(alone, 1):
-            wanted = reader._read(side_by_side([row]))[0]
+            wanted = _read(reader, [row])
             assert torch.allclose(packed[_places(together, number)], wanted[_places(row, 1)], atol=1e-4)
 
 
@@ -112,6 +113,12 @@ def test_a_row_is_the_prompt_that_the_generator_plans(footage: Footage, untaught
     text = words._tokenizer.decode([one for one in row.ids if one >= 0])
     assert re.findall(r"\[([MFI]\d+)", text)[: len(showing.slots)] == [item.id for item in showing.slots]
     assert [unit.tokens for unit in row.units] == [4] * len(showing.slots) + [16] * len(showing.frames)
+
+
+def _read(reader: Reader, rows: Sequence[Row]) -> torch.Tensor:
+    """What the model makes of the first row."""
+    packed = side_by_side(rows)
+    return reader._read(packed, reader._looked(packed.units))[0]
 
 
 def _places(row: Row, part: int) -> list[int]:

