@@ -36,6 +36,12 @@ from services.settings import Settings, load_settings
 DOCS = Path(__file__).parents[1] / "docs" / "long_video_qa.md"
 _SEED, _DEFAULT, _PERFECT = 31_000, "bank + retrieval", "perfect retrieval"
 _VIDEOS = {10: 3, 60: 1, 240: 1}
+_ANSWERING = {
+    "AFTERIMAGE_GENERATOR__KIND": "onevision",
+    "AFTERIMAGE_GENERATOR__MODEL": "package:demoworld/weights/onevision",
+    "AFTERIMAGE_GENERATOR__BUDGET_TOKENS": "2048",
+    "AFTERIMAGE_GENERATOR__MAX_TOKENS": "160",
+}
 _COVERAGE = (Kind.HOW_OFTEN, Kind.BETWEEN, Kind.BEFORE, Kind.CHANGED)
 _TARGETS = {
     Kind.IS_THERE: 0.95,
@@ -100,8 +106,8 @@ class Exam:
 
 
 def settings_of(environment: dict[str, str]) -> Settings:
-    """The demo profile with OneVision answering, and what the environment says."""
-    return load_settings("demo", os.environ | environment)
+    """The demo profile with the drawn world's OneVision answering, and what the environment says."""
+    return load_settings("demo", _ANSWERING | os.environ | environment)
 
 
 def by_kind(marks: Sequence[Mark]) -> dict[Kind, list[Mark]]:
