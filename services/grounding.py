@@ -2,8 +2,8 @@
 
 What is in a picture is asked of the generator itself, with one cited picture and one sentence at a time: the
 probability of "yes". Times, order and how often something happens are not left to it: they follow from the spans of the
-citations. What is quoted must stand in the text. Sentences without a valid citation get the one that shows them best,
-or none.
+citations. What is quoted must stand in the text; what is put in other words is supported where its telling words do,
+and refuted where a number of it does not. Sentences without a valid citation get the one that shows them best, or none.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from indexer.indexes.words import tokens
 from services.asking import times_in, without_times
 from services.ports import Checker
 from services.types import Draft, Evidence, Judgement, Quote, Verdict
 
-_WORD = re.compile(r"\w+")
+_WORD, _DIGITS = re.compile(r"\w+"), re.compile(r"\d+")
+_DENIED = re.compile(r"\b(?:no|not|never|none|nobody|nothing|without)\b|n't\b", re.IGNORECASE)
 _QUOTING = re.compile(r"\b(?:says?|said|reads?|written)\b[:,]?\s*(.+)", re.IGNORECASE | re.DOTALL)
 _JOINT = re.compile(r",? (before|after|then) ", re.IGNORECASE)
 _TIMES = re.compile(r"\s*\b(once|twice|(\w+) times?)\b", re.IGNORECASE)
@@ -82,12 +84,14 @@ class Grounding:
         text = " ".join(one.found.segment.text for one in cited)
         if text.strip() and (saying := _QUOTING.search(draft.text)):
             return self._of_text(saying[1], text)
+        if text.strip() and (score := _told(draft.text, text)) >= _CARRIED:
+            return Judgement(Verdict.SUPPORTED, score)
         pictures = [one for one in cited if one.found.segment.picture]
-        if text.strip() and not pictures:
-            return self._of_text(draft.text, text)
-        if self._checker is None or not pictures:
-            return Judgement(Verdict.UNCLEAR, 0.5)
-        return self._thresholds.judgement(self._seen(without_times(draft.text), pictures))
+        if self._checker is not None and pictures:
+            return self._thresholds.judgement(self._seen(without_times(draft.text), pictures))
+        if text.strip() and not pictures and not _numbers(draft.text) <= _numbers(text):
+            return Judgement(Verdict.UNSUPPORTED, 0.0)
+        return Judgement(Verdict.UNCLEAR, 0.5)
 
     def _of_text(self, said: str, text: str) -> Judgement:
         score = carried(said, text)
@@ -138,6 +142,19 @@ def carried(said: str, text: str) -> float:
             left.remove(word)
             found += 1
     return found / len(words) if words else 0.0
+
+
+def _told(said: str, text: str) -> float:
+    """The share of a sentence's telling words, stemmed, that stand in the text: for what was put in other words. None
+    do where it denies what the text does not."""
+    telling, there = set(tokens(said)), set(tokens(text))
+    if _DENIED.search(said) and not _DENIED.search(text):
+        return 0.0
+    return len(telling & there) / len(telling) if telling else 0.0
+
+
+def _numbers(text: str) -> set[str]:
+    return set(_DIGITS.findall(without_times(text)))
 
 
 def _words(text: str) -> list[str]:

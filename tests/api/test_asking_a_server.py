@@ -27,7 +27,7 @@ def test_what_the_server_says_is_cited(cli: Cli, indexed_home: Path) -> None:
         said = _run(cli, indexed_home, fake, "ask", NOTICE, "--json")
     assert (said.code, said.err) == (0, "")
     (sentence,) = said.json["sentences"]
-    assert (sentence["text"], sentence["verdict"]) == ("It is eight weeks.", "unclear")
+    assert (sentence["text"], sentence["verdict"]) == ("It is eight weeks.", "supported")
     (citation,) = sentence["citations"]
     assert (citation["name"], citation["page"]) == ("documents/staff_handbook.pdf", 7)
     assert fake.texts[-1] == NOTICE and any("eight weeks" in text for text in fake.texts)

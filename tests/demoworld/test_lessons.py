@@ -118,7 +118,7 @@ def test_a_row_is_the_prompt_that_the_generator_plans(footage: Footage, untaught
 def _read(reader: Reader, rows: Sequence[Row]) -> torch.Tensor:
     """What the model makes of the first row."""
     packed = side_by_side(rows)
-    return reader._read(packed, reader._looked(packed.units))[0]
+    return reader._read(packed, reader._looked(packed.units))[1][0]
 
 
 def _places(row: Row, part: int) -> list[int]:

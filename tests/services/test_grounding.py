@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -65,6 +65,22 @@ def _said(text: str, *ids: str) -> Draft:
 )
 def test_a_sentence_is_held_against_what_it_cites(text: str, ids: tuple[str, ...], verdict: Verdict) -> None:
     assert Grounding(THRESHOLDS, _Eyes(SHOWN)).verify(_said(text, *ids), EVIDENCE).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("It is eight weeks.", Verdict.SUPPORTED),
+        ("The notice period is not eight weeks.", Verdict.UNCLEAR),
+        ("Die Kündigungsfrist beträgt acht Wochen.", Verdict.UNCLEAR),
+        ("The notice period is 9 weeks.", Verdict.UNSUPPORTED),
+    ],
+)
+def test_what_is_put_in_other_words_is_held_against_the_text(text: str, verdict: Verdict) -> None:
+    page = Segment(0, Origin.PAGE, page=7, text="The notice period is eight weeks, 12 for captains.")
+    evidence = [Evidence("P1", Found(replace(FILM, kind=AssetKind.DOCUMENT), page, 0.9, {}, 0.1))]
+    for checker in (None, _Eyes({})):
+        assert Grounding(THRESHOLDS, checker).verify(_said(text, "P1"), evidence).verdict is verdict
 
 
 def test_times_and_order_are_not_asked_of_the_model() -> None:
