@@ -169,7 +169,9 @@ def test_every_kind_of_question_is_asked_and_its_spans_lie_in_the_video() -> Non
     assert asked == questions(truth, seed=1, each=20)
     spans = [span for question in asked for span in question.spans]
     assert all(0 <= start_s < end_s <= truth.seconds for start_s, end_s in spans)
-    assert all(bool(question.spans) == (question.kind is not Kind.ABSENT) for question in asked)
+    absent = [question.kind is Kind.ABSENT or question.answer == "no" for question in asked]
+    assert all(bool(question.spans) != nowhere for question, nowhere in zip(asked, absent, strict=True))
+    assert {question.answer for question in _of(asked, Kind.IS_THERE)} == {"yes", "no"}
 
 
 def test_answers_agree_with_the_events() -> None:
@@ -185,6 +187,13 @@ def test_answers_agree_with_the_events() -> None:
         before, after = question.spans
         assert at[before].concept == question.answer
         assert before[1] <= after[0]
+    for question in _of(asked, Kind.BETWEEN):
+        (between,) = question.spans
+        x, y = [event for event in truth.events if f"the {event.concept} " in question.text.replace("?", " ")]
+        assert at[between].concept == question.answer and x.end_s <= between[0] and between[1] <= y.start_s
+    for question in _of(asked, Kind.CHANGED):
+        one, other = question.spans
+        assert one[1] == other[0] and question.answer.count(", then ") == 1
     for question in _of(asked, Kind.HOW_OFTEN):
         assert len({at[span].concept for span in question.spans}) == 1
         assert len(question.spans) == sum(event.concept == at[question.spans[0]].concept for event in truth.events)

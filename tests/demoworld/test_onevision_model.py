@@ -48,10 +48,10 @@ def test_it_looks_with_the_tower_of_the_visual_lane(checkpoint: Checkpoint) -> N
     assert [tuple(frame.shape) for frame in frames] == [(16, 256)] * 2
 
 
-def test_words_are_few_tokens_and_digits_one_each(checkpoint: Checkpoint) -> None:
+def test_words_are_few_tokens_and_times_three(checkpoint: Checkpoint) -> None:
     words = Words(checkpoint.processor.tokenizer)
     lengths = [len(words.plain(f" {known.name}")) for known in concepts()]
     assert np.mean(lengths) < 2.5
-    assert len(words.plain("00:13:02")) == 8
+    assert len(words.plain("00:13:02")) == 3 and len(words.plain("[F17 00:13:02–01:13:10]")) == 11
     text = "Is there a zebra in 猫の島 [F7 00:13:02]?"
     assert "".join(words.said(iter(words.plain(text)))) == text
