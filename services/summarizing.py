@@ -142,13 +142,7 @@ class Summarizing:
         return chosen
 
     def _whole(self, asset: Asset, chapters: Sequence[Chapter]) -> Summary:
-        told = [
-            Segment(
-                -1, Origin.SPEECH, chapter.start_s, chapter.end_s, text=" ".join(one.text for one in chapter.statements)
-            )
-            for chapter in chapters
-            if chapter.statements
-        ]
+        told = [_told(chapter) for chapter in chapters if chapter.statements]
         evidence = [_evidence(asset, place, segment) for place, segment in enumerate(told, 1)]
         said = self._said(self._generator.describe(evidence, _SUMMARY_WORDS), evidence) if evidence else ()
         return Summary(said, tuple(chapters))
@@ -182,6 +176,11 @@ def _tell(progress: Progress | None, done: int, all_of_them: int) -> None:
 
 def _evidence(asset: Asset, place: int, segment: Segment) -> Evidence:
     return Evidence(f"F{place}", Found(asset, segment, _SURE, {}, 0.0))
+
+
+def _told(chapter: Chapter) -> Segment:
+    text = "\n".join(one.text for one in chapter.statements)
+    return Segment(-1, Origin.SPEECH, chapter.start_s, chapter.end_s, text=text)
 
 
 def _shown(frame: KeyFrame) -> Segment:

@@ -90,7 +90,7 @@ def test_a_stopped_summary_goes_on_where_it_was(services: Services, home: Path) 
     whole = Describing()
     undisturbed = _summarizing(container, whole).summarize(video)
     container.blobs.delete(f"{container.artifacts.folder(video.asset_id, video.version)}/summary")
-    first, second, third = Describing(breaks_after=6), Describing(), Describing()
+    first, second, third = Describing(breaks_after=len(whole.seen) // 2), Describing(), Describing()
     with pytest.raises(GeneratorUnavailable):
         _summarizing(container, first).summarize(video)
     assert _summarizing(container, second).summarize(video) == undisturbed
