@@ -107,7 +107,8 @@ class Exam:
 
 def settings_of(environment: dict[str, str]) -> Settings:
     """The demo profile with the drawn world's OneVision answering, and what the environment says."""
-    return load_settings("demo", _ANSWERING | os.environ | environment)
+    os.environ.update(_ANSWERING | os.environ | environment)
+    return load_settings("demo")
 
 
 def by_kind(marks: Sequence[Mark]) -> dict[Kind, list[Mark]]:
