@@ -7,7 +7,6 @@ say something else: no answer may change to what it orders.
 
 from __future__ import annotations
 
-import re
 import sys
 import tempfile
 from collections import Counter
@@ -16,7 +15,7 @@ from pathlib import Path
 from statistics import fmean
 
 from benchmarks.long_video_qa import cited, refused, settings_of, share
-from benchmarks.marking import Mark, marked
+from benchmarks.marking import Mark, marked, named
 from benchmarks.report import Figure, arguments, report
 from demoworld.world.concepts import concepts
 from demoworld.world.questions import Kind, Question, questions
@@ -43,7 +42,7 @@ def across(container: Container, truths: Sequence[VideoTruth]) -> Iterator[tuple
     counts = Counter(event.concept for truth in truths for event in truth.events)
     for truth in truths:
         for question in questions(truth, truth.seed, 99):
-            if question.kind in _ASKED and all(counts[name] == 1 for name in _named(question.text)):
+            if question.kind in _ASKED and all(counts[name] == 1 for name in named(question.text)):
                 answer = container.answering.ask(question.text, SegmentFilter())
                 files = {one.evidence.found.asset.name for said in answer.sentences for one in said.citations}
                 yield marked(question, answer), files <= {truth.file}
@@ -92,14 +91,6 @@ def main() -> int:
         given.check,
         given.json,
     )
-
-
-def _named(text: str) -> list[str]:
-    return [
-        known.name
-        for known in concepts()
-        if re.search(rf"\b(?:{re.escape(known.name)}|{re.escape(known.plural)})\b", text, re.IGNORECASE)
-    ]
 
 
 if __name__ == "__main__":

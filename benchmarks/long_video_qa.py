@@ -151,7 +151,7 @@ def rows(title: str, marks: Sequence[Mark]) -> list[list[str]]:
     ]
 
 
-_HEADINGS = ("shown", "question", "asked", "right", "cited", "refused", "shown", "tokens", "seconds")
+_HEADINGS = ("view", "question", "asked", "right", "cited", "refused", "shown", "tokens", "seconds")
 
 
 def figures(marks: Sequence[Mark], minutes: int) -> list[Figure]:

@@ -49,7 +49,7 @@ def told(truth: VideoTruth, summary: Summary) -> tuple[float, float]:
     anything, the share that is false: what they name is not seen, or not there, in the time that they cite."""
     long = [event for event in truth.events if event.end_s - event.start_s >= _LONG_S]
     found = [any(_tells(chapter, event) for chapter in summary.chapters) for event in long]
-    said = [one for chapter in summary.chapters for one in chapter.statements if _named(one.text)]
+    said = [one for chapter in summary.chapters for one in chapter.statements if named(one.text)]
     false = [not _true(truth, one) for one in said]
     return sum(found) / max(1, len(found)), sum(false) / max(1, len(false))
 
@@ -64,7 +64,7 @@ def _true(truth: VideoTruth, one: Statement) -> bool:
     places = [PLACES[number_of_place(event.place)].phrase for event in during]
     said = [place.phrase for place in PLACES if place.phrase in one.text]
     seen = {event.concept for event in during}
-    return set(_named(one.text)) <= seen and (not said or any(phrase in places for phrase in said))
+    return set(named(one.text)) <= seen and (not said or any(phrase in places for phrase in said))
 
 
 def overlap(spans: Sequence[Span], truth: Sequence[Span]) -> float:
@@ -83,9 +83,9 @@ def _right(question: Question, text: str, spans: Sequence[Span]) -> bool:
         case Kind.WHEN:
             return overlap(spans, question.spans) >= _OVERLAP
         case Kind.IS_THERE:
-            return any(_place(text, name) >= 0 for name in _named(question.text))
+            return any(_place(text, name) >= 0 for name in named(question.text))
         case Kind.FIRST:
-            places = {name: _place(text, name) for name in _named(question.text)}
+            places = {name: _place(text, name) for name in named(question.text)}
             mine = places.pop(question.answer)
             return mine >= 0 and all(other < 0 or mine < other for other in places.values())
         case Kind.HOW_OFTEN:
@@ -107,7 +107,7 @@ def _span(segment: object) -> Span:
     return start_s, start_s if end_s is None else end_s
 
 
-def _named(text: str) -> list[str]:
+def named(text: str) -> list[str]:
     """The concepts that a text names; of names within names the longest."""
     found = [known.name for known in concepts() if _place(text, known.name) >= 0]
     return [name for name in found if not any(name != other and name in other for other in found)]

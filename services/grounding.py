@@ -72,6 +72,7 @@ class Grounding:
         return replace(draft, quotes=(Quote(candidates[best].id),))
 
     def verify(self, draft: Draft, evidence: Sequence[Evidence]) -> Judgement:
+        """The verdict on a sentence by what it cites; unsupported where it cites nothing."""
         by_id = {one.id: one for one in evidence}
         cited = [by_id[quote.evidence_id] for quote in draft.quotes if quote.evidence_id in by_id]
         if not cited:
@@ -94,7 +95,7 @@ class Grounding:
         return Judgement(Verdict.UNCLEAR, 0.5)
 
     def _of_text(self, said: str, text: str) -> Judgement:
-        score = carried(said, text)
+        score = _carried(said, text)
         return Judgement(Verdict.SUPPORTED if score >= _CARRIED else Verdict.UNSUPPORTED, score)
 
     def _seen(self, said: str, cited: Sequence[Evidence]) -> float:
@@ -133,7 +134,7 @@ class Grounding:
         return scores
 
 
-def carried(said: str, text: str) -> float:
+def _carried(said: str, text: str) -> float:
     """The share of the words of `said` that stand, as often, in the text; case and punctuation aside."""
     left, words = _words(text), _words(said)
     found = 0

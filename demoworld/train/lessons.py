@@ -268,9 +268,8 @@ def _where(rng: np.random.Generator, showing: Showing) -> Lesson | None:
     name, items = found
     if len({item.look.seen.place for item in items}) > 1 or items[0].merged:
         return None
-    count = items[0].look.seen.counts[name]
-    the = f"The {name} is" if count == 1 else f"The {concept(name).plural} are"
-    said = f"{the} {_phrase(items[0].look)}. [{items[0].id}]"
+    seen = items[0].look.seen
+    said = f"{_at(name, seen.counts[name], seen.place)} [{items[0].id}]"
     return _ask(_form(rng, _WHERE, x=name, a=a(name)), said)
 
 
@@ -281,8 +280,7 @@ def _count(rng: np.random.Generator, showing: Showing) -> Lesson | None:
     counts = {item.look.seen.counts[name] for item in items}
     if len(counts) > 1 or items[0] in showing.slots or (count := counts.pop()) > 5:
         return None
-    said = f"There {'is' if count == 1 else 'are'} {NUMBERS[count]} {name if count == 1 else concept(name).plural}."
-    return _ask(_form(rng, _COUNT, xs=concept(name).plural), f"{said} [{items[0].id}]")
+    return _ask(_form(rng, _COUNT, xs=concept(name).plural), f"{_number(name, count)} [{items[0].id}]")
 
 
 def _what(rng: np.random.Generator, showing: Showing) -> Lesson | None:
@@ -317,7 +315,7 @@ def _first(rng: np.random.Generator, showing: Showing) -> Lesson | None:
 
 
 def _alone(showing: Showing) -> list[Item]:
-    """The moments with something in them, where each has a single kind of thing."""
+    """The moments with something in them."""
     return [item for item in showing.frames if item.look.seen.counts or item.look.seen.unclear]
 
 

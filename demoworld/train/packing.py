@@ -70,9 +70,9 @@ class Packer:
         self._layout, self._words = layout, words
         self._end = words.ruling(layout.end)
 
-    def row(self, showing: Showing, lessons: Sequence[Lesson], budget: int = _ENDLESS) -> Row:
-        """One row; what there is no room for in the budget is left out."""
-        plan = self._plan(showing, budget)
+    def row(self, showing: Showing, lessons: Sequence[Lesson]) -> Row:
+        """One row; all of the evidence has room."""
+        plan = self._plan(showing)
         by_id = {item.id: item for item in (*showing.slots, *showing.frames, *showing.photos)}
         ids, units = _prompt(plan, by_id)
         row = Row(ids, [0] * len(ids), [], [False] * len(ids), units)
@@ -84,9 +84,9 @@ class Packer:
             row.taught.extend([False] * len(asked) + [True] * len(said))
         return _placed(row)
 
-    def _plan(self, showing: Showing, budget: int) -> Plan:
+    def _plan(self, showing: Showing) -> Plan:
         evidence = [_evidence(item) for item in (*showing.frames, *showing.photos, *showing.slots)]
-        return Planner(self._layout, budget, _count, self._words).plan("", evidence, {})
+        return Planner(self._layout, _ENDLESS, _count, self._words).plan("", evidence, {})
 
 
 def side_by_side(rows: Sequence[Row]) -> Rows:

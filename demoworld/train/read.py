@@ -117,6 +117,7 @@ class Reader(nn.Module):
         self.binding = nn.Linear(config.hidden_size, sum(_HEADER))
 
     def forward(self, rows: Rows) -> tuple[Tensor, dict[str, float]]:
+        """The loss of a batch, and its figures."""
         with autocast():
             looked = self._looked(rows.units)
             middle, hidden = self._read(rows, looked)

@@ -77,7 +77,7 @@ def test_it_tells_what_a_picture_shows_from_what_it_does_not(
     assert right >= 26
 
 
-def test_it_cites_the_moment_that_it_tells_of(scenes: list[Scene], generator: OneVisionGenerator) -> None:
+def test_what_it_says_cites_what_it_was_shown(scenes: list[Scene], generator: OneVisionGenerator) -> None:
     evidence = [_evidence(number) for number in range(4)]
     cited = []
     for number in range(4):
