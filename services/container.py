@@ -35,7 +35,7 @@ from services.generators.extractive import ExtractiveGenerator
 from services.generators.quoting import Quoting
 from services.grounding import Grounding, Thresholds
 from services.indexing import Indexing
-from services.ports import Generator
+from services.ports import Checker, Generator
 from services.recalling import Recalling
 from services.reindexing import Reindexing, ensure_folder
 from services.remembering import Remembering
@@ -45,6 +45,7 @@ from services.summarizing import Summarizing
 
 if TYPE_CHECKING:
     from services.generators.onevision.generator import OneVisionGenerator
+    from services.generators.openai_compatible.generator import OpenAiCompatibleGenerator
 
 _PAGE_PX = 1472
 """Longer side in which text is looked for on pages and photos."""
@@ -59,6 +60,7 @@ class Container:
 
     @cached_property
     def media(self) -> MediaProcess:
+        """The process that decodes, within its limits."""
         limits = self.settings.media
         return MediaProcess(
             MediaLimits(
@@ -71,30 +73,36 @@ class Container:
 
     @cached_property
     def catalog(self) -> Catalog:
+        """What is known of collections, assets and jobs."""
         return Catalog(f"sqlite:///{self._made_home() / 'catalog.db'}")
 
     @cached_property
     def artifacts(self) -> Artifacts:
+        """Pictures, traces and texts made of assets."""
         return Artifacts(self.blobs)
 
     @cached_property
     def blobs(self) -> BlobStore:
+        """Where bytes are kept."""
         return FolderBlobs(self.home)
 
     @cached_property
     def index(self) -> SegmentIndex:
+        """Vectors and words of all segments. Errors: ModelError, StorageFull."""
         folder = self._made_home() / "index"
         ensure_folder(folder)
         return self._open_index(folder)
 
     @cached_property
     def calibration(self) -> Calibration:
+        """What a score means in this archive."""
         ids = {lane.value: model for lane, model in self._lane_models().items()}
         quantile = self.settings.search.null_quantile
         return Calibration(self.index, lambda: self.visual, lambda: self.text, ids, self.home, quantile)
 
     @cached_property
     def visual(self) -> ImageTextEncoder | None:
+        """The encoder of pictures and of words about them; None where the settings name none."""
         settings = self.settings.visual
         if settings.model is None:
             return None
@@ -126,6 +134,7 @@ class Container:
 
     @cached_property
     def text(self) -> SentenceEncoder | None:
+        """The encoder of passages; None where the settings name none."""
         settings = self.settings.text
         if settings.model is None:
             return None
@@ -145,6 +154,7 @@ class Container:
 
     @cached_property
     def speech(self) -> SpeechReader | None:
+        """What writes down speech; None where the settings name no model."""
         settings = self.settings.speech
         if settings.model is None:
             return None
@@ -154,6 +164,7 @@ class Container:
 
     @cached_property
     def pipeline(self) -> Pipeline:
+        """What makes segments, artifacts and memories of a file."""
         give_memory_back()
         sampling = self.settings.sampling
         numbers = PassSettings(
@@ -177,6 +188,7 @@ class Container:
 
     @cached_property
     def indexing(self) -> Indexing:
+        """Takes files in."""
         return Indexing(
             self.home,
             self.media,
@@ -189,6 +201,7 @@ class Container:
 
     @cached_property
     def reindexing(self) -> Reindexing:
+        """Makes the index anew from artifacts."""
         ensure_folder(self.home / "index")
         return Reindexing(
             self.home,
@@ -202,16 +215,19 @@ class Container:
 
     @cached_property
     def retrieval(self) -> Retrieval:
+        """Search."""
         search = self.settings.search
         settings = RetrievalSettings(search.depth, search.weights, search.moment_gap_s)
         return Retrieval(self.index, self.catalog, self.calibration, lambda: self.visual, lambda: self.text, settings)
 
     @cached_property
     def remembering(self) -> Remembering:
+        """Memories and key frames of videos."""
         return Remembering(self.artifacts, self._memory_store)
 
     @cached_property
     def generator(self) -> Generator:
+        """What writes answers."""
         quotes = ExtractiveGenerator(lambda: self.text, self.settings.answer.sentences)
         match self.settings.generator.kind:
             case "extractive":
@@ -219,11 +235,12 @@ class Container:
             case "onevision":
                 model: Generator = self.onevision
             case "openai_compatible":
-                model = self._openai_compatible()
+                model = self._server_model
         return Quoting(model, quotes) if self.settings.generator.quotes else model
 
     @cached_property
     def answering(self) -> Answering:
+        """Questions to answers."""
         return Answering(
             self.retrieval,
             self.generator,
@@ -235,12 +252,19 @@ class Container:
 
     @cached_property
     def grounding(self) -> Grounding:
+        """What holds sentences against their citations; with the model that wrote them, where there is one."""
         settings = self.settings.grounding
-        checker = self.onevision if self.settings.generator.kind == "onevision" else None
+        checker: Checker | None = None
+        match self.settings.generator.kind:
+            case "onevision":
+                checker = self.onevision
+            case "openai_compatible":
+                checker = self._server_model
         return Grounding(Thresholds(settings.supported, settings.refuted), checker)
 
     @cached_property
     def summarizing(self) -> Summarizing:
+        """Assets to summaries."""
         return Summarizing(self.blobs, self.artifacts, self.remembering, self.generator, self.grounding)
 
     @property
@@ -282,6 +306,7 @@ class Container:
 
     @cached_property
     def onevision(self) -> OneVisionGenerator:
+        """The LLaVA-OneVision model of the settings, on this machine. Errors: ModelError."""
         from services.generators.onevision.generator import OneVisionGenerator
 
         settings = self.settings.generator
@@ -299,7 +324,8 @@ class Container:
         self._closing.append(made.close)
         return made
 
-    def _openai_compatible(self) -> Generator:
+    @cached_property
+    def _server_model(self) -> OpenAiCompatibleGenerator:
         from services.generators.openai_compatible.generator import OpenAiCompatibleGenerator
         from services.generators.openai_compatible.limits import Limits
         from services.generators.openai_compatible.server import Server

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import math
 import socket
 import struct
 import threading
@@ -22,18 +23,22 @@ from PIL import Image
 
 _MEDIA = {"image_url", "video_url", "image_embeds"}
 _REQUEST = {"model", "messages", "stream", "temperature", "max_tokens"}
+_WEIGHED = _REQUEST | {"logprobs", "top_logprobs"}
 
 
 @dataclass
 class FakeVllm:
     """What the server says and does, and what it was asked. `fault` names how it fails, `resets` how many connections
-    it drops first; `wrong` is what did not have the documented form."""
+    it drops first; `weights` is how likely words are where that is asked, None: it does not say, and `word` which it
+    says; `wrong` is what did not have the documented form."""
 
     pieces: list[str] = field(default_factory=lambda: ["A dog runs ", "[F1]. A cat sle", "eps [I1]."])
     fault: str = ""
     status: int = 200
     body: str = ""
     models: str = '{"object": "list", "data": [{"id": "first-model"}, {"id": "second"}]}'
+    weights: dict[str, float] | None = field(default_factory=lambda: {"Yes": 0.6, " yes": 0.2, "No": 0.1, "I": 0.1})
+    word: str = "Yes"
     resets: int = 0
     key: str = ""
     images: int = 16
@@ -94,7 +99,12 @@ def tensor(part: dict[str, Any]) -> torch.Tensor:
 
 
 def _check(request: dict[str, Any], fake: FakeVllm) -> None:
-    assert set(request) == _REQUEST and request["stream"] is True and request["temperature"] == 0
+    if "logprobs" in request:
+        assert set(request) == _WEIGHED and request["logprobs"] is True and 1 <= request["top_logprobs"] <= 20
+        assert request["stream"] is False and request["max_tokens"] == 1
+    else:
+        assert set(request) == _REQUEST and request["stream"] is True
+    assert request["temperature"] == 0
     system, user = request["messages"]
     assert (system["role"], user["role"]) == ("system", "user") and isinstance(system["content"], str)
     parts = user["content"]
@@ -155,8 +165,20 @@ class _Handler(BaseHTTPRequestHandler):
             self._plain(fake.status, fake.body) if fake.body else self._problem(fake.status, "it went\nwrong")
         elif fake.fault in ("page", "json"):
             self._plain(200, "<html>hello</html>", {"page": "text/html", "json": "application/json"}[fake.fault])
+        elif not fake.requests[-1]["stream"]:
+            self._weigh()
         else:
             self._stream()
+
+    def _weigh(self) -> None:
+        choice: dict[str, Any] = {
+            "message": {"role": "assistant", "content": self.fake.word},
+            "finish_reason": "length",
+        }
+        if self.fake.weights is not None:
+            top = [{"token": word, "logprob": math.log(share)} for word, share in self.fake.weights.items()]
+            choice["logprobs"] = {"content": [{"token": self.fake.word, "logprob": -0.1, "top_logprobs": top}]}
+        self._plain(200, json.dumps({"choices": [choice]}), "application/json")
 
     def _stream(self) -> None:
         self.send_response(200)

@@ -31,11 +31,11 @@ _ENDLESS = 1 << 20
 @dataclass(frozen=True, slots=True)
 class Unit:
     """The visual tokens of one item: how many, the pictures whose mean they are, and what their header says: the number
-    in the id, minute and second of the beginning."""
+    in the id; hour, minute and second of the beginning."""
 
     looks: tuple[int, ...]
     tokens: int
-    header: tuple[int, int, int]
+    header: tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def _prompt(plan: Plan, by_id: dict[str, Item]) -> tuple[list[int], list[Unit]]:
 def _unit(shown: Shown, by_id: dict[str, Item]) -> Unit:
     item = by_id[shown.evidence.id]
     whole = int(item.start_s)
-    header = int(item.id[1:]), whole // 60 % 60, whole % 60
+    header = int(item.id[1:]), whole // 3600, whole // 60 % 60, whole % 60
     return Unit(tuple(look.number for look in item.looks), shown.tokens, header)
 
 

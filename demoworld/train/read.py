@@ -18,8 +18,11 @@ from torch.utils.data import Dataset
 from transformers import AutoTokenizer, LlavaOnevisionForConditionalGeneration
 
 from demoworld.train.batches import in_worker
+from demoworld.train.checks import checks
+from demoworld.train.deepening import deepen
+from demoworld.train.drills import drills
 from demoworld.train.footage import Footage, film
-from demoworld.train.lessons import checks, drills, lessons
+from demoworld.train.lessons import lessons
 from demoworld.train.onevision_model import LAYOUT, save_onevision
 from demoworld.train.packing import Packer, Row, Rows, Unit, side_by_side
 from demoworld.train.running import DEVICE, Run, autocast
@@ -37,7 +40,9 @@ _NAMING, _READING, _BINDING = 0.25, 0.1, 0.15
 """The weights, beside the answers, of what every visual token is called, without which nothing is recognised for long,
 of the words of ids, times and questions, which teach to copy, and of which header a visual token stands behind, without
 which what is found cannot be cited."""
-_MIDDLE, _HEADER = 3, (100, 60, 60)
+_FRONT, _HEADER = 2, (100, 12, 60, 60)
+"""The layers put in front for binding, at whose end it is asked for; how many ids, hours, minutes and seconds there
+are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,8 @@ class Reading:
     tokens: int
     reels: int
     stills: int
+    deeper: bool = False
+    """Whether the stage begins by putting layers in front."""
 
 
 STAGES = {
@@ -63,7 +70,20 @@ STAGES = {
     for stage in (
         Reading("name", 11, 450, 3e-3, frames=1, slots=0, questions=6, drills=2, tokens=4096, reels=30, stills=4000),
         Reading("find", 12, 1450, 3e-3, frames=14, slots=8, questions=6, drills=4, tokens=5120, reels=40, stills=3000),
-        Reading("cite", 14, 420, 3e-3, frames=12, slots=8, questions=6, drills=4, tokens=5120, reels=30, stills=2000),
+        Reading(
+            "cite",
+            14,
+            900,
+            3e-3,
+            frames=12,
+            slots=8,
+            questions=6,
+            drills=4,
+            tokens=5120,
+            reels=30,
+            stills=2000,
+            deeper=True,
+        ),
         Reading("long", 13, 900, 1e-3, frames=24, slots=64, questions=16, drills=4, tokens=6144, reels=40, stills=3000),
     )
 }
@@ -139,6 +159,13 @@ class Reader(nn.Module):
             "first": float(first),
         }
 
+    def said(self, rows: Rows) -> Tensor:
+        """The word that the model would say at each place, `[b, n]`, all that stands before it being so."""
+        with torch.inference_mode(), autocast():
+            _, hidden = self._read(rows, self._looked(rows.units))
+            following = self.model.lm_head(hidden).argmax(-1).cpu()
+        return torch.cat([torch.zeros_like(following[:, :1]), following[:, :-1]], 1)
+
     def _next(self, rows: Rows, hidden: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
         """What the model would say instead of each of these tokens, and what stands there."""
         before = torch.zeros_like(which)
@@ -159,7 +186,7 @@ class Reader(nn.Module):
         return said, early, names.to(DEVICE)
 
     def _bound(self, rows: Rows, middle: Tensor) -> Tensor:
-        """How badly the id and the time before a picture are known at its tokens, halfway through the model."""
+        """How badly the id and the time before a picture are known at its tokens, before they are looked for."""
         counts = torch.tensor([unit.tokens for unit in rows.units])
         said = torch.repeat_interleave(torch.tensor([unit.header for unit in rows.units]), counts, 0).to(DEVICE)
         seen = functional.rms_norm(middle[(rows.ids < 0).to(DEVICE)], middle.shape[-1:])
@@ -169,7 +196,7 @@ class Reader(nn.Module):
         )
 
     def _read(self, rows: Rows, looked: Tensor) -> tuple[Tensor, Tensor]:
-        """The hidden states `[b, n, D]` halfway through the model, and at its end."""
+        """The hidden states `[b, n, D]` behind the layers in front, and at the end."""
         inner = self.model.model
         embedded = inner.language_model.embed_tokens(rows.ids.clamp(min=0).to(DEVICE))
         where = (rows.ids < 0).to(DEVICE)
@@ -181,7 +208,7 @@ class Reader(nn.Module):
             use_cache=False,
             output_hidden_states=True,
         )
-        return out.hidden_states[_MIDDLE], out.last_hidden_state
+        return out.hidden_states[_FRONT], out.last_hidden_state
 
     def _looked(self, units: Sequence[Unit]) -> Tensor:
         """The visual tokens of all units, one after the other, `[n, D]`."""
@@ -204,6 +231,9 @@ class Reader(nn.Module):
 def train(stage: Reading, start: Path, eyes: Path, work: Path, target: Path) -> None:
     """Run a stage from the checkpoint in `start`, or go on with it, keeping its state in `work`; gives `target`."""
     footage = film(eyes, stage.seed, stage.reels, stage.stills)
+    if stage.deeper:
+        deepen(start, work / f"{stage.name}-deeper", _FRONT, stage.seed)
+        start = work / f"{stage.name}-deeper"
     words = Words(AutoTokenizer.from_pretrained(start))
     reader = Reader(start, footage, words)
     run = Run(work / f"{stage.name}.pt", reader, stage.steps, stage.peak)

@@ -11,8 +11,9 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
+from demoworld.train.checks import checks
 from demoworld.train.footage import Footage, film
-from demoworld.train.lessons import checks, lessons
+from demoworld.train.lessons import lessons
 from demoworld.train.onevision_model import LAYOUT, make_onevision
 from demoworld.train.packing import Packer, Row, side_by_side
 from demoworld.train.read import Reader

@@ -25,7 +25,7 @@ from services.generators.openai_compatible.generator import OpenAiCompatibleGene
 from services.generators.openai_compatible.limits import Limits
 from services.generators.openai_compatible.parts import messages
 from services.generators.openai_compatible.server import Server
-from services.generators.wording import headers
+from services.generators.wording import checking, headers
 from services.types import Draft, Evidence, Found
 
 FILM = Asset("f" * 64, "v", AssetKind.VIDEO, "film.mp4", 900.0, None, 64, 48, 0.0, 1, 1, (), 0.0)
@@ -179,6 +179,31 @@ def test_describing_asks_for_what_is_shown() -> None:
     with fake_vllm() as fake:
         assert len(list(_generator(fake.url).describe([F1, I1], 30))) == 2
     assert fake.texts[-1] == "Say in at most 30 words what the evidence shows."
+
+
+def test_a_sentence_is_checked_by_how_likely_yes_is_each_picture_alone() -> None:
+    with fake_vllm(weights={"Yes": 0.6, " yes": 0.2, "No": 0.1, "NO": 0.1, "I": 0.0001}) as fake:
+        scores = _generator(fake.url).shows("A dog runs.", [F1, I1, *_slots(1)])
+        assert scores == pytest.approx([0.8, 0.8, 0.8])
+        assert len(fake.requests) == 3
+        for request in fake.requests:
+            content = request["messages"][1]["content"]
+            assert content[-1]["text"] == checking("A dog runs.")
+            assert sum(part["type"] in ("video_url", "image_url") for part in content) == 1
+
+
+@pytest.mark.parametrize(("word", "score"), [("Yes.", 1.0), ("no", 0.0), ("Maybe", 0.5)])
+def test_a_server_that_does_not_weigh_its_words_is_taken_at_its_word(word: str, score: float) -> None:
+    with fake_vllm(weights=None, word=word) as fake:
+        assert _generator(fake.url).shows("A dog runs.", [F1]) == [score]
+
+
+def test_a_server_that_fails_while_it_checks_is_named() -> None:
+    with (
+        fake_vllm(status=500) as fake,
+        pytest.raises(GeneratorUnavailable, match="it answered 500"),
+    ):
+        _generator(fake.url).shows("A dog runs.", [F1, F2])
 
 
 def test_without_evidence_nothing_is_asked() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import msgspec
@@ -18,8 +19,23 @@ class _Delta(msgspec.Struct):
     content: str | None = None
 
 
+class _Weight(msgspec.Struct):
+    token: str
+    logprob: float
+
+
+class _Token(msgspec.Struct):
+    top_logprobs: list[_Weight] = []
+
+
+class _Logprobs(msgspec.Struct):
+    content: list[_Token] | None = None
+
+
 class _Choice(msgspec.Struct):
     delta: _Delta = msgspec.field(default_factory=_Delta)
+    message: _Delta = msgspec.field(default_factory=_Delta)
+    logprobs: _Logprobs | None = None
     finish_reason: str | None = None
 
 
@@ -69,6 +85,28 @@ def piece(data: str) -> tuple[str, bool]:
         raise Garbage(f"it gave up: {complaint(data)}" if chunk.error or chunk.message else "it sends no choices")
     text = "".join(choice.delta.content or "" for choice in chunk.choices[:1])
     return text, any(choice.finish_reason is not None for choice in chunk.choices[:1])
+
+
+def first_words(body: str) -> dict[str, float]:
+    """The words with which an answer may begin, as the server weighs them: lower case, probabilities. Where it does not
+    weigh, the one with which it begins. Garbage where it holds no answer."""
+    try:
+        choices = msgspec.json.decode(body, type=_Chunk).choices
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise Garbage(f"it sends what is no answer: {first_line(body)!r}") from error
+    if not choices:
+        raise Garbage(f"it sends no answer: {complaint(body)}")
+    weighed = choices[0].logprobs.content if choices[0].logprobs else None
+    if not weighed:
+        return {_plain(choices[0].message.content or ""): 1.0}
+    words: dict[str, float] = {}
+    for one in weighed[0].top_logprobs:
+        words[_plain(one.token)] = words.get(_plain(one.token), 0.0) + math.exp(min(one.logprob, 0.0))
+    return words
+
+
+def _plain(word: str) -> str:
+    return word.strip(" \n.,!").casefold()
 
 
 def complaint(body: str) -> str:

@@ -10,7 +10,15 @@ import httpx2
 import msgspec
 
 from indexer.errors import GeneratorUnavailable
-from services.generators.openai_compatible.events import Events, Garbage, complaint, first_line, first_model, piece
+from services.generators.openai_compatible.events import (
+    Events,
+    Garbage,
+    complaint,
+    first_line,
+    first_model,
+    first_words,
+    piece,
+)
 
 _WAITS_S = (0.2, 0.6)
 """Before each further try, where no connection came about."""
@@ -41,6 +49,11 @@ class Server:
             if not kind.startswith("text/event-stream"):
                 raise Garbage(f"it answered with {kind}, not with a stream of events")
             yield from self._pieces(response, max_tokens * _CHARS_PER_TOKEN)
+
+    def weighed(self, request: Mapping[str, object]) -> dict[str, float]:
+        """With which words the answer may begin, and how likely each is."""
+        with self._answer("POST", "/chat/completions", msgspec.json.encode(request)) as response:
+            return first_words(self._whole(response))
 
     def _pieces(self, response: httpx2.Response, longest: int) -> Iterator[str]:
         """Errors: Garbage, also for a stream that ends without being finished, or does not end, or drips."""
