@@ -18,9 +18,10 @@ import numpy as np
 
 from benchmarks.long_video_qa import settings_of
 from benchmarks.report import Figure, arguments, print_table, report
+from demoworld.train.saying import a, capital, numbered, placed
 from demoworld.world.claims import NUMBERS
-from demoworld.world.concepts import concept, concepts, with_article
-from demoworld.world.places import PLACES, number_of_place
+from demoworld.world.concepts import concepts
+from demoworld.world.places import PLACES
 from demoworld.world.rolling import Reel, roll
 from demoworld.world.truth import Happened, VideoTruth
 from indexer.types import Origin, Segment
@@ -60,8 +61,8 @@ def planted(container: Container, asset: Asset, truth: VideoTruth, rng: np.rando
             *((text, None) for text in _said(event.concept, event.count, event.place, event.start_s)),
             *((text, "thing") for text in _said(other, event.count, event.place, event.start_s)),
             (_at(event.concept, away_s), "time"),
-            (_counted(event.concept, number), "number"),
-            (_where(event.concept, event.count, place), "place"),
+            (numbered(event.concept, number), "number"),
+            (placed(event.concept, event.count, place), "place"),
         ):
             yield Planted(Draft(text, (Quote("F1"),), 0.9), shown, wrong)
     yield from _often(container, asset, truth, lasting)
@@ -75,30 +76,21 @@ def _often(container: Container, asset: Asset, truth: VideoTruth, lasting: Seque
             shown = tuple(_shown(container, asset, event, place) for place, event in enumerate(own, 1))
             quotes = tuple(Quote(one.id) for one in shown)
             for count, wrong in ((len(own), None), (len(own) + 1, "number")):
-                text = f"{with_article(name).capitalize()} appears {NUMBERS[count]} times."
+                text = f"{capital(a(name))} appears {NUMBERS[count]} times."
                 yield Planted(Draft(text, quotes, 0.9), shown, wrong)
 
 
 def _said(name: str, count: int, place: str, start_s: float) -> tuple[str, ...]:
     return (
         _at(name, start_s),
-        _counted(name, count),
-        _where(name, count, place),
-        f"Yes, there is {with_article(name)}.",
+        numbered(name, count),
+        placed(name, count, place),
+        f"Yes, there is {a(name)}.",
     )
 
 
 def _at(name: str, start_s: float) -> str:
-    return f"{with_article(name).capitalize()} appears at {clock(start_s)}."
-
-
-def _counted(name: str, count: int) -> str:
-    return f"There {'is' if count == 1 else 'are'} {NUMBERS[count]} {name if count == 1 else concept(name).plural}."
-
-
-def _where(name: str, count: int, place: str) -> str:
-    the = f"The {name} is" if count == 1 else f"The {concept(name).plural} are"
-    return f"{the} {PLACES[number_of_place(place)].phrase}."
+    return f"{capital(a(name))} appears at {clock(start_s)}."
 
 
 def _shown(container: Container, asset: Asset, event: Happened, number: int) -> Evidence:
@@ -135,10 +127,12 @@ def calibrate(sentences: Sequence[Planted], found: Sequence[float]) -> Threshold
 
 
 def store(thresholds: Thresholds, profile: Path = _PROFILE) -> None:
-    """Write the thresholds into a profile's file."""
+    """Write the thresholds into a profile's file, which has a line for each. Errors: ValueError where it has not."""
     text = profile.read_text("utf-8")
     for name in ("supported", "refuted"):
-        text = re.sub(rf"(?m)^{name} = .*$", f"{name} = {getattr(thresholds, name)}", text)
+        text, changed = re.subn(rf"(?m)^{name} = .*$", f"{name} = {getattr(thresholds, name)}", text)
+        if changed != 1:
+            raise ValueError(f"{profile}: has {changed} lines `{name} = `")
     profile.write_text(text, "utf-8")
 
 

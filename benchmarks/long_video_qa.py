@@ -82,9 +82,9 @@ class Exam:
 
     def _asked(self, answering: Answering, question: Question, where: SegmentFilter) -> Mark:
         begun = time.perf_counter()
-        answer = answering.ask(question.text, where)
-        seconds = time.perf_counter() - begun
         evidence = answering.evidence(question.text, where)
+        answer = answering.told(question.text, evidence)
+        seconds = time.perf_counter() - begun
         tokens = self.container.onevision.prompt_tokens(question.text, evidence) if evidence else 0
         shown = could_be_answered(question, evidence)
         return replace(marked(question, answer), shown=shown, tokens=tokens, seconds=seconds)

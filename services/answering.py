@@ -37,14 +37,17 @@ class Answering:
 
         Errors: QueryError.
         """
-        sentences = tuple(self.sentences(question, where))
+        return self.told(question, self.evidence(question, where))
+
+    def told(self, question: str, evidence: Sequence[Evidence]) -> Answer:
+        """The whole answer from evidence that is gathered."""
+        sentences = tuple(self.sentences(question, evidence))
         if not sentences:
             return Answer(NOTHING_FOUND, abstained=True, sentences=())
         return Answer(" ".join(sentence.text for sentence in sentences), abstained=False, sentences=sentences)
 
-    def sentences(self, question: str, where: SegmentFilter) -> Iterator[Sentence]:
-        """The answer sentence by sentence, each as soon as it is verified; none where nothing was found."""
-        evidence = self.evidence(question, where)
+    def sentences(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Sentence]:
+        """The answer sentence by sentence, each as soon as it is verified; none without evidence."""
         if evidence:
             drafts = (self._verified(draft, evidence) for draft in self.generator.answer(question, evidence))
             yield from (sentence for sentence in drafts if sentence is not None)

@@ -81,7 +81,8 @@ def ask(
             sentences = answer.sentences
             print_json(AnswerShape.of(answer))
         else:
-            sentences = _said(container.answering.sentences(question, where))
+            evidence = container.answering.evidence(question, where)
+            sentences = _said(container.answering.sentences(question, evidence))
         if save_evidence is not None:
             save_answer(container.artifacts, sentences, save_evidence)
     raise typer.Exit(0 if sentences else EXIT_NOTHING_FOUND)

@@ -141,6 +141,7 @@ def test_a_sentence_leaves_before_the_next_one_is_made(services: Services, home:
                 yield Draft(text, (Quote(evidence[0].id),), 0.9)
 
     answering = Answering(container.retrieval, Slow(()), GROUNDING, 4)
-    stream = answering.sentences("What is the notice period once probation is over?", EVERYWHERE)
+    question = "What is the notice period once probation is over?"
+    stream = answering.sentences(question, answering.evidence(question, EVERYWHERE))
     assert (next(stream).text, begun) == ("One.", ["One."])
     assert [sentence.text for sentence in stream] == ["Two."]
