@@ -12,8 +12,8 @@ _FRAMING = """
 after appear appeared appearing appears before between came change changed changes come comes does during earlier first
 happen happened happens last later many often picture scene see seen show shown shows since time times until video while
 """
-_TIME = re.compile(r"(?<![\d:.])(?:(\d{1,2}):)?(\d{1,2}):([0-5]\d)(?![\d:])")
-_LED_TIME = re.compile(rf",?\s*(?:\bat\b|\bfrom\b|\bto\b|\buntil\b)?\s*{_TIME.pattern}", re.IGNORECASE)
+TIME = re.compile(r"(?<![\d:.])(?:(\d{1,2}):)?(\d{1,2}):([0-5]\d)(?![\d:])")
+_LEDTIME = re.compile(rf",?\s*(?:\bat\b|\bfrom\b|\bto\b|\buntil\b)?\s*{TIME.pattern}", re.IGNORECASE)
 _MOST_PARTS = 4
 
 
@@ -28,19 +28,19 @@ class Asked:
 
 def asked(question: str) -> Asked:
     """Read a question. Words that ask or connect are no part of a thing; English ones are known best."""
-    pieces = [_thing(piece) for piece in _JOINTS.split(_TIME.sub(" ", question))]
+    pieces = [_thing(piece) for piece in _JOINTS.split(TIME.sub(" ", question))]
     parts = tuple(dict.fromkeys(piece for piece in pieces if piece))[:_MOST_PARTS]
     return Asked(parts if len(parts) > 1 else (), tuple(sorted(set(times_in(question)))))
 
 
 def times_in(text: str) -> list[float]:
     """The times that a text names, in seconds: `0:12`, `00:12:05`."""
-    return [_seconds(*match.groups()) for match in _TIME.finditer(text)]
+    return [_seconds(*match.groups()) for match in TIME.finditer(text)]
 
 
 def without_times(text: str) -> str:
     """The text without its times, and without the word that leads to each."""
-    return _LED_TIME.sub("", text)
+    return _LEDTIME.sub("", text)
 
 
 def _seconds(hours: str | None, minutes: str, seconds: str) -> float:

@@ -6,6 +6,7 @@
     name    the language model names what a moment or a few show          ../weights/onevision
     find    it finds among many moments and slots what is asked for       ../weights/onevision
     cite    it knows which id and which time a picture stands behind      ../weights/onevision
+    point   it reads id and time off what a word has found        ../weights/onevision
     long    the same with the memory of hours before it                   ../weights/onevision
 
 A stage starts from the folder that the one before it left, and goes on where it was stopped, as long as its working

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from demoworld.train.knowing import known, missing, pick
+from demoworld.train.knowing import around, known, missing, pick
 from demoworld.train.lessons import MOST_LISTED, Lesson
-from demoworld.train.saying import cited, one_of, phrase
+from demoworld.train.saying import cited, one_of, phrase, time_as_asked
 from demoworld.train.showing import Item, Showing
 from demoworld.world.claims import NUMBERS
 from services.generators.wording import clock
 
 _DRILLED = 10
-_DRILLS = ("moments", "moments", "times", "times", "numbers", "places")
+_DRILLS = ("moments", "moments", "times", "times", "numbers", "places", "pictures")
 
 
 def drills(rng: np.random.Generator, showing: Showing, count: int) -> list[Lesson]:
@@ -25,14 +25,31 @@ def drills(rng: np.random.Generator, showing: Showing, count: int) -> list[Lesso
 
 
 def _drill(rng: np.random.Generator, showing: Showing) -> Lesson | None:
+    what = one_of(rng, _DRILLS if showing.frames else ("moments", "numbers", "places"))
+    if what == "pictures":
+        return _at_times(rng, showing)
     names = {name for _ in range(_DRILLED) for name in (pick(rng, showing), missing(rng, showing)) if name}
     said: dict[str, str] = {}
-    what = one_of(rng, _DRILLS if showing.frames else ("moments", "numbers", "places"))
     for name in rng.permutation(sorted(names)).tolist()[:_DRILLED]:
         items = known(showing, name)
         if items is not None:
             told = _looked_up(what, name, items)
             said |= {name: told} if told else {}
+    return _lesson(what, said)
+
+
+def _at_times(rng: np.random.Generator, showing: Showing) -> Lesson | None:
+    """Which moments some times lie in."""
+    said: dict[str, str] = {}
+    for place in rng.permutation(len(showing.frames))[:_DRILLED]:
+        item = showing.frames[int(place)]
+        time_s = float(rng.uniform(item.start_s, item.end_s))
+        if len(around(showing, time_s)) == 1:
+            said[time_as_asked(rng, time_s)] = cited([item])
+    return _lesson("pictures", said)
+
+
+def _lesson(what: str, said: dict[str, str]) -> Lesson | None:
     if not said:
         return None
     answer = " ".join(f"{name} {told}." for name, told in said.items())

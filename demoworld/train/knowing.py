@@ -47,3 +47,8 @@ def missing(rng: np.random.Generator, showing: Showing) -> str | None:
         if any(name in look.seen.counts or name in look.seen.unclear for look in item.looks):
             return None
     return name
+
+
+def around(showing: Showing, time_s: float) -> list[Item]:
+    """The moments that a time lies in, or within a second of."""
+    return [one for one in showing.frames if one.start_s - 1 <= time_s < one.end_s + 1]

@@ -13,8 +13,20 @@ from itertools import pairwise
 import numpy as np
 
 from demoworld.train.footage import Look
-from demoworld.train.knowing import known, missing, pick, pictures
-from demoworld.train.saying import a, are, capital, cited, form, numbered, one_of, phrase, placed, things
+from demoworld.train.knowing import around, known, missing, pick, pictures
+from demoworld.train.saying import (
+    a,
+    are,
+    capital,
+    cited,
+    form,
+    numbered,
+    one_of,
+    phrase,
+    placed,
+    things,
+    time_as_asked,
+)
 from demoworld.train.showing import Item, Showing
 from demoworld.world.claims import NUMBERS
 from demoworld.world.concepts import concept
@@ -166,16 +178,11 @@ def _what(rng: np.random.Generator, showing: Showing) -> Lesson | None:
         return None
     item = showing.frames[int(rng.integers(len(showing.frames)))]
     time_s = float(rng.uniform(item.start_s, item.end_s))
-    around = [one for one in showing.frames if one.start_s - 1 <= time_s < one.end_s + 1]
-    if len(around) > 1 or item.look.seen.unclear or not item.look.seen.counts:
+    if len(around(showing, time_s)) > 1 or item.look.seen.unclear or not item.look.seen.counts:
         return None
-    return _ask(form(rng, _WHAT, t=_time(rng, time_s)), f"{capital(things(item.look))} can be seen. [{item.id}]")
-
-
-def _time(rng: np.random.Generator, time_s: float) -> str:
-    """A time as people write it."""
-    whole = clock(time_s)
-    return whole if rng.random() < 0.3 else whole[1:] if whole[0] == "0" else whole
+    return _ask(
+        form(rng, _WHAT, t=time_as_asked(rng, time_s)), f"{capital(things(item.look))} can be seen. [{item.id}]"
+    )
 
 
 def _first(rng: np.random.Generator, showing: Showing) -> Lesson | None:
@@ -243,7 +250,7 @@ def _changed(rng: np.random.Generator, showing: Showing) -> Lesson | None:
     one, other = pairs[int(rng.integers(len(pairs)))]
     times = [float(rng.uniform(item.start_s, item.end_s)) for item in (one, other)]
     said = f"It was {_place(one)}, then {_place(other)}. {cited((one, other))}"
-    return _ask(form(rng, _CHANGED, t=_time(rng, times[0]), u=_time(rng, times[1])), said)
+    return _ask(form(rng, _CHANGED, t=time_as_asked(rng, times[0]), u=time_as_asked(rng, times[1])), said)
 
 
 def _place(item: Item) -> str:

@@ -6,16 +6,18 @@ what so many separate prompts would, for little more than the price of one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from demoworld.train.footage import Look
+from demoworld.train.knowing import around, known, pictures
 from demoworld.train.lessons import Lesson
 from demoworld.train.showing import Item, Showing
 from indexer.types import AssetKind, Origin, PictureRef, Segment
+from services.asking import TIME, times_in
 from services.catalog import Asset
 from services.generators.onevision.layout import Layout, grid_of
 from services.generators.onevision.prompt import Plan, Planner, Shown
@@ -28,32 +30,38 @@ _SIDE = 4
 _ENDLESS = 1 << 20
 
 
+Header = tuple[int, int, int, int]
+"""The number in an id; hour, minute and second of the beginning."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """The visual tokens of one item: how many, the pictures whose mean they are, and what their header says: the number
-    in the id; hour, minute and second of the beginning."""
+    """The visual tokens of one item: how many, the pictures whose mean they are, and what their header says."""
 
     looks: tuple[int, ...]
     tokens: int
-    header: tuple[int, int, int, int]
+    header: Header
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """`ids`, `part` (0: the prompt, n: the n-th question), `position` and `taught` (whether this token is an answer's)
-    of each token, and the units in their order."""
+    of each token, and the units in their order. `points` are tokens at which a thing or a time has been named, each
+    with the header of the first item that shows it."""
 
     ids: list[int]
     part: list[int]
     position: list[int]
     taught: list[bool]
     units: list[Unit]
+    points: dict[int, Header]
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Rows side by side, `[b, n]` each; `read` are words that follow on others of their part and are no answer; `sees`
-    is `[b, 1, n, n]`, whether token i may look at token j."""
+    is `[b, 1, n, n]`, whether token i may look at token j; `points` is `[m, 6]`: row, token, and the header that it
+    points at."""
 
     ids: Tensor
     position: Tensor
@@ -61,6 +69,7 @@ class Rows:
     read: Tensor
     sees: Tensor
     units: list[Unit]
+    points: Tensor
 
 
 class Packer:
@@ -75,14 +84,32 @@ class Packer:
         plan = self._plan(showing)
         by_id = {item.id: item for item in (*showing.slots, *showing.frames, *showing.photos)}
         ids, units = _prompt(plan, by_id)
-        row = Row(ids, [0] * len(ids), [], [False] * len(ids), units)
+        row = Row(ids, [0] * len(ids), [], [False] * len(ids), units, {})
+        named = self._named(showing)
         for number, lesson in enumerate(lessons, 1):
             asked = [*self._words.plain(lesson.request), *self._words.ruling(self._layout.closing)]
             said = [*self._words.plain(lesson.answer), *self._end]
+            spoken = {**named, **self._timed(showing, f"{lesson.request} {lesson.answer}")}
+            row.points.update(_found([*asked, *said], spoken, len(row.ids)))
             row.ids.extend([*asked, *said])
             row.part.extend([number] * (len(asked) + len(said)))
             row.taught.extend([False] * len(asked) + [True] * len(said))
         return _placed(row)
+
+    def _named(self, showing: Showing) -> dict[tuple[int, ...], Header]:
+        """The words of each thing that is shown, with the header of the first item that shows it."""
+        names = {name for item in (*pictures(showing), *showing.slots) for name in item.look.names}
+        shown = {name: items[0] for name in sorted(names) if (items := known(showing, name))}
+        return {self._words.plain(f" {name}"): _header(item) for name, item in shown.items()}
+
+    def _timed(self, showing: Showing, text: str) -> dict[tuple[int, ...], Header]:
+        """The words of each time that a text names, with the header of the one moment that it lies in."""
+        found = {}
+        for match in TIME.finditer(text):
+            items = around(showing, times_in(match[0])[0])
+            if len(items) == 1:
+                found[self._words.plain(f" {match[0]}")] = _header(items[0])
+        return found
 
     def _plan(self, showing: Showing) -> Plan:
         evidence = [_evidence(item) for item in (*showing.frames, *showing.photos, *showing.slots)]
@@ -106,7 +133,10 @@ def side_by_side(rows: Sequence[Row]) -> Rows:
     read = (ids >= 0) & (part >= 0) & ~taught
     read[:, 1:] &= part[:, 1:] == part[:, :-1]
     read[:, 0] = False
-    return Rows(ids, position, taught, read, (before & mine)[:, None], [unit for row in rows for unit in row.units])
+    units = [unit for row in rows for unit in row.units]
+    points = [(number, at, *header) for number, row in enumerate(rows) for at, header in row.points.items()]
+    sees = (before & mine)[:, None]
+    return Rows(ids, position, taught, read, sees, units, torch.tensor(points, dtype=torch.long).reshape(-1, 6))
 
 
 def _placed(row: Row) -> Row:
@@ -117,7 +147,7 @@ def _placed(row: Row) -> Row:
         at = prompt if part != last else at
         position.append(at)
         at, last = at + 1, part
-    return Row(row.ids, row.part, position, row.taught, row.units)
+    return replace(row, position=position)
 
 
 def _prompt(plan: Plan, by_id: dict[str, Item]) -> tuple[list[int], list[Unit]]:
@@ -132,9 +162,23 @@ def _prompt(plan: Plan, by_id: dict[str, Item]) -> tuple[list[int], list[Unit]]:
 
 def _unit(shown: Shown, by_id: dict[str, Item]) -> Unit:
     item = by_id[shown.evidence.id]
+    return Unit(tuple(look.number for look in item.looks), shown.tokens, _header(item))
+
+
+def _header(item: Item) -> Header:
     whole = int(item.start_s)
-    header = int(item.id[1:]), whole // 3600, whole // 60 % 60, whole % 60
-    return Unit(tuple(look.number for look in item.looks), shown.tokens, header)
+    return int(item.id[1:]), whole // 3600, whole // 60 % 60, whole % 60
+
+
+def _found(ids: Sequence[int], spoken: Mapping[tuple[int, ...], Header], first: int) -> Iterator[tuple[int, Header]]:
+    """The last word of everything spoken of, counted from `first`, and its header; of words within words the longer."""
+    taken: set[int] = set()
+    for words, header in sorted(spoken.items(), key=lambda one: -len(one[0])):
+        for at in range(len(ids) - len(words) + 1):
+            end = at + len(words) - 1
+            if tuple(ids[at : end + 1]) == words and end not in taken:
+                taken.add(end)
+                yield first + end, header
 
 
 def _count(tokens: int) -> int:

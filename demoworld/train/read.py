@@ -38,11 +38,11 @@ _BEGIN = 0.2
 _SIDE = 4
 _NAMING, _READING, _BINDING = 0.25, 0.1, 0.15
 """The weights, beside the answers, of what every visual token is called, without which nothing is recognised for long,
-of the words of ids, times and questions, which teach to copy, and of which header a visual token stands behind, without
-which what is found cannot be cited."""
+of the words of ids, times and questions, which teach to copy, and of which header a visual token stands behind, and
+where the word stands that names what it shows, without which what is found cannot be cited."""
 _FRONT, _HEADER = 2, (100, 12, 60, 60)
-"""The layers put in front for binding, at whose end it is asked for; how many ids, hours, minutes and seconds there
-are."""
+"""The layers put in front for binding, at whose end it is asked for, and behind the next, which looks for what words
+name; how many ids, hours, minutes and seconds there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,7 @@ STAGES = {
             stills=2000,
             deeper=True,
         ),
+        Reading("point", 15, 600, 3e-3, frames=12, slots=8, questions=6, drills=4, tokens=5120, reels=30, stills=2000),
         Reading("long", 13, 900, 1e-3, frames=24, slots=64, questions=16, drills=4, tokens=6144, reels=40, stills=3000),
     )
 }
@@ -134,19 +135,21 @@ class Reader(nn.Module):
         for parameter in self.model.model.vision_tower.parameters():
             parameter.requires_grad = False
         config: Any = self.model.config.text_config
-        self.binding = nn.Linear(config.hidden_size, sum(_HEADER))
+        self.binding, self.pointing = (nn.Linear(config.hidden_size, sum(_HEADER)) for _ in range(2))
 
     def forward(self, rows: Rows) -> tuple[Tensor, dict[str, float]]:
         """The loss of a batch, and its figures."""
         with autocast():
             looked = self._looked(rows.units)
-            middle, hidden = self._read(rows, looked)
-            binding = self._bound(rows, middle)
+            states = self._read(rows, looked)
+            hidden = states[-1]
+            binding, pointing = self._bound(rows, states[_FRONT]), self._pointed(rows, states[_FRONT + 1])
             logits, labels = self._next(rows, hidden, rows.taught)
             reading = functional.cross_entropy(*self._next(rows, hidden, rows.read))
             named, early, names = self._named(rows, hidden, looked)
         naming = functional.cross_entropy(named, names) + functional.cross_entropy(early, names)
-        loss = functional.cross_entropy(logits, labels) + _NAMING * naming + _READING * reading + _BINDING * binding
+        loss = functional.cross_entropy(logits, labels) + _NAMING * naming + _READING * reading
+        loss = loss + _BINDING * (binding + pointing)
         right = (logits.detach().argmax(-1) == labels).float()
         begins = rows.taught & ~torch.cat([torch.zeros_like(rows.taught[:, :1]), rows.taught[:, :-1]], 1)
         first = right[begins[rows.taught].to(DEVICE)].mean()
@@ -155,6 +158,7 @@ class Reader(nn.Module):
             "loss": loss.item(),
             "seen": seen,
             "bound": binding.item(),
+            "pointed": pointing.item(),
             "tokens": float(right.mean()),
             "first": float(first),
         }
@@ -162,7 +166,7 @@ class Reader(nn.Module):
     def said(self, rows: Rows) -> Tensor:
         """The word that the model would say at each place, `[b, n]`, all that stands before it being so."""
         with torch.inference_mode(), autocast():
-            _, hidden = self._read(rows, self._looked(rows.units))
+            hidden = self._read(rows, self._looked(rows.units))[-1]
             following = self.model.lm_head(hidden).argmax(-1).cpu()
         return torch.cat([torch.zeros_like(following[:, :1]), following[:, :-1]], 1)
 
@@ -189,14 +193,15 @@ class Reader(nn.Module):
         """How badly the id and the time before a picture are known at its tokens, before they are looked for."""
         counts = torch.tensor([unit.tokens for unit in rows.units])
         said = torch.repeat_interleave(torch.tensor([unit.header for unit in rows.units]), counts, 0).to(DEVICE)
-        seen = functional.rms_norm(middle[(rows.ids < 0).to(DEVICE)], middle.shape[-1:])
-        told = self.binding(seen).float().split(list(_HEADER), -1)
-        return sum(
-            (functional.cross_entropy(one, said[:, place]) for place, one in enumerate(told)), told[0].new_zeros(())
-        )
+        return _header_loss(self.binding, middle[(rows.ids < 0).to(DEVICE)], said)
 
-    def _read(self, rows: Rows, looked: Tensor) -> tuple[Tensor, Tensor]:
-        """The hidden states `[b, n, D]` behind the layers in front, and at the end."""
+    def _pointed(self, rows: Rows, later: Tensor) -> Tensor:
+        """How badly the id and the time of what a word names are known at the word, after looking for it."""
+        at = rows.points.to(DEVICE)
+        return _header_loss(self.pointing, later[at[:, 0], at[:, 1]], at[:, 2:])
+
+    def _read(self, rows: Rows, looked: Tensor) -> tuple[Tensor, ...]:
+        """The hidden states `[b, n, D]` before the first layer and after each; the last is what words are read from."""
         inner = self.model.model
         embedded = inner.language_model.embed_tokens(rows.ids.clamp(min=0).to(DEVICE))
         where = (rows.ids < 0).to(DEVICE)
@@ -208,7 +213,8 @@ class Reader(nn.Module):
             use_cache=False,
             output_hidden_states=True,
         )
-        return out.hidden_states[_FRONT], out.last_hidden_state
+        states: tuple[Tensor, ...] = (*out.hidden_states[:-1], out.last_hidden_state)
+        return states
 
     def _looked(self, units: Sequence[Unit]) -> Tensor:
         """The visual tokens of all units, one after the other, `[n, D]`."""
@@ -226,6 +232,14 @@ class Reader(nn.Module):
                 for number, mean in zip(some, means, strict=True):
                     tokens[number] = mean
         return torch.cat(tokens)
+
+
+def _header_loss(head: nn.Linear, hidden: Tensor, said: Tensor) -> Tensor:
+    """How badly a linear reading of `hidden` `[n, D]` tells the headers `said` `[n, 4]`."""
+    if not len(said):
+        return hidden.new_zeros(())
+    told = head(functional.rms_norm(hidden, hidden.shape[-1:])).float().split(list(_HEADER), -1)
+    return torch.stack([functional.cross_entropy(one, said[:, place]) for place, one in enumerate(told)]).sum()
 
 
 def train(stage: Reading, start: Path, eyes: Path, work: Path, target: Path) -> None:

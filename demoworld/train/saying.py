@@ -11,6 +11,7 @@ from demoworld.train.showing import Item
 from demoworld.world.claims import NUMBERS
 from demoworld.world.concepts import concept, with_article
 from demoworld.world.places import PLACES, number_of_place
+from services.generators.wording import clock
 
 
 def one_of(rng: np.random.Generator, some: Sequence[str]) -> str:
@@ -58,3 +59,9 @@ def placed(name: str, count: int, place: str) -> str:
 
 def cited(items: Sequence[Item]) -> str:
     return f"[{', '.join(item.id for item in items)}]"
+
+
+def time_as_asked(rng: np.random.Generator, time_s: float) -> str:
+    """A time as people write it."""
+    whole = clock(time_s)
+    return whole if rng.random() < 0.3 else whole[1:] if whole[0] == "0" else whole

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import torch
 from transformers import AutoTokenizer
 
 from demoworld.train.checks import checks
+from demoworld.train.deepening import deepen
+from demoworld.train.drills import drills
 from demoworld.train.footage import Footage, film
 from demoworld.train.lessons import lessons
 from demoworld.train.onevision_model import LAYOUT, make_onevision
@@ -22,6 +25,7 @@ from demoworld.world.claims import NUMBERS
 from demoworld.world.concepts import concepts
 from services.generators.cited import NOT_SHOWN
 from services.generators.onevision.words import Words
+from services.generators.wording import clock
 
 EYES = Path(__file__).parents[2] / "demoworld" / "weights" / "open_clip"
 
@@ -106,6 +110,36 @@ def test_a_question_among_many_reads_as_if_it_were_alone(footage: Footage, untau
             assert torch.allclose(packed[_places(together, number)], wanted[_places(row, 1)], atol=1e-4)
 
 
+def test_lookups_name_the_moment_its_time_and_its_number(footage: Footage) -> None:
+    rng = np.random.default_rng(11)
+    told: Counter[str] = Counter()
+    for showing in _showings(footage, 40):
+        items = _items(showing)
+        for lesson in drills(rng, showing, 6):
+            for name, said in re.findall(r"([a-z ]+?) (none|\[[^\]]+\]|\d\d:\d\d:\d\d|[a-z]+)\.", f" {lesson.answer}"):
+                showing_it = [item for item in items.values() if name.strip() in item.look.seen.counts]
+                if said == "none":
+                    assert not showing_it, lesson
+                elif lesson.kind == "moments":
+                    assert all(items[one] in showing_it for one in said[1:-1].split(", ")), lesson
+                elif lesson.kind == "times":
+                    assert said in {clock(item.start_s) for item in showing_it}, lesson
+                told[lesson.kind if said != "none" else "none"] += 1
+    assert min(told[kind] for kind in ("moments", "times", "numbers", "none")) > 30
+
+
+def test_layers_put_in_front_change_nothing_at_first(footage: Footage, untaught: Path, tmp_path: Path) -> None:
+    deepen(untaught, tmp_path / "deeper", 2, seed=1)
+    words = Words(AutoTokenizer.from_pretrained(untaught))
+    showing = show(np.random.default_rng(12), footage, 4, 2)
+    row = Packer(LAYOUT, words).row(showing, lessons(np.random.default_rng(13), showing, 3))
+    readers = [Reader(folder, footage, words).eval() for folder in (untaught, tmp_path / "deeper")]
+    assert [len(reader.model.model.language_model.layers) for reader in readers] == [6, 8]
+    with torch.inference_mode():
+        shallow, deep = (_read(reader, [row]) for reader in readers)
+    assert torch.allclose(shallow, deep, atol=1e-4)
+
+
 def test_a_row_is_the_prompt_that_the_generator_plans(footage: Footage, untaught: Path) -> None:
     words = Words(AutoTokenizer.from_pretrained(untaught))
     showing = show(np.random.default_rng(10), footage, 5, 3)
@@ -119,7 +153,7 @@ def test_a_row_is_the_prompt_that_the_generator_plans(footage: Footage, untaught
 def _read(reader: Reader, rows: Sequence[Row]) -> torch.Tensor:
     """What the model makes of the first row."""
     packed = side_by_side(rows)
-    return reader._read(packed, reader._looked(packed.units))[1][0]
+    return reader._read(packed, reader._looked(packed.units))[-1][0]
 
 
 def _places(row: Row, part: int) -> list[int]:
