@@ -22,6 +22,7 @@ from services.types import Draft, Evidence, Judgement, Quote, Verdict
 _WORD, _DIGITS = re.compile(r"\w+"), re.compile(r"\d+")
 _DENIED = re.compile(r"\b(?:no|not|never|none|nobody|nothing|without)\b|n't\b", re.IGNORECASE)
 _QUOTING = re.compile(r"\b(?:says?|said|reads?|written)\b[:,]?\s*(.+)", re.IGNORECASE | re.DOTALL)
+_PAGE = re.compile(r"\bpages?\s+(\d+)", re.IGNORECASE)
 _JOINT = re.compile(r",? (before|after|then) ", re.IGNORECASE)
 _TIMES = re.compile(r"\s*\b(once|twice|(\w+) times?)\b", re.IGNORECASE)
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -80,7 +81,7 @@ class Grounding:
         quoted = [by_id[q.evidence_id].found.segment.text[q.start : q.end] for q in draft.quotes if q.end > q.start]
         if quoted:
             return self._of_text(draft.text, " ".join(quoted))
-        if not _times_hold(draft.text, cited):
+        if not _times_hold(draft.text, cited) or not _pages_hold(draft.text, cited):
             return Judgement(Verdict.UNSUPPORTED, 0.0)
         text = " ".join(one.found.segment.text for one in cited)
         if text.strip() and (saying := _QUOTING.search(draft.text)):
@@ -90,7 +91,7 @@ class Grounding:
         pictures = [one for one in cited if one.found.segment.picture]
         if self._checker is not None and pictures:
             return self._thresholds.judgement(self._seen(without_times(draft.text), pictures))
-        if text.strip() and not pictures and not _numbers(draft.text) <= _numbers(text):
+        if text.strip() and not pictures and not _numbers(_PAGE.sub("", draft.text)) <= _numbers(text):
             return Judgement(Verdict.UNSUPPORTED, 0.0)
         return Judgement(Verdict.UNCLEAR, 0.5)
 
@@ -172,6 +173,13 @@ def _times_hold(text: str, cited: Sequence[Evidence]) -> bool:
     return not known or all(
         any(start - _TOLERANCE_S <= time_s <= end + _TOLERANCE_S for start, end in known) for time_s in times_in(text)
     )
+
+
+def _pages_hold(text: str, cited: Sequence[Evidence]) -> bool:
+    """Whether every page that a sentence names is one that it cites, or is named there; videos and photos have none."""
+    pages = {str(one.found.segment.page) for one in cited if one.found.segment.page is not None}
+    named = {page for one in cited for page in _PAGE.findall(one.found.segment.text)}
+    return not pages or set(_PAGE.findall(text)) <= pages | named
 
 
 def _moments(cited: Sequence[Evidence]) -> int:

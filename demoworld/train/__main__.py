@@ -7,6 +7,7 @@
     find    it finds among many moments and slots what is asked for       ../weights/onevision
     cite    it knows which id and which time a picture stands behind      ../weights/onevision
     point   it reads id and time off what a word has found        ../weights/onevision
+    tell    it says id and time of what it has found              ../weights/onevision
     long    the same with the memory of hours before it                   ../weights/onevision
 
 A stage starts from the folder that the one before it left, and goes on where it was stopped, as long as its working

@@ -33,9 +33,9 @@ from services.generators.onevision.vision import pooled
 from services.generators.onevision.words import Words
 
 _CHECKED, _ALONE, _FEW = 0.25, 12, 2
-_BEGIN = 0.2
-"""The share of a stage's moments and slots with which it begins."""
 _SIDE = 4
+_PROOF = 5.0
+"""What the words of ids and times count among those of answers."""
 _NAMING, _READING, _BINDING = 0.25, 0.1, 0.15
 """The weights, beside the answers, of what every visual token is called, without which nothing is recognised for long,
 of the words of ids, times and questions, which teach to copy, and of which header a visual token stands behind, and
@@ -61,8 +61,10 @@ class Reading:
     tokens: int
     reels: int
     stills: int
+    begin: float = 0.2
+    """The share of its moments and slots with which it begins."""
     deeper: bool = False
-    """Whether the stage begins by putting layers in front."""
+    """Whether it begins by putting layers in front."""
 
 
 STAGES = {
@@ -85,6 +87,20 @@ STAGES = {
             deeper=True,
         ),
         Reading("point", 15, 600, 3e-3, frames=12, slots=8, questions=6, drills=4, tokens=5120, reels=30, stills=2000),
+        Reading(
+            "tell",
+            16,
+            500,
+            3e-3,
+            frames=12,
+            slots=8,
+            questions=4,
+            drills=8,
+            tokens=5120,
+            reels=30,
+            stills=2000,
+            begin=0.5,
+        ),
         Reading("long", 13, 900, 1e-3, frames=24, slots=64, questions=16, drills=4, tokens=6144, reels=40, stills=3000),
     )
 }
@@ -104,7 +120,7 @@ class LessonBatches(Dataset[Rows]):
     def __getitem__(self, number: int) -> Rows:
         step = self._first + number
         rng = np.random.default_rng([self._stage.seed, step])
-        grown = min(1.0, _BEGIN + step / self._stage.steps)
+        grown = min(1.0, self._stage.begin + step / self._stage.steps)
         frames, slots = (int(rng.integers(round(grown * most) + 1)) for most in (self._stage.frames, self._stage.slots))
         rows = [self._asked(rng, max(1, frames), slots)]
         if frames <= _FEW:
@@ -135,6 +151,8 @@ class Reader(nn.Module):
         for parameter in self.model.model.vision_tower.parameters():
             parameter.requires_grad = False
         config: Any = self.model.config.text_config
+        digits = [any(map(str.isdigit, "".join(words.said([one])))) for one in range(config.vocab_size)]
+        self._counts = torch.where(torch.tensor(digits), _PROOF, 1.0).to(DEVICE)
         self.binding, self.pointing = (nn.Linear(config.hidden_size, sum(_HEADER)) for _ in range(2))
 
     def forward(self, rows: Rows) -> tuple[Tensor, dict[str, float]]:
@@ -148,7 +166,7 @@ class Reader(nn.Module):
             reading = functional.cross_entropy(*self._next(rows, hidden, rows.read))
             named, early, names = self._named(rows, hidden, looked)
         naming = functional.cross_entropy(named, names) + functional.cross_entropy(early, names)
-        loss = functional.cross_entropy(logits, labels) + _NAMING * naming + _READING * reading
+        loss = functional.cross_entropy(logits, labels, self._counts) + _NAMING * naming + _READING * reading
         loss = loss + _BINDING * (binding + pointing)
         right = (logits.detach().argmax(-1) == labels).float()
         begins = rows.taught & ~torch.cat([torch.zeros_like(rows.taught[:, :1]), rows.taught[:, :-1]], 1)

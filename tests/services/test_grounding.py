@@ -74,10 +74,14 @@ def test_a_sentence_is_held_against_what_it_cites(text: str, ids: tuple[str, ...
         ("The notice period is not eight weeks.", Verdict.UNCLEAR),
         ("Die Kündigungsfrist beträgt acht Wochen.", Verdict.UNCLEAR),
         ("The notice period is 9 weeks.", Verdict.UNSUPPORTED),
+        ("Die Kündigungsfrist steht auf page 7.", Verdict.UNCLEAR),
+        ("The notice period is eight weeks, as page 8 says.", Verdict.UNSUPPORTED),
+        ("The notice period is eight weeks, see page 99.", Verdict.UNSUPPORTED),
+        ("The notice period is eight weeks, with more on page 31.", Verdict.UNCLEAR),
     ],
 )
 def test_what_is_put_in_other_words_is_held_against_the_text(text: str, verdict: Verdict) -> None:
-    page = Segment(0, Origin.PAGE, page=7, text="The notice period is eight weeks, 12 for captains.")
+    page = Segment(0, Origin.PAGE, page=7, text="The notice period is eight weeks, 12 for captains (page 31).")
     evidence = [Evidence("P1", Found(replace(FILM, kind=AssetKind.DOCUMENT), page, 0.9, {}, 0.1))]
     for checker in (None, _Eyes({})):
         assert Grounding(THRESHOLDS, checker).verify(_said(text, "P1"), evidence).verdict is verdict
