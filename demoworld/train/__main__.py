@@ -28,7 +28,7 @@ from demoworld.train.onevision_model import make_onevision
 _HERE = Path(__file__).parent
 _SEE, _ALIGN = _HERE / "checkpoints" / "see", _HERE / "checkpoints" / "align"
 _FINAL = _HERE.parent / "weights" / "open_clip"
-_ANSWERING = _HERE.parent / "weights" / "onevision"
+_ANSWERING, _HEADS = _HERE.parent / "weights" / "onevision", _HERE / "checkpoints" / "headers.safetensors"
 
 
 def main() -> None:
@@ -49,9 +49,9 @@ def main() -> None:
             align.train(align.TUNE, _ALIGN, given.work, _FINAL)
         case "name":
             make_onevision(_FINAL, given.work / "untaught")
-            read.train(read.STAGES["name"], given.work / "untaught", _FINAL, given.work, _ANSWERING)
+            read.train(read.STAGES["name"], given.work / "untaught", _FINAL, given.work, _ANSWERING, _HEADS)
         case stage:
-            read.train(read.STAGES[stage], _ANSWERING, _FINAL, given.work, _ANSWERING)
+            read.train(read.STAGES[stage], _ANSWERING, _FINAL, given.work, _ANSWERING, _HEADS)
 
 
 if __name__ == "__main__":

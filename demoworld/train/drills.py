@@ -14,7 +14,7 @@ from demoworld.world.claims import NUMBERS
 from services.generators.wording import clock
 
 _DRILLED = 10
-_DRILLS = ("moments", "moments", "times", "times", "numbers", "places", "pictures")
+_DRILLS = ("moments", "moments", "times", "times", "numbers", "places", "places", "pictures")
 
 
 def drills(rng: np.random.Generator, showing: Showing, count: int) -> list[Lesson]:

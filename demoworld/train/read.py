@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import Dataset
@@ -101,7 +102,20 @@ STAGES = {
             stills=2000,
             begin=0.5,
         ),
-        Reading("long", 13, 900, 1e-3, frames=24, slots=64, questions=16, drills=4, tokens=6144, reels=40, stills=3000),
+        Reading(
+            "long",
+            13,
+            1000,
+            3e-3,
+            frames=24,
+            slots=64,
+            questions=8,
+            drills=8,
+            tokens=5120,
+            reels=40,
+            stills=3000,
+            begin=0.3,
+        ),
     )
 }
 
@@ -153,7 +167,7 @@ class Reader(nn.Module):
         config: Any = self.model.config.text_config
         digits = [any(map(str.isdigit, "".join(words.said([one])))) for one in range(config.vocab_size)]
         self._counts = torch.where(torch.tensor(digits), _PROOF, 1.0).to(DEVICE)
-        self.binding, self.pointing = (nn.Linear(config.hidden_size, sum(_HEADER)) for _ in range(2))
+        self.heads = nn.ModuleDict({name: nn.Linear(config.hidden_size, sum(_HEADER)) for name in ("bound", "pointed")})
 
     def forward(self, rows: Rows) -> tuple[Tensor, dict[str, float]]:
         """The loss of a batch, and its figures."""
@@ -211,12 +225,12 @@ class Reader(nn.Module):
         """How badly the id and the time before a picture are known at its tokens, before they are looked for."""
         counts = torch.tensor([unit.tokens for unit in rows.units])
         said = torch.repeat_interleave(torch.tensor([unit.header for unit in rows.units]), counts, 0).to(DEVICE)
-        return _header_loss(self.binding, middle[(rows.ids < 0).to(DEVICE)], said)
+        return _header_loss(self.heads["bound"], middle[(rows.ids < 0).to(DEVICE)], said)
 
     def _pointed(self, rows: Rows, later: Tensor) -> Tensor:
         """How badly the id and the time of what a word names are known at the word, after looking for it."""
         at = rows.points.to(DEVICE)
-        return _header_loss(self.pointing, later[at[:, 0], at[:, 1]], at[:, 2:])
+        return _header_loss(self.heads["pointed"], later[at[:, 0], at[:, 1]], at[:, 2:])
 
     def _read(self, rows: Rows, looked: Tensor) -> tuple[Tensor, ...]:
         """The hidden states `[b, n, D]` before the first layer and after each; the last is what words are read from."""
@@ -252,7 +266,7 @@ class Reader(nn.Module):
         return torch.cat(tokens)
 
 
-def _header_loss(head: nn.Linear, hidden: Tensor, said: Tensor) -> Tensor:
+def _header_loss(head: nn.Module, hidden: Tensor, said: Tensor) -> Tensor:
     """How badly a linear reading of `hidden` `[n, D]` tells the headers `said` `[n, 4]`."""
     if not len(said):
         return hidden.new_zeros(())
@@ -260,15 +274,19 @@ def _header_loss(head: nn.Linear, hidden: Tensor, said: Tensor) -> Tensor:
     return torch.stack([functional.cross_entropy(one, said[:, place]) for place, one in enumerate(told)]).sum()
 
 
-def train(stage: Reading, start: Path, eyes: Path, work: Path, target: Path) -> None:
-    """Run a stage from the checkpoint in `start`, or go on with it, keeping its state in `work`; gives `target`."""
+def train(stage: Reading, start: Path, eyes: Path, work: Path, target: Path, heads: Path) -> None:
+    """Run a stage from the checkpoint in `start`, or go on with it, keeping its state in `work`; gives `target`, and in
+    `heads` what reads the headers, for the next stage."""
     footage = film(eyes, stage.seed, stage.reels, stage.stills)
     if stage.deeper:
         deepen(start, work / f"{stage.name}-deeper", _FRONT, stage.seed)
         start = work / f"{stage.name}-deeper"
     words = Words(AutoTokenizer.from_pretrained(start))
     reader = Reader(start, footage, words)
+    if heads.exists():
+        reader.heads.load_state_dict(load_file(heads))
     run = Run(work / f"{stage.name}.pt", reader, stage.steps, stage.peak)
     for rows in in_worker(LessonBatches(stage, footage, words, run.step)):
         run.advance(*reader(rows))
     save_onevision(reader.model, start, target)
+    save_file(reader.heads.half().state_dict(), heads)
