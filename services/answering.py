@@ -65,7 +65,8 @@ class Answering:
         if video is None:
             return gather(found)
         found = [*self.recalling.frames_at(video, named.times_s), *found]
-        return [*gather([*found, *self.recalling.more_frames(video, found)]), *self.recalling.slots(video, where)]
+        found = self.recalling.with_words(video, [*found, *self.recalling.more_frames(video, found)])
+        return [*gather(found), *self.recalling.slots(video, where)]
 
     def _with_parts(self, found: list[Found], parts: Sequence[str], where: SegmentFilter) -> list[Found]:
         """What was found, and the pictures of each thing that the question joins, by turns, each once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from indexer.types import AssetKind, Origin, Segment, SegmentFilter
 from memory.recall import FrameChooser, Relevance, recall
@@ -90,6 +90,20 @@ class Recalling:
                 chosen.append(frame)
         score = max(one.score for one in own)
         return [_found(asset, frame, score) for frame in sorted(chosen, key=lambda frame: frame.start_s)]
+
+    def with_words(self, asset: Asset, found: Sequence[Found]) -> list[Found]:
+        """The same, pictures of a video with the lines that were read in them; each line once, with the first picture
+        that shows it, unless it was found by itself."""
+        known = {line for one in found for line in one.segment.text.splitlines()}
+        frames = {frame.picture: frame for frame in self.remembering.key_frames(asset) if frame.text}
+        read: list[Found] = []
+        for one in found:
+            frame = frames.get(one.segment.picture) if one.segment.picture else None
+            lines = [line for line in frame.text.splitlines() if line not in known] if frame else []
+            known.update(lines)
+            text = one.segment.text or "\n".join(lines)
+            read.append(replace(one, segment=replace(one.segment, text=text)))
+        return read
 
     def _within(self, asset: Asset, own: Sequence[Found]) -> Iterator[KeyFrame]:
         memory = self.remembering.memory(asset)

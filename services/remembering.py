@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from indexer.artifacts import Artifacts
 from indexer.errors import ArtifactError
-from indexer.types import AssetKind, Origin, PictureRef
+from indexer.types import AssetKind, Origin, PictureRef, Segment
 from memory.store import MemoryStore, StoredMemory
 from memory.types import Node
 from services.catalog import Asset
@@ -19,11 +19,13 @@ _KEPT = 4
 
 @dataclass(frozen=True, slots=True)
 class KeyFrame:
-    """A stored picture of a video, and how long it stands for what is seen: `[start_s, end_s)`."""
+    """A stored picture of a video, how long it stands for what is seen, `[start_s, end_s)`, and the words that were
+    read in that time, a line each."""
 
     start_s: float
     end_s: float
     picture: PictureRef
+    text: str = ""
 
 
 class Remembering:
@@ -65,9 +67,26 @@ class Remembering:
         return self._open_store(asset_id, version).load(model)
 
     def _key_frames(self, asset_id: str, version: str) -> tuple[KeyFrame, ...]:
-        return tuple(
-            KeyFrame(segment.start_s or 0.0, segment.end_s or 0.0, segment.picture)
-            for record, _ in self._artifacts.checkpoints(self._artifacts.manifest(asset_id, version))
-            for segment in record.segments
-            if segment.origin is Origin.PICTURE and segment.picture is not None
-        )
+        frames: list[KeyFrame] = []
+        texts: list[Segment] = []
+        for record, _ in self._artifacts.checkpoints(self._artifacts.manifest(asset_id, version)):
+            for segment in record.segments:
+                if segment.origin is Origin.PICTURE and segment.picture is not None:
+                    frames.append(KeyFrame(segment.start_s or 0.0, segment.end_s or 0.0, segment.picture))
+                elif segment.origin is Origin.OCR:
+                    texts.append(segment)
+        read = _read_in(frames, texts)
+        return tuple(replace(frame, text="\n".join(lines)) for frame, lines in zip(frames, read, strict=True))
+
+
+def _read_in(frames: Sequence[KeyFrame], texts: Sequence[Segment]) -> list[list[str]]:
+    """For each frame, in order of time, the texts that overlap it."""
+    lines: list[list[str]] = [[] for _ in frames]
+    for text in texts:
+        start_s = text.start_s or 0.0
+        first = max(0, bisect_right(frames, start_s, key=lambda frame: frame.start_s) - 1)
+        last = bisect_left(frames, start_s if text.end_s is None else text.end_s, key=lambda frame: frame.start_s)
+        for number in range(first, max(last, first + 1)):
+            if start_s < frames[number].end_s and text.text not in lines[number]:
+                lines[number].append(text.text)
+    return lines

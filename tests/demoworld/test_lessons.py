@@ -17,13 +17,20 @@ from demoworld.train.deepening import deepen
 from demoworld.train.drills import drills
 from demoworld.train.footage import Footage, film
 from demoworld.train.lessons import lessons
+from demoworld.train.model import IMAGE_PX
 from demoworld.train.onevision_model import LAYOUT, make_onevision
-from demoworld.train.packing import Packer, Row, side_by_side
+from demoworld.train.packing import Packer, Row, Unit, side_by_side
 from demoworld.train.read import Reader
+from demoworld.train.running import normalised
 from demoworld.train.showing import Item, Showing, glance, show
+from demoworld.train.tower import clip_tower
 from demoworld.world.claims import NUMBERS
 from demoworld.world.concepts import concepts
+from demoworld.world.drawing import draw
+from demoworld.world.random_scenes import Split, random_scene
 from services.generators.cited import NOT_SHOWN
+from services.generators.onevision.checkpoint import load
+from services.generators.onevision.vision import Vision
 from services.generators.onevision.words import Words
 from services.generators.wording import clock
 
@@ -148,6 +155,21 @@ def test_a_row_is_the_prompt_that_the_generator_plans(footage: Footage, untaught
     text = words._tokenizer.decode([one for one in row.ids if one >= 0])
     assert re.findall(r"\[([MFI]\d+)", text)[: len(showing.slots)] == [item.id for item in showing.slots]
     assert [unit.tokens for unit in row.units] == [4] * len(showing.slots) + [16] * len(showing.frames)
+
+
+def test_what_is_learnt_from_is_what_the_generator_sees(untaught: Path) -> None:
+    rng = np.random.default_rng(14)
+    pixels = [draw(random_scene(rng, Split.TRAIN), IMAGE_PX, IMAGE_PX) for _ in range(2)]
+    planes = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
+    with torch.inference_mode():
+        seen = clip_tower(EYES)(normalised(planes), output_hidden_states=True).hidden_states[-1][:, 1:]
+        footage = Footage((), (), seen.half(), torch.zeros(2, 16, dtype=torch.long))
+        reader = Reader(untaught, footage, Words(AutoTokenizer.from_pretrained(untaught))).eval()
+        learnt = reader._looked([Unit((0,), 16, (1, 0, 0, 0)), Unit((1,), 4, (2, 0, 0, 0))]).split([16, 4])
+        vision = Vision(load(f"local-dir:{untaught}", "cpu", "fp32"))
+        for picture, count, tokens in zip(pixels, (16, 4), learnt, strict=True):
+            (wanted,) = vision.frames([picture], count)
+            assert torch.nn.functional.cosine_similarity(tokens, wanted.float(), dim=-1).min() > 0.999
 
 
 def _read(reader: Reader, rows: Sequence[Row]) -> torch.Tensor:

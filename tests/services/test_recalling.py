@@ -13,6 +13,7 @@ from memory.recall import time_bins
 from services.catalog import Asset
 from services.container import Container
 from services.recalling import Recalling
+from services.remembering import KeyFrame
 from services.types import Found
 
 
@@ -70,6 +71,27 @@ def test_frames_before_and_after_what_was_found_are_recalled_with_the_time_that_
     assert any(end_s <= 5.0 for _, end_s in spans) and any(start_s >= 9.0 for start_s, _ in spans)
     shown = {(frame.start_s, frame.end_s) for frame in container.remembering.key_frames(video)}
     assert set(spans) <= shown
+
+
+def test_pictures_come_with_the_words_that_were_read_in_them_once(services: Services, home: Path) -> None:
+    container = services(home)
+    video = _video(container)
+    recalling = Recalling(container.remembering, container.catalog, 4, time_bins, lambda _: False)
+    frames = container.remembering.key_frames(video)
+    read = [frame for frame in frames if frame.text]
+    lines = list(dict.fromkeys(line for frame in frames for line in frame.text.splitlines()))
+    assert read and len(lines) > 5
+    shown = recalling.with_words(video, [_seen(video, frame) for frame in frames])
+    assert [line for one in shown for line in one.segment.text.splitlines()] == lines
+    for one, frame in zip(shown, frames, strict=True):
+        assert set(one.segment.text.splitlines()) <= set(frame.text.splitlines())
+    passage = replace(shown[0], segment=replace(shown[0].segment, text=lines[0]))
+    assert lines[0] not in recalling.with_words(video, [passage, _seen(video, read[0])])[1].segment.text.splitlines()
+
+
+def _seen(video: Asset, frame: KeyFrame) -> Found:
+    segment = Segment(0, Origin.PICTURE, frame.start_s, frame.end_s, picture=frame.picture)
+    return Found(video, segment, 0.9, {Lane.VISUAL: 0.9}, 0.1)
 
 
 def test_times_that_are_asked_for_are_shown_and_what_lies_between_them(services: Services, home: Path) -> None:
