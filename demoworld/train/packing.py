@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,9 +17,12 @@ from demoworld.train.footage import Look
 from demoworld.train.knowing import around, known, pictures
 from demoworld.train.lessons import Lesson
 from demoworld.train.showing import Item, Showing
+from demoworld.world.concepts import number_of
+from demoworld.world.places import number_of_place
 from indexer.types import AssetKind, Origin, PictureRef, Segment
 from services.asking import TIME, times_in
 from services.catalog import Asset
+from services.generators.onevision.engine import Ids
 from services.generators.onevision.layout import Layout, grid_of
 from services.generators.onevision.prompt import Plan, Planner, Shown
 from services.generators.onevision.words import Words
@@ -30,37 +34,39 @@ _SIDE = 4
 _ENDLESS = 1 << 20
 
 
-Header = tuple[int, int, int, int]
-"""The number in an id; hour, minute and second of the beginning."""
+Marks = tuple[int, int, int, int, int]
+"""The number in an id; hour, minute and second of the beginning; the place, by day (even) or at night."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """The visual tokens of one item: how many, the pictures whose mean they are, and what their header says."""
+    """The visual tokens of one item: how many, the pictures whose mean they are, its marks, and the numbers of the
+    things that it shows."""
 
     looks: tuple[int, ...]
     tokens: int
-    header: Header
+    marks: Marks
+    things: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """`ids`, `part` (0: the prompt, n: the n-th question), `position` and `taught` (whether this token is an answer's)
     of each token, and the units in their order. `points` are tokens at which a thing or a time has been named, each
-    with the header of the first item that shows it."""
+    with the place of the first unit that shows it."""
 
     ids: list[int]
     part: list[int]
     position: list[int]
     taught: list[bool]
     units: list[Unit]
-    points: dict[int, Header]
+    points: dict[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Rows side by side, `[b, n]` each; `read` are words that follow on others of their part and are no answer; `sees`
-    is `[b, 1, n, n]`, whether token i may look at token j; `points` is `[m, 6]`: row, token, and the header that it
+    is `[b, 1, n, n]`, whether token i may look at token j; `points` is `[m, 3]`: row, token, and the unit that it
     points at."""
 
     ids: Tensor
@@ -85,30 +91,32 @@ class Packer:
         by_id = {item.id: item for item in (*showing.slots, *showing.frames, *showing.photos)}
         ids, units = _prompt(plan, by_id)
         row = Row(ids, [0] * len(ids), [], [False] * len(ids), units, {})
-        named = self._named(showing)
+        order = {shown.evidence.id: number for number, shown in enumerate(_shown(plan))}
+        named = {words: order[item.id] for words, item in self._named(showing).items()}
         for number, lesson in enumerate(lessons, 1):
             asked = [*self._words.plain(lesson.request), *self._words.ruling(self._layout.closing)]
             said = [*self._words.plain(lesson.answer), *self._end]
-            spoken = {**named, **self._timed(showing, f"{lesson.request} {lesson.answer}")}
+            timed = self._timed(showing, f"{lesson.request} {lesson.answer}")
+            spoken = named | {words: order[item.id] for words, item in timed.items()}
             row.points.update(_found([*asked, *said], spoken, len(row.ids)))
             row.ids.extend([*asked, *said])
             row.part.extend([number] * (len(asked) + len(said)))
             row.taught.extend([False] * len(asked) + [True] * len(said))
         return _placed(row)
 
-    def _named(self, showing: Showing) -> dict[tuple[int, ...], Header]:
-        """The words of each thing that is shown, with the header of the first item that shows it."""
+    def _named(self, showing: Showing) -> dict[Ids, Item]:
+        """The words of each thing that is shown, with the first item that shows it."""
         names = {name for item in (*pictures(showing), *showing.slots) for name in item.look.names}
         shown = {name: items[0] for name in sorted(names) if (items := known(showing, name))}
-        return {self._words.plain(f" {name}"): _header(item) for name, item in shown.items()}
+        return {self._words.plain(f" {name}"): item for name, item in shown.items()}
 
-    def _timed(self, showing: Showing, text: str) -> dict[tuple[int, ...], Header]:
-        """The words of each time that a text names, with the header of the one moment that it lies in."""
+    def _timed(self, showing: Showing, text: str) -> dict[Ids, Item]:
+        """The words of each time that a text names, with the one moment that it lies in."""
         found = {}
         for match in TIME.finditer(text):
             items = around(showing, times_in(match[0])[0])
             if len(items) == 1:
-                found[self._words.plain(f" {match[0]}")] = _header(items[0])
+                found[self._words.plain(f" {match[0]}")] = items[0]
         return found
 
     def _plan(self, showing: Showing) -> Plan:
@@ -134,9 +142,10 @@ def side_by_side(rows: Sequence[Row]) -> Rows:
     read[:, 1:] &= part[:, 1:] == part[:, :-1]
     read[:, 0] = False
     units = [unit for row in rows for unit in row.units]
-    points = [(number, at, *header) for number, row in enumerate(rows) for at, header in row.points.items()]
+    first = np.cumsum([0, *(len(row.units) for row in rows)])
+    points = [(number, at, first[number] + unit) for number, row in enumerate(rows) for at, unit in row.points.items()]
     sees = (before & mine)[:, None]
-    return Rows(ids, position, taught, read, sees, units, torch.tensor(points, dtype=torch.long).reshape(-1, 6))
+    return Rows(ids, position, taught, read, sees, units, torch.tensor(points, dtype=torch.long).reshape(-1, 3))
 
 
 def _placed(row: Row) -> Row:
@@ -153,7 +162,7 @@ def _placed(row: Row) -> Row:
 def _prompt(plan: Plan, by_id: dict[str, Item]) -> tuple[list[int], list[Unit]]:
     """All of a prompt but the request."""
     ids, units = list(plan.opening), []
-    for shown in (*plan.slots, *plan.frames, *plan.pictures):
+    for shown in _shown(plan):
         ids += [*shown.header, *[SEEN] * shown.tokens]
         units.append(_unit(shown, by_id))
     ids += [one for text in plan.texts for one in text.ids]
@@ -162,23 +171,27 @@ def _prompt(plan: Plan, by_id: dict[str, Item]) -> tuple[list[int], list[Unit]]:
 
 def _unit(shown: Shown, by_id: dict[str, Item]) -> Unit:
     item = by_id[shown.evidence.id]
-    return Unit(tuple(look.number for look in item.looks), shown.tokens, _header(item))
+    whole, seen = int(item.start_s), item.look.seen
+    scene = 2 * number_of_place(seen.place) + seen.night
+    marks = int(item.id[1:]), whole // 3600, whole // 60 % 60, whole % 60, scene
+    things = tuple(number_of(name) for name in item.look.names)
+    return Unit(tuple(look.number for look in item.looks), shown.tokens, marks, things)
 
 
-def _header(item: Item) -> Header:
-    whole = int(item.start_s)
-    return int(item.id[1:]), whole // 3600, whole // 60 % 60, whole % 60
+def _shown(plan: Plan) -> tuple[Shown, ...]:
+    """All that has visual tokens, as it stands in the prompt."""
+    return (*plan.slots, *plan.frames, *plan.pictures)
 
 
-def _found(ids: Sequence[int], spoken: Mapping[tuple[int, ...], Header], first: int) -> Iterator[tuple[int, Header]]:
-    """The last word of everything spoken of, counted from `first`, and its header; of words within words the longer."""
+def _found(ids: Sequence[int], spoken: Mapping[Ids, int], first: int) -> Iterator[tuple[int, int]]:
+    """The last word of everything spoken of, counted from `first`, and its unit; of words within words the longer."""
     taken: set[int] = set()
-    for words, header in sorted(spoken.items(), key=lambda one: -len(one[0])):
+    for words, unit in sorted(spoken.items(), key=lambda one: -len(one[0])):
         for at in range(len(ids) - len(words) + 1):
             end = at + len(words) - 1
             if tuple(ids[at : end + 1]) == words and end not in taken:
                 taken.add(end)
-                yield first + end, header
+                yield first + end, unit
 
 
 def _count(tokens: int) -> int:

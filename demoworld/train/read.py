@@ -39,11 +39,11 @@ _PROOF = 5.0
 """What the words of ids and times count among those of answers."""
 _NAMING, _READING, _BINDING = 0.25, 0.1, 0.15
 """The weights, beside the answers, of what every visual token is called, without which nothing is recognised for long,
-of the words of ids, times and questions, which teach to copy, and of which header a visual token stands behind, and
-where the word stands that names what it shows, without which what is found cannot be cited."""
-_FRONT, _HEADER = 2, (100, 12, 60, 60)
+of the words of ids, times and questions, which teach to copy, and of which id, time, place and things a visual
+token is about, and a word that names what it shows, without which what is found can be neither cited nor told."""
+_FRONT, _MARKS = 2, (100, 12, 60, 60, 2 * len(PLACES))
 """The layers put in front for binding, at whose end it is asked for, and behind the next, which looks for what words
-name; how many ids, hours, minutes and seconds there are."""
+name; how many ids, hours, minutes, seconds and places by day and night there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,20 @@ STAGES = {
             stills=3000,
             begin=0.3,
         ),
+        Reading(
+            "about",
+            17,
+            900,
+            3e-3,
+            frames=16,
+            slots=16,
+            questions=8,
+            drills=8,
+            tokens=5120,
+            reels=40,
+            stills=3000,
+            begin=0.3,
+        ),
     )
 }
 
@@ -167,7 +181,8 @@ class Reader(nn.Module):
         config: Any = self.model.config.text_config
         digits = [any(map(str.isdigit, "".join(words.said([one])))) for one in range(config.vocab_size)]
         self._counts = torch.where(torch.tensor(digits), _PROOF, 1.0).to(DEVICE)
-        self.heads = nn.ModuleDict({name: nn.Linear(config.hidden_size, sum(_HEADER)) for name in ("bound", "pointed")})
+        outputs = sum(_MARKS) + len(concepts())
+        self.heads = nn.ModuleDict({name: nn.Linear(config.hidden_size, outputs) for name in ("bound", "pointed")})
 
     def forward(self, rows: Rows) -> tuple[Tensor, dict[str, float]]:
         """The loss of a batch, and its figures."""
@@ -222,15 +237,22 @@ class Reader(nn.Module):
         return said, early, names.to(DEVICE)
 
     def _bound(self, rows: Rows, middle: Tensor) -> Tensor:
-        """How badly the id and the time before a picture are known at its tokens, before they are looked for."""
+        """How badly the marks of a picture are known at its tokens, before they are looked for; what it shows at its
+        last token, which alone has seen all of it."""
         counts = torch.tensor([unit.tokens for unit in rows.units])
-        said = torch.repeat_interleave(torch.tensor([unit.header for unit in rows.units]), counts, 0).to(DEVICE)
-        return _header_loss(self.heads["bound"], middle[(rows.ids < 0).to(DEVICE)], said)
+        seen = middle[(rows.ids < 0).to(DEVICE)]
+        every = torch.repeat_interleave(torch.arange(len(counts)), counts)
+        head = self.heads["bound"]
+        return _marks_lost(head, seen, rows.units, every) + _things_lost(head, seen[counts.cumsum(0) - 1], rows.units)
 
     def _pointed(self, rows: Rows, later: Tensor) -> Tensor:
-        """How badly the id and the time of what a word names are known at the word, after looking for it."""
-        at = rows.points.to(DEVICE)
-        return _header_loss(self.heads["pointed"], later[at[:, 0], at[:, 1]], at[:, 2:])
+        """How badly the marks and things of what a word names are known at the word, after looking for it."""
+        if not len(rows.points):
+            return later.new_zeros(())
+        row, token, unit = rows.points.T
+        named, units = later[row.to(DEVICE), token.to(DEVICE)], [rows.units[one] for one in unit.tolist()]
+        head = self.heads["pointed"]
+        return _marks_lost(head, named, units, torch.arange(len(units))) + _things_lost(head, named, units)
 
     def _read(self, rows: Rows, looked: Tensor) -> tuple[Tensor, ...]:
         """The hidden states `[b, n, D]` before the first layer and after each; the last is what words are read from."""
@@ -266,12 +288,25 @@ class Reader(nn.Module):
         return torch.cat(tokens)
 
 
-def _header_loss(head: nn.Module, hidden: Tensor, said: Tensor) -> Tensor:
-    """How badly a linear reading of `hidden` `[n, D]` tells the headers `said` `[n, 4]`."""
-    if not len(said):
-        return hidden.new_zeros(())
-    told = head(functional.rms_norm(hidden, hidden.shape[-1:])).float().split(list(_HEADER), -1)
-    return torch.stack([functional.cross_entropy(one, said[:, place]) for place, one in enumerate(told)]).sum()
+def _marks_lost(head: nn.Module, hidden: Tensor, units: Sequence[Unit], which: Tensor) -> Tensor:
+    """How badly a linear reading of `hidden` `[n, D]` tells the marks of the units `which` `[n]`."""
+    marks = torch.tensor([unit.marks for unit in units])[which].to(DEVICE)
+    told = torch.split(_told(head, hidden)[:, : sum(_MARKS)], list(_MARKS), -1)
+    return torch.stack([functional.cross_entropy(one, marks[:, place]) for place, one in enumerate(told)]).sum()
+
+
+def _things_lost(head: nn.Module, hidden: Tensor, units: Sequence[Unit]) -> Tensor:
+    """How badly it tells, for each of the units, what they show."""
+    shown = torch.zeros(len(units), len(concepts()))
+    for number, unit in enumerate(units):
+        shown[number, list(unit.things)] = 1.0
+    told = _told(head, hidden)[:, sum(_MARKS) :]
+    return functional.binary_cross_entropy_with_logits(told, shown.to(DEVICE), reduction="none").sum(-1).mean()
+
+
+def _told(head: nn.Module, hidden: Tensor) -> Tensor:
+    told: Tensor = head(functional.rms_norm(hidden, hidden.shape[-1:]))
+    return told.float()
 
 
 def train(stage: Reading, start: Path, eyes: Path, work: Path, target: Path, heads: Path) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from demoworld.train.model import CONFIG
 
-_SAVE_EVERY, _TELL_EVERY, _WARM_UP, _DECAY = 500, 50, 300, 0.05
+_SAVE_EVERY, _TELL_EVERY, _WARM_UP, _DECAY = 100, 50, 300, 0.05
 _INNER = re.compile(r"\.(resblocks|layers)\.")
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 

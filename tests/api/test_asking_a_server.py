@@ -7,6 +7,8 @@ from pathlib import Path
 from fake_vllm import FakeVllm, fake_vllm
 from running import Cli, Said
 
+from services.generators.wording import checking
+
 NOTICE = "What is the notice period once probation is over?"
 KEY = "sk-very-secret"
 
@@ -23,14 +25,19 @@ def _run(cli: Cli, home: Path, fake: FakeVllm, *arguments: str) -> Said:
 
 
 def test_what_the_server_says_is_cited(cli: Cli, indexed_home: Path) -> None:
-    with fake_vllm(key=KEY, pieces=["It is eight ", "weeks [P1]. It is long [P99]. And short."]) as fake:
+    pieces = ["It is eight ", "weeks [P1]. It is long [P99]. And short."]
+    with fake_vllm(key=KEY, pieces=pieces, weights={"No": 1.0}) as fake:
         said = _run(cli, indexed_home, fake, "ask", NOTICE, "--json")
     assert (said.code, said.err) == (0, "")
     (sentence,) = said.json["sentences"]
     assert (sentence["text"], sentence["verdict"]) == ("It is eight weeks.", "supported")
     (citation,) = sentence["citations"]
     assert (citation["name"], citation["page"]) == ("documents/staff_handbook.pdf", 7)
-    assert fake.texts[-1] == NOTICE and any("eight weeks" in text for text in fake.texts)
+    (asked,) = [request for request in fake.requests if request["stream"]]
+    texts = [part["text"] for part in asked["messages"][1]["content"] if part["type"] == "text"]
+    assert texts[-1] == NOTICE and any("eight weeks" in text for text in texts)
+    checked = {request["messages"][1]["content"][-1]["text"] for request in fake.requests if not request["stream"]}
+    assert checked == {checking("It is long."), checking("And short.")}
 
 
 def test_what_the_evidence_does_not_show_is_no_answer(cli: Cli, indexed_home: Path) -> None:

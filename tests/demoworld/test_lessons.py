@@ -165,7 +165,9 @@ def test_what_is_learnt_from_is_what_the_generator_sees(untaught: Path) -> None:
         seen = clip_tower(EYES)(normalised(planes), output_hidden_states=True).hidden_states[-1][:, 1:]
         footage = Footage((), (), seen.half(), torch.zeros(2, 16, dtype=torch.long))
         reader = Reader(untaught, footage, Words(AutoTokenizer.from_pretrained(untaught))).eval()
-        learnt = reader._looked([Unit((0,), 16, (1, 0, 0, 0)), Unit((1,), 4, (2, 0, 0, 0))]).split([16, 4])
+        learnt = reader._looked([Unit((0,), 16, (1, 0, 0, 0, 0), ()), Unit((1,), 4, (2, 0, 0, 0, 0), ())]).split(
+            [16, 4]
+        )
         vision = Vision(load(f"local-dir:{untaught}", "cpu", "fp32"))
         for picture, count, tokens in zip(pixels, (16, 4), learnt, strict=True):
             (wanted,) = vision.frames([picture], count)
