@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from transformers import AutoTokenizer
 
-from benchmarks.report import Figure, arguments, print_table, report
+from benchmarks.report import Figure, arguments, report
 from demoworld.train.checks import checks
 from demoworld.train.drills import drills
 from demoworld.train.footage import Footage, film
@@ -49,11 +49,8 @@ def main() -> int:
         said = reader.said(side_by_side([row]))[0].tolist()
         for kind, hit in _marks(row, asked, said, words):
             right[kind].append(float(hit))
-    table = [[kind, str(len(hits)), f"{fmean(hits):.2f}"] for kind, hits in sorted(right.items())]
-    print_table(f"{given.frames} moments, {given.slots} slots", ("kind", "asked", "right"), table)
-    return report(
-        "reading", [Figure(kind, fmean(hits)) for kind, hits in sorted(right.items())], given.check, given.json
-    )
+    figures = [Figure(kind, fmean(hits), f"of {len(hits)}") for kind, hits in sorted(right.items())]
+    return report(f"reading: {given.frames} moments, {given.slots} slots", figures, given.check, given.json)
 
 
 def _rows(packer: Packer, footage: Footage, frames: int, slots: int, count: int) -> Iterator[tuple[Row, list[Lesson]]]:

@@ -13,7 +13,7 @@ after appear appeared appearing appears before between came change changed chang
 happen happened happens last later many often picture scene see seen show shown shows since time times until video while
 """
 TIME = re.compile(r"(?<![\d:.])(?:(\d{1,2}):)?(\d{1,2}):([0-5]\d)(?![\d:])")
-_LEDTIME = re.compile(rf",?\s*(?:\bat\b|\bfrom\b|\bto\b|\buntil\b)?\s*{TIME.pattern}", re.IGNORECASE)
+_LED_TIME = re.compile(rf",?\s*(?:\bat\b|\bfrom\b|\bto\b|\buntil\b)?\s*{TIME.pattern}", re.IGNORECASE)
 _MOST_PARTS = 4
 
 
@@ -40,7 +40,7 @@ def times_in(text: str) -> list[float]:
 
 def without_times(text: str) -> str:
     """The text without its times, and without the word that leads to each."""
-    return _LEDTIME.sub("", text)
+    return _LED_TIME.sub("", text)
 
 
 def _seconds(hours: str | None, minutes: str, seconds: str) -> float:

@@ -73,7 +73,7 @@ class Container:
 
     @cached_property
     def catalog(self) -> Catalog:
-        """What is known of collections, assets and jobs."""
+        """What is known of collections, assets and where they came from."""
         return Catalog(f"sqlite:///{self._made_home() / 'catalog.db'}")
 
     @cached_property

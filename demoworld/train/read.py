@@ -34,7 +34,7 @@ from services.generators.onevision.vision import pooled
 from services.generators.onevision.words import Words
 
 _CHECKED, _ALONE, _FEW = 0.25, 12, 2
-_SIDE = 4
+_SIDE, _PEAK = 4, 3e-3
 _PROOF = 5.0
 """What the words of ids and times count among those of answers."""
 _NAMING, _READING, _BINDING = 0.25, 0.1, 0.15
@@ -46,90 +46,36 @@ _FRONT, _MARKS = 2, (100, 12, 60, 60, 2 * len(PLACES))
 name; how many ids, hours, minutes, seconds and places by day and night there are."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """A stage: contexts of up to `frames` moments and `slots` slots, `questions` and `drills` behind each, about
-    `tokens` tokens a step. `reels` and `stills` are the footage."""
+    `tokens` tokens a step. `reels` and `stills` are the footage; `begin` is the share of moments and slots with which
+    it begins, `deeper` whether by putting layers in front."""
 
     name: str
     seed: int
     steps: int
-    peak: float
     frames: int
     slots: int
-    questions: int
-    drills: int
-    tokens: int
-    reels: int
-    stills: int
+    questions: int = 6
+    drills: int = 4
+    tokens: int = 5120
+    reels: int = 30
+    stills: int = 2000
     begin: float = 0.2
-    """The share of its moments and slots with which it begins."""
     deeper: bool = False
-    """Whether it begins by putting layers in front."""
 
 
 STAGES = {
     stage.name: stage
     for stage in (
-        Reading("name", 11, 450, 3e-3, frames=1, slots=0, questions=6, drills=2, tokens=4096, reels=30, stills=4000),
-        Reading("find", 12, 1450, 3e-3, frames=14, slots=8, questions=6, drills=4, tokens=5120, reels=40, stills=3000),
-        Reading(
-            "cite",
-            14,
-            900,
-            3e-3,
-            frames=12,
-            slots=8,
-            questions=6,
-            drills=4,
-            tokens=5120,
-            reels=30,
-            stills=2000,
-            deeper=True,
-        ),
-        Reading("point", 15, 600, 3e-3, frames=12, slots=8, questions=6, drills=4, tokens=5120, reels=30, stills=2000),
-        Reading(
-            "tell",
-            16,
-            500,
-            3e-3,
-            frames=12,
-            slots=8,
-            questions=4,
-            drills=8,
-            tokens=5120,
-            reels=30,
-            stills=2000,
-            begin=0.5,
-        ),
-        Reading(
-            "long",
-            13,
-            1000,
-            3e-3,
-            frames=24,
-            slots=64,
-            questions=8,
-            drills=8,
-            tokens=5120,
-            reels=40,
-            stills=3000,
-            begin=0.3,
-        ),
-        Reading(
-            "about",
-            17,
-            900,
-            3e-3,
-            frames=16,
-            slots=16,
-            questions=8,
-            drills=8,
-            tokens=5120,
-            reels=40,
-            stills=3000,
-            begin=0.3,
-        ),
+        Reading(name="name", seed=11, steps=450, frames=1, slots=0, drills=2, tokens=4096, stills=4000),
+        Reading(name="find", seed=12, steps=1450, frames=14, slots=8, reels=40, stills=3000),
+        Reading(name="cite", seed=14, steps=900, frames=12, slots=8, deeper=True),
+        Reading(name="point", seed=15, steps=600, frames=12, slots=8),
+        Reading(name="tell", seed=16, steps=500, frames=12, slots=8, questions=4, drills=8, begin=0.5),
+        Reading(name="long", seed=13, steps=1000, frames=24, slots=64, questions=8, drills=8, reels=40, begin=0.3),
+        Reading(name="about", seed=17, steps=900, frames=16, slots=16, questions=8, drills=8, reels=40, begin=0.3),
     )
 }
 
@@ -320,7 +266,7 @@ def train(stage: Reading, start: Path, eyes: Path, work: Path, target: Path, hea
     reader = Reader(start, footage, words)
     if heads.exists():
         reader.heads.load_state_dict(load_file(heads))
-    run = Run(work / f"{stage.name}.pt", reader, stage.steps, stage.peak)
+    run = Run(work / f"{stage.name}.pt", reader, stage.steps, _PEAK)
     for rows in in_worker(LessonBatches(stage, footage, words, run.step)):
         run.advance(*reader(rows))
     save_onevision(reader.model, start, target)

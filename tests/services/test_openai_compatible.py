@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import numpy as np
@@ -185,11 +186,10 @@ def test_a_sentence_is_checked_by_how_likely_yes_is_each_picture_alone() -> None
     with fake_vllm(weights={"Yes": 0.6, " yes": 0.2, "No": 0.1, "NO": 0.1, "I": 0.0001}) as fake:
         scores = _generator(fake.url).shows("A dog runs.", [F1, I1, *_slots(1)])
         assert scores == pytest.approx([0.8, 0.8, 0.8])
-        assert len(fake.requests) == 3
-        for request in fake.requests:
-            content = request["messages"][1]["content"]
-            assert content[-1]["text"] == checking("A dog runs.")
-            assert sum(part["type"] in ("video_url", "image_url") for part in content) == 1
+        contents = [request["messages"][1]["content"] for request in fake.requests]
+        assert all(content[-1]["text"] == checking("A dog runs.") for content in contents)
+        pictures = [[part["uuid"] for part in content if part["type"] != "text"] for content in contents]
+        assert [len(shown) for shown in pictures] == [1, 1, 1] and len({shown[0] for shown in pictures}) == 3
 
 
 @pytest.mark.parametrize(("word", "score"), [("Yes.", 1.0), ("no", 0.0), ("Maybe", 0.5)])
@@ -198,11 +198,11 @@ def test_a_server_that_does_not_weigh_its_words_is_taken_at_its_word(word: str, 
         assert _generator(fake.url).shows("A dog runs.", [F1]) == [score]
 
 
-def test_a_server_that_fails_while_it_checks_is_named() -> None:
-    with (
-        fake_vllm(status=500) as fake,
-        pytest.raises(GeneratorUnavailable, match="it answered 500"),
-    ):
+@pytest.mark.parametrize(
+    ("broken", "says"), [({"status": 500}, "it answered 500"), ({"fault": "page"}, "it sends what is no answer")]
+)
+def test_a_server_that_fails_while_it_checks_is_named(broken: dict[str, Any], says: str) -> None:
+    with fake_vllm(**broken) as fake, pytest.raises(GeneratorUnavailable, match=says):
         _generator(fake.url).shows("A dog runs.", [F1, F2])
 
 
