@@ -40,13 +40,13 @@ Marks = tuple[int, int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """The visual tokens of one item: how many, the pictures whose mean they are, its marks, and the numbers of the
-    things that it shows."""
+    """The visual tokens of one item: how many, the pictures whose mean they are, its marks, and for each concept by
+    its number how many of it are shown."""
 
     looks: tuple[int, ...]
     tokens: int
     marks: Marks
-    things: tuple[int, ...]
+    things: dict[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ def _unit(shown: Shown, by_id: dict[str, Item]) -> Unit:
     whole, seen = int(item.start_s), item.look.seen
     scene = 2 * number_of_place(seen.place) + seen.night
     marks = int(item.id[1:]), whole // 3600, whole // 60 % 60, whole % 60, scene
-    things = tuple(number_of(name) for name in item.look.names)
+    things = {number_of(name): seen.counts[name] for name in item.look.names}
     return Unit(tuple(look.number for look in item.looks), shown.tokens, marks, things)
 
 

@@ -41,9 +41,11 @@ _NAMING, _READING, _BINDING = 0.25, 0.1, 0.15
 """The weights, beside the answers, of what every visual token is called, without which nothing is recognised for long,
 of the words of ids, times and questions, which teach to copy, and of which id, time, place and things a visual
 token is about, and a word that names what it shows, without which what is found can be neither cited nor told."""
-_FRONT, _MARKS = 2, (100, 12, 60, 60, 2 * len(PLACES))
+_FRONT, _MARKS, _MOST = 2, (100, 12, 60, 60, 2 * len(PLACES)), 4
 """The layers put in front for binding, at whose end it is asked for, and behind the next, which looks for what words
-name; how many ids, hours, minutes, seconds and places by day and night there are."""
+name; how many ids, hours, minutes, seconds and places by day and night there are; how far things are counted."""
+_RARE = -5.0
+"""What a head begins with for each thing: four of some six hundred counts of things are so in a picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,7 @@ STAGES = {
         Reading(name="point", seed=15, steps=600, frames=12, slots=8),
         Reading(name="tell", seed=16, steps=500, frames=12, slots=8, questions=4, drills=8, begin=0.5),
         Reading(name="long", seed=13, steps=1000, frames=24, slots=64, questions=8, drills=8, reels=40, begin=0.3),
-        Reading(name="about", seed=17, steps=900, frames=16, slots=16, questions=8, drills=8, reels=40, begin=0.3),
+        Reading(name="about", seed=17, steps=900, frames=16, slots=12, questions=12, reels=40, begin=0.1),
     )
 }
 
@@ -127,8 +129,8 @@ class Reader(nn.Module):
         config: Any = self.model.config.text_config
         digits = [any(map(str.isdigit, "".join(words.said([one])))) for one in range(config.vocab_size)]
         self._counts = torch.where(torch.tensor(digits), _PROOF, 1.0).to(DEVICE)
-        outputs = sum(_MARKS) + len(concepts())
-        self.heads = nn.ModuleDict({name: nn.Linear(config.hidden_size, outputs) for name in ("bound", "pointed")})
+        outputs = sum(_MARKS) + _MOST * len(concepts())
+        self.heads = nn.ModuleDict({name: _head(config.hidden_size, outputs) for name in ("bound", "pointed")})
 
     def forward(self, rows: Rows) -> tuple[Tensor, dict[str, float]]:
         """The loss of a batch, and its figures."""
@@ -234,6 +236,12 @@ class Reader(nn.Module):
         return torch.cat(tokens)
 
 
+def _head(width: int, outputs: int) -> nn.Linear:
+    head = nn.Linear(width, outputs)
+    nn.init.constant_(head.bias[sum(_MARKS) :], _RARE)
+    return head
+
+
 def _marks_lost(head: nn.Module, hidden: Tensor, units: Sequence[Unit], which: Tensor) -> Tensor:
     """How badly a linear reading of `hidden` `[n, D]` tells the marks of the units `which` `[n]`."""
     marks = torch.tensor([unit.marks for unit in units])[which].to(DEVICE)
@@ -242,12 +250,14 @@ def _marks_lost(head: nn.Module, hidden: Tensor, units: Sequence[Unit], which: T
 
 
 def _things_lost(head: nn.Module, hidden: Tensor, units: Sequence[Unit]) -> Tensor:
-    """How badly it tells, for each of the units, what they show."""
-    shown = torch.zeros(len(units), len(concepts()))
+    """How badly it tells, for each of the units, of what they show one or more, two or more, and so on."""
+    shown = torch.zeros(len(units), len(concepts()), _MOST)
     for number, unit in enumerate(units):
-        shown[number, list(unit.things)] = 1.0
+        for thing, count in unit.things.items():
+            shown[number, thing, :count] = 1.0
     told = _told(head, hidden)[:, sum(_MARKS) :]
-    return functional.binary_cross_entropy_with_logits(told, shown.to(DEVICE), reduction="none").sum(-1).mean()
+    lost = functional.binary_cross_entropy_with_logits(told, shown.flatten(1).to(DEVICE), reduction="none")
+    return lost.sum(-1).mean()
 
 
 def _told(head: nn.Module, hidden: Tensor) -> Tensor:

@@ -115,11 +115,11 @@ def test_silence_is_given_up_on_and_named(video: Path) -> None:
 
 
 def test_memory_has_a_limit_and_the_next_file_goes_on(tmp_path: Path) -> None:
-    make_video(tmp_path / "big.mp4", count=12, size=(3840, 2160), options={"preset": "ultrafast"})
+    make_video(tmp_path / "big.mp4", count=6, size=(7680, 4320), options={"preset": "ultrafast"})
     make_video(tmp_path / "small.mp4", count=12, options={"preset": "ultrafast"})
-    with MediaProcess(MediaLimits(memory_mb=420)) as media:
+    with MediaProcess(MediaLimits(memory_mb=500)) as media:
         with pytest.raises((LimitExceeded, DamagedMedia), match=r"big\.mp4"):
-            list(media.frames(tmp_path / "big.mp4", FramePlan(25, 25, max_px=3840)))
+            list(media.frames(tmp_path / "big.mp4", FramePlan(25, 25, max_px=7680)))
         assert media.probe(tmp_path / "small.mp4").width == 320
 
 
