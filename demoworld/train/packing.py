@@ -31,7 +31,8 @@ from services.types import Evidence, Found
 SEEN = -1
 """The id that a visual token has in a row."""
 _SIDE = 4
-_ENDLESS = 1 << 20
+_BUDGET = 2048
+"""The tokens of a prompt in the demo profile: of up to 68 slots each has four tokens, of 85 one."""
 
 
 Marks = tuple[int, int, int, int, int]
@@ -121,7 +122,7 @@ class Packer:
 
     def _plan(self, showing: Showing) -> Plan:
         evidence = [_evidence(item) for item in (*showing.frames, *showing.photos, *showing.slots)]
-        return Planner(self._layout, _ENDLESS, _count, self._words).plan("", evidence, {})
+        return Planner(self._layout, _BUDGET, _count, self._words).plan("", evidence, {})
 
 
 def side_by_side(rows: Sequence[Row]) -> Rows:

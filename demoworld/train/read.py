@@ -52,7 +52,7 @@ _RARE = -5.0
 class Reading:
     """A stage: contexts of up to `frames` moments and `slots` slots, `questions` and `drills` behind each, about
     `tokens` tokens a step. `reels` and `stills` are the footage; `begin` is the share of moments and slots with which
-    it begins, `deeper` whether by putting layers in front."""
+    it begins, `bare` the share of steps without slots, `deeper` whether it begins by putting layers in front."""
 
     name: str
     seed: int
@@ -65,6 +65,7 @@ class Reading:
     reels: int = 30
     stills: int = 2000
     begin: float = 0.2
+    bare: float = 0.0
     deeper: bool = False
 
 
@@ -78,6 +79,7 @@ STAGES = {
         Reading(name="tell", seed=16, steps=500, frames=12, slots=8, questions=4, drills=8, begin=0.5),
         Reading(name="long", seed=13, steps=1000, frames=24, slots=64, questions=8, drills=8, reels=40, begin=0.3),
         Reading(name="about", seed=17, steps=900, frames=16, slots=12, questions=12, reels=40, begin=0.1),
+        Reading(name="whole", seed=18, steps=850, frames=24, slots=84, questions=14, drills=2, begin=0.5, bare=0.5),
     )
 }
 
@@ -98,6 +100,7 @@ class LessonBatches(Dataset[Rows]):
         rng = np.random.default_rng([self._stage.seed, step])
         grown = min(1.0, self._stage.begin + step / self._stage.steps)
         frames, slots = (int(rng.integers(round(grown * most) + 1)) for most in (self._stage.frames, self._stage.slots))
+        slots = 0 if self._stage.bare and rng.random() < self._stage.bare else slots
         rows = [self._asked(rng, max(1, frames), slots)]
         if frames <= _FEW:
             rows += [self._packer.row(show(rng, self._reels, _ALONE, 0), []) for _ in range(2)]
