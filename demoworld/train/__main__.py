@@ -9,6 +9,9 @@
     point   it reads id and time off what a word has found        ../weights/onevision
     tell    it says id and time of what it has found              ../weights/onevision
     long    the same with the memory of hours before it                   ../weights/onevision
+    about   it knows which place and which things a picture is about      ../weights/onevision
+    say     it says them                                                  ../weights/onevision
+    whole   the same with as much evidence as an answer gets              ../weights/onevision
 
 A stage starts from the folder that the one before it left, and goes on where it was stopped, as long as its working
 folder is there. Each is seeded and takes at most 45 minutes on two CPU cores; CUDA is used where there is one.

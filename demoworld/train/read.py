@@ -35,9 +35,9 @@ from services.generators.onevision.words import Words
 
 _CHECKED, _ALONE, _FEW = 0.25, 12, 2
 _SIDE, _PEAK = 4, 3e-3
-_PROOF = 5.0
+_PROOF = 2.0
 """What the words of ids and times count among those of answers."""
-_NAMING, _READING, _BINDING = 0.25, 0.1, 0.15
+_NAMING, _READING, _BINDING = 0.25, 0.1, 0.08
 """The weights, beside the answers, of what every visual token is called, without which nothing is recognised for long,
 of the words of ids, times and questions, which teach to copy, and of which id, time, place and things a visual
 token is about, and a word that names what it shows, without which what is found can be neither cited nor told."""
@@ -79,6 +79,7 @@ STAGES = {
         Reading(name="tell", seed=16, steps=500, frames=12, slots=8, questions=4, drills=8, begin=0.5),
         Reading(name="long", seed=13, steps=1000, frames=24, slots=64, questions=8, drills=8, reels=40, begin=0.3),
         Reading(name="about", seed=17, steps=900, frames=16, slots=12, questions=12, reels=40, begin=0.1),
+        Reading(name="say", seed=19, steps=950, frames=10, slots=6, questions=16, drills=2, reels=40, begin=0.3),
         Reading(name="whole", seed=18, steps=850, frames=24, slots=84, questions=14, drills=2, begin=0.5, bare=0.5),
     )
 }
