@@ -8,7 +8,7 @@ from itertools import zip_longest
 
 from indexer.passages import locate
 from indexer.types import AssetKind, Lane, SegmentFilter
-from services.asking import asked
+from services.asking import Reach, asked
 from services.ports import Generator, Verifier
 from services.recalling import Recalling
 from services.retrieval import Retrieval
@@ -53,36 +53,29 @@ class Answering:
             yield from (sentence for sentence in drafts if sentence is not None)
 
     def evidence(self, question: str, where: SegmentFilter) -> list[Evidence]:
-        """What was found, best first, then frames around it, then the memory of the video it is in."""
+        """What was found, best first. Where the question reaches beyond what it names, also frames of the video there,
+        and where it reaches over all of it, the video's memory: what nobody asked for costs more than it tells."""
         found = self.retrieval.evidence(Query(question), where, self.evidence_limit)
         if self.recalling is None:
             return gather(found)
         named = asked(question)
-        found = self._with_parts(found, named.parts, where)
+        parts = [self._seen(part, where) for part in named.parts]
+        found = _each_once(found, *parts)[: self.evidence_limit]
         video = self.recalling.video(found, where)
         if video is None and named.times_s:
             video = self.recalling.only_video(where)
         if video is None:
             return gather(found)
-        found = [*self.recalling.frames_at(video, named.times_s), *found]
-        found = self.recalling.with_words(video, [*found, *self.recalling.more_frames(video, found)])
-        return [*gather(found), *self.recalling.slots(video, where)]
+        leading = [some[0] for some in parts if some] or found[:1]
+        more = self.recalling.frames_of(video, named.reach, leading, found)
+        found = [*self.recalling.frames_at(video, named.times_s), *found, *more]
+        memory = self.recalling.slots(video, where) if named.reach is Reach.ALL or not found else []
+        return [*gather(self.recalling.with_words(video, found)), *memory]
 
-    def _with_parts(self, found: list[Found], parts: Sequence[str], where: SegmentFilter) -> list[Found]:
-        """What was found, and the pictures of each thing that the question joins, by turns, each once."""
-        seen = [
-            [
-                one
-                for one in self.retrieval.evidence(Query(part), where, self.evidence_limit)
-                if Lane.VISUAL in one.lanes
-            ]
-            for part in parts
-        ]
-        kept: list[Found] = []
-        for one in (one for some in zip_longest(found, *seen) for one in some if one is not None):
-            if not any(_same(one, other) for other in kept):
-                kept.append(one)
-        return kept[: self.evidence_limit]
+    def _seen(self, part: str, where: SegmentFilter) -> list[Found]:
+        """The pictures of one of the things that a question joins."""
+        found = self.retrieval.evidence(Query(part), where, self.evidence_limit)
+        return [one for one in found if Lane.VISUAL in one.lanes]
 
     def _verified(self, draft: Draft, evidence: Sequence[Evidence]) -> Sentence | None:
         by_id = {one.id: one for one in evidence}
@@ -101,6 +94,15 @@ def gather(found: Sequence[Found]) -> list[Evidence]:
         counts[one.asset.kind] += 1
         evidence.append(Evidence(f"{_LETTER[one.asset.kind]}{counts[one.asset.kind]}", one))
     return evidence
+
+
+def _each_once(*several: Sequence[Found]) -> list[Found]:
+    """What is in some lists, by turns."""
+    kept: list[Found] = []
+    for one in (one for some in zip_longest(*several) for one in some if one is not None):
+        if not any(_same(one, other) for other in kept):
+            kept.append(one)
+    return kept
 
 
 def _same(one: Found, other: Found) -> bool:

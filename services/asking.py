@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 
 from indexer.indexes.function_words import ENGLISH
 
@@ -17,20 +18,52 @@ _LED_TIME = re.compile(rf",?\s*(?:\bat\b|\bfrom\b|\bto\b|\buntil\b)?\s*{TIME.pat
 _MOST_PARTS = 4
 
 
+class Reach(StrEnum):
+    """How far a question reaches beyond what it names: not at all, to what came before or after it, to what lies
+    between two things, or over all of a video."""
+
+    WITHIN = "within"
+    BEFORE = "before"
+    AFTER = "after"
+    BETWEEN = "between"
+    ALL = "all"
+
+
+_REACHES = {
+    Reach.BETWEEN: "between zwischen entre tra",
+    Reach.BEFORE: "before until vor bevor bis avant jusque antes hasta prima",
+    Reach.AFTER: "after next then since nach danach dann seit après ensuite depuis después luego desde dopo poi",
+    Reach.ALL: "about change changed changes during while happen happened happens describe summary summarize whole "
+    "story overview overall throughout beginning end anfang ende während passiert début fin pendant inicio durante",
+}
+"""Words that say so, in some languages; the first that a question holds counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """`parts` are the things that a question joins (`the dog or the cat`), none where it is about one; `times_s` the
-    times that it names, in seconds from the beginning, in the order of the clock."""
+    times that it names, in seconds from the beginning, in the order of the clock. What lies between two times is looked
+    at as it is, so that a question that names times reaches no further."""
 
     parts: tuple[str, ...]
     times_s: tuple[float, ...]
+    reach: Reach
 
 
 def asked(question: str) -> Asked:
     """Read a question. Words that ask or connect are no part of a thing; English ones are known best."""
     pieces = [_thing(piece) for piece in _JOINTS.split(TIME.sub(" ", question))]
     parts = tuple(dict.fromkeys(piece for piece in pieces if piece))[:_MOST_PARTS]
-    return Asked(parts if len(parts) > 1 else (), tuple(sorted(set(times_in(question)))))
+    times_s = tuple(sorted(set(times_in(question))))
+    return Asked(parts if len(parts) > 1 else (), times_s, Reach.WITHIN if times_s else _reach(question, len(parts)))
+
+
+def _reach(question: str, parts: int) -> Reach:
+    said = {word.strip("\"'().,;:?!").casefold() for word in question.split()}
+    named = [reach for reach, words in _REACHES.items() if said.intersection(words.split())]
+    if Reach.BETWEEN in named and parts < 2:
+        return Reach.ALL
+    return named[0] if named else Reach.WITHIN
 
 
 def times_in(text: str) -> list[float]:

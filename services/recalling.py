@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from indexer.types import AssetKind, Origin, Segment, SegmentFilter
 from memory.recall import FrameChooser, Relevance, recall
 from memory.types import Node, Slot
+from services.asking import Reach
 from services.catalog import Asset, Catalog
 from services.remembering import KeyFrame, Remembering
 from services.types import Evidence, Found
@@ -72,8 +73,29 @@ class Recalling:
             return []
         steps = max(self.frames - 1, 1) if inside[-1] > inside[0] else 1
         wanted = [inside[0] + (inside[-1] - inside[0]) * step / steps for step in range(steps + 1)]
-        frames = [self.remembering.key_frame(asset, time_s) for time_s in sorted({*inside, *wanted})]
-        return [_found(asset, frame, _SURE) for frame in dict.fromkeys(frames)]
+        return self._frames([*inside, *wanted], asset)
+
+    def frames_of(self, asset: Asset, reach: Reach, leading: Sequence[Found], found: Sequence[Found]) -> list[Found]:
+        """Frames of what a question reaches to: before or after the first of what leads, between the two of them, or
+        all over what was found."""
+        spans = [_span(one) for one in leading if one.asset.asset_id == asset.asset_id]
+        match reach:
+            case Reach.BEFORE | Reach.AFTER if spans and asset.width is not None:
+                start_s, end_s = spans[0]
+                step_s = -_STEP_S if reach is Reach.BEFORE else _STEP_S
+                from_s = start_s if reach is Reach.BEFORE else end_s - _STEP_S / 2
+                return self._frames([from_s + step * step_s for step in range(1, self.frames // 2 + 1)], asset)
+            case Reach.BETWEEN if len(spans) > 1:
+                first, second = sorted(spans[:2])
+                return self.frames_at(asset, (first[1], max(first[1] + _STEP_S, second[0])))
+            case Reach.ALL:
+                return self.more_frames(asset, found)
+        return []
+
+    def _frames(self, times_s: Sequence[float], asset: Asset) -> list[Found]:
+        inside = [time_s for time_s in sorted(times_s) if 0 <= time_s < (asset.duration_s or 0.0)]
+        frames = dict.fromkeys(self.remembering.key_frame(asset, time_s) for time_s in inside)
+        return [_found(asset, frame, _SURE) for frame in frames]
 
     def more_frames(self, asset: Asset, found: Sequence[Found]) -> list[Found]:
         """Frames besides the pictures found already, in order of time: inside of what was found of a video, a few

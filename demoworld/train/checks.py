@@ -75,5 +75,6 @@ def _said(rng: np.random.Generator, name: str, count: int, place: str) -> str:
         f"the {name}.",
         numbered(name, count),
         placed(name, count, place),
+        placed(name, 1, place),
     )
     return one_of(rng, forms)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from demoworld.train.knowing import around, known, missing, pick
+from demoworld.train.knowing import around, known, missing, pick, time_within
 from demoworld.train.lessons import MOST_LISTED, Lesson
 from demoworld.train.saying import cited, one_of, phrase, time_as_asked
 from demoworld.train.showing import Item, Showing
@@ -43,7 +43,7 @@ def _at_times(rng: np.random.Generator, showing: Showing) -> Lesson | None:
     said: dict[str, str] = {}
     for place in rng.permutation(len(showing.frames))[:_DRILLED]:
         item = showing.frames[int(place)]
-        time_s = float(rng.uniform(item.start_s, item.end_s))
+        time_s = time_within(rng, item)
         if len(around(showing, time_s)) == 1:
             said[time_as_asked(rng, time_s)] = cited([item])
     return _lesson("pictures", said)

@@ -8,6 +8,8 @@ from demoworld.train.saying import one_of
 from demoworld.train.showing import Item, Showing
 from demoworld.world.concepts import concepts
 
+_EXACT = 0.75
+
 
 def pictures(showing: Showing) -> tuple[Item, ...]:
     return (*showing.frames, *showing.photos)
@@ -52,3 +54,9 @@ def missing(rng: np.random.Generator, showing: Showing) -> str | None:
 def around(showing: Showing, time_s: float) -> list[Item]:
     """The moments that a time lies in, or within a second of."""
     return [one for one in showing.frames if one.start_s - 1 <= time_s < one.end_s + 1]
+
+
+def time_within(rng: np.random.Generator, item: Item) -> float:
+    """A time in a moment; mostly just after its beginning, since what is asked for by its time is looked at there."""
+    end_s = min(item.end_s, item.start_s + 1.0) if rng.random() < _EXACT else item.end_s
+    return float(rng.uniform(item.start_s, end_s))

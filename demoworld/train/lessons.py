@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from demoworld.train.footage import Look
-from demoworld.train.knowing import around, known, missing, pick, pictures
+from demoworld.train.knowing import around, known, missing, pick, pictures, time_within
 from demoworld.train.saying import (
     a,
     are,
@@ -177,7 +177,7 @@ def _what(rng: np.random.Generator, showing: Showing) -> Lesson | None:
     if not showing.frames:
         return None
     item = showing.frames[int(rng.integers(len(showing.frames)))]
-    time_s = float(rng.uniform(item.start_s, item.end_s))
+    time_s = time_within(rng, item)
     if len(around(showing, time_s)) > 1 or item.look.seen.unclear or not item.look.seen.counts:
         return None
     return _ask(
@@ -248,7 +248,7 @@ def _changed(rng: np.random.Generator, showing: Showing) -> Lesson | None:
     if not pairs:
         return None
     one, other = pairs[int(rng.integers(len(pairs)))]
-    times = [float(rng.uniform(item.start_s, item.end_s)) for item in (one, other)]
+    times = [time_within(rng, item) for item in (one, other)]
     said = f"It was {_place(one)}, then {_place(other)}. {cited((one, other))}"
     return _ask(form(rng, _CHANGED, t=time_as_asked(rng, times[0]), u=time_as_asked(rng, times[1])), said)
 
@@ -309,8 +309,8 @@ _KINDS: dict[_Kind, float] = {
     _is_there: 1.5,
     _when: 2,
     _often: 1.5,
-    _where: 2,
-    _count: 2,
+    _where: 2.5,
+    _count: 3,
     _what: 3,
     _first: 2.5,
     _before: 1.5,

@@ -80,7 +80,7 @@ STAGES = {
         Reading(name="long", seed=13, steps=1000, frames=24, slots=64, questions=8, drills=8, reels=40, begin=0.3),
         Reading(name="about", seed=17, steps=900, frames=16, slots=12, questions=12, reels=40, begin=0.1),
         Reading(name="say", seed=19, steps=950, frames=10, slots=6, questions=16, drills=2, reels=40, begin=0.3),
-        Reading(name="whole", seed=18, steps=850, frames=24, slots=84, questions=14, drills=2, begin=0.5, bare=0.5),
+        Reading(name="near", seed=18, steps=750, frames=8, slots=84, questions=16, drills=2, begin=1.0, bare=0.8),
     )
 }
 

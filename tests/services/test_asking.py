@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.asking import asked, times_in, without_times
+from services.asking import Reach, asked, times_in, without_times
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,21 @@ def test_a_sentence_is_left_whole_without_its_times() -> None:
     assert without_times("A dog appears at 00:12:05.") == "A dog appears."
     said = "The dog was seen first, at 00:12:05, before the cat, at 00:20:10."
     assert without_times(said) == "The dog was seen first, before the cat."
+
+
+@pytest.mark.parametrize(
+    ("question", "reach"),
+    [
+        ("When does the fire truck leave?", Reach.WITHIN),
+        ("Which was seen first, the dog or the cat?", Reach.WITHIN),
+        ("What came before the dog?", Reach.BEFORE),
+        ("What happened after the goal?", Reach.AFTER),
+        ("Was kam nach dem Tor?", Reach.AFTER),
+        ("What was seen between the dog and the cat?", Reach.BETWEEN),
+        ("What is between the pages?", Reach.ALL),
+        ("What is the video about?", Reach.ALL),
+        ("What changed between 0:40 and 0:10?", Reach.WITHIN),
+    ],
+)
+def test_a_question_says_how_far_it_reaches(question: str, reach: Reach) -> None:
+    assert asked(question).reach is reach

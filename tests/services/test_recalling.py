@@ -10,6 +10,7 @@ from shared import Services
 
 from indexer.types import AssetKind, Lane, Origin, Segment, SegmentFilter
 from memory.recall import time_bins
+from services.asking import Reach
 from services.catalog import Asset
 from services.container import Container
 from services.recalling import Recalling
@@ -104,6 +105,27 @@ def test_times_that_are_asked_for_are_shown_and_what_lies_between_them(services:
     between = recalling.frames_at(video, (2.0, 12.0))
     assert 2 < len(between) <= 4 and between[0].segment.start_s == 2.0
     assert recalling.frames_at(video, (1e6,)) == []
+
+
+def test_frames_are_those_that_the_question_reaches_to(services: Services, home: Path) -> None:
+    container = services(home)
+    video = _video(container)
+    recalling = Recalling(container.remembering, container.catalog, 4, time_bins, lambda _: False)
+    early, late = _found(video, 5.0, 6.0), _found(video, 12.0, 13.0)
+    spans = {
+        reach: [
+            (one.segment.start_s or 0.0, one.segment.end_s or 0.0)
+            for one in recalling.frames_of(video, reach, [late, early], [late, early])
+        ]
+        for reach in Reach
+    }
+    assert spans[Reach.WITHIN] == []
+    assert spans[Reach.BEFORE] and all(start_s < 12.0 for start_s, _ in spans[Reach.BEFORE])
+    assert spans[Reach.AFTER] and all(end_s > 13.0 for _, end_s in spans[Reach.AFTER])
+    assert spans[Reach.BETWEEN] and all(end_s > 6.0 and start_s <= 12.0 for start_s, end_s in spans[Reach.BETWEEN])
+    assert spans[Reach.ALL] == [
+        (one.segment.start_s, one.segment.end_s) for one in recalling.more_frames(video, [late, early])
+    ]
 
 
 def test_a_single_video_is_known_without_being_named(services: Services, home: Path) -> None:
