@@ -18,6 +18,7 @@ def _run(cli: Cli, home: Path, fake: FakeVllm, *arguments: str) -> Said:
         home,
         *arguments,
         generator__kind="openai_compatible",
+        generator__quotes=False,
         generator__url=fake.url,
         generator__api_key=KEY,
         generator__timeout_s=2,

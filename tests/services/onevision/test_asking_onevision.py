@@ -20,6 +20,7 @@ def _container(services: Services, home: Path, folder: Path, **more: object) -> 
     return services(
         home,
         generator__kind="onevision",
+        generator__quotes=False,
         generator__model=f"local-dir:{folder}",
         generator__budget_tokens=3600,
         generator__max_tokens=24,
