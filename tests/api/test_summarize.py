@@ -19,7 +19,7 @@ def test_chapters_as_json_cover_the_video(cli: Cli, home: Path) -> None:
     assert all(before["end_s"] == after["start_s"] for before, after in pairwise(chapters))
     for said in [*summary["sentences"], *(one for chapter in chapters for one in chapter["sentences"])]:
         assert list(said) == ["text", "verdict", "start_s", "end_s"]
-        assert said["verdict"] == "supported" and 0 <= said["start_s"] < said["end_s"] <= length
+        assert said["verdict"] in ("supported", "unclear") and 0 <= said["start_s"] < said["end_s"] <= length
 
 
 def test_the_same_summary_in_markdown_and_as_a_chapters_track(cli: Cli, home: Path, tmp_path: Path) -> None:
