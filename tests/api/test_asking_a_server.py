@@ -19,6 +19,8 @@ def _run(cli: Cli, home: Path, fake: FakeVllm, *arguments: str) -> Said:
         *arguments,
         generator__kind="openai_compatible",
         generator__quotes=False,
+        generator__model="",
+        generator__budget_tokens=8192,
         generator__url=fake.url,
         generator__api_key=KEY,
         generator__timeout_s=2,

@@ -53,7 +53,7 @@ def _summarizing(container: Container, generator: Describing) -> Summarizing:
 
 
 def test_chapters_cover_a_video_without_a_gap_and_every_sentence_is_proven(services: Services, home: Path) -> None:
-    container = services(home)
+    container = services(home, generator__kind="extractive")
     video = _video(container)
     told: list[tuple[int, int]] = []
     summary = container.summarizing.summarize(video, lambda done, whole: told.append((done, whole)))
@@ -71,7 +71,7 @@ def test_chapters_cover_a_video_without_a_gap_and_every_sentence_is_proven(servi
 
 
 def test_a_caption_is_made_from_pictures_and_passages_of_its_section(services: Services, home: Path) -> None:
-    container, generator = services(home), Describing()
+    container, generator = services(home, generator__kind="extractive"), Describing()
     video = _video(container)
     summary = _summarizing(container, generator).summarize(video)
     *captions, whole = generator.seen
@@ -85,7 +85,7 @@ def test_a_caption_is_made_from_pictures_and_passages_of_its_section(services: S
 
 
 def test_a_stopped_summary_goes_on_where_it_was(services: Services, home: Path) -> None:
-    container = services(home)
+    container = services(home, generator__kind="extractive")
     video = _video(container)
     whole = Describing()
     undisturbed = _summarizing(container, whole).summarize(video)
@@ -100,7 +100,7 @@ def test_a_stopped_summary_goes_on_where_it_was(services: Services, home: Path) 
 
 
 def test_a_damaged_section_is_made_again(services: Services, home: Path) -> None:
-    container = services(home)
+    container = services(home, generator__kind="extractive")
     video = _video(container)
     summary = _summarizing(container, Describing()).summarize(video)
     folder = f"{container.artifacts.folder(video.asset_id, video.version)}/summary"
@@ -113,7 +113,7 @@ def test_a_damaged_section_is_made_again(services: Services, home: Path) -> None
 
 
 def test_deleting_a_video_deletes_its_summary(services: Services, home: Path) -> None:
-    container = services(home)
+    container = services(home, generator__kind="extractive")
     video = _video(container)
     _summarizing(container, Describing()).summarize(video)
     container.indexing.delete(video.asset_id, None)
@@ -121,7 +121,7 @@ def test_deleting_a_video_deletes_its_summary(services: Services, home: Path) ->
 
 
 def test_without_a_memory_sections_are_even_and_captions_come_from_what_is_said(services: Services, home: Path) -> None:
-    container = services(home)
+    container = services(home, generator__kind="extractive")
     video = _video(container)
     container.remembering.memory = lambda _: None  # type: ignore[method-assign, assignment]
     chapters = container.summarizing.summarize(video).chapters
@@ -130,7 +130,7 @@ def test_without_a_memory_sections_are_even_and_captions_come_from_what_is_said(
 
 
 def test_only_videos_are_summarized(services: Services, home: Path) -> None:
-    container = services(home)
+    container = services(home, generator__kind="extractive")
     paper = next(asset for asset in container.catalog.assets() if asset.kind is AssetKind.DOCUMENT)
     with pytest.raises(SourceError, match=f"{paper.name}: only videos can be summarized"):
         container.summarizing.summarize(paper)
@@ -143,7 +143,7 @@ HOSTILE = Summary(
 
 
 def test_markdown_shows_what_was_said_and_no_more(services: Services, home: Path) -> None:
-    text = as_markdown(_video(services(home)), HOSTILE)
+    text = as_markdown(_video(services(home, generator__kind="extractive")), HOSTILE)
     assert r"A \<b\>boat\</b\> \[x\](y) --\> leaves. (0:00–0:04?)" in text
     assert r"## 0:00–1:02:03 One & \<two\> --\> three" in text
 
