@@ -67,7 +67,8 @@ def test_a_memory_of_the_generators_own_tokens_is_injected(
     assert (memory.manifest.positions, memory.manifest.width) == (4, 32)
     found = container.retrieval.evidence(Query("welcome aboard"), SegmentFilter(), 3)
     assert found
-    slots = [one for one in container.answering.evidence("Describe the welcome aboard.", SegmentFilter()) if one.id[0] == "M"]
+    shown = container.answering.evidence("Describe the welcome aboard.", SegmentFilter())
+    slots = [one for one in shown if one.id[0] == "M"]
     assert slots and all(one.tokens is not None and one.tokens.shape == (4, 32) for one in slots)
     assert list(container.generator.answer("What is said?", slots)) is not None
 
