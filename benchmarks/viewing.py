@@ -17,6 +17,7 @@ from memory.policy import Policy
 from memory.recall import CHOOSERS
 from memory.types import Node, Slot
 from services.answering import Answering, gather
+from services.asking import Reach
 from services.catalog import Asset
 from services.container import Container
 from services.generators.wording import MEMORY
@@ -153,7 +154,7 @@ class _Bare(Recalling):
     def slots(self, asset: Asset, where: SegmentFilter) -> list[Evidence]:
         return []
 
-    def more_frames(self, asset: Asset, found: Sequence[Found]) -> list[Found]:
+    def frames_of(self, asset: Asset, reach: Reach, leading: Sequence[Found], found: Sequence[Found]) -> list[Found]:
         return []
 
 

@@ -45,6 +45,8 @@ def test_a_question_is_asked_with_frames_memory_and_text(
     evidence = container.answering.evidence(question, SegmentFilter())
     ids = [one.id[0] for one in evidence]
     assert ids == sorted(ids, key=lambda letter: letter == "M") and {"F", "M"} <= set(ids)
+    pointed = container.answering.evidence("Who may cancel a sailing in bad weather?", SegmentFilter())
+    assert pointed and not any(one.id.startswith("M") for one in pointed)
     answer = container.answering.ask(question, SegmentFilter())
     assert answer.abstained == (not answer.sentences)
     assert 10 < read[0] <= ids.count("M") + 1
