@@ -99,6 +99,8 @@ class Server:
                 self._pages(path, request)
             case wire.SubtitlesRequest():
                 self._subtitles(path, request)
+            case wire.ClipRequest():
+                self._clip(path, request)
             case _:
                 assert_never(request)
 
@@ -139,6 +141,15 @@ class Server:
             except errors.SourceError as error:
                 warnings.append(_one_line(f"subtitles of {Path(error.name).name}: {error.reason}"))
         self._send(wire.LinesReply(lines, warnings))
+
+    def _clip(self, path: Path, request: wire.ClipRequest) -> None:
+        from indexer.media.video.clip import cut_clip
+
+        def write(data: bytes) -> None:
+            self._send(wire.PieceReply(), data)
+
+        cut_clip(path, request.start_s, request.end_s, request.max_px, write, self.beat)
+        self._send(wire.DoneReply())
 
 
 def _one_line(text: str) -> str:

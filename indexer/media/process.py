@@ -105,6 +105,14 @@ class MediaProcess:
         reply = self._one(path, request, wire.LinesReply)[0]
         return reply.lines, tuple(reply.warnings)
 
+    def clip(self, path: Path, start_s: float, end_s: float, max_px: int) -> Iterator[bytes]:
+        """What is seen and heard in `[start_s, end_s)` as fragmented MP4, upright, piece by piece; the longer side is
+        at most `max_px`. LimitExceeded where there is nothing."""
+        request = wire.ClipRequest(os.fsencode(path), start_s, end_s, max_px)
+        for reply, payload in self._many(path, request):
+            if isinstance(reply, wire.PieceReply):
+                yield payload.tobytes()
+
     def close(self) -> None:
         """End the child; a later request starts another."""
         child, self._child = self._child, None
@@ -134,7 +142,7 @@ class MediaProcess:
                 if isinstance(reply, wire.ErrorReply):
                     last = not reply.spent
                     raise _KINDS.get(reply.kind, errors.DamagedMedia)(str(path), reply.reason)
-                last = not isinstance(reply, wire.FrameReply | wire.PageReply | wire.BeatReply)
+                last = not isinstance(reply, wire.FrameReply | wire.PageReply | wire.PieceReply | wire.BeatReply)
                 if last:
                     self._busy = False
                 if not isinstance(reply, wire.BeatReply):

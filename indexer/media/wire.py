@@ -65,6 +65,13 @@ class InfoReply(msgspec.Struct, tag="info"):
     info: MediaInfo
 
 
+class ClipRequest(msgspec.Struct, tag="clip"):
+    path: bytes
+    start_s: float
+    end_s: float
+    max_px: int
+
+
 class FrameReply(msgspec.Struct, tag="frame"):
     pts: int
     time_base: tuple[Positive, Positive]
@@ -100,6 +107,10 @@ class LinesReply(msgspec.Struct, tag="lines"):
     warnings: list[str]
 
 
+class PieceReply(msgspec.Struct, tag="piece"):
+    """Some bytes of a clip, in order."""
+
+
 class DoneReply(msgspec.Struct, tag="done"):
     pass
 
@@ -116,7 +127,9 @@ class ErrorReply(msgspec.Struct, tag="error"):
     spent: bool = False
 
 
-Request: TypeAlias = ProbeRequest | FramesRequest | AudioRequest | ImageRequest | PagesRequest | SubtitlesRequest
+Request: TypeAlias = (
+    ProbeRequest | FramesRequest | AudioRequest | ImageRequest | PagesRequest | SubtitlesRequest | ClipRequest
+)
 Reply: TypeAlias = (
     InfoReply
     | FrameReply
@@ -125,6 +138,7 @@ Reply: TypeAlias = (
     | ImageReply
     | PageReply
     | LinesReply
+    | PieceReply
     | DoneReply
     | BeatReply
     | ErrorReply
