@@ -41,6 +41,7 @@ from services.reindexing import Reindexing, ensure_folder
 from services.remembering import Remembering
 from services.retrieval import Retrieval, RetrievalSettings
 from services.settings import Settings, load_settings
+from services.showing import Showing
 from services.summarizing import Summarizing
 
 if TYPE_CHECKING:
@@ -61,15 +62,7 @@ class Container:
     @cached_property
     def media(self) -> MediaProcess:
         """The process that decodes, within its limits."""
-        limits = self.settings.media
-        return MediaProcess(
-            MediaLimits(
-                memory_mb=limits.memory_mb,
-                stall_s=limits.stall_s,
-                max_image_pixels=limits.max_image_pixels,
-                max_pages=limits.max_pages,
-            )
-        )
+        return self._media_process()
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -226,6 +219,12 @@ class Container:
         return Remembering(self.artifacts, self._memory_store)
 
     @cached_property
+    def showing(self) -> Showing:
+        """What can be looked at; with decoding processes of its own."""
+        processes = self.settings.serve.clips
+        return Showing(self.artifacts, self.remembering, self.catalog, self._media_process, processes)
+
+    @cached_property
     def generator(self) -> Generator:
         """What writes answers."""
         quotes = ExtractiveGenerator(lambda: self.text, self.settings.answer.sentences)
@@ -276,7 +275,7 @@ class Container:
         """End the decoding process and what runs in the background, and give files and connections back."""
         for close in self._closing:
             close()
-        for name in ("media", "index", "catalog"):
+        for name in ("media", "showing", "index", "catalog"):
             if name in self.__dict__:
                 self.__dict__[name].close()
 
@@ -341,6 +340,17 @@ class Container:
         )
         server = Server(settings.url, settings.api_key.get_secret_value(), settings.timeout_s)
         return OpenAiCompatibleGenerator(server, self.artifacts.picture, limits, settings.model, settings.max_tokens)
+
+    def _media_process(self) -> MediaProcess:
+        limits = self.settings.media
+        return MediaProcess(
+            MediaLimits(
+                memory_mb=limits.memory_mb,
+                stall_s=limits.stall_s,
+                max_image_pixels=limits.max_image_pixels,
+                max_pages=limits.max_pages,
+            )
+        )
 
     def _made_home(self) -> Path:
         try:

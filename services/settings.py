@@ -195,6 +195,19 @@ class GeneratorSettings(_Group):
         return value
 
 
+class ServeSettings(_Group):
+    """The HTTP server: how much is done at once, and how much one request may bring or take."""
+
+    searches: int = Field(4, ge=1, le=256, description="searches that run at once")
+    answers: int = Field(4, ge=1, le=256, description="answers that are written at once")
+    lookups: int = Field(16, ge=1, le=256, description="lists, pictures and the like that are read at once")
+    clips: int = Field(1, ge=1, le=64, description="clips that are cut at once, each in a decoding process of its own")
+    waiting: int = Field(64, ge=1, description="requests of each of these kinds that wait; more are sent away (503)")
+    clip_s: float = Field(120.0, gt=0, le=3600, description="seconds of the longest clip")
+    body_mb: int = Field(32, ge=1, description="size of a request at most, uploads apart")
+    grace_s: int = Field(20, ge=0, description="seconds that answers may still take when the server is stopped")
+
+
 class Settings(BaseSettings):
     """The whole configuration of a process; made by `load_settings`."""
 
@@ -214,6 +227,7 @@ class Settings(BaseSettings):
     answer: AnswerSettings = AnswerSettings()
     grounding: GroundingSettings = GroundingSettings()
     generator: GeneratorSettings = GeneratorSettings()
+    serve: ServeSettings = ServeSettings()
 
     @field_validator("home", mode="before")
     @classmethod

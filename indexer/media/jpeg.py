@@ -33,6 +33,24 @@ def decode_jpeg(data: bytes) -> Pixels:
         return np.asarray(picture.convert("RGB"))
 
 
+def as_shown(data: bytes, max_px: int | None, webp: bool) -> bytes:
+    """A stored JPEG as JPEG or WebP, its longer side at most `max_px`; as it is stored where nothing has to change.
+
+    Errors: ArtifactError for what is no picture.
+    """
+    if not webp and (max_px is None or max(_size(data)) <= max_px):
+        return data
+    buffer = io.BytesIO()
+    try:
+        with Image.open(io.BytesIO(data), formats=["JPEG"]) as picture:
+            if max_px is not None:
+                picture.thumbnail((max_px, max_px), Image.Resampling.BILINEAR, reducing_gap=2.0)
+            picture.save(buffer, "WEBP" if webp else "JPEG", quality=_QUALITY)
+    except OSError as error:
+        raise ArtifactError(f"a stored picture is damaged ({error}); index its source again") from error
+    return buffer.getvalue()
+
+
 def of_one_size(pictures: Sequence[bytes]) -> list[bytes]:
     """The JPEGs as pictures of one size, in order; where sizes differ, each is fitted into the largest width and
     height, the rest black. Those that have that size already stay as they are.

@@ -1,0 +1,56 @@
+"""What a server counts of itself, in the form of Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from api.turns import Turns
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+
+class Metrics:
+    """The counters of one server: requests by route and status, how long they took, what runs and waits."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "afterimage_requests", "Requests that were answered", ("method", "route", "status"), registry=self._registry
+        )
+        self._seconds = Histogram(
+            "afterimage_request_seconds",
+            "Time until a request was answered to its end",
+            ("method", "route"),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._registry.register(_Running(turns))
+
+    def count(self, method: str, route: str, status: int, seconds: float) -> None:
+        """One request is answered. `route` is the template, so that ids of assets make no series of their own."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(method, route).observe(seconds)
+
+    def text(self) -> bytes:
+        """All of it, as it is scraped."""
+        return generate_latest(self._registry)
+
+
+class _Running(Collector):
+    """What runs and waits at the moment that it is asked for."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = {"search": turns.searches, "answer": turns.answers, "lookup": turns.lookups, "clip": turns.clips}
+
+    def collect(self) -> Iterator[Metric]:
+        runs = GaugeMetricFamily("afterimage_running", "What runs now", labels=("kind",))
+        waits = GaugeMetricFamily("afterimage_waiting", "What waits for its turn now", labels=("kind",))
+        for kind, turn in self._turns.items():
+            runs.add_metric((kind,), turn.runs)
+            waits.add_metric((kind,), turn.waits)
+        yield from (runs, waits)

@@ -1,0 +1,195 @@
+"""problem+json (RFC 9457): the one shape in which every error leaves the server, whoever raised it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+from starlette.status import HTTP_500_INTERNAL_SERVER_ERROR
+
+from api.turns import Overloaded
+from indexer import errors
+
+_log = logging.getLogger(__name__)
+_AGAIN_S = "5"
+_STATUS: tuple[tuple[type[errors.AfterimageError], int], ...] = (
+    (errors.AssetNotFound, 404),
+    (errors.CollectionNotFound, 404),
+    (errors.SourceNotFound, 404),
+    (errors.LimitExceeded, 413),
+    (errors.SourceError, 422),
+    (errors.QueryError, 422),
+    (errors.StorageFull, 507),
+    (errors.IndexBusy, 503),
+    (errors.GeneratorUnavailable, 503),
+    (Overloaded, 503),
+)
+_TITLES = {
+    400: "The request is not understood",
+    401: "A key is needed",
+    403: "The key does not allow this",
+    404: "There is no such thing",
+    405: "The address does not take this method",
+    406: "No form that was asked for can be given",
+    409: "This does not fit what is there",
+    413: "Too large",
+    415: "This form is not taken",
+    416: "There are no such bytes",
+    422: "The request does not make sense",
+    429: "Too many requests",
+    500: "Something is wrong with the server",
+    503: "The server cannot do this now",
+    507: "The server has no room left",
+}
+_OWN_WORDS = (errors.IndexBusy, Overloaded)
+"""What is wrong with the server is told to who runs it, in its log; these may be told to everyone."""
+
+
+class FieldProblem(BaseModel):
+    """One thing that is wrong with a request: where (`body.limit`) and what."""
+
+    model_config = ConfigDict(frozen=True)
+
+    where: str
+    message: str
+
+
+class Problem(BaseModel):
+    """An error. `type` names its kind for machines, `detail` says for people what is wrong, `request` is the id under
+    which the server's log has it; `errors` are the fields that are at fault, where fields are."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:afterimage:asset-not-found",
+                    "title": "There is no such thing",
+                    "status": 404,
+                    "detail": "no asset '3f2a'",
+                    "request": "6f1c0c9a5b7e4d02",
+                    "errors": [],
+                }
+            ]
+        },
+    )
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request: str
+    errors: list[FieldProblem] = []
+
+
+class ProblemResponse(JSONResponse):
+    """A problem as a response."""
+
+    media_type = "application/problem+json"
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route's documentation says of errors; 422 is among those of every route."""
+    content = {ProblemResponse.media_type: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": _title(status), "content": content} for status in sorted({*statuses, 422})}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the app with a problem."""
+    app.add_exception_handler(errors.AfterimageError, _on_ours)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_unexpected)
+
+
+def problem_of(error: Exception, request_id: str) -> Problem:
+    """What is told of an error. Where the server is at fault, only that it is."""
+    status = _status(error)
+    if status >= HTTP_500_INTERNAL_SERVER_ERROR and not isinstance(error, _OWN_WORDS):
+        _log.error("%s: %s", type(error).__name__, error)
+        detail = "the server's log has more under the id of this request"
+    else:
+        detail = error.reason if isinstance(error, errors.SourceError) else str(error)
+    kind = type(error).__name__ if isinstance(error, errors.AfterimageError) else "InternalError"
+    return _problem(_slug(kind), status, detail, request_id)
+
+
+def request_id(request: Request) -> str:
+    """The id of a request, as the log has it."""
+    return str(getattr(request.state, "request_id", ""))
+
+
+def _status(error: Exception) -> int:
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), HTTP_500_INTERNAL_SERVER_ERROR)
+
+
+def _problem(kind: str, status: int, detail: str, request: str, fields: list[FieldProblem] | None = None) -> Problem:
+    return Problem(
+        type=f"urn:afterimage:{kind}",
+        title=_title(status),
+        status=status,
+        detail=detail,
+        request=request,
+        errors=fields or [],
+    )
+
+
+def _title(status: int) -> str:
+    return _TITLES.get(status) or _TITLES[400 if status < HTTP_500_INTERNAL_SERVER_ERROR else 500]
+
+
+def _slug(name: str) -> str:
+    return "".join(f"-{char.lower()}" if char.isupper() else char for char in name).lstrip("-")
+
+
+def _respond(problem: Problem, headers: dict[str, str] | None = None) -> ProblemResponse:
+    headers = dict(headers or {})
+    if problem.status in (429, 503):
+        headers.setdefault("retry-after", _AGAIN_S)
+    return ProblemResponse(problem.model_dump(), problem.status, headers)
+
+
+async def _on_ours(request: Request, error: Exception) -> ProblemResponse:
+    return _respond(problem_of(error, request_id(request)))
+
+
+async def _on_unexpected(request: Request, error: Exception) -> ProblemResponse:
+    return _respond(problem_of(error, request_id(request)))
+
+
+async def _on_invalid(request: Request, error: Exception) -> ProblemResponse:
+    assert isinstance(error, RequestValidationError)
+    fields = [
+        FieldProblem(where=".".join(str(part) for part in one["loc"]), message=str(one["msg"]))
+        for one in error.errors()
+    ]
+    detail = "; ".join(f"{field.where}: {field.message}" for field in fields)
+    return _respond(_problem("invalid-request", 422, detail, request_id(request), fields))
+
+
+async def _on_http(request: Request, error: Exception) -> ProblemResponse:
+    assert isinstance(error, HTTPException)
+    problem = _problem(
+        _KINDS.get(error.status_code, "http-error"), error.status_code, error.detail, request_id(request)
+    )
+    return _respond(problem, dict(error.headers or {}))
+
+
+_KINDS = {
+    400: "bad-request",
+    401: "key-refused",
+    403: "not-allowed",
+    404: "not-found",
+    405: "method-not-allowed",
+    406: "not-acceptable",
+    409: "conflict",
+    413: "too-large",
+    415: "unsupported-form",
+    416: "no-such-range",
+    429: "too-many-requests",
+}

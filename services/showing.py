@@ -1,0 +1,100 @@
+"""What of an asset can be looked at: its pictures, its source, and clips of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from queue import LifoQueue
+from typing import TypeVar
+from urllib.parse import unquote, urlsplit
+
+from indexer.artifacts import Artifacts
+from indexer.errors import AssetNotFound, SourceError, SourceNotFound
+from indexer.media.process import MediaProcess
+from indexer.types import AssetKind, Origin, PictureRef, Pixels
+from services.catalog import Asset, Catalog, SourceRow
+from services.remembering import KeyFrame, Remembering
+from services.sources import Candidate
+
+T = TypeVar("T")
+
+
+class Showing:
+    """Pictures come from the artifacts; the media itself and clips from where the asset was indexed, as long as it is
+    there and has not changed since. `processes` decode, one request each at a time; others wait.
+
+    Errors: AssetNotFound for pictures that an asset does not have, SourceNotFound where its source is gone.
+    """
+
+    def __init__(
+        self,
+        artifacts: Artifacts,
+        remembering: Remembering,
+        catalog: Catalog,
+        start: Callable[[], MediaProcess],
+        processes: int,
+    ) -> None:
+        self._artifacts, self._remembering, self._catalog = artifacts, remembering, catalog
+        self._idle: LifoQueue[MediaProcess] = LifoQueue()
+        for _ in range(processes):
+            self._idle.put(start())
+
+    def frame(self, asset: Asset, time_s: float) -> KeyFrame:
+        """The key frame that shows a video at a time."""
+        if asset.kind is not AssetKind.VIDEO or asset.width is None or not 0 <= time_s < (asset.duration_s or 0.0):
+            raise AssetNotFound(f"{asset.name} shows nothing at {time_s:g} s")
+        return self._remembering.key_frame(asset, time_s)
+
+    def page(self, asset: Asset, number: int | None) -> PictureRef:
+        """The picture of a page of a document (from 1), or of an image (None)."""
+        if (number is None) != (asset.kind is AssetKind.IMAGE) or not 1 <= (number or 1) <= (asset.pages or 1):
+            raise AssetNotFound(f"{asset.name} has no such picture")
+        manifest = self._artifacts.manifest(asset.asset_id, asset.version)
+        for segment in self._artifacts.record(manifest, (number or 1) - 1).segments:
+            if segment.origin is Origin.PICTURE and segment.picture is not None:
+                return segment.picture
+        raise AssetNotFound(f"{asset.name} has no such picture")
+
+    def source(self, asset: Asset, collections: Sequence[str] | None) -> Path:
+        """The file that the asset was indexed from, by one of these collections (None: any)."""
+        for row in self._catalog.sources(asset.asset_id):
+            if (collections is None or row.collection in collections) and (path := _unchanged(row)) is not None:
+                return path
+        raise SourceNotFound(asset.name, "its source is gone, or has changed since it was indexed")
+
+    def clip(self, asset: Asset, source: Path, start_s: float, end_s: float, max_px: int) -> bytes:
+        """What is seen and heard in `[start_s, end_s)` of a video, as MP4. LimitExceeded where that is nothing."""
+        if asset.kind is not AssetKind.VIDEO or start_s >= (asset.duration_s or 0.0):
+            raise AssetNotFound(f"{asset.name} shows nothing at {start_s:g} s")
+        return self._decoded(asset.name, lambda media: b"".join(media.clip(source, start_s, end_s, max_px)))
+
+    def picture(self, name: str, path: Path, max_px: int) -> Pixels:
+        """The pixels of a picture that is not in the archive. Errors: UnsupportedMedia, DamagedMedia, LimitExceeded."""
+        return self._decoded(name, lambda media: media.image(path, max_px))
+
+    def close(self) -> None:
+        """End the processes."""
+        while not self._idle.empty():
+            self._idle.get().close()
+
+    def _decoded(self, name: str, work: Callable[[MediaProcess], T]) -> T:
+        """The work of one process; an error names what people know, not where the file is."""
+        media = self._idle.get()
+        try:
+            return work(media)
+        except SourceError as error:
+            raise type(error)(name, error.reason) from error
+        finally:
+            self._idle.put(media)
+
+
+def _unchanged(row: SourceRow) -> Path | None:
+    address = urlsplit(row.uri)
+    if address.scheme != "file":
+        return None
+    path = Path(unquote(address.path))
+    try:
+        state = Candidate(path, row.uri, expected=True).state()
+    except SourceNotFound:
+        return None
+    return path if row.state.startswith(f"{state}@") else None
