@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import servers
 from shared import Services
 
 from services.container import Container
@@ -79,3 +80,24 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loaded: Container)
     yield make
     for container in made:
         container.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[servers.Postgres]:
+    """A PostgreSQL server; a test that stops it starts it again."""
+    with servers.postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: servers.Postgres) -> Iterator[str]:
+    """The address of an empty database on it."""
+    with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[servers.Redis]:
+    """A redis-server; a test that stops it starts it again, and empties what it filled."""
+    with servers.redis() as server:
+        yield server

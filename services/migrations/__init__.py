@@ -1,6 +1,7 @@
 """How the tables came to be, step by step (Alembic), and how a database is brought up to date: by code, at first use.
 
-A step is a file in `versions/`, named and numbered in order. Steps add and widen; nothing that was stored is dropped. To write one: add the file, change `services/tables.py`, move `HEAD` on; tests compare the three.
+A step is a file in `versions/`, named and numbered in order. Steps add and widen; nothing that was stored is dropped.
+To write one: add the file, change `services/tables.py`, move `HEAD` on; tests compare the three.
 """
 
 from __future__ import annotations
