@@ -113,7 +113,7 @@ def _engine(url: str) -> Engine:
 def _address(url: str) -> URL:
     try:
         address = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:  # the latter for a port that is no number
         raise SettingsError(f"{_SETTING}: is no address such as postgresql://user:password@host/name") from error
     match address.drivername:
         case "sqlite" | "postgresql+psycopg":
@@ -125,7 +125,7 @@ def _address(url: str) -> URL:
 
 def _use_wal(connection: Any, _record: object) -> None:  # noqa: ANN401 (a DB-API connection has no common type)
     connection.isolation_level = None  # transactions begin where `_begin_now` says, not at the first change
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+    for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

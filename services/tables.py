@@ -6,14 +6,14 @@ test compares the two. Times are Unix times. Text is of any length, except where
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, ForeignKey, LargeBinary, String
+from sqlalchemy import JSON, Double, ForeignKey, LargeBinary, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class Base(DeclarativeBase):
     """What all tables share: `Base.metadata` holds them."""
 
-    type_annotation_map = {list[str]: JSON(none_as_null=True)}  # noqa: RUF012 (SQLAlchemy's own contract)
+    type_annotation_map = {float: Double, list[str]: JSON(none_as_null=True)}  # noqa: RUF012 (SQLAlchemy's own contract)
 
 
 class Collections(Base):

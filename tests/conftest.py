@@ -11,6 +11,7 @@ import servers
 from shared import Services
 
 from services.container import Container
+from services.database import Database
 from services.settings import load_settings
 
 
@@ -101,3 +102,19 @@ def redis_server() -> Iterator[servers.Redis]:
     """A redis-server; a test that stops it starts it again, and empties what it filled."""
     with servers.redis() as server:
         yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database, of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'catalog.db'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """An empty database, of each kind."""
+    made = Database(database_url)
+    yield made
+    made.close()

@@ -57,6 +57,15 @@ class Server:
         """End it at once."""
         self._end(signal.SIGKILL)
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """It is stopped, and back afterwards."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
     def _end(self, number: int) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(number)

@@ -14,7 +14,7 @@ def upgrade() -> None:
     op.create_table(
         "collections",
         sa.Column("name", sa.String(200), primary_key=True),
-        sa.Column("created_at", sa.Float, nullable=False),
+        sa.Column("created_at", sa.Double, nullable=False),
         if_not_exists=True,
     )
     op.create_table(
@@ -23,15 +23,15 @@ def upgrade() -> None:
         sa.Column("version", sa.String(32), nullable=False),
         sa.Column("kind", sa.String(32), nullable=False),
         sa.Column("name", sa.String, nullable=False),
-        sa.Column("duration_s", sa.Float),
+        sa.Column("duration_s", sa.Double),
         sa.Column("pages", sa.Integer),
         sa.Column("width", sa.Integer),
         sa.Column("height", sa.Integer),
-        sa.Column("file_time", sa.Float),
+        sa.Column("file_time", sa.Double),
         sa.Column("segments", sa.Integer, nullable=False),
         sa.Column("looked_at", sa.Integer, nullable=False),
         sa.Column("warnings", sa.JSON, nullable=False),
-        sa.Column("indexed_at", sa.Float, nullable=False),
+        sa.Column("indexed_at", sa.Double, nullable=False),
         if_not_exists=True,
     )
     op.create_table(

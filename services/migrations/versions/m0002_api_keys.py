@@ -18,9 +18,9 @@ def upgrade() -> None:
         sa.Column("digest", sa.LargeBinary(32), nullable=False),
         sa.Column("scopes", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("collections", sa.JSON(none_as_null=True)),
-        sa.Column("created_at", sa.Float, nullable=False),
-        sa.Column("expires_at", sa.Float),
-        sa.Column("revoked_at", sa.Float),
-        sa.Column("last_used_at", sa.Float),
+        sa.Column("created_at", sa.Double, nullable=False),
+        sa.Column("expires_at", sa.Double),
+        sa.Column("revoked_at", sa.Double),
+        sa.Column("last_used_at", sa.Double),
         sa.Column("requests_per_minute", sa.Integer),
     )
