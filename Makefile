@@ -6,14 +6,14 @@ BIN := $(VENV)/bin
 DEMO := demo
 
 .DEFAULT_GOAL := test
-.PHONY: install demo check test soak bench bench-demo clean
+.PHONY: install demo check servers test soak bench bench-demo clean
 
 install: $(VENV)/installed  ## a virtual environment with everything that is pinned in constraints.txt
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { apt-get update -qq && apt-get install -y -qq python3-venv; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[offline,demo,speech,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[offline,demo,speech,cluster,dev]'
 	touch $@
 
 demo: install  ## index the sample archive and ask it questions
@@ -25,10 +25,13 @@ check: install  ## style, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check  ## the checks, then every test
+servers:  ## redis-server and PostgreSQL, which tests start on ports of their own
+	@tests/install_servers.sh
+
+test: check servers  ## the checks, then every test
 	$(BIN)/pytest
 
-soak: install  ## endurance: twenty rounds of kill -9 while indexing
+soak: install servers  ## endurance: twenty rounds of kill -9 while indexing
 	AFTERIMAGE_TEST_KILLS=20 $(BIN)/pytest tests/services/test_kill.py --timeout 7200
 
 bench: install  ## every figure that the README names

@@ -72,6 +72,10 @@ class StorageFull(AfterimageError, OSError):
     """The disk is full, or writing failed."""
 
 
+class DatabaseUnavailable(AfterimageError, ConnectionError):
+    """The database server cannot be reached, is too busy, or breaks off."""
+
+
 class IndexBusy(AfterimageError, RuntimeError):
     """Another process is writing."""
 

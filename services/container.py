@@ -31,6 +31,7 @@ from memory.store import MemoryStore
 from services.answering import Answering
 from services.calibration import Calibration
 from services.catalog import Catalog
+from services.database import Database
 from services.generators.extractive import ExtractiveGenerator
 from services.generators.quoting import Quoting
 from services.grounding import Grounding, Thresholds
@@ -67,7 +68,13 @@ class Container:
     @cached_property
     def catalog(self) -> Catalog:
         """What is known of collections, assets and where they came from."""
-        return Catalog(f"sqlite:///{self._made_home() / 'catalog.db'}")
+        return Catalog(self.database)
+
+    @cached_property
+    def database(self) -> Database:
+        """Where rows are kept: a file in the home folder, or the PostgreSQL that the settings name."""
+        url = self.settings.catalog.url.get_secret_value()
+        return Database(url or f"sqlite:///{self._made_home() / 'catalog.db'}")
 
     @cached_property
     def artifacts(self) -> Artifacts:
@@ -275,7 +282,7 @@ class Container:
         """End the decoding process and what runs in the background, and give files and connections back."""
         for close in self._closing:
             close()
-        for name in ("media", "showing", "index", "catalog"):
+        for name in ("media", "showing", "index", "database"):
             if name in self.__dict__:
                 self.__dict__[name].close()
 

@@ -93,6 +93,14 @@ class MediaSettings(_Group):
     max_pages: int = Field(2000, ge=1, description="pages of the longest document")
 
 
+class CatalogSettings(_Group):
+    """Where collections, assets, jobs and keys are listed."""
+
+    url: SecretStr = Field(
+        SecretStr(""), description="postgresql://user:password@host/name, never printed; empty: a SQLite file in home"
+    )
+
+
 class IndexSettings(_Group):
     """The segment index (FAISS and SQLite)."""
 
@@ -221,6 +229,7 @@ class Settings(BaseSettings):
     speech: SpeechSettings = SpeechSettings()
     sampling: SamplingSettings = SamplingSettings()
     media: MediaSettings = MediaSettings()
+    catalog: CatalogSettings = CatalogSettings()
     index: IndexSettings = IndexSettings()
     memory: MemorySettings = MemorySettings()
     search: SearchSettings = SearchSettings()

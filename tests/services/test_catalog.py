@@ -10,15 +10,16 @@ import pytest
 from indexer.errors import ArtifactError, AssetNotFound, CollectionNotFound
 from indexer.types import AssetKind
 from services.catalog import Asset, Catalog, SourceRow
+from services.database import Database
 
 A, B = "a" * 64, "ab" * 32
 
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    catalog = Catalog(f"sqlite:///{tmp_path / 'catalog.db'}")
-    yield catalog
-    catalog.close()
+    database = Database(f"sqlite:///{tmp_path / 'catalog.db'}")
+    yield Catalog(database)
+    database.close()
 
 
 def _asset(key: str, name: str = "film.mp4", version: str = "v1") -> Asset:
@@ -75,7 +76,7 @@ def test_a_name_of_two_is_not_guessed(catalog: Catalog) -> None:
 
 def test_a_damaged_catalog_is_said_to_be_damaged(tmp_path: Path) -> None:
     (tmp_path / "catalog.db").write_bytes(b"not a database at all, but long enough to be taken for one" * 20)
-    catalog = Catalog(f"sqlite:///{tmp_path / 'catalog.db'}")
+    database = Database(f"sqlite:///{tmp_path / 'catalog.db'}")
     with pytest.raises(ArtifactError, match="the catalog is damaged"):
-        catalog.assets()
-    catalog.close()
+        Catalog(database).assets()
+    database.close()
