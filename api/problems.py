@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.status import HTTP_500_INTERNAL_SERVER_ERROR
 
 from api.turns import Overloaded
@@ -17,6 +18,8 @@ from indexer import errors
 
 _log = logging.getLogger(__name__)
 _AGAIN_S = "5"
+_CLIENT_GONE = 499
+"""What logs know from nginx: nobody is there any more to read it."""
 _STATUS: tuple[tuple[type[errors.AfterimageError], int], ...] = (
     (errors.AssetNotFound, 404),
     (errors.CollectionNotFound, 404),
@@ -104,6 +107,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(errors.AfterimageError, _on_ours)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(ClientDisconnect, _on_nobody)
     app.add_exception_handler(Exception, _on_unexpected)
 
 
@@ -160,6 +164,10 @@ async def _on_ours(request: Request, error: Exception) -> ProblemResponse:
 
 async def _on_unexpected(request: Request, error: Exception) -> ProblemResponse:
     return _respond(problem_of(error, request_id(request)))
+
+
+async def _on_nobody(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=_CLIENT_GONE)
 
 
 async def _on_invalid(request: Request, error: Exception) -> ProblemResponse:

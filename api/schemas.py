@@ -14,11 +14,13 @@ from services.summarizing import Statement, Summary
 from services.types import Answer, Citation, Moment, Sentence
 
 
-class _Shape(BaseModel):
+class Shape(BaseModel):
+    """A shape: its fields and no others."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class HitShape(_Shape):
+class HitShape(Shape):
     """A moment, page or picture that was found. `lanes`: the calibrated score of each lane that found it."""
 
     asset: str
@@ -48,13 +50,13 @@ class HitShape(_Shape):
         )
 
 
-class SearchShape(_Shape):
+class SearchShape(Shape):
     """What `search` gives: nothing found is an empty list."""
 
     hits: list[HitShape]
 
 
-class CitationShape(_Shape):
+class CitationShape(Shape):
     """Where a sentence can be checked."""
 
     id: str
@@ -83,7 +85,7 @@ class CitationShape(_Shape):
         )
 
 
-class SentenceShape(_Shape):
+class SentenceShape(Shape):
     """One sentence of an answer, with the verifier's word on it."""
 
     text: str
@@ -101,7 +103,7 @@ class SentenceShape(_Shape):
         )
 
 
-class AnswerShape(_Shape):
+class AnswerShape(Shape):
     """What `ask` gives."""
 
     answer: str
@@ -114,7 +116,7 @@ class AnswerShape(_Shape):
         return cls(answer=answer.text, abstained=answer.abstained, sentences=sentences)
 
 
-class NodeShape(_Shape):
+class NodeShape(Shape):
     """A moment of a video's memory: its span, the frames it stands for, the time of its key frame."""
 
     start_s: float
@@ -153,7 +155,7 @@ def memory_shape(memory: StoredMemory, trees: Mapping[str, Mapping[int, Node]]) 
     return {name: [SlotShape.within(slot.node, trees[name]) for slot in slots] for name, slots in lanes}
 
 
-class AssetShape(_Shape):
+class AssetShape(Shape):
     """What `show` and `list` say of an asset."""
 
     asset: str
@@ -193,7 +195,7 @@ class ShownShape(AssetShape):
         return cls(**AssetShape.of(asset).model_dump(), memory=memory)
 
 
-class StatementShape(_Shape):
+class StatementShape(Shape):
     """A sentence of a summary, and the span of what it cites."""
 
     text: str
@@ -207,7 +209,7 @@ class StatementShape(_Shape):
         return cls(text=said.text, verdict=said.verdict.value, **span)
 
 
-class ChapterShape(_Shape):
+class ChapterShape(Shape):
     """A chapter of a video: what is said of `[start_s, end_s)`."""
 
     title: str
@@ -216,7 +218,7 @@ class ChapterShape(_Shape):
     sentences: list[StatementShape]
 
 
-class SummaryShape(_Shape):
+class SummaryShape(Shape):
     """What `summarize` gives."""
 
     asset: str

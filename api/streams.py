@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from api.problems import problem_of, request_id
 from api.turns import Turn
+from services.stopping import until
 
 T = TypeVar("T")
 _PING_S = 15.0
@@ -44,10 +45,11 @@ class _Closes(Protocol):
 
 
 class Production(Generic[T]):
-    """Takes what a blocking iterator gives, in a thread; `stop` ends it before its next item.
+    """Takes what a blocking iterator gives, in a thread; `stop` ends it at its next word.
 
     Whatever comes is held until it is fetched: a reader who is slow does not hold up what is shared, such as a model.
-    `items` ends with the iterator; `error` says why, where that was not its end.
+    `items` ends with the iterator; `error` says why, where that was not its end; `client_gone`, whether nobody is left
+    to read them.
     """
 
     def __init__(self, turn: Turn, make: Callable[[], Iterator[T]]) -> None:
@@ -57,6 +59,7 @@ class Production(Generic[T]):
         self.items: MemoryObjectReceiveStream[T]
         self._sender, self.items = anyio.create_memory_object_stream[T](math.inf)
         self.error: Exception | None = None
+        self.client_gone = False
 
     async def run(self) -> None:
         """Go through the iterator to its end, to an error, or to `stop`."""
@@ -78,26 +81,28 @@ class Production(Generic[T]):
     def _take_all(self) -> None:
         items = self._make()
         try:
-            while not self.stopped and (item := next(items, None)) is not None:
-                from_thread.run_sync(self._sender.send_nowait, item)
+            with until(lambda: self.stopped):
+                while not self.stopped and (item := next(items, None)) is not None:
+                    from_thread.run_sync(self._sender.send_nowait, item)
         finally:
             if isinstance(items, _Closes):
                 items.close()
 
 
 class EventStream(Response):
-    """A response that sends events as they come, and a comment where none came for a while. An error on the way is the
-    last event, `error`, with the problem that it would have been as a response."""
+    """A response that sends `first` at once, then events as they come, and a comment where none came for a while. An
+    error on the way is the last event, `error`, with the problem that it would have been as a response."""
 
     media_type = "text/event-stream"
 
-    def __init__(self, request: Request, turn: Turn, make: Callable[[], Iterator[Event]]) -> None:
+    def __init__(self, request: Request, turn: Turn, first: Event, make: Callable[[], Iterator[Event]]) -> None:
         super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
         del self.headers["content-length"]
-        self._request_id, self._turn, self._make = request_id(request), turn, make
+        self._request_id, self._turn, self._first, self._make = request_id(request), turn, first, make
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await _send(send, self._first.encoded())
         async with _producing(receive, self._turn, self._make) as production:
             async for event in _with_pings(production.items):
                 await _send(send, b": \n\n" if event is None else event.encoded())
@@ -107,12 +112,12 @@ class EventStream(Response):
 
 
 async def collected(request: Request, turn: Turn, make: Callable[[], Iterator[T]]) -> list[T]:
-    """All that the iterator gives. Errors: ClientDisconnect where the client goes away before, Overloaded, the work's."""
+    """All that the iterator gives. Errors: ClientDisconnect where the client goes away, Overloaded, the iterator's."""
     items: list[T] = []
     async with _producing(request.receive, turn, make) as production:
         async for item in production.items:
             items.append(item)  # noqa: PERF401 - what came until the client went away is not lost to a comprehension
-    if production.stopped:
+    if production.client_gone:
         raise ClientDisconnect
     if production.error is not None:
         raise production.error
@@ -127,6 +132,7 @@ async def _producing(receive: Receive, turn: Turn, make: Callable[[], Iterator[T
     async def until_gone() -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
+        production.client_gone = True
         production.stop()
         group.cancel_scope.cancel()
 
@@ -134,8 +140,11 @@ async def _producing(receive: Receive, turn: Turn, make: Callable[[], Iterator[T
         async with anyio.create_task_group() as group:
             group.start_soon(until_gone)
             group.start_soon(production.run)
-            yield production
-            group.cancel_scope.cancel()
+            try:
+                yield production
+            finally:
+                production.stop()
+                group.cancel_scope.cancel()
 
 
 async def _with_pings(items: MemoryObjectReceiveStream[T]) -> AsyncIterator[T | None]:

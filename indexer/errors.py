@@ -17,6 +17,7 @@ AfterimageError
 ├── ModelError                 (RuntimeError) weights missing, damaged, or of the wrong kind
 ├── GeneratorUnavailable       (ConnectionError) a server that should answer cannot be reached, or breaks off
 ├── QueryError                 (ValueError)   a question that cannot be asked
+├── Stopped                    (RuntimeError) nobody waits for the work any more
 └── SettingsError              (ValueError)
 """
 
@@ -98,6 +99,10 @@ class GeneratorUnavailable(AfterimageError, ConnectionError):
 
 class QueryError(AfterimageError, ValueError):
     """A question that cannot be asked."""
+
+
+class Stopped(AfterimageError, RuntimeError):
+    """The work was given up because nobody waits for it any more."""
 
 
 class SettingsError(AfterimageError, ValueError):

@@ -41,10 +41,7 @@ class Answering:
 
     def told(self, question: str, evidence: Sequence[Evidence]) -> Answer:
         """The whole answer from evidence that is gathered."""
-        sentences = tuple(self.sentences(question, evidence))
-        if not sentences:
-            return Answer(NOTHING_FOUND, abstained=True, sentences=())
-        return Answer(" ".join(sentence.text for sentence in sentences), abstained=False, sentences=sentences)
+        return answer_of(tuple(self.sentences(question, evidence)))
 
     def sentences(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Sentence]:
         """The answer sentence by sentence, each as soon as it is verified; none without evidence."""
@@ -84,6 +81,13 @@ class Answering:
         if not draft.quotes or (judgement.verdict is Verdict.UNSUPPORTED and not self.keep_unsupported):
             return None
         return Sentence(draft.text, judgement, tuple(_citation(by_id[q.evidence_id], q) for q in draft.quotes))
+
+
+def answer_of(sentences: Sequence[Sentence]) -> Answer:
+    """Verified sentences as an answer; none: an abstention."""
+    if not sentences:
+        return Answer(NOTHING_FOUND, abstained=True, sentences=())
+    return Answer(" ".join(sentence.text for sentence in sentences), abstained=False, sentences=tuple(sentences))
 
 
 def gather(found: Sequence[Found]) -> list[Evidence]:

@@ -23,7 +23,7 @@ from indexer.ports import (
     TextReader,
     TokenEncoder,
 )
-from indexer.types import Lane
+from indexer.types import Lane, SegmentFilter
 from memory.precision import Precision
 from memory.recall import CHOOSERS
 from memory.sink import MemorySink
@@ -44,6 +44,7 @@ from services.retrieval import Retrieval, RetrievalSettings
 from services.settings import Settings, load_settings
 from services.showing import Showing
 from services.summarizing import Summarizing
+from services.types import Query
 
 if TYPE_CHECKING:
     from services.generators.onevision.generator import OneVisionGenerator
@@ -272,6 +273,17 @@ class Container:
     def summarizing(self) -> Summarizing:
         """Assets to summaries."""
         return Summarizing(self.blobs, self.artifacts, self.remembering, self.generator, self.grounding)
+
+    def make(self) -> None:
+        """Make the services that readers use, once, before threads ask for them. Errors: ModelError, StorageFull."""
+        for service in (self.database, self.index, self.retrieval, self.showing, self.answering, self.summarizing):
+            assert service is not None
+
+    def load(self) -> None:
+        """Load the models that the first question would load. Errors: ModelError."""
+        self.retrieval.search(Query("ready"), SegmentFilter(), 1)
+        if self.settings.generator.kind == "onevision":
+            self.onevision.prompt_tokens("ready", [])
 
     @property
     def home(self) -> Path:

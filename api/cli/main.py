@@ -13,6 +13,7 @@ from api.cli.asking import ask, search
 from api.cli.doctor import doctor
 from api.cli.indexing import delete, index, reindex
 from api.cli.looking import list_assets, show
+from api.cli.serving import serve
 from api.cli.summarizing import summarize
 
 _HELP = """Ask your video, photo and document archive. The answer comes with the frames that prove it.
@@ -51,6 +52,7 @@ app.command("list")(list_assets)
 app.command()(show)
 app.command()(delete)
 app.command()(reindex)
+app.command()(serve)
 app.command()(doctor)
 
 

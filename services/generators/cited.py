@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from indexer.sentences import sentences
+from services.stopping import check
 from services.types import Draft, Evidence, Quote
 
 NOT_SHOWN = "Not shown in the evidence."
@@ -20,10 +21,11 @@ def drafts(pieces: Iterable[str], shown: Mapping[str, Evidence]) -> Iterator[Dra
 
     `shown` is what the model was shown, by id; it may be filled until the first piece comes. Other ids are left out,
     so that a sentence may be left with none. A sentence that says that the evidence does not show the answer is no
-    draft.
+    draft. Errors: Stopped, between two pieces, where nobody waits for the answer any more.
     """
     held = ""
     for piece in pieces:
+        check()
         held += piece
         *complete, held = _cut(held)
         yield from _parsed(complete, shown)

@@ -54,7 +54,7 @@ SOUP = "How much is the fish soup in the cafe on board?"
 NOTICE = "What is the notice period once probation is over?"
 UNRELATED = "How do I prune an apple tree in spring?"
 PAGES = 60
-COMMANDS = ("index", "search", "ask", "summarize", "list", "show", "delete", "reindex", "doctor")
+COMMANDS = ("index", "search", "ask", "summarize", "list", "show", "delete", "reindex", "serve", "doctor")
 
 
 def _check_shape(found: dict[str, Any], shape: dict[str, Any]) -> None:

@@ -1,0 +1,93 @@
+"""The JSON that requests bring."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Base64Bytes, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from indexer.types import AssetKind, SegmentFilter
+
+LONGEST_QUERY = 2000
+_ID = r"^[0-9a-f]{64}$"
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+AssetId = Annotated[str, StringConstraints(pattern=_ID)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
+"""The name of a collection."""
+Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
+
+
+class Body(BaseModel):
+    """What a request says. What it should not say is an error, so that a typing error is no silent default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Filter(Body):
+    """Where to look; what is left out does not restrict. `start_s` and `end_s`: what is shown in `[start_s, end_s)` of
+    a video; `after` and `before`: files of that date or later, and older files (UTC where no zone is named)."""
+
+    collections: Annotated[frozenset[Name], Field(max_length=100)] | None = None
+    kinds: frozenset[AssetKind] | None = None
+    assets: Annotated[frozenset[AssetId], Field(max_length=1000)] | None = None
+    start_s: Seconds | None = None
+    end_s: Seconds | None = None
+    after: Moment | None = None
+    before: Moment | None = None
+
+    def as_filter(self) -> SegmentFilter:
+        """The same for the services."""
+        return SegmentFilter(
+            collections=self.collections,
+            kinds=self.kinds,
+            assets=self.assets,
+            start_s=self.start_s,
+            end_s=self.end_s,
+            file_after=None if self.after is None else self.after.timestamp(),
+            file_before=None if self.before is None else self.before.timestamp(),
+        )
+
+
+class SearchBody(Filter):
+    """What to look for: words, a picture (a file of any kind that can be indexed, in base64), or both."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"question": "price of the mooring rope", "limit": 5},
+                {"question": "fire truck", "collections": ["default"], "kinds": ["video"], "start_s": 60},
+            ]
+        }
+    )
+
+    question: Annotated[str, Field(max_length=LONGEST_QUERY)] = ""
+    image: Base64Bytes | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> SearchBody:
+        if not self.question.strip() and self.image is None:
+            raise ValueError("give a question, an image, or both")
+        return self
+
+
+class AskBody(Filter):
+    """A question about what is in the archive."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"question": "What is the notice period once probation is over?"}]}
+    )
+
+    question: Annotated[str, Field(min_length=1, max_length=LONGEST_QUERY, pattern=r"\S")]
+
+
+def example(value: Any) -> dict[str, Any]:  # noqa: ANN401 (any JSON)
+    """A schema's example."""
+    return {"examples": [value]}

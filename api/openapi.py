@@ -1,0 +1,44 @@
+"""The OpenAPI document: what FastAPI derives, with our one shape of errors and the keys that requests carry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.problems import Problem
+from api.replies import EvidenceEvent, UsageShape
+from api.schemas import AnswerShape, SentenceShape
+
+_EVENTS = (EvidenceEvent, SentenceShape, AnswerShape, UsageShape, Problem)
+_OF_FASTAPI = ("HTTPValidationError", "ValidationError")
+_ABOUT = """Ask your video, photo and document archive. The answer comes with the frames that prove it.
+
+Every error is `application/problem+json` (RFC 9457). Lists come in parts: `after` of one asks for the next. Every
+response carries `X-Request-Id`, the id under which the server's log has the request; a client may send its own."""
+
+
+def describe(app: FastAPI) -> None:
+    """Give the app its document, made when it is first asked for."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]  # the way that FastAPI documents
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(title=app.title, version=app.version, description=_ABOUT, routes=app.routes)
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for name in _OF_FASTAPI:
+        schemas.pop(name, None)
+    for shape in _EVENTS:
+        schema = shape.model_json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
+        schemas |= schema.pop("$defs", {})
+        schemas[shape.__name__] = schema
+    document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+    document["security"] = [{"key": []}]
+    return document

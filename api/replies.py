@@ -1,0 +1,108 @@
+"""The JSON shapes that only the server gives; those that it shares with the command line are in `schemas.py`."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from api.schemas import AnswerShape, AssetShape, CitationShape, Shape, ShownShape
+from services.indexing import Deleted
+from services.remembering import KeyFrame
+from services.types import Citation, Evidence
+
+T = TypeVar("T")
+
+
+class EvidenceShape(CitationShape):
+    """A piece of evidence that an answer is made from; `quote` is its whole text."""
+
+    score: float
+
+    @classmethod
+    def of_evidence(cls, evidence: Evidence) -> EvidenceShape:
+        segment = evidence.found.segment
+        place = CitationShape.of(Citation(evidence, segment.box, segment.text))
+        return cls(**place.model_dump(), score=round(evidence.found.score, 4))
+
+
+class EvidenceEvent(Shape):
+    """The event `evidence`, first of all: what the answer is made from, best first."""
+
+    evidence: list[EvidenceShape]
+
+
+class UsageShape(Shape):
+    """What an answer took: the model that wrote it, pieces of evidence, seconds to gather them, to the first sentence
+    (null: there is none) and to the end."""
+
+    model: str
+    evidence: int
+    gathered_s: float
+    first_sentence_s: float | None
+    total_s: float
+
+
+class AskedShape(AnswerShape):
+    """What `POST /v1/ask` gives: the answer, and what it took."""
+
+    usage: UsageShape
+
+
+class PageShape(Shape, Generic[T]):
+    """A part of a list. `after` asks for the part that follows; null: this was the last."""
+
+    items: list[T]
+    after: str | None
+
+
+class CollectionShape(Shape):
+    """A collection, and how many assets it holds."""
+
+    name: str
+    assets: int
+
+
+class AssetDetail(ShownShape):
+    """All that is known of an asset. `version` changes whenever what was computed of it does; pictures that are asked
+    for with it never change. `collections` are those that hold it."""
+
+    version: str
+    collections: list[str]
+    indexed_at: float
+    file_time: float | None
+
+
+class FrameShape(Shape):
+    """A key frame of a video: the time `[start_s, end_s)` that it stands for, and the words that were read in it."""
+
+    start_s: float
+    end_s: float
+    text: str
+
+    @classmethod
+    def of(cls, frame: KeyFrame) -> FrameShape:
+        return cls(start_s=round(frame.start_s, 3), end_s=round(frame.end_s, 3), text=frame.text)
+
+
+class DeletedShape(Shape):
+    """What a deletion removed. An asset that another collection holds too keeps its segments and files."""
+
+    asset: AssetShape
+    collections: list[str]
+    segments: int
+    files: int
+
+    @classmethod
+    def of(cls, deleted: Deleted) -> DeletedShape:
+        return cls(
+            asset=AssetShape.of(deleted.asset),
+            collections=list(deleted.collections),
+            segments=deleted.segments,
+            files=deleted.files,
+        )
+
+
+class Readiness(Shape):
+    """Whether the server can do its work, part by part: `ready`, or what is wrong."""
+
+    ready: bool
+    parts: dict[str, str]

@@ -1,0 +1,79 @@
+"""The media itself, with HTTP ranges, and clips of it."""
+
+from __future__ import annotations
+
+import mimetypes
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import FileResponse
+
+from api.auth import Reader
+from api.bodies import Seconds
+from api.problems import problem_responses
+from api.routes.assets import Id
+from api.server import Served
+from api.visible import asset_of, seen
+from indexer.errors import LimitExceeded, QueryError
+
+router = APIRouter(prefix="/v1/assets/{asset_id}", tags=["media"])
+_KINDS = ("video/", "audio/", "image/")
+_SAFE = {"content-security-policy": "sandbox; default-src 'none'", "x-content-type-options": "nosniff"}
+"""What others made is shown and never run, whatever a browser would take it for."""
+_BYTES: dict[str, Any] = {"content": {"application/octet-stream": {}, "video/*": {}, "audio/*": {}, "image/*": {}}}
+
+
+@router.get(
+    "/media",
+    response_class=FileResponse,
+    responses={
+        200: {"description": "All of it", **_BYTES},
+        206: {"description": "Some of its bytes", **_BYTES},
+        **problem_responses(400, 404, 416, 503),
+    },
+)
+async def show_media(served: Served, rights: Reader, asset_id: Id) -> Response:
+    """The file that the asset was indexed from, whole or in ranges of bytes (`Range`)."""
+    container = served.container
+
+    def find() -> Response:
+        asset = asset_of(container.catalog, rights, asset_id)
+        path = container.showing.source(asset, seen(rights))
+        headers = {"cache-control": "private, no-cache", **_SAFE}
+        return FileResponse(path, headers=headers, media_type=_media_type(asset.name), stat_result=path.stat())
+
+    return await served.turns.lookups.take(find)
+
+
+@router.get(
+    "/clip",
+    response_class=Response,
+    responses={200: {"description": "The clip", "content": {"video/mp4": {}}}, **problem_responses(404, 413, 503)},
+)
+async def cut_clip(
+    served: Served,
+    rights: Reader,
+    asset_id: Id,
+    start_s: Annotated[Seconds, Query(description="Where it begins.")],
+    end_s: Annotated[Seconds, Query(description="Where it ends.")],
+    max_px: Annotated[int, Query(ge=64, le=3840, description="The longer side at most.")] = 1280,
+) -> Response:
+    """What is seen and heard in `[start_s, end_s)` of a video: upright, H.264 and AAC in MP4."""
+    longest_s, container = served.container.settings.serve.clip_s, served.container
+    if end_s <= start_s:
+        raise QueryError("a clip ends after it begins")
+    if end_s - start_s > longest_s:
+        raise LimitExceeded("the clip", f"is longer than {longest_s:g} s")
+
+    def cut() -> bytes:
+        asset = asset_of(container.catalog, rights, asset_id)
+        return container.showing.clip(asset, container.showing.source(asset, seen(rights)), start_s, end_s, max_px)
+
+    clip = await served.turns.clips.take(cut)
+    return Response(clip, media_type="video/mp4", headers={"cache-control": "private, no-cache", **_SAFE})
+
+
+def _media_type(name: str) -> str:
+    kind, _ = mimetypes.guess_type(name)
+    known = kind is not None and (kind == "application/pdf" or (kind.startswith(_KINDS) and kind != "image/svg+xml"))
+    return kind if known and kind else "application/octet-stream"

@@ -1,0 +1,38 @@
+"""Models are loaded while the server already answers; `/readyz` says when they are there."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from indexer.errors import AfterimageError
+from services.container import Container
+
+_log = logging.getLogger(__name__)
+_LOADING, _READY = "loading", "ready"
+
+
+class Models:
+    """Loads the models of a container in a thread of its own. `state`: `loading`, `ready`, or what went wrong."""
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+        self._thread = threading.Thread(target=self._load, name="loading models", daemon=True)
+        self.state = _LOADING
+
+    def start(self) -> None:
+        """Make the services, so that threads find them made, and begin to load. Errors: those of the settings."""
+        self._container.make()
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Until they are loaded, or cannot be."""
+        self._thread.join()
+
+    def _load(self) -> None:
+        try:
+            self._container.load()
+            self.state = _READY
+        except AfterimageError as error:
+            self.state = type(error).__name__
+            _log.error("the models cannot be loaded: %s", error)

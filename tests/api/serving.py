@@ -1,0 +1,58 @@
+"""A server on a free port, in a thread of the test's process."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx2
+import uvicorn
+
+from api.app import create_app
+from services.container import Container
+
+
+@contextmanager
+def serving(container: Container, *, open_to_all: bool = True) -> Iterator[str]:
+    """The address of a server over these services, which it closes at its end."""
+    app = create_app(container, open_to_all=open_to_all)
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=10)
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        try:
+            _wait_until_ready(url, thread)
+            yield url
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def _wait_until_ready(url: str, thread: threading.Thread) -> None:
+    with httpx2.Client(timeout=5) as client:
+        while thread.is_alive():
+            try:
+                if client.get(f"{url}/readyz").status_code == 200:
+                    return
+            except httpx2.TransportError:
+                continue
+    raise RuntimeError("the server has stopped before it was ready")
+
+
+def events(response: httpx2.Response) -> Iterator[tuple[str, Any]]:
+    """The server-sent events of a response, as names and what they carry."""
+    name, data = "", ""
+    for line in response.iter_lines():
+        if line.startswith("event: "):
+            name = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            data = line.removeprefix("data: ")
+        elif not line and name:
+            yield name, json.loads(data)
+            name, data = "", ""
