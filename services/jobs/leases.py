@@ -82,9 +82,9 @@ class Leases:
             return self.fail(job, error)
         return self._queue(job, {"error": error, "attempts": job.attempts + 1}, self._wait(job), error)
 
-    def give_back(self, job: Job, reason: str) -> Job:
-        """Queue the job again, to be taken up at once; it has not failed. Errors: JobNotHeld."""
-        return self._queue(job, {}, 0.0, reason)
+    def give_back(self, job: Job, reason: str, wait_s: float = 0.0) -> Job:
+        """Queue the job again, to be taken up after a wait; it has not failed. Errors: JobNotHeld."""
+        return self._queue(job, {}, wait_s, reason)
 
     def expire(self) -> int:
         """Take jobs from workers that let their leases run out; that counts as an attempt. Gives how many."""

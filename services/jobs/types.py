@@ -91,6 +91,16 @@ class IndexResult:
 
     files: tuple[IndexedFile, ...]
 
+    def wrong(self) -> str:
+        """Why the job has failed: a line; empty where everything was taken in."""
+        failed = [file for file in self.files if file.asset_id is None]
+        if not self.files:
+            return "no video, photo or PDF found"
+        if not failed:
+            return ""
+        first = f"{failed[0].name}: {failed[0].reason}"
+        return first if len(self.files) == 1 else f"{len(failed)} of {len(self.files)} files not taken in; {first}"
+
 
 @dataclass(frozen=True, slots=True)
 class SummarizeResult:
