@@ -16,6 +16,12 @@ AfterimageError
 ├── MemoryMismatch             (ValueError)   a video's memory was made by another model than is asked for
 ├── ModelError                 (RuntimeError) weights missing, damaged, or of the wrong kind
 ├── GeneratorUnavailable       (ConnectionError) a server that should answer cannot be reached, or breaks off
+├── JobNotFound                (LookupError)
+├── JobConflict                (RuntimeError) a job's state does not allow what is asked of it
+├── JobNotHeld                 (RuntimeError) a job that is another worker's, or at its end
+├── QueueUnavailable           (ConnectionError) the queue of jobs cannot be reached
+├── NotAllowed                 (PermissionError) a path or a URL that the settings do not open
+├── AddressUnavailable         (ConnectionError) a URL cannot be reached, stalls, breaks off, or answers with an error
 ├── QueryError                 (ValueError)   a question that cannot be asked
 ├── Stopped                    (RuntimeError) nobody waits for the work any more
 └── SettingsError              (ValueError)
@@ -95,6 +101,30 @@ class ModelError(AfterimageError, RuntimeError):
 
 class GeneratorUnavailable(AfterimageError, ConnectionError):
     """A server that should answer cannot be reached, stalls, or breaks off."""
+
+
+class JobNotFound(AfterimageError, LookupError):
+    """No job of that id."""
+
+
+class JobConflict(AfterimageError, RuntimeError):
+    """A job's state does not allow what is asked of it."""
+
+
+class JobNotHeld(AfterimageError, RuntimeError):
+    """A job is not, or no longer, this worker's: it was cancelled, came to its end, or its lease ran out."""
+
+
+class QueueUnavailable(AfterimageError, ConnectionError):
+    """The queue that carries jobs to workers cannot be reached."""
+
+
+class NotAllowed(AfterimageError, PermissionError):
+    """A path or a URL that the settings do not open."""
+
+
+class AddressUnavailable(AfterimageError, ConnectionError):
+    """A URL cannot be reached, stalls, breaks off, or answers with an error."""
 
 
 class QueryError(AfterimageError, ValueError):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -128,10 +130,13 @@ class BlobStore(Protocol):
 
     `put` is atomic and durable: a reader sees all or nothing, also after a crash. `get` reads `length` bytes (all,
     if None) from `offset`. `names` lists the keys below a prefix, sorted. `delete` removes all below a prefix and
-    gives how many. Errors: ArtifactError where a key is missing, StorageFull where it cannot be written.
+    gives how many. `put_file` is `put` of a file of any size; `fetched` gives a file that holds what a key does, to be
+    read while the context lasts. Errors: ArtifactError where a key is missing, StorageFull where it cannot be written.
     """
 
     def put(self, key: str, data: bytes) -> None: ...
+    def put_file(self, key: str, file: Path) -> None: ...
+    def fetched(self, key: str) -> AbstractContextManager[Path]: ...
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes: ...
     def names(self, prefix: str) -> Iterator[str]: ...
     def delete(self, prefix: str) -> int: ...

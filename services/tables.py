@@ -6,7 +6,7 @@ test compares the two. Times are Unix times. Text is of any length, except where
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Double, ForeignKey, LargeBinary, String
+from sqlalchemy import JSON, Double, ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -67,3 +67,64 @@ class ApiKeys(Base):
     revoked_at: Mapped[float | None]
     last_used_at: Mapped[float | None]
     requests_per_minute: Mapped[int | None]
+
+
+class Jobs(Base):
+    """What is to be done, and was. `request` and `result` are JSON in the shapes of `services.jobs.types`.
+
+    `sent_at` is when its id was last handed to the queue; NULL: it is to be handed over.
+    """
+
+    __tablename__ = "jobs"
+    job_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16))
+    collection: Mapped[str | None] = mapped_column(String(200), index=True)
+    asset_id: Mapped[str | None] = mapped_column(String(64))
+    request: Mapped[str] = mapped_column(Text)
+    done: Mapped[float]
+    total: Mapped[float | None]
+    note: Mapped[str] = mapped_column(Text)
+    claims: Mapped[int]
+    attempts: Mapped[int]
+    most_attempts: Mapped[int]
+    not_before: Mapped[float]
+    sent_at: Mapped[float | None]
+    lease_until: Mapped[float | None]
+    worker: Mapped[str | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    result: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[float]
+    started_at: Mapped[float | None]
+    finished_at: Mapped[float | None]
+    key_id: Mapped[str | None] = mapped_column(String(16))
+    webhook: Mapped[str | None] = mapped_column(Text)
+    __table_args__ = (Index("ix_jobs_state", "state", "not_before"),)
+
+
+class JobEvents(Base):
+    """What happened to jobs: rows are added, never changed."""
+
+    __tablename__ = "job_events"
+    number: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.job_id", ondelete="CASCADE"))
+    at: Mapped[float]
+    state: Mapped[str] = mapped_column(String(16))
+    done: Mapped[float]
+    total: Mapped[float | None]
+    note: Mapped[str] = mapped_column(Text)
+    __table_args__ = (Index("ix_job_events_job_id", "job_id", "number"), {"sqlite_autoincrement": True})
+
+
+class Deliveries(Base):
+    """Webhooks that are to be told of a job's end, and were: `next_at` is when the next try is due, NULL: none is."""
+
+    __tablename__ = "deliveries"
+    delivery_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.job_id", ondelete="CASCADE"), index=True)
+    url: Mapped[str] = mapped_column(Text)
+    body: Mapped[str] = mapped_column(Text)
+    attempts: Mapped[int]
+    next_at: Mapped[float | None] = mapped_column(index=True)
+    delivered_at: Mapped[float | None]
+    error: Mapped[str | None] = mapped_column(Text)

@@ -12,6 +12,7 @@ import typer
 from api.cli.asking import ask, search
 from api.cli.doctor import doctor
 from api.cli.indexing import delete, index, reindex
+from api.cli.jobs import jobs, worker
 from api.cli.looking import list_assets, show
 from api.cli.serving import serve
 from api.cli.summarizing import summarize
@@ -53,6 +54,8 @@ app.command()(show)
 app.command()(delete)
 app.command()(reindex)
 app.command()(serve)
+app.command()(worker)
+app.add_typer(jobs, name="jobs")
 app.command()(doctor)
 
 

@@ -6,8 +6,11 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 from indexer.errors import ArtifactError, StorageFull
 
@@ -25,12 +28,18 @@ class FolderBlobs:
         self._root = root
 
     def put(self, key: str, data: bytes) -> None:
+        self._put(key, lambda file: file.write(data))
+
+    def put_file(self, key: str, file: Path) -> None:
+        with file.open("rb") as given:
+            self._put(key, partial(shutil.copyfileobj, given))
+
+    @contextmanager
+    def fetched(self, key: str) -> Iterator[Path]:
         path = self._path(key)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write_durably(path, data)
-        except OSError as error:
-            raise _translated(error, path) from error
+        if not path.is_file():
+            raise ArtifactError(f"{path}: cannot be read (no such file)")
+        yield path
 
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         path = self._path(key)
@@ -60,6 +69,14 @@ class FolderBlobs:
             _remove_empty_parents(top.parent, self._root)
         return count
 
+    def _put(self, key: str, write: Callable[[IO[bytes]], object]) -> None:
+        path = self._path(key)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_durably(path, write)
+        except OSError as error:
+            raise _translated(error, path) from error
+
     def _path(self, key: str) -> Path:
         path = self._root / key
         if ".." in path.parts or not path.is_relative_to(self._root):
@@ -67,11 +84,11 @@ class FolderBlobs:
         return path
 
 
-def _write_durably(path: Path, data: bytes) -> None:
+def _write_durably(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     unfinished = path.with_name(path.name + _UNFINISHED)
     try:
         with unfinished.open("wb") as file:
-            file.write(data)
+            write(file)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
