@@ -9,14 +9,17 @@ AfterimageError
 │   └── LimitExceeded          (ValueError)   larger, longer or slower than the settings allow
 ├── AssetNotFound              (LookupError)
 ├── CollectionNotFound         (LookupError)
+├── CollectionExists           (ValueError)   a collection of that name is there already
+├── CollectionInUse            (RuntimeError) a collection that holds assets cannot go
 ├── ArtifactError              (OSError)      what was stored is missing or damaged
 ├── StorageFull                (OSError)      the disk is full, or writing failed
+├── DatabaseUnavailable        (ConnectionError) the database server cannot be reached, or breaks off
 ├── IndexBusy                  (RuntimeError) another process is writing
 ├── IndexMismatch              (ValueError)   the index was made by another model than the settings name
 ├── MemoryMismatch             (ValueError)   a video's memory was made by another model than is asked for
 ├── ModelError                 (RuntimeError) weights missing, damaged, or of the wrong kind
 ├── GeneratorUnavailable       (ConnectionError) a server that should answer cannot be reached, or breaks off
-├── QueryError                 (ValueError)   a question that cannot be asked
+├── QueryError                 (ValueError)   a question that cannot be asked, a name that cannot be kept
 └── SettingsError              (ValueError)
 """
 
@@ -64,6 +67,14 @@ class CollectionNotFound(AfterimageError, LookupError):
     """No collection of that name."""
 
 
+class CollectionExists(AfterimageError, ValueError):
+    """A collection of that name is there already."""
+
+
+class CollectionInUse(AfterimageError, RuntimeError):
+    """A collection that holds assets cannot go."""
+
+
 class ArtifactError(AfterimageError, OSError):
     """What was stored for an asset is missing or damaged."""
 
@@ -97,7 +108,7 @@ class GeneratorUnavailable(AfterimageError, ConnectionError):
 
 
 class QueryError(AfterimageError, ValueError):
-    """A question that cannot be asked."""
+    """A question that cannot be asked, or a name that cannot be kept."""
 
 
 class SettingsError(AfterimageError, ValueError):
