@@ -214,6 +214,8 @@ class ServeSettings(_Group):
     clip_s: float = Field(120.0, gt=0, le=3600, description="seconds of the longest clip")
     body_mb: int = Field(32, ge=1, description="size of a request at most, uploads apart")
     grace_s: int = Field(20, ge=0, description="seconds that answers may still take when the server is stopped")
+
+
 class JobsSettings(_Group):
     """Work that is asked for now and done later, and the webhooks that are told of its end."""
 
