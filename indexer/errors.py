@@ -20,6 +20,9 @@ AfterimageError
 ├── ModelError                 (RuntimeError) weights missing, damaged, or of the wrong kind
 ├── GeneratorUnavailable       (ConnectionError) a server that should answer cannot be reached, or breaks off
 ├── QueryError                 (ValueError)   a question that cannot be asked, a name that cannot be kept
+├── KeyRefused                 (PermissionError) a key that is not known, has expired or was revoked
+├── KeyNotFound                (LookupError)
+├── RightMissing               (PermissionError) a key that may not do this
 └── SettingsError              (ValueError)
 """
 
@@ -109,6 +112,18 @@ class GeneratorUnavailable(AfterimageError, ConnectionError):
 
 class QueryError(AfterimageError, ValueError):
     """A question that cannot be asked, or a name that cannot be kept."""
+
+
+class KeyRefused(AfterimageError, PermissionError):
+    """A key that is not known, has expired or was revoked."""
+
+
+class KeyNotFound(AfterimageError, LookupError):
+    """No key of that id."""
+
+
+class RightMissing(AfterimageError, PermissionError):
+    """A key that is known, but may not do this."""
 
 
 class SettingsError(AfterimageError, ValueError):

@@ -12,6 +12,7 @@ import typer
 from api.cli.asking import ask, search
 from api.cli.doctor import doctor
 from api.cli.indexing import delete, index, reindex
+from api.cli.keys import keys
 from api.cli.looking import list_assets, show
 from api.cli.summarizing import summarize
 
@@ -52,6 +53,7 @@ app.command()(show)
 app.command()(delete)
 app.command()(reindex)
 app.command()(doctor)
+app.add_typer(keys, name="keys")
 
 
 def main() -> None:
