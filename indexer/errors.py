@@ -27,6 +27,9 @@ AfterimageError
 ├── AddressUnavailable         (ConnectionError) a URL cannot be reached, stalls, breaks off, or answers with an error
 ├── QueryError                 (ValueError)   a question that cannot be asked, a name that cannot be kept
 ├── Stopped                    (RuntimeError) nobody waits for the work any more
+├── KeyRefused                 (PermissionError) a key that is not known, has expired or was revoked
+├── KeyNotFound                (LookupError)
+├── RightMissing               (PermissionError) a key that may not do this
 └── SettingsError              (ValueError)
 """
 
@@ -144,6 +147,18 @@ class QueryError(AfterimageError, ValueError):
 
 class Stopped(AfterimageError, RuntimeError):
     """The work was given up because nobody waits for it any more."""
+
+
+class KeyRefused(AfterimageError, PermissionError):
+    """A key that is not known, has expired or was revoked."""
+
+
+class KeyNotFound(AfterimageError, LookupError):
+    """No key of that id."""
+
+
+class RightMissing(AfterimageError, PermissionError):
+    """A key that is known, but may not do this."""
 
 
 class SettingsError(AfterimageError, ValueError):

@@ -48,6 +48,7 @@ from services.jobs.webhooks import Webhooks
 from services.jobs.working import Working
 from services.outbound.http import Outbound
 from services.outbound.reach import Reach
+from services.keys import Keys
 from services.ports import Checker, Generator
 from services.recalling import Recalling
 from services.reindexing import Reindexing, ensure_folder
@@ -89,6 +90,11 @@ class Container:
         """Where rows are kept: a file in the home folder, or the PostgreSQL that the settings name."""
         url = self.settings.catalog.url.get_secret_value()
         return Database(url or f"sqlite:///{self._made_home() / 'catalog.db'}")
+
+    @cached_property
+    def keys(self) -> Keys:
+        """Who may use the HTTP API."""
+        return Keys(self.database)
 
     @cached_property
     def artifacts(self) -> Artifacts:

@@ -13,6 +13,7 @@ from api.cli.asking import ask, search
 from api.cli.doctor import doctor
 from api.cli.indexing import delete, index, reindex
 from api.cli.jobs import jobs, worker
+from api.cli.keys import keys
 from api.cli.looking import list_assets, show
 from api.cli.serving import serve
 from api.cli.summarizing import summarize
@@ -57,6 +58,7 @@ app.command()(serve)
 app.command()(worker)
 app.add_typer(jobs, name="jobs")
 app.command()(doctor)
+app.add_typer(keys, name="keys")
 
 
 def main() -> None:
