@@ -10,6 +10,7 @@ from anyio import to_thread
 from fastapi import FastAPI
 
 from api import problems
+from api.limited import Limited
 from api.metrics import Metrics
 from api.observing import Observed
 from api.openapi import describe
@@ -43,9 +44,9 @@ def create_app(container: Container, *, open_to_all: bool) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
-        max_body_size=settings.body_mb * _MB,
     )
     app.state.server = server
+    app.add_middleware(Limited, most_bytes=settings.body_mb * _MB, uploads="/v1/uploads")
     app.add_middleware(Observed, metrics=server.metrics)
     problems.install(app)
     for part in (health, finding, collections, assets, pictures, media, uploads, tus, jobs, keys):
