@@ -28,7 +28,7 @@ def create_app(container: Container, *, open_to_all: bool) -> FastAPI:
     """The app over these services. `open_to_all`: requests need no key."""
     settings = container.settings.serve
     turns = Turns.of(settings)
-    server = Server(container, turns, Metrics(turns), Models(container), Rates(), open_to_all)
+    server = Server(container, turns, Metrics(turns, container.jobs.counts), Models(container), Rates(), open_to_all)
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:

@@ -68,10 +68,15 @@ async def create_upload(
         raise LimitExceeded("the upload", f"is longer than {most} bytes")
     named = _metadata(metadata)
     collection, name = checked_name(named.get("collection", "")), named.get("filename") or "file"
+    webhook = named.get("webhook")
     check_collection(rights, collection)
-    upload = await served.turns.lookups.take(
-        lambda: served.container.uploads.begin(length, name, collection, rights.key_id, named.get("webhook"))
-    )
+
+    def begin() -> Upload:
+        if webhook is not None:
+            served.container.webhooks.check(webhook)
+        return served.container.uploads.begin(length, name, collection, rights.key_id, webhook)
+
+    upload = await served.turns.lookups.take(begin)
     headers = {"location": str(request.url_for("show_upload", upload_id=upload.id)), **_expires(upload)}
     if request.headers.get("content-type") == _OFFSETS:
         headers |= await _take(request, served, rights, upload, 0)
