@@ -9,8 +9,11 @@ AfterimageError
 │   └── LimitExceeded          (ValueError)   larger, longer or slower than the settings allow
 ├── AssetNotFound              (LookupError)
 ├── CollectionNotFound         (LookupError)
+├── CollectionExists           (ValueError)   a collection of that name is there already
+├── CollectionInUse            (RuntimeError) a collection that holds assets cannot go
 ├── ArtifactError              (OSError)      what was stored is missing or damaged
 ├── StorageFull                (OSError)      the disk is full, or writing failed
+├── DatabaseUnavailable        (ConnectionError) the database server cannot be reached, or breaks off
 ├── IndexBusy                  (RuntimeError) another process is writing
 ├── IndexMismatch              (ValueError)   the index was made by another model than the settings name
 ├── MemoryMismatch             (ValueError)   a video's memory was made by another model than is asked for
@@ -22,7 +25,10 @@ AfterimageError
 ├── QueueUnavailable           (ConnectionError) the queue of jobs cannot be reached
 ├── NotAllowed                 (PermissionError) a path or a URL that the settings do not open
 ├── AddressUnavailable         (ConnectionError) a URL cannot be reached, stalls, breaks off, or answers with an error
-├── QueryError                 (ValueError)   a question that cannot be asked
+├── QueryError                 (ValueError)   a question that cannot be asked, a name that cannot be kept
+├── KeyRefused                 (PermissionError) a key that is not known, has expired or was revoked
+├── KeyNotFound                (LookupError)
+├── RightMissing               (PermissionError) a key that may not do this
 └── SettingsError              (ValueError)
 """
 
@@ -68,6 +74,14 @@ class AssetNotFound(AfterimageError, LookupError):
 
 class CollectionNotFound(AfterimageError, LookupError):
     """No collection of that name."""
+
+
+class CollectionExists(AfterimageError, ValueError):
+    """A collection of that name is there already."""
+
+
+class CollectionInUse(AfterimageError, RuntimeError):
+    """A collection that holds assets cannot go."""
 
 
 class ArtifactError(AfterimageError, OSError):
@@ -127,7 +141,19 @@ class AddressUnavailable(AfterimageError, ConnectionError):
 
 
 class QueryError(AfterimageError, ValueError):
-    """A question that cannot be asked."""
+    """A question that cannot be asked, or a name that cannot be kept."""
+
+
+class KeyRefused(AfterimageError, PermissionError):
+    """A key that is not known, has expired or was revoked."""
+
+
+class KeyNotFound(AfterimageError, LookupError):
+    """No key of that id."""
+
+
+class RightMissing(AfterimageError, PermissionError):
+    """A key that is known, but may not do this."""
 
 
 class SettingsError(AfterimageError, ValueError):

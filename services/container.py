@@ -46,6 +46,7 @@ from services.jobs.running import Runner
 from services.jobs.store import Jobs
 from services.jobs.webhooks import Webhooks
 from services.jobs.working import Working
+from services.keys import Keys
 from services.outbound.http import Outbound
 from services.outbound.reach import Reach
 from services.ports import Checker, Generator
@@ -95,6 +96,11 @@ class Container:
         """Where rows are kept: a file in the home folder, or the PostgreSQL that the settings name."""
         url = self.settings.catalog.url.get_secret_value()
         return Database(url or f"sqlite:///{self._made_home() / 'catalog.db'}")
+
+    @cached_property
+    def keys(self) -> Keys:
+        """Who may use the HTTP API."""
+        return Keys(self.database)
 
     @cached_property
     def artifacts(self) -> Artifacts:

@@ -8,16 +8,33 @@ from threading import Lock
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+)
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
-from indexer.errors import AfterimageError, ArtifactError, DatabaseUnavailable, SettingsError, StorageFull
+from indexer.errors import AfterimageError, ArtifactError, DatabaseUnavailable, QueryError, SettingsError, StorageFull
 from services.migrations import HEAD, revision
+from services.sources import printable
+from services.tables import Base
 
 _SETTING = "AFTERIMAGE_CATALOG__URL"
 _CONNECT_S = 10
-_UNWRITTEN = ("53100", "58030")
-"""PostgreSQL's codes for a full disk and for a disk that fails (its manual, appendix A)."""
+_READS: dict[str, dict[str, Any]] = {
+    "sqlite": {"reads_only": True},
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+}
+_UNWRITTEN, _TOO_LARGE, _REFUSED = ("53100", "58030"), "54", "42501"
+"""PostgreSQL's codes (its manual, appendix A): disk full or failing; more than fits, a class; missing rights."""
 
 
 class Database:
@@ -25,13 +42,13 @@ class Database:
 
     Errors of a transaction: DatabaseUnavailable where PostgreSQL cannot be reached, or breaks off (then nothing was
     changed, unless that happened at the very end), StorageFull where it cannot be written, ArtifactError where it is
-    damaged or made by a newer version. What SQLAlchemy raises for rows that contradict each other (IntegrityError)
-    stays inside the transaction; one that leaves it is an ArtifactError.
+    damaged or made by a newer version, QueryError for a value that it cannot hold. Rows that contradict each other are
+    SQLAlchemy's IntegrityError inside the transaction, and an ArtifactError once it is left.
     """
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
-        self._readers = self._engine.execution_options(reads_only=True)
+        self._readers = self._engine.execution_options(**_READS[self.dialect])
         self._migrated, self._lock = False, Lock()
 
     @property
@@ -49,11 +66,15 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that only reads, and waits for nobody."""
+        """A transaction that only reads: it sees one state of everything, and waits for nobody."""
         with self._translated():
             self._migrate()
             with self._readers.begin() as connection:
                 yield connection
+
+    def insert(self, table: type[Base]) -> PostgresInsert | SqliteInsert:
+        """An INSERT that can say what happens where the row is there already (`on_conflict_do_…`)."""
+        return postgres_insert(table) if self.dialect == "postgresql" else sqlite_insert(table)
 
     def close(self) -> None:
         """Give the connections back; the next use opens new ones."""
@@ -78,20 +99,23 @@ class Database:
             yield
         except NoConnectionLeft as error:
             raise DatabaseUnavailable("the database is too busy: no connection became free in time") from error
+        except UnicodeEncodeError as error:
+            raise QueryError(f"{printable(error.object)!r} is no text that a database can hold") from error
         except DBAPIError as error:
             raise self._meaning(error) from error
 
     def _meaning(self, error: DBAPIError) -> AfterimageError:
-        code = getattr(error.orig, "sqlstate", None)
-        if not isinstance(error, OperationalError | InterfaceError):
-            return ArtifactError(f"the catalog is damaged: {_line(error)}")
-        if self.dialect == "sqlite" or code in _UNWRITTEN:
-            return StorageFull(f"the catalog cannot be written or read: {_line(error)}")
-        return DatabaseUnavailable(f"the database cannot be used: {_line(error)} ({_SETTING})")
-
-
-def _line(error: DBAPIError) -> str:
-    return " ".join(str(error.orig).split())
+        said = " ".join(str(error.orig).split())
+        code = getattr(error.orig, "sqlstate", None) or ""
+        if isinstance(error, DataError) or code.startswith(_TOO_LARGE):
+            return QueryError(f"this is nothing that a database can hold: {said}")
+        if code == _REFUSED or (isinstance(error, InterfaceError | OperationalError) and self.dialect == "postgresql"):
+            if code in _UNWRITTEN:
+                return StorageFull(f"the catalog cannot be written: {said}")
+            return DatabaseUnavailable(f"the database of {_SETTING} cannot be used: {said}")
+        if isinstance(error, OperationalError):
+            return StorageFull(f"the catalog cannot be written or read: {said}")
+        return ArtifactError(f"the catalog is damaged: {said}")
 
 
 def _engine(url: str) -> Engine:
@@ -132,4 +156,5 @@ def _use_wal(connection: Any, _record: object) -> None:  # noqa: ANN401 (a DB-AP
 def _begin_now(connection: Connection) -> None:
     """A writer takes its turn at once: one that read first could not write any more after another one's change."""
     reads = connection.get_execution_options().get("reads_only", False)
+    connection.exec_driver_sql(f"PRAGMA query_only={reads:d}")
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
