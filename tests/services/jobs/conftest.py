@@ -42,4 +42,4 @@ def files(made_files: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def asking(services: Services, files: Path) -> Callable[..., Container]:
     """Makes containers at which jobs are asked for; `files` may be taken in."""
-    return lambda **settings: services(**QUICK, intake__roots=f'["{files}"]', **settings)
+    return lambda **settings: services(**{**QUICK, "intake__roots": f'["{files}"]'} | settings)

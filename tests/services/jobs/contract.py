@@ -81,7 +81,7 @@ class JobQueueContract:
         assert [times_begun(container, job) for job in jobs] == [1] * len(jobs)
         said = [job.error or "" for job in jobs]
         assert said[0].startswith("broken.mp4: ")
-        assert said[1] == "missing.mp4: there is no such file"
+        assert said[1].endswith("missing.mp4: there is no such file")
         assert said[2].endswith("is not below one of the folders of AFTERIMAGE_INTAKE__ROOTS")
         assert said[3:] == [f"no asset '{'f' * 64}'"] * 2
 
@@ -96,14 +96,14 @@ class JobQueueContract:
         assert (job.error or "").startswith("1 of 4 files not taken in; broken.mp4: ")
         assert len(container.catalog.assets()) == 3
 
-    def test_many_jobs_are_done_once_each(self, place: Place, tmp_path: Path) -> None:
+    def test_many_jobs_are_done_once_each(self, place: Place) -> None:
         container = place.container
-        jobs = [container.dispatch.submit(take_in(photo(place.files, number))) for number in range(20)]
+        jobs = [container.dispatch.submit(take_in(photo(place.files, number))) for number in range(12)]
         with place.work():
             done = ended(container, *jobs)
         assert {job.state for job in done} == {JobState.DONE}
-        assert [times_begun(container, job) for job in done] == [1] * 20
-        assert len(container.catalog.assets()) == 20
+        assert [times_begun(container, job) for job in done] == [1] * 12
+        assert len(container.catalog.assets()) == 12
 
     def test_what_the_queue_lost_is_sent_again(self, place: Place) -> None:
         container = place.container

@@ -1,14 +1,14 @@
-"""The inline queue, in its own process and in one beside it."""
+"""The inline queue: jobs in threads of this process."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from contract import JobQueueContract, Place
-from places import worker
+from places import ended, take_in
 
 from services.container import Container
 
@@ -16,11 +16,24 @@ AskingAt = Callable[..., Container]
 
 
 class TestInlineQueue(JobQueueContract):
+    """Asked at one container, done by another, as by two processes: what one has in memory the other never sees."""
+
     @pytest.fixture
-    def place(self, asking: AskingAt, files: Path, tmp_path: Path) -> Place:
-        container = asking()
+    def place(self, asking: AskingAt, files: Path) -> Place:
+        @contextmanager
+        def work() -> Iterator[None]:
+            container = asking()
+            container.dispatch.start()
+            try:
+                yield
+            finally:
+                container.close()
 
-        def work() -> AbstractContextManager[object]:
-            return worker(container.home, tmp_path / "worker.log", intake__roots=f'["{files}"]')
+        return Place(asking(), files, work, lambda: None)
 
-        return Place(container, files, work, lambda: None)
+
+def test_jobs_asked_for_where_they_are_done_need_no_sweep(asking: AskingAt, files: Path) -> None:
+    container = asking(jobs__sweep_s="1000")
+    container.dispatch.start()
+    job = container.dispatch.submit(take_in(files / "photo.png"))
+    assert ended(container, job)[0].state == "done"
