@@ -67,3 +67,13 @@ def test_a_full_disk_leaves_the_old_bytes_and_no_debris(
             blobs.put("a/key", b"new")
     assert blobs.get("a/key") == b"old"
     assert [path.name for path in (tmp_path / "blobs" / "a").iterdir()] == ["key"]
+
+
+def test_a_file_is_put_and_fetched_as_bytes_are(blobs: FolderBlobs, tmp_path: Path) -> None:
+    (tmp_path / "film").write_bytes(b"0123456789" * 100_000)
+    blobs.put_file("media/x/film", tmp_path / "film")
+    assert blobs.get("media/x/film") == (tmp_path / "film").read_bytes()
+    with blobs.fetched("media/x/film") as path:
+        assert path.read_bytes() == (tmp_path / "film").read_bytes()
+    with pytest.raises(ArtifactError, match="cannot be read"), blobs.fetched("media/x/missing"):
+        pass
