@@ -27,7 +27,7 @@ QUICK = {
     "reader__enabled": "false",
     "generator__kind": "extractive",
     "sampling__checkpoint_s": str(CHECKPOINT_S),
-    "jobs__lease_s": "3",
+    "jobs__lease_s": "30",
     "jobs__sweep_s": "0.2",
     "jobs__resend_s": "1",
     "jobs__wait_s": "0.1",

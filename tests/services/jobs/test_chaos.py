@@ -110,7 +110,7 @@ def undisturbed(services: Services, films: Path, tmp_path: Path) -> State:
 def cluster(redis_server: Redis, postgres_server: Postgres, films: Path, tmp_path: Path) -> Iterator[Cluster]:
     with postgres_server.database() as url:
         settings = {"jobs__kind": "celery", "jobs__url": redis_server.url, "catalog__url": url}
-        settings |= {"jobs__attempts": "20", "intake__roots": f'["{films}"]'}
+        settings |= {"jobs__lease_s": "8", "jobs__attempts": "20", "intake__roots": f'["{films}"]'}
         cluster = Cluster(settings, tmp_path / "home", tmp_path / "worker.log", redis_server, postgres_server)
         try:
             yield cluster
