@@ -12,8 +12,8 @@ from indexer.errors import AssetNotFound, IndexBusy
 from indexer.types import SegmentFilter
 from services.container import Container
 from services.indexing import Indexed, Outcome
+from services.locks.files import FileLocks
 from services.types import Query
-from services.write_lock import writing
 
 EVERYWHERE = SegmentFilter()
 
@@ -106,7 +106,7 @@ def test_a_running_reader_sees_what_another_process_indexed_and_deleted(services
 
 
 def test_only_one_process_writes_at_a_time(services: Services, photos: Path, tmp_path: Path) -> None:
-    with writing(tmp_path / "home"), pytest.raises(IndexBusy, match=r"process \d+ is writing"):
+    with FileLocks(tmp_path / "home").writing(None), pytest.raises(IndexBusy, match=r"process \d+ is writing"):
         _index(services(), photos)
     assert _index(services(), photos / "street_sign.jpg")["street_sign.jpg"].outcome is Outcome.INDEXED
 
