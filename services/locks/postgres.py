@@ -13,6 +13,7 @@ from indexer.errors import DatabaseUnavailable, IndexBusy
 from services.database import Database, is_lock_timeout
 from services.ports import Held
 
+_LONGEST_MS = 2**31 - 1
 _KEPT_ALIVE = ("tcp_keepalives_idle = 30", "tcp_keepalives_interval = 10", "tcp_keepalives_count = 3")
 """A minute after a machine has gone, what it held is free; two hours by default."""
 
@@ -78,7 +79,7 @@ class _Held:
             self._driver.close()
 
     def _take(self, function: str, what: str, deadline: float) -> None:
-        wait_ms = max(1, round((deadline - time.monotonic()) * 1000))
+        wait_ms = min(max(1, round((deadline - time.monotonic()) * 1000)), _LONGEST_MS)
         with self._database.translated():
             self._session.execute(text(f"SET lock_timeout = {wait_ms}"))
         try:
