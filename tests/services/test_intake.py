@@ -46,7 +46,7 @@ def _found(container: Container, uri: str) -> list[Candidate | SourceError]:
 def _taken(container: Container, uri: str, collection: str = "default") -> str:
     """Take a source in; gives the id of its asset."""
     with container.intake.found(uri, "photo.png", collection, _nothing) as found:
-        (line,) = container.indexing.take(found, collection)
+        (line,) = container.indexing.take(found, collection, None, 0.0)
     assert line.asset is not None, line
     return line.asset.asset_id
 
