@@ -12,6 +12,7 @@ AfterimageError
 ├── ArtifactError              (OSError)      what was stored is missing or damaged
 ├── StorageFull                (OSError)      the disk is full, or writing failed
 ├── IndexBusy                  (RuntimeError) another process is writing
+├── IndexUnavailable           (ConnectionError) the server that holds the index cannot be reached, or refuses
 ├── IndexMismatch              (ValueError)   the index was made by another model than the settings name
 ├── MemoryMismatch             (ValueError)   a video's memory was made by another model than is asked for
 ├── ModelError                 (RuntimeError) weights missing, damaged, or of the wrong kind
@@ -74,6 +75,10 @@ class StorageFull(AfterimageError, OSError):
 
 class IndexBusy(AfterimageError, RuntimeError):
     """Another process is writing."""
+
+
+class IndexUnavailable(AfterimageError, ConnectionError):
+    """The server that holds the index cannot be reached, refuses the key, or fails."""
 
 
 class IndexMismatch(AfterimageError, ValueError):

@@ -123,6 +123,17 @@ class SegmentIndex(Protocol):
     def close(self) -> None: ...
 
 
+class ShadowIndex(Protocol):
+    """Makes a segment index beside the one in use and puts it in that one's place.
+
+    `begin` gives an empty index that no search sees. `swap` closes it and makes it the one in use, in one step; readers
+    notice at their next search. What an earlier try left behind goes with it. Errors: StorageFull, IndexUnavailable.
+    """
+
+    def begin(self) -> SegmentIndex: ...
+    def swap(self) -> None: ...
+
+
 class BlobStore(Protocol):
     """Named bytes: a folder here, an object store elsewhere. Keys are relative, with `/` between parts.
 
