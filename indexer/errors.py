@@ -10,6 +10,7 @@ AfterimageError
 ├── AssetNotFound              (LookupError)
 ├── CollectionNotFound         (LookupError)
 ├── ArtifactError              (OSError)      what was stored is missing or damaged
+├── BlobsUnavailable           (ConnectionError) the object store cannot be reached, or refuses
 ├── StorageFull                (OSError)      the disk is full, or writing failed
 ├── IndexBusy                  (RuntimeError) another process is writing
 ├── IndexUnavailable           (ConnectionError) the server that holds the index cannot be reached, or refuses
@@ -67,6 +68,10 @@ class CollectionNotFound(AfterimageError, LookupError):
 
 class ArtifactError(AfterimageError, OSError):
     """What was stored for an asset is missing or damaged."""
+
+
+class BlobsUnavailable(AfterimageError, ConnectionError):
+    """The object store cannot be reached, refuses, or fails; nothing is known of what it holds."""
 
 
 class StorageFull(AfterimageError, OSError):

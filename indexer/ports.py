@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -137,12 +139,20 @@ class ShadowIndex(Protocol):
 class BlobStore(Protocol):
     """Named bytes: a folder here, an object store elsewhere. Keys are relative, with `/` between parts.
 
-    `put` is atomic and durable: a reader sees all or nothing, also after a crash. `get` reads `length` bytes (all,
-    if None) from `offset`. `names` lists the keys below a prefix, sorted. `delete` removes all below a prefix and
-    gives how many. Errors: ArtifactError where a key is missing, StorageFull where it cannot be written.
+    `put` and `put_file` are atomic and durable: a reader sees all or nothing, also after a crash. `get` reads `length`
+    bytes (all, if None) from `offset`. `names` lists the keys below a prefix, sorted. `delete` removes all below a
+    prefix and gives how many; a key itself is no prefix. For large media, in memory that does not depend on size:
+    `put_file` copies a file, `fetched` lends a blob as a file for the time of a `with` (not to be changed), `size` is
+    in bytes, `stream` gives the bytes `[start, end)` (to the last, if None), some at a time.
+    Errors: ArtifactError where a key is missing or too short, StorageFull where it cannot be written, BlobsUnavailable
+    where the store does not answer.
     """
 
     def put(self, key: str, data: bytes) -> None: ...
+    def put_file(self, key: str, path: Path) -> None: ...
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes: ...
+    def stream(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]: ...
+    def fetched(self, key: str) -> AbstractContextManager[Path]: ...
+    def size(self, key: str) -> int: ...
     def names(self, prefix: str) -> Iterator[str]: ...
     def delete(self, prefix: str) -> int: ...
