@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := demo
 
 .DEFAULT_GOAL := test
-.PHONY: install demo check test soak bench bench-demo clean
+.PHONY: install demo check servers test soak bench bench-demo clean
 
 install: $(VENV)/installed  ## a virtual environment with everything that is pinned in constraints.txt
 
@@ -25,10 +25,13 @@ check: install  ## style, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check  ## the checks, then every test
+servers:  ## redis-server and PostgreSQL, which tests start on ports of their own
+	@tests/install_servers.sh
+
+test: check servers  ## the checks, then every test
 	$(BIN)/pytest
 
-soak: install  ## endurance: twenty rounds of kill -9 while indexing
+soak: install servers  ## endurance: twenty rounds of kill -9 while indexing
 	AFTERIMAGE_TEST_KILLS=20 $(BIN)/pytest tests/services/test_kill.py --timeout 7200
 
 bench: install  ## every figure that the README names

@@ -10,6 +10,7 @@ from indexer.types import Box
 from memory.store import StoredMemory
 from memory.types import Node
 from services.catalog import Asset
+from services.keys import Key
 from services.summarizing import Statement, Summary
 from services.types import Answer, Citation, Moment, Sentence
 
@@ -248,3 +249,31 @@ def _corners(box: Box | None) -> list[float] | None:
 
 def _rounded(time_s: float | None) -> float | None:
     return None if time_s is None else round(time_s, 3)
+
+
+class KeyShape(_Shape):
+    """A key of the HTTP API, without its secret. Times are Unix times; `collections` null stands for all."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    collections: list[str] | None
+    created_at: float
+    expires_at: float | None
+    revoked_at: float | None
+    last_used_at: float | None
+    requests_per_minute: int | None
+
+    @classmethod
+    def of(cls, key: Key) -> KeyShape:
+        return cls(
+            id=key.id,
+            name=key.name,
+            scopes=sorted(key.scopes),
+            collections=None if key.collections is None else sorted(key.collections),
+            created_at=key.created_at,
+            expires_at=key.expires_at,
+            revoked_at=key.revoked_at,
+            last_used_at=key.last_used_at,
+            requests_per_minute=key.requests_per_minute,
+        )

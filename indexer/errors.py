@@ -9,16 +9,28 @@ AfterimageError
 │   └── LimitExceeded          (ValueError)   larger, longer or slower than the settings allow
 ├── AssetNotFound              (LookupError)
 ├── CollectionNotFound         (LookupError)
+├── CollectionExists           (ValueError)   a collection of that name is there already
+├── CollectionInUse            (RuntimeError) a collection that holds assets cannot go
 ├── ArtifactError              (OSError)      what was stored is missing or damaged
 ├── BlobsUnavailable           (ConnectionError) the object store cannot be reached, or refuses
 ├── StorageFull                (OSError)      the disk is full, or writing failed
+├── DatabaseUnavailable        (ConnectionError) the database server cannot be reached, or breaks off
 ├── IndexBusy                  (RuntimeError) another process is writing
 ├── IndexUnavailable           (ConnectionError) the server that holds the index cannot be reached, or refuses
 ├── IndexMismatch              (ValueError)   the index was made by another model than the settings name
 ├── MemoryMismatch             (ValueError)   a video's memory was made by another model than is asked for
 ├── ModelError                 (RuntimeError) weights missing, damaged, or of the wrong kind
 ├── GeneratorUnavailable       (ConnectionError) a server that should answer cannot be reached, or breaks off
-├── QueryError                 (ValueError)   a question that cannot be asked
+├── JobNotFound                (LookupError)
+├── JobConflict                (RuntimeError) a job's state does not allow what is asked of it
+├── JobNotHeld                 (RuntimeError) a job that is another worker's, or at its end
+├── QueueUnavailable           (ConnectionError) the queue of jobs cannot be reached
+├── NotAllowed                 (PermissionError) a path or a URL that the settings do not open
+├── AddressUnavailable         (ConnectionError) a URL cannot be reached, stalls, breaks off, or answers with an error
+├── QueryError                 (ValueError)   a question that cannot be asked, a name that cannot be kept
+├── KeyRefused                 (PermissionError) a key that is not known, has expired or was revoked
+├── KeyNotFound                (LookupError)
+├── RightMissing               (PermissionError) a key that may not do this
 └── SettingsError              (ValueError)
 """
 
@@ -66,6 +78,14 @@ class CollectionNotFound(AfterimageError, LookupError):
     """No collection of that name."""
 
 
+class CollectionExists(AfterimageError, ValueError):
+    """A collection of that name is there already."""
+
+
+class CollectionInUse(AfterimageError, RuntimeError):
+    """A collection that holds assets cannot go."""
+
+
 class ArtifactError(AfterimageError, OSError):
     """What was stored for an asset is missing or damaged."""
 
@@ -76,6 +96,10 @@ class BlobsUnavailable(AfterimageError, ConnectionError):
 
 class StorageFull(AfterimageError, OSError):
     """The disk is full, or writing failed."""
+
+
+class DatabaseUnavailable(AfterimageError, ConnectionError):
+    """The database server cannot be reached, is too busy, or breaks off."""
 
 
 class IndexBusy(AfterimageError, RuntimeError):
@@ -102,8 +126,44 @@ class GeneratorUnavailable(AfterimageError, ConnectionError):
     """A server that should answer cannot be reached, stalls, or breaks off."""
 
 
+class JobNotFound(AfterimageError, LookupError):
+    """No job of that id."""
+
+
+class JobConflict(AfterimageError, RuntimeError):
+    """A job's state does not allow what is asked of it."""
+
+
+class JobNotHeld(AfterimageError, RuntimeError):
+    """A job is not, or no longer, this worker's: it was cancelled, came to its end, or its lease ran out."""
+
+
+class QueueUnavailable(AfterimageError, ConnectionError):
+    """The queue that carries jobs to workers cannot be reached."""
+
+
+class NotAllowed(AfterimageError, PermissionError):
+    """A path or a URL that the settings do not open."""
+
+
+class AddressUnavailable(AfterimageError, ConnectionError):
+    """A URL cannot be reached, stalls, breaks off, or answers with an error."""
+
+
 class QueryError(AfterimageError, ValueError):
-    """A question that cannot be asked."""
+    """A question that cannot be asked, or a name that cannot be kept."""
+
+
+class KeyRefused(AfterimageError, PermissionError):
+    """A key that is not known, has expired or was revoked."""
+
+
+class KeyNotFound(AfterimageError, LookupError):
+    """No key of that id."""
+
+
+class RightMissing(AfterimageError, PermissionError):
+    """A key that is known, but may not do this."""
 
 
 class SettingsError(AfterimageError, ValueError):

@@ -3,71 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import (
-    JSON,
-    Connection,
-    Engine,
-    ForeignKey,
-    Row,
-    Select,
-    String,
-    UniqueConstraint,
-    create_engine,
-    delete,
-    event,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
-from sqlalchemy.exc import DatabaseError, OperationalError
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import ColumnElement, Connection, Delete, Row, Select, and_, delete, func, or_, select, update
 
-from indexer.errors import ArtifactError, AssetNotFound, CollectionNotFound, StorageFull
+from indexer.errors import AssetNotFound, CollectionExists, CollectionInUse, CollectionNotFound, QueryError
 from indexer.types import AssetKind
+from services.database import Database
+from services.paging import Page, checked_limit, cursor, place
+from services.sources import printable
+from services.tables import Assets, Base, Collections, Sources
 
-
-class _Base(DeclarativeBase):
-    type_annotation_map = {dict[str, str]: JSON, list[str]: JSON}  # noqa: RUF012 (SQLAlchemy's own contract)
-
-
-class _Collection(_Base):
-    __tablename__ = "collections"
-    name: Mapped[str] = mapped_column(String(200), primary_key=True)
-    created_at: Mapped[float]
-
-
-class _Asset(_Base):
-    __tablename__ = "assets"
-    asset_id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    version: Mapped[str] = mapped_column(String(32))
-    kind: Mapped[str] = mapped_column(String(32))
-    name: Mapped[str]
-    duration_s: Mapped[float | None]
-    pages: Mapped[int | None]
-    width: Mapped[int | None]
-    height: Mapped[int | None]
-    file_time: Mapped[float | None]
-    segments: Mapped[int]
-    looked_at: Mapped[int]
-    warnings: Mapped[list[str]]
-    indexed_at: Mapped[float]
-
-
-class _Source(_Base):
-    __tablename__ = "sources"
-    collection: Mapped[str] = mapped_column(ForeignKey("collections.name"), primary_key=True)
-    uri: Mapped[str] = mapped_column(primary_key=True)
-    asset_id: Mapped[str] = mapped_column(ForeignKey("assets.asset_id"), index=True)
-    state: Mapped[str]
-    __table_args__ = (UniqueConstraint("collection", "uri"),)
+_Query = TypeVar("_Query", Select[Any], Delete)
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,52 +56,55 @@ class SourceRow:
 
 
 class Catalog:
-    """Every method is one transaction. Errors: AssetNotFound, CollectionNotFound, StorageFull, ArtifactError."""
+    """Every method is one transaction. Errors: AssetNotFound, CollectionNotFound, and those of Database.
 
-    def __init__(self, url: str) -> None:
-        self._engine = _engine(url)
-        self._made = False
+    Where collections are named, nothing outside them is told, not even that it exists.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def source(self, collection: str, uri: str) -> SourceRow | None:
         """The source of that place in that collection, if it was indexed before."""
-        with self._begin() as connection:
-            found = select(_Source).where(_Source.collection == collection, _Source.uri == uri)
+        found = select(Sources).where(Sources.collection == collection, Sources.uri == uri)
+        with self._database.reading() as connection:
             row = connection.execute(found).first()
         return None if row is None else _source(row)
 
     def point(self, source: SourceRow, asset: Asset) -> str | None:
-        """Make the source point to the asset, in one step; gives the id of the asset it pointed to before, if other."""
-        with self._begin() as connection:
-            _ensure_collection(connection, source.collection)
-            _upsert_asset(connection, asset)
-            key = (_Source.collection == source.collection, _Source.uri == source.uri)
-            before = connection.execute(select(_Source.asset_id).where(*key)).scalar()
-            values = {"asset_id": source.asset_id, "state": source.state}
-            if before is None:
-                connection.execute(insert(_Source).values(collection=source.collection, uri=source.uri, **values))
-            else:
-                connection.execute(update(_Source).where(*key).values(**values))
+        """Make the source point to the asset, in one step; gives the id of the asset it pointed to before, if other.
+
+        A collection that is not there yet is made. Errors: QueryError for a name that none can have.
+        """
+        where = {"collection": source.collection, "uri": source.uri}
+        with self._database.begin() as connection:
+            self._ensure_collection(connection, source.collection)
+            self._put(connection, Assets, {"asset_id": asset.asset_id}, _values(asset))
+            key = (Sources.collection == source.collection, Sources.uri == source.uri)
+            before = connection.execute(select(Sources.asset_id).where(*key).with_for_update()).scalar()
+            self._put(connection, Sources, where, {"asset_id": source.asset_id, "state": source.state})
         return before if before != source.asset_id else None
 
     def set_version(self, asset_id: str, version: str, segments: int) -> None:
         """The asset's artifacts are now those of another version."""
-        with self._begin() as connection:
-            changed = {"version": version, "segments": segments}
-            connection.execute(update(_Asset).where(_Asset.asset_id == asset_id).values(**changed))
+        changed = {"version": version, "segments": segments}
+        with self._database.begin() as connection:
+            connection.execute(update(Assets).where(Assets.asset_id == asset_id).values(**changed))
 
-    def find(self, name: str) -> Asset:
+    def find(self, name: str, collections: Collection[str] | None = None) -> Asset:
         """The asset of an id, the beginning of one (6 digits at least), a source's path, or a file name.
 
-        AssetNotFound where there is none, or where a name or beginning fits several.
+        Looks in some collections (None: in all). AssetNotFound where there is none, or where a name or beginning fits
+        several.
         """
         uri, name = _uri(name), name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        with self._begin() as connection:
-            fits = [_Asset.asset_id == name, _Source.uri.in_([uri, name]), _Asset.name == name]
-            fits.append(_Asset.name.endswith(f"/{name}", autoescape=True))
-            if len(name) >= 6 and all(c in "0123456789abcdef" for c in name):
-                fits.append(_Asset.asset_id.startswith(name))
-            ids = select(_Asset.asset_id).join(_Source, _Source.asset_id == _Asset.asset_id).where(or_(*fits))
-            rows = connection.execute(select(_Asset).where(_Asset.asset_id.in_(ids))).all()
+        fits = [Assets.asset_id == name, Sources.uri.in_([uri, name]), Assets.name == name, _ends(f"/{name}")]
+        if len(name) >= 6 and all(c in "0123456789abcdef" for c in name):
+            fits.append(Assets.asset_id.startswith(name))
+        ids = select(Sources.asset_id).join(Assets, Sources.asset_id == Assets.asset_id).where(or_(*fits))
+        query = select(Assets).where(Assets.asset_id.in_(_within(ids, collections)))
+        with self._database.reading() as connection:
+            rows = [] if "\0" in name else connection.execute(query).all()
         if not rows:
             raise AssetNotFound(f"no asset {name!r}")
         if len(rows) > 1:
@@ -158,83 +112,115 @@ class Catalog:
             raise AssetNotFound(f"{name!r} fits {len(rows)} assets: {several}; name one by its id")
         return _asset(rows[0])
 
-    def assets(self, collections: Sequence[str] | None = None) -> list[Asset]:
+    def assets(self, collections: Collection[str] | None = None) -> list[Asset]:
         """The assets of some collections (None: all), newest first."""
-        query = select(_Asset).order_by(_Asset.indexed_at.desc(), _Asset.asset_id)
-        if collections is not None:
-            for name in collections:
-                self._check_collection(name)
-            query = query.where(_Asset.asset_id.in_(_members(collections)))
-        with self._begin() as connection:
-            return [_asset(row) for row in connection.execute(query)]
+        with self._database.reading() as connection:
+            return [_asset(row) for row in connection.execute(_newest_first(connection, collections))]
 
-    def get(self, asset_ids: Sequence[str], collections: Sequence[str] | None = None) -> dict[str, Asset]:
+    def page(self, collections: Collection[str] | None, after: str | None, limit: int) -> Page[Asset]:
+        """The same list, `limit` assets from a place in it on (None: from its beginning).
+
+        Errors: also QueryError, for what is no place, and for a limit that no page has.
+        """
+        limit = checked_limit(limit)
+        with self._database.reading() as connection:
+            query = _newest_first(connection, collections)
+            if after is not None:
+                time_, key = place(after)
+                later = and_(Assets.indexed_at == time_, Assets.asset_id > key)
+                query = query.where(or_(Assets.indexed_at < time_, later))
+            found = [_asset(row) for row in connection.execute(query.limit(limit + 1))]
+        shown = tuple(found[:limit])
+        more = len(found) > limit
+        return Page(shown, cursor(shown[-1].indexed_at, shown[-1].asset_id) if more else None)
+
+    def get(self, asset_ids: Collection[str], collections: Collection[str] | None = None) -> dict[str, Asset]:
         """Those of the assets that are in the catalog (and in one of the collections, if given), by id."""
-        query = select(_Asset).where(_Asset.asset_id.in_(asset_ids))
-        query = query.where(_Asset.asset_id.in_(_members(collections)))
-        with self._begin() as connection:
+        members = _within(select(Sources.asset_id), collections)
+        query = select(Assets).where(Assets.asset_id.in_(asset_ids), Assets.asset_id.in_(members))
+        with self._database.reading() as connection:
             return {row.asset_id: _asset(row) for row in connection.execute(query)}
 
-    def sources(self, asset_id: str) -> list[SourceRow]:
-        """Where an asset came from, in every collection that holds it."""
-        query = select(_Source).where(_Source.asset_id == asset_id).order_by(_Source.collection, _Source.uri)
-        with self._begin() as connection:
-            return [_source(row) for row in connection.execute(query)]
+    def sources(self, asset_id: str, collections: Collection[str] | None = None) -> list[SourceRow]:
+        """Where an asset came from, in every collection that holds it (of those, if given)."""
+        query = _within(select(Sources).where(Sources.asset_id == asset_id), collections)
+        with self._database.reading() as connection:
+            found = [_source(row) for row in connection.execute(query)]
+        return sorted(found, key=lambda source: (source.collection, source.uri))
 
     def collections(self) -> dict[str, int]:
-        """The collections and how many assets each holds."""
-        count = func.count(func.distinct(_Source.asset_id))
-        query = select(_Collection.name, count).outerjoin(_Source).group_by(_Collection.name)
-        with self._begin() as connection:
-            rows = connection.execute(query.order_by(_Collection.name)).all()
-        return {row[0]: row[1] for row in rows}
+        """The collections, by name, and how many assets each holds."""
+        count = func.count(func.distinct(Sources.asset_id))
+        query = select(Collections.name, count).outerjoin(Sources).group_by(Collections.name)
+        with self._database.reading() as connection:
+            return dict(sorted((name, number) for name, number in connection.execute(query)))
+
+    def create_collection(self, name: str) -> None:
+        """Make an empty collection. Errors: CollectionExists, QueryError for a name that none can have."""
+        with self._database.begin() as connection:
+            if not self._ensure_collection(connection, checked_name(name)):
+                raise CollectionExists(f"there is a collection {name!r} already")
+
+    def drop_collection(self, name: str) -> None:
+        """Remove an empty collection. Errors: CollectionInUse where it holds assets."""
+        with self._database.begin() as connection:
+            if (
+                connection.execute(select(Collections).where(Collections.name == name).with_for_update()).first()
+                is None
+            ):
+                raise CollectionNotFound(f"no collection {name!r}")
+            if connection.execute(select(Sources.uri).where(Sources.collection == name).limit(1)).first() is not None:
+                raise CollectionInUse(f"the collection {name!r} is not empty")
+            connection.execute(delete(Collections).where(Collections.name == name))
 
     def drop_membership(self, asset_id: str, collection: str | None) -> None:
         """Remove the asset's sources from one collection, or from all."""
-        query = delete(_Source).where(_Source.asset_id == asset_id)
-        if collection is not None:
-            self._check_collection(collection)
-            query = query.where(_Source.collection == collection)
-        with self._begin() as connection:
-            connection.execute(query)
+        with self._database.begin() as connection:
+            if collection is not None:
+                _check(connection, [collection])
+            where = None if collection is None else [collection]
+            connection.execute(_within(delete(Sources).where(Sources.asset_id == asset_id), where))
 
     def orphans(self) -> list[str]:
         """Assets that no source points to any more."""
-        query = select(_Asset.asset_id).where(_Asset.asset_id.not_in(select(_Source.asset_id)))
-        with self._begin() as connection:
+        query = select(Assets.asset_id).where(Assets.asset_id.not_in(select(Sources.asset_id)))
+        with self._database.reading() as connection:
             return list(connection.execute(query).scalars())
 
     def forget(self, asset_id: str) -> None:
         """Remove an asset that no source points to."""
-        with self._begin() as connection:
-            connection.execute(delete(_Asset).where(_Asset.asset_id == asset_id))
+        with self._database.begin() as connection:
+            connection.execute(delete(Assets).where(Assets.asset_id == asset_id))
 
-    def close(self) -> None:
-        """Give the database connections back."""
-        self._engine.dispose()
+    def _ensure_collection(self, connection: Connection, name: str) -> bool:
+        """Make a collection where there is none of that name; whether it was made. It stays until the transaction ends,
+        though another one may drop it, between two statements, before it is held."""
+        held = select(Collections.name).where(Collections.name == name).with_for_update(read=True, key_share=True)
+        while connection.execute(held).first() is None:
+            new = self._database.insert(Collections).values(name=checked_name(name), created_at=now())
+            made = new.on_conflict_do_nothing().returning(Collections.name)
+            if connection.execute(made).first() is not None:
+                return True
+        return False
 
-    def _check_collection(self, name: str) -> None:
-        if name not in (known := self.collections()):
-            have = f"there are {', '.join(known)}" if known else "nothing is indexed yet"
-            raise CollectionNotFound(f"no collection {name!r}; {have}")
-
-    @contextmanager
-    def _begin(self) -> Iterator[Connection]:
-        try:
-            if not self._made:
-                _Base.metadata.create_all(self._engine)
-                self._made = True
-            with self._engine.begin() as connection:
-                yield connection
-        except OperationalError as error:
-            raise StorageFull(f"the catalog cannot be written or read: {error.orig}") from error
-        except DatabaseError as error:
-            raise ArtifactError(f"the catalog is damaged: {error.orig}") from error
+    def _put(self, connection: Connection, table: type[Base], key: dict[str, str], values: dict[str, Any]) -> None:
+        """One row, new or changed."""
+        row = self._database.insert(table).values(**key, **values)
+        connection.execute(row.on_conflict_do_update(index_elements=list(key), set_=values))
 
 
 def now() -> float:
     """The time, as a Unix time."""
     return time.time()
+
+
+def checked_name(collection: str) -> str:
+    """The name of a collection: 1 to 200 printable characters that can stand in an address. Errors: QueryError."""
+    if not collection.strip() or len(collection) > _LONGEST_NAME:
+        raise QueryError(f"a collection's name has 1 to {_LONGEST_NAME} characters")
+    if not collection.isprintable() or "/" in collection or collection in (".", ".."):
+        raise QueryError(f"{printable(collection)!r} cannot be a collection's name")
+    return collection
 
 
 def _uri(path: str) -> str:
@@ -244,39 +230,34 @@ def _uri(path: str) -> str:
         return path
 
 
-def _engine(url: str) -> Engine:
-    engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _use_wal)
-    return engine
+def _ends(suffix: str) -> ColumnElement[bool]:
+    """Whether a name ends so. LIKE would do, if it meant the same in all databases."""
+    return func.substr(Assets.name, func.length(Assets.name) - len(suffix) + 1) == suffix
 
 
-def _use_wal(connection: object, _record: object) -> None:
-    execute = getattr(connection, "execute")  # noqa: B009 (a DB-API connection has no common type)
-    execute("PRAGMA journal_mode=WAL")
-    execute("PRAGMA synchronous=FULL")
-    execute("PRAGMA foreign_keys=ON")
-    execute("PRAGMA busy_timeout=30000")
+def _within(query: _Query, collections: Collection[str] | None) -> _Query:
+    """What a query of sources (None: without a limit) finds in some collections."""
+    return query if collections is None else query.where(Sources.collection.in_(collections))
 
 
-def _members(collections: Sequence[str] | None) -> Select[Any]:
-    query = select(_Source.asset_id)
-    return query if collections is None else query.where(_Source.collection.in_(collections))
+def _newest_first(connection: Connection, collections: Collection[str] | None) -> Select[Any]:
+    query = select(Assets).order_by(Assets.indexed_at.desc(), Assets.asset_id)
+    if collections is None:
+        return query
+    _check(connection, collections)
+    return query.where(Assets.asset_id.in_(_within(select(Sources.asset_id), collections)))
 
 
-def _ensure_collection(connection: Connection, name: str) -> None:
-    if connection.execute(select(_Collection.name).where(_Collection.name == name)).first() is None:
-        connection.execute(insert(_Collection).values(name=name, created_at=now()))
+def _check(connection: Connection, collections: Collection[str]) -> None:
+    known = set(connection.execute(select(Collections.name)).scalars())
+    for name in collections:
+        if name not in known:
+            raise CollectionNotFound(f"no collection {name!r}")
 
 
-def _upsert_asset(connection: Connection, asset: Asset) -> None:
-    values = {name: getattr(asset, name) for name in Asset.__dataclass_fields__}
-    values |= {"kind": asset.kind.value, "warnings": list(asset.warnings)}
-    key = _Asset.asset_id == asset.asset_id
-    if connection.execute(select(_Asset.asset_id).where(key)).first() is None:
-        connection.execute(insert(_Asset).values(**values))
-    else:
-        connection.execute(update(_Asset).where(key).values(**values))
+def _values(asset: Asset) -> dict[str, Any]:
+    values = {name: getattr(asset, name) for name in Asset.__dataclass_fields__ if name != "asset_id"}
+    return values | {"kind": asset.kind.value, "warnings": list(asset.warnings)}
 
 
 def _asset(row: Row[Any]) -> Asset:

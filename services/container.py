@@ -31,10 +31,24 @@ from memory.store import MemoryStore
 from services.answering import Answering
 from services.calibration import Calibration
 from services.catalog import Catalog
+from services.database import Database
 from services.generators.extractive import ExtractiveGenerator
 from services.generators.quoting import Quoting
 from services.grounding import Grounding, Thresholds
 from services.indexing import Indexing
+from services.intake import Intake
+from services.jobs.cleaning import Cleaning
+from services.jobs.dispatch import Dispatch
+from services.jobs.leases import Leases
+from services.jobs.outbox import Outbox
+from services.jobs.ports import JobQueue, JobWorker
+from services.jobs.running import Runner
+from services.jobs.store import Jobs
+from services.jobs.webhooks import Webhooks
+from services.jobs.working import Working
+from services.keys import Keys
+from services.outbound.http import Outbound
+from services.outbound.reach import Reach
 from services.ports import Checker, Generator
 from services.recalling import Recalling
 from services.reindexing import Reindexing, ensure_folder
@@ -47,6 +61,7 @@ if TYPE_CHECKING:
     from services.generators.onevision.generator import OneVisionGenerator
     from services.generators.openai_compatible.generator import OpenAiCompatibleGenerator
 
+_WEBHOOK_STALL_S, _WEBHOOK_S = 10.0, 30.0
 _PAGE_PX = 1472
 """Longer side in which text is looked for on pages and photos."""
 
@@ -74,7 +89,18 @@ class Container:
     @cached_property
     def catalog(self) -> Catalog:
         """What is known of collections, assets and where they came from."""
-        return Catalog(f"sqlite:///{self._made_home() / 'catalog.db'}")
+        return Catalog(self.database)
+
+    @cached_property
+    def database(self) -> Database:
+        """Where rows are kept: a file in the home folder, or the PostgreSQL that the settings name."""
+        url = self.settings.catalog.url.get_secret_value()
+        return Database(url or f"sqlite:///{self._made_home() / 'catalog.db'}")
+
+    @cached_property
+    def keys(self) -> Keys:
+        """Who may use the HTTP API."""
+        return Keys(self.database)
 
     @cached_property
     def artifacts(self) -> Artifacts:
@@ -197,6 +223,7 @@ class Container:
             self.index,
             self.catalog,
             self.calibration,
+            lambda source: self.intake.drop(source.collection, source.uri),
         )
 
     @cached_property
@@ -267,6 +294,92 @@ class Container:
         """Assets to summaries."""
         return Summarizing(self.blobs, self.artifacts, self.remembering, self.generator, self.grounding)
 
+    @cached_property
+    def intake(self) -> Intake:
+        """What may be taken in over HTTP."""
+        settings = self.settings.intake
+        reach = Reach(settings.hosts, settings.private_hosts, "AFTERIMAGE_INTAKE__HOSTS")
+        outbound = Outbound(reach, settings.stall_s, settings.fetch_s)
+        return Intake(self.blobs, outbound, self.home / "incoming", settings.roots, settings.max_bytes)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """What is to be done, and was."""
+        return Jobs(self.database, self.settings.jobs.attempts)
+
+    @cached_property
+    def leases(self) -> Leases:
+        """Jobs in the hands of workers."""
+        return Leases(self.database, self.settings.jobs.lease_s, self.settings.jobs.wait_s)
+
+    @cached_property
+    def runner(self) -> Runner:
+        """What does jobs in this process."""
+        work = Working(
+            lambda: self.intake,
+            lambda: self.indexing,
+            lambda: self.catalog,
+            lambda: self.summarizing,
+            lambda: self.reindexing,
+        )
+        return Runner(self.leases, work)
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        """What tells others of the ends of jobs."""
+        settings = self.settings.jobs
+        reach = Reach(None, settings.webhook_private_hosts, "AFTERIMAGE_JOBS__WEBHOOK_PRIVATE_HOSTS")
+        outbound = Outbound(reach, _WEBHOOK_STALL_S, _WEBHOOK_S)
+        secret = settings.webhook_secret.get_secret_value()
+        return Webhooks(self.outbox, outbound, secret, settings.webhook_attempts)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        """What webhooks are to be told, and were."""
+        return Outbox(self.database)
+
+    @cached_property
+    def dispatch(self) -> Dispatch:
+        """Jobs on their way to workers; `start` it to have lost ones found, and inline ones done."""
+        settings = self.settings.jobs
+        made = Dispatch(
+            self.jobs,
+            self.leases,
+            self._queue,
+            self.webhooks,
+            Cleaning(self.jobs, self.catalog, self.intake, settings.keep_days),
+            sweep_s=settings.sweep_s,
+            resend_s=settings.resend_s,
+        )
+        self._closing.append(made.close)
+        return made
+
+    @cached_property
+    def _queue(self) -> JobQueue:
+        match self.settings.jobs.kind:
+            case "inline":
+                from services.jobs.inline import InlineQueue
+
+                return InlineQueue(self.runner.run, self.runner.stop)
+            case "celery":
+                from services.jobs.celery import CeleryQueue
+
+                return CeleryQueue(self.settings.jobs.url.get_secret_value(), self.settings.jobs.lease_s)
+
+    @cached_property
+    def worker(self) -> JobWorker:
+        """What makes this process one that does jobs."""
+        match self.settings.jobs.kind:
+            case "inline":
+                from services.jobs.inline import InlineWorker
+
+                return InlineWorker(self.dispatch)
+            case "celery":
+                from services.jobs.celery import CeleryWorker
+
+                url, lease_s = self.settings.jobs.url.get_secret_value(), self.settings.jobs.lease_s
+                return CeleryWorker(url, lease_s, self.dispatch, self.runner.run, self.runner.stop)
+
     @property
     def home(self) -> Path:
         """The folder that holds everything."""
@@ -274,9 +387,9 @@ class Container:
 
     def close(self) -> None:
         """End the decoding process and what runs in the background, and give files and connections back."""
-        for close in self._closing:
+        for close in reversed(self._closing):
             close()
-        for name in ("media", "index", "catalog"):
+        for name in ("media", "index", "database"):
             if name in self.__dict__:
                 self.__dict__[name].close()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -62,6 +63,7 @@ class Indexing:
 
     Order makes it safe: artifacts, then the index, then the catalog, which is what makes an asset visible; a search
     shows nothing that the catalog does not hold. What a crash left between two of them is put right by the next run.
+    `dropped` is called for every source that is about to leave the catalog.
     """
 
     def __init__(
@@ -73,22 +75,32 @@ class Indexing:
         index: SegmentIndex,
         catalog: Catalog,
         calibration: Calibration,
+        dropped: Callable[[SourceRow], None],
     ) -> None:
         self._home, self._media, self._artifacts, self._pipeline = home, media, artifacts, pipeline
-        self._index, self._catalog, self._calibration = index, catalog, calibration
+        self._index, self._catalog, self._calibration, self._dropped = index, catalog, calibration, dropped
 
     def index(self, paths: Sequence[Path], collection: str, progress: Progress | None = None) -> Iterator[Indexed]:
         """Index what the paths stand for, into a collection; yields a line for every file, failures included.
 
         `progress` is called after every checkpoint. Errors: IndexBusy, IndexMismatch, ModelError.
         """
-        with writing(self._home):
-            self._index.check()
-            self._put_right()
+        with self._adding():
             for path in paths:
                 for candidate in candidates(path):
                     yield self._line(candidate, collection, progress)
-            self._calibration.keep_up()
+
+    def take(
+        self, found: Iterable[Candidate | SourceError], collection: str, progress: Progress | None = None
+    ) -> Iterator[Indexed]:
+        """Index what was found, into a collection; what is wrong with a file is its line, all else is raised.
+
+        So whoever comes again later may have better luck. Errors: those of `index`, StorageFull, ArtifactError and
+        those of the database, after which what was finished is kept.
+        """
+        with self._adding():
+            for candidate in found:
+                yield self._taken(candidate, collection, progress)
 
     def delete(self, name: str, collection: str | None) -> Deleted:
         """Remove an asset from one collection, or from all; with the last membership its data goes, everywhere.
@@ -97,8 +109,12 @@ class Indexing:
         """
         with writing(self._home):
             asset = self._catalog.find(name)
-            held = {source.collection for source in self._catalog.sources(asset.asset_id)}
+            sources = self._catalog.sources(asset.asset_id)
+            held = {source.collection for source in sources}
             left = held - ({collection} if collection is not None else held)
+            for source in sources:
+                if source.collection not in left:
+                    self._dropped(source)
             self._catalog.drop_membership(asset.asset_id, collection)
             segments, files = (0, 0) if left else self._remove(asset.asset_id)
             if left:
@@ -106,7 +122,22 @@ class Indexing:
             self._calibration.refresh()
             return Deleted(asset, tuple(sorted(held - left)), segments, files)
 
+    @contextmanager
+    def _adding(self) -> Iterator[None]:
+        """The right to change the archive, which is in order, and calibrated afterwards."""
+        with writing(self._home):
+            self._index.check()
+            self._put_right()
+            yield
+            self._calibration.keep_up()
+
     def _line(self, candidate: Candidate | SourceError, collection: str, progress: Progress | None) -> Indexed:
+        try:
+            return self._taken(candidate, collection, progress)
+        except (AfterimageError, OSError) as error:
+            return Indexed(candidate.name, Outcome.FAILED, reason=str(error))
+
+    def _taken(self, candidate: Candidate | SourceError, collection: str, progress: Progress | None) -> Indexed:
         if isinstance(candidate, SourceError):
             return Indexed(candidate.name, Outcome.FAILED, reason=candidate.reason)
         try:
@@ -115,8 +146,6 @@ class Indexing:
             if isinstance(error, UnsupportedMedia) and not candidate.expected:
                 return Indexed(candidate.name, Outcome.PASSED_OVER, reason=error.reason)
             return Indexed(candidate.name, Outcome.FAILED, reason=error.reason)
-        except (AfterimageError, OSError) as error:
-            return Indexed(candidate.name, Outcome.FAILED, reason=str(error))
 
     def _one(self, candidate: Candidate, collection: str, progress: Report | None) -> Indexed:
         state, pipeline = candidate.state(), self._pipeline()

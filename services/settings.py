@@ -93,6 +93,14 @@ class MediaSettings(_Group):
     max_pages: int = Field(2000, ge=1, description="pages of the longest document")
 
 
+class CatalogSettings(_Group):
+    """Where collections, assets, jobs and keys are listed."""
+
+    url: SecretStr = Field(
+        SecretStr(""), description="postgresql://user:password@host/name, never printed; empty: a SQLite file in home"
+    )
+
+
 class IndexSettings(_Group):
     """The segment index (FAISS and SQLite)."""
 
@@ -195,6 +203,43 @@ class GeneratorSettings(_Group):
         return value
 
 
+class JobsSettings(_Group):
+    """Work that is asked for now and done later, and the webhooks that are told of its end."""
+
+    kind: Literal["inline", "celery"] = Field(
+        "inline", description="inline (threads of this process) or celery (Redis)"
+    )
+    url: SecretStr = Field(
+        SecretStr("redis://127.0.0.1:6379/0"), description="the Redis that carries jobs to workers, never printed"
+    )
+    lease_s: float = Field(60.0, gt=0, le=3600, description="seconds without a sign after which a worker is lost")
+    attempts: int = Field(6, ge=1, le=100, description="times that a job is tried at most")
+    wait_s: float = Field(15.0, ge=0, description="seconds before a second attempt; twice as many before each further")
+    sweep_s: float = Field(5.0, gt=0, description="seconds between looks for jobs that were lost or are due")
+    resend_s: float = Field(30.0, ge=0, description="seconds after which a job that nothing carries is sent again")
+    keep_days: float = Field(30.0, gt=0, description="days that finished jobs are kept")
+    webhook_secret: SecretStr = Field(SecretStr(""), description="signs what webhooks are told; empty: no webhooks")
+    webhook_private_hosts: frozenset[str] = Field(
+        frozenset(), description="hosts of webhooks whose addresses may be private, as a JSON list"
+    )
+    webhook_attempts: int = Field(10, ge=1, le=100, description="times that a webhook is tried at most")
+
+
+class IntakeSettings(_Group):
+    """What may be indexed over HTTP: uploads always, all else where it is opened here."""
+
+    roots: tuple[Path, ...] = Field((), description="folders of the server that may be indexed, as a JSON list")
+    hosts: frozenset[str] = Field(
+        frozenset(), description="hosts that may be fetched from, as a JSON list; `*.example.org` for all below one"
+    )
+    private_hosts: frozenset[str] = Field(
+        frozenset(), description="hosts that may be fetched from though their addresses are private, as a JSON list"
+    )
+    max_bytes: int = Field(50_000_000_000, ge=1, description="bytes of the largest file that is uploaded or fetched")
+    stall_s: float = Field(30.0, gt=0, description="seconds without a byte after which fetching is given up")
+    fetch_s: float = Field(6 * 3600.0, gt=0, description="seconds that fetching a file may take")
+
+
 class Settings(BaseSettings):
     """The whole configuration of a process; made by `load_settings`."""
 
@@ -208,12 +253,15 @@ class Settings(BaseSettings):
     speech: SpeechSettings = SpeechSettings()
     sampling: SamplingSettings = SamplingSettings()
     media: MediaSettings = MediaSettings()
+    catalog: CatalogSettings = CatalogSettings()
     index: IndexSettings = IndexSettings()
     memory: MemorySettings = MemorySettings()
     search: SearchSettings = SearchSettings()
     answer: AnswerSettings = AnswerSettings()
     grounding: GroundingSettings = GroundingSettings()
     generator: GeneratorSettings = GeneratorSettings()
+    jobs: JobsSettings = JobsSettings()
+    intake: IntakeSettings = IntakeSettings()
 
     @field_validator("home", mode="before")
     @classmethod

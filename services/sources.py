@@ -29,16 +29,18 @@ class Candidate:
     """A file that may be an asset. `name` is what people see: its path below the folder that was named.
 
     `expected`: whether it was named itself or looks like media; others are passed over quietly if nothing opens them.
+    `origin`: the URI of the source that this file is a copy of; None: the file is the source.
     """
 
     path: Path
     name: str
     expected: bool
+    origin: str | None = None
 
     @property
     def uri(self) -> str:
-        """Where the source is, as a `file:` URI."""
-        return self.path.resolve().as_uri()
+        """Where the source is; a `file:` URI unless it came from elsewhere."""
+        return self.path.resolve().as_uri() if self.origin is None else self.origin
 
     def sidecars(self) -> tuple[Path, ...]:
         """Subtitle files beside it."""

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import servers
 from shared import Services
 
 from services.container import Container
+from services.database import Database
 from services.settings import load_settings
 
 
@@ -79,3 +81,40 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loaded: Container)
     yield make
     for container in made:
         container.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[servers.Postgres]:
+    """A PostgreSQL server; a test that stops it starts it again."""
+    with servers.postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: servers.Postgres) -> Iterator[str]:
+    """The address of an empty database on it."""
+    with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[servers.Redis]:
+    """A redis-server; a test that stops it starts it again, and empties what it filled."""
+    with servers.redis() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database, of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'catalog.db'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """An empty database, of each kind."""
+    made = Database(database_url)
+    yield made
+    made.close()

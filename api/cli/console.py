@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from indexer.errors import AfterimageError
+from indexer.errors import AfterimageError, CollectionNotFound
 from services.container import Container
 from services.sources import printable
 
@@ -49,7 +49,7 @@ def services() -> Iterator[Container]:
         container = Container()
         yield container
     except AfterimageError as error:
-        err.print(f"[red]error:[/] {plain(str(error))}", soft_wrap=True)
+        err.print(f"[red]error:[/] {plain(f'{error}{_others(container, error)}')}", soft_wrap=True)
         raise SystemExit(EXIT_FAILED) from error
     except KeyboardInterrupt as error:
         err.print("stopped; what was finished is kept, run the same command again to go on", soft_wrap=True)
@@ -57,6 +57,14 @@ def services() -> Iterator[Container]:
     finally:
         if container is not None:
             container.close()
+
+
+def _others(container: Container | None, error: AfterimageError) -> str:
+    """The collections that there are, for who named one that is not there."""
+    if container is None or not isinstance(error, CollectionNotFound):
+        return ""
+    known = container.catalog.collections()
+    return f"; there are {', '.join(known)}" if known else "; nothing is indexed yet"
 
 
 def plain(text: object) -> str:

@@ -12,6 +12,8 @@ import typer
 from api.cli.asking import ask, search
 from api.cli.doctor import doctor
 from api.cli.indexing import delete, index, reindex
+from api.cli.jobs import jobs, worker
+from api.cli.keys import keys
 from api.cli.looking import list_assets, show
 from api.cli.summarizing import summarize
 
@@ -51,7 +53,10 @@ app.command("list")(list_assets)
 app.command()(show)
 app.command()(delete)
 app.command()(reindex)
+app.command()(worker)
+app.add_typer(jobs, name="jobs")
 app.command()(doctor)
+app.add_typer(keys, name="keys")
 
 
 def main() -> None:

@@ -1,0 +1,89 @@
+"""`afterimage keys`: who may use the HTTP API."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from api.cli.console import err, out, plain, print_json, print_table, services
+from api.cli.options import Json
+from api.schemas import KeyShape
+from services.catalog import now
+from services.keys import Key, Scope
+
+_DAY_S = 86400.0
+
+keys = typer.Typer(help="Make, list and revoke keys of the HTTP API.", no_args_is_help=True)
+
+
+@keys.command()
+def create(
+    name: Annotated[str, typer.Argument(help="Whose it is, or what for.")],
+    scopes: Annotated[
+        list[Scope], typer.Option("--scope", "-s", help="What it may do (repeatable); none holds another.")
+    ] = [Scope.READ],  # noqa: B006 (typer copies it)
+    collections: Annotated[
+        list[str] | None, typer.Option("--collection", "-c", help="Only in this collection (repeatable); default: all.")
+    ] = None,
+    days: Annotated[float | None, typer.Option("--days", min=0, help="Refuse it after so many days.")] = None,
+    requests_per_minute: Annotated[int | None, typer.Option("--requests-per-minute", min=1, help="A limit.")] = None,
+    json: Json = False,
+) -> None:
+    """Make a key. Its secret is printed once, alone on standard output, and cannot be had again."""
+    expires_at = None if days is None else now() + days * _DAY_S
+    with services() as container:
+        key, secret = container.keys.create(name, scopes, collections, expires_at, requests_per_minute)
+    if json:
+        print_json({**KeyShape.of(key).model_dump(), "secret": secret})
+        return
+    err.print(f"key {key.id}: {_may(key)}; keep the secret, it is not shown again", soft_wrap=True)
+    out.print(secret)
+
+
+@keys.command("list")
+def list_keys(json: Json = False) -> None:
+    """List the keys, newest first, revoked and expired ones included."""
+    with services() as container:
+        found = container.keys.list()
+    if json:
+        print_json([KeyShape.of(key) for key in found])
+        return
+    table = Table("key", "state", "may", "last used", "name", box=None, pad_edge=False, header_style="dim")
+    for key in found:
+        table.add_row(key.id, _state(key), _may(key), _date(key.last_used_at), plain(key.name))
+    if found:
+        print_table(table)
+    else:
+        out.print("There are no keys: `afterimage keys create NAME` makes one.")
+
+
+@keys.command()
+def revoke(key: Annotated[str, typer.Argument(help="The key's id.")], json: Json = False) -> None:
+    """Refuse a key from now on."""
+    with services() as container:
+        revoked = container.keys.revoke(key)
+    if json:
+        print_json(KeyShape.of(revoked))
+        return
+    out.print(f"{plain(revoked.name)}: the key {revoked.id} is refused from now on")
+
+
+def _may(key: Key) -> str:
+    where = "all collections" if key.collections is None else ", ".join(sorted(key.collections))
+    limit = f", {key.requests_per_minute} requests a minute" if key.requests_per_minute else ""
+    return plain(f"{', '.join(sorted(key.scopes))} in {where}{limit}")
+
+
+def _state(key: Key) -> str:
+    if key.revoked_at is not None:
+        return f"revoked {_date(key.revoked_at)}"
+    if key.expires_at is None:
+        return "valid"
+    return f"{'expired' if key.expires_at <= now() else 'valid until'} {_date(key.expires_at)}"
+
+
+def _date(time: float | None) -> str:
+    return "" if time is None else f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,160 @@
+"""The database: connections, transactions, and what its errors mean (SQLAlchemy; SQLite or PostgreSQL)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+)
+from sqlalchemy.exc import TimeoutError as NoConnectionLeft
+
+from indexer.errors import AfterimageError, ArtifactError, DatabaseUnavailable, QueryError, SettingsError, StorageFull
+from services.migrations import HEAD, revision
+from services.sources import printable
+from services.tables import Base
+
+_SETTING = "AFTERIMAGE_CATALOG__URL"
+_CONNECT_S = 10
+_READS: dict[str, dict[str, Any]] = {
+    "sqlite": {"reads_only": True},
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+}
+_UNWRITTEN, _TOO_LARGE, _REFUSED = ("53100", "58030"), "54", "42501"
+"""PostgreSQL's codes (its manual, appendix A): disk full or failing; more than fits, a class; missing rights."""
+
+
+class Database:
+    """One database, any thread may use it. Its tables are made, or brought up to date, when it is first used.
+
+    Errors of a transaction: DatabaseUnavailable where PostgreSQL cannot be reached, or breaks off (then nothing was
+    changed, unless that happened at the very end), StorageFull where it cannot be written, ArtifactError where it is
+    damaged or made by a newer version, QueryError for a value that it cannot hold. Rows that contradict each other are
+    SQLAlchemy's IntegrityError inside the transaction, and an ArtifactError once it is left.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = _engine(url)
+        self._readers = self._engine.execution_options(**_READS[self.dialect])
+        self._migrated, self._lock = False, Lock()
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._engine.dialect.name
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A transaction that may write: on any exception nothing has changed. On SQLite, one at a time."""
+        with self._translated():
+            self._migrate()
+            with self._engine.begin() as connection:
+                yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that only reads: it sees one state of everything, and waits for nobody."""
+        with self._translated():
+            self._migrate()
+            with self._readers.begin() as connection:
+                yield connection
+
+    def insert(self, table: type[Base]) -> PostgresInsert | SqliteInsert:
+        """An INSERT that can say what happens where the row is there already (`on_conflict_do_…`)."""
+        return postgres_insert(table) if self.dialect == "postgresql" else sqlite_insert(table)
+
+    def close(self) -> None:
+        """Give the connections back; the next use opens new ones."""
+        self._engine.dispose()
+
+    def _migrate(self) -> None:
+        if self._migrated:
+            return
+        with self._lock:
+            if not self._migrated:
+                with self._readers.connect() as connection:
+                    found = revision(connection)
+                if found != HEAD:
+                    from services.migrations.running import migrate
+
+                    migrate(self._engine)
+                self._migrated = True
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except NoConnectionLeft as error:
+            raise DatabaseUnavailable("the database is too busy: no connection became free in time") from error
+        except UnicodeEncodeError as error:
+            raise QueryError(f"{printable(error.object)!r} is no text that a database can hold") from error
+        except DBAPIError as error:
+            raise self._meaning(error) from error
+
+    def _meaning(self, error: DBAPIError) -> AfterimageError:
+        said = " ".join(str(error.orig).split())
+        code = getattr(error.orig, "sqlstate", None) or ""
+        if isinstance(error, DataError) or code.startswith(_TOO_LARGE):
+            return QueryError(f"this is nothing that a database can hold: {said}")
+        if code == _REFUSED or (isinstance(error, InterfaceError | OperationalError) and self.dialect == "postgresql"):
+            if code in _UNWRITTEN:
+                return StorageFull(f"the catalog cannot be written: {said}")
+            return DatabaseUnavailable(f"the database of {_SETTING} cannot be used: {said}")
+        if isinstance(error, OperationalError):
+            return StorageFull(f"the catalog cannot be written or read: {said}")
+        return ArtifactError(f"the catalog is damaged: {said}")
+
+
+def _engine(url: str) -> Engine:
+    """Errors: SettingsError, which never repeats the password."""
+    address = _address(url)
+    try:
+        if address.get_backend_name() == "sqlite":
+            engine = create_engine(address)
+            event.listen(engine, "connect", _use_wal)
+            event.listen(engine, "begin", _begin_now)
+            return engine
+        options: dict[str, Any] = {"connect_timeout": _CONNECT_S} | dict(address.query)
+        return create_engine(address, pool_pre_ping=True, connect_args=options)
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        needed = "pip install 'afterimage[cluster]' brings what PostgreSQL needs"
+        raise SettingsError(f"{_SETTING}: {needed} ({error})") from error
+
+
+def _address(url: str) -> URL:
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError) as error:  # the latter for a port that is no number
+        raise SettingsError(f"{_SETTING}: is no address such as postgresql://user:password@host/name") from error
+    match address.drivername:
+        case "sqlite" | "postgresql+psycopg":
+            return address
+        case "postgresql" | "postgres":
+            return address.set(drivername="postgresql+psycopg")
+    raise SettingsError(f"{_SETTING}: {address.drivername} is neither sqlite nor postgresql")
+
+
+def _use_wal(connection: Any, _record: object) -> None:  # noqa: ANN401 (a DB-API connection has no common type)
+    connection.isolation_level = None  # transactions begin where `_begin_now` says, not at the first change
+    for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_now(connection: Connection) -> None:
+    """A writer takes its turn at once: one that read first could not write any more after another one's change."""
+    reads = connection.get_execution_options().get("reads_only", False)
+    connection.exec_driver_sql(f"PRAGMA query_only={reads:d}")
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -1,0 +1,34 @@
+"""Something that is done again and again, in a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from threading import Event, Thread
+
+_log = logging.getLogger(__name__)
+
+
+class Repeating:
+    """Calls `do` every so many seconds from `start` to `close`; what fails in it is logged, and tried again."""
+
+    def __init__(self, name: str, every_s: float, do: Callable[[], object]) -> None:
+        self._every_s, self._do, self._over = every_s, do, Event()
+        self._thread = Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin; the first call comes after the first wait."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """No further call; waits for one that is under way."""
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.wait(self._every_s):
+            try:
+                self._do()
+            except Exception as error:  # noqa: BLE001 (it has to go on, whatever failed)
+                _log.warning("%s: %s", self._thread.name, error, exc_info=_log.isEnabledFor(logging.DEBUG))

@@ -1,0 +1,87 @@
+"""`Working`: what each kind of job does, with the services that the command line uses too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from indexer.errors import AssetNotFound
+from services.catalog import Catalog
+from services.indexing import Indexed, Indexing, Outcome
+from services.intake import Intake
+from services.jobs.running import Report
+from services.jobs.types import (
+    DeleteRequest,
+    DeleteResult,
+    IndexedFile,
+    IndexRequest,
+    IndexResult,
+    Job,
+    ReindexRequest,
+    ReindexResult,
+    Result,
+    SummarizeRequest,
+    SummarizeResult,
+)
+from services.reindexing import Reindexing
+from services.summarizing import Summarizing
+
+
+class Working:
+    """Does jobs. A result is the same whether or not an earlier try was cut off on its way to it.
+
+    Services are made when they are first needed: who deletes loads no generator.
+    """
+
+    def __init__(
+        self,
+        intake: Callable[[], Intake],
+        indexing: Callable[[], Indexing],
+        catalog: Callable[[], Catalog],
+        summarizing: Callable[[], Summarizing],
+        reindexing: Callable[[], Reindexing],
+    ) -> None:
+        self._intake, self._indexing, self._catalog = intake, indexing, catalog
+        self._summarizing, self._reindexing = summarizing, reindexing
+
+    def do(self, job: Job, report: Report) -> Result:
+        """What came of it. Errors: those of the service that does it, and what `report` raises."""
+        match job.request:
+            case IndexRequest():
+                return self._index(job.request, job.collection or "default", report)
+            case SummarizeRequest():
+                return self._summarize(job.request, report)
+            case DeleteRequest():
+                return self._delete(job, job.request)
+            case ReindexRequest():
+                return self._reindex(report)
+
+    def _index(self, request: IndexRequest, collection: str, report: Report) -> IndexResult:
+        with self._intake().found(request.uri, request.name, collection, report) as found:
+            lines = self._indexing().take(found, collection, report)
+            return IndexResult(tuple(_file(line) for line in lines if line.outcome is not Outcome.PASSED_OVER))
+
+    def _summarize(self, request: SummarizeRequest, report: Report) -> SummarizeResult:
+        asset = self._catalog().get([request.asset_id]).get(request.asset_id)
+        if asset is None:
+            raise AssetNotFound(f"no asset {request.asset_id!r}")
+
+        def sections(done: int, total: int) -> None:
+            report(asset.name, done, total)
+
+        return SummarizeResult(self._summarizing().summarize(asset, sections))
+
+    def _delete(self, job: Job, request: DeleteRequest) -> DeleteResult:
+        try:
+            self._indexing().delete(request.asset_id, job.collection)
+        except AssetNotFound:
+            if job.claims == 1:  # later it was an earlier try that deleted it
+                raise
+        return DeleteResult(request.asset_id)
+
+    def _reindex(self, report: Report) -> ReindexResult:
+        done = self._reindexing().reindex(report)
+        return ReindexResult(done.assets, done.segments, done.damaged)
+
+
+def _file(line: Indexed) -> IndexedFile:
+    return IndexedFile(line.name, None if line.asset is None else line.asset.asset_id, line.reason)

@@ -1,0 +1,165 @@
+"""The database: its tables come by migration, its transactions are whole, its failures say what failed."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from servers import Postgres, free_port
+from sqlalchemy import insert, select, text
+
+from indexer.errors import ArtifactError, DatabaseUnavailable, SettingsError
+from services.catalog import Catalog
+from services.database import Database
+from services.migrations import HEAD, revision
+from services.tables import Base, Collections
+
+BEFORE_MIGRATIONS = Path(__file__).parent / "data" / "catalog_before_migrations.sql"
+
+
+def _add(database: Database, name: str) -> None:
+    with database.begin() as connection:
+        connection.execute(insert(Collections).values(name=name, created_at=0.0))
+
+
+def _names(database: Database) -> list[str]:
+    with database.reading() as connection:
+        return sorted(connection.execute(select(Collections.name)).scalars())
+
+
+def test_the_steps_make_the_tables_that_the_code_expects(database: Database) -> None:
+    with database.begin() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        assert revision(connection) == HEAD
+
+
+def test_the_newest_step_is_named() -> None:
+    config = Config()
+    config.set_main_option("script_location", "services:migrations")
+    steps = ScriptDirectory.from_config(config)
+    assert steps.get_heads() == [HEAD]
+    for step in steps.walk_revisions():
+        assert Path(step.path).name.startswith(f"m{step.revision}_")
+
+
+def test_a_catalog_made_before_there_were_steps_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(BEFORE_MIGRATIONS.read_text("utf-8"))
+    connection.close()
+    database = Database(f"sqlite:///{path}")
+    catalog = Catalog(database)
+    assert catalog.collections() == {"trips": 1}
+    asset = catalog.find("film.mp4")
+    assert (asset.warnings, asset.looked_at_fps) == (("a warning",), 1.04)
+    assert catalog.sources(asset.asset_id)[0].state == "s@v1"
+    with database.reading() as connection:
+        assert revision(connection) == HEAD
+    database.close()
+
+
+def test_a_catalog_whose_making_was_cut_off_is_completed(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE collections (name VARCHAR(200) PRIMARY KEY, created_at DOUBLE NOT NULL)")
+        connection.execute("INSERT INTO collections VALUES ('trips', 1.0)")
+    connection.close()
+    database = Database(f"sqlite:///{path}")
+    assert Catalog(database).collections() == {"trips": 0}
+    database.close()
+
+
+def test_many_processes_may_be_the_first(database_url: str, database: Database) -> None:
+    code = "import sys; from services.database import Database; Database(sys.argv[1]).begin().__enter__()"
+    command = [sys.executable, "-c", f"{code}; print('begun')", database_url]
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(5)]
+    for process in started:
+        out, err = process.communicate()
+        assert out == b"begun\n", err.decode()
+    assert _names(database) == []
+
+
+def test_a_database_of_a_newer_version_is_left_alone(database_url: str, database: Database) -> None:
+    _add(database, "trips")
+    with database.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    newer = Database(database_url)
+    with pytest.raises(ArtifactError, match=r"a newer version of Afterimage made the catalog \(step 9999"):
+        _names(newer)
+    newer.close()
+    assert _names(database) == ["trips"]
+
+
+def test_a_transaction_that_fails_changed_nothing(database: Database) -> None:
+    with pytest.raises(KeyError), database.begin() as connection:
+        connection.execute(insert(Collections).values(name="trips", created_at=0.0))
+        raise KeyError
+    assert _names(database) == []
+
+
+def test_a_reader_waits_for_no_writer_and_sees_what_is_whole(database: Database) -> None:
+    _add(database, "one")
+    with database.begin() as connection:
+        connection.execute(insert(Collections).values(name="two", created_at=0.0))
+        assert _names(database) == ["one"]
+    assert _names(database) == ["one", "two"]
+
+
+def test_writers_take_turns(database: Database) -> None:
+    """Who read first writes all the same: what another one wrote meanwhile does not stop it."""
+
+    def write(number: int) -> None:
+        with database.begin() as connection:
+            connection.execute(select(Collections.name)).all()
+            connection.execute(insert(Collections).values(name=f"{number:02}", created_at=0.0))
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(write, range(40)))
+    assert len(_names(database)) == 40
+
+
+def test_a_server_that_is_not_there_is_named_by_its_setting() -> None:
+    database = Database(f"postgresql://me:hunter2@127.0.0.1:{free_port()}/x")
+    with pytest.raises(DatabaseUnavailable, match=r"AFTERIMAGE_CATALOG__URL") as raised:
+        _names(database)
+    assert "hunter2" not in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_server_that_restarts_costs_what_was_under_way_and_no_more(
+    postgres_server: Postgres, postgres_url: str
+) -> None:
+    database = Database(postgres_url)
+    _add(database, "before")
+    with pytest.raises(DatabaseUnavailable), database.begin() as connection:
+        connection.execute(insert(Collections).values(name="under way", created_at=0.0))
+        with postgres_server.away():
+            pass
+        connection.execute(select(Collections.name))
+    assert _names(database) == ["before"]
+    with postgres_server.away(), pytest.raises(DatabaseUnavailable):
+        _names(database)
+    assert _names(database) == ["before"]
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("localhost", "is no address such as postgresql://user:password@host/name"),
+        ("mysql://me:hunter2@host/x", "mysql is neither sqlite nor postgresql"),
+        ("postgresql://me:hunter2@host:port/x", "is no address"),
+    ],
+)
+def test_an_address_that_makes_no_sense_is_refused(url: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=f"AFTERIMAGE_CATALOG__URL: {message}") as raised:
+        Database(url)
+    assert "hunter2" not in str(raised.value)
