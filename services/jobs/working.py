@@ -82,7 +82,7 @@ class Working:
         return DeleteResult(request.asset_id)
 
     def _reindex(self, report: Report) -> ReindexResult:
-        done = self._reindexing().reindex(report)
+        done = self._reindexing().reindex(report, _PATIENCE_S)
         return ReindexResult(done.assets, done.segments, done.damaged)
 
 
