@@ -15,6 +15,8 @@ from services.database import Database
 from services.jobs.leases import Leases
 from services.jobs.store import Jobs
 
+pytest.register_assert_rewrite("contract_jobs")
+
 
 @pytest.fixture
 def jobs(database: Database) -> Jobs:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from asked import new_job
-from contract import JobQueueContract, Place
+from contract_jobs import JobQueueContract, Place
 from places import worker
 from redis import Redis as Client
 from servers import Redis, free_port

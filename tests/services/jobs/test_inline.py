@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from contract import JobQueueContract, Place
+from contract_jobs import JobQueueContract, Place
 from places import ended, take_in
 
 from services.container import Container
