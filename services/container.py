@@ -48,7 +48,6 @@ from services.jobs.webhooks import Webhooks
 from services.jobs.working import Working
 from services.keys import Keys
 from services.locks.files import FileLocks
-from services.outbound.http import Outbound
 from services.outbound.reach import Reach
 from services.ports import Checker, Generator, Locks
 from services.recalling import Recalling
@@ -309,6 +308,8 @@ class Container:
     @cached_property
     def intake(self) -> Intake:
         """What may be taken in over HTTP."""
+        from services.outbound.http import Outbound
+
         settings = self.settings.intake
         reach = Reach(settings.hosts, settings.private_hosts, "AFTERIMAGE_INTAKE__HOSTS")
         outbound = Outbound(reach, settings.stall_s, settings.fetch_s)
@@ -339,6 +340,8 @@ class Container:
     @cached_property
     def webhooks(self) -> Webhooks:
         """What tells others of the ends of jobs."""
+        from services.outbound.http import Outbound
+
         settings = self.settings.jobs
         reach = Reach(None, settings.webhook_private_hosts, "AFTERIMAGE_JOBS__WEBHOOK_PRIVATE_HOSTS")
         outbound = Outbound(reach, _WEBHOOK_STALL_S, _WEBHOOK_S)
