@@ -19,7 +19,7 @@ from benchmarks.workload import make_film
 from services.container import Container
 from services.jobs.types import IndexRequest, Job, JobState, NewJob
 
-PATIENCE_S = 120.0
+PATIENCE_S = 600.0
 CHECKPOINT_S, CHECKPOINTS = 5, 8
 QUICK = {
     "text__model": "",
