@@ -31,8 +31,9 @@ servers:  ## redis-server and PostgreSQL, which tests start on ports of their ow
 test: check servers  ## the checks, then every test
 	$(BIN)/pytest
 
-soak: install servers  ## endurance: twenty rounds of kill -9 while indexing
+soak: install servers  ## endurance: twenty rounds of kill -9 while indexing, and of servers that go away under jobs
 	AFTERIMAGE_TEST_KILLS=20 $(BIN)/pytest tests/services/test_kill.py --timeout 7200
+	AFTERIMAGE_TEST_CHAOS=20 $(BIN)/pytest tests/services/jobs/test_chaos.py --timeout 7200
 
 bench: install  ## every figure that the README names
 	for name in search_recall answers pipeline memory memory_bank memory_quality onevision demo_world; do $(BIN)/python -m benchmarks.$$name --check || exit 1; done

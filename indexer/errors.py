@@ -12,9 +12,11 @@ AfterimageError
 ├── CollectionExists           (ValueError)   a collection of that name is there already
 ├── CollectionInUse            (RuntimeError) a collection that holds assets cannot go
 ├── ArtifactError              (OSError)      what was stored is missing or damaged
+├── BlobsUnavailable           (ConnectionError) the object store cannot be reached, or refuses
 ├── StorageFull                (OSError)      the disk is full, or writing failed
 ├── DatabaseUnavailable        (ConnectionError) the database server cannot be reached, or breaks off
 ├── IndexBusy                  (RuntimeError) another process is writing
+├── IndexUnavailable           (ConnectionError) the server that holds the index cannot be reached, or refuses
 ├── IndexMismatch              (ValueError)   the index was made by another model than the settings name
 ├── MemoryMismatch             (ValueError)   a video's memory was made by another model than is asked for
 ├── ModelError                 (RuntimeError) weights missing, damaged, or of the wrong kind
@@ -92,6 +94,10 @@ class ArtifactError(AfterimageError, OSError):
     """What was stored for an asset is missing or damaged."""
 
 
+class BlobsUnavailable(AfterimageError, ConnectionError):
+    """The object store cannot be reached, refuses, or fails; nothing is known of what it holds."""
+
+
 class StorageFull(AfterimageError, OSError):
     """The disk is full, or writing failed."""
 
@@ -102,6 +108,10 @@ class DatabaseUnavailable(AfterimageError, ConnectionError):
 
 class IndexBusy(AfterimageError, RuntimeError):
     """Another process is writing."""
+
+
+class IndexUnavailable(AfterimageError, ConnectionError):
+    """The server that holds the index cannot be reached, refuses the key, or fails."""
 
 
 class IndexMismatch(AfterimageError, ValueError):

@@ -47,9 +47,9 @@ from services.jobs.store import Jobs
 from services.jobs.webhooks import Webhooks
 from services.jobs.working import Working
 from services.keys import Keys
-from services.outbound.http import Outbound
+from services.locks.files import FileLocks
 from services.outbound.reach import Reach
-from services.ports import Checker, Generator
+from services.ports import Checker, Generator, Locks
 from services.recalling import Recalling
 from services.reindexing import Reindexing, ensure_folder
 from services.remembering import Remembering
@@ -92,6 +92,17 @@ class Container:
         """Where rows are kept: a file in the home folder, or the PostgreSQL that the settings name."""
         url = self.settings.catalog.url.get_secret_value()
         return Database(url or f"sqlite:///{self._made_home() / 'catalog.db'}")
+
+    @cached_property
+    def locks(self) -> Locks:
+        """Who may write: among the processes of this machine, or among all that share a PostgreSQL."""
+        match self.database.dialect:
+            case "postgresql":
+                from services.locks.postgres import PostgresLocks
+
+                return PostgresLocks(self.database)
+            case _:
+                return FileLocks(self.home)
 
     @cached_property
     def keys(self) -> Keys:
@@ -212,7 +223,7 @@ class Container:
     def indexing(self) -> Indexing:
         """Takes files in."""
         return Indexing(
-            self.home,
+            self.locks,
             self.media,
             self.artifacts,
             lambda: self.pipeline,
@@ -227,7 +238,7 @@ class Container:
         """Makes the index anew from artifacts."""
         ensure_folder(self.home / "index")
         return Reindexing(
-            self.home,
+            self.locks,
             self.home / "index",
             self._open_index,
             self.artifacts,
@@ -313,6 +324,8 @@ class Container:
     @cached_property
     def intake(self) -> Intake:
         """What may be taken in over HTTP."""
+        from services.outbound.http import Outbound
+
         settings = self.settings.intake
         reach = Reach(settings.hosts, settings.private_hosts, "AFTERIMAGE_INTAKE__HOSTS")
         outbound = Outbound(reach, settings.stall_s, settings.fetch_s)
@@ -362,6 +375,8 @@ class Container:
     @cached_property
     def webhooks(self) -> Webhooks:
         """What tells others of the ends of jobs."""
+        from services.outbound.http import Outbound
+
         settings = self.settings.jobs
         reach = Reach(None, settings.webhook_private_hosts, "AFTERIMAGE_JOBS__WEBHOOK_PRIVATE_HOSTS")
         outbound = Outbound(reach, _WEBHOOK_STALL_S, _WEBHOOK_S)

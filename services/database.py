@@ -28,13 +28,20 @@ from services.sources import printable
 from services.tables import Base
 
 _SETTING = "AFTERIMAGE_CATALOG__URL"
-_CONNECT_S = 10
+_PATIENCE: dict[str, Any] = {
+    "connect_timeout": 10,
+    "tcp_user_timeout": 60_000,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
+"""How long PostgreSQL may be silent (libpq's parameters: seconds, and milliseconds): a minute, then it is gone."""
 _READS: dict[str, dict[str, Any]] = {
     "sqlite": {"reads_only": True},
     "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
 }
-_UNWRITTEN, _TOO_LARGE, _REFUSED = ("53100", "58030"), "54", "42501"
-"""PostgreSQL's codes (its manual, appendix A): disk full or failing; more than fits, a class; missing rights."""
+_UNWRITTEN, _TOO_LARGE, _REFUSED, _LOCK_TIMEOUT = ("53100", "58030"), "54", "42501", "55P03"
+"""PostgreSQL's codes (its manual, appendix A): disk full or failing; more than fits, a class; missing rights …"""
 
 
 class Database:
@@ -59,7 +66,7 @@ class Database:
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """A transaction that may write: on any exception nothing has changed. On SQLite, one at a time."""
-        with self._translated():
+        with self.translated():
             self._migrate()
             with self._engine.begin() as connection:
                 yield connection
@@ -67,7 +74,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that only reads: it sees one state of everything, and waits for nobody."""
-        with self._translated():
+        with self.translated():
             self._migrate()
             with self._readers.begin() as connection:
                 yield connection
@@ -75,6 +82,25 @@ class Database:
     def insert(self, table: type[Base]) -> PostgresInsert | SqliteInsert:
         """An INSERT that can say what happens where the row is there already (`on_conflict_do_…`)."""
         return postgres_insert(table) if self.dialect == "postgresql" else sqlite_insert(table)
+
+    def session(self) -> Connection:
+        """A connection outside of the pool and of transactions, for what belongs to a session; the caller closes it."""
+        with self.translated():
+            connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            connection.detach()
+        return connection
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """What SQLAlchemy raises inside is raised as ours."""
+        try:
+            yield
+        except NoConnectionLeft as error:
+            raise DatabaseUnavailable("the database is too busy: no connection became free in time") from error
+        except UnicodeEncodeError as error:
+            raise QueryError(f"{printable(error.object)!r} is no text that a database can hold") from error
+        except DBAPIError as error:
+            raise self._meaning(error) from error
 
     def close(self) -> None:
         """Give the connections back; the next use opens new ones."""
@@ -93,17 +119,6 @@ class Database:
                     migrate(self._engine)
                 self._migrated = True
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except NoConnectionLeft as error:
-            raise DatabaseUnavailable("the database is too busy: no connection became free in time") from error
-        except UnicodeEncodeError as error:
-            raise QueryError(f"{printable(error.object)!r} is no text that a database can hold") from error
-        except DBAPIError as error:
-            raise self._meaning(error) from error
-
     def _meaning(self, error: DBAPIError) -> AfterimageError:
         said = " ".join(str(error.orig).split())
         code = getattr(error.orig, "sqlstate", None) or ""
@@ -118,6 +133,11 @@ class Database:
         return ArtifactError(f"the catalog is damaged: {said}")
 
 
+def is_lock_timeout(error: DatabaseUnavailable) -> bool:
+    """Whether what failed is that a lock was waited for in vain."""
+    return getattr(getattr(error.__cause__, "orig", None), "sqlstate", None) == _LOCK_TIMEOUT
+
+
 def _engine(url: str) -> Engine:
     """Errors: SettingsError, which never repeats the password."""
     address = _address(url)
@@ -127,8 +147,7 @@ def _engine(url: str) -> Engine:
             event.listen(engine, "connect", _use_wal)
             event.listen(engine, "begin", _begin_now)
             return engine
-        options: dict[str, Any] = {"connect_timeout": _CONNECT_S} | dict(address.query)
-        return create_engine(address, pool_pre_ping=True, connect_args=options)
+        return create_engine(address, pool_pre_ping=True, connect_args=_PATIENCE | dict(address.query))
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         needed = "pip install 'afterimage[cluster]' brings what PostgreSQL needs"
         raise SettingsError(f"{_SETTING}: {needed} ({error})") from error

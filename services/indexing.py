@@ -1,9 +1,9 @@
-"""Index, delete, reindex: what changes the archive. One writer at a time; readers always see a whole state."""
+"""Index and delete: what changes the archive. One writer of an asset at a time; readers always see a whole state."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -11,20 +11,30 @@ from pathlib import Path
 from typing import TypeAlias
 
 from indexer.artifacts import Artifacts, Manifest
-from indexer.errors import AfterimageError, AssetNotFound, SourceError, SourceNotFound, UnsupportedMedia
+from indexer.errors import (
+    AfterimageError,
+    AssetNotFound,
+    DatabaseUnavailable,
+    IndexBusy,
+    SourceError,
+    SourceNotFound,
+    UnsupportedMedia,
+)
 from indexer.media.process import MediaProcess
 from indexer.pipeline import Pipeline, Report, Source, asset_id
 from indexer.ports import SegmentIndex
 from indexer.types import AssetTags
 from services.calibration import Calibration
-from services.catalog import Asset, Catalog, SourceRow, now
+from services.catalog import Asset, Catalog, SourceRow, checked_name, now
+from services.ports import Locks
 from services.sources import Candidate, candidates
-from services.write_lock import writing
 
 Progress: TypeAlias = Callable[[str, float, float | None], None]
 """Called with a file's name, what is done of it and how much there is (seconds of video or pages; None: not known)."""
 
 
+_TURN_S = 3600.0
+"""How long a run that has begun waits for its turn at the next file."""
 _WRITTEN_TO = "was written to while it was indexed: index it again when it is complete"
 
 
@@ -62,13 +72,14 @@ class Indexing:
     """The one place that writes artifacts, index and catalog.
 
     Order makes it safe: artifacts, then the index, then the catalog, which is what makes an asset visible; a search
-    shows nothing that the catalog does not hold. What a crash left between two of them is put right by the next run.
-    `dropped` is called for every source that is about to leave the catalog.
+    shows nothing that the catalog does not hold. What a crash left between two of them, the next process puts right.
+    An asset is changed by whoever holds its lock, one at a time: nobody holds two. `dropped` is called for every source
+    that is about to leave the catalog.
     """
 
     def __init__(
         self,
-        home: Path,
+        locks: Locks,
         media: MediaProcess,
         artifacts: Artifacts,
         pipeline: Callable[[], Pipeline],
@@ -77,93 +88,142 @@ class Indexing:
         calibration: Calibration,
         dropped: Callable[[SourceRow], None],
     ) -> None:
-        self._home, self._media, self._artifacts, self._pipeline = home, media, artifacts, pipeline
+        self._locks, self._media, self._artifacts, self._pipeline = locks, media, artifacts, pipeline
         self._index, self._catalog, self._calibration, self._dropped = index, catalog, calibration, dropped
+        self._is_right = False
 
-    def index(self, paths: Sequence[Path], collection: str, progress: Progress | None = None) -> Iterator[Indexed]:
+    def index(
+        self, paths: Sequence[Path], collection: str, progress: Progress | None = None, patience_s: float = 0.0
+    ) -> Iterator[Indexed]:
         """Index what the paths stand for, into a collection; yields a line for every file, failures included.
 
-        `progress` is called after every checkpoint. Errors: IndexBusy, IndexMismatch, ModelError.
+        `progress` is called after every checkpoint. `patience_s` is how long to wait where another one is writing.
+        Errors: IndexBusy, IndexMismatch, ModelError, DatabaseUnavailable, QueryError for a collection's name.
         """
-        with self._adding():
+        with self._adding(collection):
             for path in paths:
                 for candidate in candidates(path):
-                    yield self._line(candidate, collection, progress)
+                    yield self._line(candidate, collection, progress, patience_s)
+                    patience_s = max(patience_s, _TURN_S)
 
     def take(
-        self, found: Iterable[Candidate | SourceError], collection: str, progress: Progress | None = None
+        self, found: Iterable[Candidate | SourceError], collection: str, progress: Progress | None, patience_s: float
     ) -> Iterator[Indexed]:
         """Index what was found, into a collection; what is wrong with a file is its line, all else is raised.
 
-        So whoever comes again later may have better luck. Errors: those of `index`, StorageFull, ArtifactError and
-        those of the database, after which what was finished is kept.
+        So whoever comes again later may have better luck. Errors: those of `index`, StorageFull and ArtifactError,
+        after which what was finished is kept.
         """
-        with self._adding():
+        with self._adding(collection):
             for candidate in found:
-                yield self._taken(candidate, collection, progress)
+                yield self._taken(candidate, collection, progress, patience_s)
 
-    def delete(self, name: str, collection: str | None) -> Deleted:
+    def delete(self, name: str, collection: str | None, patience_s: float = 0.0) -> Deleted:
         """Remove an asset from one collection, or from all; with the last membership its data goes, everywhere.
 
         Errors: AssetNotFound, CollectionNotFound, IndexBusy.
         """
-        with writing(self._home):
-            asset = self._catalog.find(name)
-            sources = self._catalog.sources(asset.asset_id)
+        key = self._catalog.find(name).asset_id
+        with self._locks.writing(key, patience_s):
+            asset = self._catalog.find(key)
+            sources = self._catalog.sources(key)
             held = {source.collection for source in sources}
             left = held - ({collection} if collection is not None else held)
             for source in sources:
                 if source.collection not in left:
                     self._dropped(source)
-            self._catalog.drop_membership(asset.asset_id, collection)
-            segments, files = (0, 0) if left else self._remove(asset.asset_id)
+            self._catalog.drop_membership(key, collection)
+            segments, files = (0, 0) if left else self._remove(key)
             if left:
                 self._holds(self._tags(asset))
-            self._calibration.refresh()
-            return Deleted(asset, tuple(sorted(held - left)), segments, files)
+        self._calibration.refresh()
+        return Deleted(asset, tuple(sorted(held - left)), segments, files)
+
+    def drop_collection(self, name: str, patience_s: float = 0.0) -> list[Deleted]:
+        """Remove a collection and what is in it; assets that others hold stay there.
+
+        Errors: CollectionNotFound, IndexBusy; CollectionInUse where it is filled again meanwhile.
+        """
+        gone = []
+        for asset in self._catalog.assets([name]):
+            with suppress(AssetNotFound):
+                gone.append(self.delete(asset.asset_id, name, patience_s))
+        self._catalog.drop_collection(name)
+        return gone
 
     @contextmanager
-    def _adding(self) -> Iterator[None]:
-        """The right to change the archive, which is in order, and calibrated afterwards."""
-        with writing(self._home):
-            self._index.check()
-            self._put_right()
-            yield
-            self._calibration.keep_up()
-
-    def _line(self, candidate: Candidate | SourceError, collection: str, progress: Progress | None) -> Indexed:
+    def _adding(self, collection: str) -> Iterator[None]:
+        """An archive that is in order, and is calibrated afterwards."""
+        checked_name(collection)
+        self._index.check()
+        self._put_right()
         try:
-            return self._taken(candidate, collection, progress)
+            yield
+        except (IndexBusy, GeneratorExit):
+            raise
+        except BaseException:
+            self._is_right = False
+            raise
+        self._calibration.keep_up()
+
+    def _line(
+        self, candidate: Candidate | SourceError, collection: str, progress: Progress | None, patience_s: float
+    ) -> Indexed:
+        try:
+            return self._taken(candidate, collection, progress, patience_s)
+        except (IndexBusy, DatabaseUnavailable):
+            raise
         except (AfterimageError, OSError) as error:
+            self._is_right = False
             return Indexed(candidate.name, Outcome.FAILED, reason=str(error))
 
-    def _taken(self, candidate: Candidate | SourceError, collection: str, progress: Progress | None) -> Indexed:
+    def _taken(
+        self, candidate: Candidate | SourceError, collection: str, progress: Progress | None, patience_s: float
+    ) -> Indexed:
         if isinstance(candidate, SourceError):
             return Indexed(candidate.name, Outcome.FAILED, reason=candidate.reason)
+        report = None if progress is None else partial(progress, candidate.name)
         try:
-            return self._one(candidate, collection, None if progress is None else partial(progress, candidate.name))
+            return self._one(candidate, collection, report, patience_s)
         except SourceError as error:
             if isinstance(error, UnsupportedMedia) and not candidate.expected:
                 return Indexed(candidate.name, Outcome.PASSED_OVER, reason=error.reason)
             return Indexed(candidate.name, Outcome.FAILED, reason=error.reason)
 
-    def _one(self, candidate: Candidate, collection: str, progress: Report | None) -> Indexed:
+    def _one(
+        self, candidate: Candidate, collection: str, progress: Report | None, patience_s: float, again: bool = True
+    ) -> Indexed:
         state, pipeline = candidate.state(), self._pipeline()
         before = self._catalog.source(collection, candidate.uri)
         if before is not None and before.state == f"{state}@{pipeline.version}":
-            return Indexed(candidate.name, Outcome.UNCHANGED, self._catalog.get([before.asset_id])[before.asset_id])
-        manifest = self._made(candidate, pipeline, progress)
-        asset = _asset(candidate, manifest)
-        if candidate.state() != state:
-            asset = replace(asset, warnings=(*asset.warnings, _WRITTEN_TO))
-        source = SourceRow(collection, candidate.uri, asset.asset_id, f"{state}@{pipeline.version}")
-        known = self._catalog.get([asset.asset_id]).get(asset.asset_id)
-        if known is not None and known.version == asset.version and self._holds(self._tags(asset, collection)):
-            asset = known
-        else:
-            asset = replace(asset, segments=self._index.put(self._tags(asset, collection), pipeline.batches(manifest)))
-        self._switch(source, asset)
+            known = self._catalog.get([before.asset_id]).get(before.asset_id)
+            if known is not None:
+                return Indexed(candidate.name, Outcome.UNCHANGED, known)
+        sidecars = candidate.sidecars()
+        key = _key(candidate, sidecars)
+        with self._locks.writing(key, patience_s) as held:
+            if not (moved_on := again and candidate.state() != state):
+                manifest = self._made(candidate, key, sidecars, pipeline, progress)
+                held.check()
+                asset = _asset(candidate, manifest)
+                if candidate.state() != state:
+                    asset = replace(asset, warnings=(*asset.warnings, _WRITTEN_TO))
+                known, asset = self._put(asset, collection, pipeline, manifest)
+                source = SourceRow(collection, candidate.uri, key, f"{state}@{pipeline.version}")
+                replaced = self._switch(source, asset)
+        if moved_on:  # while another one was waited for: these are not the bytes that the lock is for
+            return self._one(candidate, collection, progress, patience_s, again=False)
+        if replaced is not None:
+            self._drop_or_tag(replaced)
         return Indexed(candidate.name, _outcome(before, known, asset), asset, "; ".join(asset.warnings))
+
+    def _put(self, asset: Asset, collection: str, pipeline: Pipeline, manifest: Manifest) -> tuple[Asset | None, Asset]:
+        """See that the index holds the asset; what the catalog knew of it, and what it shall know."""
+        known = self._catalog.get([asset.asset_id]).get(asset.asset_id)
+        tags = self._tags(asset, collection)
+        if known is not None and known.version == asset.version and self._holds(tags):
+            return known, known
+        return known, replace(asset, segments=self._index.put(tags, pipeline.batches(manifest)))
 
     def _holds(self, tags: AssetTags) -> bool:
         """Tag an asset that is in the index; False where it is not (a reindex left it out as damaged)."""
@@ -173,32 +233,29 @@ class Indexing:
             return False
         return True
 
-    def _made(self, candidate: Candidate, pipeline: Pipeline, progress: Report | None) -> Manifest:
+    def _made(
+        self, candidate: Candidate, key: str, sidecars: tuple[Path, ...], pipeline: Pipeline, progress: Report | None
+    ) -> Manifest:
         """The artifacts of a file: made now, or found, where the same bytes were indexed before."""
-        sidecars = candidate.sidecars()
-        try:
-            key = asset_id(candidate.path, sidecars)
-        except OSError as error:
-            raise SourceNotFound(str(candidate.path), f"cannot be read ({error.strerror})") from error
         if self._artifacts.complete(key, pipeline.version):
             return self._artifacts.manifest(key, pipeline.version)
         info = self._media.probe(candidate.path)
         return pipeline.run(Source(candidate.path, key, info, sidecars), progress)
 
-    def _switch(self, source: SourceRow, asset: Asset) -> None:
-        """Make the new state visible, then clear away what it replaced."""
+    def _switch(self, source: SourceRow, asset: Asset) -> str | None:
+        """Make the new state visible, then clear away older versions; the asset that was there before, if another."""
         replaced = self._catalog.point(source, asset)
         for version in self._artifacts.versions(asset.asset_id):
             if version != asset.version:
                 self._artifacts.delete(asset.asset_id, version)
-        if replaced is not None:
-            self._drop_or_tag(replaced)
+        return replaced
 
     def _drop_or_tag(self, replaced: str) -> None:
-        if self._catalog.sources(replaced):
-            self._holds(self._tags(self._catalog.get([replaced])[replaced]))
-        else:
-            self._remove(replaced)
+        with self._locks.writing(replaced, _TURN_S):
+            if self._catalog.sources(replaced):
+                self._holds(self._tags(self._catalog.get([replaced])[replaced]))
+            else:
+                self._remove(replaced)
 
     def _remove(self, key: str) -> tuple[int, int]:
         segments = self._index.remove(key)
@@ -207,17 +264,41 @@ class Indexing:
         return segments, files
 
     def _put_right(self) -> None:
-        """Clear away what a crash left between two steps: assets without a source, index rows without an asset."""
-        for key in self._catalog.orphans():
-            self._remove(key)
+        """Clear away what a crash left between two steps: assets without a source, index rows without an asset.
+
+        What another one holds is under way, and left alone.
+        """
+        if self._is_right:
+            return
+        orphans = set(self._catalog.orphans())
         known = {asset.asset_id for asset in self._catalog.assets()}
-        for key in self._index.counts():
-            if key not in known:
-                self._index.remove(key)
+        self._is_right = True
+        for key in sorted(orphans | (self._index.counts().keys() - known)):
+            try:
+                with self._locks.writing(key):
+                    self._clear(key, key in orphans)
+            except IndexBusy:
+                self._is_right = False
+
+    def _clear(self, key: str, orphan: bool) -> None:
+        """Unfinished artifacts of what is no asset yet are kept: the next run goes on with them."""
+        if self._catalog.sources(key):
+            return
+        if orphan:
+            self._remove(key)
+        else:
+            self._index.remove(key)
 
     def _tags(self, asset: Asset, *more: str) -> AssetTags:
         held = {source.collection for source in self._catalog.sources(asset.asset_id)}
         return AssetTags(asset.asset_id, asset.kind, frozenset({*held, *more}), asset.file_time)
+
+
+def _key(candidate: Candidate, sidecars: tuple[Path, ...]) -> str:
+    try:
+        return asset_id(candidate.path, sidecars)
+    except OSError as error:
+        raise SourceNotFound(str(candidate.path), f"cannot be read ({error.strerror})") from error
 
 
 def _outcome(before: SourceRow | None, known: Asset | None, asset: Asset) -> Outcome:

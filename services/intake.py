@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from indexer.errors import NotAllowed, SourceError, StorageFull
 from indexer.ports import BlobStore
-from services.outbound.http import Outbound
 from services.sources import Candidate, candidates, printable
+
+if TYPE_CHECKING:
+    from services.outbound.http import Outbound
 
 Report: TypeAlias = Callable[[str, float, float | None], None]
 """Called while a URL is fetched: its name, the bytes that have come, and how many there are (None: not known)."""

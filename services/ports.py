@@ -1,8 +1,9 @@
-"""What the services need from models that answer; adapters are in `services/generators`."""
+"""What the services need from models that answer (adapters in `services/generators`), and from whoever else writes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from services.types import Draft, Evidence, Judgement
@@ -38,3 +39,19 @@ class Verifier(Protocol):
 
     def attributed(self, draft: Draft, evidence: Sequence[Evidence]) -> Draft: ...
     def verify(self, draft: Draft, evidence: Sequence[Evidence]) -> Judgement: ...
+
+
+class Held(Protocol):
+    """The right to write, held. `check` raises DatabaseUnavailable where it was lost on the way."""
+
+    def check(self) -> None: ...
+
+
+class Locks(Protocol):
+    """`writing` gives the right to change one asset (None: everything there is), once nobody else has it.
+
+    It waits for up to `patience_s` seconds. Who dies gives back what it held. Who holds one does not ask for a second.
+    Errors: IndexBusy where the wait was in vain, StorageFull, DatabaseUnavailable.
+    """
+
+    def writing(self, asset_id: str | None, patience_s: float = 0.0) -> AbstractContextManager[Held]: ...

@@ -15,7 +15,7 @@ from indexer.pipeline import Pipeline
 from indexer.ports import SegmentIndex
 from indexer.types import AssetTags
 from services.catalog import Asset, Catalog
-from services.write_lock import writing
+from services.ports import Locks
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Reindexing:
 
     def __init__(
         self,
-        home: Path,
+        locks: Locks,
         folder: Path,
         open_index: Callable[[Path], SegmentIndex],
         artifacts: Artifacts,
@@ -56,20 +56,21 @@ class Reindexing:
         catalog: Catalog,
         after: Callable[[], None],
     ) -> None:
-        self._home, self._folder, self._open_index = home, folder, open_index
+        self._locks, self._folder, self._open_index = locks, folder, open_index
         self._artifacts, self._pipeline, self._catalog, self._after = artifacts, pipeline, catalog, after
 
-    def reindex(self, progress: Callable[[str, float, float], None]) -> Reindexed:
+    def reindex(self, progress: Callable[[str, float, float], None], patience_s: float = 0.0) -> Reindexed:
         """Fill a shadow index from artifacts, read its counts back, and swap it in, in one step.
 
         Where the settings name other encoders than the artifacts were made with, key frames and texts are encoded
         again first; search moves over with the swap. `progress("reindex", done, total)` is called after each asset.
         Errors: IndexBusy, StorageFull, ModelError; ArtifactError where the counts do not match (nothing is swapped).
         """
-        with writing(self._home):
+        with self._locks.writing(None, patience_s) as held:
             shadow = self._folder.with_name(f"{self._folder.name}-{time.time_ns()}")
             assets = self._catalog.assets()
             made, damaged = self._fill(shadow, assets, progress)
+            held.check()
             self._swap(shadow)
             for asset, manifest, segments in made:
                 self._catalog.set_version(asset.asset_id, manifest.version, segments)

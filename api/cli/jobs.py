@@ -47,7 +47,7 @@ def list_jobs(
         list[str] | None, typer.Option("--collection", "-c", help="Only of this collection; may be given again.")
     ] = None,
     states: Annotated[list[JobState] | None, typer.Option("--state", help="Only in this state.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="Jobs at most.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="Jobs at most.")] = 50,
     json: Json = False,
 ) -> None:
     """List jobs, newest first."""

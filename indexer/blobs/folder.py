@@ -5,16 +5,18 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
+from indexer.blobs.keys import require_key
 from indexer.errors import ArtifactError, StorageFull
 
 _UNFINISHED = ".writing"
+_CHUNK = 1 << 20
 
 
 class FolderBlobs:
@@ -28,18 +30,11 @@ class FolderBlobs:
         self._root = root
 
     def put(self, key: str, data: bytes) -> None:
-        self._put(key, lambda file: file.write(data))
+        self._write(key, lambda file: file.write(data))
 
-    def put_file(self, key: str, file: Path) -> None:
-        with file.open("rb") as given:
-            self._put(key, partial(shutil.copyfileobj, given))
-
-    @contextmanager
-    def fetched(self, key: str) -> Iterator[Path]:
-        path = self._path(key)
-        if not path.is_file():
-            raise ArtifactError(f"{path}: cannot be read (no such file)")
-        yield path
+    def put_file(self, key: str, path: Path) -> None:
+        with path.open("rb") as source:
+            self._write(key, lambda file: shutil.copyfileobj(source, file, _CHUNK))
 
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         path = self._path(key)
@@ -48,10 +43,40 @@ class FolderBlobs:
                 file.seek(offset)
                 data = file.read(-1 if length is None else length)
         except OSError as error:
-            raise ArtifactError(f"{path}: cannot be read ({error.strerror})") from error
+            raise _unreadable(path, error) from error
         if length is not None and len(data) != length:
             raise ArtifactError(f"{path}: is {length - len(data)} bytes short")
         return data
+
+    def stream(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        left = (self.size(key) if end is None else end) - start
+        path = self._path(key)
+        try:
+            with path.open("rb") as file:
+                file.seek(start)
+                while left > 0:
+                    data = file.read(min(left, _CHUNK))
+                    if not data:
+                        raise ArtifactError(f"{path}: is {left} bytes short")
+                    left -= len(data)
+                    yield data
+        except OSError as error:
+            raise (error if isinstance(error, ArtifactError) else _unreadable(path, error)) from error
+
+    @contextmanager
+    def fetched(self, key: str) -> Iterator[Path]:
+        self.size(key)
+        yield self._path(key)
+
+    def size(self, key: str) -> int:
+        path = self._path(key)
+        try:
+            found = path.stat()
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        if not stat.S_ISREG(found.st_mode):
+            raise ArtifactError(f"{path}: is no blob")
+        return found.st_size
 
     def names(self, prefix: str) -> Iterator[str]:
         top = self._path(prefix)
@@ -69,7 +94,10 @@ class FolderBlobs:
             _remove_empty_parents(top.parent, self._root)
         return count
 
-    def _put(self, key: str, write: Callable[[IO[bytes]], object]) -> None:
+    def _path(self, key: str) -> Path:
+        return self._root / require_key(key)
+
+    def _write(self, key: str, write: Callable[[BinaryIO], object]) -> None:
         path = self._path(key)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,14 +105,8 @@ class FolderBlobs:
         except OSError as error:
             raise _translated(error, path) from error
 
-    def _path(self, key: str) -> Path:
-        path = self._root / key
-        if ".." in path.parts or not path.is_relative_to(self._root):
-            raise ArtifactError(f"{key!r} is not a key")
-        return path
 
-
-def _write_durably(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+def _write_durably(path: Path, write: Callable[[BinaryIO], object]) -> None:
     unfinished = path.with_name(path.name + _UNFINISHED)
     try:
         with unfinished.open("wb") as file:
@@ -96,6 +118,10 @@ def _write_durably(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         unfinished.unlink(missing_ok=True)
         raise
     fsync_folder(path.parent)
+
+
+def _unreadable(path: Path, error: OSError) -> ArtifactError:
+    return ArtifactError(f"{path}: cannot be read ({error.strerror})")
 
 
 def fsync_folder(folder: Path) -> None:

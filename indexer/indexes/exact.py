@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from indexer.errors import ArtifactError, AssetNotFound, QueryError
 from indexer.indexes import vectors, words
 from indexer.indexes.bm25 import Corpus, keyword_score
+from indexer.indexes.passing import asset_passes
 from indexer.indexes.ranking import DECIMALS, best_first
 from indexer.types import AssetTags, Hit, Lane, Segment, SegmentBatch, SegmentFilter, Vectors
 
@@ -108,7 +109,7 @@ class ExactIndex:
             return
         point = vectors.checked_query(query, lane, width)
         for asset in self._assets.values():
-            if _asset_passes(asset.tags, where):
+            if asset_passes(asset.tags, where):
                 for rows, part in zip(asset.rows.get(lane, ()), asset.vectors.get(lane, ()), strict=True):
                     allowed = _passing(asset.segments, rows, where)
                     places, scores = rows[allowed], np.round(part[allowed].astype(np.float64) @ point, DECIMALS)
@@ -124,7 +125,7 @@ class ExactIndex:
         terms = words.query_terms(query)
         corpus = self._corpus()
         for asset in self._assets.values():
-            if terms and _asset_passes(asset.tags, where):
+            if terms and asset_passes(asset.tags, where):
                 for place, document in enumerate(asset.documents):
                     score = keyword_score(terms, document, corpus) if document else 0.0
                     if score and _segment_passes(asset.segments[place], where):
@@ -134,16 +135,6 @@ class ExactIndex:
         documents = [document for asset in self._assets.values() for document in asset.documents if document]
         frequencies = Counter(term for document in documents for term in set(document))
         return Corpus(len(documents), sum(map(len, documents)), frequencies)
-
-
-def _asset_passes(tags: AssetTags, where: SegmentFilter) -> bool:
-    return (
-        (where.collections is None or bool(where.collections & tags.collections))
-        and (where.kinds is None or tags.kind in where.kinds)
-        and (where.assets is None or tags.asset_id in where.assets)
-        and (where.file_after is None or (tags.file_time is not None and tags.file_time >= where.file_after))
-        and (where.file_before is None or (tags.file_time is not None and tags.file_time < where.file_before))
-    )
 
 
 def _passing(segments: list[Segment], rows: NDArray[np.int64], where: SegmentFilter) -> NDArray[np.bool_]:

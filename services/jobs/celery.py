@@ -67,6 +67,7 @@ class CeleryWorker:
 
     def work(self, queues: Collection[JobQueueName]) -> None:
         signals.worker_shutting_down.connect(self._told_to_stop)
+        signals.setup_logging.connect(_leave_logging_alone)
         names = [queue.value for queue in queues]
         worker = self._app.Worker(
             pool="threads",
@@ -108,6 +109,10 @@ def _app(url: str, lease_s: float) -> Any:  # noqa: ANN401 (Celery has no types)
         },
     )
     return app
+
+
+def _leave_logging_alone(**_: object) -> None:
+    """Celery sets up logging by itself where nobody hears this signal."""
 
 
 def _forgiving(run: Callable[[str], None]) -> Callable[[str], None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from threading import Event, Lock
 from types import TracebackType
 
@@ -44,8 +45,8 @@ class Held:
 
     @property
     def job(self) -> Job:
-        """The job as it was at the last heartbeat."""
-        return self._job
+        """The job as it was at the last heartbeat, and how far it is now."""
+        return replace(self._job, progress=self._progress)
 
     def report(self, note: str, done: float, total: float | None) -> None:
         """Say how far the work is. Raises JobNotHeld or WorkerStopping where it is not to go on."""

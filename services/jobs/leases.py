@@ -54,9 +54,8 @@ class Leases:
     def heartbeat(self, job: Job, progress: Progress) -> Job:
         """Hold the job for another lease, and say how far it is. Errors: JobNotHeld."""
         at = now()
-        said = {"done": progress.done, "total": progress.total, "note": progress.note}
         with self._database.begin() as connection:
-            held = _change(connection, job, {**said, "lease_until": at + self._lease_s})
+            held = _change(connection, job, {**_columns(progress), "lease_until": at + self._lease_s})
             if progress != job.progress:
                 write_down(connection, held, at, progress.note)
         return held
@@ -119,10 +118,15 @@ class Leases:
     def _end(self, job: Job, values: Values, note: str) -> Job:
         at = now()
         with self._database.begin() as connection:
-            ended = _change(connection, job, {**values, "finished_at": at, "lease_until": None})
+            values = {**_columns(job.progress), **values, "finished_at": at, "lease_until": None}
+            ended = _change(connection, job, values)
             write_down(connection, ended, at, note)
             add_delivery(connection, ended)
         return ended
+
+
+def _columns(progress: Progress) -> Values:
+    return {"done": progress.done, "total": progress.total, "note": progress.note}
 
 
 def _change(connection: Connection, job: Job, values: Values) -> Job:

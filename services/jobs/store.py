@@ -14,7 +14,7 @@ from services.database import Database
 from services.jobs.outbox import add_delivery
 from services.jobs.rows import change, event_of, job_of, new_id, read, write_down
 from services.jobs.types import Job, JobEvent, JobKind, JobQueueName, JobState, NewJob
-from services.pages import Page
+from services.paging import Page, checked_limit
 
 _UNFINISHED = (JobState.QUEUED.value, JobState.RUNNING.value)
 
@@ -53,7 +53,7 @@ class Jobs:
         limit: int = 100,
     ) -> Page[Job]:
         """Jobs, newest first: of some collections (None: all, also those of none), in some states (none given: any)."""
-        query = select(tables.Jobs).order_by(tables.Jobs.job_id.desc()).limit(limit + 1)
+        query = select(tables.Jobs).order_by(tables.Jobs.job_id.desc()).limit(checked_limit(limit) + 1)
         if collections is not None:
             query = query.where(tables.Jobs.collection.in_(collections))
         if states:

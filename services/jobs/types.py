@@ -189,7 +189,6 @@ class NewJob:
 
     request: Request
     collection: str | None = None
-    asset_id: str | None = None
     key_id: str | None = None
     webhook: str | None = None
 
@@ -197,6 +196,11 @@ class NewJob:
     def kind(self) -> JobKind:
         """The kind of the request."""
         return next(kind for kind, made in REQUESTS.items() if isinstance(self.request, made))
+
+    @property
+    def asset_id(self) -> str | None:
+        """The asset that the request names."""
+        return self.request.asset_id if isinstance(self.request, SummarizeRequest | DeleteRequest) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+from typing import TYPE_CHECKING
 
 from indexer.errors import AddressUnavailable, NotAllowed
 from services.catalog import now
 from services.jobs.outbox import Delivery, Outbox
-from services.outbound.http import Outbound
+
+if TYPE_CHECKING:
+    from services.outbound.http import Outbound
 
 _log = logging.getLogger(__name__)
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 10.0, 6 * 3600.0

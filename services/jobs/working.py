@@ -25,6 +25,9 @@ from services.jobs.types import (
 from services.reindexing import Reindexing
 from services.summarizing import Summarizing
 
+_PATIENCE_S = 10.0
+"""How long a job waits for others who write, before it makes room for another job."""
+
 
 class Working:
     """Does jobs. A result is the same whether or not an earlier try was cut off on its way to it.
@@ -57,7 +60,7 @@ class Working:
 
     def _index(self, request: IndexRequest, collection: str, report: Report) -> IndexResult:
         with self._intake().found(request.uri, request.name, collection, report) as found:
-            lines = self._indexing().take(found, collection, report)
+            lines = self._indexing().take(found, collection, report, _PATIENCE_S)
             return IndexResult(tuple(_file(line) for line in lines if line.outcome is not Outcome.PASSED_OVER))
 
     def _summarize(self, request: SummarizeRequest, report: Report) -> SummarizeResult:
@@ -72,14 +75,14 @@ class Working:
 
     def _delete(self, job: Job, request: DeleteRequest) -> DeleteResult:
         try:
-            self._indexing().delete(request.asset_id, job.collection)
+            self._indexing().delete(request.asset_id, job.collection, _PATIENCE_S)
         except AssetNotFound:
             if job.claims == 1:  # later it was an earlier try that deleted it
                 raise
         return DeleteResult(request.asset_id)
 
     def _reindex(self, report: Report) -> ReindexResult:
-        done = self._reindexing().reindex(report)
+        done = self._reindexing().reindex(report, _PATIENCE_S)
         return ReindexResult(done.assets, done.segments, done.damaged)
 
 

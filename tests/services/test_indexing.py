@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from shared import Services
 
-from indexer.errors import AssetNotFound, IndexBusy
+from indexer.errors import AssetNotFound, CollectionNotFound, IndexBusy, QueryError
 from indexer.types import SegmentFilter
 from services.container import Container
 from services.indexing import Indexed, Outcome
+from services.locks.files import FileLocks
 from services.types import Query
-from services.write_lock import writing
 
 EVERYWHERE = SegmentFilter()
 
@@ -106,7 +107,7 @@ def test_a_running_reader_sees_what_another_process_indexed_and_deleted(services
 
 
 def test_only_one_process_writes_at_a_time(services: Services, photos: Path, tmp_path: Path) -> None:
-    with writing(tmp_path / "home"), pytest.raises(IndexBusy, match=r"process \d+ is writing"):
+    with FileLocks(tmp_path / "home").writing(None), pytest.raises(IndexBusy, match=r"process \d+ is writing"):
         _index(services(), photos)
     assert _index(services(), photos / "street_sign.jpg")["street_sign.jpg"].outcome is Outcome.INDEXED
 
@@ -167,3 +168,63 @@ def test_what_a_reindex_left_out_as_damaged_is_indexed_again_from_its_source(ser
     sign.touch()
     _index(container, sign)
     assert container.index.counts() == {asset.asset_id: asset.segments}
+
+
+def test_a_run_that_waits_is_let_in(services: Services, photos: Path, tmp_path: Path) -> None:
+    container = services()
+    with ThreadPoolExecutor(1) as threads:
+        with FileLocks(tmp_path / "home").writing(None):
+            lines = threads.submit(lambda: list(container.indexing.index([photos], "default", patience_s=60.0)))
+        assert [line.outcome for line in lines.result()] == [Outcome.INDEXED] * 3
+
+
+def test_workers_on_postgresql_index_different_assets_side_by_side(
+    services: Services, photos: Path, postgres_url: str
+) -> None:
+    one, other = (services(catalog__url=postgres_url) for _ in range(2))
+    sign, label = photos / "street_sign.jpg", photos / "2023" / "label.jpg"
+    meanwhile: list[Indexed] = []
+
+    def index_another(name: str, done: float, total: float | None) -> None:
+        meanwhile.extend(other.indexing.index([label], "default"))
+        with pytest.raises(IndexBusy):
+            list(other.indexing.index([sign], "default"))
+
+    assert [line.outcome for line in one.indexing.index([sign], "default", index_another)] == [Outcome.INDEXED]
+    assert [line.outcome for line in meanwhile] == [Outcome.INDEXED]
+    assert len(one.catalog.assets()) == len(one.index.counts()) == 2
+
+
+def test_what_another_worker_is_at_is_not_taken_for_a_leftover(
+    services: Services, photos: Path, postgres_url: str
+) -> None:
+    """An asset that is in the index and not yet in the catalog is cleared away only when nobody holds it."""
+    container = services(catalog__url=postgres_url)
+    asset = _index(container, photos / "street_sign.jpg")["street_sign.jpg"].asset
+    assert asset is not None
+    container.catalog.drop_membership(asset.asset_id, None)
+    container.catalog.forget(asset.asset_id)
+    later = services(catalog__url=postgres_url)
+    with container.locks.writing(asset.asset_id):
+        _index(later, photos / "2023" / "label.jpg")
+        assert asset.asset_id in later.index.counts()
+    _index(later, photos / "2023" / "label.jpg")
+    assert asset.asset_id not in later.index.counts()
+
+
+def test_a_collection_goes_with_what_it_alone_holds(services: Services, photos: Path) -> None:
+    container = services()
+    _index(container, photos, collection="trips")
+    _index(container, photos / "street_sign.jpg", collection="signs")
+    gone = container.indexing.drop_collection("trips")
+    assert len(gone) == 3
+    assert container.catalog.collections() == {"signs": 1}
+    assert [asset.name for asset in container.catalog.assets()] == ["street_sign.jpg"]
+    assert len(container.index.counts()) == 1
+    with pytest.raises(CollectionNotFound):
+        container.indexing.drop_collection("trips")
+
+
+def test_a_collection_with_a_name_that_none_can_have_takes_nothing_in(services: Services, photos: Path) -> None:
+    with pytest.raises(QueryError, match="collection's name"):
+        _index(services(), photos, collection="a/b")

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
+import shutil
+from collections.abc import Callable
+from pathlib import Path
 
+import pytest
+from places import QUICK, make_files
+from shared import Services
+
+from services.container import Container
 from services.database import Database
 from services.jobs.leases import Leases
 from services.jobs.store import Jobs
+
+pytest.register_assert_rewrite("contract_jobs")
 
 
 @pytest.fixture
@@ -17,3 +26,22 @@ def jobs(database: Database) -> Jobs:
 @pytest.fixture
 def leases(database: Database) -> Leases:
     return Leases(database, lease_s=60, wait_s=0)
+
+
+@pytest.fixture(scope="session")
+def made_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    make_files(folder)
+    return folder
+
+
+@pytest.fixture
+def files(made_files: Path, tmp_path: Path) -> Path:
+    """Files to take in, in a folder that may be added to."""
+    return Path(shutil.copytree(made_files, tmp_path / "files"))
+
+
+@pytest.fixture
+def asking(services: Services, files: Path) -> Callable[..., Container]:
+    """Makes containers at which jobs are asked for; `files` may be taken in."""
+    return lambda **settings: services(**{**QUICK, "intake__roots": f'["{files}"]'} | settings)

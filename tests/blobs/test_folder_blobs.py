@@ -1,0 +1,50 @@
+"""FolderBlobs keeps what the BlobStore port promises."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+from contract_blobs import BlobStoreContract
+
+from indexer.blobs import folder as folder_module
+from indexer.blobs.folder import FolderBlobs
+from indexer.errors import StorageFull
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> FolderBlobs:
+    return FolderBlobs(tmp_path / "blobs")
+
+
+class TestFolderBlobs(BlobStoreContract):
+    @pytest.fixture
+    def blobs(self, tmp_path: Path) -> FolderBlobs:
+        return FolderBlobs(tmp_path / "blobs")
+
+
+def test_nothing_is_left_of_what_was_deleted(blobs: FolderBlobs, tmp_path: Path) -> None:
+    for key in ("x/1", "x/y/2", "z/3"):
+        blobs.put(key, b"")
+    blobs.delete("x")
+    assert sorted(path.name for path in (tmp_path / "blobs").iterdir()) == ["z"]
+
+
+def test_a_full_disk_leaves_the_old_bytes_and_no_debris(
+    blobs: FolderBlobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs.put("a/key", b"old")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(folder_module.os, "fsync", full)
+        (tmp_path / "new").write_bytes(b"new")
+        with pytest.raises(StorageFull, match="no space left"):
+            blobs.put("a/key", b"new")
+        with pytest.raises(StorageFull, match="no space left"):
+            blobs.put_file("a/key", tmp_path / "new")
+    assert blobs.get("a/key") == b"old"
+    assert [path.name for path in (tmp_path / "blobs" / "a").iterdir()] == ["key"]

@@ -1,0 +1,282 @@
+"""QdrantIndex in Qdrant's local mode: the contract, agreement with FAISS, changes that die, readers beside writers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from contract import (
+    DIM,
+    EVERYTHING,
+    FILTERS,
+    SegmentIndexContract,
+    axis,
+    found,
+    places,
+    put_archive,
+    said,
+    seen,
+    tags,
+    unit_vectors,
+)
+from qdrant_client import QdrantClient
+
+from indexer.errors import IndexMismatch, IndexUnavailable
+from indexer.indexes.exact import ExactIndex
+from indexer.indexes.faiss import FaissIndex
+from indexer.indexes.qdrant.index import QdrantIndex
+from indexer.indexes.qdrant.server import QdrantServer
+from indexer.indexes.qdrant.shadows import QdrantShadow
+from indexer.ports import SegmentIndex
+from indexer.types import AssetKind, Lane, Origin, Segment, SegmentBatch, SegmentFilter
+
+
+class TestQdrantInMemory(SegmentIndexContract):
+    @pytest.fixture
+    def index(self, server: QdrantServer) -> QdrantIndex:
+        return QdrantIndex(server, "afterimage")
+
+
+class TestQdrantInAFolder(SegmentIndexContract):
+    @pytest.fixture
+    def index(self, tmp_path: Path) -> Iterator[QdrantIndex]:
+        server = QdrantServer.in_folder(tmp_path / "qdrant")
+        yield QdrantIndex(server, "afterimage")
+        server.close()
+
+
+WORDS = (Lane.KEYWORDS, "new word of a fire truck")
+
+
+@pytest.fixture
+def server() -> Iterator[QdrantServer]:
+    server = QdrantServer.in_memory()
+    yield server
+    server.close()
+
+
+def points(server: QdrantServer) -> int:
+    """How many segments are stored, seen or not."""
+    with server.asked() as client:
+        return client.count("afterimage-0").count
+
+
+def contents(index: SegmentIndex) -> tuple[object, ...]:
+    """All that can be seen of an index."""
+    filters = (FILTERS[name] for name in ("everything", "one collection", "unknown collection", "kind"))
+    searches = ((lane, query, where) for where in filters for lane, query in ((Lane.VISUAL, axis(0)), WORDS))
+    hits = [index.search(lane, query, 999, where) for lane, query, where in searches]
+    return index.counts(), [places(each) for each in hits], {hit.kind for each in hits for hit in each}
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[QdrantIndex, FaissIndex]]:
+    server = QdrantServer.in_memory()
+    qdrant, faiss = QdrantIndex(server, "afterimage"), FaissIndex(tmp_path_factory.mktemp("faiss") / "index")
+    for number in range(30):
+        for index in (qdrant, faiss):
+            index.put(tags(f"a{number:02}", "red" if number % 2 else "blue"), [TestAgainstFaiss.batch(number)])
+    yield qdrant, faiss
+    faiss.close()
+    server.close()
+
+
+class TestAgainstFaiss:
+    """The same random archive in both."""
+
+    @staticmethod
+    def batch(number: int) -> SegmentBatch:
+        random = np.random.default_rng(number)
+        usual = 1 / np.arange(1, 301)
+        texts = (random.choice(300, random.integers(3, 40), p=usual / usual.sum()) for _ in range(50))
+        segments = tuple(
+            Segment(ordinal, Origin.SUBTITLE, float(ordinal), ordinal + 1.0, text=" ".join(f"w{w}x" for w in words))
+            for ordinal, words in enumerate(texts)
+        )
+        vectors = {Lane.VISUAL: unit_vectors(random, 50, 96), Lane.TEXT: unit_vectors(random, 50, 48)}
+        return SegmentBatch(segments, {lane: np.arange(50) for lane in vectors}, vectors)
+
+    @pytest.mark.parametrize("where", [EVERYTHING, FILTERS["one collection"], FILTERS["between"]])
+    def test_vectors_score_the_same(self, pair: tuple[QdrantIndex, FaissIndex], where: SegmentFilter) -> None:
+        for query in unit_vectors(np.random.default_rng(99), 20, 96):
+            ours, theirs = (index.search(Lane.VISUAL, query, 10, where) for index in pair)
+            assert places(ours) == places(theirs)
+            assert [hit.score for hit in ours] == pytest.approx([hit.score for hit in theirs], abs=1e-4)
+
+    @pytest.mark.parametrize("where", [EVERYTHING, FILTERS["one collection"]])
+    def test_words_find_the_same(self, pair: tuple[QdrantIndex, FaissIndex], where: SegmentFilter) -> None:
+        random = np.random.default_rng(5)
+        shares = []
+        for _ in range(15):
+            query = " ".join(f"w{word}x" for word in random.integers(0, 320, 4))
+            ours, theirs = (index.search(Lane.KEYWORDS, query, 10, where) for index in pair)
+            assert [hit.score for hit in ours] == pytest.approx([hit.score for hit in theirs], abs=1e-6)
+            shares.append(len({*places(ours)} & {*places(theirs)}) / max(1, len(theirs)))
+        assert np.mean(shares) >= 0.95
+
+
+class _Died(BaseException):
+    """Stands for SIGKILL: nothing that tidies up may run."""
+
+
+class _Dying(QdrantServer):
+    """The same Qdrant, for a process that dies before its request number `last`."""
+
+    def __init__(self, alive: QdrantServer, last: int) -> None:
+        super().__init__(alive._client, "dying", local=True)
+        self._left = last
+
+    @contextmanager
+    def asked(self) -> Iterator[QdrantClient]:
+        if not self._left:
+            raise _Died
+        self._left -= 1
+        with super().asked() as client:
+            yield client
+
+
+def changes() -> dict[str, object]:
+    new = SegmentBatch(
+        tuple(Segment(i, Origin.PICTURE, float(i), i + 1.0, text="new word") for i in range(5)),
+        {Lane.VISUAL: np.arange(5)},
+        {Lane.VISUAL: np.eye(5, DIM, dtype=np.float32)},
+    )
+    return {
+        "put": lambda index: index.put(tags("a1", "red"), [new]),
+        "put anew": lambda index: index.put(tags("new", "red"), [new]),
+        "tag": lambda index: index.tag(tags("a1", "red", "green", kind=AssetKind.IMAGE)),
+        "remove": lambda index: index.remove("a1"),
+    }
+
+
+@pytest.mark.parametrize("name", changes())
+def test_a_change_that_dies_at_any_moment_is_seen_wholly_or_not_at_all(server: QdrantServer, name: str) -> None:
+    change = changes()[name]
+    states: dict[int, tuple[object, ...]] = {}
+    for last in range(4, 100):
+        with server.asked() as client:
+            for each in client.get_collections().collections:
+                client.delete_collection(each.name)
+        index = QdrantIndex(server, "afterimage")
+        put_archive(index)
+        old = contents(index)
+        try:
+            change(QdrantIndex(_Dying(server, last), "afterimage"))  # type: ignore[operator]
+        except _Died:
+            states[last] = contents(index)
+            change(index)  # type: ignore[operator]  # what was left is done, or cleared away
+            again, left = contents(index), points(server)
+            continue
+        whole = contents(index)
+        break
+    assert len(states) >= 8
+    assert whole != old
+    assert set(map(repr, states.values())) == {repr(old), repr(whole)}
+    assert again == whole
+    assert left == points(server)
+
+
+def test_a_reader_beside_writers_always_sees_whole_assets(server: QdrantServer) -> None:
+    index = QdrantIndex(server, "afterimage")
+    random = np.random.default_rng(0)
+    batches = [[seen(unit_vectors(random, 25), first) for first in (0, 25)] for _ in range(6)]
+    index.put(tags("a0"), batches[0])
+
+    def watch() -> set[int]:
+        reader = QdrantIndex(server, "afterimage")
+        return {len(reader.search(Lane.VISUAL, axis(0), 5000, EVERYTHING)) % 50 for _ in range(8)}
+
+    def write(number: int) -> None:
+        writer = QdrantIndex(server, "afterimage")
+        for again in range(2):
+            writer.put(tags(f"a{number}"), batches[(number + again) % 6])
+        if number == 3:
+            writer.remove("a3")
+
+    with ThreadPoolExecutor(7) as pool:
+        watchers = [pool.submit(watch) for _ in range(2)]
+        for writer in [pool.submit(write, number) for number in range(5)]:
+            writer.result()
+        assert set().union(*(watcher.result() for watcher in watchers)) == {0}
+    assert index.counts() == {f"a{number}": 50 for number in (0, 1, 2, 4)}
+    assert index.generation() == 1 + 5 * 2 + 1
+
+
+def test_an_index_opened_again_is_the_same(tmp_path: Path) -> None:
+    first = QdrantServer.in_folder(tmp_path)
+    index = QdrantIndex(first, "afterimage")
+    put_archive(index)
+    before = contents(index), index.generation()
+    first.close()
+    second = QdrantServer.in_folder(tmp_path)
+    index = QdrantIndex(second, "afterimage")
+    assert (contents(index), index.generation()) == before
+    second.close()
+
+
+def test_a_folder_is_for_one_process(tmp_path: Path) -> None:
+    server = QdrantServer.in_folder(tmp_path)
+    script = f"""
+        from pathlib import Path
+        from indexer.indexes.qdrant.server import QdrantServer
+        QdrantServer.in_folder(Path({str(tmp_path)!r}))
+    """
+    other = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False)
+    assert "IndexBusy" in other.stderr
+    assert "in use" in other.stderr
+    server.close()
+    QdrantServer.in_folder(tmp_path).close()
+
+
+def test_another_models_vectors_are_refused_and_both_models_named(server: QdrantServer) -> None:
+    index = QdrantIndex(server, "p", {Lane.VISUAL: "siglip", Lane.TEXT: "minilm"})
+    index.put(tags("a"), [seen(axis(0)[None])])
+    other = QdrantIndex(server, "p", {Lane.VISUAL: "clip", Lane.TEXT: "minilm"})
+    assert other.made_by() == {Lane.VISUAL: "siglip"}
+    for use in (
+        lambda: other.put(tags("b"), [seen(axis(0)[None])]),
+        lambda: other.search(Lane.VISUAL, axis(0), 1, EVERYTHING),
+        other.check,
+    ):
+        with pytest.raises(IndexMismatch, match=r"siglip.*clip"):
+            use()
+    assert other.put(tags("b"), [seen(axis(0)[None], lane=Lane.TEXT)]) == 1
+    assert other.put(tags("a"), [seen(axis(0)[None])]) == 1  # the lane was emptied by this very change
+    other.check()
+    with pytest.raises(IndexMismatch):
+        index.search(Lane.VISUAL, axis(0), 1, EVERYTHING)
+
+
+def test_two_indexes_on_one_server_do_not_meet(server: QdrantServer) -> None:
+    one, two = QdrantIndex(server, "one"), QdrantIndex(server, "one-2")
+    one.put(tags("a"), [said("a word")])
+    QdrantShadow(server, "one", lambda place: QdrantIndex(server, "one", place=place)).begin()
+    assert found(two, "word") == []
+    two.put(tags("b"), [said("another word")])
+    shadow = QdrantShadow(server, "one", lambda place: QdrantIndex(server, "one", place=place))
+    shadow.begin().put(tags("c"), [said("third word")])
+    shadow.swap()
+    assert (found(one, "word"), found(two, "word")) == (["third word"], ["another word"])
+
+
+def test_a_large_put_arrives_whole(server: QdrantServer) -> None:
+    index, oracle = QdrantIndex(server, "afterimage"), ExactIndex()
+    for each in (index, oracle):
+        random = np.random.default_rng(3)
+        assert each.put(tags("a"), (seen(unit_vectors(random, 400), first) for first in (0, 400))) == 800
+    query = unit_vectors(np.random.default_rng(4), 1)[0]
+    hits = index.search(Lane.VISUAL, query, 20, EVERYTHING)
+    assert places(hits) == places(oracle.search(Lane.VISUAL, query, 20, EVERYTHING))
+
+
+def test_a_server_that_is_not_there_is_named() -> None:
+    index = QdrantIndex(QdrantServer.at("http://127.0.0.1:9", "key"), "afterimage")
+    with pytest.raises(IndexUnavailable, match=r"http://127\.0\.0\.1:9 cannot be reached"):
+        index.counts()

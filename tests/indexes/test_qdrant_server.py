@@ -1,0 +1,75 @@
+"""QdrantIndex on a server, where AFTERIMAGE_TEST_QDRANT_URL names one."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from contract import EVERYTHING, SegmentIndexContract, axis, places, put_archive, seen, tags, unit_vectors
+
+from indexer.indexes.exact import ExactIndex
+from indexer.indexes.qdrant.index import QdrantIndex
+from indexer.indexes.qdrant.layout import Layout
+from indexer.indexes.qdrant.server import QdrantServer
+from indexer.indexes.qdrant.shadows import QdrantShadow
+from indexer.types import Lane
+
+URL = os.environ.get("AFTERIMAGE_TEST_QDRANT_URL", "")
+if not URL:
+    pytest.skip("AFTERIMAGE_TEST_QDRANT_URL names no server", allow_module_level=True)
+
+
+@pytest.fixture
+def server() -> Iterator[QdrantServer]:
+    server = QdrantServer.at(URL)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def prefix(server: QdrantServer) -> Iterator[str]:
+    prefix = f"test{uuid.uuid4().hex}"
+    yield prefix
+    with server.asked() as client:
+        for collection in client.get_collections().collections:
+            if collection.name.startswith(prefix):
+                client.delete_collection(collection.name)
+
+
+class TestQdrantOnAServer(SegmentIndexContract):
+    @pytest.fixture
+    def index(self, server: QdrantServer, prefix: str) -> QdrantIndex:
+        return QdrantIndex(server, prefix)
+
+
+class TestQdrantWithInt8Copies(SegmentIndexContract):
+    @pytest.fixture
+    def index(self, server: QdrantServer, prefix: str) -> QdrantIndex:
+        return QdrantIndex(server, prefix, layout=Layout(quantized=True, shards=2))
+
+
+def test_a_large_lane_keeps_recall(server: QdrantServer, prefix: str) -> None:
+    index, oracle = QdrantIndex(server, prefix, exact_up_to=10), ExactIndex()
+    random = np.random.default_rng(0)
+    for number in range(10):
+        batch = seen(unit_vectors(random, 400))
+        for each in (index, oracle):
+            each.put(tags(f"a{number}"), [batch])
+    shares = []
+    for query in unit_vectors(random, 30):
+        hits, expected = (set(places(each.search(Lane.VISUAL, query, 10, EVERYTHING))) for each in (index, oracle))
+        shares.append(len(hits & expected) / 10)
+    assert np.mean(shares) >= 0.99
+
+
+def test_a_shadow_takes_the_place_of_the_index_in_use(server: QdrantServer, prefix: str) -> None:
+    reader = QdrantIndex(server, prefix)
+    put_archive(reader)
+    shadow = QdrantShadow(server, prefix, lambda place: QdrantIndex(server, prefix, place=place))
+    shadow.begin().put(tags("only"), [seen(axis(0)[None])])
+    assert len(reader.counts()) == 8
+    shadow.swap()
+    assert places(reader.search(Lane.VISUAL, axis(0), 5, EVERYTHING)) == [("only", 0)]

@@ -1,0 +1,74 @@
+"""Celery over a real Redis, its worker a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+from asked import new_job
+from contract_jobs import JobQueueContract, Place
+from places import worker
+from redis import Redis as Client
+from servers import Redis, free_port
+
+from indexer.errors import QueueUnavailable
+from services.container import Container
+from services.jobs.celery import CeleryQueue
+from services.jobs.store import Jobs
+from services.jobs.types import JobQueueName
+
+AskingAt = Callable[..., Container]
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def client(redis_server: Redis) -> Client:
+    """Speaks to the server, in which there is nothing."""
+    client = Client.from_url(redis_server.url)
+    client.flushall()
+    return client
+
+
+class TestCeleryQueue(JobQueueContract):
+    @pytest.fixture
+    def place(self, asking: AskingAt, files: Path, tmp_path: Path, redis_server: Redis, client: Client) -> Place:
+        celery = {"jobs__kind": "celery", "jobs__url": redis_server.url, "intake__roots": f'["{files}"]'}
+        container = asking(**celery)
+
+        def work() -> AbstractContextManager[object]:
+            return worker(container.home, tmp_path / "worker.log", **celery)
+
+        return Place(container, files, work, client.flushall)
+
+
+def test_a_message_holds_an_id_and_no_more(redis_server: Redis, client: Client, jobs: Jobs) -> None:
+    queue = CeleryQueue(redis_server.url, 60)
+    job = jobs.submit(new_job("secret collection"))
+    assert queue.waiting(JobQueueName.INDEX) == 0
+    queue.send(job)
+    assert queue.waiting(JobQueueName.INDEX) == 1
+    assert queue.waiting(JobQueueName.SUMMARIZE) == 0
+    (message,) = client.lrange("index", 0, -1)
+    assert job.id.encode() in message
+    assert b"film" not in message
+    assert b"secret" not in message
+    queue.close()
+
+
+def test_a_redis_that_is_not_there_is_named_by_its_setting_and_takes_no_job_with_it(
+    asking: AskingAt, files: Path, jobs: Jobs
+) -> None:
+    url = f"redis://:hunter2@127.0.0.1:{free_port()}/0"
+    queue = CeleryQueue(url, 60)
+    job = jobs.submit(new_job())
+    for ask in (lambda: queue.send(job), lambda: queue.waiting(JobQueueName.INDEX)):
+        with pytest.raises(QueueUnavailable, match="AFTERIMAGE_JOBS__URL") as raised:
+            ask()
+        assert "hunter2" not in str(raised.value)
+    container = asking(jobs__kind="celery", jobs__url=url)
+    kept = container.dispatch.submit(new_job())
+    container.dispatch.sweep()
+    assert container.jobs.get(kept.id).state == "queued"

@@ -1,0 +1,39 @@
+"""The inline queue: jobs in threads of this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from contract_jobs import JobQueueContract, Place
+from places import ended, take_in
+
+from services.container import Container
+
+AskingAt = Callable[..., Container]
+
+
+class TestInlineQueue(JobQueueContract):
+    """Asked at one container, done by another, as by two processes: what one has in memory the other never sees."""
+
+    @pytest.fixture
+    def place(self, asking: AskingAt, files: Path) -> Place:
+        @contextmanager
+        def work() -> Iterator[None]:
+            container = asking()
+            container.dispatch.start()
+            try:
+                yield
+            finally:
+                container.close()
+
+        return Place(asking(), files, work, lambda: None)
+
+
+def test_jobs_asked_for_where_they_are_done_need_no_sweep(asking: AskingAt, files: Path) -> None:
+    container = asking(jobs__sweep_s="1000")
+    container.dispatch.start()
+    job = container.dispatch.submit(take_in(files / "photo.png"))
+    assert ended(container, job)[0].state == "done"

@@ -1,0 +1,164 @@
+"""Intake: what was sent, named or pointed to becomes files to index, and is kept as long as a source names it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hosting import Host, hosted
+from PIL import Image
+from shared import Services
+
+from indexer.errors import ArtifactError, NotAllowed, SourceError
+from services.container import Container
+from services.sources import Candidate
+
+QUICK = {"text__model": "", "visual__model": "", "reader__enabled": "false"}
+
+
+@pytest.fixture
+def roots(tmp_path: Path) -> Path:
+    (folder := tmp_path / "open").mkdir()
+    Image.new("RGB", (32, 24), "ivory").save(folder / "photo.png")
+    return folder
+
+
+@pytest.fixture
+def host(roots: Path) -> Iterator[Host]:
+    with hosted() as host:
+        host.files["/photo.png"] = (roots / "photo.png").read_bytes()
+        yield host
+
+
+@pytest.fixture
+def container(services: Services, roots: Path) -> Container:
+    return services(**QUICK, intake__roots=f'["{roots}"]', intake__private_hosts='["127.0.0.1"]')
+
+
+def _found(container: Container, uri: str) -> list[Candidate | SourceError]:
+    with container.intake.found(uri, "photo.png", "default", _nothing) as found:
+        return list(found)
+
+
+def _taken(container: Container, uri: str, collection: str = "default") -> str:
+    """Take a source in; gives the id of its asset."""
+    with container.intake.found(uri, "photo.png", collection, _nothing) as found:
+        (line,) = container.indexing.take(found, collection, None, 0.0)
+    assert line.asset is not None, line
+    return line.asset.asset_id
+
+
+def _nothing(name: str, done: float, total: float | None) -> None: ...
+
+
+def test_files_below_the_open_folders_are_found(container: Container, roots: Path) -> None:
+    (candidate,) = _found(container, roots.as_uri())
+    assert isinstance(candidate, Candidate)
+    assert (candidate.name, candidate.uri) == ("photo.png", (roots / "photo.png").as_uri())
+    assert _found(container, (roots / "photo.png").as_uri()) == [Candidate(roots / "photo.png", "photo.png", True)]
+
+
+def test_nothing_outside_of_them_is_found_by_whatever_name(container: Container, roots: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret.png").write_bytes(b"x")
+    (tmp_path / "open-too").mkdir()
+    (roots / "link.png").symlink_to(tmp_path / "secret.png")
+    (roots / "round").symlink_to(roots / "round")
+    inside = roots.as_uri()
+    for uri in (
+        (tmp_path / "secret.png").as_uri(),
+        (tmp_path / "missing.png").as_uri(),
+        (tmp_path / "open-too").as_uri(),
+        f"{inside}/../secret.png",
+        f"{inside}/%2e%2e/secret.png",
+        f"{inside}/link.png",
+        f"{inside}/round",
+        f"{inside}/nul%00",
+        "file://elsewhere/open",
+        "file:open",
+        "file:///",
+    ):
+        with pytest.raises(NotAllowed, match="is not below one of the folders of AFTERIMAGE_INTAKE__ROOTS"):
+            container.intake.check(uri)
+
+
+def test_a_link_that_leads_out_is_said_to_and_the_others_are_found(
+    container: Container, roots: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "secret.srt").write_text("secret")
+    (roots / "link.png").symlink_to("/etc/hostname")
+    (roots / "photo.srt").symlink_to(tmp_path / "secret.srt")
+    Image.new("RGB", (32, 24), "red").save(roots / "red.png")
+    found = {one.name: type(one) for one in _found(container, roots.as_uri())}
+    assert found == {"link.png": SourceError, "photo.png": SourceError, "red.png": Candidate}
+
+
+def test_without_open_folders_and_hosts_nothing_but_uploads_is_taken(services: Services, roots: Path) -> None:
+    closed = services(**QUICK)
+    for uri in ((roots / "photo.png").as_uri(), "https://example.org/x.mp4", "http://127.0.0.1/x"):
+        with pytest.raises(NotAllowed):
+            closed.intake.check(uri)
+    closed.intake.check(closed.intake.keep(roots / "photo.png", "photo.png"))
+
+
+def test_an_upload_is_kept_until_the_last_source_that_names_it_is_deleted(container: Container, roots: Path) -> None:
+    uri = container.intake.keep(roots / "photo.png", "../my holiday/Phöto 1.png")
+    key = container.intake.kept_at("default", uri)
+    assert key is not None
+    assert key.endswith("/Ph_to_1.png")
+    asset_id = _taken(container, uri)
+    assert [source.uri for source in container.catalog.sources(asset_id)] == [uri]
+    with container.blobs.fetched(key) as path:
+        assert path.read_bytes() == (roots / "photo.png").read_bytes()
+    container.indexing.delete(asset_id, None)
+    assert list(container.blobs.names("media")) == []
+    with pytest.raises(ArtifactError), container.blobs.fetched(key):
+        pass
+
+
+def test_nobody_names_another_part_of_the_store_as_an_upload(container: Container) -> None:
+    for uri in ("blob:artifacts/x/y", f"blob:media/{'a' * 32}/../../catalog.db", "blob:media/x/y", "blob:"):
+        with pytest.raises(NotAllowed, match="is no upload"):
+            container.intake.check(uri)
+
+
+def test_what_is_fetched_is_indexed_and_kept_for_each_collection_by_itself(container: Container, host: Host) -> None:
+    uri = f"{host.url}/photo.png"
+    one, two = _taken(container, uri, "one"), _taken(container, uri, "two")
+    assert one == two
+    assert {source.uri for source in container.catalog.sources(one)} == {uri}
+    assert len(list(container.blobs.names("media"))) == 2
+    container.indexing.delete(one, "one")
+    assert [*container.blobs.names("media")] == [container.intake.kept_at("two", uri)]
+    assert list((container.home / "incoming").iterdir()) == []
+
+
+def test_what_changed_at_its_url_is_another_asset_in_the_place_of_the_first(
+    container: Container, host: Host, tmp_path: Path
+) -> None:
+    uri = f"{host.url}/photo.png"
+    first = _taken(container, uri)
+    Image.new("RGB", (32, 24), "red").save(tmp_path / "red.png")
+    host.files["/photo.png"] = (tmp_path / "red.png").read_bytes()
+    second = _taken(container, uri)
+    assert [asset.asset_id for asset in container.catalog.assets()] == [second] != [first]
+    assert container.blobs.get(str(container.intake.kept_at("default", uri))) == host.files["/photo.png"]
+
+
+def test_what_could_not_be_indexed_is_not_kept(container: Container, host: Host) -> None:
+    with pytest.raises(ZeroDivisionError), container.intake.found(f"{host.url}/photo.png", "p", "default", _nothing):
+        raise ZeroDivisionError
+    assert list(container.blobs.names("media")) == []
+    assert list((container.home / "incoming").iterdir()) == []
+
+
+def test_what_a_crash_left_on_its_way_is_cleared_away_after_a_day(container: Container, host: Host) -> None:
+    for name, age_s in (("old", 25 * 3600), ("young", 3600)):
+        (folder := container.home / "incoming" / name).mkdir(parents=True)
+        (folder / "file").write_bytes(b"x")
+        for path in (folder / "file", folder):
+            os.utime(path, (time.time() - age_s,) * 2)
+    _taken(container, f"{host.url}/photo.png")
+    assert [folder.name for folder in (container.home / "incoming").iterdir()] == ["young"]
