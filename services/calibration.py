@@ -16,7 +16,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
 from statistics import NormalDist
 from typing import TypeVar
 
@@ -24,9 +23,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.blobs.folder import FolderBlobs
 from indexer.errors import ArtifactError
-from indexer.ports import ImageTextEncoder, SegmentIndex, SentenceEncoder
+from indexer.ports import BlobStore, ImageTextEncoder, SegmentIndex, SentenceEncoder
 from indexer.types import Lane, Pixels, SegmentFilter, Vectors
 
 T = TypeVar("T")
@@ -61,7 +59,7 @@ class _Nulls:
 
 
 class Calibration:
-    """The curves of an index, measured after each change by whoever wrote, kept beside the index, read by everyone."""
+    """The curves of an index, measured after each change by whoever wrote, kept among the blobs, read by everyone."""
 
     def __init__(
         self,
@@ -69,12 +67,12 @@ class Calibration:
         visual: Callable[[], ImageTextEncoder | None],
         text: Callable[[], SentenceEncoder | None],
         models: Mapping[str, str],
-        folder: Path,
+        blobs: BlobStore,
         quantile: float,
     ) -> None:
         self._index, self._visual, self._text = index, visual, text
         self._made_of = {**models, "null queries": _digest([line for name in _LISTS for line in null_queries(name)])}
-        self._blobs, self._quantile = FolderBlobs(folder), quantile
+        self._blobs, self._quantile = blobs, quantile
         self._nulls: _Nulls | None = None
 
     def curve(self, lane: Lane, query: str | None = None) -> Curve:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from indexer.allocator import give_memory_back
 from indexer.artifacts import Artifacts
 from indexer.blobs.folder import FolderBlobs
-from indexer.errors import ModelError, SettingsError, StorageFull
+from indexer.errors import AfterimageError, ModelError, SettingsError, StorageFull
+from indexer.indexes.index_folder import FolderShadow, ensure_folder
 from indexer.media.process import MediaLimits, MediaProcess
 from indexer.passes.tools import Models, PassSettings
 from indexer.pipeline import Pipeline
@@ -19,6 +20,7 @@ from indexer.ports import (
     ImageTextEncoder,
     SegmentIndex,
     SentenceEncoder,
+    ShadowIndex,
     SpeechReader,
     TextReader,
     TokenEncoder,
@@ -51,7 +53,7 @@ from services.locks.files import FileLocks
 from services.outbound.reach import Reach
 from services.ports import Checker, Generator, Locks
 from services.recalling import Recalling
-from services.reindexing import Reindexing, ensure_folder
+from services.reindexing import Reindexing
 from services.remembering import Remembering
 from services.repeats import Repeats
 from services.retrieval import Retrieval, RetrievalSettings
@@ -62,6 +64,8 @@ from services.types import Query
 from services.uploads import Uploads
 
 if TYPE_CHECKING:
+    from indexer.indexes.qdrant.layout import Layout, Place
+    from indexer.indexes.qdrant.server import QdrantServer
     from services.generators.onevision.generator import OneVisionGenerator
     from services.generators.openai_compatible.generator import OpenAiCompatibleGenerator
 
@@ -116,22 +120,41 @@ class Container:
 
     @cached_property
     def blobs(self) -> BlobStore:
-        """Where bytes are kept."""
-        return FolderBlobs(self.home)
+        """Where bytes are kept: below home, or in the object store that the settings name."""
+        url = self.settings.blobs.url
+        if not url:
+            return FolderBlobs(self.home)
+        from indexer.blobs.object_store import ObjectStoreBlobs
+
+        return ObjectStoreBlobs(url)
 
     @cached_property
     def index(self) -> SegmentIndex:
         """Vectors and words of all segments. Errors: ModelError, StorageFull."""
-        folder = self._made_home() / "index"
-        ensure_folder(folder)
-        return self._open_index(folder)
+        match self.settings.index.kind:
+            case "faiss":
+                return self._open_faiss(self._index_folder())
+            case "qdrant":
+                return self._open_qdrant(None)
+
+    @cached_property
+    def shadow(self) -> ShadowIndex:
+        """What makes another index beside the one in use."""
+        match self.settings.index.kind:
+            case "faiss":
+                return FolderShadow(self._index_folder(), self._open_faiss)
+            case "qdrant":
+                from indexer.indexes.qdrant.shadows import QdrantShadow
+
+                prefix = self.settings.index.prefix
+                return QdrantShadow(self._qdrant, prefix, self._open_qdrant, self._qdrant_layout)
 
     @cached_property
     def calibration(self) -> Calibration:
         """What a score means in this archive."""
         ids = {lane.value: model for lane, model in self._lane_models().items()}
         quantile = self.settings.search.null_quantile
-        return Calibration(self.index, lambda: self.visual, lambda: self.text, ids, self.home, quantile)
+        return Calibration(self.index, lambda: self.visual, lambda: self.text, ids, self.blobs, quantile)
 
     @cached_property
     def visual(self) -> ImageTextEncoder | None:
@@ -236,11 +259,9 @@ class Container:
     @cached_property
     def reindexing(self) -> Reindexing:
         """Makes the index anew from artifacts."""
-        ensure_folder(self.home / "index")
         return Reindexing(
             self.locks,
-            self.home / "index",
-            self._open_index,
+            self.shadow,
             self.artifacts,
             lambda: self.pipeline,
             self.catalog,
@@ -536,16 +557,65 @@ class Container:
             raise ModelError(f"{error}{self._made_by(lane)}") from error
 
     def _made_by(self, lane: Lane) -> str:
-        from indexer.indexes.faiss import FaissIndex
-
-        if not (self.home / "index").exists():
-            return ""
-        index = FaissIndex(self.home / "index")
-        model = index.made_by().get(lane)
-        index.close()
+        try:
+            model = self._stored_models().get(lane)
+        except AfterimageError:  # the missing weights are what is to be told
+            model = None
         return f" (the index was made by {model})" if model else ""
 
-    def _open_index(self, folder: Path) -> SegmentIndex:
+    def _stored_models(self) -> dict[Lane, str]:
+        match self.settings.index.kind:
+            case "faiss" if (self.home / "index").exists():
+                from indexer.indexes.faiss import FaissIndex
+
+                index = FaissIndex(self.home / "index")
+                models = index.made_by()
+                index.close()
+                return models
+            case "qdrant":
+                from indexer.indexes.qdrant.index import QdrantIndex
+
+                return QdrantIndex(self._qdrant, self.settings.index.prefix, layout=self._qdrant_layout).made_by()
+        return {}
+
+    def _index_folder(self) -> Path:
+        folder = self._made_home() / "index"
+        ensure_folder(folder)
+        return folder
+
+    def _open_faiss(self, folder: Path) -> SegmentIndex:
         from indexer.indexes.faiss import FaissIndex
 
         return FaissIndex(folder, models=self._lane_models(), exact_up_to=self.settings.index.exact_up_to)
+
+    def _open_qdrant(self, place: Place | None) -> SegmentIndex:
+        from indexer.indexes.qdrant.index import QdrantIndex
+
+        settings = self.settings.index
+        return QdrantIndex(
+            self._qdrant,
+            settings.prefix,
+            self._lane_models(),
+            self._qdrant_layout,
+            exact_up_to=settings.exact_up_to,
+            place=place,
+        )
+
+    @cached_property
+    def _qdrant(self) -> QdrantServer:
+        from indexer.indexes.qdrant.server import QdrantServer
+
+        settings = self.settings.index
+        if settings.url:
+            made = QdrantServer.at(settings.url, settings.api_key.get_secret_value())
+        else:
+            made = QdrantServer.in_folder(self._made_home() / "qdrant")
+        self._closing.append(made.close)
+        return made
+
+    @property
+    def _qdrant_layout(self) -> Layout:
+        from indexer.indexes.qdrant.layout import Layout
+
+        settings = self.settings.index
+        return Layout(settings.quantized, settings.shards, settings.replicas)

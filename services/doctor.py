@@ -18,10 +18,12 @@ from indexer.media.video import FramePlan
 from indexer.types import AssetKind, Lane, Origin, PictureRef, Segment
 from services.catalog import Asset
 from services.container import Container
+from services.jobs.types import JobQueueName
 from services.types import Evidence, Found
 
 _ROOM_MB = 1024
-_PROBE = "doctor/probe.jpg"
+_FOLDER = "doctor"
+_PROBE, _BLOB = f"{_FOLDER}/probe.jpg", f"{_FOLDER}/probe"
 
 
 class State(StrEnum):
@@ -43,25 +45,16 @@ class Check:
 
 def examine(container: Container) -> Iterator[Check]:
     """Probe part after part; a failure never keeps the others from being probed."""
-    probes: dict[str, Callable[[Container], tuple[State, str]]] = {
-        "home": _home,
-        "video": _video,
-        "images": _images,
-        "documents": _documents,
-        "visual lane": _visual,
-        "text lane": _text,
-        "text reader": _reader,
-        "speech": _speech,
-        "memory": _memory,
-        "generator": _generator,
-        "index": _index,
-        "catalog": _catalog,
-    }
-    for part, probe in probes.items():
+    for part, (setting, probe) in _PROBES.items():
         try:
             yield Check(part, *probe(container))
         except (AfterimageError, OSError) as error:
-            yield Check(part, State.FAILED, str(error))
+            said = str(error)
+            named = isinstance(error, ConnectionError) and setting not in said
+            yield Check(part, State.FAILED, f"{said} ({setting})" if named else said)
+        except ModuleNotFoundError as error:
+            said = f"{error.name} is not installed: pip install 'afterimage[cluster]' brings what a cluster needs"
+            yield Check(part, State.FAILED, said)
 
 
 def _home(container: Container) -> tuple[State, str]:
@@ -70,6 +63,27 @@ def _home(container: Container) -> tuple[State, str]:
     free_mb = shutil.disk_usage(container.home).free // 2**20
     state = State.OK if free_mb >= _ROOM_MB else State.FAILED
     return state, f"{container.home} can be written to; {free_mb / 1024:.0f} GB free"
+
+
+def _blobs(container: Container) -> tuple[State, str]:
+    """Puts, reads back and removes a blob, where others than this machine would find it."""
+    settings, blobs = container.settings, container.blobs
+    try:
+        blobs.put(_BLOB, b"probe")
+        good = blobs.get(_BLOB, 1, 3) == b"rob" and _BLOB in blobs.names(_FOLDER)
+    finally:
+        blobs.delete(_FOLDER)
+    where = settings.blobs.url or f"below {container.home}"
+    if not settings.blobs.url and settings.jobs.kind == "celery":
+        where += "; every machine must have this folder, else name an object store (AFTERIMAGE_BLOBS__URL)"
+    return _expect(good, where, f"{where}: what was put does not come back")
+
+
+def _jobs(container: Container) -> tuple[State, str]:
+    """Asks whatever carries jobs how many are waiting."""
+    waiting = {queue.value: container.dispatch.waiting(queue) for queue in JobQueueName}
+    said = ", ".join(f"{count} waiting in {name}" for name, count in waiting.items())
+    return State.OK, f"{container.settings.jobs.kind}: {said}"
 
 
 def _video(container: Container) -> tuple[State, str]:
@@ -144,13 +158,13 @@ def _memory(container: Container) -> tuple[State, str]:
 
 def _generator(container: Container) -> tuple[State, str]:
     """A question about a sign, of which a model gets the picture and the words; it must answer with the sign's id."""
-    blobs = FolderBlobs(container.home)
+    blobs = container.blobs
     jpeg = (resources.files("services") / "data" / "probe.jpg").read_bytes()
     blobs.put(_PROBE, jpeg)
     try:
         drafts = list(container.generator.answer("What does the sign say?", [_sign(len(jpeg))]))
     finally:
-        blobs.delete(_PROBE.split("/")[0])
+        blobs.delete(_FOLDER)
     name = container.generator.model_id
     cited = [draft for draft in drafts if draft.quotes]
     return _expect(bool(cited), f"{name} is ready", f"{name} did not answer a question with the id of its evidence")
@@ -174,7 +188,9 @@ def _index(container: Container) -> tuple[State, str]:
 
 def _catalog(container: Container) -> tuple[State, str]:
     collections = container.catalog.collections()
-    return State.OK, ", ".join(f"{name}: {count}" for name, count in collections.items()) or "empty"
+    detail = ", ".join(f"{name}: {count}" for name, count in collections.items()) or "empty"
+    shared = container.database.dialect != "sqlite" or container.settings.jobs.kind == "inline"
+    return _expect(shared, detail, "a SQLite file, which several machines cannot share: set AFTERIMAGE_CATALOG__URL")
 
 
 def _expect(good: bool, detail: str, otherwise: str) -> tuple[State, str]:
@@ -186,3 +202,22 @@ def _sample(name: str) -> Iterator[Path]:
     """A sample file, on disk for the time of a `with`."""
     with resources.as_file(resources.files("services") / "data" / name) as path:
         yield path
+
+
+_PROBES: dict[str, tuple[str, Callable[[Container], tuple[State, str]]]] = {
+    "home": ("AFTERIMAGE_HOME", _home),
+    "blobs": ("AFTERIMAGE_BLOBS__URL", _blobs),
+    "catalog": ("AFTERIMAGE_CATALOG__URL", _catalog),
+    "jobs": ("AFTERIMAGE_JOBS__URL", _jobs),
+    "video": ("AFTERIMAGE_MEDIA__MEMORY_MB", _video),
+    "images": ("AFTERIMAGE_MEDIA__MEMORY_MB", _images),
+    "documents": ("AFTERIMAGE_MEDIA__MEMORY_MB", _documents),
+    "visual lane": ("AFTERIMAGE_VISUAL__MODEL", _visual),
+    "text lane": ("AFTERIMAGE_TEXT__MODEL", _text),
+    "text reader": ("AFTERIMAGE_READER__ENABLED", _reader),
+    "speech": ("AFTERIMAGE_SPEECH__MODEL", _speech),
+    "memory": ("AFTERIMAGE_MEMORY__ENABLED", _memory),
+    "generator": ("AFTERIMAGE_GENERATOR__URL", _generator),
+    "index": ("AFTERIMAGE_INDEX__URL", _index),
+}
+"""Each part with the setting that it hangs on, which is named where it cannot be reached."""

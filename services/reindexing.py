@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.artifacts import Artifacts, Manifest
-from indexer.blobs.folder import fsync_folder
-from indexer.errors import ArtifactError, StorageFull
+from indexer.errors import ArtifactError
 from indexer.pipeline import Pipeline
-from indexer.ports import SegmentIndex
+from indexer.ports import ShadowIndex
 from indexer.types import AssetTags
 from services.catalog import Asset, Catalog
 from services.ports import Locks
@@ -30,33 +27,19 @@ class Reindexed:
     damaged: tuple[str, ...]
 
 
-def ensure_folder(folder: Path) -> None:
-    """Make the first index folder, and the link that names it, where there is none. Errors: StorageFull."""
-    if folder.exists():
-        return
-    first = folder.with_name(f"{folder.name}-0")
-    try:
-        first.mkdir(parents=True, exist_ok=True)
-        folder.unlink(missing_ok=True)
-        folder.symlink_to(first.name)
-    except OSError as error:
-        raise StorageFull(f"{folder} cannot be made ({error.strerror})") from error
-
-
 class Reindexing:
-    """Rebuilds the index. `open_index(folder)` makes an empty index in a folder; `after` runs once it is swapped in."""
+    """Rebuilds the index, in a shadow of it; `after` runs once that is swapped in."""
 
     def __init__(
         self,
         locks: Locks,
-        folder: Path,
-        open_index: Callable[[Path], SegmentIndex],
+        shadow: ShadowIndex,
         artifacts: Artifacts,
         pipeline: Callable[[], Pipeline],
         catalog: Catalog,
         after: Callable[[], None],
     ) -> None:
-        self._locks, self._folder, self._open_index = locks, folder, open_index
+        self._locks, self._shadow = locks, shadow
         self._artifacts, self._pipeline, self._catalog, self._after = artifacts, pipeline, catalog, after
 
     def reindex(self, progress: Callable[[str, float, float], None], patience_s: float = 0.0) -> Reindexed:
@@ -67,11 +50,10 @@ class Reindexing:
         Errors: IndexBusy, StorageFull, ModelError; ArtifactError where the counts do not match (nothing is swapped).
         """
         with self._locks.writing(None, patience_s) as held:
-            shadow = self._folder.with_name(f"{self._folder.name}-{time.time_ns()}")
             assets = self._catalog.assets()
-            made, damaged = self._fill(shadow, assets, progress)
+            made, damaged = self._fill(assets, progress)
             held.check()
-            self._swap(shadow)
+            self._shadow.swap()
             for asset, manifest, segments in made:
                 self._catalog.set_version(asset.asset_id, manifest.version, segments)
             again = sum(manifest.version != asset.version for asset, manifest, _ in made)
@@ -80,10 +62,10 @@ class Reindexing:
         return Reindexed(len(made), sum(segments for *_, segments in made), again, cleared, tuple(damaged))
 
     def _fill(
-        self, shadow: Path, assets: list[Asset], progress: Callable[[str, float, float], None]
+        self, assets: list[Asset], progress: Callable[[str, float, float], None]
     ) -> tuple[list[tuple[Asset, Manifest, int]], list[str]]:
         """Raises with nothing swapped; what is left of a failed try goes with the next one."""
-        index, pipeline = self._open_index(shadow), self._pipeline()
+        index, pipeline = self._shadow.begin(), self._pipeline()
         made, damaged = [], []
         for number, asset in enumerate(assets, 1):
             try:
@@ -95,23 +77,11 @@ class Reindexing:
         expected = {asset.asset_id: segments for asset, _, segments in made}
         if index.counts() != expected:
             raise ArtifactError("the new index does not hold what was written to it; the old one stays in use")
-        index.close()
         return made, damaged
 
     def _tags(self, asset: Asset) -> AssetTags:
         held = frozenset(source.collection for source in self._catalog.sources(asset.asset_id))
         return AssetTags(asset.asset_id, asset.kind, held, asset.file_time)
-
-    def _swap(self, shadow: Path) -> None:
-        """Point the name `index` to the new folder: one rename. Readers of the old one notice at their next search."""
-        link = self._folder.with_name(f"{self._folder.name}.new")
-        link.unlink(missing_ok=True)
-        link.symlink_to(shadow.name)
-        link.replace(self._folder)
-        fsync_folder(self._folder.parent)
-        for folder in self._folder.parent.glob(f"{self._folder.name}-*"):
-            if folder.name != shadow.name:
-                shutil.rmtree(folder, ignore_errors=True)
 
     def _clear(self, known: set[str], made: list[tuple[Asset, Manifest, int]]) -> int:
         """Remove artifacts that nothing refers to: other versions of what was made, and unfinished drafts."""

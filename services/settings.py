@@ -1,6 +1,7 @@
 """All settings, with their defaults: a profile's file first, then `AFTERIMAGE_` variables, `__` between levels.
 
-`AFTERIMAGE_PROFILE=local`, `AFTERIMAGE_HOME=/srv/afterimage`, `AFTERIMAGE_SAMPLING__FPS=2`.
+`AFTERIMAGE_PROFILE=local`, `AFTERIMAGE_HOME=/srv/afterimage`, `AFTERIMAGE_SAMPLING__FPS=2`. A secret can also be the
+content of a file, named by its variable with `_FILE` behind.
 """
 
 from __future__ import annotations
@@ -8,10 +9,10 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
@@ -26,12 +27,13 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from indexer.errors import SettingsError
 
 _PREFIX = "AFTERIMAGE_"
 _NOT_SETTINGS = ("AFTERIMAGE_TEST_", "AFTERIMAGE_PROFILE")
+_FILE = "_FILE"
 
 
 _Name = Annotated[str | None, BeforeValidator(lambda value: value or None)]
@@ -102,9 +104,34 @@ class CatalogSettings(_Group):
 
 
 class IndexSettings(_Group):
-    """The segment index (FAISS and SQLite)."""
+    """The segment index: FAISS and SQLite in this home, or Qdrant for several machines."""
 
-    exact_up_to: int = Field(100_000, ge=1000, description="vectors a lane searches exactly; IVF above")
+    kind: Literal["faiss", "qdrant"] = Field("faiss", description="faiss (a folder in home) or qdrant")
+    exact_up_to: int = Field(100_000, ge=1000, description="vectors a lane searches exactly; approximately above")
+    url: str = Field("http://127.0.0.1:6333", description="the Qdrant server; empty: within this process, for tries")
+    api_key: SecretStr = Field(SecretStr(""), description="sent to Qdrant, never printed")
+    prefix: str = Field(
+        "afterimage", pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="what the names of Qdrant's collections begin with"
+    )
+    quantized: bool = Field(False, description="Qdrant searches int8 copies in memory; made so by the next reindex")
+    shards: int = Field(1, ge=1, le=1024, description="parts that Qdrant spreads over its nodes; from the next reindex")
+    replicas: int = Field(1, ge=1, le=16, description="nodes of Qdrant that hold each part; from the next reindex")
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        address = urlsplit(value)
+        if value and (address.scheme not in ("http", "https") or not address.hostname or address.port == 0):
+            raise ValueError("is no address such as http://127.0.0.1:6333")
+        if address.username or address.password or address.query or address.fragment:
+            raise ValueError("holds more than an address; a key belongs in AFTERIMAGE_INDEX__API_KEY")
+        return value.rstrip("/")
+
+
+class BlobsSettings(_Group):
+    """Where artifacts, memories and uploaded media are kept."""
+
+    url: str = Field("", description="s3://bucket/prefix, or what else fsspec speaks; empty: in home")
 
 
 class SearchSettings(_Group):
@@ -270,6 +297,7 @@ class Settings(BaseSettings):
     media: MediaSettings = MediaSettings()
     catalog: CatalogSettings = CatalogSettings()
     index: IndexSettings = IndexSettings()
+    blobs: BlobsSettings = BlobsSettings()
     memory: MemorySettings = MemorySettings()
     search: SearchSettings = SearchSettings()
     answer: AnswerSettings = AnswerSettings()
@@ -296,7 +324,40 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over the profile, which comes in as the constructor's arguments."""
-        return env_settings, init_settings
+        return _Variables(settings_cls), init_settings
+
+
+class _Variables(EnvSettingsSource):
+    """The environment, secrets from files included: `AFTERIMAGE_GENERATOR__API_KEY_FILE=/run/secrets/vllm_key`.
+
+    One line break at the end of a file is not part of the secret.
+    """
+
+    def __call__(self) -> dict[str, Any]:
+        found = super().__call__()
+        for name, group, field in _secrets():
+            path = found.get(group, {}).pop(f"{field}{_FILE.lower()}", "")
+            if path and found[group].get(field):
+                raise SettingsError(f"{name} and {name}{_FILE} are both set")
+            if path:
+                found[group][field] = _read_secret(f"{name}{_FILE}", Path(path))
+        return found
+
+
+def _secrets() -> Iterator[tuple[str, str, str]]:
+    """The variable, the group and the field of every secret."""
+    for group, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, _Group):
+            for inner, inner_field in field.annotation.model_fields.items():
+                if inner_field.annotation is SecretStr:
+                    yield f"{_PREFIX}{group}__{inner}".upper(), group, inner
+
+
+def _read_secret(variable: str, path: Path) -> str:
+    try:
+        return path.read_text("utf-8").removesuffix("\n").removesuffix("\r")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{variable}: {path} cannot be read ({error})") from error
 
 
 def profiles() -> list[str]:
@@ -336,7 +397,7 @@ def variable_names() -> dict[str, str]:
 
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
-    known = variable_names()
+    known = {*variable_names(), *(f"{name}{_FILE}" for name, *_ in _secrets())}
     for name in environ:
         inside = any(name.upper().startswith(f"{variable}__") for variable in known)
         if name.startswith(_PREFIX) and not name.startswith(_NOT_SETTINGS) and name.upper() not in known and not inside:

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from indexer.errors import AfterimageError, CollectionNotFound
 from services.container import Container
+from services.settings import load_settings
 from services.sources import printable
 
 _WIDE = 10_000
@@ -42,11 +43,11 @@ def print_json(value: BaseModel | list[BaseModel] | dict[str, object]) -> None:
 
 
 @contextmanager
-def services() -> Iterator[Container]:
+def services(profile: str | None = None) -> Iterator[Container]:
     """The services for one command; our errors become one line and exit code 1, Ctrl-C exit code 130."""
     container: Container | None = None
     try:
-        container = Container()
+        container = Container(load_settings(profile))
         yield container
     except AfterimageError as error:
         err.print(f"[red]error:[/] {plain(f'{error}{_others(container, error)}')}", soft_wrap=True)

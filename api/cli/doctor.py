@@ -17,13 +17,16 @@ _COLOURS = {State.OK: "green", State.OFF: "yellow", State.FAILED: "red"}
 
 def doctor(
     settings: Annotated[bool, typer.Option("--settings", help="List every setting instead.")] = False,
+    profile: Annotated[
+        str | None, typer.Option("--profile", help="The profile to look at, instead of AFTERIMAGE_PROFILE.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Probe every configured part with real work, and say what is off or broken."""
     if settings:
         _print_settings(json)
         return
-    with services() as container:
+    with services(profile) as container:
         checks = list(examine(container))
     if json:
         print_json({"checks": [{"part": c.part, "state": c.state.value, "detail": c.detail} for c in checks]})

@@ -59,6 +59,10 @@ class Dispatch:
         """Have a job that failed or was cancelled done once more. Errors: JobNotFound, JobConflict."""
         return self._sent(self._jobs.retry(job_id))
 
+    def waiting(self, queue: JobQueueName) -> int:
+        """How many jobs of a queue are on their way to a worker. Errors: QueueUnavailable."""
+        return self._queue.waiting(queue)
+
     def start(self, queues: Collection[JobQueueName] = tuple(JobQueueName)) -> None:
         """Begin to sweep, and to work on some queues where the workers are here; at once with what was left behind.
 

@@ -407,7 +407,7 @@ def test_doctor_probes_every_part(cli: Cli, indexed_home: Path) -> None:
     states = {check["part"]: check["state"] for check in said.json["checks"]}
     assert said.code == 0
     on = {"home", "video", "images", "documents", "visual lane", "text lane", "text reader", "generator"}
-    on |= {"index", "catalog", "memory"}
+    on |= {"index", "catalog", "memory", "blobs", "jobs"}
     assert states == dict.fromkeys(on, "ok") | {"speech": "off"}
     (visual,) = [check["detail"] for check in said.json["checks"] if check["part"] == "visual lane"]
     assert "nothing of the real one" in visual

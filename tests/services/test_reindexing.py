@@ -117,3 +117,22 @@ def test_missing_weights_are_named_and_the_index_is_not_touched(
     with pytest.raises(ModelError, match="nothing"):
         list(container.indexing.index([archive], "default"))
     assert before.index.generation() == generation
+
+
+def test_an_archive_moves_to_qdrant_and_is_found_as_before(services: Services, home: Path) -> None:
+    before = services(home)
+    expected, words = _hits(before, "notice period"), before.index.search(Lane.KEYWORDS, "notice", 10, EVERYWHERE)
+    container = services(home, index__kind="qdrant", index__url="")
+    assert container.index.counts() == {}
+    for _ in range(2):
+        done = container.reindexing.reindex(lambda *_: None)
+        assert (done.assets, done.damaged) == (len(before.index.counts()), ())
+        assert container.index.counts() == before.index.counts()
+        hits = _hits(container, "notice period")
+        assert {text for text, _ in hits} == {text for text, _ in expected}
+        assert [score for _, score in hits] == pytest.approx([score for _, score in expected], abs=1e-4)
+        assert container.index.search(Lane.KEYWORDS, "notice", 10, EVERYWHERE) == words
+    found = container.retrieval.search(Query("What is the notice period?"), EVERYWHERE, 5)
+    assert [hit.asset.name for hit in found] == [
+        hit.asset.name for hit in before.retrieval.search(Query("What is the notice period?"), EVERYWHERE, 5)
+    ]

@@ -44,7 +44,7 @@ def test_an_unknown_variable_is_refused_and_the_near_one_named(monkeypatch: pyte
         ("AFTERIMAGE_GENERATOR__URL", "localhost:8000", "AFTERIMAGE_GENERATOR__URL: is no address such as http://127"),
         ("AFTERIMAGE_GENERATOR__URL", "http://h:99999/v1", "AFTERIMAGE_GENERATOR__URL: Port out of range"),
         ("AFTERIMAGE_GENERATOR__URL", "http://me:key@h/v1", "holds more than an address"),
-        ("AFTERIMAGE_PROFILE", "moon", "no profile 'moon'; there are demo, local"),
+        ("AFTERIMAGE_PROFILE", "moon", "no profile 'moon'; there are cluster, demo, local"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_named(
@@ -84,3 +84,33 @@ def test_a_key_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError) as raised:
         load_settings()
     assert str(raised.value) == "AFTERIMAGE_GENERATOR__API_KEY: holds characters that no header can"
+
+
+def test_a_secret_can_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("sk-secret\n")
+    monkeypatch.setenv("AFTERIMAGE_GENERATOR__API_KEY_FILE", str(tmp_path / "key"))
+    settings = load_settings("cluster")
+    assert settings.generator.api_key.get_secret_value() == "sk-secret"
+    assert settings.generator.kind == "openai_compatible"
+    monkeypatch.setenv("AFTERIMAGE_GENERATOR__API_KEY", "another")
+    with pytest.raises(SettingsError, match="AFTERIMAGE_GENERATOR__API_KEY_FILE are both set"):
+        load_settings()
+
+
+def test_a_secret_file_that_cannot_be_read_is_named_and_what_is_no_secret_takes_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AFTERIMAGE_INDEX__API_KEY_FILE", str(tmp_path / "nowhere"))
+    with pytest.raises(SettingsError, match=r"AFTERIMAGE_INDEX__API_KEY_FILE: .*nowhere cannot be read"):
+        load_settings()
+    monkeypatch.delenv("AFTERIMAGE_INDEX__API_KEY_FILE")
+    monkeypatch.setenv("AFTERIMAGE_INDEX__URL_FILE", str(tmp_path / "nowhere"))
+    with pytest.raises(SettingsError, match="unknown setting AFTERIMAGE_INDEX__URL_FILE"):
+        load_settings()
+
+
+@pytest.mark.parametrize("url", ["qdrant:6333", "ftp://qdrant", "http://key@qdrant:6333", "http://qdrant?key=1"])
+def test_an_address_of_qdrant_is_an_address(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("AFTERIMAGE_INDEX__URL", url)
+    with pytest.raises(SettingsError, match="AFTERIMAGE_INDEX__URL"):
+        load_settings()

@@ -1,0 +1,34 @@
+# One image, several commands: `afterimage serve`, `afterimage worker`, or any other. For CPUs by default; PyPI's own
+# wheels of torch bring CUDA:
+#   docker build --build-arg TORCH_INDEX=https://pypi.org/simple --tag afterimage:gpu .
+FROM python:3.12-slim-bookworm AS built
+
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+ARG EXTRAS=offline,speech,cluster
+
+WORKDIR /src
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY api api
+COPY services services
+COPY memory memory
+COPY indexer indexer
+COPY demoworld demoworld
+RUN python -m venv /opt/afterimage \
+    && /opt/afterimage/bin/pip install --no-cache-dir --index-url "$TORCH_INDEX" \
+        $(grep --extended-regexp '^torch(vision)?==' constraints.txt) \
+    && /opt/afterimage/bin/pip install --no-cache-dir --constraint constraints.txt ".[$EXTRAS]"
+
+FROM python:3.12-slim-bookworm
+
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends libgl1 libglib2.0-0 tini \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --create-home --uid 1000 afterimage \
+    && install --directory --owner afterimage /data
+COPY --from=built /opt/afterimage /opt/afterimage
+ENV PATH=/opt/afterimage/bin:$PATH PYTHONUNBUFFERED=1 AFTERIMAGE_HOME=/data
+USER afterimage
+VOLUME /data
+EXPOSE 8765
+ENTRYPOINT ["tini", "--", "afterimage"]
+CMD ["serve", "--host", "0.0.0.0", "--port", "8765"]

@@ -1,0 +1,84 @@
+"""The doctor: what a cluster needs is probed for real, and what cannot be reached is named with its setting."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from object_store import make_bucket, s3_server
+from servers import Redis
+
+from services.container import Container
+from services.doctor import Check, State, examine
+from services.settings import load_settings
+
+_NO_MODELS = {"TEXT__MODEL": "", "READER__ENABLED": "false"}
+
+
+@pytest.fixture
+def examined(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., dict[str, Check]]]:
+    """What the doctor says of the cluster profile, by part."""
+    made: list[Container] = []
+
+    def examined(**settings: str) -> dict[str, Check]:
+        for name, value in {"HOME": str(tmp_path), **_NO_MODELS, **settings}.items():
+            monkeypatch.setenv(f"AFTERIMAGE_{name}", value)
+        made.append(Container(load_settings("cluster")))
+        return {check.part: check for check in examine(made[-1])}
+
+    yield examined
+    for container in made:
+        container.close()
+
+
+@pytest.fixture
+def nobody() -> str:
+    """An address where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+def test_every_part_of_a_cluster_that_cannot_be_reached_is_named_with_its_setting(
+    examined: Callable[..., dict[str, Check]], nobody: str
+) -> None:
+    checks = examined(
+        CATALOG__URL=f"postgresql://me:hidden@{nobody}/afterimage",
+        JOBS__URL=f"redis://{nobody}/0",
+        INDEX__URL=f"http://{nobody}",
+        GENERATOR__URL=f"http://{nobody}/v1",
+    )
+    for part, setting in {
+        "catalog": "AFTERIMAGE_CATALOG__URL",
+        "jobs": "AFTERIMAGE_JOBS__URL",
+        "index": "AFTERIMAGE_INDEX__URL",
+        "generator": "AFTERIMAGE_GENERATOR__URL",
+    }.items():
+        assert checks[part].state is State.FAILED
+        assert setting in checks[part].detail
+        assert "hidden" not in checks[part].detail
+    assert checks["home"].state is checks["video"].state is State.OK
+
+
+def test_a_catalog_in_a_file_is_no_catalog_of_a_cluster(examined: Callable[..., dict[str, Check]], nobody: str) -> None:
+    checks = examined(JOBS__URL=f"redis://{nobody}/0", INDEX__URL="", GENERATOR__KIND="extractive")
+    assert checks["catalog"].state is State.FAILED
+    assert "AFTERIMAGE_CATALOG__URL" in checks["catalog"].detail
+    assert "every machine must have this folder" in checks["blobs"].detail
+
+
+def test_parts_that_are_there_do_their_work(
+    examined: Callable[..., dict[str, Check]], monkeypatch: pytest.MonkeyPatch, redis_server: Redis
+) -> None:
+    with s3_server() as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        make_bucket(environment, "archive")
+        checks = examined(
+            JOBS__URL=redis_server.url, BLOBS__URL="s3://archive/a", INDEX__URL="", GENERATOR__KIND="extractive"
+        )
+    assert (checks["blobs"].state, checks["blobs"].detail) == (State.OK, "s3://archive/a")
+    assert checks["jobs"].detail == "celery: 0 waiting in index, 0 waiting in summarize"
+    assert (checks["index"].state, checks["index"].detail) == (State.OK, "0 segments of 0 assets")
