@@ -10,6 +10,7 @@ from anyio import to_thread
 from fastapi import FastAPI
 
 from api import problems
+from api.mcp import http as mcp
 from api.metrics import Metrics
 from api.observing import Observed
 from api.openapi import describe
@@ -27,11 +28,13 @@ def create_app(container: Container, *, open_to_all: bool) -> FastAPI:
     settings = container.settings.serve
     turns = Turns.of(settings)
     server = Server(container, turns, Metrics(turns), Models(container), open_to_all)
+    endpoint = mcp.McpEndpoint(container, turns, settings.body_mb * _MB, open_to_all=open_to_all)
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
         await to_thread.run_sync(server.models.start)
-        yield
+        async with endpoint.running():
+            yield
         await to_thread.run_sync(server.models.wait)
 
     app = FastAPI(
@@ -44,9 +47,10 @@ def create_app(container: Container, *, open_to_all: bool) -> FastAPI:
         max_body_size=settings.body_mb * _MB,
     )
     app.state.server = server
+    app.state.mcp = endpoint
     app.add_middleware(Observed, metrics=server.metrics)
     problems.install(app)
-    for part in (health, finding, collections, assets, pictures, media):
+    for part in (health, finding, collections, assets, pictures, media, mcp):
         app.include_router(part.router)
     describe(app)
     return app
