@@ -14,7 +14,8 @@ from api.mcp import http as mcp
 from api.metrics import Metrics
 from api.observing import Observed
 from api.openapi import describe
-from api.routes import assets, collections, finding, health, media, pictures
+from api.rates import Rates
+from api.routes import assets, collections, finding, health, jobs, keys, media, pictures
 from api.server import Server
 from api.turns import Turns
 from api.warming import Models
@@ -27,12 +28,13 @@ def create_app(container: Container, *, open_to_all: bool) -> FastAPI:
     """The app over these services. `open_to_all`: requests need no key."""
     settings = container.settings.serve
     turns = Turns.of(settings)
-    server = Server(container, turns, Metrics(turns), Models(container), open_to_all)
-    endpoint = mcp.McpEndpoint(container, turns, settings.body_mb * _MB, open_to_all=open_to_all)
+    server = Server(container, turns, Metrics(turns), Models(container), Rates(), open_to_all)
+    endpoint = mcp.McpEndpoint(container, turns, settings.body_mb * _MB)
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
         await to_thread.run_sync(server.models.start)
+        await to_thread.run_sync(container.dispatch.start)
         async with endpoint.running():
             yield
         await to_thread.run_sync(server.models.wait)
@@ -50,7 +52,7 @@ def create_app(container: Container, *, open_to_all: bool) -> FastAPI:
     app.state.mcp = endpoint
     app.add_middleware(Observed, metrics=server.metrics)
     problems.install(app)
-    for part in (health, finding, collections, assets, pictures, media, mcp):
+    for part in (health, finding, collections, assets, pictures, media, jobs, keys, mcp):
         app.include_router(part.router)
     describe(app)
     return app

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, Base64Bytes, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from indexer.types import AssetKind, SegmentFilter
+from services.keys import Scope
 
 LONGEST_QUERY = 2000
 _ID = r"^[0-9a-f]{64}$"
@@ -88,6 +89,41 @@ class AskBody(Filter):
     question: Annotated[str, Field(min_length=1, max_length=LONGEST_QUERY, pattern=r"\S")]
 
 
-def example(value: Any) -> dict[str, Any]:  # noqa: ANN401 (any JSON)
-    """A schema's example."""
-    return {"examples": [value]}
+Webhook = Annotated[str, Field(max_length=2000, description="A URL that is told, signed, when the job has ended.")]
+
+
+class SummaryBody(Body):
+    """A video to be summarized."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"asset": "0" * 64}]})
+
+    asset: AssetId
+    webhook: Webhook | None = None
+
+
+class ImportBody(Body):
+    """A file or folder of the server (`file:///…`, below one of the folders that its settings name), or a URL of one of
+    the hosts that they name, to be indexed into a collection."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"source": "https://media.example.org/talk.mp4", "collection": "talks"}]}
+    )
+
+    source: Annotated[str, Field(min_length=1, max_length=4000)]
+    collection: Name
+    name: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    webhook: Webhook | None = None
+
+
+class KeyBody(Body):
+    """A key to be made. `collections` left out: all of them; `expires_at`: from when on it is refused."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "newsroom", "scopes": ["read"], "collections": ["default"]}]}
+    )
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    scopes: Annotated[frozenset[Scope], Field(min_length=1)]
+    collections: Annotated[frozenset[Name], Field(min_length=1, max_length=100)] | None = None
+    expires_at: Moment | None = None
+    requests_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = None

@@ -63,4 +63,4 @@ def _route(scope: Scope) -> str:
 
 def _who(scope: Scope) -> dict[str, str]:
     key = scope["state"].get("key")
-    return {"key": key} if key else {}
+    return {"key": str(key)} if key else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -13,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.status import HTTP_500_INTERNAL_SERVER_ERROR
 
+from api.rates import TooManyRequests
 from api.turns import Overloaded
 from indexer import errors
 
@@ -21,15 +23,26 @@ _AGAIN_S = "5"
 _CLIENT_GONE = 499
 """What logs know from nginx: nobody is there any more to read it."""
 _STATUS: tuple[tuple[type[errors.AfterimageError], int], ...] = (
+    (errors.KeyRefused, 401),
+    (errors.RightMissing, 403),
+    (errors.NotAllowed, 403),
     (errors.AssetNotFound, 404),
     (errors.CollectionNotFound, 404),
     (errors.SourceNotFound, 404),
+    (errors.JobNotFound, 404),
+    (errors.KeyNotFound, 404),
+    (errors.JobConflict, 409),
+    (errors.CollectionExists, 409),
+    (errors.CollectionInUse, 409),
     (errors.LimitExceeded, 413),
+    (TooManyRequests, 429),
     (errors.SourceError, 422),
     (errors.QueryError, 422),
     (errors.StorageFull, 507),
     (errors.IndexBusy, 503),
     (errors.GeneratorUnavailable, 503),
+    (errors.DatabaseUnavailable, 503),
+    (errors.QueueUnavailable, 503),
     (Overloaded, 503),
 )
 _TITLES = {
@@ -159,7 +172,10 @@ def _respond(problem: Problem, headers: dict[str, str] | None = None) -> Problem
 
 
 async def _on_ours(request: Request, error: Exception) -> ProblemResponse:
-    return _respond(problem_of(error, request_id(request)))
+    headers = {"www-authenticate": "Bearer"} if isinstance(error, errors.KeyRefused) else {}
+    if isinstance(error, TooManyRequests):
+        headers["retry-after"] = str(math.ceil(error.again_s))
+    return _respond(problem_of(error, request_id(request)), headers)
 
 
 async def _on_unexpected(request: Request, error: Exception) -> ProblemResponse:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from api.schemas import AnswerShape, AssetShape, CitationShape, Shape, ShownShape
-from services.indexing import Deleted
+from api.schemas import AnswerShape, CitationShape, KeyShape, Shape, ShownShape
 from services.remembering import KeyFrame
 from services.types import Citation, Evidence
 
@@ -83,22 +82,10 @@ class FrameShape(Shape):
         return cls(start_s=round(frame.start_s, 3), end_s=round(frame.end_s, 3), text=frame.text)
 
 
-class DeletedShape(Shape):
-    """What a deletion removed. An asset that another collection holds too keeps its segments and files."""
+class NewKeyShape(KeyShape):
+    """A key that was made, and its secret, which is shown this once."""
 
-    asset: AssetShape
-    collections: list[str]
-    segments: int
-    files: int
-
-    @classmethod
-    def of(cls, deleted: Deleted) -> DeletedShape:
-        return cls(
-            asset=AssetShape.of(deleted.asset),
-            collections=list(deleted.collections),
-            segments=deleted.segments,
-            files=deleted.files,
-        )
+    secret: str
 
 
 class Readiness(Shape):

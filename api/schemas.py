@@ -253,7 +253,7 @@ def _rounded(time_s: float | None) -> float | None:
     return None if time_s is None else round(time_s, 3)
 
 
-class KeyShape(_Shape):
+class KeyShape(Shape):
     """A key of the HTTP API, without its secret. Times are Unix times; `collections` null stands for all."""
 
     id: str

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.metrics import Metrics
+from api.rates import Rates
 from api.turns import Turns
 from api.warming import Models
 from services.container import Container
@@ -21,6 +22,7 @@ class Server:
     turns: Turns
     metrics: Metrics
     models: Models
+    rates: Rates
     open: bool
 
 

@@ -22,7 +22,7 @@ from api.turns import Turn
 from services.stopping import until
 
 T = TypeVar("T")
-_PING_S = 15.0
+_PING_S, _LOOK_S = 15.0, 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +44,14 @@ class _Closes(Protocol):
     def close(self) -> None: ...
 
 
-class Production(Generic[T]):
-    """Takes what a blocking iterator gives, in a thread; `stop` ends it at its next word.
+class Source(Generic[T]):
+    """Where the items of a stream come from: `run` fills `items` until their end, or until `stop`; `error` says why,
+    where that was not their end; `client_gone`, whether nobody is left to read them.
 
     Whatever comes is held until it is fetched: a reader who is slow does not hold up what is shared, such as a model.
-    `items` ends with the iterator; `error` says why, where that was not its end; `client_gone`, whether nobody is left
-    to read them.
     """
 
-    def __init__(self, turn: Turn, make: Callable[[], Iterator[T]]) -> None:
-        self._turn, self._make = turn, make
+    def __init__(self) -> None:
         self._stopped = threading.Event()
         self._sender: MemoryObjectSendStream[T]
         self.items: MemoryObjectReceiveStream[T]
@@ -62,10 +60,10 @@ class Production(Generic[T]):
         self.client_gone = False
 
     async def run(self) -> None:
-        """Go through the iterator to its end, to an error, or to `stop`."""
+        """Fill `items`."""
         with self._sender:
             try:
-                await self._turn.take(self._take_all)
+                await self._fill()
             except Exception as error:  # noqa: BLE001 - told by whoever reads the items
                 self.error = error
 
@@ -73,20 +71,47 @@ class Production(Generic[T]):
         """Nobody wants more."""
         self._stopped.set()
 
-    @property
-    def stopped(self) -> bool:
-        """Whether nobody wants more."""
-        return self._stopped.is_set()
+    async def _fill(self) -> None:
+        raise NotImplementedError
+
+
+class Production(Source[T]):
+    """What a blocking iterator gives, in a thread of a turn; `stop` ends it at its next word."""
+
+    def __init__(self, turn: Turn, make: Callable[[], Iterator[T]]) -> None:
+        super().__init__()
+        self._turn, self._make = turn, make
+
+    async def _fill(self) -> None:
+        await self._turn.take(self._take_all)
 
     def _take_all(self) -> None:
         items = self._make()
+        stopped = self._stopped.is_set
         try:
-            with until(lambda: self.stopped):
-                while not self.stopped and (item := next(items, None)) is not None:
+            with until(stopped):
+                while not stopped() and (item := next(items, None)) is not None:
                     from_thread.run_sync(self._sender.send_nowait, item)
         finally:
             if isinstance(items, _Closes):
                 items.close()
+
+
+class Watch(Source[T]):
+    """What is there at one look after the other, until a look says that it was the last; no thread waits in between."""
+
+    def __init__(self, turn: Turn, look: Callable[[], tuple[list[T], bool]]) -> None:
+        super().__init__()
+        self._turn, self._look = turn, look
+
+    async def _fill(self) -> None:
+        last = False
+        while not last:
+            found, last = await self._turn.take(self._look)
+            for item in found:
+                self._sender.send_nowait(item)
+            if not last:
+                await anyio.sleep(_LOOK_S)
 
 
 class EventStream(Response):
@@ -95,26 +120,28 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, request: Request, turn: Turn, first: Event, make: Callable[[], Iterator[Event]]) -> None:
+    def __init__(self, request: Request, source: Source[Event], *first: Event) -> None:
         super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
         del self.headers["content-length"]
-        self._request_id, self._turn, self._first, self._make = request_id(request), turn, first, make
+        self._request_id, self._source, self._first = request_id(request), source, first
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        await _send(send, self._first.encoded())
-        async with _producing(receive, self._turn, self._make) as production:
-            async for event in _with_pings(production.items):
-                await _send(send, b": \n\n" if event is None else event.encoded())
-            if production.error is not None:
-                await _send(send, Event("error", problem_of(production.error, self._request_id)).encoded())
+        for event in self._first:
+            await _send(send, event.encoded())
+        async with _running(receive, self._source):
+            async for came in _with_pings(self._source.items):
+                await _send(send, b": \n\n" if came is None else came.encoded())
+            if self._source.error is not None:
+                await _send(send, Event("error", problem_of(self._source.error, self._request_id)).encoded())
             await _send(send, b"", more=False)
 
 
 async def collected(request: Request, turn: Turn, make: Callable[[], Iterator[T]]) -> list[T]:
     """All that the iterator gives. Errors: ClientDisconnect where the client goes away, Overloaded, the iterator's."""
     items: list[T] = []
-    async with _producing(request.receive, turn, make) as production:
+    production = Production(turn, make)
+    async with _running(request.receive, production):
         async for item in production.items:
             items.append(item)  # noqa: PERF401 - what came until the client went away is not lost to a comprehension
     if production.client_gone:
@@ -125,25 +152,24 @@ async def collected(request: Request, turn: Turn, make: Callable[[], Iterator[T]
 
 
 @asynccontextmanager
-async def _producing(receive: Receive, turn: Turn, make: Callable[[], Iterator[T]]) -> AsyncIterator[Production[T]]:
-    """A production that runs until it is read to its end; where the client goes away, the block is left at once."""
-    production = Production(turn, make)
+async def _running(receive: Receive, source: Source[T]) -> AsyncIterator[None]:
+    """The source runs until the block ends; where the client goes away, the block is left at once."""
 
     async def until_gone() -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
-        production.client_gone = True
-        production.stop()
+        source.client_gone = True
+        source.stop()
         group.cancel_scope.cancel()
 
-    with production.items:
+    with source.items:
         async with anyio.create_task_group() as group:
             group.start_soon(until_gone)
-            group.start_soon(production.run)
+            group.start_soon(source.run)
             try:
-                yield production
+                yield
             finally:
-                production.stop()
+                source.stop()
                 group.cancel_scope.cancel()
 
 

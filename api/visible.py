@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from indexer.errors import AssetNotFound, CollectionNotFound
+from indexer.errors import AssetNotFound, CollectionNotFound, JobNotFound
 from indexer.types import SegmentFilter
 from services.catalog import Asset, Catalog
+from services.jobs.store import Jobs
+from services.jobs.types import Job
 from services.rights import Rights
 
 
@@ -38,12 +41,22 @@ def within(catalog: Catalog, rights: Rights, where: SegmentFilter) -> SegmentFil
     if where.collections is not None:
         _existing(catalog, rights, sorted(where.collections))
     where = rights.within(where)
+    if where.collections is not None:  # those of the rights, some of which may not have been made yet
+        where = replace(where, collections=where.collections & catalog.collections().keys())
     if where.assets is not None:
         listed = None if where.collections is None else sorted(where.collections)
         missing = where.assets - catalog.get(sorted(where.assets), listed).keys()
         if missing:
             raise AssetNotFound(f"no asset {min(missing)!r}")
     return where
+
+
+def job_of(jobs: Jobs, rights: Rights, job_id: str) -> Job:
+    """The job of an id; one of no collection is seen by who sees all. Errors: JobNotFound."""
+    job = jobs.get(job_id)
+    if rights.collections is not None and (job.collection is None or not rights.sees(job.collection)):
+        raise JobNotFound(f"no job {job_id!r}")
+    return job
 
 
 def seen(rights: Rights) -> list[str] | None:

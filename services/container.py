@@ -46,9 +46,9 @@ from services.jobs.running import Runner
 from services.jobs.store import Jobs
 from services.jobs.webhooks import Webhooks
 from services.jobs.working import Working
+from services.keys import Keys
 from services.outbound.http import Outbound
 from services.outbound.reach import Reach
-from services.keys import Keys
 from services.ports import Checker, Generator
 from services.recalling import Recalling
 from services.reindexing import Reindexing, ensure_folder
@@ -250,7 +250,10 @@ class Container:
     def showing(self) -> Showing:
         """What can be looked at; with decoding processes of its own."""
         processes = self.settings.serve.clips
-        return Showing(self.artifacts, self.remembering, self.catalog, self._media_process, processes)
+        kept_at = self.intake.kept_at
+        return Showing(
+            self.blobs, self.artifacts, self.remembering, self.catalog, kept_at, self._media_process, processes
+        )
 
     @cached_property
     def generator(self) -> Generator:

@@ -213,6 +213,7 @@ class ServeSettings(_Group):
     waiting: int = Field(64, ge=1, description="requests of each of these kinds that wait; more are sent away (503)")
     clip_s: float = Field(120.0, gt=0, le=3600, description="seconds of the longest clip")
     body_mb: int = Field(32, ge=1, description="size of a request at most, uploads apart")
+    requests_per_minute: int = Field(0, ge=0, description="requests of a key in a minute at most; 0: no limit")
     grace_s: int = Field(20, ge=0, description="seconds that answers may still take when the server is stopped")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from queue import LifoQueue
 from typing import TypeVar
@@ -11,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from indexer.artifacts import Artifacts
 from indexer.errors import AssetNotFound, SourceError, SourceNotFound
 from indexer.media.process import MediaProcess
+from indexer.ports import BlobStore
 from indexer.types import AssetKind, Origin, PictureRef, Pixels
 from services.catalog import Asset, Catalog, SourceRow
 from services.remembering import KeyFrame, Remembering
@@ -21,19 +23,23 @@ T = TypeVar("T")
 
 class Showing:
     """Pictures come from the artifacts; the media itself and clips from where the asset was indexed, as long as it is
-    there and has not changed since. `processes` decode, one request each at a time; others wait.
+    there and has not changed since. `kept_at` gives the blob of what was uploaded or fetched, by collection and URI.
+    `processes` decode, one request each at a time; others wait.
 
     Errors: AssetNotFound for pictures that an asset does not have, SourceNotFound where its source is gone.
     """
 
     def __init__(
         self,
+        blobs: BlobStore,
         artifacts: Artifacts,
         remembering: Remembering,
         catalog: Catalog,
+        kept_at: Callable[[str, str], str | None],
         start: Callable[[], MediaProcess],
         processes: int,
     ) -> None:
+        self._blobs, self._kept_at = blobs, kept_at
         self._artifacts, self._remembering, self._catalog = artifacts, remembering, catalog
         self._idle: LifoQueue[MediaProcess] = LifoQueue()
         for _ in range(processes):
@@ -55,18 +61,29 @@ class Showing:
                 return segment.picture
         raise AssetNotFound(f"{asset.name} has no such picture")
 
-    def source(self, asset: Asset, collections: Sequence[str] | None) -> Path:
-        """The file that the asset was indexed from, by one of these collections (None: any)."""
-        for row in self._catalog.sources(asset.asset_id):
-            if (collections is None or row.collection in collections) and (path := _unchanged(row)) is not None:
-                return path
+    @contextmanager
+    def original(self, asset: Asset, collections: Collection[str] | None) -> Iterator[Path]:
+        """The file that the asset was indexed from, by one of these collections (None: any), while the context lasts:
+        what was uploaded or fetched from the blob store, all else from where it is."""
+        for row in self._catalog.sources(asset.asset_id, collections):
+            key = self._kept_at(row.collection, row.uri)
+            if key is not None:
+                with self._blobs.fetched(key) as path:
+                    yield path
+                return
+            if (unchanged := _unchanged(row)) is not None:
+                yield unchanged
+                return
         raise SourceNotFound(asset.name, "its source is gone, or has changed since it was indexed")
 
-    def clip(self, asset: Asset, source: Path, start_s: float, end_s: float, max_px: int) -> bytes:
+    def clip(
+        self, asset: Asset, collections: Collection[str] | None, start_s: float, end_s: float, max_px: int
+    ) -> bytes:
         """What is seen and heard in `[start_s, end_s)` of a video, as MP4. LimitExceeded where that is nothing."""
         if asset.kind is not AssetKind.VIDEO or start_s >= (asset.duration_s or 0.0):
             raise AssetNotFound(f"{asset.name} shows nothing at {start_s:g} s")
-        return self._decoded(asset.name, lambda media: b"".join(media.clip(source, start_s, end_s, max_px)))
+        with self.original(asset, collections) as path:
+            return self._decoded(asset.name, lambda media: b"".join(media.clip(path, start_s, end_s, max_px)))
 
     def picture(self, name: str, path: Path, max_px: int) -> Pixels:
         """The pixels of a picture that is not in the archive. Errors: UnsupportedMedia, DamagedMedia, LimitExceeded."""

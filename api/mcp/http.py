@@ -19,24 +19,19 @@ from services.container import Container
 from services.rights import Rights
 
 router = APIRouter()
-_HERE = ("127.0.0.1", "localhost", "[::1]")
 
 
 class McpEndpoint:
-    """Answers the protocol's requests, each on its own, so that any of several servers can take the next one.
+    """Answers the protocol's requests, each on its own, so that any of several servers can take the next one. Who may
+    ask, and from where, was looked at before, as for every route."""
 
-    Where no key is needed (`open_to_all`), requests of web pages that were led to this machine by a name of their own
-    are turned away; elsewhere they have no key.
-    """
-
-    def __init__(self, container: Container, turns: Turns, max_body_bytes: int, *, open_to_all: bool) -> None:
+    def __init__(self, container: Container, turns: Turns, max_body_bytes: int) -> None:
         server = create_server(container, turns, key_holder)
-        guard = TransportSecuritySettings(
-            enable_dns_rebinding_protection=open_to_all,
-            allowed_hosts=[f"{host}:*" for host in _HERE],
-            allowed_origins=[f"http://{host}:*" for host in _HERE],
+        server.streamable_http_app(
+            stateless_http=True,
+            max_request_body_size=max_body_bytes,
+            transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
         )
-        server.streamable_http_app(stateless_http=True, transport_security=guard, max_request_body_size=max_body_bytes)
         self._sessions = server.session_manager
 
     @asynccontextmanager
@@ -60,9 +55,8 @@ class _Answer(Response):
 
 
 @router.api_route("/mcp", methods=["GET", "POST", "DELETE"], include_in_schema=False)
-async def speak(request: Request, rights: Reader) -> Response:
+async def speak(request: Request, _rights: Reader) -> Response:
     """The endpoint of the protocol, which describes itself to its clients."""
-    request.state.rights = rights
     return _Answer(request.app.state.mcp)
 
 

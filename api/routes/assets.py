@@ -8,13 +8,16 @@ from fastapi import APIRouter, Path, Query
 
 from api.auth import Reader, Writer
 from api.bodies import AssetId, Name
+from api.job_shapes import JobShape
 from api.problems import problem_responses
-from api.replies import AssetDetail, DeletedShape, FrameShape, PageShape
+from api.replies import AssetDetail, FrameShape, PageShape
 from api.schemas import AssetShape, MemoryShape, memory_shape
 from api.server import Served, Server
-from api.visible import asset_of, collection_of, holding, seen
+from api.submitting import submitted
+from api.visible import asset_of, collection_of, collections_of, holding
 from indexer.types import AssetKind
 from services.catalog import Asset
+from services.jobs.types import DeleteRequest
 from services.rights import Rights
 
 router = APIRouter(prefix="/v1/assets", tags=["assets"])
@@ -34,7 +37,9 @@ async def list_assets(
 
     def page() -> PageShape[AssetShape]:
         catalog = served.container.catalog
-        where = seen(rights) if collection is None else [collection_of(catalog, rights, collection)]
+        where = None if rights.collections is None else list(collections_of(catalog, rights))
+        if collection is not None:
+            where = [collection_of(catalog, rights, collection)]
         found = catalog.page(where, after, limit)
         return PageShape(items=[AssetShape.of(asset) for asset in found.items], after=found.after)
 
@@ -72,11 +77,12 @@ async def list_frames(
     return await served.turns.lookups.take(page)
 
 
-@router.delete("/{asset_id}", response_model=list[DeletedShape], responses=problem_responses(404, 503))
-async def delete_asset(
-    served: Served, rights: Writer, asset_id: Id, collection: Collection = None
-) -> list[DeletedShape]:
-    """Remove an asset from one collection, or from all that the key sees; with the last of all its data goes."""
+@router.delete(
+    "/{asset_id}", response_model=list[JobShape], status_code=202, responses=problem_responses(403, 404, 503)
+)
+async def delete_asset(served: Served, rights: Writer, asset_id: Id, collection: Collection = None) -> list[JobShape]:
+    """Remove an asset from one collection, or from all that the key sees: a job for each, or one for all of them. With
+    the last collection that holds it, all its data goes."""
     return await served.turns.lookups.take(lambda: _delete(served, rights, asset_id, collection))
 
 
@@ -101,12 +107,12 @@ def _memory(server: Server, asset: Asset) -> MemoryShape | None:
     )
 
 
-def _delete(server: Server, rights: Rights, asset_id: str, collection: str | None) -> list[DeletedShape]:
-    catalog, indexing = server.container.catalog, server.container.indexing
+def _delete(server: Server, rights: Rights, asset_id: str, collection: str | None) -> list[JobShape]:
+    catalog = server.container.catalog
     asset = asset_of(catalog, rights, asset_id)
+    doomed: list[str | None] = [None]
     if collection is not None:
-        collection_of(catalog, rights, collection)
-        doomed: list[str | None] = [collection]
-    else:
-        doomed = [None] if rights.collections is None else [*holding(catalog, rights, asset)]
-    return [DeletedShape.of(indexing.delete(asset.asset_id, one)) for one in doomed]
+        doomed = [collection_of(catalog, rights, collection)]
+    elif rights.collections is not None:
+        doomed = [*holding(catalog, rights, asset)]
+    return [submitted(server, rights, DeleteRequest(asset.asset_id), one) for one in doomed]

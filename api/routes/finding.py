@@ -17,7 +17,7 @@ from api.problems import problem_responses
 from api.replies import AskedShape, EvidenceEvent, EvidenceShape, UsageShape
 from api.schemas import AnswerShape, HitShape, SearchShape, SentenceShape
 from api.server import Served, Server
-from api.streams import Event, EventStream, collected
+from api.streams import Event, EventStream, Production, collected
 from api.visible import within
 from indexer.types import SegmentFilter
 from services.answering import answer_of
@@ -48,7 +48,7 @@ async def ask(request: Request, served: Served, rights: Reader, body: AskBody) -
     served.turns.answers.check()
     asked = await served.turns.searches.take(partial(_gather, served, rights, body))
     if _EVENTS in request.headers.get("accept", ""):
-        return EventStream(request, served.turns.answers, asked.evidence(), asked.events)
+        return EventStream(request, Production(served.turns.answers, asked.events), asked.evidence())
     sentences = await collected(request, served.turns.answers, asked.sentences)
     return AskedShape(**asked.answer(sentences).model_dump(), usage=asked.usage())
 

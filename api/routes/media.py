@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import mimetypes
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, HTTPException, Query, Response
 from fastapi.responses import FileResponse
+from starlette.responses import MalformedRangeHeader, RangeNotSatisfiable
+from starlette.types import Receive, Scope, Send
 
 from api.auth import Reader
 from api.bodies import Seconds
@@ -29,18 +34,17 @@ _BYTES: dict[str, Any] = {"content": {"application/octet-stream": {}, "video/*":
     responses={
         200: {"description": "All of it", **_BYTES},
         206: {"description": "Some of its bytes", **_BYTES},
-        **problem_responses(400, 404, 416, 503),
+        **problem_responses(404, 416, 503),
     },
 )
 async def show_media(served: Served, rights: Reader, asset_id: Id) -> Response:
     """The file that the asset was indexed from, whole or in ranges of bytes (`Range`)."""
-    container = served.container
+    container, stack = served.container, ExitStack()
 
     def find() -> Response:
         asset = asset_of(container.catalog, rights, asset_id)
-        path = container.showing.source(asset, seen(rights))
-        headers = {"cache-control": "private, no-cache", **_SAFE}
-        return FileResponse(path, headers=headers, media_type=_media_type(asset.name), stat_result=path.stat())
+        path = stack.enter_context(container.showing.original(asset, seen(rights)))
+        return Original(path, _media_type(asset.name), stack.close)
 
     return await served.turns.lookups.take(find)
 
@@ -67,10 +71,36 @@ async def cut_clip(
 
     def cut() -> bytes:
         asset = asset_of(container.catalog, rights, asset_id)
-        return container.showing.clip(asset, container.showing.source(asset, seen(rights)), start_s, end_s, max_px)
+        return container.showing.clip(asset, seen(rights), start_s, end_s, max_px)
 
     clip = await served.turns.clips.take(cut)
     return Response(clip, media_type="video/mp4", headers={"cache-control": "private, no-cache", **_SAFE})
+
+
+class Original(FileResponse):
+    """A file, whole or some of its bytes; `close` is called when it has been sent, or nobody wants it any more."""
+
+    def __init__(self, path: Path, media_type: str, close: Callable[[], None]) -> None:
+        headers = {"cache-control": "private, no-cache", **_SAFE}
+        super().__init__(path, headers=headers, media_type=media_type, stat_result=path.stat())
+        self._close = close
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._close()
+
+    @classmethod
+    def _parse_range_header(cls, http_range: str, file_size: int) -> list[tuple[int, int]]:
+        """What is no range is as good as none (RFC 9110, 14.2); one that lies outside is a problem like others."""
+        try:
+            return super()._parse_range_header(http_range, file_size)
+        except MalformedRangeHeader:
+            return []
+        except RangeNotSatisfiable as error:
+            headers = {"content-range": f"bytes */{file_size}"}
+            raise HTTPException(416, f"it has {file_size} bytes", headers) from error
 
 
 def _media_type(name: str) -> str:

@@ -1,16 +1,23 @@
-"""The command line, run inside the test's process with the models that are loaded already."""
+"""The command line, run inside the test's process with the models that are loaded; a server over a small archive."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
+from plain import PLAIN, index_plain_archive, make_plain_archive
 from running import Cli, Said
+from serving import serving
 from shared import Services
 from typer.testing import CliRunner
 
 from api.cli import console
 from api.cli.main import app
+from services.container import Container
+from services.settings import load_settings
 
 
 @pytest.fixture
@@ -23,3 +30,47 @@ def cli(services: Services, monkeypatch: pytest.MonkeyPatch) -> Cli:
         return Said(result.exit_code, result.stdout, result.stderr)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def plain_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small archive of `plain`."""
+    folder = tmp_path_factory.mktemp("plain")
+    make_plain_archive(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def plain_home(plain_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which it is indexed; not to be changed by tests."""
+    home = tmp_path_factory.mktemp("plain-home")
+    container = plain_container(home)
+    index_plain_archive(container, plain_archive)
+    container.close()
+    return home
+
+
+@pytest.fixture(scope="session")
+def reading(plain_home: Path) -> Iterator[httpx2.Client]:
+    """A client of a server over the small archive, which is open and which nobody changes."""
+    container = plain_container(plain_home)
+    with serving(container) as url, httpx2.Client(base_url=url, timeout=30) as client:
+        yield client
+    container.close()
+
+
+@pytest.fixture
+def changing(plain_home: Path, tmp_path: Path) -> Iterator[Container]:
+    """The services over a copy of it, to be changed as a test likes."""
+    container = plain_container(Path(shutil.copytree(plain_home, tmp_path / "home", symlinks=True)))
+    yield container
+    container.close()
+
+
+def plain_container(home: Path, **settings: str) -> Container:
+    """The services over a home, without models."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("AFTERIMAGE_HOME", str(home))
+        for name, value in (PLAIN | settings).items():
+            patched.setenv(f"AFTERIMAGE_{name.upper()}", value)
+        return Container(load_settings("demo"))

@@ -141,15 +141,14 @@ def test_a_client_that_goes_away_stops_the_model_in_mid_sentence(services: Servi
 def test_answers_that_take_long_hold_up_no_search_and_too_many_are_sent_away(
     services: Services, indexed_home: Path
 ) -> None:
-    with behind(services, indexed_home, pieces=["It"], fault="endless") as (client, _):
-        with ExitStack() as streams:
-            for _ in range(2):
-                asked = client.stream("POST", "/v1/ask", json={"question": SOUP}, headers=STREAM)
-                assert next(events(streams.enter_context(asked)))[0] == "evidence"
-            assert client.post("/v1/search", json={"question": SOUP}).status_code == 200
-            refused = client.post("/v1/ask", json={"question": SOUP})
-            assert refused.status_code == 503 and refused.headers["retry-after"]
-            assert refused.json()["type"] == "urn:afterimage:overloaded"
+    with behind(services, indexed_home, pieces=["It"], fault="endless") as (client, _), ExitStack() as streams:
+        for _ in range(2):
+            asked = client.stream("POST", "/v1/ask", json={"question": SOUP}, headers=STREAM)
+            assert next(events(streams.enter_context(asked)))[0] == "evidence"
+        assert client.post("/v1/search", json={"question": SOUP}).status_code == 200
+        refused = client.post("/v1/ask", json={"question": SOUP})
+        assert refused.status_code == 503 and refused.headers["retry-after"]
+        assert refused.json()["type"] == "urn:afterimage:overloaded"
 
 
 def test_what_fails_before_the_first_event_is_a_response_and_afterwards_an_event(

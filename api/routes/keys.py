@@ -1,0 +1,44 @@
+"""`/v1/keys`: who may do what."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from api.auth import Admin
+from api.bodies import KeyBody
+from api.problems import problem_responses
+from api.replies import NewKeyShape
+from api.schemas import KeyShape
+from api.server import Served
+
+router = APIRouter(prefix="/v1/keys", tags=["keys"])
+
+
+@router.get("", response_model=list[KeyShape], responses=problem_responses(403, 503))
+async def list_keys(served: Served, _rights: Admin) -> list[KeyShape]:
+    """All keys, newest first, without their secrets; those that are refused by now included."""
+    return await served.turns.lookups.take(lambda: [KeyShape.of(key) for key in served.container.keys.list()])
+
+
+@router.post("", response_model=NewKeyShape, status_code=201, responses=problem_responses(403, 409, 503))
+async def create_key(served: Served, _rights: Admin, body: KeyBody) -> NewKeyShape:
+    """Make a key. Its secret is in this response and nowhere else, now or later."""
+    expires_at = None if body.expires_at is None else body.expires_at.timestamp()
+
+    def create() -> NewKeyShape:
+        key, secret = served.container.keys.create(
+            body.name, body.scopes, body.collections, expires_at, body.requests_per_minute
+        )
+        return NewKeyShape(**KeyShape.of(key).model_dump(), secret=secret)
+
+    return await served.turns.lookups.take(create)
+
+
+@router.delete("/{key_id}", response_model=KeyShape, responses=problem_responses(403, 404, 503))
+async def revoke_key(
+    served: Served, _rights: Admin, key_id: Annotated[str, Path(max_length=64, description="The key's id.")]
+) -> KeyShape:
+    """Refuse a key from now on."""
+    return await served.turns.lookups.take(lambda: KeyShape.of(served.container.keys.revoke(key_id)))

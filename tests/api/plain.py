@@ -1,0 +1,52 @@
+"""A small archive in two collections, searched by words alone: no model is loaded for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from making import make_video
+from PIL import Image
+from reportlab.pdfgen.canvas import Canvas
+
+from services.container import Container
+
+LENGTH_S, RATE = 12.0, 25
+SHORE, HARBOUR = "shore", "harbour"
+GULLS = "The lighthouse keeper counts seventeen gulls."
+ROPE = "The mooring rope costs forty crowns."
+ABOUT_GULLS, ABOUT_ROPE = "lighthouse keeper counts gulls", "mooring rope costs crowns"
+PLAIN = {
+    "visual__model": "",
+    "text__model": "",
+    "reader__enabled": "false",
+    "generator__kind": "extractive",
+    "memory__enabled": "false",
+}
+"""Settings of containers over this archive."""
+
+
+def make_plain_archive(folder: Path) -> None:
+    """`shore/` has a numbered video with a subtitle and a photo, `harbour/` a document of two pages."""
+    for name in (SHORE, HARBOUR):
+        (folder / name).mkdir()
+    make_video(folder / SHORE / "gulls.mp4", count=300, rate=RATE, options={"preset": "ultrafast"}, sound_s=LENGTH_S)
+    (folder / SHORE / "gulls.srt").write_text(f"1\n00:00:02,000 --> 00:00:06,000\n{GULLS}\n")
+    Image.fromarray(np.full((90, 160, 3), (200, 30, 60), np.uint8)).save(folder / SHORE / "red.png")
+    make_document(folder / HARBOUR / "prices.pdf", "A list of prices, for the harbour.", ROPE)
+
+
+def make_document(path: Path, *pages: str) -> None:
+    """A PDF with a sentence on each page."""
+    canvas = Canvas(str(path))
+    for text in pages:
+        canvas.drawString(72, 700, text)
+        canvas.showPage()
+    canvas.save()
+
+
+def index_plain_archive(container: Container, folder: Path) -> None:
+    """Index each folder into the collection of its name."""
+    for name in (SHORE, HARBOUR):
+        lines = list(container.indexing.index([folder / name], name))
+        assert [line.reason for line in lines if line.outcome == "failed"] == []

@@ -1,0 +1,130 @@
+"""Collections, assets, pictures, media and clips over HTTP."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import av
+import httpx2
+import numpy as np
+import pytest
+from making import number_in
+from PIL import Image
+from plain import ABOUT_GULLS, ABOUT_ROPE, GULLS, HARBOUR, LENGTH_S, RATE, ROPE, SHORE
+
+CLIP_S = 1.2
+
+
+def _assets(client: httpx2.Client) -> dict[str, dict[str, object]]:
+    return {str(asset["name"]): asset for asset in client.get("/v1/assets").json()["items"]}
+
+
+def _id(client: httpx2.Client, name: str) -> str:
+    return str(_assets(client)[name]["asset"])
+
+
+def _pixels(response: httpx2.Response) -> np.ndarray:
+    with Image.open(io.BytesIO(response.content)) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def test_words_are_found_and_answered_from(reading: httpx2.Client) -> None:
+    (hit,) = reading.post("/v1/search", json={"question": ABOUT_GULLS}).json()["hits"]
+    assert (hit["name"], hit["start_s"], hit["end_s"], hit["text"]) == ("gulls.mp4", 2.0, 6.0, GULLS)
+    said = reading.post("/v1/ask", json={"question": ABOUT_ROPE}).json()
+    assert said["answer"] == ROPE and said["sentences"][0]["citations"][0]["page"] == 2
+
+
+def test_collections_say_how_much_they_hold(reading: httpx2.Client) -> None:
+    assert reading.get("/v1/collections").json() == [{"name": HARBOUR, "assets": 1}, {"name": SHORE, "assets": 2}]
+
+
+def test_a_list_comes_in_parts_that_add_up(reading: httpx2.Client) -> None:
+    whole = reading.get("/v1/assets").json()
+    assert whole["after"] is None and {one["name"] for one in whole["items"]} == {"gulls.mp4", "red.png", "prices.pdf"}
+    items, after = [], ""
+    while after is not None:
+        part = reading.get("/v1/assets", params={"limit": 1} | ({"after": after} if after else {})).json()
+        assert len(part["items"]) == 1
+        items, after = items + part["items"], part["after"]
+    assert items == whole["items"]
+    only = reading.get("/v1/assets", params={"collection": HARBOUR}).json()["items"]
+    assert [one["name"] for one in only] == ["prices.pdf"]
+
+
+def test_an_asset_is_told_in_full(reading: httpx2.Client) -> None:
+    shown = reading.get(f"/v1/assets/{_id(reading, 'gulls.mp4')}").json()
+    assert shown["duration_s"] == pytest.approx(LENGTH_S) and shown["collections"] == [SHORE]
+    assert shown["memory"] is None and len(shown["version"]) > 8
+    assert reading.get(f"/v1/assets/{shown['asset']}/memory").json() is None
+
+
+def test_key_frames_are_listed_and_shown_by_their_times(reading: httpx2.Client) -> None:
+    address = f"/v1/assets/{_id(reading, 'gulls.mp4')}/frames"
+    part = reading.get(address, params={"limit": 2}).json()
+    rest = reading.get(address, params={"after": part["after"]}).json()
+    frames = part["items"] + rest["items"]
+    assert frames[0]["start_s"] == 0.0 and frames[-1]["end_s"] == pytest.approx(LENGTH_S) and rest["after"] is None
+    for frame in frames:
+        shown = reading.get(f"{address}/{frame['start_s']}")
+        assert shown.headers["content-type"] == "image/jpeg"
+        assert number_in(_pixels(shown)) == round(frame["start_s"] * RATE)
+    assert reading.get(f"{address}/{LENGTH_S + 1}").status_code == 404
+
+
+def test_pages_and_photos_are_shown(reading: httpx2.Client) -> None:
+    document, photo = _id(reading, "prices.pdf"), _id(reading, "red.png")
+    assert _pixels(reading.get(f"/v1/assets/{document}/pages/2")).min() < 128
+    assert tuple(_pixels(reading.get(f"/v1/assets/{photo}/picture"))[45, 80]) == pytest.approx((200, 30, 60), abs=6)
+    for wrong in (f"{document}/pages/3", f"{document}/picture", f"{photo}/pages/1", f"{photo}/frames/0"):
+        assert reading.get(f"/v1/assets/{wrong}").status_code == 404, wrong
+
+
+def test_a_picture_is_given_in_the_size_and_form_that_is_asked_for(reading: httpx2.Client) -> None:
+    address = f"/v1/assets/{_id(reading, 'gulls.mp4')}/frames/0"
+    small = reading.get(address, params={"max_px": 160, "format": "webp"})
+    assert small.headers["content-type"] == "image/webp" and small.content[8:12] == b"WEBP"
+    assert _pixels(small).shape == (90, 160, 3)
+    assert _pixels(reading.get(address, params={"max_px": 4000})).shape == (180, 320, 3)
+
+
+def test_a_picture_that_the_client_has_is_not_sent_again(reading: httpx2.Client) -> None:
+    asset = reading.get(f"/v1/assets/{_id(reading, 'gulls.mp4')}").json()
+    address = f"/v1/assets/{asset['asset']}/frames/3"
+    first = reading.get(address)
+    assert first.headers["cache-control"] == "private, no-cache"
+    again = reading.get(address, headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert reading.get(address, params={"max_px": 100}).headers["etag"] != first.headers["etag"]
+    pinned = reading.get(address, params={"version": asset["version"]})
+    assert pinned.headers["cache-control"] == "private, max-age=31536000, immutable"
+    assert pinned.headers["etag"] == first.headers["etag"]
+
+
+def test_media_comes_whole_or_in_ranges(reading: httpx2.Client, plain_archive: Path) -> None:
+    address = f"/v1/assets/{_id(reading, 'gulls.mp4')}/media"
+    data = (plain_archive / SHORE / "gulls.mp4").read_bytes()
+    whole = reading.get(address)
+    assert whole.content == data and whole.headers["content-type"] == "video/mp4"
+    assert "sandbox" in whole.headers["content-security-policy"]
+    part = reading.get(address, headers={"range": "bytes=100-199"})
+    assert (part.status_code, part.content) == (206, data[100:200])
+    assert part.headers["content-range"] == f"bytes 100-199/{len(data)}"
+    assert reading.get(address, headers={"range": "bytes=-10"}).content == data[-10:]
+    beyond = reading.get(address, headers={"range": f"bytes={len(data)}-"})
+    assert beyond.status_code == 416 and beyond.headers["content-range"] == f"bytes */{len(data)}"
+    assert beyond.headers["content-type"] == "application/problem+json"
+    assert reading.get(address, headers={"range": "bytes=a-b"}).content == data
+
+
+def test_a_clip_shows_its_stretch(reading: httpx2.Client) -> None:
+    address = f"/v1/assets/{_id(reading, 'gulls.mp4')}/clip"
+    clip = reading.get(address, params={"start_s": 4, "end_s": 4 + CLIP_S, "max_px": 320})
+    assert clip.status_code == 200 and clip.headers["content-type"] == "video/mp4"
+    with av.open(io.BytesIO(clip.content)) as container:
+        numbers = [number_in(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
+    assert numbers == list(range(4 * RATE, 4 * RATE + round(CLIP_S * RATE)))
+    for start_s, end_s, status in ((3, 3, 422), (0, 500, 413), (50, 60, 404), (-1, 2, 422)):
+        assert reading.get(address, params={"start_s": start_s, "end_s": end_s}).status_code == status
+    assert reading.get(f"/v1/assets/{_id(reading, 'red.png')}/clip?start_s=0&end_s=1").status_code == 404
