@@ -7,11 +7,13 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.job_shapes import JobEventShape
+from api.once import documented
 from api.problems import Problem
 from api.replies import EvidenceEvent, UsageShape
 from api.schemas import AnswerShape, SentenceShape
 
-_EVENTS = (EvidenceEvent, SentenceShape, AnswerShape, UsageShape, Problem)
+_EVENTS = (EvidenceEvent, SentenceShape, AnswerShape, UsageShape, JobEventShape, Problem)
 _OF_FASTAPI = ("HTTPValidationError", "ValidationError")
 _ABOUT = """Ask your video, photo and document archive. The answer comes with the frames that prove it.
 
@@ -39,6 +41,9 @@ def _document(app: FastAPI) -> dict[str, Any]:
         schema = shape.model_json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
         schemas |= schema.pop("$defs", {})
         schemas[shape.__name__] = schema
+    for operations in document["paths"].values():
+        if "post" in operations and "tus-resumable" not in str(operations["post"].get("parameters", "")):
+            documented(operations["post"])
     document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     document["security"] = [{"key": []}]
     return document

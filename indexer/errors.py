@@ -23,6 +23,9 @@ AfterimageError
 ├── JobConflict                (RuntimeError) a job's state does not allow what is asked of it
 ├── JobNotHeld                 (RuntimeError) a job that is another worker's, or at its end
 ├── QueueUnavailable           (ConnectionError) the queue of jobs cannot be reached
+├── UploadNotFound             (LookupError)
+├── UploadConflict             (RuntimeError) bytes that do not go on where an upload is
+├── RepeatConflict             (RuntimeError) a request under a name that another one has
 ├── NotAllowed                 (PermissionError) a path or a URL that the settings do not open
 ├── AddressUnavailable         (ConnectionError) a URL cannot be reached, stalls, breaks off, or answers with an error
 ├── QueryError                 (ValueError)   a question that cannot be asked, a name that cannot be kept
@@ -131,6 +134,18 @@ class JobNotHeld(AfterimageError, RuntimeError):
 
 class QueueUnavailable(AfterimageError, ConnectionError):
     """The queue that carries jobs to workers cannot be reached."""
+
+
+class UploadNotFound(AfterimageError, LookupError):
+    """No upload of that id, or it has expired."""
+
+
+class UploadConflict(AfterimageError, RuntimeError):
+    """Bytes that do not go on where an upload is, or that another request is sending."""
+
+
+class RepeatConflict(AfterimageError, RuntimeError):
+    """A request under a name that another one has, or that is being answered right now."""
 
 
 class NotAllowed(AfterimageError, PermissionError):

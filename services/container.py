@@ -53,11 +53,13 @@ from services.ports import Checker, Generator
 from services.recalling import Recalling
 from services.reindexing import Reindexing, ensure_folder
 from services.remembering import Remembering
+from services.repeats import Repeats
 from services.retrieval import Retrieval, RetrievalSettings
 from services.settings import Settings, load_settings
 from services.showing import Showing
 from services.summarizing import Summarizing
 from services.types import Query
+from services.uploads import Uploads
 
 if TYPE_CHECKING:
     from services.generators.onevision.generator import OneVisionGenerator
@@ -315,6 +317,25 @@ class Container:
         reach = Reach(settings.hosts, settings.private_hosts, "AFTERIMAGE_INTAKE__HOSTS")
         outbound = Outbound(reach, settings.stall_s, settings.fetch_s)
         return Intake(self.blobs, outbound, self.home / "incoming", settings.roots, settings.max_bytes)
+
+    @cached_property
+    def repeats(self) -> Repeats:
+        """Answers to requests that may be sent again."""
+        return Repeats(self.database)
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        """Files on their way, in pieces."""
+        return Uploads(self.home / "uploads", self.settings.intake.keep_s)
+
+    def incoming(self) -> Path:
+        """The folder for files on their way. Errors: StorageFull."""
+        folder = self._made_home() / "incoming"
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise StorageFull(f"{folder}: cannot be made ({error.strerror})") from error
+        return folder
 
     @cached_property
     def jobs(self) -> Jobs:

@@ -250,6 +250,7 @@ class IntakeSettings(_Group):
         frozenset(), description="hosts that may be fetched from though their addresses are private, as a JSON list"
     )
     max_bytes: int = Field(50_000_000_000, ge=1, description="bytes of the largest file that is uploaded or fetched")
+    keep_s: float = Field(86_400.0, gt=0, description="seconds after which an upload that stands still is dropped")
     stall_s: float = Field(30.0, gt=0, description="seconds without a byte after which fetching is given up")
     fetch_s: float = Field(6 * 3600.0, gt=0, description="seconds that fetching a file may take")
 

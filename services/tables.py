@@ -128,3 +128,17 @@ class Deliveries(Base):
     next_at: Mapped[float | None] = mapped_column(index=True)
     delivered_at: Mapped[float | None]
     error: Mapped[str | None] = mapped_column(Text)
+
+
+class Repeats(Base):
+    """Answers to requests that may be sent again: `who` is a key's id (empty: nobody's), `name` what the client calls
+    the request, `request` its SHA-256; no `status`: it is being answered since `at`."""
+
+    __tablename__ = "repeats"
+    who: Mapped[str] = mapped_column(String(16), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    request: Mapped[str] = mapped_column(String(64))
+    at: Mapped[float] = mapped_column(index=True)
+    status: Mapped[int | None]
+    media_type: Mapped[str | None]
+    body: Mapped[bytes | None]

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Request, Response
 
 from api.auth import Reader
 from api.bodies import AskBody, SearchBody
+from api.once import Once
 from api.problems import problem_responses
 from api.replies import AskedShape, EvidenceEvent, EvidenceShape, UsageShape
 from api.schemas import AnswerShape, HitShape, SearchShape, SentenceShape
@@ -24,7 +25,7 @@ from services.answering import answer_of
 from services.rights import Rights
 from services.types import Evidence, Query, Sentence
 
-router = APIRouter(prefix="/v1", tags=["find"])
+router = APIRouter(prefix="/v1", tags=["find"], route_class=Once)
 _QUERY_PX = 1280
 _EVENTS = "text/event-stream"
 _STREAM: dict[str, Any] = {

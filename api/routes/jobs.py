@@ -10,6 +10,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from api.auth import Admin, Reader, Writer
 from api.bodies import Name, SummaryBody
 from api.job_shapes import JobEventShape, JobShape
+from api.once import Once
 from api.problems import problem_responses
 from api.replies import PageShape
 from api.routes.assets import After, Limit
@@ -21,7 +22,7 @@ from indexer.errors import QueryError
 from indexer.types import AssetKind
 from services.jobs.types import JobState, ReindexRequest, SummarizeRequest
 
-router = APIRouter(prefix="/v1", tags=["jobs"])
+router = APIRouter(prefix="/v1", tags=["jobs"], route_class=Once)
 _EVENTS = "text/event-stream"
 JobId = Annotated[str, Path(max_length=64, description="The job's id.")]
 States = Annotated[frozenset[JobState], Query(alias="state", description="Only in these states.")]
@@ -62,8 +63,8 @@ async def show_job(served: Served, rights: Reader, job_id: JobId) -> JobShape:
     response_class=Response,
     responses={
         200: {
-            "description": "`event` (JobEventShape) for all that happened and happens to the job, then `job` (JobShape) "
-            "when it has come to its end",
+            "description": "`event` (JobEventShape) for all that has happened to the job, and happens; `job` (JobShape)"
+            " when it has come to its end",
             "content": {_EVENTS: {"schema": {"type": "string"}}},
         },
         **problem_responses(404, 503),

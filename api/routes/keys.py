@@ -8,12 +8,13 @@ from fastapi import APIRouter, Path
 
 from api.auth import Admin
 from api.bodies import KeyBody
+from api.once import Once
 from api.problems import problem_responses
 from api.replies import NewKeyShape
 from api.schemas import KeyShape
 from api.server import Served
 
-router = APIRouter(prefix="/v1/keys", tags=["keys"])
+router = APIRouter(prefix="/v1/keys", tags=["keys"], route_class=Once)
 
 
 @router.get("", response_model=list[KeyShape], responses=problem_responses(403, 503))

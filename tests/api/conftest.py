@@ -59,12 +59,25 @@ def reading(plain_home: Path) -> Iterator[httpx2.Client]:
     container.close()
 
 
+@pytest.fixture(scope="module")
+def plain_home_copy(plain_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+    """The services over a copy of it, which the tests of a module share."""
+    container = plain_container(copied(plain_home, tmp_path_factory.mktemp("copy") / "home"))
+    yield container
+    container.close()
+
+
 @pytest.fixture
 def changing(plain_home: Path, tmp_path: Path) -> Iterator[Container]:
     """The services over a copy of it, to be changed as a test likes."""
-    container = plain_container(Path(shutil.copytree(plain_home, tmp_path / "home", symlinks=True)))
+    container = plain_container(copied(plain_home, tmp_path / "home"))
     yield container
     container.close()
+
+
+def copied(home: Path, to: Path) -> Path:
+    """A copy of a home."""
+    return Path(shutil.copytree(home, to, symlinks=True))
 
 
 def plain_container(home: Path, **settings: str) -> Container:

@@ -1,0 +1,203 @@
+"""`Client` and `AsyncClient`: the two ways to drive the flows (httpx2)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from types import TracebackType
+from typing import TypedDict, TypeVar
+
+import httpx2
+
+from api.client.calls import Calls
+from api.client.flows import EventLines, Flow, Listen, Pause, Reply, Send, ServerUnavailable
+
+T = TypeVar("T")
+_WAIT_S, _TRIES = 0.5, 60
+_CONNECT_S = 10.0
+
+
+class _Arguments(TypedDict):
+    method: str
+    url: str
+    params: dict[str, str | int | float]
+    json: object
+    content: bytes | None
+    headers: dict[str, str]
+
+
+class Client(Calls):
+    """A blocking client of the server at `url`; `timeout_s` without a byte end a request."""
+
+    def __init__(self, url: str, key: str | None = None, timeout_s: float = 120.0) -> None:
+        self._http = httpx2.Client(base_url=url, headers=_headers(key), timeout=_timeout(timeout_s))
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._http.close()
+
+    def run(self, flow: Flow[T]) -> T:
+        """Drive a flow to its result."""
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    reply = self._done(step)
+                except ServerUnavailable as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(reply)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def listen(self, listen: Listen[T]) -> Iterator[T]:
+        """The items of a stream as they come."""
+        lines, left = EventLines(), _TRIES
+        while True:
+            try:
+                for event in self._events(listen.after(lines.id), lines):
+                    left = _TRIES
+                    yield listen.read(*event)
+                    if event[0] == listen.last:
+                        return
+                raise ServerUnavailable("the stream broke off")
+            except ServerUnavailable:
+                left -= 1
+                if not listen.resumes or not left:
+                    raise
+                time.sleep(_WAIT_S)
+
+    def _events(self, send: Send, lines: EventLines) -> Iterator[tuple[str, str]]:
+        with _translated(), self._http.stream(**_request(send)) as response:
+            if response.status_code >= 400:
+                _reply(response, response.read()).checked()
+            for line in response.iter_lines():
+                if (event := lines.feed(line)) is not None:
+                    yield event
+
+    def _done(self, step: Send | Pause) -> Reply:
+        if isinstance(step, Pause):
+            time.sleep(step.seconds)
+            return _NOTHING
+        with _translated():
+            response = self._http.request(**_request(step))
+        return _reply(response, response.content)
+
+
+class AsyncClient(Calls):
+    """The same for asyncio: what gives a result is awaited, what gives items is iterated over with `async for`."""
+
+    def __init__(self, url: str, key: str | None = None, timeout_s: float = 120.0) -> None:
+        self._http = httpx2.AsyncClient(base_url=url, headers=_headers(key), timeout=_timeout(timeout_s))
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._http.aclose()
+
+    async def run(self, flow: Flow[T]) -> T:
+        """Drive a flow to its result."""
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    reply = await self._done(step)
+                except ServerUnavailable as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(reply)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def listen(self, listen: Listen[T]) -> AsyncIterator[T]:
+        """The items of a stream as they come."""
+        lines, left = EventLines(), _TRIES
+        while True:
+            try:
+                async with self._events(listen.after(lines.id), lines) as events:
+                    async for event in events:
+                        left = _TRIES
+                        yield listen.read(*event)
+                        if event[0] == listen.last:
+                            return
+                raise ServerUnavailable("the stream broke off")
+            except ServerUnavailable:
+                left -= 1
+                if not listen.resumes or not left:
+                    raise
+                await asyncio.sleep(_WAIT_S)
+
+    @asynccontextmanager
+    async def _events(self, send: Send, lines: EventLines) -> AsyncIterator[AsyncIterator[tuple[str, str]]]:
+        with _translated():
+            async with self._http.stream(**_request(send)) as response:
+                if response.status_code >= 400:
+                    _reply(response, await response.aread()).checked()
+                yield _read(response, lines)
+
+    async def _done(self, step: Send | Pause) -> Reply:
+        if isinstance(step, Pause):
+            await asyncio.sleep(step.seconds)
+            return _NOTHING
+        with _translated():
+            response = await self._http.request(**_request(step))
+        return _reply(response, response.content)
+
+
+_NOTHING = Reply(204, {}, b"")
+
+
+async def _read(response: httpx2.Response, lines: EventLines) -> AsyncIterator[tuple[str, str]]:
+    async for line in response.aiter_lines():
+        if (event := lines.feed(line)) is not None:
+            yield event
+
+
+def _headers(key: str | None) -> dict[str, str]:
+    return {} if key is None else {"authorization": f"Bearer {key}"}
+
+
+def _timeout(seconds: float) -> httpx2.Timeout:
+    return httpx2.Timeout(seconds, connect=_CONNECT_S)
+
+
+def _request(send: Send) -> _Arguments:
+    return {
+        "method": send.method,
+        "url": send.path,
+        "params": dict(send.params),
+        "json": send.json,
+        "content": send.content,
+        "headers": dict(send.headers),
+    }
+
+
+def _reply(response: httpx2.Response, body: bytes) -> Reply:
+    return Reply(response.status_code, dict(response.headers), body)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except httpx2.TransportError as error:
+        raise ServerUnavailable(f"the server cannot be reached, or broke off: {error}") from error

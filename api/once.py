@@ -1,0 +1,89 @@
+"""`Idempotency-Key`: a POST that is sent again is answered as before, and done once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from api.auth import rights_of
+from api.server import Server
+from indexer.errors import QueryError
+from services.repeats import Answered, Repeatable
+
+HEADER = "idempotency-key"
+_LONGEST_NAME, _MOST_BYTES = 200, 1 << 20
+_FORMS = "multipart/"
+_Handler: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class Once(APIRoute):
+    """A route whose POST requests may be named by their clients. A request is the same where its address and its body
+    are; of a form with a file, which is not kept to be compared, only the length is looked at.
+
+    Answers of more than a megabyte, streams and failures of the server are not kept: such a request is done again.
+    """
+
+    def get_route_handler(self) -> _Handler:
+        """The handler, which first looks whether there is an answer already."""
+        handle = super().get_route_handler()
+
+        async def once(request: Request) -> Response:
+            name = request.headers.get(HEADER)
+            if name is None or request.method != "POST":
+                return await handle(request)
+            server = request.app.state.server
+            assert isinstance(server, Server)
+            return await _once(request, server, await _named(request, server, name), handle)
+
+        return once
+
+
+def documented(operation: dict[str, Any]) -> None:
+    """Describe the header in the OpenAPI document of a POST."""
+    about = "Names this request: sent again under the same name, it is answered as before and done once."
+    schema = {"type": "string", "minLength": 1, "maxLength": _LONGEST_NAME}
+    parameter = {"name": HEADER, "in": "header", "required": False, "description": about, "schema": schema}
+    operation.setdefault("parameters", []).append(parameter)
+
+
+async def _once(request: Request, server: Server, named: Repeatable, handle: _Handler) -> Response:
+    repeats, turn = server.container.repeats, server.turns.lookups
+    before = await turn.take(lambda: repeats.begin(named))
+    if before is not None:
+        headers = {"idempotency-replayed": "true"}
+        return Response(before.body, before.status, headers, before.media_type)
+    kept: Answered | None = None
+    try:
+        response = await handle(request)
+        kept = _kept(response)
+        return response
+    finally:
+        answer = kept
+        await turn.take(lambda: repeats.drop(named) if answer is None else repeats.finish(named, answer))
+
+
+async def _named(request: Request, server: Server, name: str) -> Repeatable:
+    """Errors: QueryError for what is no name; those of whoever may not ask at all."""
+    if not 1 <= len(name) <= _LONGEST_NAME or not name.isprintable():
+        raise QueryError(f"Idempotency-Key: 1 to {_LONGEST_NAME} printable characters")
+    rights = await rights_of(request, server)
+    kind = request.headers.get("content-type", "")
+    if kind.startswith(_FORMS):
+        body = request.headers.get("content-length", "").encode()
+    else:
+        body = await request.body()
+    said = "\0".join((request.method, str(request.url), kind.partition(";")[0], request.headers.get("accept", "")))
+    return Repeatable(rights.key_id or "", name, hashlib.sha256(said.encode() + b"\0" + body).hexdigest())
+
+
+def _kept(response: Response) -> Answered | None:
+    """What of a response can be given again; None: it is not kept."""
+    body = bytes(getattr(response, "body", b""))
+    whole = response.headers.get("content-length") == str(len(body))
+    if response.status_code >= 500 or not whole or len(body) > _MOST_BYTES:
+        return None
+    return Answered(response.status_code, response.headers.get("content-type", ""), body)

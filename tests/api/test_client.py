@@ -1,0 +1,80 @@
+"""The Python client, blocking and asynchronous, against a live server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import copied, plain_container
+from plain import ABOUT_GULLS, ABOUT_ROPE, GULLS, HARBOUR, ROPE, SHORE, make_document
+from serving import serving
+
+from api.client import AsyncClient, Client, ProblemError, ServerUnavailable
+from api.job_shapes import JobShape
+from api.replies import EvidenceEvent, UsageShape
+from api.schemas import AnswerShape, SentenceShape
+
+PUFFIN = "The puffin warden owes nine lanterns."
+
+
+@pytest.fixture(scope="module")
+def url(plain_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    container = plain_container(copied(plain_home, tmp_path_factory.mktemp("client") / "home"))
+    with serving(container) as address:
+        yield address
+    container.close()
+
+
+def test_both_clients_give_the_same(url: str) -> None:
+    async def asked() -> tuple[object, ...]:
+        async with AsyncClient(url) as archive:
+            told = [event async for event in archive.told(ABOUT_ROPE)]
+            return await archive.search(ABOUT_GULLS), (await archive.ask(ABOUT_ROPE)).answer, told[:-1]
+
+    with Client(url) as archive:
+        blocking = archive.search(ABOUT_GULLS), archive.ask(ABOUT_ROPE).answer, list(archive.told(ABOUT_ROPE))[:-1]
+    assert asyncio.run(asked()) == blocking
+    assert blocking[0].hits[0].text == GULLS and blocking[1] == ROPE
+
+
+def test_an_answer_is_told_in_parts(url: str) -> None:
+    with Client(url) as archive:
+        told = list(archive.told(ABOUT_ROPE, collections=[HARBOUR]))
+    assert [type(one) for one in told] == [EvidenceEvent, SentenceShape, AnswerShape, UsageShape]
+
+
+def test_an_upload_reports_its_progress_and_its_job_is_followed_to_its_end(url: str, tmp_path: Path) -> None:
+    make_document(tmp_path / "lanterns.pdf", PUFFIN)
+    size, sent = (tmp_path / "lanterns.pdf").stat().st_size, []
+    with Client(url) as archive:
+        job = archive.upload(tmp_path / "lanterns.pdf", "new", progress=lambda done, whole: sent.append((done, whole)))
+        *happened, end = archive.follow(job.id)
+        assert sent == [(size, size)] and happened and isinstance(end, JobShape) and end.state == "done"
+        assert archive.search("puffin warden owes lanterns").hits[0].name == "lanterns.pdf"
+        assert end.asset_id is not None and archive.page(end.asset_id, 1).startswith(b"\xff\xd8")
+        (gone,) = archive.delete(end.asset_id)
+        assert list(archive.follow(gone.id))[-1].state == "done"
+
+
+def test_assets_are_looked_at(url: str) -> None:
+    with Client(url) as archive:
+        (video,) = [one for one in archive.assets(SHORE).items if one.kind == "video"]
+        assert archive.asset(video.asset).collections == [SHORE]
+        assert archive.frame(video.asset, 2.0, max_px=64, form="webp")[8:12] == b"WEBP"
+        assert b"ftyp" in archive.clip(video.asset, 0, 0.4, max_px=64)[:16]
+        assert {one.name for one in archive.collections()} >= {SHORE, HARBOUR}
+
+
+def test_a_problem_is_an_error_with_all_that_the_server_said(url: str) -> None:
+    with Client(url) as archive, pytest.raises(ProblemError, match="no collection 'nowhere'") as raised:
+        archive.search("a", collections=["nowhere"])
+    assert raised.value.problem.status == 404
+    with Client(url) as archive, pytest.raises(ProblemError):
+        list(archive.told("a", collections=["nowhere"]))
+
+
+def test_a_server_that_is_not_there_is_named_as_that() -> None:
+    with Client("http://127.0.0.1:9") as archive, pytest.raises(ServerUnavailable, match="cannot be reached"):
+        archive.collections()

@@ -1,0 +1,220 @@
+"""Uploads, imports and jobs over HTTP: each ends in an asset that is found, once."""
+
+from __future__ import annotations
+
+import base64
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+from conftest import copied, plain_container
+from plain import HARBOUR, SHORE, make_document
+from serving import events, serving
+
+from services.container import Container
+
+PUFFIN = "The puffin warden owes nine lanterns."
+TUS = {"tus-resumable": "1.0.0"}
+PATCH = {**TUS, "content-type": "application/offset+octet-stream"}
+MB = 1 << 20
+
+
+@pytest.fixture
+def container(plain_home: Path, tmp_path: Path) -> Iterator[Container]:
+    (tmp_path / "open").mkdir()
+    roots = f'["{tmp_path / "open"}"]'
+    made = plain_container(copied(plain_home, tmp_path / "home"), intake__roots=roots, jobs__wait_s="0")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def live(container: Container) -> Iterator[httpx2.Client]:
+    with serving(container) as url, httpx2.Client(base_url=url, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Path:
+    make_document(tmp_path / "open" / "lanterns.pdf", PUFFIN)
+    return tmp_path / "open" / "lanterns.pdf"
+
+
+def _ended(client: httpx2.Client, job: dict[str, str]) -> dict[str, object]:
+    """The job when it has ended, by its stream of events."""
+    with client.stream("GET", f"/v1/jobs/{job['id']}/events") as response:
+        came = list(events(response))
+    assert [name for name, _ in came] == ["event"] * (len(came) - 1) + ["job"]
+    return dict(came[-1][1])
+
+
+def _found(client: httpx2.Client) -> list[tuple[str, str]]:
+    hits = client.post("/v1/search", json={"question": "puffin warden owes lanterns"}).json()["hits"]
+    return [(hit["name"], hit["text"]) for hit in hits]
+
+
+def _metadata(**values: str) -> str:
+    return ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in values.items())
+
+
+def test_a_form_with_a_file_becomes_a_job_and_then_an_asset(live: httpx2.Client, document: Path) -> None:
+    asked = live.post(
+        "/v1/uploads",
+        data={"collection": HARBOUR, "name": "wharf/lanterns.pdf"},
+        files={"file": ("x.pdf", document.read_bytes())},
+    )
+    assert asked.status_code == 202
+    job = _ended(live, asked.json())
+    assert (job["state"], job["collection"], job["error"]) == ("done", HARBOUR, None)
+    assert _found(live) == [("wharf/lanterns.pdf", PUFFIN)]
+    assert live.get(f"/v1/assets/{job['asset_id']}/media").content == document.read_bytes()
+    assert live.get(f"/v1/jobs/{job['id']}").json() == job
+    assert [one["id"] for one in live.get("/v1/jobs", params={"state": "done"}).json()["items"]] == [job["id"]]
+
+
+def test_a_path_is_indexed_where_the_settings_open_it_and_nowhere_else(live: httpx2.Client, document: Path) -> None:
+    asked = live.post("/v1/imports", json={"source": document.as_uri(), "collection": "new"})
+    assert _ended(live, asked.json())["state"] == "done"
+    assert _found(live) == [("lanterns.pdf", PUFFIN)]
+    assert {"name": "new", "assets": 1} in live.get("/v1/collections").json()
+    for source in ("file:///etc/passwd", "https://example.org/a.mp4", f"{document.as_uri()}/../../home/catalog.db"):
+        refused = live.post("/v1/imports", json={"source": source, "collection": "new"})
+        assert (refused.status_code, refused.json()["type"]) == (403, "urn:afterimage:not-allowed"), source
+
+
+def test_what_is_no_media_fails_its_job_and_says_why(live: httpx2.Client) -> None:
+    asked = live.post("/v1/uploads", data={"collection": "new"}, files={"file": ("notes.mp4", b"no video at all")})
+    job = _ended(live, asked.json())
+    assert job["state"] == "failed" and "notes.mp4" in str(job["error"])
+    again = live.post(f"/v1/jobs/{job['id']}/cancel")
+    assert (again.status_code, again.json()["type"]) == (409, "urn:afterimage:job-conflict")
+    assert live.post(f"/v1/jobs/{job['id']}/retry").status_code == 202
+
+
+def test_a_deleted_asset_is_gone_from_everywhere(live: httpx2.Client) -> None:
+    (asset,) = live.get("/v1/assets", params={"collection": HARBOUR}).json()["items"]
+    (asked,) = live.delete(f"/v1/assets/{asset['asset']}").json()
+    assert _ended(live, asked)["state"] == "done"
+    assert live.get(f"/v1/assets/{asset['asset']}").status_code == 404
+    assert live.post("/v1/search", json={"question": "mooring rope costs crowns"}).json() == {"hits": []}
+    assert live.delete(f"/v1/collections/{HARBOUR}").status_code == 204
+    assert live.delete(f"/v1/collections/{SHORE}").json()["type"] == "urn:afterimage:collection-in-use"
+
+
+def test_a_stream_of_events_goes_on_where_it_was_cut_off(live: httpx2.Client, document: Path) -> None:
+    job = live.post("/v1/imports", json={"source": document.as_uri(), "collection": "new"}).json()
+    _ended(live, job)
+    address = f"/v1/jobs/{job['id']}/events"
+    with live.stream("GET", address) as response:
+        whole = list(events(response))
+    with live.stream("GET", address, headers={"last-event-id": str(whole[0][1]["number"])}) as response:
+        assert list(events(response)) == whole[1:]
+
+
+def test_a_resumable_upload_goes_on_where_it_was_cut_off(live: httpx2.Client, document: Path) -> None:
+    data = document.read_bytes()
+    named = {"upload-metadata": _metadata(collection=HARBOUR, filename="lanterns.pdf")}
+    begun = live.post("/v1/uploads/tus", headers={**TUS, **named, "upload-length": str(len(data))})
+    assert begun.status_code == 201
+    address = begun.headers["location"]
+    sent = live.patch(address, content=data[:100], headers={**PATCH, "upload-offset": "0"})
+    assert (sent.status_code, sent.headers["upload-offset"]) == (204, "100")
+    wrong = live.patch(address, content=data[50:], headers={**PATCH, "upload-offset": "50"})
+    assert (wrong.status_code, wrong.json()["type"]) == (409, "urn:afterimage:upload-conflict")
+    much = live.patch(address, content=data, headers={**PATCH, "upload-offset": "100"})
+    assert much.status_code == 413
+    where = int(live.head(address, headers=TUS).headers["upload-offset"])
+    last = live.patch(address, content=data[where:], headers={**PATCH, "upload-offset": str(where)})
+    assert last.headers["upload-offset"] == str(len(data))
+    assert _ended(live, {"id": last.headers["afterimage-job"]})["state"] == "done"
+    assert _found(live) == [("lanterns.pdf", PUFFIN)]
+    head = live.head(address, headers=TUS)
+    assert (head.headers["upload-offset"], head.headers["afterimage-job"]) == (
+        str(len(data)),
+        last.headers["afterimage-job"],
+    )
+
+
+def test_a_line_that_breaks_in_mid_upload_loses_nothing_that_came(live: httpx2.Client, container: Container) -> None:
+    named = {"upload-metadata": _metadata(collection=HARBOUR, filename="a.pdf"), "upload-length": str(4 * MB)}
+    address = live.post("/v1/uploads/tus", headers={**TUS, **named}).headers["location"]
+
+    def broken() -> Iterator[bytes]:
+        yield b"x" * MB
+        yield b"x" * MB
+        raise ConnectionAbortedError
+
+    with pytest.raises(ConnectionAbortedError):
+        live.patch(address, content=broken(), headers={**PATCH, "upload-offset": "0"})
+    upload = container.uploads.get(address.rpartition("/")[2])
+    deadline = threading.Event()
+    while container.uploads.offset(upload) < 2 * MB and not deadline.wait(0.05):
+        pass
+    assert live.head(address, headers=TUS).headers["upload-offset"] == str(2 * MB)
+    assert live.delete(address, headers=TUS).status_code == 204
+    assert live.head(address, headers=TUS).status_code == 404
+
+
+def test_the_protocol_of_resumable_uploads_is_held(live: httpx2.Client) -> None:
+    told = live.options("/v1/uploads/tus")
+    assert told.headers["tus-version"] == "1.0.0" and "creation-with-upload" in told.headers["tus-extension"]
+    named = {"upload-metadata": _metadata(collection="new", filename="a.pdf")}
+    assert live.post("/v1/uploads/tus", headers={**named, "upload-length": "3"}).status_code == 412
+    assert live.post("/v1/uploads/tus", headers={**TUS, **named}).status_code == 422
+    assert live.post("/v1/uploads/tus", headers={**TUS, "upload-length": "3"}).status_code == 422
+    headers = {**TUS, **named, "upload-length": str(10**15)}
+    assert live.post("/v1/uploads/tus", headers=headers).status_code == 413
+    whole = live.post("/v1/uploads/tus", content=b"abc", headers={**PATCH, **named, "upload-length": "3"})
+    assert (whole.status_code, whole.headers["upload-offset"]) == (201, "3") and whole.headers["afterimage-job"]
+    address = whole.headers["location"]
+    assert live.patch(address, content=b"", headers={**TUS, "upload-offset": "3"}).status_code == 415
+    again = live.patch(address, content=b"", headers={**PATCH, "upload-offset": "3"})
+    assert again.headers["afterimage-job"] == whole.headers["afterimage-job"]
+
+
+def test_a_request_that_is_sent_again_is_done_once(live: httpx2.Client, document: Path) -> None:
+    body = {"source": document.as_uri(), "collection": "new"}
+    named = {"idempotency-key": "import lanterns"}
+    first, second = (live.post("/v1/imports", json=body, headers=named) for _ in range(2))
+    assert first.json() == second.json() and second.status_code == 202
+    assert "idempotency-replayed" not in first.headers and second.headers["idempotency-replayed"] == "true"
+    assert len(live.get("/v1/jobs").json()["items"]) == 1
+    other = live.post("/v1/imports", json={**body, "collection": "other"}, headers=named)
+    assert (other.status_code, other.json()["type"]) == (409, "urn:afterimage:repeat-conflict")
+    refused = live.post("/v1/imports", json=body, headers={"idempotency-key": "x" * 300})
+    assert refused.status_code == 422
+
+
+def test_a_large_upload_takes_no_memory(live: httpx2.Client, container: Container) -> None:
+    own = psutil.Process(os.getpid())
+    boundary = "limit"
+    size = 96 * MB
+
+    def form() -> Iterator[bytes]:
+        disposition = "Content-Disposition: form-data; name="
+        yield f'--{boundary}\r\n{disposition}"collection"\r\n\r\nnew\r\n'.encode()
+        yield f'--{boundary}\r\n{disposition}"file"; filename="a.bin"\r\n\r\n'.encode()
+        for _ in range(size // MB):
+            yield b"x" * MB
+        yield f"\r\n--{boundary}--\r\n".encode()
+
+    before, most, over = own.memory_info().rss, [0], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.01):
+            most[0] = max(most[0], own.memory_info().rss)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    asked = live.post(
+        "/v1/uploads", content=form(), headers={"content-type": f"multipart/form-data; boundary={boundary}"}
+    )
+    over.set()
+    watching.join()
+    assert asked.status_code == 202, asked.text
+    assert most[0] - before < 32 * MB
+    assert _ended(live, asked.json())["state"] == "failed"

@@ -1,0 +1,91 @@
+"""Every error has one shape; every request has an id, a line in the log, and its place in the metrics."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import httpx2
+import pytest
+
+from api.logs import JsonLines
+from api.problems import Problem
+
+ASSET = "0" * 64
+JSON = {"content-type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "arguments", "status", "kind"),
+    [
+        ("GET", "/nowhere", {}, 404, "not-found"),
+        ("PATCH", "/v1/search", {}, 405, "method-not-allowed"),
+        ("POST", "/v1/search", {"json": {}}, 422, "invalid-request"),
+        ("POST", "/v1/search", {"json": {"question": "a", "limit": 0}}, 422, "invalid-request"),
+        ("POST", "/v1/search", {"json": {"question": "a", "colections": ["b"]}}, 422, "invalid-request"),
+        (
+            "POST",
+            "/v1/search",
+            {"content": b"{", "headers": JSON},
+            422,
+            "invalid-request",
+        ),
+        ("POST", "/v1/search", {"json": {"question": "\ud800"}}, 422, "invalid-request"),
+        ("POST", "/v1/ask", {"json": {"question": "   "}}, 422, "invalid-request"),
+        ("POST", "/v1/ask", {"content": b'{"question": "' + b"a" * (33 << 20) + b'"}'}, 413, "too-large"),
+        ("GET", f"/v1/assets/{ASSET}", {}, 404, "asset-not-found"),
+        ("GET", "/v1/assets/x", {}, 422, "invalid-request"),
+        ("GET", "/v1/assets?after=x", {}, 422, "query-error"),
+        ("GET", "/v1/assets?collection=nowhere", {}, 404, "collection-not-found"),
+        ("GET", f"/v1/assets/{ASSET}/frames/nan", {}, 422, "invalid-request"),
+        ("GET", "/v1/jobs/x", {}, 404, "job-not-found"),
+        ("POST", "/v1/uploads", {"json": {}}, 422, "query-error"),
+    ],
+)
+def test_every_error_has_one_shape(
+    reading: httpx2.Client, method: str, path: str, arguments: dict[str, object], status: int, kind: str
+) -> None:
+    if isinstance(body := arguments.get("json"), dict) and "\ud800" in str(body):
+        arguments = {"content": json.dumps(body).encode(), "headers": JSON}
+    answer = reading.request(method, path, **arguments)  # type: ignore[arg-type]  # as they are listed above
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = Problem.model_validate_json(answer.content)
+    assert (answer.status_code, problem.status, problem.type) == (status, status, f"urn:afterimage:{kind}"), answer.text
+    assert problem.request == answer.headers["x-request-id"] and problem.detail
+    assert bool(problem.errors) == (kind == "invalid-request")
+
+
+def test_a_wrong_field_is_named(reading: httpx2.Client) -> None:
+    problem = reading.post("/v1/search", json={"question": "a", "limit": 0}).json()
+    assert problem["errors"][0]["where"] == "body.limit" and "body.limit" in problem["detail"]
+
+
+def test_a_request_keeps_the_id_it_came_with_where_that_can_be_one(reading: httpx2.Client) -> None:
+    assert reading.get("/livez", headers={"x-request-id": "from-a-proxy-1"}).headers["x-request-id"] == "from-a-proxy-1"
+    made = {reading.get("/livez", headers={"x-request-id": "x" * 65}).headers["x-request-id"] for _ in range(2)}
+    assert len(made) == 2 and all(len(one) == 16 for one in made)
+
+
+def test_each_request_is_a_line_of_json_in_the_log(reading: httpx2.Client, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.handler.setFormatter(JsonLines())
+    with caplog.at_level(logging.INFO, "api.observing"):
+        reading.get(f"/v1/assets/{ASSET}", headers={"x-request-id": "seen"})
+    (line,) = [json.loads(JsonLines().format(record)) for record in caplog.records if record.name == "api.observing"]
+    assert (line["method"], line["status"], line["route"]) == ("GET", 404, "/v1/assets/{asset_id}")
+    assert line["path"] == f"/v1/assets/{ASSET}" and line["ms"] > 0 and line["level"] == "info"
+
+
+def test_metrics_count_requests_by_route_and_not_by_asset(reading: httpx2.Client) -> None:
+    reading.get(f"/v1/assets/{ASSET}")
+    text = reading.get("/metrics").text
+    assert 'afterimage_requests_total{method="GET",route="/v1/assets/{asset_id}",status="404"}' in text
+    assert ASSET not in text and 'afterimage_waiting{kind="answer"} 0.0' in text
+    assert 'afterimage_request_seconds_bucket{le="0.005",method="GET",route="/livez"}' in text or "/livez" not in text
+
+
+def test_the_server_says_that_it_lives_and_that_it_is_ready(reading: httpx2.Client) -> None:
+    assert reading.get("/livez").text == "ok\n"
+    assert reading.get("/readyz").json() == {
+        "ready": True,
+        "parts": {"models": "ready", "catalog": "ready", "index": "ready"},
+    }

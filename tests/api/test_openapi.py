@@ -1,0 +1,64 @@
+"""The OpenAPI document: complete, and true of what the server does (schemathesis sends what it allows)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx2
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import CHECKS, load_all_checks
+
+load_all_checks()
+_HELD = [
+    CHECKS.get_one(name)
+    for name in (
+        "not_a_server_error",
+        "status_code_conformance",
+        "content_type_conformance",
+        "response_schema_conformance",
+        "response_headers_conformance",
+    )
+]
+
+
+@pytest.fixture
+def api_schema(reading: httpx2.Client) -> Any:  # noqa: ANN401 (schemathesis' own)
+    return schemathesis.openapi.from_url(f"{reading.base_url}/openapi.json")
+
+
+schema = schemathesis.pytest.from_fixture("api_schema")
+
+
+def test_every_operation_says_what_it_does_takes_and_gives(reading: httpx2.Client) -> None:
+    document = reading.get("/openapi.json").json()
+    assert document["info"]["title"] == "Afterimage" and document["security"] == [{"key": []}]
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            where = f"{method} {path}"
+            assert operation["summary"] and operation["description"], where
+            for parameter in operation.get("parameters", []):
+                assert parameter.get("description") or parameter["schema"].get("description"), (where, parameter)
+            for status, response in operation["responses"].items():
+                if int(status) >= 400 and path != "/readyz":
+                    assert "application/problem+json" in response["content"], (where, status)
+            if method == "post" and "tus" not in path:
+                assert "idempotency-key" in {one["name"] for one in operation["parameters"]}, where
+    for name, shape in document["components"]["schemas"].items():
+        assert name != "HTTPValidationError"
+        if name.endswith("Body") and "Form" not in name:
+            assert shape["examples"], name
+
+
+@pytest.mark.slow
+@schema.parametrize()
+@settings(
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_nothing_that_is_sent_breaks_the_server_or_its_word(case: schemathesis.Case) -> None:
+    case.call_and_validate(checks=_HELD, timeout=30)
