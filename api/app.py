@@ -10,6 +10,7 @@ from anyio import to_thread
 from fastapi import FastAPI
 
 from api import problems
+from api.limited import Limited
 from api.mcp import http as mcp
 from api.metrics import Metrics
 from api.observing import Observed
@@ -28,7 +29,7 @@ def create_app(container: Container, *, open_to_all: bool) -> FastAPI:
     """The app over these services. `open_to_all`: requests need no key."""
     settings = container.settings.serve
     turns = Turns.of(settings)
-    server = Server(container, turns, Metrics(turns), Models(container), Rates(), open_to_all)
+    server = Server(container, turns, Metrics(turns, container.jobs.counts), Models(container), Rates(), open_to_all)
     endpoint = mcp.McpEndpoint(container, turns, settings.body_mb * _MB)
 
     @asynccontextmanager
@@ -46,9 +47,9 @@ def create_app(container: Container, *, open_to_all: bool) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
-        max_body_size=settings.body_mb * _MB,
     )
     app.state.server = server
+    app.add_middleware(Limited, most_bytes=settings.body_mb * _MB, uploads="/v1/uploads")
     app.state.mcp = endpoint
     app.add_middleware(Observed, metrics=server.metrics)
     problems.install(app)

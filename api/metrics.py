@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from api.turns import Turns
+from services.jobs.types import JobKind, JobState
 
+JobCounts: TypeAlias = Mapping[tuple[JobKind, JobState], int]
+"""How many jobs there are of a kind in a state."""
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
 
 class Metrics:
-    """The counters of one server: requests by route and status, how long they took, what runs and waits."""
+    """The counters of one server: requests by route and status, how long they took, what runs and waits, and jobs by
+    kind and state, of all servers that share a database."""
 
-    def __init__(self, turns: Turns) -> None:
+    def __init__(self, turns: Turns, jobs: Callable[[], JobCounts]) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "afterimage_requests", "Requests that were answered", ("method", "route", "status"), registry=self._registry
@@ -30,6 +35,7 @@ class Metrics:
             registry=self._registry,
         )
         self._registry.register(_Running(turns))
+        self._registry.register(_JobsThereAre(jobs))
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """One request is answered. `route` is the template, so that ids of assets make no series of their own."""
@@ -37,7 +43,7 @@ class Metrics:
         self._seconds.labels(method, route).observe(seconds)
 
     def text(self) -> bytes:
-        """All of it, as it is scraped."""
+        """All of it, as it is scraped. Errors: those of the database."""
         return generate_latest(self._registry)
 
 
@@ -54,3 +60,19 @@ class _Running(Collector):
             runs.add_metric((kind,), turn.runs)
             waits.add_metric((kind,), turn.waits)
         yield from (runs, waits)
+
+
+class _JobsThereAre(Collector):
+    """Jobs, as the database has them at the moment that it is asked for."""
+
+    def __init__(self, counts: Callable[[], JobCounts]) -> None:
+        self._counts = counts
+
+    def describe(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("afterimage_jobs", "Jobs", labels=("kind", "state"))
+
+    def collect(self) -> Iterator[Metric]:
+        jobs = GaugeMetricFamily("afterimage_jobs", "Jobs", labels=("kind", "state"))
+        for (kind, state), number in self._counts().items():
+            jobs.add_metric((kind.value, state.value), number)
+        yield jobs

@@ -113,6 +113,11 @@ class Keys:
             rows = connection.execute(select(ApiKeys).order_by(ApiKeys.created_at.desc(), ApiKeys.key_id)).all()
         return tuple(_key(row) for row in rows)
 
+    def usable(self) -> bool:
+        """Whether there is a key that is not refused."""
+        at = now()
+        return any(key.revoked_at is None and (key.expires_at or at + 1) > at for key in self.list())
+
     def revoke(self, key_id: str) -> Key:
         """Refuse a key from now on; one that was revoked stays so. Errors: KeyNotFound."""
         mine = ApiKeys.key_id == key_id

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Annotated
 
 import typer
@@ -19,22 +18,26 @@ def serve(
 ) -> None:
     """Serve the archive over HTTP; `/openapi.json` describes the API.
 
+    As long as there are no keys, everyone on this machine may ask, and nobody else can. Once there are
+    (`afterimage keys create`), every request needs one, from wherever it comes; a server that runs already is told by
+    starting it anew.
+
     Ctrl-C or SIGTERM ends it: answers that are being written are finished first, for AFTERIMAGE_SERVE__GRACE_S.
     """
-    import uvicorn  # the other commands need no server
+    import uvicorn  # here, since the other commands need no server
 
     from api import logs
     from api.app import create_app
+    from api.auth import is_loopback
 
     with services() as container:
-        open_to_all = is_loopback(host)
-        if not open_to_all:
-            raise SettingsError(f"{host}: keys are needed where others can reach the server")
+        open_to_all = not container.keys.usable()
+        if open_to_all and not is_loopback(host):
+            raise SettingsError(f"others can reach {host}, so keys are needed: `afterimage keys create` makes one")
         container.make()
         logs.install()
-        app = create_app(container, open_to_all=open_to_all)
         config = uvicorn.Config(
-            app,
+            create_app(container, open_to_all=open_to_all),
             host=host,
             port=port,
             log_config=None,
@@ -43,11 +46,3 @@ def serve(
             timeout_graceful_shutdown=container.settings.serve.grace_s,
         )
         uvicorn.Server(config).run()
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what listens there."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"

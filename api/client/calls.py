@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, TypeAlias, TypedDict, Unpack
 from urllib.parse import quote
 
 from pydantic import TypeAdapter
@@ -34,16 +34,26 @@ _COLLECTIONS, _JOBS = TypeAdapter(list[CollectionShape]), TypeAdapter(list[JobSh
 _PIECE_BYTES, _TRIES, _WAIT_S = 8 << 20, 8, 0.5
 _TUS = {"tus-resumable": "1.0.0"}
 _OFFSETS = "application/offset+octet-stream"
-Filter: TypeAlias = str | float | Collection[str] | datetime | None
+
+
+class Where(TypedDict, total=False):
+    """Where to look; what is left out does not restrict. As in the API."""
+
+    collections: Collection[str]
+    kinds: Collection[str]
+    assets: Collection[str]
+    start_s: float
+    end_s: float
+    after: datetime
+    before: datetime
 
 
 class Calls:
-    """What can be asked of a server. `where` is as in the API: `collections`, `kinds`, `assets`, `start_s`, `end_s`,
-    `after`, `before`. Errors: ProblemError, ServerUnavailable."""
+    """What can be asked of a server. Errors: ProblemError, ServerUnavailable."""
 
     @Endpoint
     def search(
-        self, question: str = "", *, image: bytes | None = None, limit: int | None = None, **where: Filter
+        self, question: str = "", *, image: bytes | None = None, limit: int | None = None, **where: Unpack[Where]
     ) -> Flow[SearchShape]:
         """Moments, pages and pictures."""
         picture = None if image is None else base64.b64encode(image).decode()
@@ -51,13 +61,13 @@ class Calls:
         return SearchShape.model_validate_json((yield Send("POST", "/v1/search", json=body)).checked().body)
 
     @Endpoint
-    def ask(self, question: str, **where: Filter) -> Flow[AskedShape]:
+    def ask(self, question: str, **where: Unpack[Where]) -> Flow[AskedShape]:
         """The whole answer."""
         reply = yield Send("POST", "/v1/ask", json=_said(question=question, **where))
         return AskedShape.model_validate_json(reply.checked().body)
 
     @Stream
-    def told(self, question: str, **where: Filter) -> Listen[Told]:
+    def told(self, question: str, **where: Unpack[Where]) -> Listen[Told]:
         """The answer while it is written: the evidence, each sentence, the answer, and what it took."""
         send = Send("POST", "/v1/ask", json=_said(question=question, **where))
         return Listen(send, lambda name, data: _TOLD[name].model_validate_json(data), "usage")

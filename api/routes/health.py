@@ -44,11 +44,11 @@ async def readyz(served: Served, response: Response) -> Readiness:
 @router.get(
     "/metrics",
     response_class=Response,
-    responses={200: {"description": "Prometheus text", "content": {"text/plain": {}}}, **problem_responses()},
+    responses={200: {"description": "Prometheus text", "content": {"text/plain": {}}}, **problem_responses(503)},
 )
 async def metrics(served: Served, _rights: Admin) -> Response:
     """Counters in the form of Prometheus."""
-    return Response(served.metrics.text(), media_type=CONTENT_TYPE)
+    return Response(await served.turns.lookups.take(served.metrics.text), media_type=CONTENT_TYPE)
 
 
 def _readiness(server: Server) -> Readiness:

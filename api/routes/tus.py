@@ -26,7 +26,8 @@ from services.uploads import Upload
 
 _VERSION, _OFFSETS = "1.0.0", "application/offset+octet-stream"
 _EXTENSIONS = "creation,creation-with-upload,expiration,termination"
-_UNLIMITED, _AT_ONCE = 1 << 62, 1 << 20
+_AT_ONCE = 1 << 20
+_LONGEST = 1 << 62
 _JOB = "afterimage-job"
 _PROBLEMS = problem_responses(403, 404, 409, 412, 413, 415, 503, 507)
 
@@ -39,8 +40,8 @@ def _speaks_tus(tus_resumable: Annotated[str, Header(description="`1.0.0`")] = "
 router = APIRouter(prefix="/v1/uploads/tus", tags=["intake"])
 _TUS = [Depends(_speaks_tus)]
 Id = Annotated[str, Path(max_length=64, description="The upload's id.")]
-Length = Annotated[int, Header(alias="upload-length", ge=0, lt=_UNLIMITED, description="Bytes of the whole file.")]
-Offset = Annotated[int, Header(alias="upload-offset", ge=0, lt=_UNLIMITED, description="Where these bytes go on.")]
+Length = Annotated[int, Header(alias="upload-length", ge=0, lt=_LONGEST, description="Bytes of the whole file.")]
+Offset = Annotated[int, Header(alias="upload-offset", ge=0, lt=_LONGEST, description="Where these bytes go on.")]
 Metadata = Annotated[
     str,
     Header(
@@ -58,9 +59,7 @@ async def describe_tus(served: Served) -> Response:
     return _answer(204, {"tus-version": _VERSION, "tus-extension": _EXTENSIONS, "tus-max-size": str(most)})
 
 
-@router.post(
-    "", status_code=201, response_class=Response, responses=_PROBLEMS, dependencies=_TUS, max_body_size=_UNLIMITED
-)
+@router.post("", status_code=201, response_class=Response, responses=_PROBLEMS, dependencies=_TUS)
 async def create_upload(
     request: Request, served: Served, rights: Writer, length: Length, metadata: Metadata = ""
 ) -> Response:
@@ -69,10 +68,15 @@ async def create_upload(
         raise LimitExceeded("the upload", f"is longer than {most} bytes")
     named = _metadata(metadata)
     collection, name = checked_name(named.get("collection", "")), named.get("filename") or "file"
+    webhook = named.get("webhook")
     check_collection(rights, collection)
-    upload = await served.turns.lookups.take(
-        lambda: served.container.uploads.begin(length, name, collection, rights.key_id, named.get("webhook"))
-    )
+
+    def begin() -> Upload:
+        if webhook is not None:
+            served.container.webhooks.check(webhook)
+        return served.container.uploads.begin(length, name, collection, rights.key_id, webhook)
+
+    upload = await served.turns.lookups.take(begin)
     headers = {"location": str(request.url_for("show_upload", upload_id=upload.id)), **_expires(upload)}
     if request.headers.get("content-type") == _OFFSETS:
         headers |= await _take(request, served, rights, upload, 0)
@@ -101,7 +105,6 @@ async def show_upload(served: Served, rights: Writer, upload_id: Id) -> Response
     response_class=Response,
     responses=_PROBLEMS,
     dependencies=_TUS,
-    max_body_size=_UNLIMITED,
 )
 async def continue_upload(request: Request, served: Served, rights: Writer, upload_id: Id, offset: Offset) -> Response:
     """Send what comes next. With the last byte a job begins to index the file: `Afterimage-Job` is its id."""

@@ -22,8 +22,6 @@ from services.jobs.types import IndexRequest
 from services.rights import Rights
 
 router = APIRouter(prefix="/v1", tags=["intake"], route_class=Once)
-_UNLIMITED = 1 << 62
-"""Of a request here: AFTERIMAGE_INTAKE__MAX_BYTES is held as the file comes."""
 _FORM: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -57,7 +55,6 @@ class _Fields(Body):
     status_code=202,
     responses=problem_responses(403, 404, 413, 503, 507),
     openapi_extra=_FORM,
-    max_body_size=_UNLIMITED,
 )
 async def upload(request: Request, served: Served, rights: Writer) -> JobShape:
     """Send a video, photo or PDF, to be indexed by a job. Large files over poor lines: `/v1/uploads/tus`."""

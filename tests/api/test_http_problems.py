@@ -30,7 +30,7 @@ JSON = {"content-type": "application/json"}
             422,
             "invalid-request",
         ),
-        ("POST", "/v1/search", {"json": {"question": "\ud800"}}, 422, "invalid-request"),
+        ("POST", "/v1/search", {"content": b'{"question": "\\ud800"}', "headers": JSON}, 422, "invalid-request"),
         ("POST", "/v1/ask", {"json": {"question": "   "}}, 422, "invalid-request"),
         ("POST", "/v1/ask", {"content": b'{"question": "' + b"a" * (33 << 20) + b'"}'}, 413, "too-large"),
         ("GET", f"/v1/assets/{ASSET}", {}, 404, "asset-not-found"),
@@ -45,8 +45,6 @@ JSON = {"content-type": "application/json"}
 def test_every_error_has_one_shape(
     reading: httpx2.Client, method: str, path: str, arguments: dict[str, object], status: int, kind: str
 ) -> None:
-    if isinstance(body := arguments.get("json"), dict) and "\ud800" in str(body):
-        arguments = {"content": json.dumps(body).encode(), "headers": JSON}
     answer = reading.request(method, path, **arguments)  # type: ignore[arg-type]  # as they are listed above
     assert answer.headers["content-type"] == "application/problem+json"
     problem = Problem.model_validate_json(answer.content)
