@@ -32,6 +32,7 @@ from services.catalog import Asset
 from services.container import Container
 from services.keys import Scope
 from services.rights import Rights
+from services.stopping import until
 from services.types import Query
 
 T = TypeVar("T")
@@ -153,7 +154,7 @@ class Tools:
         caller: Caller = self.who(context.request_context.request)
         try:
             caller.rights.needs(Scope.READ)
-            return await turn.take(partial(work, caller.rights))
+            return await turn.take(partial(_until_given_up, partial(work, caller.rights)))
         except AfterimageError as error:
             raise ToolError(caller.words(error)) from error
 
@@ -183,8 +184,19 @@ class Tools:
                 return self.container.showing.page(asset, None), shape
 
 
+def _until_given_up(work: Callable[[], T]) -> T:
+    """The work; where its call is cancelled, it ends at its next word."""
+    with until(_cancelled):
+        return work()
+
+
+def _cancelled() -> bool:
+    from_thread.check_cancelled()  # raises
+    return False
+
+
 def _reporter(context: Call) -> Report:
-    """Reports progress from the thread of a tool; there the tool ends when its call was cancelled."""
+    """Reports progress from the thread of a tool, which ends there where its call is cancelled."""
 
     def report(done: float, total: float | None, message: str) -> None:
         from_thread.check_cancelled()
