@@ -37,7 +37,7 @@ def connect(request: pytest.FixtureRequest, plain_home: Path, reading: httpx2.Cl
 def slow(request: pytest.FixtureRequest, plain_home: Path) -> Iterator[tuple[Connect, FakeVllm]]:
     """Connects a client to an archive whose answers never end."""
     with fake_vllm(pieces=["It"], fault="endless") as fake:
-        settings = {"generator__kind": "openai_compatible", "generator__url": fake.url}
+        settings = {"generator__kind": "openai_compatible", "generator__url": fake.url, "generator__quotes": "false"}
         if request.param == "pipes":
             yield partial(over_pipes, command(plain_home, **settings)), fake
             return
