@@ -16,7 +16,7 @@ from api.metrics import Metrics
 from api.observing import Observed
 from api.openapi import describe
 from api.rates import Rates
-from api.routes import assets, collections, finding, health, jobs, keys, media, pictures, tus, uploads
+from api.routes import assets, chat, collections, finding, health, jobs, keys, media, pictures, tus, uploads
 from api.server import Server
 from api.turns import Turns
 from api.warming import Models
@@ -53,7 +53,7 @@ def create_app(container: Container, *, open_to_all: bool) -> FastAPI:
     app.state.mcp = endpoint
     app.add_middleware(Observed, metrics=server.metrics)
     problems.install(app)
-    for part in (health, finding, collections, assets, pictures, media, uploads, tus, jobs, keys, mcp):
+    for part in (health, finding, collections, assets, pictures, media, uploads, tus, jobs, keys, chat, mcp):
         app.include_router(part.router)
     describe(app)
     return app

@@ -10,8 +10,27 @@ from collections.abc import Sequence
 
 from indexer.indexes.function_words import ENGLISH
 
-_POINTING = frozenset("he her here him his it its she that their them there these they this those".split())
-_OPENINGS = frozenset("also and but else or so then".split())
+_POINTING = frozenset(
+    [
+        "he",
+        "her",
+        "here",
+        "him",
+        "his",
+        "it",
+        "its",
+        "she",
+        "that",
+        "their",
+        "them",
+        "there",
+        "these",
+        "they",
+        "this",
+        "those",
+    ]
+)
+_OPENINGS = frozenset(["also", "and", "but", "else", "or", "so", "then"])
 _MARKS = "\"'()[].,;:?!"
 _TELLING, _TURNS = 2, 4
 

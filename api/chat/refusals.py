@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from api.chat.replies import ErrorDetail, ErrorShape
 from api.once import Once
-from api.problems import Problem, response_to
+from api.problems import Problem, request_id, told_of
 from indexer.errors import AfterimageError
 
 _Handler: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -41,9 +41,8 @@ class ChatRoute(Once):
             try:
                 return await handle(request)
             except (AfterimageError, RequestValidationError, HTTPException) as error:
-                problem, headers = response_to(request, error)
-                status = _status(problem)
-                return JSONResponse(error_of(problem).model_dump(), status, headers)
+                problem, headers = told_of(error, request_id(request))
+                return JSONResponse(error_of(problem).model_dump(), _status(problem), headers)
 
         return answer
 

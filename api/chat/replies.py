@@ -3,6 +3,7 @@ it pass over."""
 
 from __future__ import annotations
 
+import json
 from typing import Literal
 
 from api.schemas import SentenceShape, Shape
@@ -25,7 +26,7 @@ class ModelsShape(Shape):
 
 
 class TokensShape(Shape):
-    """What an answer took, in tokens, as estimated from numbers of letters: what was shown to the generator, and what it
+    """What an answer took, in tokens, estimated from numbers of letters: what the generator was shown, and what it
     said."""
 
     prompt_tokens: int
@@ -89,6 +90,13 @@ class ChunkShape(Shape):
     model: str
     choices: list[ChunkChoice]
     usage: TokensShape | None = None
+
+    def encoded(self) -> bytes:
+        """As it goes over the wire: a delta without what it does not add."""
+        data = self.model_dump(mode="json")
+        for choice in data["choices"]:
+            choice["delta"] = {name: value for name, value in choice["delta"].items() if value is not None}
+        return f"data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
 
 
 class ErrorDetail(Shape):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from api.auth import Reader
 from api.chat.completion import Completion
@@ -13,7 +13,7 @@ from api.chat.conversation import asked_in
 from api.chat.refusals import ERRORS, ChatRoute
 from api.chat.replies import CompletionShape, ModelShape, ModelsShape
 from api.chat.requests import ChatBody
-from api.chat.streaming import ChunkEvent, ChunkStream
+from api.chat.streaming import ChunkStream
 from api.queried import pixels_of
 from api.server import Served, Server
 from api.streams import Production, collected
@@ -24,6 +24,7 @@ from services.rights import Rights
 
 router = APIRouter(prefix="/v1", tags=["chat"], route_class=ChatRoute)
 _PREFIX = "afterimage/"
+Model = Annotated[str, Path(description="`afterimage/` and the name of a collection.")]
 _STREAM: dict[str, Any] = {
     "description": "The answer; with `stream` as server-sent events, each a ChunkShape, with `[DONE]` at the end.",
     "content": {"text/event-stream": {"schema": {"type": "string"}}},
@@ -38,7 +39,7 @@ async def list_models(served: Served, rights: Reader) -> ModelsShape:
 
 
 @router.get("/models/{model:path}", responses=ERRORS)
-async def show_model(served: Served, rights: Reader, model: str) -> ModelShape:
+async def show_model(served: Served, rights: Reader, model: Model) -> ModelShape:
     """A collection, as a model."""
     await served.turns.lookups.take(partial(_collection, served, rights, model))
     return ModelShape(id=model)
@@ -46,13 +47,12 @@ async def show_model(served: Served, rights: Reader, model: str) -> ModelShape:
 
 @router.post("/chat/completions", response_model=CompletionShape, responses={200: _STREAM, **ERRORS})
 async def complete(request: Request, served: Served, rights: Reader, body: ChatBody) -> Response | CompletionShape:
-    """Answer the question that a conversation ends with from a collection; `sentences` of the message, or of the chunks,
-    have the citations."""
+    """Answer the question that a conversation ends with from a collection; `sentences` of the message, or of the
+    chunks, have the citations."""
     served.turns.answers.check()
     completion = await served.turns.searches.take(partial(_gather, served, rights, body))
     if body.stream:
-        chunks = Production(served.turns.answers, lambda: map(ChunkEvent, completion.chunks()))
-        return ChunkStream(request, chunks)
+        return ChunkStream(request, Production(served.turns.answers, completion.chunks))
     return completion.whole(await collected(request, served.turns.answers, completion.sentences))
 
 

@@ -20,6 +20,8 @@ from serving import serving
 from talking import Talk, command, hold, over_http, over_pipes
 
 from api.schemas import AnswerShape, SearchShape, SummaryShape
+from services.container import Container
+from services.keys import Scope
 
 Connect = Callable[[], AbstractAsyncContextManager[Talk]]
 TOOLS = {"search", "ask", "get_frame", "summarize", "list_assets"}
@@ -156,3 +158,57 @@ def test_a_call_that_is_cancelled_stops_the_model_in_mid_sentence(slow: tuple[Co
             assert (await talk.shape("list_assets"))["assets"]
 
     hold(conversation)
+
+
+def test_a_key_of_one_collection_finds_nothing_of_another_by_any_tool(plain_home_copy: Container) -> None:
+    container = plain_home_copy
+    (prices,) = [asset.asset_id for asset in container.catalog.assets() if asset.name == "prices.pdf"]
+    secret = container.keys.create("shore", {Scope.READ}, {SHORE})[1]
+
+    async def conversation(url: str) -> None:
+        async with over_http(url, secret) as talk:
+            assert (await talk.shape("search", question=ABOUT_GULLS))["hits"]
+            assert (await talk.shape("search", question=ABOUT_ROPE))["hits"] == []
+            assert (await talk.shape("ask", question=ABOUT_ROPE))["abstained"]
+            listed = await talk.shape("list_assets")
+            assert {one["name"] for one in listed["assets"]} == {"gulls.mp4", "red.png"}
+            assert listed["collections"] == {SHORE: 2}
+            for named in (prices, prices[:12], "prices.pdf"):
+                missing = f"no asset {named!r}"
+                assert await talk.refusal("get_frame", asset=named, page=1) == missing
+                assert await talk.refusal("summarize", asset=named) == missing
+                for tool in ("search", "ask"):
+                    assert await talk.refusal(tool, question=ABOUT_ROPE, where={"assets": [named]}) == missing
+            for name in (HARBOUR, "nowhere"):
+                missing = f"no collection {name!r}"
+                assert await talk.refusal("list_assets", collection=name) == missing
+                assert await talk.refusal("ask", question=ABOUT_ROPE, where={"collections": [name]}) == missing
+
+    with serving(container, open_to_all=False) as url:
+        hold(partial(conversation, url))
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_without_a_key_that_reads_nothing_is_answered(plain_home_copy: Container, method: str) -> None:
+    writer = plain_home_copy.keys.create("writer", {Scope.WRITE})[1]
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_assets", "arguments": {}}}
+    with serving(plain_home_copy, open_to_all=False) as url, httpx2.Client(base_url=url, timeout=30) as client:
+        for secret, status in (("", 401), ("ai_0123456789ab_x", 401), (writer, 403)):
+            headers = {"authorization": f"Bearer {secret}"} if secret else {}
+            refused = client.request(method, "/mcp", headers=headers, json=call)
+            assert refused.status_code == status and "assets" not in refused.text
+
+
+def test_what_is_wrong_with_the_server_is_told_to_its_log_alone(plain_home: Path) -> None:
+    with fake_vllm(status=500, body="the secret reason") as fake:
+        settings = {"generator__kind": "openai_compatible", "generator__url": fake.url, "generator__quotes": "false"}
+        container = plain_container(plain_home, **settings)
+
+        async def conversation(url: str) -> str:
+            async with over_http(url) as talk:
+                return await talk.refusal("ask", question=ABOUT_GULLS)
+
+        with serving(container) as url:
+            told = hold(partial(conversation, url))
+        container.close()
+    assert "the server's log has more" in told and "secret" not in told and fake.url not in told
