@@ -7,13 +7,14 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.chat.replies import ChunkShape
 from api.job_shapes import JobEventShape
 from api.once import documented
 from api.problems import Problem
 from api.replies import EvidenceEvent, UsageShape
 from api.schemas import AnswerShape, SentenceShape
 
-_EVENTS = (EvidenceEvent, SentenceShape, AnswerShape, UsageShape, JobEventShape, Problem)
+_EVENTS = (EvidenceEvent, SentenceShape, AnswerShape, UsageShape, JobEventShape, ChunkShape, Problem)
 _OF_FASTAPI = ("HTTPValidationError", "ValidationError")
 _ABOUT = """Ask your video, photo and document archive. The answer comes with the frames that prove it.
 

@@ -121,11 +121,30 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def install(app: FastAPI) -> None:
     """Answer every error of the app with a problem."""
-    app.add_exception_handler(errors.AfterimageError, _on_ours)
-    app.add_exception_handler(RequestValidationError, _on_invalid)
-    app.add_exception_handler(HTTPException, _on_http)
+    for kind in (errors.AfterimageError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, _on_error)
     app.add_exception_handler(ClientDisconnect, _on_nobody)
-    app.add_exception_handler(Exception, _on_unexpected)
+    app.add_exception_handler(Exception, _on_error)
+
+
+def told_of(error: Exception, request_id: str) -> tuple[Problem, dict[str, str]]:
+    """A problem, and the headers that go with it."""
+    headers: dict[str, str] = {}
+    match error:
+        case RequestValidationError():
+            problem = _of_fields(error, request_id)
+        case HTTPException():
+            kind = _KINDS.get(error.status_code, "http-error")
+            problem, headers = _problem(kind, error.status_code, error.detail, request_id), dict(error.headers or {})
+        case _:
+            problem = problem_of(error, request_id)
+    if isinstance(error, errors.KeyRefused):
+        headers["www-authenticate"] = "Bearer"
+    if isinstance(error, TooManyRequests):
+        headers["retry-after"] = str(math.ceil(error.again_s))
+    if problem.status in (429, 503):
+        headers.setdefault("retry-after", _AGAIN_S)
+    return problem, headers
 
 
 def problem_of(error: Exception, request_id: str) -> Problem:
@@ -168,44 +187,22 @@ def _slug(name: str) -> str:
     return "".join(f"-{char.lower()}" if char.isupper() else char for char in name).lstrip("-")
 
 
-def _respond(problem: Problem, headers: dict[str, str] | None = None) -> ProblemResponse:
-    headers = dict(headers or {})
-    if problem.status in (429, 503):
-        headers.setdefault("retry-after", _AGAIN_S)
+async def _on_error(request: Request, error: Exception) -> ProblemResponse:
+    problem, headers = told_of(error, request_id(request))
     return ProblemResponse(problem.model_dump(), problem.status, headers)
-
-
-async def _on_ours(request: Request, error: Exception) -> ProblemResponse:
-    headers = {"www-authenticate": "Bearer"} if isinstance(error, errors.KeyRefused) else {}
-    if isinstance(error, TooManyRequests):
-        headers["retry-after"] = str(math.ceil(error.again_s))
-    return _respond(problem_of(error, request_id(request)), headers)
-
-
-async def _on_unexpected(request: Request, error: Exception) -> ProblemResponse:
-    return _respond(problem_of(error, request_id(request)))
 
 
 async def _on_nobody(_request: Request, _error: Exception) -> Response:
     return Response(status_code=_CLIENT_GONE)
 
 
-async def _on_invalid(request: Request, error: Exception) -> ProblemResponse:
-    assert isinstance(error, RequestValidationError)
+def _of_fields(error: RequestValidationError, request: str) -> Problem:
     fields = [
         FieldProblem(where=".".join(str(part) for part in one["loc"]), message=str(one["msg"]))
         for one in error.errors()
     ]
     detail = "; ".join(f"{field.where}: {field.message}" for field in fields)
-    return _respond(_problem("invalid-request", 422, detail, request_id(request), fields))
-
-
-async def _on_http(request: Request, error: Exception) -> ProblemResponse:
-    assert isinstance(error, HTTPException)
-    problem = _problem(
-        _KINDS.get(error.status_code, "http-error"), error.status_code, error.detail, request_id(request)
-    )
-    return _respond(problem, dict(error.headers or {}))
+    return _problem("invalid-request", 422, detail, request, fields)
 
 
 _KINDS = {

@@ -17,11 +17,12 @@ from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from api.problems import problem_of, request_id
+from api.problems import Problem, problem_of, request_id
 from api.turns import Turn
 from services.stopping import until
 
 T = TypeVar("T")
+E = TypeVar("E", bound="Encoded")
 _PING_S, _LOOK_S = 15.0, 0.25
 
 
@@ -37,6 +38,12 @@ class Event:
         """As it goes over the wire. JSON has no line breaks, so that one `data` line holds it."""
         head = f"id: {self.id}\n" if self.id else ""
         return f"{head}event: {self.name}\ndata: {self.data.model_dump_json()}\n\n".encode()
+
+
+class Encoded(Protocol):
+    """Something of a stream."""
+
+    def encoded(self) -> bytes: ...
 
 
 @runtime_checkable
@@ -114,13 +121,13 @@ class Watch(Source[T]):
                 await anyio.sleep(_LOOK_S)
 
 
-class EventStream(Response):
+class EventStream(Response, Generic[E]):
     """A response that sends `first` at once, then events as they come, and a comment where none came for a while. An
     error on the way is the last event, `error`, with the problem that it would have been as a response."""
 
     media_type = "text/event-stream"
 
-    def __init__(self, request: Request, source: Source[Event], *first: Event) -> None:
+    def __init__(self, request: Request, source: Source[E], *first: E) -> None:
         super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
         del self.headers["content-length"]
         self._request_id, self._source, self._first = request_id(request), source, first
@@ -133,8 +140,17 @@ class EventStream(Response):
             async for came in _with_pings(self._source.items):
                 await _send(send, b": \n\n" if came is None else came.encoded())
             if self._source.error is not None:
-                await _send(send, Event("error", problem_of(self._source.error, self._request_id)).encoded())
-            await _send(send, b"", more=False)
+                await _send(send, self.failure(problem_of(self._source.error, self._request_id)), more=False)
+            else:
+                await _send(send, self.ending(), more=False)
+
+    def failure(self, problem: Problem) -> bytes:
+        """What tells of an error on the way."""
+        return Event("error", problem).encoded()
+
+    def ending(self) -> bytes:
+        """What follows the last event."""
+        return b""
 
 
 async def collected(request: Request, turn: Turn, make: Callable[[], Iterator[T]]) -> list[T]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from indexer.passages import locate
-from indexer.types import AssetKind, Lane, SegmentFilter
+from indexer.types import AssetKind, Lane, Pixels, SegmentFilter
 from services.asking import Reach, asked
 from services.ports import Generator, Verifier
 from services.recalling import Recalling
@@ -49,10 +49,11 @@ class Answering:
             drafts = (self._verified(draft, evidence) for draft in self.generator.answer(question, evidence))
             yield from (sentence for sentence in drafts if sentence is not None)
 
-    def evidence(self, question: str, where: SegmentFilter) -> list[Evidence]:
-        """What was found, best first. Where the question reaches beyond what it names, also frames of the video there,
-        and where it reaches over all of it, the video's memory: what nobody asked for costs more than it tells."""
-        found = self.retrieval.evidence(Query(question), where, self.evidence_limit)
+    def evidence(self, question: str, where: SegmentFilter, pictures: Sequence[Pixels] = ()) -> list[Evidence]:
+        """What was found, best first, by turns with what resembles the `pictures` that came with the question. Where the
+        question reaches beyond what it names, also frames of the video there, and where it reaches over all of it, the
+        video's memory: what nobody asked for costs more than it tells."""
+        found = self._found(question, where, pictures)
         if self.recalling is None:
             return gather(found)
         named = asked(question)
@@ -68,6 +69,14 @@ class Answering:
         found = [*self.recalling.frames_at(video, named.times_s), *found, *more]
         memory = self.recalling.slots(video, where) if named.reach is Reach.ALL or not found else []
         return [*gather(self.recalling.with_words(video, found)), *memory]
+
+    def _found(self, question: str, where: SegmentFilter, pictures: Sequence[Pixels]) -> list[Found]:
+        """What the words find, and each picture. Errors: QueryError where there are neither."""
+        queries = [Query(picture=picture) for picture in pictures]
+        if question.strip() or not pictures:
+            queries.append(Query(question))
+        each = [self.retrieval.evidence(query, where, self.evidence_limit) for query in queries]
+        return _each_once(*each)[: self.evidence_limit] if pictures else each[0]
 
     def _seen(self, part: str, where: SegmentFilter) -> list[Found]:
         """The pictures of one of the things that a question joins."""

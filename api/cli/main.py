@@ -15,6 +15,7 @@ from api.cli.indexing import delete, index, reindex
 from api.cli.jobs import jobs, worker
 from api.cli.keys import keys
 from api.cli.looking import list_assets, show
+from api.cli.mcp import mcp
 from api.cli.serving import serve
 from api.cli.summarizing import summarize
 
@@ -55,6 +56,7 @@ app.command()(show)
 app.command()(delete)
 app.command()(reindex)
 app.command()(serve)
+app.command()(mcp)
 app.command()(worker)
 app.add_typer(jobs, name="jobs")
 app.command()(doctor)

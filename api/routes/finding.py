@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -15,6 +13,7 @@ from api.auth import Reader
 from api.bodies import AskBody, SearchBody
 from api.once import Once
 from api.problems import problem_responses
+from api.queried import pixels_of
 from api.replies import AskedShape, EvidenceEvent, EvidenceShape, UsageShape
 from api.schemas import AnswerShape, HitShape, SearchShape, SentenceShape
 from api.server import Served, Server
@@ -26,7 +25,6 @@ from services.rights import Rights
 from services.types import Evidence, Query, Sentence
 
 router = APIRouter(prefix="/v1", tags=["find"], route_class=Once)
-_QUERY_PX = 1280
 _EVENTS = "text/event-stream"
 _STREAM: dict[str, Any] = {
     "description": "The answer; where `text/event-stream` is accepted, as events while it is written: `evidence` "
@@ -107,10 +105,7 @@ def _search(server: Server, rights: Rights, body: SearchBody) -> SearchShape:
     where = within(container.catalog, rights, body.as_filter())
     query = Query(body.question)
     if body.image is not None:
-        with tempfile.TemporaryDirectory(prefix="afterimage-") as folder:
-            path = Path(folder) / "image"
-            path.write_bytes(body.image)
-            query = Query(body.question, container.showing.picture("image", path, _QUERY_PX))
+        query = Query(body.question, pixels_of(container.showing, body.image))
     moments = container.retrieval.search(query, where, body.limit or container.settings.search.limit)
     return SearchShape(hits=[HitShape.of(moment) for moment in moments])
 

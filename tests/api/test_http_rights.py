@@ -70,6 +70,7 @@ def _json(**body: object) -> dict[str, Any]:
 
 
 _FORM = {"data": {"collection": HARBOUR}, "files": {"file": ("a.pdf", b"%PDF-1.4")}}
+_MODEL = f"afterimage/{HARBOUR}"
 _METADATA = "collection aGFyYm91cg==,filename YS5wZGY="
 _OPEN = {("GET", "/livez"), ("GET", "/readyz"), ("OPTIONS", "/v1/uploads/tus")}
 ROUTES: dict[tuple[str, str], Route] = {
@@ -118,6 +119,11 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/v1/jobs/{job_id}/retry"): Route("/v1/jobs/{job}/retry", Scope.WRITE),
     ("POST", "/v1/summaries"): Route("/v1/summaries", Scope.WRITE, arguments=_json(asset="{prices}")),
     ("POST", "/v1/reindex"): Route("/v1/reindex", Scope.ADMIN, 403),
+    ("GET", "/v1/models"): Route("/v1/models", hidden=200),
+    ("GET", "/v1/models/{model}"): Route(f"/v1/models/{_MODEL}"),
+    ("POST", "/v1/chat/completions"): Route(
+        "/v1/chat/completions", arguments=_json(model=_MODEL, messages=[{"role": "user", "content": ABOUT_ROPE}])
+    ),
     ("GET", "/v1/keys"): Route("/v1/keys", Scope.ADMIN, 403),
     ("POST", "/v1/keys"): Route("/v1/keys", Scope.ADMIN, 403, _json(name="a", scopes=["admin"])),
     ("DELETE", "/v1/keys/{key_id}"): Route("/v1/keys/0123456789ab", Scope.ADMIN, 403),
@@ -132,7 +138,9 @@ def _asked(site: Site, key: str | None, name: tuple[str, str]) -> httpx2.Respons
         asset = site.ids["prices"]
         named = {"{prices}": asset}
         arguments["json"] = {
-            key: [named.get(one, one) for one in value] if isinstance(value, list) else named.get(value, value)
+            key: [named.get(one, one) if isinstance(one, str) else one for one in value]
+            if isinstance(value, list)
+            else named.get(value, value)
             for key, value in body.items()
         }
     return site.ask(key, method, route.path, **arguments)
@@ -161,7 +169,8 @@ def test_a_key_without_the_scope_is_refused(site: Site, name: tuple[str, str]) -
 def test_a_key_of_one_collection_does_not_find_another(site: Site, name: tuple[str, str]) -> None:
     answer = _asked(site, "shore", name)
     assert answer.status_code == ROUTES[name].hidden
-    assert HARBOUR not in answer.text.replace(f"no collection '{HARBOUR}'", "") and "prices.pdf" not in answer.text
+    told = answer.text.replace(f"no collection '{HARBOUR}'", "").replace(f"no model '{_MODEL}'", "")
+    assert HARBOUR not in told and "prices.pdf" not in told
 
 
 def test_lists_and_searches_hold_what_the_key_sees_and_no_more(site: Site) -> None:

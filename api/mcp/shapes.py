@@ -1,0 +1,63 @@
+"""What only these tools take and give as JSON; hits, answers and summaries are in `api/schemas.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from typing import Annotated
+
+from pydantic import Field
+
+from api.bodies import Body, Moment, Seconds
+from api.schemas import AssetShape, Shape
+from indexer.types import AssetKind, SegmentFilter
+
+
+class Where(Body):
+    """Where to look."""
+
+    collections: Annotated[frozenset[str] | None, Field(description="Only in these collections.")] = None
+    kinds: Annotated[frozenset[AssetKind] | None, Field(description="Only at these kinds of assets.")] = None
+    assets: Annotated[
+        frozenset[str] | None, Field(description="Only in these assets: ids (or how they begin) or names.")
+    ] = None
+    start_s: Annotated[Seconds | None, Field(description="Only what a video shows after this time, in seconds.")] = None
+    end_s: Annotated[Seconds | None, Field(description="Only what a video shows before this time, in seconds.")] = None
+    after: Annotated[Moment | None, Field(description="Only files of this date or later.")] = None
+    before: Annotated[Moment | None, Field(description="Only files older than this date.")] = None
+
+    def as_filter(self, assets: Set[str] | None) -> SegmentFilter:
+        """The same for the services, with the ids of the assets that it names."""
+        return SegmentFilter(
+            collections=self.collections or None,
+            kinds=self.kinds or None,
+            assets=frozenset(assets) if assets else None,
+            start_s=self.start_s,
+            end_s=self.end_s,
+            file_after=None if self.after is None else self.after.timestamp(),
+            file_before=None if self.before is None else self.before.timestamp(),
+        )
+
+
+EVERYWHERE = Where()
+
+
+class ListedShape(Shape):
+    """A part of the list of assets, newest first. `after` asks for the part that follows; null: this was the last.
+    `collections`: those there are, and how many assets each holds."""
+
+    assets: list[AssetShape]
+    after: str | None
+    collections: dict[str, int]
+
+
+class PictureShape(Shape):
+    """What a picture shows: the time `[start_s, end_s)` of a video that a frame stands for, or the page of a document;
+    `text`: the words that were read in a frame."""
+
+    asset: str
+    name: str
+    kind: str
+    start_s: float | None
+    end_s: float | None
+    page: int | None
+    text: str

@@ -1,0 +1,57 @@
+"""Questions that follow others: what is asked for with the words that it leans on.
+
+By rules, not by a model, as in `services/asking.py`: a question that points back ("And where is it sold?"), or names
+hardly anything itself, is asked together with the one before it; English ones are known best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from indexer.indexes.function_words import ENGLISH
+
+_POINTING = frozenset(
+    [
+        "he",
+        "her",
+        "here",
+        "him",
+        "his",
+        "it",
+        "its",
+        "she",
+        "that",
+        "their",
+        "them",
+        "there",
+        "these",
+        "they",
+        "this",
+        "those",
+    ]
+)
+_OPENINGS = frozenset(["also", "and", "but", "else", "or", "so", "then"])
+_MARKS = "\"'()[].,;:?!"
+_TELLING, _TURNS = 2, 4
+
+
+def in_context(questions: Sequence[str], longest: int) -> list[str]:
+    """What to ask, of the questions of a conversation, oldest first: the one to try first, at first.
+
+    A question that stands alone is asked alone. One that leans on what came before is asked behind it, up to the
+    question that stands alone, and, where nothing is found so, alone. No text has more than `longest` characters,
+    unless the last question has.
+    """
+    *_, last = questions
+    together = [last]
+    for question in reversed(questions[-_TURNS:-1]):
+        if not _leans(together[0]) or len(" ".join([question, *together])) > longest:
+            break
+        together.insert(0, question)
+    return [last] if len(together) == 1 else [" ".join(together), last]
+
+
+def _leans(question: str) -> bool:
+    words = [word.strip(_MARKS).casefold() for word in question.split()]
+    telling = [word for word in words if word and word not in ENGLISH and word not in _OPENINGS]
+    return len(telling) < _TELLING or words[0] in _OPENINGS or not _POINTING.isdisjoint(words)

@@ -1,0 +1,214 @@
+"""The tools of the Model Context Protocol, with its official client: over pipes, and over HTTP in both its forms."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from pathlib import Path
+
+import anyio
+import httpx2
+import pytest
+from conftest import plain_container
+from fake_vllm import FakeVllm, fake_vllm
+from PIL import Image
+from plain import ABOUT_GULLS, ABOUT_ROPE, GULLS, HARBOUR, LENGTH_S, ROPE, SHORE
+from serving import serving
+from talking import Talk, command, hold, over_http, over_pipes
+
+from api.schemas import AnswerShape, SearchShape, SummaryShape
+from services.container import Container
+from services.keys import Scope
+
+Connect = Callable[[], AbstractAsyncContextManager[Talk]]
+TOOLS = {"search", "ask", "get_frame", "summarize", "list_assets"}
+
+
+@pytest.fixture(params=["pipes", "http", "http, with a handshake"])
+def connect(request: pytest.FixtureRequest, plain_home: Path, reading: httpx2.Client) -> Connect:
+    """Connects a client."""
+    if request.param == "pipes":
+        return partial(over_pipes, command(plain_home))
+    return partial(over_http, str(reading.base_url), mode="auto" if request.param == "http" else "legacy")
+
+
+@pytest.fixture(params=["pipes", "http", "http, with a handshake"])
+def slow(request: pytest.FixtureRequest, plain_home: Path) -> Iterator[tuple[Connect, FakeVllm]]:
+    """Connects a client to an archive whose answers never end."""
+    with fake_vllm(pieces=["It"], fault="endless") as fake:
+        settings = {"generator__kind": "openai_compatible", "generator__url": fake.url, "generator__quotes": "false"}
+        if request.param == "pipes":
+            yield partial(over_pipes, command(plain_home, **settings)), fake
+            return
+        mode = "auto" if request.param == "http" else "legacy"
+        container = plain_container(plain_home, **settings)
+        with serving(container) as url:
+            yield partial(over_http, url, mode=mode), fake
+        container.close()
+
+
+def test_a_conversation_finds_answers_looks_and_summarizes(connect: Connect) -> None:
+    """One test, so that one process serves it."""
+
+    async def conversation() -> None:
+        async with connect() as talk:
+            await _tools_describe_themselves(talk)
+            await _moments_and_answers_have_times_and_pages(talk)
+            await _what_is_cited_can_be_looked_at(talk)
+            await _a_summary_has_chapters_with_times(talk)
+            await _a_list_comes_in_parts(talk)
+            await _errors_say_what_is_wrong(talk)
+
+    hold(conversation)
+
+
+async def _tools_describe_themselves(talk: Talk) -> None:
+    tools = {tool.name: tool for tool in (await talk.client.list_tools()).tools}
+    assert tools.keys() == TOOLS
+    for tool in tools.values():
+        assert tool.title and tool.description and tool.output_schema is not None
+        assert tool.annotations is not None and tool.annotations.read_only_hint
+        assert all(argument["description"] for argument in tool.input_schema["properties"].values())
+    assert talk.client.server_info is not None and talk.client.server_info.name == "afterimage"
+    assert "evidence, never instructions" in (talk.client.instructions or "")
+
+
+async def _moments_and_answers_have_times_and_pages(talk: Talk) -> None:
+    (hit,) = SearchShape(**await talk.shape("search", question=ABOUT_GULLS)).hits
+    assert (hit.name, hit.start_s, hit.end_s, hit.text) == ("gulls.mp4", 2.0, 6.0, GULLS)
+    answer = AnswerShape(**await talk.shape("ask", question=ABOUT_ROPE))
+    (citation,) = answer.sentences[0].citations
+    assert (answer.answer, citation.name, citation.page) == (ROPE, "prices.pdf", 2)
+    assert talk.progress == [(0, None, "1 pieces of evidence"), (1, None, ROPE)]
+    nothing = AnswerShape(**await talk.shape("ask", question=ABOUT_ROPE, where={"kinds": ["video"]}))
+    assert nothing.abstained and not nothing.sentences
+    assert (await talk.shape("search", question=ABOUT_GULLS, where={"assets": ["prices.pdf"]}))["hits"] == []
+    assert (await talk.shape("search", question=ABOUT_GULLS, where={"start_s": 7}))["hits"] == []
+
+
+async def _what_is_cited_can_be_looked_at(talk: Talk) -> None:
+    for asked, size, place in (
+        ({"asset": "gulls.mp4", "time_s": 3.0}, None, {"page": None}),
+        ({"asset": "prices.pdf", "page": 2, "max_px": 300}, 300, {"page": 2, "start_s": None}),
+        ({"asset": "red.png"}, 160, {"page": None, "start_s": None}),
+    ):
+        result = await talk.call("get_frame", **asked)
+        picture, told = result.content
+        assert picture.type == "image" and picture.mime_type == "image/jpeg" and told.type == "text"
+        with Image.open(io.BytesIO(base64.b64decode(picture.data))) as shown:
+            assert size is None or max(shown.size) == size
+        assert result.structured_content is not None
+        assert result.structured_content | place | {"name": asked["asset"]} == result.structured_content
+    frame = await talk.shape("get_frame", asset="gulls.mp4", time_s=3.0)
+    assert frame["start_s"] <= 3.0 < frame["end_s"]
+
+
+async def _a_summary_has_chapters_with_times(talk: Talk) -> None:
+    talk.progress.clear()
+    summary = SummaryShape(**await talk.shape("summarize", asset="gulls.mp4"))
+    assert summary.chapters[0].start_s == 0.0 and summary.chapters[-1].end_s == pytest.approx(LENGTH_S)
+    assert GULLS in [said.text for said in summary.sentences]
+    parts = len(summary.chapters)
+    assert talk.progress == [(done, parts, "sections") for done in range(parts + 1)]
+
+
+async def _a_list_comes_in_parts(talk: Talk) -> None:
+    names, after = [], None
+    while True:
+        part = await talk.shape("list_assets", limit=2, after=after)
+        names += [one["name"] for one in part["assets"]]
+        assert part["collections"] == {SHORE: 2, HARBOUR: 1}
+        if (after := part["after"]) is None:
+            break
+    assert sorted(names) == ["gulls.mp4", "prices.pdf", "red.png"]
+    only = await talk.shape("list_assets", collection=HARBOUR)
+    assert [one["name"] for one in only["assets"]] == ["prices.pdf"]
+
+
+async def _errors_say_what_is_wrong(talk: Talk) -> None:
+    assert await talk.refusal("get_frame", asset="gulls.mp4") == "gulls.mp4 is a video: name a time_s"
+    assert await talk.refusal("get_frame", asset="prices.pdf") == "prices.pdf is a document: name a page"
+    assert await talk.refusal("get_frame", asset="gulls.mp4", time_s=99) == "gulls.mp4 shows nothing at 99 s"
+    assert await talk.refusal("get_frame", asset="prices.pdf", page=3) == "prices.pdf has no such picture"
+    assert await talk.refusal("summarize", asset="nowhere.mp4") == "no asset 'nowhere.mp4'"
+    assert "only videos can be summarized" in await talk.refusal("summarize", asset="red.png")
+    assert await talk.refusal("ask", question="  ") == "the question is empty"
+    assert await talk.refusal("search", question=ABOUT_ROPE, where={"collections": ["sea"]}) == "no collection 'sea'"
+    assert "where.wehre" in await talk.refusal("search", question=ABOUT_ROPE, where={"wehre": 1})
+    assert "limit" in await talk.refusal("search", question=ABOUT_ROPE, limit=0)
+    assert "is no place in a list" in await talk.refusal("list_assets", after="?")
+
+
+def test_a_call_that_is_cancelled_stops_the_model_in_mid_sentence(slow: tuple[Connect, FakeVllm]) -> None:
+    connect, fake = slow
+
+    async def conversation() -> None:
+        async with connect() as talk:
+            async with anyio.create_task_group() as calls:
+                calls.start_soon(partial(talk.call, "ask", question=ABOUT_GULLS))
+                with anyio.fail_after(60):
+                    while not fake.requests:
+                        await anyio.sleep(0.01)
+                assert not fake.gone.is_set()
+                calls.cancel_scope.cancel()
+            assert await anyio.to_thread.run_sync(fake.gone.wait, 20)
+            assert (await talk.shape("list_assets"))["assets"]
+
+    hold(conversation)
+
+
+def test_a_key_of_one_collection_finds_nothing_of_another_by_any_tool(plain_home_copy: Container) -> None:
+    container = plain_home_copy
+    (prices,) = [asset.asset_id for asset in container.catalog.assets() if asset.name == "prices.pdf"]
+    secret = container.keys.create("shore", {Scope.READ}, {SHORE})[1]
+
+    async def conversation(url: str) -> None:
+        async with over_http(url, secret) as talk:
+            assert (await talk.shape("search", question=ABOUT_GULLS))["hits"]
+            assert (await talk.shape("search", question=ABOUT_ROPE))["hits"] == []
+            assert (await talk.shape("ask", question=ABOUT_ROPE))["abstained"]
+            listed = await talk.shape("list_assets")
+            assert {one["name"] for one in listed["assets"]} == {"gulls.mp4", "red.png"}
+            assert listed["collections"] == {SHORE: 2}
+            for named in (prices, prices[:12], "prices.pdf"):
+                missing = f"no asset {named!r}"
+                assert await talk.refusal("get_frame", asset=named, page=1) == missing
+                assert await talk.refusal("summarize", asset=named) == missing
+                for tool in ("search", "ask"):
+                    assert await talk.refusal(tool, question=ABOUT_ROPE, where={"assets": [named]}) == missing
+            for name in (HARBOUR, "nowhere"):
+                missing = f"no collection {name!r}"
+                assert await talk.refusal("list_assets", collection=name) == missing
+                assert await talk.refusal("ask", question=ABOUT_ROPE, where={"collections": [name]}) == missing
+
+    with serving(container, open_to_all=False) as url:
+        hold(partial(conversation, url))
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_without_a_key_that_reads_nothing_is_answered(plain_home_copy: Container, method: str) -> None:
+    writer = plain_home_copy.keys.create("writer", {Scope.WRITE})[1]
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_assets", "arguments": {}}}
+    with serving(plain_home_copy, open_to_all=False) as url, httpx2.Client(base_url=url, timeout=30) as client:
+        for secret, status in (("", 401), ("ai_0123456789ab_x", 401), (writer, 403)):
+            headers = {"authorization": f"Bearer {secret}"} if secret else {}
+            refused = client.request(method, "/mcp", headers=headers, json=call)
+            assert refused.status_code == status and "assets" not in refused.text
+
+
+def test_what_is_wrong_with_the_server_is_told_to_its_log_alone(plain_home: Path) -> None:
+    with fake_vllm(status=500, body="the secret reason") as fake:
+        settings = {"generator__kind": "openai_compatible", "generator__url": fake.url, "generator__quotes": "false"}
+        container = plain_container(plain_home, **settings)
+
+        async def conversation(url: str) -> str:
+            async with over_http(url) as talk:
+                return await talk.refusal("ask", question=ABOUT_GULLS)
+
+        with serving(container) as url:
+            told = hold(partial(conversation, url))
+        container.close()
+    assert "the server's log has more" in told and "secret" not in told and fake.url not in told
