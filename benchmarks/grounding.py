@@ -34,7 +34,7 @@ from services.types import Draft, Evidence, Found, Quote, Verdict
 _SEEDS, _OTHER_SEEDS = (41_000, 41_001), (42_000, 42_001)
 _SECONDS, _LEAST_S = 600.0, 3.0
 _PROFILE = Path(__file__).parents[1] / "services" / "profiles" / "demo.toml"
-_FLAGGED = 0.03
+_FLAGGED = 0.045
 """The share of true sentences that calibration lets the thresholds flag."""
 
 

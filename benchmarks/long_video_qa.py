@@ -21,9 +21,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
+import numpy as np
+
 from benchmarks.marking import Mark, marked, told
 from benchmarks.report import Figure, arguments, machine, print_table, report
 from benchmarks.viewing import VIEWS, could_be_answered, perfect_retrieval
+from demoworld.world.concepts import concepts
 from demoworld.world.questions import Kind, Question, questions
 from demoworld.world.rolling import Reel, roll
 from demoworld.world.truth import VideoTruth, read_video_truth
@@ -35,7 +38,10 @@ from services.settings import Settings, load_settings
 
 DOCS = Path(__file__).parents[1] / "docs" / "long_video_qa.md"
 _SEED, _DEFAULT, _PERFECT = 31_000, "bank + retrieval", "perfect retrieval"
-_VIDEOS = {10: 3, 60: 1, 240: 1}
+_VIDEOS = {10: 3, 60: 2, 240: 1}
+_LONG_MINUTES, _ABSENT, _ONCE = 60, 0.2, 0.4
+"""The shares of all concepts that never appear in a video of an hour or more, and that appear once at most: else all of
+them would, several times, and neither be asked about as absent nor as one moment."""
 _ANSWERING = {
     "AFTERIMAGE_GENERATOR__KIND": "onevision",
     "AFTERIMAGE_GENERATOR__MODEL": "package:demoworld/weights/onevision",
@@ -90,19 +96,32 @@ class Exam:
         return replace(marked(question, answer), shown=shown, tokens=tokens, seconds=seconds)
 
     def _questions(self, truth: VideoTruth) -> list[Question]:
-        each = -(-self._count // (len(Kind) * len(self._videos)))
-        return questions(truth, truth.seed, each)
+        """As many of each kind as it takes, since some kinds are rare, to come to the number asked for."""
+        wanted = -(-self._count // len(self._videos))
+        tries = (questions(truth, truth.seed, each) for each in range(wanted // len(Kind), wanted + 1))
+        return next((asked for asked in tries if len(asked) >= wanted), questions(truth, truth.seed, wanted))
 
     def _video(self, number: int) -> tuple[VideoTruth, Asset]:
         path = self._work / f"video_{number}.mp4"
         if not path.with_suffix(".truth.json").exists():
-            roll(Reel(seed=_SEED + 100 * self.minutes + number, seconds=60.0 * self.minutes), path)
+            roll(_reel(_SEED + 100 * self.minutes + number, self.minutes), path)
         truth = read_video_truth(path.with_suffix(".truth.json"))
         known = [asset for asset in self.container.catalog.assets() if asset.name == path.name]
         if not known:
             list(self.container.indexing.index([path], "videos"))
             known = [asset for asset in self.container.catalog.assets() if asset.name == path.name]
         return truth, known[0]
+
+
+def _reel(seed: int, minutes: int) -> Reel:
+    if minutes < _LONG_MINUTES:
+        return Reel(seed=seed, seconds=60.0 * minutes)
+    names = [known.name for known in concepts()]
+    order = [names[place] for place in np.random.default_rng(seed).permutation(len(names))]
+    absent, once = round(_ABSENT * len(names)), round(_ONCE * len(names))
+    return Reel(
+        seed=seed, seconds=60.0 * minutes, without=tuple(order[:absent]), once=tuple(order[absent : absent + once])
+    )
 
 
 def settings_of(environment: dict[str, str]) -> Settings:

@@ -104,7 +104,8 @@ _FRAME_TOKENS, _DISTRACTORS = 27, 6
 
 @dataclass(frozen=True, slots=True)
 class PerfectRetrieval(Answering):
-    """Shows what proves the answer, with the spans of the truth, among moments that have nothing to do with it."""
+    """Shows what proves the answer, with the spans of the truth, and nothing else; where nothing does, some moments of
+    other things."""
 
     asset: Asset | None = None
     spans: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
@@ -112,10 +113,9 @@ class PerfectRetrieval(Answering):
 
     def evidence(self, question: str, where: SegmentFilter) -> list[Evidence]:
         assert self.asset is not None and self.recalling is not None
-        true = self.spans.get(question, ())
-        apart = [one for one in self.others if not any(one[0] < end and one[1] > start for start, end in true)]
         rng = np.random.default_rng(len(question))
-        shown = [*true, *(apart[place] for place in rng.permutation(len(apart))[:_DISTRACTORS])]
+        others = [self.others[place] for place in rng.permutation(len(self.others))[:_DISTRACTORS]]
+        shown = self.spans.get(question) or others
         return gather([_found(self.recalling, self.asset, span) for span in shown])
 
 

@@ -44,10 +44,14 @@ class Answering:
         return answer_of(tuple(self.sentences(question, evidence)))
 
     def sentences(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Sentence]:
-        """The answer sentence by sentence, each as soon as it is verified; none without evidence."""
-        if evidence:
-            drafts = (self._verified(draft, evidence) for draft in self.generator.answer(question, evidence))
-            yield from (sentence for sentence in drafts if sentence is not None)
+        """The answer sentence by sentence, each as soon as it is verified, and once; none without evidence."""
+        said: set[tuple[str, tuple[str, ...]]] = set()
+        for draft in self.generator.answer(question, evidence) if evidence else ():
+            sentence = self._verified(draft, evidence)
+            if sentence is None or (key := _key(sentence)) in said:
+                continue
+            said.add(key)
+            yield sentence
 
     def evidence(self, question: str, where: SegmentFilter, pictures: Sequence[Pixels] = ()) -> list[Evidence]:
         """What was found, best first, by turns with what resembles the `pictures` that came with the question. Where
@@ -64,7 +68,7 @@ class Answering:
             video = self.recalling.only_video(where)
         if video is None:
             return gather(found)
-        leading = [some[0] for some in parts if some] or found[:1]
+        leading = [some[0] for some in parts if some] if len(parts) > 1 else found[:1]
         more = self.recalling.frames_of(video, named.reach, leading, found)
         found = [*self.recalling.frames_at(video, named.times_s), *found, *more]
         memory = self.recalling.slots(video, where) if named.reach is Reach.ALL or not found else []
@@ -79,7 +83,7 @@ class Answering:
         return _each_once(*each)[: self.evidence_limit] if pictures else each[0]
 
     def _seen(self, part: str, where: SegmentFilter) -> list[Found]:
-        """The pictures of one of the things that a question joins."""
+        """The pictures of one of the things that a question is about."""
         found = self.retrieval.evidence(Query(part), where, self.evidence_limit)
         return [one for one in found if Lane.VISUAL in one.lanes]
 
@@ -107,6 +111,10 @@ def gather(found: Sequence[Found]) -> list[Evidence]:
         counts[one.asset.kind] += 1
         evidence.append(Evidence(f"{_LETTER[one.asset.kind]}{counts[one.asset.kind]}", one))
     return evidence
+
+
+def _key(sentence: Sentence) -> tuple[str, tuple[str, ...]]:
+    return sentence.text, tuple(one.evidence.id for one in sentence.citations)
 
 
 def _each_once(*several: Sequence[Found]) -> list[Found]:

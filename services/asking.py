@@ -14,6 +14,7 @@ after appear appeared appearing appears before between came change changed chang
 happen happened happens last later many often picture scene see seen show shown shows since time times until video while
 """
 TIME = re.compile(r"(?<![\d:.])(?:(\d{1,2}):)?(\d{1,2}):([0-5]\d)(?![\d:])")
+_COUNTED = "one two three four five six seven eight nine ten"
 _LED_TIME = re.compile(rf",?\s*(?:\bat\b|\bfrom\b|\bto\b|\buntil\b)?\s*{TIME.pattern}", re.IGNORECASE)
 _MOST_PARTS = 4
 
@@ -41,9 +42,10 @@ _REACHES = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`parts` are the things that a question joins (`the dog or the cat`), none where it is about one; `times_s` the
-    times that it names, in seconds from the beginning, in the order of the clock. What lies between two times is looked
-    at as it is, so that a question that names times reaches no further."""
+    """`parts` are the things that a question is about, one by one (`the dog or the cat`), bare of what else it says;
+    none where it says nothing else, or asks for what is seen at a time. `times_s` are the times that it names, in
+    seconds from the beginning, in the order of the clock. What lies between two times is looked at as it is, so that a
+    question that names times reaches no further."""
 
     parts: tuple[str, ...]
     times_s: tuple[float, ...]
@@ -55,7 +57,8 @@ def asked(question: str) -> Asked:
     pieces = [_thing(piece) for piece in _JOINTS.split(TIME.sub(" ", question))]
     parts = tuple(dict.fromkeys(piece for piece in pieces if piece))[:_MOST_PARTS]
     times_s = tuple(sorted(set(times_in(question))))
-    return Asked(parts if len(parts) > 1 else (), times_s, Reach.WITHIN if times_s else _reach(question, len(parts)))
+    telling = len(parts) > 1 or (not times_s and parts != (question.strip(),))
+    return Asked(parts if telling else (), times_s, Reach.WITHIN if times_s else _reach(question, len(parts)))
 
 
 def _reach(question: str, parts: int) -> Reach:
@@ -87,4 +90,5 @@ def _thing(piece: str) -> str:
     return " ".join(words[telling[0] : telling[-1] + 1]) if telling else ""
 
 
-_SILENT = ENGLISH.union(_FRAMING.split())
+_SILENT = ENGLISH.union(_FRAMING.split(), _COUNTED.split())
+"""Words that tell nothing of a thing; how many of it there are is seen better than searched for."""

@@ -1,9 +1,10 @@
 """Every sentence of an answer is held against what it cites before it leaves.
 
 What is in a picture is asked of the generator itself, with one cited picture and one sentence at a time: the
-probability of "yes". Times, order and how often something happens are not left to it: they follow from the spans of the
-citations. What is quoted must stand in the text; what is put in other words is supported where its telling words do,
-and refuted where a number of it does not. Sentences without a valid citation get the one that shows them best, or none.
+probability of "yes". Times, order and how often something happens are not left to it: they follow from the spans of
+the citations (`retelling.py`). What is quoted must stand in the text; what is put in other words is supported where
+its telling words do, and refuted where a number of it does not. Sentences without a valid citation get the one that
+shows them best, or none.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass, replace
 from indexer.indexes.words import tokens
 from services.asking import times_in, without_times
 from services.ports import Checker
+from services.retelling import TOLERANCE_S, firsts, often, with_count, with_times
 from services.types import Draft, Evidence, Judgement, Quote, Verdict
 
 _WORD, _DIGITS = re.compile(r"\w+"), re.compile(r"\d+")
@@ -24,12 +26,10 @@ _DENIED = re.compile(r"\b(?:no|not|never|none|nobody|nothing|without)\b|n't\b", 
 _QUOTING = re.compile(r"\b(?:says?|said|reads?|written)\b[:,]?\s*(.+)", re.IGNORECASE | re.DOTALL)
 _PAGE = re.compile(r"\bpages?\s+(\d+)", re.IGNORECASE)
 _JOINT = re.compile(r",? (before|after|then) ", re.IGNORECASE)
-_TIMES = re.compile(r"\s*\b(once|twice|(\w+) times?)\b", re.IGNORECASE)
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-_TOLERANCE_S, _GAP_S = 1.5, 3.0
 _MOST_CANDIDATES = 24
 _MOST_KEPT = 4096
 _CARRIED = 0.9
+_NONE: tuple[float, tuple[Evidence, ...]] = (0.0, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +59,31 @@ class Grounding:
         self._known: OrderedDict[tuple[str, object], float] = OrderedDict()
 
     def attributed(self, draft: Draft, evidence: Sequence[Evidence]) -> Draft:
-        """The draft with the citations that exist; where there is none, with the picture that shows it best, if one
-        does."""
-        ids = {one.id for one in evidence}
-        kept = tuple(quote for quote in draft.quotes if quote.evidence_id in ids)
-        if kept or self._checker is None:
-            return replace(draft, quotes=kept)
+        """The draft with the citations that exist; where there is none, or where they are pictures that do not show it,
+        with those that show it best, if any do. Times are those of what it cites, and how often something happens is
+        counted."""
+        by_id = {one.id: one for one in evidence}
+        draft = replace(draft, quotes=tuple(quote for quote in draft.quotes if quote.evidence_id in by_id))
+        if any(quote.end > quote.start for quote in draft.quotes):
+            return draft
+        if self._checker is not None:
+            draft = self._by_sight(draft, evidence)
+            draft = with_count(draft, evidence, self._shows, self._thresholds.supported)
+        return with_times(draft, [by_id[quote.evidence_id] for quote in draft.quotes])
+
+    def _by_sight(self, draft: Draft, evidence: Sequence[Evidence]) -> Draft:
+        """The draft with the pictures that show it best, unless those that it cites do, or none does."""
+        own = [one for one in evidence if Quote(one.id) in draft.quotes]
+        said = without_times(draft.text)
+        if any(one.found.segment.text.strip() for one in own) or often(said):
+            return draft
+        if own and self._proof(said, own)[0] >= self._thresholds.supported:
+            return draft
         candidates = [one for one in evidence if one.found.segment.picture and one.tokens is None][:_MOST_CANDIDATES]
-        scores = self._shows(without_times(draft.text), candidates)
-        best = max(range(len(scores)), key=scores.__getitem__, default=None)
-        if best is None or scores[best] < self._thresholds.supported:
-            return replace(draft, quotes=())
-        return replace(draft, quotes=(Quote(candidates[best].id),))
+        score, proof = self._proof(said, candidates)
+        if score < self._thresholds.supported:
+            return draft
+        return replace(draft, quotes=tuple(Quote(one.id) for one in proof))
 
     def verify(self, draft: Draft, evidence: Sequence[Evidence]) -> Judgement:
         """The verdict on a sentence by what it cites; unsupported where it cites nothing."""
@@ -100,26 +113,31 @@ class Grounding:
         return Judgement(Verdict.SUPPORTED if score >= _CARRIED else Verdict.UNSUPPORTED, score)
 
     def _seen(self, said: str, cited: Sequence[Evidence]) -> float:
-        """How surely the pictures show it. Of a sentence in two parts each must be shown, in the order that it says;
-        what happens so many times must be shown by every citation, and those must be so many moments."""
-        if (joint := _JOINT.search(said)) and len(cited) > 1:
-            first, second = said[: joint.start()], said[joint.end() :]
-            if joint[1].casefold() == "after":
-                first, second = second, first
-            return self._in_order(first, second, cited)
-        if often := _TIMES.search(said):
-            claim = (said[: often.start()] + said[often.end() :]).strip()
-            return min(self._shows(claim, cited)) if _number(often) == _moments(cited) else 0.0
-        return max(self._shows(said, cited))
+        """How surely the pictures show it. What happens so many times must be shown by every citation, and those must
+        be so many moments."""
+        if told := often(said):
+            claim, number = told
+            return min(self._shows(claim, cited)) if number == len(firsts(cited)) else 0.0
+        return self._proof(said, cited)[0]
 
-    def _in_order(self, first: str, second: str, cited: Sequence[Evidence]) -> float:
-        """The best pair of citations of which the earlier shows the one part and the later the other."""
-        ordered = sorted(cited, key=lambda one: one.found.segment.start_s or 0.0)
+    def _proof(self, said: str, pictures: Sequence[Evidence]) -> tuple[float, tuple[Evidence, ...]]:
+        """The picture that shows a sentence best, and how surely. Of a sentence in two parts each must be shown, in the
+        order that it says: the best pair of which the earlier shows the one part and the later the other."""
+        joint = _JOINT.search(said)
+        if joint is None or len(pictures) < 2:
+            scores = self._shows(said, pictures)
+            return max(zip(scores, ((one,) for one in pictures), strict=True), key=lambda best: best[0], default=_NONE)
+        first, second = said[: joint.start()], said[joint.end() :]
+        if joint[1].casefold() == "after":
+            first, second = second, first
+        ordered = sorted(pictures, key=lambda one: one.found.segment.start_s or 0.0)
         earlier, later = self._shows(first, ordered), self._shows(second, ordered)
-        return max(
-            (min(a, b) for place, a in enumerate(earlier) for b in later[place + 1 :]),
-            default=0.0,
-        )
+        pairs = [
+            (min(a, b), (ordered[place], other))
+            for place, a in enumerate(earlier)
+            for b, other in list(zip(later, ordered, strict=True))[place + 1 :]
+        ]
+        return max(pairs, key=lambda best: best[0])
 
     def _shows(self, said: str, evidence: Sequence[Evidence]) -> list[float]:
         """The probability of each, asked once."""
@@ -171,7 +189,7 @@ def _times_hold(text: str, cited: Sequence[Evidence]) -> bool:
     spans = [(one.found.segment.start_s, one.found.segment.end_s) for one in cited]
     known = [(start, start if end is None else end) for start, end in spans if start is not None]
     return not known or all(
-        any(start - _TOLERANCE_S <= time_s <= end + _TOLERANCE_S for start, end in known) for time_s in times_in(text)
+        any(start - TOLERANCE_S <= time_s <= end + TOLERANCE_S for start, end in known) for time_s in times_in(text)
     )
 
 
@@ -180,18 +198,3 @@ def _pages_hold(text: str, cited: Sequence[Evidence]) -> bool:
     pages = {str(one.found.segment.page) for one in cited if one.found.segment.page is not None}
     named = {page for one in cited for page in _PAGE.findall(one.found.segment.text)}
     return not pages or set(_PAGE.findall(text)) <= pages | named
-
-
-def _moments(cited: Sequence[Evidence]) -> int:
-    """How many moments the citations are: what lies closer than a few seconds is one."""
-    spans = sorted({(one.found.segment.start_s or 0.0, one.found.segment.end_s or 0.0) for one in cited})
-    moments, end_s = 0, -_GAP_S
-    for start, end in spans:
-        moments += start - end_s >= _GAP_S
-        end_s = max(end_s, end)
-    return moments
-
-
-def _number(often: re.Match[str]) -> int:
-    word = (often[2] or {"once": "one", "twice": "two"}[often[1].casefold()]).casefold()
-    return int(word) if word.isdigit() else _NUMBERS.index(word) if word in _NUMBERS else -1

@@ -25,8 +25,8 @@ from services.remembering import KeyFrame, Remembering
 from services.sections import Section, even_sections, sections, sections_for
 from services.types import Draft, Evidence, Found, Verdict
 
-_SCHEMA = 2
-_PICTURES, _MOST_PICTURES, _PASSAGES = 6, 24, 24
+_SCHEMA = 3
+_MOST_PICTURES, _PASSAGES = 24, 24
 _APART_S = 4.0
 _CAPTION_WORDS, _TITLE_WORDS, _SUMMARY_WORDS = 40, 7, 90
 _SURE = 1.0
@@ -115,7 +115,7 @@ class Summarizing:
         return held
 
     def _chapter(self, asset: Asset, number: int, part: Section, texts: Sequence[Segment]) -> Chapter:
-        """What its pictures show, some at a time, in order; its title is that of the one that stands for most."""
+        """What its pictures show, one at a time, in order; its title is that of the one that stands for most."""
         said: list[Statement] = []
         for group in _groups(self._pictures(asset, part), texts):
             evidence = [_evidence(asset, place, segment) for place, segment in enumerate(group, 1)]
@@ -188,8 +188,8 @@ def _shown(frame: KeyFrame) -> Segment:
 
 
 def _groups(pictures: Sequence[Segment], texts: Sequence[Segment]) -> list[list[Segment]]:
-    """A few pictures at a time, each group with the passages of its time; passages alone where nothing is seen."""
-    groups = [list(pictures[first : first + _PICTURES]) for first in range(0, len(pictures), _PICTURES)]
+    """Each picture with the passages of its time; passages alone where nothing is seen."""
+    groups = [[one] for one in pictures]
     starts = [group[0].start_s or 0.0 for group in groups]
     for text in texts:
         if not groups:

@@ -12,6 +12,8 @@
     about   it knows which place and which things a picture is about      ../weights/onevision
     say     it says them                                                  ../weights/onevision
     near    the same of few moments, as questions about one thing get     ../weights/onevision
+    hold    it holds sentences against pictures, and lists what was found   ../weights/onevision
+    mend    it counts, and tells what follows on what                       ../weights/onevision
 
 A stage starts from the folder that the one before it left, and goes on where it was stopped, as long as its working
 folder is there. Each is seeded and takes at most 45 minutes on two CPU cores; CUDA is used where there is one.

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from demoworld.train.lessons import Lesson
-from demoworld.train.saying import a, capital, numbered, one_of, placed
+from demoworld.train.saying import a, are, capital, numbered, one_of, placed, things
 from demoworld.train.showing import Item, Showing
 from demoworld.world.concepts import concepts
 from demoworld.world.places import PLACES, number_of_place
 from services.generators.wording import checking
+
+_SEVERAL = 0.8
 
 
 def checks(rng: np.random.Generator, showing: Showing, count: int) -> list[Lesson]:
@@ -26,55 +28,79 @@ def checks(rng: np.random.Generator, showing: Showing, count: int) -> list[Lesso
 
 
 def _claimed(rng: np.random.Generator, item: Item, true: bool) -> str | None:
-    """A sentence about a picture in the forms in which answers speak; None where it cannot be told."""
-    seen = item.look.seen
-    names = item.look.names
+    """A sentence about a picture that names the right, or a wrong, thing, number or place, each as often as not; None
+    where it cannot be told."""
+    seen, names = item.look.seen, item.look.names
     others = [known.name for known in concepts() if known.name not in seen.counts and known.name not in seen.unclear]
+    place = seen.place if true else one_of(rng, [other.name for other in PLACES if other.name != seen.place])
     if not names:
-        if true:
-            return None
-        name = one_of(rng, others)
-        return _said(rng, name, 1, seen.place)
-    name = one_of(rng, names)
-    count, place = min(seen.counts[name], 5), seen.place
-    if true and rng.random() < 0.1:
-        return _was(rng, place)
-    if true:
-        return None if name in seen.unclear else _said(rng, name, count, place)
-    match int(rng.integers(5)):
-        case 0 | 1:
-            return _said(rng, one_of(rng, others), count, place)
-        case 2:
-            wrong = one_of(rng, [other.name for other in PLACES if other.name != place])
-            return placed(name, count, wrong)
-        case 3 if rng.random() < 0.3:
-            return _was(rng, one_of(rng, [other.name for other in PLACES if other.name != place]))
-        case 3 if name not in seen.unclear:
-            wrong_count = int(rng.choice([number for number in (1, 2, 3, 4) if number != count]))
-            return numbered(name, wrong_count)
+        return _of_nothing(rng, item, place, true, one_of(rng, others))
+    several = [name for name in names if seen.counts[name] > 1]
+    name = one_of(rng, several if several and rng.random() < _SEVERAL else names)
+    count = min(seen.counts[name], 5)
+    match int(rng.integers(10)):
+        case 0 | 1 | 2 | 3:
+            return _of_thing(rng, name if true else one_of(rng, others), count, seen.place)
+        case 4 | 5 | 6:
+            wrong = [number for number in (1, 1, 2, 2, 3, 3, 4) if number != count]
+            return _of_number(rng, name, count if true else int(rng.choice(wrong)))
         case _:
-            return _said(rng, one_of(rng, others), 1, place)
+            return _of_place(rng, item, name, count, place)
+
+
+def _of_nothing(rng: np.random.Generator, item: Item, place: str, true: bool, other: str) -> str | None:
+    """About a picture in which nothing is seen."""
+    if item.look.seen.unclear:
+        return None
+    if true or rng.random() < 0.4:
+        return _was(rng, place) if rng.random() < 0.5 else f"Nothing is {PLACES[number_of_place(place)].phrase}."
+    return _of_thing(rng, other, 1, item.look.seen.place)
 
 
 def _was(rng: np.random.Generator, place: str) -> str:
     return f"{one_of(rng, ('It was ', ''))}{PLACES[number_of_place(place)].phrase}."
 
 
-def _said(rng: np.random.Generator, name: str, count: int, place: str) -> str:
-    """One of the forms of a sentence about so many of one thing."""
-    phrase, verb = PLACES[number_of_place(place)].phrase, "is" if count == 1 else "are"
-    forms = (
-        f"Yes, there is {a(name)}.",
-        f"{capital(a(name, count))} {verb} {phrase}.",
-        f"{capital(a(name, count))} can be seen.",
-        f"{capital(a(name, count))} {'appears' if count == 1 else 'appear'}.",
-        f"{capital(a(name))} appears.",
-        f"{capital(a(name, count))} {'was' if count == 1 else 'were'} seen.",
-        f"{capital(a(name, count))} {'was' if count == 1 else 'were'} seen between them.",
-        f"The {name} was seen first.",
-        f"the {name}.",
-        numbered(name, count),
-        placed(name, count, place),
-        placed(name, 1, place),
+def _of_thing(rng: np.random.Generator, name: str, count: int, place: str) -> str:
+    """Sentences of which the thing is what may be wrong."""
+    some = a(name, count)
+    return one_of(
+        rng,
+        (
+            f"Yes, there is {a(name)}.",
+            f"{capital(some)} can be seen.",
+            f"{capital(some)} {'appears' if count == 1 else 'appear'}.",
+            f"{capital(a(name))} appears.",
+            f"{capital(some)} {'was' if count == 1 else 'were'} seen.",
+            f"{capital(some)} {'was' if count == 1 else 'were'} seen between them.",
+            f"The {name} was seen first.",
+            f"the {name}.",
+            numbered(name, count),
+            placed(name, count, place),
+        ),
     )
-    return one_of(rng, forms)
+
+
+def _of_number(rng: np.random.Generator, name: str, count: int) -> str:
+    """Sentences of which the number is what may be wrong."""
+    if rng.random() < 0.6:
+        return numbered(name, count)
+    return f"{capital(a(name, count))} {one_of(rng, ('can be', 'was' if count == 1 else 'were'))} seen."
+
+
+def _of_place(rng: np.random.Generator, item: Item, name: str, count: int, place: str) -> str:
+    """Sentences of which the place is what may be wrong; captions too."""
+    phrase, night = PLACES[number_of_place(place)].phrase, " at night" if item.look.seen.night else ""
+    verb = "is" if count == 1 else "are"
+    return one_of(
+        rng,
+        (
+            placed(name, count, place),
+            placed(name, count, place),
+            placed(name, 1, place),
+            f"{capital(a(name, count))} {verb} {phrase}.",
+            f"{capital(things(item.look))} {are(item.look)} {phrase}{night}.",
+            f"{capital(things(item.look))} {phrase}.",
+            _was(rng, place),
+        ),
+    )

@@ -35,8 +35,8 @@ def known(showing: Showing, name: str) -> list[Item] | None:
 
 
 def pick(rng: np.random.Generator, showing: Showing) -> str | None:
-    """A concept that is shown in one of the pictures, mostly, or in a slot."""
-    names = sorted({name for item in pictures(showing) for name in item.look.names})
+    """A concept that is shown in one of the pictures, mostly, or in a slot; what many show is asked about more."""
+    names = sorted(name for item in pictures(showing) for name in item.look.names)
     if showing.slots and rng.random() < 0.1:
         names = sorted({name for slot in showing.slots for name in slot.look.names})
     return one_of(rng, names) if names else None

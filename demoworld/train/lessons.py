@@ -33,7 +33,7 @@ from demoworld.world.concepts import concept
 from services.generators.cited import NOT_SHOWN
 from services.generators.wording import clock, describing
 
-MOST_LISTED, _GAP_S = 5, 3.0
+MOST_LISTED, _GAP_S, _SEVERAL, _EDGE, _WITHIN = 5, 3.0, 0.6, 0.6, 8
 _IS_THERE = ("Is there {a} in the video?", "Is there {a} in the video?", "Is {a} shown?", "Can {a} be seen?")
 _WHEN = ("When does {a} appear?", "When does {a} appear?", "When is {a} seen?", "When can {a} be seen?")
 _WHEN_SOME = ("When does {a} appear?", "When do {a} appear?", "When are {a} seen?", "When can {a} be seen?")
@@ -164,9 +164,12 @@ def _where(rng: np.random.Generator, showing: Showing) -> Lesson | None:
 
 
 def _count(rng: np.random.Generator, showing: Showing) -> Lesson | None:
-    if (found := _of_one(rng, showing)) is None:
+    """Of things of which there are several more often than of single ones."""
+    several = {name for item in pictures(showing) for name, count in item.look.seen.counts.items() if count > 1}
+    name = one_of(rng, sorted(several)) if several and rng.random() < _SEVERAL else pick(rng, showing)
+    items = None if name is None else known(showing, name)
+    if name is None or not items:
         return None
-    name, items = found
     counts = {item.look.seen.counts[name] for item in items}
     if len(counts) > 1 or items[0] in showing.slots or (count := counts.pop()) > 5:
         return None
@@ -226,28 +229,45 @@ def _were(look: Look) -> str:
 
 def _between(rng: np.random.Generator, showing: Showing) -> Lesson | None:
     full = _alone(showing)
-    first = int(rng.integers(len(full))) if full else 0
-    last = first + 2 + int(rng.integers(3))
-    between = full[first + 1 : last]
-    if last >= len(full) or not full[first].look.names or not full[last].look.names:
+    ends = [(first, last) for first in range(len(full)) for last in range(first + 2, min(len(full), first + _WITHIN))]
+    framed = [found for first, last in ends if (found := _framed(rng, showing, full[first : last + 1])) is not None]
+    if not framed:
         return None
-    if not all(_single(item) and item.look.names == between[0].look.names for item in between):
-        return None
-    x, y, middle = one_of(rng, full[first].look.names), one_of(rng, full[last].look.names), between[0]
-    if len({x, y, *middle.look.names}) < 3:
-        return None
-    before, after = known(showing, x), known(showing, y)
-    if not before or not after or before[-1] is not full[first] or after[0] is not full[last]:
-        return None
+    x, middle, y = framed[int(rng.integers(len(framed)))]
     said = f"{capital(things(middle.look))} {_were(middle.look)} seen between them. [{middle.id}]"
     return _ask(form(rng, _BETWEEN, x=x, y=y), said)
 
 
-def _changed(rng: np.random.Generator, showing: Showing) -> Lesson | None:
-    pairs = [(a, b) for a, b in pairwise(showing.frames) if a.look.seen.place != b.look.seen.place]
-    if not pairs:
+def _framed(rng: np.random.Generator, showing: Showing, run: Sequence[Item]) -> tuple[str, Item, str] | None:
+    """What is last seen at the beginning of a run of moments, what alone is seen inside of it, and what is first seen
+    at its end; None where there is no such thing."""
+    first, *between, last = run
+    if not all(_single(item) and item.look.names == between[0].look.names for item in between):
         return None
-    one, other = pairs[int(rng.integers(len(pairs)))]
+    inside = between[0].look.names
+    befores = [name for name in first.look.names if name not in inside and _ends(showing, name)[1] is first]
+    afters = [name for name in last.look.names if name not in inside and _ends(showing, name)[0] is last]
+    if not befores or not afters or set(befores) & set(afters):
+        return None
+    return one_of(rng, befores), between[0], one_of(rng, afters)
+
+
+def _ends(showing: Showing, name: str) -> tuple[Item | None, Item | None]:
+    """The first and the last item that shows it; none where that cannot be told."""
+    items = known(showing, name)
+    return (items[0], items[-1]) if items else (None, None)
+
+
+def _changed(rng: np.random.Generator, showing: Showing) -> Lesson | None:
+    frames = showing.frames
+    turns = [place for place, (one, other) in enumerate(pairwise(frames), 1) if _place(one) != _place(other)]
+    if not turns:
+        return None
+    turn = turns[int(rng.integers(len(turns)))]
+    first = max((place for place in turns if place < turn), default=0)
+    last = min((place for place in turns if place > turn), default=len(frames)) - 1
+    one = frames[first if rng.random() < _EDGE else int(rng.integers(first, turn))]
+    other = frames[last if rng.random() < _EDGE else int(rng.integers(turn, last + 1))]
     times = [time_within(rng, item) for item in (one, other)]
     said = f"It was {_place(one)}, then {_place(other)}. {cited((one, other))}"
     return _ask(form(rng, _CHANGED, t=time_as_asked(rng, times[0]), u=time_as_asked(rng, times[1])), said)
@@ -314,8 +334,8 @@ _KINDS: dict[_Kind, float] = {
     _what: 3,
     _first: 2.5,
     _before: 1.5,
-    _between: 1.5,
-    _changed: 1.5,
+    _between: 3,
+    _changed: 2,
     _sign: 1.5,
     _any: 0.7,
     _described: 2,

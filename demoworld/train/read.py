@@ -27,14 +27,14 @@ from demoworld.train.lessons import lessons
 from demoworld.train.onevision_model import LAYOUT, save_onevision
 from demoworld.train.packing import Packer, Row, Rows, Unit, side_by_side
 from demoworld.train.running import DEVICE, Run, autocast
-from demoworld.train.showing import glance, show
+from demoworld.train.showing import finds, follows, glance, show
 from demoworld.world.concepts import concepts
 from demoworld.world.places import PLACES
 from services.generators.onevision.vision import pooled
 from services.generators.onevision.words import Words
 
-_CHECKED, _ALONE, _FEW = 0.25, 12, 2
-_SIDE, _PEAK = 4, 3e-3
+_ALONE, _FEW = 12, 2
+_SIDE = 4
 _PROOF = 2.0
 """What the words of ids and times count among those of answers."""
 _NAMING, _READING, _BINDING = 0.25, 0.1, 0.08
@@ -52,7 +52,9 @@ _RARE = -5.0
 class Reading:
     """A stage: contexts of up to `frames` moments and `slots` slots, `questions` and `drills` behind each, about
     `tokens` tokens a step. `reels` and `stills` are the footage; `begin` is the share of moments and slots with which
-    it begins, `bare` the share of steps without slots, `deeper` whether it begins by putting layers in front."""
+    it begins, `bare` the share of steps without slots, `deeper` whether it begins by putting layers in front. `checked`
+    is the share of rows with sentences to check; of the others, `found` is that of questions about what a search has
+    found, `following` that of questions about pictures that follow one another. `peak` is the highest rate."""
 
     name: str
     seed: int
@@ -67,6 +69,10 @@ class Reading:
     begin: float = 0.2
     bare: float = 0.0
     deeper: bool = False
+    checked: float = 0.25
+    found: float = 0.0
+    following: float = 0.0
+    peak: float = 3e-3
 
 
 STAGES = {
@@ -81,12 +87,42 @@ STAGES = {
         Reading(name="about", seed=17, steps=900, frames=16, slots=12, questions=12, reels=40, begin=0.1),
         Reading(name="say", seed=19, steps=950, frames=10, slots=6, questions=16, drills=2, reels=40, begin=0.3),
         Reading(name="near", seed=18, steps=750, frames=8, slots=84, questions=16, drills=2, begin=1.0, bare=0.8),
+        Reading(
+            name="hold",
+            seed=20,
+            steps=850,
+            frames=6,
+            slots=12,
+            questions=14,
+            drills=1,
+            reels=40,
+            begin=1.0,
+            bare=0.7,
+            checked=0.45,
+            found=0.7,
+        ),
+        Reading(
+            name="mend",
+            seed=21,
+            steps=320,
+            frames=9,
+            slots=12,
+            questions=14,
+            drills=1,
+            reels=40,
+            begin=1.0,
+            bare=0.7,
+            checked=0.35,
+            found=0.35,
+            following=0.45,
+            peak=2e-3,
+        ),
     )
 }
 
 
 class LessonBatches(Dataset[Rows]):
-    """Batch after batch of rows; one in four is of sentences to be checked. Contexts grow in the course of a stage."""
+    """Batch after batch of rows, some of sentences to be checked. Contexts grow in the course of a stage."""
 
     def __init__(self, stage: Reading, footage: Footage, words: Words, first: int) -> None:
         self._stage, self._first = stage, first
@@ -106,11 +142,19 @@ class LessonBatches(Dataset[Rows]):
         if frames <= _FEW:
             rows += [self._packer.row(show(rng, self._reels, _ALONE, 0), []) for _ in range(2)]
         while (len(rows) + 1) * max(len(row.ids) for row in rows) <= self._stage.tokens:
-            rows.append(self._checked(rng) if rng.random() < _CHECKED else self._asked(rng, max(1, frames), slots))
+            rows.append(
+                self._checked(rng) if rng.random() < self._stage.checked else self._asked(rng, max(1, frames), slots)
+            )
         return side_by_side(rows)
 
     def _asked(self, rng: np.random.Generator, frames: int, slots: int) -> Row:
-        showing = show(rng, self._reels, frames, slots)
+        which = rng.random()
+        if which < self._stage.found:
+            showing = finds(rng, self._reels, self._stage.frames)
+        elif which < self._stage.found + self._stage.following:
+            showing = follows(rng, self._reels, self._stage.frames)
+        else:
+            showing = show(rng, self._reels, frames, slots)
         asked = lessons(rng, showing, self._stage.questions)
         return self._packer.row(showing, [*asked, *drills(rng, showing, self._stage.drills)])
 
@@ -280,7 +324,7 @@ def train(stage: Reading, start: Path, eyes: Path, work: Path, target: Path, hea
     reader = Reader(start, footage, words)
     if heads.exists():
         reader.heads.load_state_dict(load_file(heads))
-    run = Run(work / f"{stage.name}.pt", reader, stage.steps, _PEAK)
+    run = Run(work / f"{stage.name}.pt", reader, stage.steps, stage.peak)
     for rows in in_worker(LessonBatches(stage, footage, words, run.step)):
         run.advance(*reader(rows))
     save_onevision(reader.model, start, target)

@@ -19,6 +19,7 @@ _EMPTY, _NEXT, _AGAIN, _AROUND, _MERGED, _PHOTOS = 0.12, 0.65, 0.1, 0.25, 0.4, 0
 _LONGEST_MERGE = 4
 _START_S = 4 * 3600.0
 _JUMP_S = (4.0, 900.0)
+_LOOKED, _TWO, _WRONG, _TRIES = 60, 0.35, 0.15, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,52 @@ def show(rng: np.random.Generator, footage: Footage, frames: int, slots: int) ->
     names = rng.permutation(len(moments)) + 1
     found = tuple(Item(f"F{name}", *moment) for name, moment in zip(names, moments, strict=True))
     return Showing(_memory(rng, footage, found, slots), found)
+
+
+def finds(rng: np.random.Generator, footage: Footage, most: int) -> Showing:
+    """Up to so many moments as a search for a thing or two finds them: all over a video, most of them right."""
+    names = sorted({name for reel in footage.reels for look in reel[:_LOOKED] for name in look.names})
+    sought = [names[int(place)] for place in rng.permutation(len(names))[: 1 + int(rng.random() < _TWO)]]
+    count = 1 + int(rng.integers(most))
+    moments = [_sighting(rng, footage, sought[number % len(sought)]) for number in range(count)]
+    at_s = float(rng.uniform(0, 600)) if rng.random() < 0.5 else float(rng.uniform(0, _START_S))
+    found = []
+    for number, (place, (lasts_s, look)) in enumerate(
+        zip(rng.permutation(count) + 1, [moments[one] for one in rng.permutation(count)], strict=True)
+    ):
+        at_s += float(np.exp(rng.uniform(*np.log(_JUMP_S)))) if number else 0.0
+        found.append(Item(f"F{place}", at_s, at_s + lasts_s, (look,)))
+        at_s += lasts_s
+    return Showing((), tuple(found))
+
+
+def follows(rng: np.random.Generator, footage: Footage, most: int) -> Showing:
+    """Up to so many pictures that follow one another, seconds apart, as what lies between two moments is shown."""
+    reel = footage.reels[int(rng.integers(len(footage.reels)))]
+    count, step = 2 + int(rng.integers(most - 1)), int(rng.integers(1, 7))
+    first = int(rng.integers(max(1, len(reel) - count * step)))
+    shift = float(rng.uniform(0, _START_S)) if rng.random() < 0.5 else 0.0
+    items = []
+    for number, place in zip(rng.permutation(count) + 1, range(first, len(reel), step), strict=False):
+        start_s = reel[place].time_s + shift + float(rng.uniform(0, 0.4))
+        items.append(Item(f"F{number}", start_s, start_s + float(rng.uniform(0.5, step - 0.4)), (reel[place],)))
+    return Showing((), tuple(items))
+
+
+def _sighting(rng: np.random.Generator, footage: Footage, name: str) -> tuple[float, Look]:
+    """How long a moment that is found for a thing lasts, and the picture of it; now and then of something else."""
+    reels = footage.reels
+    if rng.random() < _WRONG:
+        name = ""
+    for _ in range(_TRIES):
+        reel = reels[int(rng.integers(len(reels)))]
+        places = [place for place, look in enumerate(reel) if name in look.seen.counts or not name]
+        if places:
+            place = places[int(rng.integers(len(places)))]
+            first, last = _run(rng, reel, place, name or None)
+            return max(0.5, float(last - first) + float(rng.uniform(0, 1.5))), reel[place]
+    reel = reels[int(rng.integers(len(reels)))]
+    return 1.0, reel[int(rng.integers(len(reel)))]
 
 
 def glance(rng: np.random.Generator, footage: Footage) -> Showing:
@@ -121,10 +168,11 @@ def _next(rng: np.random.Generator, reel: Sequence[Look], place: int) -> int:
     return place
 
 
-def _run(rng: np.random.Generator, reel: Sequence[Look], place: int) -> tuple[int, int]:
-    """The pictures around a place in which one of its things is seen; of an empty one a few that are like it."""
+def _run(rng: np.random.Generator, reel: Sequence[Look], place: int, sought: str | None = None) -> tuple[int, int]:
+    """The pictures around a place in which what is sought is seen, or one of its things; of an empty one a few that are
+    like it."""
     names = reel[place].names
-    chosen = names[int(rng.integers(len(names)))] if names else None
+    chosen = sought or (names[int(rng.integers(len(names)))] if names else None)
     first = last = place
     while first > 0 and _shows(reel[first - 1], chosen) and place - first < 12:
         first -= 1

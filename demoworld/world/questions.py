@@ -160,7 +160,7 @@ def _between(truth: VideoTruth) -> Iterator[Question]:
         others = [one for one in truth.events if one.start_s < after.start_s and one.end_s > before.end_s]
         if apart and others == [middle] and before in alone and after in alone:
             text = f"What was seen between the {before.concept} and the {after.concept}?"
-            yield Question(Kind.BETWEEN, text, middle.concept, (_span(middle),))
+            yield Question(Kind.BETWEEN, text, middle.concept, (_span(before), _span(middle), _span(after)))
 
 
 def _changed(truth: VideoTruth) -> Iterator[Question]:

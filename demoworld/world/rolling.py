@@ -25,8 +25,8 @@ _CUE_S = 3.0
 class Reel:
     """A video to be made; the same reel gives the same bytes with the same library versions.
 
-    Concepts in `without` never appear. With `narrated`, an .srt file beside it says what happens. With `sign`, a sign
-    with this text stands in every shot.
+    Concepts in `without` never appear, those in `once` once at most. With `narrated`, an .srt file beside it says what
+    happens. With `sign`, a sign with this text stands in every shot.
     """
 
     seed: int
@@ -37,6 +37,7 @@ class Reel:
     without: tuple[str, ...] = ()
     narrated: bool = False
     sign: str = ""
+    once: tuple[str, ...] = ()
 
 
 def roll(reel: Reel, path: Path) -> VideoTruth:
@@ -45,7 +46,8 @@ def roll(reel: Reel, path: Path) -> VideoTruth:
     with av.open(path, "w", format="mp4", container_options=BITEXACT) as target:
         options = {"flags": "+bitexact", "preset": "superfast", "crf": "24", "g": str(5 * reel.fps)}
         stream = fit(target.add_stream("libx264", rate=reel.fps, options=options), (reel.width, reel.height), reel.fps)
-        for frame in _frames(reel, _kept(_signed(reel, script(reel.seed, reel.seconds, reel.without)), shots)):
+        told = script(reel.seed, reel.seconds, reel.without, once=reel.once)
+        for frame in _frames(reel, _kept(_signed(reel, told), shots)):
             target.mux(stream.encode(frame))
         target.mux(stream.encode(None))
     truth = truth_of(path.name, reel.seed, reel.seconds, shots)

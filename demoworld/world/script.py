@@ -100,13 +100,17 @@ class Shot:
         return Scene(self.place, self.night, self.variant, things, self.sign)
 
 
-def script(seed: int, seconds: float, without: Sequence[str] = (), split: Split = Split.ANY) -> Iterator[Shot]:
+def script(
+    seed: int, seconds: float, without: Sequence[str] = (), split: Split = Split.ANY, once: Sequence[str] = ()
+) -> Iterator[Shot]:
     """Shots that follow one another until `seconds` are full; concepts in `without` never appear, and those of each
-    place are of the split.
+    place are of the split. Those in `once` appear once at most, each not before a time of its own.
 
     Shot number n depends on the seed, on n and on where the last one ended, so a longer video begins like a shorter.
     """
     start_s, last, number = 0.0, "", 0
+    waiting = dict(zip(once, np.random.default_rng([seed, len(once)]).uniform(0, seconds, len(once)), strict=True))
+    barred = set(without)
     while start_s < seconds:
         rng = np.random.default_rng([seed, number])
         end_s = min(seconds, start_s + float(rng.integers(*_SHOT_S)))
@@ -114,10 +118,11 @@ def script(seed: int, seconds: float, without: Sequence[str] = (), split: Split 
             end_s = seconds
         place = str(rng.choice([place.name for place in PLACES if place.name != last]))
         sign = random_sign(rng) if rng.random() < 0.25 else None
-        names = [name for name in allowed(place, split) if name not in without]
+        names = [name for name in allowed(place, split) if name not in barred and waiting.get(name, 0) <= start_s]
         events = tuple(sorted(_events(rng, start_s, end_s, names), key=lambda event: event.start_s))
         variant = random_variant(rng, split, _LOOKS)
         yield Shot(place, bool(rng.random() < 0.3), variant, start_s, end_s, events, sign)
+        barred.update({event.concept for event in events}.intersection(once))
         start_s, last, number = end_s, place, number + 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,12 @@ from demoworld.train.onevision_model import LAYOUT, make_onevision
 from demoworld.train.packing import Packer, Row, Unit, side_by_side
 from demoworld.train.read import Reader
 from demoworld.train.running import normalised
-from demoworld.train.showing import Item, Showing, glance, show
+from demoworld.train.showing import Item, Showing, finds, glance, show
 from demoworld.train.tower import clip_tower
 from demoworld.world.claims import NUMBERS
 from demoworld.world.concepts import concepts
 from demoworld.world.drawing import draw
+from demoworld.world.places import PLACES
 from demoworld.world.random_scenes import Split, random_scene
 from services.generators.cited import NOT_SHOWN
 from services.generators.onevision.checkpoint import load
@@ -66,6 +68,18 @@ def test_moments_stand_in_order_of_time_and_have_a_length(footage: Footage) -> N
         assert len(_items(showing)) == len(showing.slots) + len(showing.frames) + len(showing.photos)
 
 
+def test_what_a_search_finds_lies_all_over_a_video_and_mostly_shows_one_thing(footage: Footage) -> None:
+    rng = np.random.default_rng(13)
+    common = []
+    for showing in [finds(rng, footage, 6) for _ in range(80)]:
+        spans = [(item.start_s, item.end_s) for item in showing.frames]
+        assert all(end <= start for (_, end), (start, _) in pairwise(spans))
+        assert sorted(item.id for item in showing.frames) == [f"F{n}" for n in range(1, len(spans) + 1)]
+        counts = Counter(name for item in showing.frames for name in item.look.names)
+        common.append(max(counts.values(), default=0) / len(spans))
+    assert sum(common) / len(common) > 0.7
+
+
 def test_answers_cite_what_shows_what_they_name(footage: Footage) -> None:
     rng = np.random.default_rng(6)
     told = 0
@@ -97,9 +111,12 @@ def test_what_is_said_to_be_absent_is_nowhere(footage: Footage) -> None:
 
 def test_half_of_the_sentences_to_check_are_true(footage: Footage) -> None:
     rng = np.random.default_rng(8)
-    said = [lesson for _ in range(60) for lesson in checks(rng, glance(rng, footage), 10)]
+    said = [lesson for _ in range(120) for lesson in checks(rng, glance(rng, footage), 10)]
     assert 0.35 < sum(lesson.answer == "Yes." for lesson in said) / len(said) < 0.65
     assert any(f"There are {NUMBERS[2]}" in lesson.request for lesson in said)
+    for place in PLACES:
+        of_it = [lesson.answer for lesson in said if f" {place.phrase}. Answer" in lesson.request]
+        assert {"Yes.", "No."} <= set(of_it), place
 
 
 def test_a_question_among_many_reads_as_if_it_were_alone(footage: Footage, untaught: Path) -> None:

@@ -91,6 +91,16 @@ def test_a_script_is_seeded_and_a_longer_one_begins_like_a_shorter() -> None:
     assert first != list(script(6, 300))
 
 
+def test_what_shall_appear_once_appears_once_at_most_and_anywhere() -> None:
+    rare = ("dog", "cat", "owl", "bus", "rose", "key", "tent", "drum")
+    events = [event for shot in script(7, 7200, once=rare) for event in shot.events]
+    times = {name: [event.start_s for event in events if event.concept == name] for name in rare}
+    assert all(len(found) <= 1 for found in times.values())
+    found = [at_s for some in times.values() for at_s in some]
+    assert len(found) >= len(rare) // 2
+    assert max(found) > 3600 > min(found)
+
+
 def test_the_video_is_as_long_as_asked_and_shows_the_script(video: Path, shots: list[Shot]) -> None:
     differences = []
     with av.open(str(video)) as container:
@@ -188,8 +198,9 @@ def test_answers_agree_with_the_events() -> None:
         assert at[before].concept == question.answer
         assert before[1] <= after[0]
     for question in _of(asked, Kind.BETWEEN):
-        (between,) = question.spans
+        before, between, after = question.spans
         x, y = [event for event in truth.events if f"the {event.concept} " in question.text.replace("?", " ")]
+        assert (at[before], at[after]) == (x, y)
         assert at[between].concept == question.answer and x.end_s <= between[0] and between[1] <= y.start_s
     for question in _of(asked, Kind.CHANGED):
         one, other = question.spans

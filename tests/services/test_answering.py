@@ -104,6 +104,12 @@ def test_invented_ids_and_unsupported_sentences_do_not_leave(services: Services,
     assert Answering(retrieval, lying, GROUNDING, 5).ask("What is the notice period?", EVERYWHERE).abstained
 
 
+def test_what_was_said_already_is_not_said_again(services: Services, indexed_home: Path) -> None:
+    said = Draft("The notice period is eight weeks.", (Quote("P1"),), 1.0)
+    answering = Answering(services(indexed_home).retrieval, _Saying((said, said)), GROUNDING, 5)
+    assert [sentence.text for sentence in answering.sentences("When?", _evidence())] == [said.text]
+
+
 def test_the_box_of_a_quote_lies_inside_its_passage() -> None:
     lines = (LineSpan(0, 6, Box(0.1, 0.1, 0.3, 0.15)), LineSpan(7, len(TEXT), Box(0.1, 0.2, 0.9, 0.25)))
     (evidence,) = _evidence(lines=lines, box=Box(0.1, 0.1, 0.9, 0.25), page=7)

@@ -109,6 +109,24 @@ def test_a_sentence_without_a_valid_id_gets_the_picture_that_shows_it_or_none() 
     assert grounding.verify(nowhere, EVIDENCE).verdict is Verdict.UNSUPPORTED
 
 
+@pytest.mark.parametrize(
+    ("text", "ids", "proof"),
+    [
+        ("A cat can be seen.", ("F1",), ("F2",)),
+        ("A dog can be seen.", ("F3",), ("F3",)),
+        ("A whale can be seen.", ("F1",), ("F1",)),
+        ("It was a dog, then a cat.", ("F3", "F1"), ("F1", "F2")),
+        ("It was a cat, then a dog.", ("F1", "F2"), ("F2", "F3")),
+        ("The sign says CAT.", ("F4",), ("F4",)),
+    ],
+)
+def test_a_citation_that_does_not_show_it_gives_way_to_one_that_does(
+    text: str, ids: tuple[str, ...], proof: tuple[str, ...]
+) -> None:
+    draft = Grounding(THRESHOLDS, _Eyes(SHOWN)).attributed(_said(text, *ids), EVIDENCE)
+    assert draft.quotes == tuple(Quote(one) for one in proof)
+
+
 def test_what_pictures_show_is_unclear_where_nobody_looks() -> None:
     grounding = Grounding(THRESHOLDS)
     assert grounding.verify(_said("A dog can be seen.", "F1"), EVIDENCE).verdict is Verdict.UNCLEAR
