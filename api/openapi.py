@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from api.chat.replies import ChunkShape
 from api.job_shapes import JobEventShape
 from api.once import documented
-from api.problems import Problem
+from api.problems import Problem, problem_responses
 from api.replies import EvidenceEvent, UsageShape
 from api.schemas import AnswerShape, SentenceShape
 
@@ -45,6 +45,15 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for operations in document["paths"].values():
         if "post" in operations and "tus-resumable" not in str(operations["post"].get("parameters", "")):
             documented(operations["post"])
+        for operation in operations.values():
+            if "security" not in operation:
+                _of_keys(operation)
     document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     document["security"] = [{"key": []}]
     return document
+
+
+def _of_keys(operation: dict[str, Any]) -> None:
+    """Every route that needs a key may refuse it."""
+    refused = {str(status): response for status, response in problem_responses(401, 403, 429).items()}
+    operation["responses"] = dict(sorted({**refused, **operation["responses"]}.items()))

@@ -7,6 +7,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import CHECKS, load_all_checks
+from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.schemas import APIOperation
 from serving import serving
 
@@ -65,6 +66,8 @@ def _broken(operation: APIOperation) -> str:
 
     try:
         hold()
-    except (AssertionError, ExceptionGroup) as error:
-        return "\n".join(str(one) for one in getattr(error, "exceptions", [error]))
+    except FailureGroup as group:
+        return "\n".join(map(str, group.exceptions))
+    except Failure as failure:
+        return str(failure)
     return ""
