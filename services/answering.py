@@ -50,9 +50,9 @@ class Answering:
             yield from (sentence for sentence in drafts if sentence is not None)
 
     def evidence(self, question: str, where: SegmentFilter, pictures: Sequence[Pixels] = ()) -> list[Evidence]:
-        """What was found, best first, by turns with what resembles the `pictures` that came with the question. Where the
-        question reaches beyond what it names, also frames of the video there, and where it reaches over all of it, the
-        video's memory: what nobody asked for costs more than it tells."""
+        """What was found, best first, by turns with what resembles the `pictures` that came with the question. Where
+        the question reaches beyond what it names, also frames of the video there, and where it reaches over all of it,
+        the video's memory: what nobody asked for costs more than it tells."""
         found = self._found(question, where, pictures)
         if self.recalling is None:
             return gather(found)
