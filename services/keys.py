@@ -138,6 +138,11 @@ class Keys:
             connection.execute(update(ApiKeys).where(ApiKeys.key_id == key_id).values(last_used_at=time))
 
 
+def is_secret(text: str) -> bool:
+    """Whether a text has the form of a secret, whoever made it."""
+    return text.startswith(f"{_PREFIX}_")
+
+
 def _check(key: Key) -> None:
     """Errors: QueryError."""
     if not key.name.strip() or len(key.name) > _LONGEST_NAME or not key.name.isprintable():

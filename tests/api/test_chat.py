@@ -28,8 +28,8 @@ MODEL, SEA = f"afterimage/{HARBOUR}", f"afterimage/{SHORE}"
 PIXEL = "data:image/png;base64," + base64.b64encode(b"\x89PNG no picture").decode()
 
 
-def _client(url: str, key: str = "") -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0, timeout=60)
+def _client(url: str, key: str = "none") -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0, timeout=300)
 
 
 def _said(*questions: str) -> list[ChatCompletionMessageParam]:
@@ -70,7 +70,7 @@ class Heard:
 
 @pytest.fixture
 def chat(reading: httpx2.Client) -> Iterator[openai.OpenAI]:
-    """The client of an open server, which takes an empty key."""
+    """The client of an open server, which takes any key that is not of the archive."""
     with _client(str(reading.base_url)) as client:
         yield client
 
@@ -116,7 +116,7 @@ def test_a_stream_says_the_same_chunk_by_chunk(chat: openai.OpenAI) -> None:
 
 def test_the_client_that_waits_for_nothing_works_too(reading: httpx2.Client) -> None:
     async def talk() -> None:
-        async with openai.AsyncOpenAI(base_url=f"{reading.base_url}/v1", api_key="", max_retries=0) as client:
+        async with openai.AsyncOpenAI(base_url=f"{reading.base_url}/v1", api_key="none", max_retries=0) as client:
             whole = await client.chat.completions.create(model=MODEL, messages=_said(ABOUT_ROPE))
             heard = Heard()
             async for chunk in await client.chat.completions.create(
@@ -141,8 +141,8 @@ def test_a_question_that_follows_another_leans_on_it(chat: openai.OpenAI) -> Non
     def answer(*questions: str) -> str | None:
         return chat.chat.completions.create(model=MODEL, messages=_said(*questions)).choices[0].message.content
 
-    assert answer("What does it cost?") == NOTHING_FOUND
-    assert answer("Tell me of the mooring rope, crowns", "What does it cost?") == ROPE
+    assert answer("Where is it?") == NOTHING_FOUND
+    assert answer(ABOUT_ROPE, "Where is it?") == ROPE
     assert answer(ABOUT_ROPE, ABOUT_GULLS) == NOTHING_FOUND
 
 
@@ -170,7 +170,7 @@ def test_a_picture_is_looked_for(services: Services, indexed_home: Path, archive
         (_shows("file:///etc/passwd"), "nothing is fetched"),
         (_shows("data:image/png;base64,???"), "no base64"),
         (_shows(*[PIXEL] * 9), "over the limit of 8"),
-        (_shows(PIXEL), "image"),
+        (_shows(PIXEL), "is not a picture of a known format"),
         ([{"role": "assistant", "content": "Aye."}], "there is none of the user"),
         ([], "at least 1 item"),
         ([{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}], "input_audio"),
@@ -225,7 +225,7 @@ def test_a_key_asks_the_collections_it_sees_and_no_others(plain_home_copy: Conta
             assert gulls == GULLS
         for key, kind, code in (
             ("ai_0123456789ab_x", openai.AuthenticationError, "invalid_api_key"),
-            ("", openai.AuthenticationError, "invalid_api_key"),
+            ("none", openai.AuthenticationError, "invalid_api_key"),
             (writer, openai.PermissionDeniedError, "insufficient_permissions"),
         ):
             with _client(url, key) as client, pytest.raises(kind) as refused:
