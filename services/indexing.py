@@ -35,6 +35,8 @@ Progress: TypeAlias = Callable[[str, float, float | None], None]
 
 _TURN_S = 3600.0
 """How long a run that has begun waits for its turn at the next file."""
+_SOON_S = 30.0
+"""How long an asset that was replaced is waited for."""
 _WRITTEN_TO = "was written to while it was indexed: index it again when it is complete"
 
 
@@ -251,11 +253,15 @@ class Indexing:
         return replaced
 
     def _drop_or_tag(self, replaced: str) -> None:
-        with self._locks.writing(replaced, _TURN_S):
-            if self._catalog.sources(replaced):
-                self._holds(self._tags(self._catalog.get([replaced])[replaced]))
-            else:
-                self._remove(replaced)
+        """Who holds it for long is indexing it, and will tag it; if nothing points to it any more, it goes later."""
+        try:
+            with self._locks.writing(replaced, _SOON_S):
+                if self._catalog.sources(replaced):
+                    self._holds(self._tags(self._catalog.get([replaced])[replaced]))
+                else:
+                    self._remove(replaced)
+        except IndexBusy:
+            self._is_right = False
 
     def _remove(self, key: str) -> tuple[int, int]:
         segments = self._index.remove(key)
