@@ -45,15 +45,16 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for operations in document["paths"].values():
         if "post" in operations and "tus-resumable" not in str(operations["post"].get("parameters", "")):
             documented(operations["post"])
+            _may_be(operations["post"], 409)
         for operation in operations.values():
             if "security" not in operation:
-                _of_keys(operation)
+                _may_be(operation, 401, 403, 429)
     document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     document["security"] = [{"key": []}]
     return document
 
 
-def _of_keys(operation: dict[str, Any]) -> None:
-    """Every route that needs a key may refuse it."""
-    refused = {str(status): response for status, response in problem_responses(401, 403, 429).items()}
-    operation["responses"] = dict(sorted({**refused, **operation["responses"]}.items()))
+def _may_be(operation: dict[str, Any], *statuses: int) -> None:
+    """Add problems that a route gives for what happens before it: keys and names of requests are looked at."""
+    added = {str(status): response for status, response in problem_responses(*statuses).items()}
+    operation["responses"] = dict(sorted({**added, **operation["responses"]}.items()))
