@@ -69,10 +69,10 @@ class Exam:
         self.container = Container(settings.model_copy(update={"home": self._work / "home"}))
         self._videos = [self._video(number) for number in range(_VIDEOS.get(minutes, 1))]
 
-    def sit(self, view: str) -> Iterator[Mark]:
-        """Every question asked in one view."""
+    def sit(self, view: str, one_in: int = 1) -> Iterator[Mark]:
+        """Every question asked in one view, or one in so many of each kind."""
         for truth, asset in self._videos:
-            asked = self._questions(truth)
+            asked = self._questions(truth)[::one_in]
             if view == _PERFECT:
                 answering = perfect_retrieval(self.container, asset, truth, asked)
             else:
@@ -189,17 +189,19 @@ def figures(marks: Sequence[Mark], minutes: int) -> list[Figure]:
 
 
 def compared(views: dict[str, list[Mark]]) -> list[Figure]:
-    """What memory and retrieval give over less."""
-    own = views[_DEFAULT]
+    """What memory and retrieval give over less, on the questions that both were asked."""
     found = []
-    if "uniform frames" in views:
-        found.append(Figure("over uniform frames, all", share(own) - share(views["uniform frames"]), "", 0.3))
-    if "retrieval" in views:
-        mine, theirs = (
-            [mark for mark in some if mark.question.kind in _COVERAGE] for some in (own, views["retrieval"])
-        )
-        found.append(Figure("over retrieval alone, coverage", share(mine) - share(theirs), "", 0.05))
+    if others := views.get("uniform frames"):
+        found.append(Figure("over uniform frames, all", _over(views[_DEFAULT], others), "", 0.3))
+    if others := views.get("retrieval"):
+        coverage = [mark for mark in others if mark.question.kind in _COVERAGE]
+        found.append(Figure("over retrieval alone, coverage", _over(views[_DEFAULT], coverage), "", 0.05))
     return found
+
+
+def _over(own: Sequence[Mark], others: Sequence[Mark]) -> float:
+    asked = {mark.question for mark in others}
+    return share(mark for mark in own if mark.question in asked) - share(others)
 
 
 def _write(table: list[list[str]]) -> None:
@@ -240,7 +242,7 @@ def sit(settings: Settings, given: argparse.Namespace) -> Sitting:
             names = given.views if minutes == given.compare else [_DEFAULT]
             marks[minutes] = {}
             for name in dict.fromkeys([_DEFAULT, *names]):
-                marks[minutes][name] = list(exam.sit(name))
+                marks[minutes][name] = list(exam.sit(name, 1 if name == _DEFAULT else given.one_in))
                 _log(given.answers, name, minutes, marks[minutes][name])
                 own = rows(f"{name}, {minutes} min", marks[minutes][name])
                 print_table(f"{name}, {minutes} minutes", _HEADINGS, own)
@@ -256,6 +258,7 @@ def sitting_arguments(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=int, nargs="+", default=[10, 60, 240], help="lengths of the videos")
     parser.add_argument("--questions", type=int, default=216, help="questions for each length")
     parser.add_argument("--compare", type=int, default=60, help="the length at which every view is tried; 0: none")
+    parser.add_argument("--one-in", type=int, default=1, help="ask the other views one in so many questions")
     parser.add_argument("--views", nargs="+", default=[*VIEWS, _PERFECT], choices=[*VIEWS, _PERFECT], help="which")
     parser.add_argument("--summaries", type=int, nargs="*", default=[10, 60], help="lengths that are summarized too")
     parser.add_argument("--work", type=Path, help="where the archive is kept")
