@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from api.chat.replies import ChunkShape
 from api.job_shapes import JobEventShape
 from api.once import documented
-from api.problems import Problem
+from api.problems import Problem, problem_responses
 from api.replies import EvidenceEvent, UsageShape
 from api.schemas import AnswerShape, SentenceShape
 
@@ -45,6 +45,16 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for operations in document["paths"].values():
         if "post" in operations and "tus-resumable" not in str(operations["post"].get("parameters", "")):
             documented(operations["post"])
+            _may_be(operations["post"], 409)
+        for operation in operations.values():
+            if "security" not in operation:
+                _may_be(operation, 401, 403, 429)
     document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     document["security"] = [{"key": []}]
     return document
+
+
+def _may_be(operation: dict[str, Any], *statuses: int) -> None:
+    """Add problems that a route gives for what happens before it: keys and names of requests are looked at."""
+    added = {str(status): response for status, response in problem_responses(*statuses).items()}
+    operation["responses"] = dict(sorted({**added, **operation["responses"]}.items()))

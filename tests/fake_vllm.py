@@ -209,6 +209,9 @@ class _Handler(BaseHTTPRequestHandler):
             case "drip":
                 while not self.fake.over.wait(0.02):
                     self._chunk(b":\n")
+            case "slow":
+                while not self.fake.over.wait(0.02):
+                    self._event({"choices": [{"index": 0, "delta": {"content": "and "}}]})
             case "endless":
                 while not self.fake.over.wait(0.001):
                     self._event({"choices": [{"index": 0, "delta": {"content": "and so on " * 30}}]})

@@ -15,8 +15,7 @@ from api.client.calls import Calls
 from api.client.flows import EventLines, Flow, Listen, Pause, Reply, Send, ServerUnavailable
 
 T = TypeVar("T")
-_WAIT_S, _TRIES = 0.5, 60
-_CONNECT_S = 10.0
+_WAIT_S, _CONNECT_S = 0.5, 10.0
 
 
 class _Arguments(TypedDict):
@@ -29,10 +28,12 @@ class _Arguments(TypedDict):
 
 
 class Client(Calls):
-    """A blocking client of the server at `url`; `timeout_s` without a byte end a request."""
+    """A blocking client of the server at `url`; `timeout_s` without a byte end a request, and a stream that can be gone
+    on with is given up `patience_s` after its last event."""
 
-    def __init__(self, url: str, key: str | None = None, timeout_s: float = 120.0) -> None:
+    def __init__(self, url: str, key: str | None = None, timeout_s: float = 120.0, patience_s: float = 60.0) -> None:
         self._http = httpx2.Client(base_url=url, headers=_headers(key), timeout=_timeout(timeout_s))
+        self._patience_s = patience_s
 
     def __enter__(self) -> Client:
         return self
@@ -63,18 +64,17 @@ class Client(Calls):
 
     def listen(self, listen: Listen[T]) -> Iterator[T]:
         """The items of a stream as they come."""
-        lines, left = EventLines(), _TRIES
+        lines, last_s = EventLines(), time.monotonic()
         while True:
             try:
                 for event in self._events(listen.after(lines.id), lines):
-                    left = _TRIES
+                    last_s = time.monotonic()
                     yield listen.read(*event)
                     if event[0] == listen.last:
                         return
                 raise ServerUnavailable("the stream broke off")
             except ServerUnavailable:
-                left -= 1
-                if not listen.resumes or not left:
+                if not listen.resumes or time.monotonic() - last_s > self._patience_s:
                     raise
                 time.sleep(_WAIT_S)
 
@@ -98,8 +98,9 @@ class Client(Calls):
 class AsyncClient(Calls):
     """The same for asyncio: what gives a result is awaited, what gives items is iterated over with `async for`."""
 
-    def __init__(self, url: str, key: str | None = None, timeout_s: float = 120.0) -> None:
+    def __init__(self, url: str, key: str | None = None, timeout_s: float = 120.0, patience_s: float = 60.0) -> None:
         self._http = httpx2.AsyncClient(base_url=url, headers=_headers(key), timeout=_timeout(timeout_s))
+        self._patience_s = patience_s
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -130,19 +131,18 @@ class AsyncClient(Calls):
 
     async def listen(self, listen: Listen[T]) -> AsyncIterator[T]:
         """The items of a stream as they come."""
-        lines, left = EventLines(), _TRIES
+        lines, last_s = EventLines(), time.monotonic()
         while True:
             try:
                 async with self._events(listen.after(lines.id), lines) as events:
                     async for event in events:
-                        left = _TRIES
+                        last_s = time.monotonic()
                         yield listen.read(*event)
                         if event[0] == listen.last:
                             return
                 raise ServerUnavailable("the stream broke off")
             except ServerUnavailable:
-                left -= 1
-                if not listen.resumes or not left:
+                if not listen.resumes or time.monotonic() - last_s > self._patience_s:
                     raise
                 await asyncio.sleep(_WAIT_S)
 

@@ -52,7 +52,7 @@ Metadata = Annotated[
 ]
 
 
-@router.options("", status_code=204, response_class=Response)
+@router.options("", status_code=204, response_class=Response, openapi_extra={"security": []})
 async def describe_tus(served: Served) -> Response:
     """What of tus is spoken here."""
     most = served.container.settings.intake.max_bytes

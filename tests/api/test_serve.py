@@ -31,8 +31,9 @@ def served(home: Path, port: int) -> Iterator[tuple[subprocess.Popen[str], list[
     environment = os.environ | {f"AFTERIMAGE_{name.upper()}": value for name, value in settings.items()}
     command = [sys.executable, "-m", "api.cli", "serve", "--port", str(port)]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
     lines: list[dict[str, object]] = []
-    reading = Thread(target=lambda: lines.extend(json.loads(line) for line in process.stderr or ()))
+    reading = Thread(target=lambda: lines.extend(json.loads(line) for line in process.stderr if line[:1] == "{"))
     reading.start()
     try:
         with httpx2.Client() as client:
@@ -47,6 +48,7 @@ def served(home: Path, port: int) -> Iterator[tuple[subprocess.Popen[str], list[
         process.kill()
         process.wait()
         reading.join()
+        process.stderr.close()
 
 
 def free_port() -> int:
@@ -60,7 +62,7 @@ def test_a_server_ends_what_it_began_when_it_is_told_to_stop(plain_home: Path, t
     with served(copied(plain_home, tmp_path / "home"), port) as (process, lines):
         assert httpx2.get(f"http://127.0.0.1:{port}/v1/collections").status_code == 200
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) in (0, -signal.SIGTERM)
+        assert process.wait(120) in (0, -signal.SIGTERM)
     asked = [line for line in lines if line.get("path") == "/v1/collections"]
     assert [line["status"] for line in asked] == [200] and asked[0]["request"]
 
@@ -70,13 +72,13 @@ def test_a_job_and_who_follows_it_outlive_a_server_that_is_killed(plain_home: Pa
     home, port = copied(plain_home, tmp_path / "home"), free_port()
     make_document(tmp_path / "long.pdf", *(f"The {number}th lantern is lit." for number in range(60)))
     happened: list[object] = []
-    with Client(f"http://127.0.0.1:{port}") as archive:
+    with Client(f"http://127.0.0.1:{port}", patience_s=240) as archive:
         with served(home, port):
             job = archive.upload(tmp_path / "long.pdf", HARBOUR)
             following = Thread(target=lambda: happened.extend(archive.follow(job.id)))
             following.start()
         with served(home, port):
-            following.join(60)
+            following.join(240)
             end = happened[-1]
             assert isinstance(end, JobShape) and (end.id, end.state) == (job.id, "done")
             numbers = [event.number for event in happened[:-1]]
