@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,10 +80,12 @@ def _behind(home: Path, **fake: object) -> Iterator[tuple[openai.OpenAI, FakeVll
     """A server whose answers come from a model behind another server, which fails as it is told."""
     with fake_vllm(**fake) as model:
         settings = {"generator__kind": "openai_compatible", "generator__quotes": "false", "generator__url": model.url}
-        container = plain_container(home, **settings)
-        with serving(container) as url, _client(url) as client:
+        with (
+            closing(plain_container(home, **settings)) as container,
+            serving(container) as url,
+            _client(url) as client,
+        ):
             yield client, model
-        container.close()
 
 
 def test_an_answer_has_its_words_citations_and_usage(chat: openai.OpenAI) -> None:

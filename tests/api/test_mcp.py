@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, closing
 from functools import partial
 from pathlib import Path
 
@@ -44,10 +44,8 @@ def slow(request: pytest.FixtureRequest, plain_home: Path) -> Iterator[tuple[Con
             yield partial(over_pipes, command(plain_home, **settings)), fake
             return
         mode = "auto" if request.param == "http" else "legacy"
-        container = plain_container(plain_home, **settings)
-        with serving(container) as url:
+        with closing(plain_container(plain_home, **settings)) as container, serving(container) as url:
             yield partial(over_http, url, mode=mode), fake
-        container.close()
 
 
 def test_a_conversation_finds_answers_looks_and_summarizes(connect: Connect) -> None:
@@ -160,8 +158,8 @@ def test_a_call_that_is_cancelled_stops_the_model_in_mid_sentence(slow: tuple[Co
     hold(conversation)
 
 
-def test_a_key_of_one_collection_finds_nothing_of_another_by_any_tool(plain_home_copy: Container) -> None:
-    container = plain_home_copy
+def test_a_key_of_one_collection_finds_nothing_of_another_by_any_tool(changing: Container) -> None:
+    container = changing
     (prices,) = [asset.asset_id for asset in container.catalog.assets() if asset.name == "prices.pdf"]
     secret = container.keys.create("shore", {Scope.READ}, {SHORE})[1]
 
@@ -188,27 +186,25 @@ def test_a_key_of_one_collection_finds_nothing_of_another_by_any_tool(plain_home
         hold(partial(conversation, url))
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_without_a_key_that_reads_nothing_is_answered(plain_home_copy: Container, method: str) -> None:
-    writer = plain_home_copy.keys.create("writer", {Scope.WRITE})[1]
+def test_without_a_key_that_reads_nothing_is_answered(changing: Container) -> None:
+    writer = changing.keys.create("writer", {Scope.WRITE})[1]
     call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_assets", "arguments": {}}}
-    with serving(plain_home_copy, open_to_all=False) as url, httpx2.Client(base_url=url, timeout=30) as client:
+    with serving(changing, open_to_all=False) as url, httpx2.Client(base_url=url, timeout=30) as client:
         for secret, status in (("", 401), ("ai_0123456789ab_x", 401), (writer, 403)):
             headers = {"authorization": f"Bearer {secret}"} if secret else {}
-            refused = client.request(method, "/mcp", headers=headers, json=call)
-            assert refused.status_code == status and "assets" not in refused.text
+            for method in ("GET", "POST", "DELETE"):
+                refused = client.request(method, "/mcp", headers=headers, json=call)
+                assert refused.status_code == status and "assets" not in refused.text
 
 
 def test_what_is_wrong_with_the_server_is_told_to_its_log_alone(plain_home: Path) -> None:
     with fake_vllm(status=500, body="the secret reason") as fake:
         settings = {"generator__kind": "openai_compatible", "generator__url": fake.url, "generator__quotes": "false"}
-        container = plain_container(plain_home, **settings)
 
         async def conversation(url: str) -> str:
             async with over_http(url) as talk:
                 return await talk.refusal("ask", question=ABOUT_GULLS)
 
-        with serving(container) as url:
+        with closing(plain_container(plain_home, **settings)) as container, serving(container) as url:
             told = hold(partial(conversation, url))
-        container.close()
     assert "the server's log has more" in told and "secret" not in told and fake.url not in told
