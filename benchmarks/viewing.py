@@ -10,7 +10,7 @@ import numpy as np
 from demoworld.world.questions import Question, Span
 from demoworld.world.truth import VideoTruth
 from indexer.media.jpeg import decode_jpeg
-from indexer.types import Origin, Segment, SegmentFilter
+from indexer.types import Origin, Pixels, Segment, SegmentFilter
 from memory.baselines import Fifo
 from memory.malmm import MaLmm
 from memory.policy import Policy
@@ -36,7 +36,7 @@ class Fixed(Answering):
 
     given: tuple[Evidence, ...] = ()
 
-    def evidence(self, question: str, where: SegmentFilter) -> list[Evidence]:
+    def evidence(self, question: str, where: SegmentFilter, pictures: Sequence[Pixels] = ()) -> list[Evidence]:
         return list(self.given)
 
 
@@ -110,7 +110,7 @@ class PerfectRetrieval(Answering):
     spans: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
     others: tuple[Span, ...] = ()
 
-    def evidence(self, question: str, where: SegmentFilter) -> list[Evidence]:
+    def evidence(self, question: str, where: SegmentFilter, pictures: Sequence[Pixels] = ()) -> list[Evidence]:
         assert self.asset is not None and self.recalling is not None
         true = self.spans.get(question, ())
         apart = [one for one in self.others if not any(one[0] < end and one[1] > start for start, end in true)]
