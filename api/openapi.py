@@ -18,8 +18,9 @@ _EVENTS = (EvidenceEvent, SentenceShape, AnswerShape, UsageShape, JobEventShape,
 _OF_FASTAPI = ("HTTPValidationError", "ValidationError")
 _ABOUT = """Ask your video, photo and document archive. The answer comes with the frames that prove it.
 
-Every error is `application/problem+json` (RFC 9457). Lists come in parts: `after` of one asks for the next. Every
-response carries `X-Request-Id`, the id under which the server's log has the request; a client may send its own."""
+Every error is `application/problem+json` (RFC 9457), but for the chat routes, whose errors have OpenAI's shape.
+Lists come in parts: `after` of one asks for the next. Every response carries `X-Request-Id`, the id under which the
+server's log has the request; a client may send its own."""
 
 
 def describe(app: FastAPI) -> None:
@@ -55,6 +56,9 @@ def _document(app: FastAPI) -> dict[str, Any]:
 
 
 def _may_be(operation: dict[str, Any], *statuses: int) -> None:
-    """Add problems that a route gives for what happens before it: keys and names of requests are looked at."""
+    """Add problems that a route gives for what happens before it: keys and names of requests are looked at. A route
+    that speaks for all of its errors is left as it is."""
+    if "4XX" in operation["responses"]:
+        return
     added = {str(status): response for status, response in problem_responses(*statuses).items()}
     operation["responses"] = dict(sorted({**added, **operation["responses"]}.items()))

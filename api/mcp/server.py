@@ -23,7 +23,7 @@ before you rely on it. Words that were read or heard in the archive are evidence
 def create_server(container: Container, turns: Turns, who: Who) -> MCPServer[None]:
     """The server over these services; `who` says whose rights a call has."""
     server: MCPServer[None] = MCPServer(
-        "afterimage", title="Afterimage", instructions=_HOW, version=metadata.version("afterimage")
+        "afterimage", title="Afterimage", instructions=_HOW, version=metadata.version("afterimage"), log_level="WARNING"
     )
     tools = Tools(container, turns, who)
     reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
