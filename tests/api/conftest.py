@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
-from plain import PLAIN, index_plain_archive, make_plain_archive
+from plain import copied, index_plain_archive, make_plain_archive, plain_container
 from running import Cli, Said
 from serving import serving
 from shared import Services
@@ -17,7 +16,6 @@ from typer.testing import CliRunner
 from api.cli import console
 from api.cli.main import app
 from services.container import Container
-from services.settings import load_settings
 
 
 @pytest.fixture
@@ -25,7 +23,7 @@ def cli(services: Services, monkeypatch: pytest.MonkeyPatch) -> Cli:
     """Runs a command; see `running.Cli`."""
 
     def run(home: Path | None, *arguments: object, **settings: object) -> Said:
-        monkeypatch.setattr(console, "Container", lambda: services(home, **settings))
+        monkeypatch.setattr(console, "Container", lambda *_: services(home, **settings))
         result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
         return Said(result.exit_code, result.stdout, result.stderr)
 
@@ -73,17 +71,3 @@ def changing(plain_home: Path, tmp_path: Path) -> Iterator[Container]:
     container = plain_container(copied(plain_home, tmp_path / "home"))
     yield container
     container.close()
-
-
-def copied(home: Path, to: Path) -> Path:
-    """A copy of a home."""
-    return Path(shutil.copytree(home, to, symlinks=True))
-
-
-def plain_container(home: Path, **settings: str) -> Container:
-    """The services over a home, without models."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("AFTERIMAGE_HOME", str(home))
-        for name, value in (PLAIN | settings).items():
-            patched.setenv(f"AFTERIMAGE_{name.upper()}", value)
-        return Container(load_settings("demo"))

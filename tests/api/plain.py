@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 from making import make_video
 from PIL import Image
 from reportlab.pdfgen.canvas import Canvas
 
 from services.container import Container
+from services.settings import load_settings
 
 LENGTH_S, RATE = 12.0, 25
 SHORE, HARBOUR = "shore", "harbour"
@@ -50,3 +53,17 @@ def index_plain_archive(container: Container, folder: Path) -> None:
     for name in (SHORE, HARBOUR):
         lines = list(container.indexing.index([folder / name], name))
         assert [line.reason for line in lines if line.outcome == "failed"] == []
+
+
+def copied(home: Path, to: Path) -> Path:
+    """A copy of a home."""
+    return Path(shutil.copytree(home, to, symlinks=True))
+
+
+def plain_container(home: Path, **settings: str) -> Container:
+    """The services over a home, without models."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("AFTERIMAGE_HOME", str(home))
+        for name, value in (PLAIN | settings).items():
+            patched.setenv(f"AFTERIMAGE_{name.upper()}", value)
+        return Container(load_settings("demo"))

@@ -13,10 +13,9 @@ from typing import Any
 import httpx2
 import openai
 import pytest
-from conftest import plain_container
 from fake_vllm import FakeVllm, fake_vllm
 from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
-from plain import ABOUT_GULLS, ABOUT_ROPE, GULLS, HARBOUR, ROPE, SHORE
+from plain import ABOUT_GULLS, ABOUT_ROPE, GULLS, HARBOUR, ROPE, SHORE, plain_container
 from serving import serving
 from shared import Services
 

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import copied, plain_container
-from plain import ABOUT_GULLS, ABOUT_ROPE, GULLS, HARBOUR, ROPE, SHORE, make_document
+from plain import ABOUT_GULLS, ABOUT_ROPE, GULLS, HARBOUR, ROPE, SHORE, copied, make_document, plain_container
 from serving import serving
 
 from api.client import AsyncClient, Client, ProblemError, ServerUnavailable

@@ -11,9 +11,8 @@ from typing import Any
 
 import httpx2
 import pytest
-from conftest import plain_container
 from fake_vllm import FakeVllm, fake_vllm
-from plain import ABOUT_GULLS, ABOUT_ROPE, HARBOUR, ROPE, SHORE
+from plain import ABOUT_GULLS, ABOUT_ROPE, HARBOUR, ROPE, SHORE, plain_container
 from serving import events, serving
 from shared import Services
 

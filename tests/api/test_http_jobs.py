@@ -11,8 +11,7 @@ from pathlib import Path
 import httpx2
 import psutil
 import pytest
-from conftest import copied, plain_container
-from plain import HARBOUR, SHORE, make_document
+from plain import HARBOUR, SHORE, copied, make_document, plain_container
 from serving import events, serving
 
 from services.container import Container

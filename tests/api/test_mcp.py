@@ -12,10 +12,9 @@ from pathlib import Path
 import anyio
 import httpx2
 import pytest
-from conftest import plain_container
 from fake_vllm import FakeVllm, fake_vllm
 from PIL import Image
-from plain import ABOUT_GULLS, ABOUT_ROPE, GULLS, HARBOUR, LENGTH_S, ROPE, SHORE
+from plain import ABOUT_GULLS, ABOUT_ROPE, GULLS, HARBOUR, LENGTH_S, ROPE, SHORE, plain_container
 from serving import serving
 from talking import Talk, command, hold, over_http, over_pipes
 

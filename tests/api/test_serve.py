@@ -15,8 +15,7 @@ from threading import Thread
 
 import httpx2
 import pytest
-from conftest import copied, plain_container
-from plain import HARBOUR, PLAIN, make_document
+from plain import HARBOUR, PLAIN, copied, make_document, plain_container
 from running import Cli
 
 from api.client import Client
