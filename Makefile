@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := demo
 
 .DEFAULT_GOAL := test
-.PHONY: install demo check servers test soak bench bench-demo clean
+.PHONY: install demo check servers test soak bench bench-answers bench-demo clean
 
 install: $(VENV)/installed  ## a virtual environment with everything that is pinned in constraints.txt
 
@@ -37,6 +37,9 @@ soak: install servers  ## endurance: twenty rounds of kill -9 while indexing, an
 
 bench: install  ## every figure that the README names
 	for name in search_recall answers pipeline memory memory_bank memory_quality onevision demo_world; do $(BIN)/python -m benchmarks.$$name --check || exit 1; done
+
+bench-answers: install  ## long videos, an archive of a hundred, planted sentences: half an hour
+	for name in long_video_qa archive_qa grounding; do $(BIN)/python -m benchmarks.$$name --check || exit 1; done
 
 bench-demo: install  ## what the drawn world's model knows, and how well search finds what happens in an hour of video
 	$(BIN)/python -m benchmarks.demo_world --check
