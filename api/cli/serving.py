@@ -16,11 +16,11 @@ def serve(
     host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen at; 0: a free one.")] = _PORT,
 ) -> None:
-    """Serve the archive over HTTP; `/openapi.json` describes the API.
+    """Serve the archive over HTTP.
 
-    As long as there are no keys, everyone on this machine may ask, and nobody else can. Once there are
-    (`afterimage keys create`), every request needs one, from wherever it comes; a server that runs already is told by
-    starting it anew.
+    `/openapi.json` describes the API. As long as there are no keys, everyone on this machine may ask, and nobody else
+    can. Once there are (`afterimage keys create`), every request needs one, from wherever it comes; a server that runs
+    already is told by starting it anew.
 
     Ctrl-C or SIGTERM ends it: answers that are being written are finished first, for AFTERIMAGE_SERVE__GRACE_S.
     """
