@@ -98,10 +98,17 @@ def postgres_url(postgres_server: servers.Postgres) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def redis_server() -> Iterator[servers.Redis]:
-    """A redis-server; a test that stops it starts it again, and empties what it filled."""
+def session_redis() -> Iterator[servers.Redis]:
+    """The redis-server of all tests of a process; a test that stops it starts it again."""
     with servers.redis() as server:
         yield server
+
+
+@pytest.fixture
+def redis_server(session_redis: servers.Redis) -> servers.Redis:
+    """A redis-server with nothing in it, whatever the test before left."""
+    session_redis.empty()
+    return session_redis
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import psycopg
+from redis import Redis as Client
 
 _PATIENCE_S = 60.0
 _names = count()
@@ -100,6 +101,11 @@ class Redis(Server):
     def url(self) -> str:
         """The address of its first database."""
         return f"redis://127.0.0.1:{self.port}/0"
+
+    def empty(self) -> None:
+        """Forget all that it holds."""
+        with Client.from_url(self.url) as client:
+            client.flushall()
 
 
 @contextmanager

@@ -24,34 +24,27 @@ AskingAt = Callable[..., Container]
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def client(redis_server: Redis) -> Client:
-    """Speaks to the server, in which there is nothing."""
-    client = Client.from_url(redis_server.url)
-    client.flushall()
-    return client
-
-
 class TestCeleryQueue(JobQueueContract):
     @pytest.fixture
-    def place(self, asking: AskingAt, files: Path, tmp_path: Path, redis_server: Redis, client: Client) -> Place:
+    def place(self, asking: AskingAt, files: Path, tmp_path: Path, redis_server: Redis) -> Place:
         celery = {"jobs__kind": "celery", "jobs__url": redis_server.url, "intake__roots": f'["{files}"]'}
         container = asking(**celery)
 
         def work() -> AbstractContextManager[object]:
             return worker(container.home, tmp_path / "worker.log", **celery)
 
-        return Place(container, files, work, client.flushall)
+        return Place(container, files, work, redis_server.empty)
 
 
-def test_a_message_holds_an_id_and_no_more(redis_server: Redis, client: Client, jobs: Jobs) -> None:
+def test_a_message_holds_an_id_and_no_more(redis_server: Redis, jobs: Jobs) -> None:
     queue = CeleryQueue(redis_server.url, 60)
     job = jobs.submit(new_job("secret collection"))
     assert queue.waiting(JobQueueName.INDEX) == 0
     queue.send(job)
     assert queue.waiting(JobQueueName.INDEX) == 1
     assert queue.waiting(JobQueueName.SUMMARIZE) == 0
-    (message,) = client.lrange("index", 0, -1)
+    with Client.from_url(redis_server.url) as client:
+        (message,) = client.lrange("index", 0, -1)
     assert job.id.encode() in message
     assert b"film" not in message
     assert b"secret" not in message
