@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from indexer.errors import ArtifactError
 from indexer.ports import BlobStore, ImageTextEncoder, SegmentIndex, SentenceEncoder
 from indexer.types import Lane, Pixels, SegmentFilter, Vectors
+from services.catalog import now
 
 T = TypeVar("T")
 
@@ -56,6 +57,7 @@ class _Nulls:
     generation: int
     made_of: dict[str, str]
     best: dict[str, list[float]]
+    measured_at: float = 0.0
 
 
 class Calibration:
@@ -114,10 +116,11 @@ class Calibration:
         self._nulls = self._measure()
         self._blobs.put(_FILE, msgspec.json.encode(self._nulls))
 
-    def keep_up(self) -> None:
-        """Measure if the index has changed since the last time, be it by a run that was killed before it came here."""
+    def keep_up(self, rest_s: float = 0.0) -> None:
+        """Measure if the index has changed since the last time, be it by a run that was killed before it came here, and
+        if that was `rest_s` ago."""
         stored = self._stored()
-        if (0 if stored is None else stored.generation) != self._index.generation():
+        if stored is None or (stored.generation != self._index.generation() and now() - stored.measured_at >= rest_s):
             self.refresh()
 
     def _current(self) -> _Nulls:
@@ -134,12 +137,12 @@ class Calibration:
         return nulls if nulls.made_of == self._made_of else None
 
     def _measure(self) -> _Nulls:
-        in_cjk = null_queries("null_queries_cjk")
+        generation, in_cjk = self._index.generation(), null_queries("null_queries_cjk")
         best = self._measure_words("", null_queries(), null_queries("null_scenes"))
         best |= self._measure_words(_IN_CJK, in_cjk, in_cjk)
         if (visual := self._visual()) is not None:
             best[_PICTURES] = self._best_of(Lane.VISUAL, visual.encode_images, null_pictures())
-        return _Nulls(self._index.generation(), self._made_of, best)
+        return _Nulls(generation, self._made_of, best, now())
 
     def _measure_words(self, suffix: str, queries: list[str], scenes: list[str]) -> dict[str, list[float]]:
         best = {f"{Lane.KEYWORDS}{suffix}": [self._best(Lane.KEYWORDS, query) for query in queries]}

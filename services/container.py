@@ -390,6 +390,7 @@ class Container:
             lambda: self.catalog,
             lambda: self.summarizing,
             lambda: self.reindexing,
+            self.jobs,
         )
         return Runner(self.leases, work)
 

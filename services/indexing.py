@@ -35,6 +35,8 @@ Progress: TypeAlias = Callable[[str, float, float | None], None]
 
 _TURN_S = 3600.0
 """How long a run that has begun waits for its turn at the next file."""
+_REST_S = 60.0
+"""Between two measurements of what scores are worth, while the archive is filled."""
 _SOON_S = 30.0
 """How long an asset that was replaced is waited for."""
 _WRITTEN_TO = "was written to while it was indexed: index it again when it is complete"
@@ -107,14 +109,15 @@ class Indexing:
                 for candidate in candidates(path):
                     yield self._line(candidate, collection, progress, patience_s)
                     patience_s = max(patience_s, _TURN_S)
+        self.settle()
 
     def take(
         self, found: Iterable[Candidate | SourceError], collection: str, progress: Progress | None, patience_s: float
     ) -> Iterator[Indexed]:
         """Index what was found, into a collection; what is wrong with a file is its line, all else is raised.
 
-        So whoever comes again later may have better luck. Errors: those of `index`, StorageFull and ArtifactError,
-        after which what was finished is kept.
+        So whoever comes again later may have better luck. What scores are worth is not measured: see `settle`.
+        Errors: those of `index`, StorageFull and ArtifactError, after which what was finished is kept.
         """
         with self._adding(collection):
             for candidate in found:
@@ -125,6 +128,12 @@ class Indexing:
 
         Errors: AssetNotFound, CollectionNotFound, IndexBusy.
         """
+        deleted = self.take_out(name, collection, patience_s)
+        self.settle()
+        return deleted
+
+    def take_out(self, name: str, collection: str | None, patience_s: float) -> Deleted:
+        """`delete`, without measuring: see `settle`."""
         key = self._catalog.find(name).asset_id
         with self._locks.writing(key, patience_s):
             asset = self._catalog.find(key)
@@ -138,7 +147,6 @@ class Indexing:
             segments, files = (0, 0) if left else self._remove(key)
             if left:
                 self._holds(self._tags(asset))
-        self._calibration.refresh()
         return Deleted(asset, tuple(sorted(held - left)), segments, files)
 
     def drop_collection(self, name: str, patience_s: float = 0.0) -> list[Deleted]:
@@ -149,13 +157,21 @@ class Indexing:
         gone = []
         for asset in self._catalog.assets([name]):
             with suppress(AssetNotFound):
-                gone.append(self.delete(asset.asset_id, name, patience_s))
+                gone.append(self.take_out(asset.asset_id, name, patience_s))
+        self.settle()
         self._catalog.drop_collection(name)
         return gone
 
+    def settle(self, more_to_come: bool = False) -> None:
+        """Measure what scores are worth in the archive as it is now; while there is more to come, now and then.
+
+        Errors: those of encoders, index and blobs.
+        """
+        self._calibration.keep_up(_REST_S if more_to_come else 0.0)
+
     @contextmanager
     def _adding(self, collection: str) -> Iterator[None]:
-        """An archive that is in order, and is calibrated afterwards."""
+        """An archive that is in order."""
         checked_name(collection)
         self._index.check()
         self._put_right()
@@ -166,7 +182,6 @@ class Indexing:
         except BaseException:
             self._is_right = False
             raise
-        self._calibration.keep_up()
 
     def _line(
         self, candidate: Candidate | SourceError, collection: str, progress: Progress | None, patience_s: float

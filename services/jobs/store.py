@@ -77,6 +77,15 @@ class Jobs:
         with self._database.reading() as connection:
             return {(JobKind(kind), JobState(state)): number for kind, state, number in connection.execute(query)}
 
+    def any_waiting(self, queue: JobQueueName) -> bool:
+        """Whether a job of a queue is yet to be begun."""
+        kinds = [kind.value for kind in JobKind if kind.queue is queue]
+        query = select(tables.Jobs.job_id).where(
+            tables.Jobs.state == JobState.QUEUED.value, tables.Jobs.kind.in_(kinds)
+        )
+        with self._database.reading() as connection:
+            return connection.execute(query.limit(1)).first() is not None
+
     def cancel(self, job_id: str) -> Job:
         """End a job; a worker that is at it stops at its next checkpoint, and what it made is kept.
 

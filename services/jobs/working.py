@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from indexer.errors import AssetNotFound
+from indexer.errors import AfterimageError, AssetNotFound
 from services.catalog import Catalog
 from services.indexing import Indexed, Indexing, Outcome
 from services.intake import Intake
 from services.jobs.running import Report
+from services.jobs.store import Jobs
 from services.jobs.types import (
     DeleteRequest,
     DeleteResult,
@@ -16,6 +18,7 @@ from services.jobs.types import (
     IndexRequest,
     IndexResult,
     Job,
+    JobQueueName,
     ReindexRequest,
     ReindexResult,
     Result,
@@ -42,21 +45,37 @@ class Working:
         catalog: Callable[[], Catalog],
         summarizing: Callable[[], Summarizing],
         reindexing: Callable[[], Reindexing],
+        jobs: Jobs,
     ) -> None:
-        self._intake, self._indexing, self._catalog = intake, indexing, catalog
+        self._intake, self._indexing, self._catalog, self._jobs = intake, indexing, catalog, jobs
         self._summarizing, self._reindexing = summarizing, reindexing
 
     def do(self, job: Job, report: Report) -> Result:
         """What came of it. Errors: those of the service that does it, and what `report` raises."""
         match job.request:
             case IndexRequest():
-                return self._index(job.request, job.collection or "default", report)
+                with self._settling():
+                    return self._index(job.request, job.collection or "default", report)
             case SummarizeRequest():
                 return self._summarize(job.request, report)
             case DeleteRequest():
-                return self._delete(job, job.request)
+                with self._settling():
+                    return self._delete(job, job.request)
             case ReindexRequest():
                 return self._reindex(report)
+
+    @contextmanager
+    def _settling(self) -> Iterator[None]:
+        """Of many jobs that change the archive, the last one has it measured. A job that fails may be that one."""
+        try:
+            yield
+        except AfterimageError:
+            self._settle()
+            raise
+        self._settle()
+
+    def _settle(self) -> None:
+        self._indexing().settle(more_to_come=self._jobs.any_waiting(JobQueueName.INDEX))
 
     def _index(self, request: IndexRequest, collection: str, report: Report) -> IndexResult:
         with self._intake().found(request.uri, request.name, collection, report) as found:
@@ -75,7 +94,7 @@ class Working:
 
     def _delete(self, job: Job, request: DeleteRequest) -> DeleteResult:
         try:
-            self._indexing().delete(request.asset_id, job.collection, _PATIENCE_S)
+            self._indexing().take_out(request.asset_id, job.collection, _PATIENCE_S)
         except AssetNotFound:
             if job.claims == 1:  # later it was an earlier try that deleted it
                 raise

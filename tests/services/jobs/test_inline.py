@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from contract_jobs import JobQueueContract, Place
-from places import ended, take_in
+from places import ended, photo, take_in
 
 from services.container import Container
 
@@ -37,3 +37,17 @@ def test_jobs_asked_for_where_they_are_done_need_no_sweep(asking: AskingAt, file
     container.dispatch.start()
     job = container.dispatch.submit(take_in(files / "photo.png"))
     assert ended(container, job)[0].state == "done"
+
+
+def test_many_jobs_that_fill_the_archive_have_it_measured_by_the_last(
+    asking: AskingAt, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    container = asking()
+    calibration, refresh, measured = container.calibration, container.calibration.refresh, []
+    monkeypatch.setattr(calibration, "refresh", lambda: (refresh(), measured.append(container.index.generation())))
+    jobs = [container.dispatch.submit(take_in(photo(files, number))) for number in range(9)]
+    jobs.append(container.dispatch.submit(take_in(files / "nowhere.png")))
+    container.dispatch.start()
+    assert {job.state.value for job in ended(container, *jobs)} == {"done", "failed"}
+    assert len(measured) == 2, "once before there was anything to go by, once at the end"
+    assert measured[-1] == container.index.generation()
