@@ -63,8 +63,8 @@ _TARGETS = {
 class Exam:
     """The videos of one length, indexed, and the questions on each."""
 
-    def __init__(self, work: Path, minutes: int, count: int, settings: Settings) -> None:
-        self.minutes, self._work, self._count = minutes, work / f"{minutes}", count
+    def __init__(self, work: Path, minutes: int, count: int, settings: Settings, seed: int) -> None:
+        self.minutes, self._work, self._count, self._seed = minutes, work / f"{minutes}", count, seed
         self._work.mkdir(parents=True, exist_ok=True)
         self.container = Container(settings.model_copy(update={"home": self._work / "home"}))
         self._videos = [self._video(number) for number in range(_VIDEOS.get(minutes, 1))]
@@ -104,7 +104,7 @@ class Exam:
     def _video(self, number: int) -> tuple[VideoTruth, Asset]:
         path = self._work / f"video_{number}.mp4"
         if not path.with_suffix(".truth.json").exists():
-            roll(_reel(_SEED + 100 * self.minutes + number, self.minutes), path)
+            roll(_reel(self._seed + 100 * self.minutes + number, self.minutes), path)
         truth = read_video_truth(path.with_suffix(".truth.json"))
         known = [asset for asset in self.container.catalog.assets() if asset.name == path.name]
         if not known:
@@ -238,7 +238,7 @@ def sit(settings: Settings, given: argparse.Namespace) -> Sitting:
     summaries: dict[int, list[tuple[float, float]]] = {}
     with tempfile.TemporaryDirectory() as made:
         for minutes in given.minutes:
-            exam = Exam(given.work or Path(made), minutes, given.questions, settings)
+            exam = Exam(given.work or Path(made), minutes, given.questions, settings, given.seed)
             names = given.views if minutes == given.compare else [_DEFAULT]
             marks[minutes] = {}
             for name in dict.fromkeys([_DEFAULT, *names]):
@@ -261,6 +261,7 @@ def sitting_arguments(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--one-in", type=int, default=1, help="ask the other views one in so many questions")
     parser.add_argument("--views", nargs="+", default=[*VIEWS, _PERFECT], choices=[*VIEWS, _PERFECT], help="which")
     parser.add_argument("--summaries", type=int, nargs="*", default=[10, 60], help="lengths that are summarized too")
+    parser.add_argument("--seed", type=int, default=_SEED, help="of the videos; another one to choose settings by")
     parser.add_argument("--work", type=Path, help="where the archive is kept")
     parser.add_argument("--answers", type=Path, help="write every answer, as JSON lines")
     return parser

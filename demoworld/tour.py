@@ -17,7 +17,7 @@ from demoworld.archive import make_archive
 from demoworld.world.sample import asked_of, make_sample
 from demoworld.world.truth import read_video_truth
 
-_TOUR = (
+TOUR = (
     ("ask", "What is the notice period once probation is over?"),
     ("ask", "Which ferry was hauled out on the slipway in 2022?"),
     ("ask", "Where do I find the key to the lifejacket cupboard?"),
@@ -27,7 +27,7 @@ _TOUR = (
     ("ask", "What is the Wi-Fi password of the Berlin branch?"),
 )
 _FINE = (0, 3)
-_VIDEO = "camera.mp4"
+VIDEO = "camera.mp4"
 
 
 def tour(folder: Path) -> int:
@@ -38,11 +38,11 @@ def tour(folder: Path) -> int:
         make_archive(archive)
         make_sample(drawn)
     os.environ |= {"AFTERIMAGE_PROFILE": "demo", "AFTERIMAGE_HOME": str((folder / "home").resolve())}
-    failed = sum(_run(command) not in _FINE for command in (("index", str(archive)), *_TOUR))
+    failed = sum(_run(command) not in _FINE for command in (("index", str(archive)), *TOUR))
     for asked in asked_of(read_video_truth(drawn / "camera.truth.json")):
-        failed += _run(("ask", asked.text, "--asset", _VIDEO)) not in _FINE
+        failed += _run(("ask", asked.text, "--asset", VIDEO)) not in _FINE
         print(f"   (in truth: {asked.answer})")  # noqa: T201
-    return failed + (_run(("summarize", _VIDEO)) not in _FINE)
+    return failed + (_run(("summarize", VIDEO)) not in _FINE)
 
 
 def _run(command: tuple[str, ...]) -> int:

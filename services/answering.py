@@ -11,11 +11,12 @@ from indexer.types import AssetKind, Lane, Pixels, SegmentFilter
 from services.asking import Reach, asked
 from services.ports import Generator, Verifier
 from services.recalling import Recalling
-from services.retrieval import Retrieval
+from services.retrieval import CUT, Retrieval
 from services.types import Answer, Citation, Draft, Evidence, Found, Query, Quote, Sentence, Verdict
 
 NOTHING_FOUND = "Nothing in the archive answers this."
 _NEARLY = 0.6
+_GLANCE = 0.45
 _LETTER = {AssetKind.VIDEO: "F", AssetKind.DOCUMENT: "P", AssetKind.IMAGE: "I"}
 
 
@@ -83,8 +84,9 @@ class Answering:
         return _each_once(*each)[: self.evidence_limit] if pictures else each[0]
 
     def _seen(self, part: str, where: SegmentFilter) -> list[Found]:
-        """The pictures of one of the things that a question is about."""
-        found = self.retrieval.evidence(Query(part), where, self.evidence_limit)
+        """The pictures of one of the things that a question is about; of one video also some that chance may find."""
+        least = _GLANCE if where.assets is not None and len(where.assets) == 1 else CUT
+        found = self.retrieval.evidence(Query(part), where, self.evidence_limit, least)
         return [one for one in found if Lane.VISUAL in one.lanes]
 
     def _verified(self, draft: Draft, evidence: Sequence[Evidence]) -> Sentence | None:

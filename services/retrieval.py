@@ -15,6 +15,8 @@ from services.calibration import Calibration
 from services.catalog import Asset, Catalog
 from services.types import Found, Moment, Query
 
+CUT = 0.5
+"""The calibrated score above which chance does not come."""
 _RRF_K = 60
 _LONGEST_QUERY = 2000
 
@@ -44,15 +46,15 @@ class Retrieval:
         self._index, self._catalog, self._calibration = index, catalog, calibration
         self._visual, self._text, self._settings = visual, text, settings
 
-    def segments(self, query: Query, where: SegmentFilter) -> list[Found]:
-        """The segments that at least one lane finds better than chance would, best first. Empty: nothing was found.
+    def segments(self, query: Query, where: SegmentFilter, least: float = CUT) -> list[Found]:
+        """The segments that at least one lane finds better than `least`, best first. Empty: nothing was found.
 
         Errors: QueryError for an empty or over-long query, or a picture where no visual lane is on.
         """
         _check(query)
         fused: dict[tuple[str, int], _Fused] = {}
         for lane, hits, words in self._ask_lanes(query, where):
-            self._fuse(fused, lane, hits, words)
+            self._fuse(fused, lane, hits, words, least)
         known = self._catalog.get(sorted({asset_id for asset_id, _ in fused}), _listed(where))
         found = [one.found(known[asset_id]) for (asset_id, _), one in fused.items() if asset_id in known]
         return sorted(found, key=lambda f: (-f.rank, f.asset.asset_id, f.segment.ordinal))
@@ -61,9 +63,9 @@ class Retrieval:
         """The moments, pages and pictures that a query finds, best first, at most `limit`."""
         return merge(self.segments(query, where), self._settings.moment_gap_s)[:limit]
 
-    def evidence(self, query: Query, where: SegmentFilter, limit: int) -> list[Found]:
+    def evidence(self, query: Query, where: SegmentFilter, limit: int, least: float = CUT) -> list[Found]:
         """What an answer can be made from, best first, at most `limit`; see `joined`."""
-        return joined(self.segments(query, where), self._settings.moment_gap_s)[:limit]
+        return joined(self.segments(query, where, least), self._settings.moment_gap_s)[:limit]
 
     def _ask_lanes(self, query: Query, where: SegmentFilter) -> list[tuple[Lane, list[Hit], str | None]]:
         """The hits of each lane, with the words it was asked for (None: a picture)."""
@@ -82,12 +84,19 @@ class Retrieval:
         depth = self._settings.depth
         return [(lane, self._index.search(lane, q, depth, where), words) for lane, q, words in asked]
 
-    def _fuse(self, fused: dict[tuple[str, int], _Fused], lane: Lane, hits: Sequence[Hit], query: str | None) -> None:
+    def _fuse(
+        self,
+        fused: dict[tuple[str, int], _Fused],
+        lane: Lane,
+        hits: Sequence[Hit],
+        query: str | None,
+        least: float,
+    ) -> None:
         curve = self._calibration.curve(lane, query)
         weight = self._settings.weights.get(lane.value, 1.0)
         for place, hit in enumerate(hits, 1):
             score = curve.calibrated(hit.score)
-            if score <= 0.5:
+            if score <= least:
                 break
             one = fused.setdefault((hit.asset_id, hit.segment.ordinal), _Fused(hit.segment))
             one.lanes[lane] = max(score, one.lanes.get(lane, 0.0))

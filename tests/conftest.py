@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import servers
 from shared import Services
 
+from benchmarks import servers
 from services.container import Container
 from services.database import Database
 from services.settings import load_settings

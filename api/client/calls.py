@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter
 
-from api.client.flows import Endpoint, Flow, Listen, Pause, Reply, Send, ServerUnavailable, Stream
+from api.client.flows import Endpoint, Flow, Listen, Param, Pause, Reply, Send, ServerUnavailable, Stream
 from api.job_shapes import JobEventShape, JobShape
 from api.replies import AskedShape, AssetDetail, CollectionShape, EvidenceEvent, PageShape, UsageShape
 from api.schemas import AnswerShape, AssetShape, SearchShape, SentenceShape
@@ -152,10 +152,15 @@ class Calls:
 
     @Endpoint
     def jobs(
-        self, collection: str | None = None, after: str | None = None, limit: int = 100
+        self,
+        collection: str | None = None,
+        after: str | None = None,
+        limit: int = 100,
+        states: Collection[str] = (),
     ) -> Flow[PageShape[JobShape]]:
-        """A part of the jobs, newest first."""
-        reply = yield Send("GET", "/v1/jobs", _given(collection=collection, after=after, limit=limit))
+        """A part of the jobs, newest first; `states`: only those in one of them, as `running`."""
+        params = _given(collection=collection, after=after, limit=limit, state=sorted(states) or None)
+        reply = yield Send("GET", "/v1/jobs", params)
         return PageShape[JobShape].model_validate_json(reply.checked().body)
 
     @Endpoint
@@ -206,7 +211,7 @@ def _asset(asset_id: str) -> str:
     return f"/v1/assets/{quote(asset_id)}"
 
 
-def _given(**values: str | float | None) -> dict[str, str | int | float]:
+def _given(**values: Param | None) -> dict[str, Param]:
     return {name: value for name, value in values.items() if value is not None}
 
 

@@ -12,7 +12,7 @@ from typing import TypedDict, TypeVar
 import httpx2
 
 from api.client.calls import Calls
-from api.client.flows import EventLines, Flow, Listen, Pause, Reply, Send, ServerUnavailable
+from api.client.flows import EventLines, Flow, Listen, Param, Pause, Reply, Send, ServerUnavailable
 
 T = TypeVar("T")
 _WAIT_S, _CONNECT_S = 0.5, 10.0
@@ -21,7 +21,7 @@ _WAIT_S, _CONNECT_S = 0.5, 10.0
 class _Arguments(TypedDict):
     method: str
     url: str
-    params: dict[str, str | int | float]
+    params: dict[str, Param]
     json: object
     content: bytes | None
     headers: dict[str, str]

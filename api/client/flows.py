@@ -7,7 +7,7 @@ asynchronous one; `Endpoint` and `Stream` give each of them a method of its kind
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, overload
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from api.client.clients import AsyncClient, Client
 
+Param: TypeAlias = str | int | float | Sequence[str]
 P = ParamSpec("P")
 T = TypeVar("T")
 _EVENTS = "text/event-stream"
@@ -44,7 +45,7 @@ class Send:
 
     method: str
     path: str
-    params: Mapping[str, str | int | float] = field(default_factory=dict)
+    params: Mapping[str, Param] = field(default_factory=dict)
     json: object = None
     content: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -13,9 +13,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from servers import Postgres, free_port
 from sqlalchemy import insert, select, text
 
+from benchmarks.servers import Postgres, free_port
 from indexer.errors import ArtifactError, DatabaseUnavailable, SettingsError
 from services.catalog import Catalog
 from services.database import Database

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from object_store import make_bucket, s3_server
-from servers import Redis
 
+from benchmarks.servers import Redis
 from services.container import Container
 from services.doctor import Check, State, examine
 from services.settings import load_settings

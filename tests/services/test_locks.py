@@ -11,8 +11,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from servers import Postgres
 
+from benchmarks.servers import Postgres
 from indexer.errors import DatabaseUnavailable, IndexBusy, StorageFull
 from services.database import Database
 from services.locks.files import FileLocks

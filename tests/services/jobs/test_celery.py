@@ -11,8 +11,8 @@ from asked import new_job
 from contract_jobs import JobQueueContract, Place
 from places import worker
 from redis import Redis as Client
-from servers import Redis, free_port
 
+from benchmarks.servers import Redis, free_port
 from indexer.errors import QueueUnavailable
 from services.container import Container
 from services.jobs.celery import CeleryQueue

@@ -17,9 +17,9 @@ from subprocess import Popen
 import numpy as np
 import pytest
 from places import PATIENCE_S, QUICK, make_files, photo, started, take_in, times_begun
-from servers import Postgres, Redis
 from shared import Services
 
+from benchmarks.servers import Postgres, Redis
 from indexer.artifacts import CheckpointRecord
 from indexer.types import Lane, Vectors
 from services.catalog import Asset

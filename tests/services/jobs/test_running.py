@@ -7,8 +7,8 @@ from threading import Event, Thread
 
 import pytest
 from asked import DONE, new_job
-from servers import Postgres
 
+from benchmarks.servers import Postgres
 from indexer.errors import AfterimageError, GeneratorUnavailable, IndexBusy, NotAllowed, SourceError
 from services.database import Database
 from services.jobs.leases import Leases

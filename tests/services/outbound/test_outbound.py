@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from hosting import Host, hosted
-from servers import free_port
 
+from benchmarks.servers import free_port
 from indexer.errors import AddressUnavailable, LimitExceeded, NotAllowed, SourceNotFound, StorageFull
 from services.outbound.http import Outbound
 from services.outbound.reach import Reach

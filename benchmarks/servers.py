@@ -1,4 +1,4 @@
-"""Real servers for tests, on free ports of the loopback, in folders of their own; they end with the test run."""
+"""Real servers, on free ports of the loopback, in folders of their own; they end with whoever started them."""
 
 from __future__ import annotations
 
