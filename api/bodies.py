@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 from typing import Annotated
 
 from pydantic import AfterValidator, Base64Bytes, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -102,8 +103,8 @@ class SummaryBody(Body):
 
 
 class ImportBody(Body):
-    """A file or folder of the server (`file:///…`, below one of the folders that its settings name), or a URL of one of
-    the hosts that they name, to be indexed into a collection."""
+    """A file or folder of the server (`/srv/films` or `file:///srv/films`, below one of the folders that its settings
+    name), or a URL of one of the hosts that they name, to be indexed into a collection."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"source": "https://media.example.org/talk.mp4", "collection": "talks"}]}
@@ -113,6 +114,11 @@ class ImportBody(Body):
     collection: Name
     name: Annotated[str, Field(min_length=1, max_length=500)] | None = None
     webhook: Webhook | None = None
+
+    @property
+    def uri(self) -> str:
+        """The source as a URI."""
+        return PurePosixPath(self.source).as_uri() if self.source.startswith("/") else self.source
 
 
 class KeyBody(Body):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from fastapi import APIRouter, Request
 from pydantic import ValidationError
@@ -76,9 +77,9 @@ async def import_source(served: Served, rights: Writer, body: ImportBody) -> Job
 
     def submit() -> JobShape:
         check_collection(rights, body.collection)
-        served.container.intake.check(body.source)
-        name = body.name or body.source.rstrip("/").rpartition("/")[2] or body.source
-        return submitted(served, rights, IndexRequest(body.source, name), body.collection, body.webhook)
+        served.container.intake.check(body.uri)
+        name = body.name or unquote(body.uri.rstrip("/").rpartition("/")[2]) or body.source
+        return submitted(served, rights, IndexRequest(body.uri, name), body.collection, body.webhook)
 
     return await served.turns.lookups.take(submit)
 

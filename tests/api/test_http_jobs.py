@@ -76,11 +76,18 @@ def test_a_form_with_a_file_becomes_a_job_and_then_an_asset(live: httpx2.Client,
 
 
 def test_a_path_is_indexed_where_the_settings_open_it_and_nowhere_else(live: httpx2.Client, document: Path) -> None:
-    asked = live.post("/v1/imports", json={"source": document.as_uri(), "collection": "new"})
-    assert _ended(live, asked.json())["state"] == "done"
-    assert _found(live) == [("lanterns.pdf", PUFFIN)]
-    assert {"name": "new", "assets": 1} in live.get("/v1/collections").json()
-    for source in ("file:///etc/passwd", "https://example.org/a.mp4", f"{document.as_uri()}/../../home/catalog.db"):
+    named = document.rename(document.with_name("all lanterns.pdf"))
+    for source in (str(named), named.as_uri()):
+        asked = live.post("/v1/imports", json={"source": source, "collection": "new"})
+        assert _ended(live, asked.json())["state"] == "done"
+        assert _found(live) == [("all lanterns.pdf", PUFFIN)]
+        assert {"name": "new", "assets": 1} in live.get("/v1/collections").json()
+    for source in (
+        "/etc/passwd",
+        "file:///etc/passwd",
+        "https://example.org/a.mp4",
+        f"{document.as_uri()}/../../home/catalog.db",
+    ):
         refused = live.post("/v1/imports", json={"source": source, "collection": "new"})
         assert (refused.status_code, refused.json()["type"]) == (403, "urn:afterimage:not-allowed"), source
 
