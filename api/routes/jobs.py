@@ -17,7 +17,7 @@ from api.routes.assets import After, Limit
 from api.server import Served, Server
 from api.streams import Event, EventStream, Watch
 from api.submitting import submitted
-from api.visible import asset_of, collection_of, collections_of, holding, job_of
+from api.visible import asset_of, holding, job_of
 from indexer.errors import QueryError
 from indexer.types import AssetKind
 from services.jobs.types import JobState, ReindexRequest, SummarizeRequest
@@ -39,13 +39,10 @@ async def list_jobs(
     after: After = None,
     limit: Limit = 100,
 ) -> PageShape[JobShape]:
-    """Jobs, newest first."""
+    """Jobs, newest first, also those of collections that are yet to be made."""
 
     def page() -> PageShape[JobShape]:
-        catalog = served.container.catalog
-        where = None if rights.collections is None else list(collections_of(catalog, rights))
-        if collection is not None:
-            where = [collection_of(catalog, rights, collection)]
+        where = rights.among(None if collection is None else [collection])
         found = served.container.jobs.page(where, states, after, limit)
         return PageShape(items=[JobShape.of(job) for job in found.items], after=found.after)
 

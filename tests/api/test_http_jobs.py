@@ -79,6 +79,8 @@ def test_a_path_is_indexed_where_the_settings_open_it_and_nowhere_else(live: htt
     named = document.rename(document.with_name("all lanterns.pdf"))
     for source in (str(named), named.as_uri()):
         asked = live.post("/v1/imports", json={"source": source, "collection": "new"})
+        listed = live.get("/v1/jobs", params={"collection": "new"}).json()["items"]
+        assert listed[0]["id"] == asked.json()["id"], "also before there is such a collection"
         assert _ended(live, asked.json())["state"] == "done"
         assert _found(live) == [("all lanterns.pdf", PUFFIN)]
         assert {"name": "new", "assets": 1} in live.get("/v1/collections").json()
