@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := demo
 
 .DEFAULT_GOAL := test
-.PHONY: install demo check servers test soak bench bench-answers bench-demo clean
+.PHONY: install demo check servers test soak bench bench-answers bench-service bench-demo clean
 
 install: $(VENV)/installed  ## a virtual environment with everything that is pinned in constraints.txt
 
@@ -40,6 +40,9 @@ bench: install  ## every figure that the README names
 
 bench-answers: install  ## long videos, an archive of a hundred, planted sentences: half an hour
 	for name in long_video_qa archive_qa grounding; do $(BIN)/python -m benchmarks.$$name --check || exit 1; done
+
+bench-service: install servers  ## what HTTP costs, many at once, a long upload; a cluster beside one process
+	for name in load cluster; do $(BIN)/python -m benchmarks.$$name --check || exit 1; done
 
 bench-demo: install  ## what the drawn world's model knows, and how well search finds what happens in an hour of video
 	$(BIN)/python -m benchmarks.demo_world --check

@@ -42,7 +42,7 @@ from indexer.types import SegmentFilter
 from services.container import Container
 from services.types import Query
 
-_PARTS = ("searches", "answers", "jobs", "cluster jobs", "upload")
+_PARTS = ("searches", "answers", "jobs", "upload")
 _AT_ONCE, _ROUNDS, _SEARCHES = (1, 10, 50), 3, 120
 _ASKING, _ASKED_EACH = 10, 6
 _MOST_MS, _FLAT_MB, _MB = 5.0, 64.0, 1 << 20
@@ -301,13 +301,6 @@ def archive(work: Path) -> tuple[Path, list[str]]:
     return home, [asked.text for asked in questions(truth, 1, 4) if asked.kind in kinds]
 
 
-def cluster_jobs(work: Path, settings: dict[str, str], count: int) -> list[Figure]:
-    """The same by a worker elsewhere."""
-    home, log = work / "shared", work / "cluster.log"
-    with cluster() as shared, serving(home, log, settings | shared) as server, working(home, log, settings | shared):
-        return many_jobs(server, work / "many", count, "Celery: ")
-
-
 @contextmanager
 def cluster() -> Iterator[dict[str, str]]:
     """The settings of a catalog in PostgreSQL and of jobs that Celery carries over Redis to a worker elsewhere."""
@@ -316,29 +309,38 @@ def cluster() -> Iterator[dict[str, str]]:
 
 
 def run(given: argparse.Namespace, work: Path) -> list[Figure]:
-    """The parts that were named, in this order, each with a server of its own."""
+    """The parts that were named, in this order, each with a server of its own; jobs with an archive of their own."""
     home, asked = archive(work)
     (work / "many").mkdir(exist_ok=True)
-    log, settings = work / "server.log", {"intake__roots": f'["{work / "many"}"]', "intake__max_bytes": str(16 << 30)}
+    settings = {"intake__roots": f'["{work / "many"}"]', "intake__max_bytes": str(16 << 30)}
+    log, film = work / "server.log", work / "archive" / "drawn" / "camera.mp4"
     figures: list[Figure] = []
-    for part in given.parts:
-        if part == "cluster jobs":
-            figures += cluster_jobs(work, settings, given.jobs)
-            continue
+    if "searches" in given.parts:
+        with serving(home, log, settings) as server, closing(container(home, {})) as services:
+            found, rows = searches(server, services, given.searches)
+        print_table("searches", ("at a time", "asked of", "p50 ms", "p95 ms", "a second"), rows)
+        figures += found
+    if "answers" in given.parts:
         with serving(home, log, settings) as server:
-            match part:
-                case "searches":
-                    with closing(container(home, {})) as services:
-                        found, rows = searches(server, services, given.searches)
-                    print_table("searches", ("at a time", "asked of", "p50 ms", "p95 ms", "a second"), rows)
-                    figures += found
-                case "answers":
-                    figures += answers(server, asked)
-                case "jobs":
-                    figures += many_jobs(server, work / "many", given.jobs)
-                case "upload":
-                    figures += long_upload(server, work / "archive" / "drawn" / "camera.mp4", work, given.gb)
+            figures += answers(server, asked)
+    if "jobs" in given.parts:
+        with _empty(work) as new, serving(new, log, settings) as server:
+            figures += many_jobs(server, work / "many", given.jobs)
+        with _empty(work) as new, cluster() as shared, ExitStack() as running:
+            server = running.enter_context(serving(new, log, settings | shared))
+            running.enter_context(working(new, work / "worker.log", settings | shared))
+            figures += many_jobs(server, work / "many", given.jobs, "Celery: ")
+    if "upload" in given.parts:
+        with _empty(work) as new, serving(new, log, settings) as server:
+            figures += long_upload(server, film, work, given.gb)
     return figures
+
+
+@contextmanager
+def _empty(work: Path) -> Iterator[Path]:
+    """A new home."""
+    with tempfile.TemporaryDirectory(dir=work, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def main() -> int:
