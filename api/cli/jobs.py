@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,10 +15,14 @@ from rich.table import Table
 from api.cli.console import out, plain, print_json, print_table, services
 from api.cli.options import Json
 from api.job_shapes import JobEventShape, JobShape
+from services.jobs.dispatch import Dispatch
+from services.jobs.repeating import Repeating
+from services.jobs.store import Jobs
 from services.jobs.types import Job, JobEvent, JobQueueName, JobState
 
 jobs = typer.Typer(help="List, show, cancel and retry jobs.", no_args_is_help=True, rich_markup_mode="markdown")
 _COLOURS = {JobState.DONE: "green", JobState.FAILED: "red", JobState.CANCELLED: "yellow", JobState.RUNNING: "cyan"}
+_ALIVE_S = 5.0
 JobId = Annotated[str, typer.Argument(help="A job's id.")]
 
 
@@ -29,6 +36,10 @@ def _queues(names: str) -> list[JobQueueName]:
 
 def worker(
     queues: Annotated[str, typer.Option("--queues", "-q", help="The queues to work on.")] = "index,summarize",
+    alive: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Touched every few seconds while database and queue answer: a health check."),
+    ] = None,
 ) -> None:
     """Do jobs, one after the other, until told to stop (SIGTERM, Ctrl-C).
 
@@ -37,8 +48,28 @@ def worker(
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     named = _queues(queues)
-    with services() as container:
+    with services() as container, _saying_alive(container.jobs, container.dispatch, alive):
         container.worker.work(named)
+
+
+@contextmanager
+def _saying_alive(store: Jobs, dispatch: Dispatch, file: Path | None) -> Iterator[None]:
+    if file is None:
+        yield
+        return
+
+    def say() -> None:
+        for queue in JobQueueName:
+            store.any_waiting(queue)
+            dispatch.waiting(queue)
+        file.touch()
+
+    saying = Repeating("alive", _ALIVE_S, say)
+    saying.start()
+    try:
+        yield
+    finally:
+        saying.close()
 
 
 @jobs.command("list")

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -53,6 +58,19 @@ def test_a_job_that_is_not_there_is_one_line(cli: Cli, tmp_path: Path) -> None:
     for command in ("show", "cancel", "retry"):
         said = cli(tmp_path / "home", "jobs", command, "x")
         assert (said.code, said.errors) == (1, ["error: no job 'x'"])
+
+
+@pytest.mark.slow
+def test_a_worker_touches_a_file_while_what_it_needs_answers(tmp_path: Path) -> None:
+    alive, plain = tmp_path / "alive", {"TEXT__MODEL": "", "VISUAL__MODEL": "", "READER__ENABLED": "false"}
+    settings = {"PROFILE": "demo", "HOME": str(tmp_path / "home"), "GENERATOR__KIND": "extractive", **plain}
+    environment = os.environ | {f"AFTERIMAGE_{name}": value for name, value in settings.items()}
+    process = subprocess.Popen([sys.executable, "-m", "api.cli", "worker", "--alive", str(alive)], env=environment)
+    while process.poll() is None and not alive.exists():
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    assert alive.exists()
 
 
 def test_a_queue_that_is_not_there_is_named(cli: Cli, tmp_path: Path) -> None:
