@@ -131,6 +131,7 @@ class Indexing:
             sources = self._catalog.sources(key)
             held = {source.collection for source in sources}
             left = held - ({collection} if collection is not None else held)
+            asset = self._catalog.get([key], held - left).get(key, asset)
             for source in sources:
                 if source.collection not in left:
                     self._dropped(source)

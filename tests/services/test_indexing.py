@@ -105,7 +105,7 @@ def test_one_file_is_called_what_each_collection_calls_it(services: Services, ph
     _index(container, other, collection="two")
     for collection, name in (("one", "street_sign.jpg"), ("two", "lane.jpg")):
         assert _found(container, "Lightkeeper Lane", SegmentFilter(collections=frozenset({collection}))) == [name]
-    container.indexing.delete("lane.jpg", "one")
+    assert container.indexing.delete("lane.jpg", "one").asset.name == "street_sign.jpg"
     assert _found(container, "Lightkeeper Lane") == ["lane.jpg"]
 
 
