@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from api.job_shapes import JobShape
 from api.server import Server
-from services.jobs.types import NewJob, Request
+from api.visible import holding
+from indexer.errors import AssetNotFound, QueryError
+from indexer.types import AssetKind
+from services.catalog import Asset
+from services.container import Container
+from services.jobs.types import Job, NewJob, Request, SummarizeRequest
 from services.rights import Rights
 
 
@@ -13,3 +18,16 @@ def submitted(
 ) -> JobShape:
     """A job of this request, on its way. Errors: NotAllowed for a webhook that may not be told."""
     return JobShape.of(server.container.dispatch.submit(NewJob(request, collection, rights.key_id, webhook)))
+
+
+def summary_job(container: Container, rights: Rights, asset: Asset, webhook: str | None = None) -> Job:
+    """A job that summarizes a video, on its way; it is of the first collection that shows the video.
+
+    Errors: QueryError for what is no video, NotAllowed for a webhook that may not be told.
+    """
+    if asset.kind is not AssetKind.VIDEO:
+        raise QueryError(f"{asset.name}: only videos can be summarized")
+    held = holding(container.catalog, rights, asset)
+    if not held:  # it was deleted just now
+        raise AssetNotFound(f"no asset {asset.asset_id!r}")
+    return container.dispatch.submit(NewJob(SummarizeRequest(asset.asset_id), held[0], rights.key_id, webhook))

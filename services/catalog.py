@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Delete, Row, Select, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Delete, Label, Row, Select, and_, delete, func, or_, select, update
 
 from indexer.errors import AssetNotFound, CollectionExists, CollectionInUse, CollectionNotFound, QueryError
-from indexer.types import AssetKind
+from indexer.types import AssetKind, AssetTags
 from services.database import Database
 from services.paging import Page, checked_limit, cursor, place
 from services.sources import printable
@@ -19,11 +19,16 @@ from services.tables import Assets, Base, Collections, Sources
 
 _Query = TypeVar("_Query", Select[Any], Delete)
 _LONGEST_NAME = 200
+_OF_SOURCES = ("name", "file_time")
+"""What the same bytes may have several of."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """An asset as the catalog knows it. `looked_at` counts frames, `file_time` and `indexed_at` are Unix times."""
+    """An asset as the catalog knows it. `looked_at` counts frames, `file_time` and `indexed_at` are Unix times.
+
+    `name` and `file_time` are those of a source: of the first, by collection and place, in the collections asked about.
+    """
 
     asset_id: str
     version: str
@@ -47,18 +52,21 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """A source in a collection: where it is (`uri`), what it points to, and the state of its files when indexed."""
+    """A source in a collection: where it is (`uri`), what it points to, and the state of its files when indexed; what
+    it is called there, and the Unix time of its file."""
 
     collection: str
     uri: str
     asset_id: str
     state: str
+    name: str
+    file_time: float | None
 
 
 class Catalog:
     """Every method is one transaction. Errors: AssetNotFound, CollectionNotFound, and those of Database.
 
-    Where collections are named, nothing outside them is told, not even that it exists.
+    Where collections are named, nothing outside them is told: not that it exists, nor what it is called there.
     """
 
     def __init__(self, database: Database) -> None:
@@ -82,7 +90,8 @@ class Catalog:
             self._put(connection, Assets, {"asset_id": asset.asset_id}, _values(asset))
             key = (Sources.collection == source.collection, Sources.uri == source.uri)
             before = connection.execute(select(Sources.asset_id).where(*key).with_for_update()).scalar()
-            self._put(connection, Sources, where, {"asset_id": source.asset_id, "state": source.state})
+            values = {name: getattr(source, name) for name in ("asset_id", "state", *_OF_SOURCES)}
+            self._put(connection, Sources, where, values)
         return before if before != source.asset_id else None
 
     def set_version(self, asset_id: str, version: str, segments: int) -> None:
@@ -98,11 +107,11 @@ class Catalog:
         several.
         """
         uri, name = _uri(name), name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        fits = [Assets.asset_id == name, Sources.uri.in_([uri, name]), Assets.name == name, _ends(f"/{name}")]
+        fits = [Sources.asset_id == name, Sources.uri.in_([uri, name]), Sources.name == name, _ends(f"/{name}")]
         if len(name) >= 6 and all(c in "0123456789abcdef" for c in name):
-            fits.append(Assets.asset_id.startswith(name))
-        ids = select(Sources.asset_id).join(Assets, Sources.asset_id == Assets.asset_id).where(or_(*fits))
-        query = select(Assets).where(Assets.asset_id.in_(_within(ids, collections)))
+            fits.append(Sources.asset_id.startswith(name))
+        ids = _within(select(Sources.asset_id).where(or_(*fits)), collections)
+        query = _as_seen(collections).where(Assets.asset_id.in_(ids))
         with self._database.reading() as connection:
             rows = [] if "\0" in name else connection.execute(query).all()
         if not rows:
@@ -113,7 +122,7 @@ class Catalog:
         return _asset(rows[0])
 
     def assets(self, collections: Collection[str] | None = None) -> list[Asset]:
-        """The assets of some collections (None: all), newest first."""
+        """The assets of some collections (None: of all), newest first."""
         with self._database.reading() as connection:
             return [_asset(row) for row in connection.execute(_newest_first(connection, collections))]
 
@@ -136,8 +145,7 @@ class Catalog:
 
     def get(self, asset_ids: Collection[str], collections: Collection[str] | None = None) -> dict[str, Asset]:
         """Those of the assets that are in the catalog (and in one of the collections, if given), by id."""
-        members = _within(select(Sources.asset_id), collections)
-        query = select(Assets).where(Assets.asset_id.in_(asset_ids), Assets.asset_id.in_(members))
+        query = _as_seen(collections).where(Assets.asset_id.in_(asset_ids))
         with self._database.reading() as connection:
             return {row.asset_id: _asset(row) for row in connection.execute(query)}
 
@@ -147,6 +155,14 @@ class Catalog:
         with self._database.reading() as connection:
             found = [_source(row) for row in connection.execute(query)]
         return sorted(found, key=lambda source: (source.collection, source.uri))
+
+    def tags(self, asset: Asset, *more: SourceRow) -> AssetTags:
+        """What filters see of an asset: the collections that hold it, and the oldest time of its files. `more` are
+        sources that are about to point to it."""
+        rows = {(row.collection, row.uri): row for row in (*self.sources(asset.asset_id), *more)}.values()
+        times = [row.file_time for row in rows if row.file_time is not None]
+        held = frozenset(row.collection for row in rows)
+        return AssetTags(asset.asset_id, asset.kind, held, min(times, default=None))
 
     def collections(self) -> dict[str, int]:
         """The collections, by name, and how many assets each holds."""
@@ -232,7 +248,7 @@ def _uri(path: str) -> str:
 
 def _ends(suffix: str) -> ColumnElement[bool]:
     """Whether a name ends so. LIKE would do, if it meant the same in all databases."""
-    return func.substr(Assets.name, func.length(Assets.name) - len(suffix) + 1) == suffix
+    return func.substr(Sources.name, func.length(Sources.name) - len(suffix) + 1) == suffix
 
 
 def _within(query: _Query, collections: Collection[str] | None) -> _Query:
@@ -240,12 +256,23 @@ def _within(query: _Query, collections: Collection[str] | None) -> _Query:
     return query if collections is None else query.where(Sources.collection.in_(collections))
 
 
+def _as_seen(collections: Collection[str] | None) -> Select[Any]:
+    """The assets of some collections (None: of all), called what they are called there."""
+    own = [column for column in Assets.__table__.c if column.name not in _OF_SOURCES]
+    shown = select(*own, *(_first(name, collections) for name in _OF_SOURCES))
+    return shown.where(Assets.asset_id.in_(_within(select(Sources.asset_id), collections)))
+
+
+def _first(column: str, collections: Collection[str] | None) -> Label[Any]:
+    """What the first of an asset's sources has there."""
+    sources = _within(select(Sources.__table__.c[column]).where(Sources.asset_id == Assets.asset_id), collections)
+    return sources.order_by(Sources.collection, Sources.uri).limit(1).scalar_subquery().label(column)
+
+
 def _newest_first(connection: Connection, collections: Collection[str] | None) -> Select[Any]:
-    query = select(Assets).order_by(Assets.indexed_at.desc(), Assets.asset_id)
-    if collections is None:
-        return query
-    _check(connection, collections)
-    return query.where(Assets.asset_id.in_(_within(select(Sources.asset_id), collections)))
+    if collections is not None:
+        _check(connection, collections)
+    return _as_seen(collections).order_by(Assets.indexed_at.desc(), Assets.asset_id)
 
 
 def _check(connection: Connection, collections: Collection[str]) -> None:

@@ -140,13 +140,14 @@ class Indexing:
             sources = self._catalog.sources(key)
             held = {source.collection for source in sources}
             left = held - ({collection} if collection is not None else held)
+            asset = self._catalog.get([key], held - left).get(key, asset)
             for source in sources:
                 if source.collection not in left:
                     self._dropped(source)
             self._catalog.drop_membership(key, collection)
             segments, files = (0, 0) if left else self._remove(key)
             if left:
-                self._holds(self._tags(asset))
+                self._holds(self._catalog.tags(asset))
         return Deleted(asset, tuple(sorted(held - left)), segments, files)
 
     def drop_collection(self, name: str, patience_s: float = 0.0) -> list[Deleted]:
@@ -211,8 +212,9 @@ class Indexing:
         self, candidate: Candidate, collection: str, progress: Report | None, patience_s: float, again: bool = True
     ) -> Indexed:
         state, pipeline = candidate.state(), self._pipeline()
+        indexed_as = f"{state}@{pipeline.version}"
         before = self._catalog.source(collection, candidate.uri)
-        if before is not None and before.state == f"{state}@{pipeline.version}":
+        if before is not None and (before.state, before.name) == (indexed_as, candidate.name):
             known = self._catalog.get([before.asset_id]).get(before.asset_id)
             if known is not None:
                 return Indexed(candidate.name, Outcome.UNCHANGED, known)
@@ -225,8 +227,8 @@ class Indexing:
                 asset = _asset(candidate, manifest)
                 if candidate.state() != state:
                     asset = replace(asset, warnings=(*asset.warnings, _WRITTEN_TO))
-                known, asset = self._put(asset, collection, pipeline, manifest)
-                source = SourceRow(collection, candidate.uri, key, f"{state}@{pipeline.version}")
+                source = SourceRow(collection, candidate.uri, key, indexed_as, asset.name, asset.file_time)
+                known, asset = self._put(asset, source, pipeline, manifest)
                 replaced = self._switch(source, asset)
         if moved_on:  # while another one was waited for: these are not the bytes that the lock is for
             return self._one(candidate, collection, progress, patience_s, again=False)
@@ -234,10 +236,12 @@ class Indexing:
             self._drop_or_tag(replaced)
         return Indexed(candidate.name, _outcome(before, known, asset), asset, "; ".join(asset.warnings))
 
-    def _put(self, asset: Asset, collection: str, pipeline: Pipeline, manifest: Manifest) -> tuple[Asset | None, Asset]:
+    def _put(
+        self, asset: Asset, source: SourceRow, pipeline: Pipeline, manifest: Manifest
+    ) -> tuple[Asset | None, Asset]:
         """See that the index holds the asset; what the catalog knew of it, and what it shall know."""
         known = self._catalog.get([asset.asset_id]).get(asset.asset_id)
-        tags = self._tags(asset, collection)
+        tags = self._catalog.tags(asset, source)
         if known is not None and known.version == asset.version and self._holds(tags):
             return known, known
         return known, replace(asset, segments=self._index.put(tags, pipeline.batches(manifest)))
@@ -272,7 +276,7 @@ class Indexing:
         try:
             with self._locks.writing(replaced, _SOON_S):
                 if self._catalog.sources(replaced):
-                    self._holds(self._tags(self._catalog.get([replaced])[replaced]))
+                    self._holds(self._catalog.tags(self._catalog.get([replaced])[replaced]))
                 else:
                     self._remove(replaced)
         except IndexBusy:
@@ -309,10 +313,6 @@ class Indexing:
             self._remove(key)
         else:
             self._index.remove(key)
-
-    def _tags(self, asset: Asset, *more: str) -> AssetTags:
-        held = {source.collection for source in self._catalog.sources(asset.asset_id)}
-        return AssetTags(asset.asset_id, asset.kind, frozenset({*held, *more}), asset.file_time)
 
 
 def _key(candidate: Candidate, sidecars: tuple[Path, ...]) -> str:

@@ -9,7 +9,6 @@ from indexer.artifacts import Artifacts, Manifest
 from indexer.errors import ArtifactError
 from indexer.pipeline import Pipeline
 from indexer.ports import ShadowIndex
-from indexer.types import AssetTags
 from services.catalog import Asset, Catalog
 from services.ports import Locks
 
@@ -69,7 +68,7 @@ class Reindexing:
         for number, asset in enumerate(assets, 1):
             try:
                 manifest = pipeline.encode_again(self._artifacts.manifest(asset.asset_id, asset.version))
-                made.append((asset, manifest, index.put(self._tags(asset), pipeline.batches(manifest))))
+                made.append((asset, manifest, index.put(self._catalog.tags(asset), pipeline.batches(manifest))))
             except ArtifactError as error:
                 damaged.append(f"{asset.name}: {error}")
             progress("reindex", number, len(assets))
@@ -77,10 +76,6 @@ class Reindexing:
         if index.counts() != expected:
             raise ArtifactError("the new index does not hold what was written to it; the old one stays in use")
         return made, damaged
-
-    def _tags(self, asset: Asset) -> AssetTags:
-        held = frozenset(source.collection for source in self._catalog.sources(asset.asset_id))
-        return AssetTags(asset.asset_id, asset.kind, held, asset.file_time)
 
     def _clear(self, known: set[str], made: list[tuple[Asset, Manifest, int]]) -> int:
         """Remove artifacts that nothing refers to: other versions of what was made, and unfinished drafts."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from queue import LifoQueue
 from typing import TypeVar
@@ -19,6 +21,17 @@ from services.remembering import KeyFrame, Remembering
 from services.sources import Candidate
 
 T = TypeVar("T")
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """The bytes that an asset was indexed from: how many they are, and what reads those of `[start, end)`, some at a
+    time. `modified`: the Unix time when a file was last written to; None for what is in the blob store."""
+
+    size: int
+    read: Callable[[int, int], Iterator[bytes]]
+    modified: float | None
 
 
 class Showing:
@@ -61,20 +74,24 @@ class Showing:
                 return segment.picture
         raise AssetNotFound(f"{asset.name} has no such picture")
 
+    def media(self, asset: Asset, collections: Collection[str] | None) -> Media:
+        """What the asset was indexed from, by one of these collections (None: any): what was uploaded or fetched from
+        the blob store, all else from where it is."""
+        place = self._place(asset, collections)
+        if isinstance(place, str):
+            return Media(self._blobs.size(place), partial(self._blobs.stream, place), None)
+        found = place.stat()
+        return Media(found.st_size, partial(_read, place), found.st_mtime)
+
     @contextmanager
     def original(self, asset: Asset, collections: Collection[str] | None) -> Iterator[Path]:
-        """The file that the asset was indexed from, by one of these collections (None: any), while the context lasts:
-        what was uploaded or fetched from the blob store, all else from where it is."""
-        for row in self._catalog.sources(asset.asset_id, collections):
-            key = self._kept_at(row.collection, row.uri)
-            if key is not None:
-                with self._blobs.fetched(key) as path:
-                    yield path
-                return
-            if (unchanged := _unchanged(row)) is not None:
-                yield unchanged
-                return
-        raise SourceNotFound(asset.name, "its source is gone, or has changed since it was indexed")
+        """The same as a file, while the context lasts."""
+        place = self._place(asset, collections)
+        if isinstance(place, str):
+            with self._blobs.fetched(place) as path:
+                yield path
+        else:
+            yield place
 
     def clip(
         self, asset: Asset, collections: Collection[str] | None, start_s: float, end_s: float, max_px: int
@@ -94,6 +111,14 @@ class Showing:
         while not self._idle.empty():
             self._idle.get().close()
 
+    def _place(self, asset: Asset, collections: Collection[str] | None) -> Path | str:
+        """The file, or the key of the blob."""
+        for row in self._catalog.sources(asset.asset_id, collections):
+            place = self._kept_at(row.collection, row.uri) or _unchanged(row)
+            if place is not None:
+                return place
+        raise SourceNotFound(asset.name, "its source is gone, or has changed since it was indexed")
+
     def _decoded(self, name: str, work: Callable[[MediaProcess], T]) -> T:
         """The work of one process; an error names what people know, not where the file is."""
         media = self._idle.get()
@@ -103,6 +128,14 @@ class Showing:
             raise type(error)(name, error.reason) from error
         finally:
             self._idle.put(media)
+
+
+def _read(path: Path, start: int, end: int) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        file.seek(start)
+        while start < end and (data := file.read(min(_CHUNK, end - start))):
+            start += len(data)
+            yield data
 
 
 def _unchanged(row: SourceRow) -> Path | None:

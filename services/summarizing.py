@@ -30,7 +30,7 @@ _MOST_PICTURES, _PASSAGES = 24, 24
 _APART_S = 4.0
 _CAPTION_WORDS, _TITLE_WORDS, _SUMMARY_WORDS = 40, 7, 90
 _SURE = 1.0
-_LANE = "global"
+_LANE, _WHOLE = "global", "whole.json"
 _T = TypeVar("_T")
 Progress = Callable[[int, int], None]
 """Called with the sections that are done, and how many there are."""
@@ -77,8 +77,6 @@ class Summarizing:
     def summarize(self, asset: Asset, progress: Progress | None = None) -> Summary:
         """The summary of a video. Errors: SourceError for what is no video, ModelError, GeneratorUnavailable,
         ArtifactError; finished sections stay."""
-        if asset.kind is not AssetKind.VIDEO:
-            raise SourceError(asset.name, "only videos can be summarized")
         parts = self._sections(asset)
         folder = self._folder(asset, parts)
         texts = self._passages(asset, parts)
@@ -86,12 +84,18 @@ class Summarizing:
         for number, part in enumerate(parts):
             _tell(progress, number, len(parts))
             make = partial(self._chapter, asset, number, part, texts[number])
-            chapters.append(self._kept(f"{folder}/{number:05}.json", Chapter, make))
-        whole = self._kept(f"{folder}/whole.json", Summary, partial(self._whole, asset, chapters))
+            chapters.append(self._made(f"{folder}/{number:05}.json", Chapter, make))
+        whole = self._made(f"{folder}/{_WHOLE}", Summary, partial(self._whole, asset, chapters))
         _tell(progress, len(parts), len(parts))
         return whole
 
+    def kept(self, asset: Asset) -> Summary | None:
+        """The summary that `summarize` would find made; None where it would make one. Errors: the same."""
+        return self._stored(f"{self._folder(asset, self._sections(asset))}/{_WHOLE}", Summary)
+
     def _sections(self, asset: Asset) -> list[Section]:
+        if asset.kind is not AssetKind.VIDEO:
+            raise SourceError(asset.name, "only videos can be summarized")
         duration_s = asset.duration_s or 0.0
         memory = self._remembering.memory(asset)
         slots = [] if memory is None else memory.lanes[_LANE]
@@ -159,14 +163,19 @@ class Summarizing:
                 said.append(Statement(draft.text, judgement.verdict, start_s, end_s))
         return tuple(said)
 
-    def _kept(self, key: str, kind: type[_T], make: Callable[[], _T]) -> _T:
+    def _made(self, key: str, kind: type[_T], make: Callable[[], _T]) -> _T:
         """What is stored, or else is made now and stored. What cannot be read any more is made again."""
+        if (stored := self._stored(key, kind)) is not None:
+            return stored
+        made = make()
+        self._blobs.put(key, msgspec.json.encode(made))
+        return made
+
+    def _stored(self, key: str, kind: type[_T]) -> _T | None:
         try:
             return msgspec.json.decode(self._blobs.get(key), type=kind)
         except (ArtifactError, msgspec.MsgspecError):
-            made = make()
-            self._blobs.put(key, msgspec.json.encode(made))
-            return made
+            return None
 
 
 def _tell(progress: Progress | None, done: int, all_of_them: int) -> None:

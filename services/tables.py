@@ -25,7 +25,7 @@ class Collections(Base):
 
 
 class Assets(Base):
-    """What was indexed, each once."""
+    """What was indexed, each once. `name` and `file_time`, from before sources had theirs, are shown to nobody."""
 
     __tablename__ = "assets"
     asset_id: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -44,13 +44,15 @@ class Assets(Base):
 
 
 class Sources(Base):
-    """Where assets came from: a place in a collection points to one asset."""
+    """Where assets came from, and what they are called there: a place in a collection points to one asset."""
 
     __tablename__ = "sources"
     collection: Mapped[str] = mapped_column(ForeignKey("collections.name"), primary_key=True)
     uri: Mapped[str] = mapped_column(primary_key=True)
     asset_id: Mapped[str] = mapped_column(ForeignKey("assets.asset_id"), index=True)
     state: Mapped[str]
+    name: Mapped[str]
+    file_time: Mapped[float | None]
 
 
 class ApiKeys(Base):

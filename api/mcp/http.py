@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from api.auth import Reader
 from api.mcp.callers import Caller
 from api.mcp.server import create_server
+from api.mcp.summaries import ByJob
 from api.problems import request_id
 from api.turns import Turns
 from indexer.errors import RightMissing
@@ -26,7 +27,7 @@ class McpEndpoint:
     ask, and from where, was looked at before, as for every route."""
 
     def __init__(self, container: Container, turns: Turns, max_body_bytes: int) -> None:
-        server = create_server(container, turns, key_holder)
+        server = create_server(container, turns, key_holder, ByJob(container, turns))
         server.streamable_http_app(
             stateless_http=True,
             max_request_body_size=max_body_bytes,

@@ -6,21 +6,21 @@ The first paragraph of a tool and what is said of its arguments is what a model 
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
-from anyio import from_thread
-from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, ImageContent, TextContent
 from pydantic import Field
-from starlette.requests import Request
 
 from api.bodies import LONGEST_QUERY, Seconds
 from api.mcp.callers import Caller, Who
+from api.mcp.calls import Call, reporter, until_given_up
 from api.mcp.shapes import EVERYWHERE, ListedShape, PictureShape, Where
+from api.mcp.summaries import Summaries
 from api.schemas import AnswerShape, AssetShape, HitShape, SearchShape, SummaryShape
 from api.turns import Turn, Turns
 from api.visible import collections_of, seen, within
@@ -32,12 +32,9 @@ from services.catalog import Asset
 from services.container import Container
 from services.keys import Scope
 from services.rights import Rights
-from services.stopping import until
 from services.types import Query
 
 T = TypeVar("T")
-Call = Context[Any, Request]
-Report = Callable[[float, float | None, str], None]
 
 Question = Annotated[str, Field(max_length=LONGEST_QUERY, description="What to look for, or to answer, in words.")]
 Looked = Annotated[Where, Field(description="Where to look; what is left out, or empty, does not restrict.")]
@@ -46,11 +43,13 @@ Named = Annotated[str, Field(description="An asset: its id (or how it begins), o
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The tools of one archive. `who` says whose rights a call has: they are part of every filter."""
+    """The tools of one archive. `who` says whose rights a call has: they are part of every filter. `summaries` are
+    where the summaries come from."""
 
     container: Container
     turns: Turns
     who: Who
+    summaries: Summaries
 
     def titled(self) -> dict[str, Callable[..., Awaitable[object]]]:
         """Every tool, by its title for people."""
@@ -88,7 +87,7 @@ class Tools:
         quoted words) and a verdict: whether these carry it. `abstained`: nothing in the archive answers it."""
 
         def answer(rights: Rights) -> AnswerShape:
-            report = _reporter(context)
+            report = reporter(context)
             evidence = self.container.answering.evidence(question, self._within(rights, where))
             report(0, None, f"{len(evidence)} pieces of evidence")
             said = []
@@ -123,13 +122,9 @@ class Tools:
         """Summarize a video: all of it in a few sentences, and chapters where its content changes, each with its times
         in seconds. This takes long for a long video that was not summarized before."""
 
-        def tell(rights: Rights) -> SummaryShape:
-            report = _reporter(context)
-            found = self._asset(rights, asset)
-            summary = self.container.summarizing.summarize(found, lambda done, parts: report(done, parts, "sections"))
-            return SummaryShape.of(found, summary)
-
-        return await self._done(context, self.turns.answers, tell)
+        with self._caller(context) as rights:
+            found = await self.turns.lookups.take(partial(self._asset, rights, asset))
+            return SummaryShape.of(found, await self.summaries.of(found, rights, context))
 
     async def list_assets(
         self,
@@ -150,11 +145,17 @@ class Tools:
         return await self._done(context, self.turns.lookups, listed)
 
     async def _done(self, context: Call, turn: Turn, work: Callable[[Rights], T]) -> T:
-        """The work, in its turn, with the rights of the caller; what goes wrong as the model is to read it."""
+        """The work, in its turn, with the rights of the caller."""
+        with self._caller(context) as rights:
+            return await turn.take(partial(until_given_up, partial(work, rights)))
+
+    @contextmanager
+    def _caller(self, context: Call) -> Iterator[Rights]:
+        """The rights of the caller; what goes wrong as the model is to read it."""
         caller: Caller = self.who(context.request_context.request)
         try:
             caller.rights.needs(Scope.READ)
-            return await turn.take(partial(_until_given_up, partial(work, caller.rights)))
+            yield caller.rights
         except AfterimageError as error:
             raise ToolError(caller.words(error)) from error
 
@@ -182,24 +183,3 @@ class Tools:
                 return self.container.showing.page(asset, page), shape.model_copy(update={"page": page})
             case AssetKind.IMAGE:
                 return self.container.showing.page(asset, None), shape
-
-
-def _until_given_up(work: Callable[[], T]) -> T:
-    """The work; where its call is cancelled, it ends at its next word."""
-    with until(_cancelled):
-        return work()
-
-
-def _cancelled() -> bool:
-    from_thread.check_cancelled()  # raises
-    return False
-
-
-def _reporter(context: Call) -> Report:
-    """Reports progress from the thread of a tool, which ends there where its call is cancelled."""
-
-    def report(done: float, total: float | None, message: str) -> None:
-        from_thread.check_cancelled()
-        from_thread.run(context.report_progress, done, total, message)
-
-    return report

@@ -16,11 +16,9 @@ from api.replies import PageShape
 from api.routes.assets import After, Limit
 from api.server import Served, Server
 from api.streams import Event, EventStream, Watch
-from api.submitting import submitted
-from api.visible import asset_of, holding, job_of
-from indexer.errors import QueryError
-from indexer.types import AssetKind
-from services.jobs.types import JobState, ReindexRequest, SummarizeRequest
+from api.submitting import submitted, summary_job
+from api.visible import asset_of, job_of
+from services.jobs.types import JobState, ReindexRequest
 
 router = APIRouter(prefix="/v1", tags=["jobs"], route_class=Once)
 _EVENTS = "text/event-stream"
@@ -111,10 +109,7 @@ async def summarize(served: Served, rights: Writer, body: SummaryBody) -> JobSha
 
     def submit() -> JobShape:
         asset = asset_of(served.container.catalog, rights, body.asset)
-        if asset.kind is not AssetKind.VIDEO:
-            raise QueryError(f"{asset.name}: only videos can be summarized")
-        held = holding(served.container.catalog, rights, asset)
-        return submitted(served, rights, SummarizeRequest(asset.asset_id), held[0], body.webhook)
+        return JobShape.of(summary_job(served.container, rights, asset, body.webhook))
 
     return await served.turns.lookups.take(submit)
 

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Callable
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query, Response
-from fastapi.responses import FileResponse
-from starlette.responses import MalformedRangeHeader, RangeNotSatisfiable
-from starlette.types import Receive, Scope, Send
+from fastapi import APIRouter, Query, Request, Response
 
 from api.auth import Reader
 from api.bodies import Seconds
 from api.problems import problem_responses
+from api.ranges import ranged
 from api.routes.assets import Id
 from api.server import Served
 from api.visible import asset_of, seen
@@ -28,23 +23,29 @@ _SAFE = {"content-security-policy": "sandbox; default-src 'none'", "x-content-ty
 _BYTES: dict[str, Any] = {"content": {"application/octet-stream": {}, "video/*": {}, "audio/*": {}, "image/*": {}}}
 
 
+@router.head(
+    "/media",
+    response_class=Response,
+    responses={200: {"description": "What a GET would give: its kind, its length"}, **problem_responses(404, 503)},
+)
 @router.get(
     "/media",
-    response_class=FileResponse,
+    response_class=Response,
     responses={
         200: {"description": "All of it", **_BYTES},
         206: {"description": "Some of its bytes", **_BYTES},
         **problem_responses(404, 416, 503),
     },
 )
-async def show_media(served: Served, rights: Reader, asset_id: Id) -> Response:
+async def show_media(request: Request, served: Served, rights: Reader, asset_id: Id) -> Response:
     """The file that the asset was indexed from, whole or in ranges of bytes (`Range`)."""
-    container, stack = served.container, ExitStack()
+    container = served.container
 
     def find() -> Response:
         asset = asset_of(container.catalog, rights, asset_id)
-        path = stack.enter_context(container.showing.original(asset, seen(rights)))
-        return Original(path, _media_type(asset.name), stack.close)
+        media = container.showing.media(asset, seen(rights))
+        headers = {"content-type": _media_type(asset.name), "cache-control": "private, no-cache", **_SAFE}
+        return ranged(request, media, f'"{asset.asset_id}"', headers)
 
     return await served.turns.lookups.take(find)
 
@@ -75,32 +76,6 @@ async def cut_clip(
 
     clip = await served.turns.clips.take(cut)
     return Response(clip, media_type="video/mp4", headers={"cache-control": "private, no-cache", **_SAFE})
-
-
-class Original(FileResponse):
-    """A file, whole or some of its bytes; `close` is called when it has been sent, or nobody wants it any more."""
-
-    def __init__(self, path: Path, media_type: str, close: Callable[[], None]) -> None:
-        headers = {"cache-control": "private, no-cache", **_SAFE}
-        super().__init__(path, headers=headers, media_type=media_type, stat_result=path.stat())
-        self._close = close
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._close()
-
-    @classmethod
-    def _parse_range_header(cls, http_range: str, file_size: int) -> list[tuple[int, int]]:
-        """What is no range is as good as none (RFC 9110, 14.2); one that lies outside is a problem like others."""
-        try:
-            return super()._parse_range_header(http_range, file_size)
-        except MalformedRangeHeader:
-            return []
-        except RangeNotSatisfiable as error:
-            headers = {"content-range": f"bytes */{file_size}"}
-            raise HTTPException(416, f"it has {file_size} bytes", headers) from error
 
 
 def _media_type(name: str) -> str:

@@ -28,6 +28,7 @@ _SHOWS: dict[int | str, dict[str, Any]] = {
     304: {"description": "It is what the client has"},
     **problem_responses(404, 503),
 }
+_TELLS = _SHOWS | {200: {"description": "What a GET would give: its kind, its length"}}
 Choose = Callable[[Server, Asset], PictureRef]
 
 
@@ -63,6 +64,7 @@ class Wanted:
 Asked = Annotated[Wanted, Depends()]
 
 
+@router.head("/frames/{time_s}", response_class=Response, responses=_TELLS)
 @router.get("/frames/{time_s}", response_class=Response, responses=_SHOWS)
 async def show_frame(
     served: Served,
@@ -77,6 +79,7 @@ async def show_frame(
     )
 
 
+@router.head("/pages/{page}", response_class=Response, responses=_TELLS)
 @router.get("/pages/{page}", response_class=Response, responses=_SHOWS)
 async def show_page(
     served: Served,
@@ -91,6 +94,7 @@ async def show_page(
     )
 
 
+@router.head("/picture", response_class=Response, responses=_TELLS)
 @router.get("/picture", response_class=Response, responses=_SHOWS)
 async def show_picture(served: Served, rights: Reader, asset_id: Id, wanted: Asked) -> Response:
     """An image."""

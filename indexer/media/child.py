@@ -138,8 +138,9 @@ class Server:
         for read in sources:
             try:
                 lines += read()
-            except errors.SourceError as error:
-                warnings.append(_one_line(f"subtitles of {Path(error.name).name}: {error.reason}"))
+            except errors.SourceError as error:  # the same files may have another name elsewhere
+                which = Path(error.name).name.removeprefix(path.stem)
+                warnings.append(_one_line(f"subtitles of its {which}: {error.reason}"))
         self._send(wire.LinesReply(lines, warnings))
 
     def _clip(self, path: Path, request: wire.ClipRequest) -> None:

@@ -57,7 +57,7 @@ class Working:
                 with self._settling():
                     return self._index(job.request, job.collection or "default", report)
             case SummarizeRequest():
-                return self._summarize(job.request, report)
+                return self._summarize(job, job.request, report)
             case DeleteRequest():
                 with self._settling():
                     return self._delete(job, job.request)
@@ -82,8 +82,10 @@ class Working:
             lines = self._indexing().take(found, collection, report, _PATIENCE_S)
             return IndexResult(tuple(_file(line) for line in lines if line.outcome is not Outcome.PASSED_OVER))
 
-    def _summarize(self, request: SummarizeRequest, report: Report) -> SummarizeResult:
-        asset = self._catalog().get([request.asset_id]).get(request.asset_id)
+    def _summarize(self, job: Job, request: SummarizeRequest, report: Report) -> SummarizeResult:
+        """Reports go by the name that the video has in the job's collection: who sees that one sees the job."""
+        where = None if job.collection is None else [job.collection]
+        asset = self._catalog().get([request.asset_id], where).get(request.asset_id)
         if asset is None:
             raise AssetNotFound(f"no asset {request.asset_id!r}")
 

@@ -386,7 +386,7 @@ def test_delete_from_one_collection_leaves_the_other(cli: Cli, home: Path, archi
     assert cli(home, "index", sign, "-c", "[signs]").out.splitlines()[-1] == "1 indexed"
     assert "[signs]: file:" in cli(home, "show", sign).out
     said = cli(home, "delete", sign, "-c", "[signs]")
-    assert said.out == "photos/street_sign.jpg: removed from [signs]; 0 segments and 0 stored files deleted\n"
+    assert said.out == "street_sign.jpg: removed from [signs]; 0 segments and 0 stored files deleted\n"
     assert cli(home, "show", sign).code == 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email
 import io
 from pathlib import Path
 
@@ -115,7 +116,45 @@ def test_media_comes_whole_or_in_ranges(reading: httpx2.Client, plain_archive: P
     beyond = reading.get(address, headers={"range": f"bytes={len(data)}-"})
     assert beyond.status_code == 416 and beyond.headers["content-range"] == f"bytes */{len(data)}"
     assert beyond.headers["content-type"] == "application/problem+json"
-    assert reading.get(address, headers={"range": "bytes=a-b"}).content == data
+    for no_range in ("bytes=a-b", "bytes=-", "bytes=9-3", "lines=1-2", "bytes=1-2,x", "bytes=" + "9" * 5000 + "-"):
+        ignored = reading.get(address, headers={"range": no_range})
+        assert (ignored.status_code, ignored.content) == (200, data)
+
+
+def test_several_ranges_come_as_parts(reading: httpx2.Client, plain_archive: Path) -> None:
+    address = f"/v1/assets/{_id(reading, 'gulls.mp4')}/media"
+    data = (plain_archive / SHORE / "gulls.mp4").read_bytes()
+    answer = reading.get(address, headers={"range": f"bytes=-5, 10-19,15-24, {len(data)}-"})
+    assert answer.status_code == 206 and answer.headers["content-length"] == str(len(answer.content))
+    kind = answer.headers["content-type"]
+    message = email.message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + answer.content)
+    parts = message.get_payload()
+    assert [part.get_content_type() for part in parts] == ["video/mp4"] * 2
+    first, last = f"bytes 10-24/{len(data)}", f"bytes {len(data) - 5}-{len(data) - 1}/{len(data)}"
+    assert [part["content-range"] for part in parts] == [first, last]
+    for wanted in (data[10:25], data[-5:]):
+        assert b"\r\n\r\n" + wanted + b"\r\n--" in answer.content
+
+
+def test_a_range_of_what_has_changed_since_is_all_of_it(reading: httpx2.Client) -> None:
+    address = f"/v1/assets/{_id(reading, 'gulls.mp4')}/media"
+    headers = reading.head(address).headers
+    for name, status in ((headers["etag"], 206), (headers["last-modified"], 206), ('"other"', 200)):
+        assert reading.get(address, headers={"range": "bytes=0-9", "if-range": name}).status_code == status
+
+
+def test_who_asks_for_the_head_alone_gets_what_a_get_would_say(reading: httpx2.Client) -> None:
+    film, document, photo = (_id(reading, name) for name in ("gulls.mp4", "prices.pdf", "red.png"))
+    for path in (f"{film}/media", f"{film}/frames/3", f"{document}/media", f"{document}/pages/2", f"{photo}/picture"):
+        head, whole = (reading.request(method, f"/v1/assets/{path}") for method in ("HEAD", "GET"))
+        assert (head.status_code, head.content) == (200, b""), path
+        for name in ("content-type", "content-length", "etag", "cache-control", "accept-ranges", "last-modified"):
+            assert head.headers.get(name) == whole.headers.get(name), (path, name)
+        assert reading.head(f"/v1/assets/{path}", headers={"range": "bytes=0-1"}).status_code == 200
+    known = reading.head(f"/v1/assets/{film}/frames/3").headers["etag"]
+    assert reading.head(f"/v1/assets/{film}/frames/3", headers={"if-none-match": known}).status_code == 304
+    for missing in (f"{film}/frames/99", f"{document}/pages/9", f"{'0' * 64}/media"):
+        assert reading.head(f"/v1/assets/{missing}").status_code == 404
 
 
 def test_a_clip_shows_its_stretch(reading: httpx2.Client) -> None:

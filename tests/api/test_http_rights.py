@@ -87,9 +87,13 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/v1/assets/{asset_id}/memory"): Route("/v1/assets/{prices}/memory"),
     ("GET", "/v1/assets/{asset_id}/frames"): Route("/v1/assets/{prices}/frames"),
     ("GET", "/v1/assets/{asset_id}/frames/{time_s}"): Route("/v1/assets/{prices}/frames/0"),
+    ("HEAD", "/v1/assets/{asset_id}/frames/{time_s}"): Route("/v1/assets/{prices}/frames/0"),
     ("GET", "/v1/assets/{asset_id}/pages/{page}"): Route("/v1/assets/{prices}/pages/1"),
+    ("HEAD", "/v1/assets/{asset_id}/pages/{page}"): Route("/v1/assets/{prices}/pages/1"),
     ("GET", "/v1/assets/{asset_id}/picture"): Route("/v1/assets/{prices}/picture"),
+    ("HEAD", "/v1/assets/{asset_id}/picture"): Route("/v1/assets/{prices}/picture"),
     ("GET", "/v1/assets/{asset_id}/media"): Route("/v1/assets/{prices}/media"),
+    ("HEAD", "/v1/assets/{asset_id}/media"): Route("/v1/assets/{prices}/media"),
     ("GET", "/v1/assets/{asset_id}/clip"): Route("/v1/assets/{prices}/clip?start_s=0&end_s=1"),
     ("POST", "/v1/uploads"): Route("/v1/uploads", Scope.WRITE, arguments=_FORM),
     ("POST", "/v1/imports"): Route(

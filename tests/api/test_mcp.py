@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, closing
 from functools import partial
@@ -19,10 +20,14 @@ from serving import serving
 from talking import Talk, command, hold, over_http, over_pipes
 
 from api.schemas import AnswerShape, SearchShape, SummaryShape
+from indexer.errors import SourceError
+from services.catalog import Asset
 from services.container import Container
 from services.keys import Scope
+from services.summarizing import Summarizing, Summary
 
 Connect = Callable[[], AbstractAsyncContextManager[Talk]]
+over_http_in_both_forms = pytest.mark.parametrize("mode", ["auto", "legacy"])
 TOOLS = {"search", "ask", "get_frame", "summarize", "list_assets"}
 
 
@@ -108,8 +113,8 @@ async def _a_summary_has_chapters_with_times(talk: Talk) -> None:
     summary = SummaryShape(**await talk.shape("summarize", asset="gulls.mp4"))
     assert summary.chapters[0].start_s == 0.0 and summary.chapters[-1].end_s == pytest.approx(LENGTH_S)
     assert GULLS in [said.text for said in summary.sentences]
-    parts = len(summary.chapters)
-    assert talk.progress == [(done, parts, "sections") for done in range(parts + 1)]
+    talk.progress.clear()
+    assert SummaryShape(**await talk.shape("summarize", asset="gulls.mp4")) == summary
 
 
 async def _a_list_comes_in_parts(talk: Talk) -> None:
@@ -155,6 +160,89 @@ def test_a_call_that_is_cancelled_stops_the_model_in_mid_sentence(slow: tuple[Co
             assert (await talk.shape("list_assets"))["assets"]
 
     hold(conversation)
+
+
+def test_sections_are_counted_while_a_summary_is_made(changing: Container) -> None:
+    """In this process, where nobody else does jobs."""
+    _forget_summaries(changing)
+
+    async def conversation() -> None:
+        async with over_pipes(command(changing.home)) as talk:
+            parts = len((await talk.shape("summarize", asset="gulls.mp4"))["chapters"])
+            assert talk.progress == [(done, parts, "sections") for done in range(parts + 1)]
+
+    hold(conversation)
+    assert changing.jobs.page().items == ()
+
+
+@over_http_in_both_forms
+def test_over_http_a_summary_is_made_by_a_job_and_then_given_at_once(changing: Container, mode: str) -> None:
+    _forget_summaries(changing)
+    key, secret = changing.keys.create("shore", {Scope.READ}, {SHORE})
+
+    async def conversation(url: str) -> None:
+        async with over_http(url, secret, mode) as talk:
+            made = await talk.shape("summarize", asset="gulls.mp4")
+            parts = len(made["chapters"])
+            (job,) = changing.jobs.page().items
+            assert (job.kind, job.state, job.collection, job.key_id) == ("summarize", "done", SHORE, key.id)
+            assert talk.progress[-1] == (parts, parts, "sections")
+            assert talk.progress == sorted(talk.progress)
+            talk.progress.clear()
+            assert await talk.shape("summarize", asset="gulls.mp4") == made
+            assert talk.progress == [] and len(changing.jobs.page().items) == 1
+
+    with serving(changing, open_to_all=False) as url:
+        hold(partial(conversation, url))
+
+
+@over_http_in_both_forms
+def test_a_summary_that_nobody_waits_for_any_more_is_not_made(
+    changing: Container, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _forget_summaries(changing)
+
+    def endless(_self: Summarizing, _asset: Asset, progress: Callable[[int, int], None]) -> Summary:
+        while True:
+            progress(1, 3)
+            time.sleep(0.02)
+
+    monkeypatch.setattr(Summarizing, "summarize", endless)
+
+    async def conversation(url: str) -> None:
+        async with over_http(url, mode=mode) as talk, anyio.create_task_group() as calls:
+            calls.start_soon(partial(talk.call, "summarize", asset="gulls.mp4"))
+            with anyio.fail_after(60):
+                while (1, 3, "sections") not in talk.progress:
+                    await anyio.sleep(0.02)
+            calls.cancel_scope.cancel()
+        with anyio.fail_after(20):
+            while changing.jobs.page().items[0].state != "cancelled":
+                await anyio.sleep(0.02)
+
+    with serving(changing) as url:
+        hold(partial(conversation, url))
+
+
+def test_a_summary_that_cannot_be_made_is_told_to_be(changing: Container, monkeypatch: pytest.MonkeyPatch) -> None:
+    _forget_summaries(changing)
+
+    def failing(_self: Summarizing, asset: Asset, _progress: object) -> Summary:
+        raise SourceError(asset.name, "shows nothing but snow")
+
+    monkeypatch.setattr(Summarizing, "summarize", failing)
+
+    async def conversation(url: str) -> str:
+        async with over_http(url) as talk:
+            return await talk.refusal("summarize", asset="gulls.mp4")
+
+    with serving(changing) as url:
+        assert hold(partial(conversation, url)) == "gulls.mp4: shows nothing but snow"
+
+
+def _forget_summaries(container: Container) -> None:
+    for asset in container.catalog.assets():
+        container.blobs.delete(f"{container.artifacts.folder(asset.asset_id, asset.version)}/summary")
 
 
 def test_a_key_of_one_collection_finds_nothing_of_another_by_any_tool(changing: Container) -> None:

@@ -9,17 +9,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import insert, select, text
+from sqlalchemy import create_engine, insert, select, text
 
 from benchmarks.servers import Postgres, free_port
 from indexer.errors import ArtifactError, DatabaseUnavailable, SettingsError
 from services.catalog import Catalog
 from services.database import Database
 from services.migrations import HEAD, revision
+from services.migrations.running import _config
 from services.tables import Base, Collections
 
 BEFORE_MIGRATIONS = Path(__file__).parent / "data" / "catalog_before_migrations.sql"
@@ -63,6 +65,39 @@ def test_a_catalog_made_before_there_were_steps_is_kept(tmp_path: Path) -> None:
     assert catalog.sources(asset.asset_id)[0].state == "s@v1"
     with database.reading() as connection:
         assert revision(connection) == HEAD
+    database.close()
+
+
+def test_sources_get_the_names_of_their_assets_and_no_others(database_url: str) -> None:
+    """Where several collections share an asset, a name stays with the place that it came from."""
+    url = database_url.replace("postgresql:", "postgresql+psycopg:")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        command.upgrade(_config(connection), "0004")
+        for asset, name in (("a", "trips/day at sea.mp4"), ("b", "only.mp4")):
+            columns = "asset_id, version, kind, name, file_time, segments, looked_at, warnings, indexed_at"
+            values = f"'{asset}', 'v', 'video', '{name}', 7.0, 0, 0, '[]', 1.0"
+            connection.execute(text(f"INSERT INTO assets ({columns}) VALUES ({values})"))
+        for collection, uri, asset in (
+            ("mine", "file:///x/trips/day%20at%20sea.mp4", "a"),
+            ("sent", "blob:media/0123/day_at_sea.mp4", "a"),
+            ("theirs", "blob:media/4567/secret.mp4", "a"),
+            ("web", "https://host/", "a"),
+            ("mine", "https://host/another.mp4", "b"),
+        ):
+            if uri != "https://host/another.mp4":
+                connection.execute(text(f"INSERT INTO collections VALUES ('{collection}', 1.0)"))
+            connection.execute(text(f"INSERT INTO sources VALUES ('{collection}', '{uri}', '{asset}', 's')"))
+    engine.dispose()
+    database = Database(database_url)
+    rows = [row for asset in ("a", "b") for row in Catalog(database).sources(asset)]
+    assert [(row.collection, row.name, row.file_time) for row in rows] == [
+        ("mine", "trips/day at sea.mp4", 7.0),
+        ("sent", "trips/day at sea.mp4", 7.0),
+        ("theirs", "secret.mp4", 7.0),
+        ("web", "host", 7.0),
+        ("mine", "only.mp4", 7.0),
+    ]
     database.close()
 
 

@@ -97,6 +97,35 @@ def test_one_file_in_two_collections_is_stored_once_and_goes_with_the_last(servi
     assert container.catalog.assets() == []
 
 
+def test_one_file_is_called_what_each_collection_calls_it(services: Services, photos: Path) -> None:
+    container, other = services(), photos / "elsewhere" / "lane.jpg"
+    _index(container, photos / "street_sign.jpg", collection="one")
+    other.parent.mkdir()
+    shutil.copy(photos / "street_sign.jpg", other)
+    _index(container, other, collection="two")
+    for collection, name in (("one", "street_sign.jpg"), ("two", "lane.jpg")):
+        assert _found(container, "Lightkeeper Lane", SegmentFilter(collections=frozenset({collection}))) == [name]
+    assert container.indexing.delete("lane.jpg", "one").asset.name == "street_sign.jpg"
+    assert _found(container, "Lightkeeper Lane") == ["lane.jpg"]
+
+
+def test_a_file_is_called_what_the_last_run_called_it(services: Services, photos: Path) -> None:
+    container = services()
+    _index(container, photos / "2023" / "label.jpg")
+    again = _index(container, photos / "2023", photos)["2023/label.jpg"]
+    assert again.outcome is Outcome.UNCHANGED
+    assert container.catalog.find("2023/label.jpg").name == "2023/label.jpg"
+
+
+def test_a_warning_names_no_file(services: Services, archive: Path, tmp_path: Path) -> None:
+    """The same bytes may have another name where somebody else sees them."""
+    shutil.copy(archive / "videos" / "slipway_2022.webm", tmp_path / "secret.webm")
+    (tmp_path / "secret.en.srt").write_text("no subtitles at all")
+    line = _index(services(), tmp_path / "secret.webm")["secret.webm"]
+    assert line.asset is not None
+    assert line.asset.warnings == ("subtitles of its .en.srt: is not a subtitle file",)
+
+
 def test_a_running_reader_sees_what_another_process_indexed_and_deleted(services: Services, photos: Path) -> None:
     reader, writer = services(), services()
     assert _found(reader, "Lightkeeper Lane") == []

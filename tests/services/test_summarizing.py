@@ -70,6 +70,20 @@ def test_chapters_cover_a_video_without_a_gap_and_every_sentence_is_proven(servi
     assert all(chapter.title and chapter.key_frame is not None for chapter in chapters)
 
 
+def test_a_summary_is_kept_when_all_of_it_is_made(services: Services, home: Path) -> None:
+    container = services(home, generator__kind="extractive")
+    video = _video(container)
+    assert _summarizing(container, Describing()).kept(video) is None
+    with pytest.raises(GeneratorUnavailable):
+        _summarizing(container, Describing(breaks_after=1)).summarize(video)
+    assert _summarizing(container, Describing()).kept(video) is None
+    made = _summarizing(container, Describing()).summarize(video)
+    assert _summarizing(container, Describing(breaks_after=0)).kept(video) == made
+    photo = next(asset for asset in container.catalog.assets() if asset.kind is AssetKind.IMAGE)
+    with pytest.raises(SourceError, match="only videos"):
+        container.summarizing.kept(photo)
+
+
 def test_a_caption_is_made_from_pictures_and_passages_of_its_section(services: Services, home: Path) -> None:
     container, generator = services(home, generator__kind="extractive"), Describing()
     video = _video(container)
