@@ -123,7 +123,7 @@ def searches(server: Running, services: Container, count: int) -> tuple[list[Fig
 def answers(server: Running, asked: Sequence[str]) -> list[Figure]:
     """Ten who ask at once, each question after question, as streams; and searches meanwhile."""
     share = list(islice(cycle(asked), _ASKING * _ASKED_EACH))
-    alone = _answered(server, share[:_ASKED_EACH])
+    alone = _answered(server, share)
     over, meanwhile = Event(), list[float]()
     with ThreadPoolExecutor(_ASKING + 1) as pool:
         searching = pool.submit(_search_until, server, over, meanwhile)

@@ -22,7 +22,9 @@ def serving(container: Container, *, open_to_all: bool = True) -> Iterator[str]:
     app = create_app(container, open_to_all=open_to_all)
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=10)
     server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with socket.socket(proto=socket.IPPROTO_TCP) as listening:  # asyncio sends small packets at once if it knows
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
