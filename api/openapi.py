@@ -50,6 +50,8 @@ def _document(app: FastAPI) -> dict[str, Any]:
         for operation in operations.values():
             if "security" not in operation:
                 _may_be(operation, 401, 403, 429)
+            if "requestBody" in operation:
+                _may_be(operation, 400)
     document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     document["security"] = [{"key": []}]
     return document

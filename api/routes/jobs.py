@@ -23,7 +23,7 @@ from services.jobs.types import JobState, ReindexRequest
 router = APIRouter(prefix="/v1", tags=["jobs"], route_class=Once)
 _EVENTS = "text/event-stream"
 JobId = Annotated[str, Path(max_length=64, description="The job's id.")]
-States = Annotated[frozenset[JobState], Query(alias="state", description="Only in these states.")]
+States = Annotated[list[JobState], Query(alias="state", description="Only in these states.")]
 OfCollection = Annotated[Name | None, Query(description="Only of this collection.")]
 _ASKED = problem_responses(403, 404, 409, 503)
 
@@ -33,7 +33,7 @@ async def list_jobs(
     served: Served,
     rights: Reader,
     collection: OfCollection = None,
-    states: States = frozenset(),
+    states: States = [],  # noqa: B006 (FastAPI makes a new one for each request)
     after: After = None,
     limit: Limit = 100,
 ) -> PageShape[JobShape]:
