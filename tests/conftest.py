@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from shared import Services
+from shared import Services, opened
 
 from benchmarks import servers
 from services.container import Container
@@ -61,16 +61,12 @@ def loaded() -> Container:
 
 
 @pytest.fixture
-def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loaded: Container) -> Iterator[Services]:
+def services(tmp_path: Path, loaded: Container) -> Iterator[Services]:
     """Makes containers that are closed after the test; see `shared.Services`."""
     made: list[Container] = []
 
     def make(home: Path | None = None, **settings: object) -> Container:
-        with monkeypatch.context() as patched:
-            patched.setenv("AFTERIMAGE_HOME", str(home or tmp_path / "home"))
-            for name, value in settings.items():
-                patched.setenv(f"AFTERIMAGE_{name.upper()}", str(value))
-            container = Container(load_settings("demo"))
+        container = opened(home or tmp_path / "home", **settings)
         if container.settings.text == loaded.settings.text:
             container.__dict__["text"] = loaded.text
         if container.settings.reader == loaded.settings.reader:

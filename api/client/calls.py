@@ -117,11 +117,16 @@ class Calls:
 
     @Endpoint
     def import_source(
-        self, source: str, collection: str, name: str | None = None, webhook: str | None = None
+        self,
+        source: str,
+        collection: str,
+        name: str | None = None,
+        webhook: str | None = None,
+        once: str | None = None,
     ) -> Flow[JobShape]:
-        """A job that indexes a path of the server or a URL."""
+        """A job that indexes a path of the server or a URL; asked for again under the same `once`, the same job."""
         body = _said(source=source, collection=collection, name=name, webhook=webhook)
-        return _job((yield Send("POST", "/v1/imports", json=body)))
+        return _job((yield Send("POST", "/v1/imports", json=body, headers=_named(once))))
 
     @Endpoint
     def upload(
@@ -146,9 +151,15 @@ class Calls:
         return _job((yield Send("GET", f"/v1/jobs/{job}")))
 
     @Endpoint
-    def summarize(self, asset_id: str, webhook: str | None = None) -> Flow[JobShape]:
-        """A job whose result is the summary of a video."""
-        return _job((yield Send("POST", "/v1/summaries", json=_said(asset=asset_id, webhook=webhook))))
+    def summarize(self, asset_id: str, webhook: str | None = None, once: str | None = None) -> Flow[JobShape]:
+        """A job whose result is the summary of a video; `once` as for `import_source`."""
+        body = _said(asset=asset_id, webhook=webhook)
+        return _job((yield Send("POST", "/v1/summaries", json=body, headers=_named(once))))
+
+    @Endpoint
+    def reindex(self, once: str | None = None) -> Flow[JobShape]:
+        """A job that makes the index anew; `once` as for `import_source`."""
+        return _job((yield Send("POST", "/v1/reindex", headers=_named(once))))
 
     @Endpoint
     def jobs(
@@ -205,6 +216,11 @@ def _next_piece(file: BinaryIO, address: str) -> Flow[Reply]:
 
 def _job(reply: Reply) -> JobShape:
     return JobShape.model_validate_json(reply.checked().body)
+
+
+def _named(once: str | None) -> dict[str, str]:
+    """The header under which a request is done once, however often it is sent."""
+    return {} if once is None else {"idempotency-key": once}
 
 
 def _asset(asset_id: str) -> str:

@@ -12,7 +12,7 @@ from typing import TypedDict, TypeVar
 import httpx2
 
 from api.client.calls import Calls
-from api.client.flows import EventLines, Flow, Listen, Param, Pause, Reply, Send, ServerUnavailable
+from api.client.flows import EventLines, Flow, Listen, Param, Pause, ProblemError, Reply, Send, ServerUnavailable
 
 T = TypeVar("T")
 _WAIT_S, _CONNECT_S = 0.5, 10.0
@@ -73,9 +73,10 @@ class Client(Calls):
                     if event[0] == listen.last:
                         return
                 raise ServerUnavailable("the stream broke off")
-            except ServerUnavailable:
-                if not listen.resumes or time.monotonic() - last_s > self._patience_s:
+            except (ProblemError, ServerUnavailable) as error:
+                if not listen.goes_on(error) or time.monotonic() - last_s > self._patience_s:
                     raise
+                lines = EventLines(lines.id)
                 time.sleep(_WAIT_S)
 
     def _events(self, send: Send, lines: EventLines) -> Iterator[tuple[str, str]]:
@@ -141,9 +142,10 @@ class AsyncClient(Calls):
                         if event[0] == listen.last:
                             return
                 raise ServerUnavailable("the stream broke off")
-            except ServerUnavailable:
-                if not listen.resumes or time.monotonic() - last_s > self._patience_s:
+            except (ProblemError, ServerUnavailable) as error:
+                if not listen.goes_on(error) or time.monotonic() - last_s > self._patience_s:
                     raise
+                lines = EventLines(lines.id)
                 await asyncio.sleep(_WAIT_S)
 
     @asynccontextmanager

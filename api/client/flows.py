@@ -25,6 +25,8 @@ Param: TypeAlias = str | int | float | Sequence[str]
 P = ParamSpec("P")
 T = TypeVar("T")
 _EVENTS = "text/event-stream"
+_PASSING = (429, 503)
+"""Statuses of a server that will be itself again."""
 
 
 class ProblemError(AfterimageError, RuntimeError):
@@ -95,25 +97,30 @@ class Listen(Generic[T]):
         headers = {**self.send.headers, "accept": _EVENTS} | ({"last-event-id": event_id} if event_id else {})
         return Send(self.send.method, self.send.path, self.send.params, self.send.json, None, headers)
 
+    def goes_on(self, error: ProblemError | ServerUnavailable) -> bool:
+        """Whether asking again, behind what came, may lead further: the line broke, or the server is not itself now."""
+        passing = isinstance(error, ServerUnavailable) or error.problem.status in _PASSING
+        return self.resumes and passing
+
 
 class EventLines:
-    """Takes a stream of events apart, line by line."""
+    """Takes a stream of events apart, line by line. `id` is that of the last event that came whole, or was `after`."""
 
-    def __init__(self) -> None:
-        self.id, self._name, self._data = "", "", ""
+    def __init__(self, after: str = "") -> None:
+        self.id, self._id, self._name, self._data = after, after, "", ""
 
     def feed(self, line: str) -> tuple[str, str] | None:
         """The name and the data of the event that this line completes. Errors: ProblemError for the event `error`."""
         label, _, value = line.partition(": ")
         match label:
             case "id":
-                self.id = value
+                self._id = value
             case "event":
                 self._name = value
             case "data":
                 self._data = value
             case "" if not line and self._name:
-                name, data = self._name, self._data
+                name, data, self.id = self._name, self._data, self._id
                 self._name = self._data = ""
                 if name == "error":
                     raise ProblemError(Problem.model_validate_json(data))

@@ -6,13 +6,12 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import pytest
 from making import make_video
 from PIL import Image
 from reportlab.pdfgen.canvas import Canvas
+from shared import opened
 
 from services.container import Container
-from services.settings import load_settings
 
 LENGTH_S, RATE = 12.0, 25
 SHORE, HARBOUR = "shore", "harbour"
@@ -62,8 +61,4 @@ def copied(home: Path, to: Path) -> Path:
 
 def plain_container(home: Path, **settings: str) -> Container:
     """The services over a home, without models."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("AFTERIMAGE_HOME", str(home))
-        for name, value in (PLAIN | settings).items():
-            patched.setenv(f"AFTERIMAGE_{name.upper()}", value)
-        return Container(load_settings("demo"))
+    return opened(home, **(PLAIN | settings))

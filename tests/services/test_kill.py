@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
 
-import numpy as np
 import psutil
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 from reportlab.pdfgen.canvas import Canvas
+from sameness import check_memory, check_vectors
 from shared import Services
 from tiny_clip import make_tiny_clip
 
@@ -255,21 +255,11 @@ def _hits(container: Container, query: str) -> list[Hit]:
 def _check_same(state: State, expected: State) -> None:
     for name in ("assets", "sources", "manifests", "records", "counts"):
         assert getattr(state, name) == getattr(expected, name), name
-    for vectors, others in zip(state.vectors, expected.vectors, strict=True):
-        assert vectors.keys() == others.keys() == {Lane.VISUAL, Lane.TEXT}
-        for lane in vectors:
-            np.testing.assert_allclose(vectors[lane], others[lane], atol=1e-5)
-    _check_memory(state.memory, expected.memory)
+    assert all(vectors.keys() == {Lane.VISUAL, Lane.TEXT} for vectors in state.vectors)
+    check_vectors(state.vectors, expected.vectors)
+    check_memory(state.memory, expected.memory)
     assert [replace(hit, score=0.0) for hit in state.hits] == [replace(hit, score=0.0) for hit in expected.hits]
     assert [hit.score for hit in state.hits] == pytest.approx([hit.score for hit in expected.hits], abs=1e-3)
-
-
-def _check_memory(memory: StoredMemory, expected: StoredMemory) -> None:
-    assert memory.lanes.keys() == expected.lanes.keys()
-    for lane, slots in expected.lanes.items():
-        assert [slot.node for slot in memory.lanes[lane]] == [slot.node for slot in slots], lane
-        for one, other in zip(memory.lanes[lane], slots, strict=True):
-            np.testing.assert_allclose(one.tokens, other.tokens, atol=1e-5)
 
 
 def _make_files(folder: Path) -> None:

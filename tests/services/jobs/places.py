@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from PIL import Image
+from processes import started
 from reportlab.pdfgen.canvas import Canvas
 
 from benchmarks.workload import make_film
@@ -87,18 +86,9 @@ def times_begun(container: Container, job: Job) -> int:
 @contextmanager
 def worker(home: Path, log: Path, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process that does jobs, as the command starts it; it is stopped afterwards, if it still runs."""
-    process = started(home, log, **settings)
+    process = started(home, log, "worker", **(QUICK | settings))
     try:
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(PATIENCE_S)
-
-
-def started(home: Path, log: Path, **settings: str) -> subprocess.Popen[bytes]:
-    """A worker process."""
-    named = {f"AFTERIMAGE_{name.upper()}": value for name, value in (QUICK | settings).items()}
-    environment = os.environ | {"AFTERIMAGE_PROFILE": "demo", "AFTERIMAGE_HOME": str(home)} | named
-    command = ["setpriv", "--pdeathsig=KILL", "--", sys.executable, "-m", "api.cli", "worker"]
-    with log.open("ab") as said:
-        return subprocess.Popen(command, env=environment, stdout=said, stderr=said)

@@ -1,4 +1,5 @@
-"""Workers killed, Redis and PostgreSQL restarted under way: every job ends done, once, as where nothing happened.
+"""Workers and the API killed, Redis and PostgreSQL restarted under way: every job ends done, once, as where nothing
+happened, and who follows a job misses nothing.
 
 `AFTERIMAGE_TEST_CHAOS` is the number of rounds; what happens when, in each, is drawn from its number.
 """
@@ -8,51 +9,87 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from subprocess import Popen
 
-import numpy as np
 import pytest
-from places import PATIENCE_S, QUICK, make_files, photo, started, take_in, times_begun
-from shared import Services
+from places import PATIENCE_S, QUICK, make_files, photo, take_in, times_begun
+from processes import started, wait_until_ready
+from sameness import check_memory, check_vectors
+from shared import Services, opened
 
-from benchmarks.servers import Postgres, Redis
+from api.client import Client
+from api.job_shapes import JobEventShape, JobShape
+from benchmarks.servers import Postgres, Redis, free_port
 from indexer.artifacts import CheckpointRecord
 from indexer.types import Lane, Vectors
+from memory.store import StoredMemory
 from services.catalog import Asset
 from services.container import Container
-from services.jobs.types import Job, JobState, NewJob, ReindexRequest
+from services.jobs.types import (
+    DeleteRequest,
+    Job,
+    JobState,
+    NewJob,
+    ReindexRequest,
+    SummarizeRequest,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 ROUNDS = int(os.environ.get("AFTERIMAGE_TEST_CHAOS", "2"))
-PHOTOS = 8
+WORKERS = 2
+PHOTOS, LATER_PHOTOS = 2, 8
+LATEST_S = 0.5
+SETTINGS = QUICK | {"visual__model": "package:demoworld/weights/open_clip"}
+"""Vectors and memories are made, text is not read."""
+COLLECTION = "default"
 
 
 @dataclass
 class Cluster:
-    """Servers, and a worker that is started again when it is killed, as a supervisor would."""
+    """Servers, an API and workers; whatever is killed is started again, as a supervisor would."""
 
     settings: dict[str, str]
     home: Path
-    log: Path
+    logs: Path
     redis: Redis
     postgres: Postgres
+    port: int = field(default_factory=free_port)
     happened: list[str] = field(default_factory=list)
-    process: Popen[bytes] | None = None
+    api: Popen[bytes] | None = None
+    workers: list[Popen[bytes]] = field(default_factory=list)
 
-    def work(self) -> None:
-        self.process = started(self.home, self.log, **self.settings)
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
-    def kill_worker(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
+    def start(self) -> None:
+        self.api = self._served()
+        self.workers = [self._worker() for _ in range(WORKERS)]
+        self.wait_for_api()
+
+    def kill_worker(self, worker: str | None) -> None:
+        """The one that a job names as its own; any, where it names none that is still there."""
+        pid = 0 if worker is None else int(worker.rpartition(":")[2])
+        number = next((number for number, one in enumerate(self.workers) if one.pid == pid), 0)
+        _kill(self.workers[number])
+        self.workers[number] = self._worker()
         self.happened.append("worker killed")
-        self.work()
+
+    def kill_api(self) -> None:
+        assert self.api is not None
+        _kill(self.api)
+        self.api = self._served()
+        self.happened.append("api killed")
+
+    def wait_for_api(self) -> None:
+        assert self.api is not None
+        wait_until_ready(self.api, self.port)
 
     def restart_redis(self) -> None:
         with self.redis.away():
@@ -70,9 +107,29 @@ class Cluster:
             self.happened.append("postgres stopped")
 
     def stop(self) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(PATIENCE_S)
+        for process in self.workers:
+            process.terminate()
+        for process in self.workers:
+            process.wait(PATIENCE_S)
+        if self.api is not None:
+            _kill(self.api)
+
+    def _served(self) -> Popen[bytes]:
+        return self._started("api", "serve", "--port", str(self.port))
+
+    def _worker(self) -> Popen[bytes]:
+        return self._started("workers", "worker")
+
+    def _started(self, log: str, *command: str) -> Popen[bytes]:
+        return started(self.home, self.logs / log, *command, **(SETTINGS | self.settings))
+
+
+@dataclass(frozen=True, slots=True)
+class Films:
+    """What is taken in, a film first: some at first, some when servers go away."""
+
+    first: list[Path]
+    later: list[Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,38 +139,42 @@ class State:
     assets: list[Asset]
     records: list[CheckpointRecord]
     vectors: list[dict[Lane, Vectors]]
+    memory: StoredMemory
     counts: dict[str, int]
     results: list[object]
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def films(tmp_path_factory: pytest.TempPathFactory) -> Films:
     folder = tmp_path_factory.mktemp("films")
     make_files(folder)
-    (folder / "broken.mp4").unlink()
-    for number in range(PHOTOS):
-        photo(folder, number)
-    return folder
+    photos = [photo(folder, number) for number in range(PHOTOS + LATER_PHOTOS)]
+    first = [folder / "film.mp4", folder / "report.pdf", folder / "photo.png"]
+    return Films([*first, *photos[:PHOTOS]], photos[PHOTOS:])
 
 
-@pytest.fixture
-def undisturbed(services: Services, films: Path, tmp_path: Path) -> State:
+@pytest.fixture(scope="module")
+def undisturbed(films: Films, tmp_path_factory: pytest.TempPathFactory) -> Iterator[State]:
     """The same jobs in a process to which nothing happens."""
-    container = services(tmp_path / "undisturbed", **QUICK, intake__roots=f'["{films}"]')
+    roots = f'["{films.first[0].parent}"]'
+    container = opened(tmp_path_factory.mktemp("undisturbed"), **SETTINGS, intake__roots=roots)
     container.dispatch.start()
-    jobs = _ask(container, films)
-    _until(lambda: _ended(container, jobs) == len(jobs))
-    jobs.append(container.dispatch.submit(NewJob(ReindexRequest())))
-    _until(lambda: _ended(container, jobs) == len(jobs))
-    return _state(container, jobs)
+    jobs = _done(container, *(take_in(path) for path in films.first), *(take_in(path) for path in films.later))
+    told, gone = SummarizeRequest(_asset(jobs[0])), DeleteRequest(_asset(jobs[len(films.first)]))
+    jobs += _done(container, NewJob(told, COLLECTION), NewJob(gone, COLLECTION))
+    jobs += _done(container, NewJob(ReindexRequest()))
+    state = _state(container, [job.id for job in jobs])
+    assert {*state.vectors[0]} == {Lane.VISUAL} and state.memory.lanes
+    yield state
+    container.close()
 
 
 @pytest.fixture
-def cluster(redis_server: Redis, postgres_server: Postgres, films: Path, tmp_path: Path) -> Iterator[Cluster]:
+def cluster(redis_server: Redis, postgres_server: Postgres, films: Films, tmp_path: Path) -> Iterator[Cluster]:
     with postgres_server.database() as url:
         settings = {"jobs__kind": "celery", "jobs__url": redis_server.url, "catalog__url": url}
-        settings |= {"jobs__lease_s": "8", "jobs__attempts": "20", "intake__roots": f'["{films}"]'}
-        cluster = Cluster(settings, tmp_path / "home", tmp_path / "worker.log", redis_server, postgres_server)
+        settings |= {"jobs__lease_s": "8", "jobs__attempts": "20", "intake__roots": f'["{films.first[0].parent}"]'}
+        cluster = Cluster(settings, tmp_path / "home", tmp_path, redis_server, postgres_server)
         try:
             yield cluster
         finally:
@@ -122,83 +183,141 @@ def cluster(redis_server: Redis, postgres_server: Postgres, films: Path, tmp_pat
 
 @pytest.mark.parametrize("round_", range(ROUNDS))
 def test_every_job_ends_done_once_as_if_nothing_had_happened(
-    services: Services, cluster: Cluster, films: Path, undisturbed: State, round_: int
+    services: Services, cluster: Cluster, films: Films, undisturbed: State, round_: int
 ) -> None:
     draw = random.Random(round_)
-    container = services(cluster.home, **(QUICK | cluster.settings))
-    with _dispatching(container):
-        jobs = _ask(container, films)
-        cluster.work()
-        _until(lambda: any(cluster.home.glob("artifacts/*/*/00000.json")))
-        cluster.kill_worker()  # in the middle of the film
-        moments = sorted(draw.sample(range(len(jobs) - 1), 2))
-        servers = draw.sample([cluster.restart_redis, cluster.restart_postgres], 2)
-        for moment, happen in zip(moments, servers, strict=True):
-            _until(lambda moment=moment: _ended(container, jobs) >= moment)
-            time.sleep(draw.uniform(0, 0.5))  # somewhere in the job after it
-            happen()
-        _until(lambda: _ended(container, jobs) == len(jobs))
-        again = container.dispatch.submit(NewJob(ReindexRequest()))
-        draw.choice([cluster.kill_worker, cluster.lose_redis])()  # before it is begun, or while it is at it
-        jobs.append(again)
-        _until(lambda: _ended(container, jobs) == len(jobs))
-    assert len(cluster.happened) == 4, cluster.happened
+    container = services(cluster.home, **(SETTINGS | cluster.settings))
+    cluster.start()
+    with Client(cluster.url, patience_s=PATIENCE_S) as archive, ThreadPoolExecutor(1) as threads:
+        jobs = _ask(archive, films.first)
+        seen = threads.submit(lambda: list(archive.follow(jobs[0])))
+        _kill_in_mid_film(cluster, container, jobs[0], draw)
+        assert _ask(archive, films.first) == jobs  # as by someone who was not answered
+        jobs += _ask(archive, films.later)
+        _restart_in_mid_queue(cluster, container, jobs, draw)
+        jobs += _summarize_and_delete(archive, cluster, container, jobs, draw)
+        jobs.append(archive.reindex("new index").id)
+        time.sleep(draw.uniform(0, LATEST_S))  # before it is begun, or while it is at it
+        draw.choice([lambda: cluster.kill_worker(container.jobs.get(jobs[-1]).worker), cluster.lose_redis])()
+        _wait_for_all(container, jobs)
+        _check_nothing_missed(container, jobs[0], seen.result(PATIENCE_S))
     _check_done_once(container, jobs)
     _check_same(_state(container, jobs), undisturbed)
 
 
-def _ended(container: Container, jobs: list[Job]) -> int:
-    return sum(container.jobs.get(job.id).state.finished for job in jobs)
+def _ask(archive: Client, paths: Sequence[Path]) -> list[str]:
+    """The jobs that take files in; asked for again, they are the same."""
+    return [archive.import_source(path.as_uri(), COLLECTION, path.name, once=path.name).id for path in paths]
 
 
-def _ask(container: Container, films: Path) -> list[Job]:
-    """A film first, then pictures and a report, asked for at once."""
-    return [container.dispatch.submit(take_in(path)) for path in sorted(films.iterdir()) if path.suffix != ".srt"]
+def _kill_in_mid_film(cluster: Cluster, container: Container, film: str, draw: random.Random) -> None:
+    """The worker that is at it, and the API that tells of it."""
+    checkpoint = f"{draw.randrange(3):05}.json"
+    _until(lambda: any(cluster.home.glob(f"artifacts/*/*/{checkpoint}")))
+    worker = container.jobs.get(film).worker
+    assert worker is not None
+    for kill in draw.sample([lambda: cluster.kill_worker(worker), cluster.kill_api], 2):
+        kill()
+    assert container.jobs.get(film).state is JobState.RUNNING
+    cluster.wait_for_api()
 
 
-@contextmanager
-def _dispatching(container: Container) -> Iterator[None]:
-    """The process that asks sweeps too; it goes on while servers are away."""
-    container.dispatch.start()
-    try:
-        yield
-    finally:
-        container.dispatch.close()
+def _restart_in_mid_queue(cluster: Cluster, container: Container, jobs: Sequence[str], draw: random.Random) -> None:
+    """Redis and PostgreSQL, somewhere in the jobs that are still to be done."""
+    moments = sorted(draw.sample(range(len(jobs) - LATER_PHOTOS, len(jobs) - 2), 2))
+    for moment, happen in zip(moments, draw.sample([cluster.restart_redis, cluster.restart_postgres], 2), strict=True):
+        _until(lambda moment=moment: _ended(container, jobs) >= moment)
+        happen()
+    _wait_for_all(container, jobs)
+
+
+def _summarize_and_delete(
+    archive: Client, cluster: Cluster, container: Container, jobs: Sequence[str], draw: random.Random
+) -> list[str]:
+    """Of the film, and of a photo; whoever is at one of both is killed, and sometimes the API."""
+    film, pictured = (_asset(container.jobs.get(jobs[number])) for number in (0, len(jobs) - LATER_PHOTOS))
+    (deleted,) = archive.delete(pictured, COLLECTION)
+    asked = [archive.summarize(film, once="film").id, deleted.id]
+    doomed = draw.choice(asked)
+    _until(lambda: container.jobs.get(doomed).state is not JobState.QUEUED)
+    cluster.kill_worker(container.jobs.get(doomed).worker)
+    if draw.random() < 0.5:
+        cluster.kill_api()
+        cluster.wait_for_api()
+    assert archive.summarize(film, once="film").id == asked[0]
+    _wait_for_all(container, asked)
+    return asked
+
+
+def _done(container: Container, *asked: NewJob) -> list[Job]:
+    jobs = [container.dispatch.submit(new).id for new in asked]
+    _wait_for_all(container, jobs)
+    return [container.jobs.get(job) for job in jobs]
+
+
+def _ended(container: Container, jobs: Sequence[str]) -> int:
+    return sum(container.jobs.get(job).state.finished for job in jobs)
+
+
+def _wait_for_all(container: Container, jobs: Sequence[str]) -> None:
+    _until(lambda: _ended(container, jobs) == len(jobs))
 
 
 def _until(happened: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + patience_s
     while not happened():
         assert time.monotonic() < deadline
-        time.sleep(0.05)
+        time.sleep(0.01)
 
 
-def _check_done_once(container: Container, jobs: list[Job]) -> None:
+def _asset(job: Job) -> str:
+    assert job.asset_id is not None
+    return job.asset_id
+
+
+def _kill(process: Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+
+
+def _check_nothing_missed(container: Container, job: str, seen: Sequence[JobEventShape | JobShape]) -> None:
+    """All that happened, once, in order, and its end."""
+    *events, end = seen
+    assert isinstance(end, JobShape)
+    assert end.model_dump_json() == JobShape.of(container.jobs.get(job)).model_dump_json()
+    happened = container.jobs.events(job)
+    assert events == [JobEventShape.of(event) for event in happened]
+    assert all(one.number < other.number for one, other in pairwise(happened))
+
+
+def _check_done_once(container: Container, jobs: Sequence[str]) -> None:
+    assert sorted(jobs) == sorted(job.id for job in container.jobs.page(limit=500).items)
     for job in jobs:
-        current, events = container.jobs.get(job.id), container.jobs.events(job.id)
+        current, events = container.jobs.get(job), container.jobs.events(job)
         said = [(event.state.value, event.note) for event in events]
         assert current.state is JobState.DONE, (current, said)
         assert sum(event.state.finished for event in events) == 1, said
-        assert times_begun(container, job) == current.claims, said
+        assert times_begun(container, current) == current.claims, said
 
 
-def _state(container: Container, jobs: list[Job]) -> State:
+def _state(container: Container, jobs: Sequence[str]) -> State:
     assets = sorted(container.catalog.assets(), key=lambda asset: asset.name)
     manifests = [container.artifacts.manifest(asset.asset_id, asset.version) for asset in assets]
     stored = [pair for manifest in manifests for pair in container.artifacts.checkpoints(manifest)]
+    memory = container.remembering.memory(assets[0])
+    assert memory is not None
     return State(
         [replace(asset, indexed_at=0.0) for asset in assets],
         [replace(record, tensors_sha="") for record, _ in stored],
         [vectors for _, vectors in stored],
+        memory,
         container.index.counts(),
-        [container.jobs.get(job.id).result for job in jobs],
+        [container.jobs.get(job).result for job in jobs],
     )
 
 
 def _check_same(state: State, expected: State) -> None:
     for name in ("assets", "records", "counts", "results"):
         assert getattr(state, name) == getattr(expected, name), name
-    for vectors, others in zip(state.vectors, expected.vectors, strict=True):
-        assert vectors.keys() == others.keys()
-        for lane in vectors:
-            np.testing.assert_allclose(vectors[lane], others[lane], atol=1e-5)
+    check_vectors(state.vectors, expected.vectors)
+    check_memory(state.memory, expected.memory)

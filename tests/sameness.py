@@ -1,0 +1,29 @@
+"""Whether two runs made the same of a file, but for what floating point may differ by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from indexer.types import Lane, Vectors
+from memory.store import StoredMemory
+
+_DIFFERENCE = 1e-5
+
+
+def check_vectors(made: Sequence[Mapping[Lane, Vectors]], expected: Sequence[Mapping[Lane, Vectors]]) -> None:
+    """The vectors of checkpoints, in order."""
+    for vectors, others in zip(made, expected, strict=True):
+        assert vectors.keys() == others.keys()
+        for lane in vectors:
+            np.testing.assert_allclose(vectors[lane], others[lane], atol=_DIFFERENCE)
+
+
+def check_memory(memory: StoredMemory, expected: StoredMemory) -> None:
+    """The memory of a video."""
+    assert memory.lanes.keys() == expected.lanes.keys()
+    for lane, slots in expected.lanes.items():
+        assert [slot.node for slot in memory.lanes[lane]] == [slot.node for slot in slots], lane
+        for one, other in zip(memory.lanes[lane], slots, strict=True):
+            np.testing.assert_allclose(one.tokens, other.tokens, atol=_DIFFERENCE)
