@@ -11,7 +11,6 @@ from indexer.allocator import give_memory_back
 from indexer.artifacts import Artifacts
 from indexer.blobs.folder import FolderBlobs
 from indexer.errors import AfterimageError, ModelError, SettingsError, StorageFull
-from indexer.indexes.index_folder import FolderShadow, ensure_folder
 from indexer.media.process import MediaLimits, MediaProcess
 from indexer.passes.tools import Models, PassSettings
 from indexer.pipeline import Pipeline
@@ -37,6 +36,7 @@ from services.database import Database
 from services.generators.extractive import ExtractiveGenerator
 from services.generators.quoting import Quoting
 from services.grounding import Grounding, Thresholds
+from services.indexes import Indexes
 from services.indexing import Indexing
 from services.intake import Intake
 from services.jobs.cleaning import Cleaning
@@ -64,8 +64,6 @@ from services.types import Query
 from services.uploads import Uploads
 
 if TYPE_CHECKING:
-    from indexer.indexes.qdrant.layout import Layout, Place
-    from indexer.indexes.qdrant.server import QdrantServer
     from services.generators.onevision.generator import OneVisionGenerator
     from services.generators.openai_compatible.generator import OpenAiCompatibleGenerator
 
@@ -131,23 +129,18 @@ class Container:
     @cached_property
     def index(self) -> SegmentIndex:
         """Vectors and words of all segments. Errors: ModelError, StorageFull."""
-        match self.settings.index.kind:
-            case "faiss":
-                return self._open_faiss(self._index_folder())
-            case "qdrant":
-                return self._open_qdrant(None)
+        return self._indexes.open()
 
     @cached_property
     def shadow(self) -> ShadowIndex:
         """What makes another index beside the one in use."""
-        match self.settings.index.kind:
-            case "faiss":
-                return FolderShadow(self._index_folder(), self._open_faiss)
-            case "qdrant":
-                from indexer.indexes.qdrant.shadows import QdrantShadow
+        return self._indexes.shadow()
 
-                prefix = self.settings.index.prefix
-                return QdrantShadow(self._qdrant, prefix, self._open_qdrant, self._qdrant_layout)
+    @cached_property
+    def _indexes(self) -> Indexes:
+        made = Indexes(self.settings.index, self.home, self._made_home, self._lane_models)
+        self._closing.append(made.close)
+        return made
 
     @cached_property
     def calibration(self) -> Calibration:
@@ -559,64 +552,7 @@ class Container:
 
     def _made_by(self, lane: Lane) -> str:
         try:
-            model = self._stored_models().get(lane)
+            model = self._indexes.made_by().get(lane)
         except AfterimageError:  # the missing weights are what is to be told
             model = None
         return f" (the index was made by {model})" if model else ""
-
-    def _stored_models(self) -> dict[Lane, str]:
-        match self.settings.index.kind:
-            case "faiss" if (self.home / "index").exists():
-                from indexer.indexes.faiss import FaissIndex
-
-                index = FaissIndex(self.home / "index")
-                models = index.made_by()
-                index.close()
-                return models
-            case "qdrant":
-                from indexer.indexes.qdrant.index import QdrantIndex
-
-                return QdrantIndex(self._qdrant, self.settings.index.prefix, layout=self._qdrant_layout).made_by()
-        return {}
-
-    def _index_folder(self) -> Path:
-        folder = self._made_home() / "index"
-        ensure_folder(folder)
-        return folder
-
-    def _open_faiss(self, folder: Path) -> SegmentIndex:
-        from indexer.indexes.faiss import FaissIndex
-
-        return FaissIndex(folder, models=self._lane_models(), exact_up_to=self.settings.index.exact_up_to)
-
-    def _open_qdrant(self, place: Place | None) -> SegmentIndex:
-        from indexer.indexes.qdrant.index import QdrantIndex
-
-        settings = self.settings.index
-        return QdrantIndex(
-            self._qdrant,
-            settings.prefix,
-            self._lane_models(),
-            self._qdrant_layout,
-            exact_up_to=settings.exact_up_to,
-            place=place,
-        )
-
-    @cached_property
-    def _qdrant(self) -> QdrantServer:
-        from indexer.indexes.qdrant.server import QdrantServer
-
-        settings = self.settings.index
-        if settings.url:
-            made = QdrantServer.at(settings.url, settings.api_key.get_secret_value())
-        else:
-            made = QdrantServer.in_folder(self._made_home() / "qdrant")
-        self._closing.append(made.close)
-        return made
-
-    @property
-    def _qdrant_layout(self) -> Layout:
-        from indexer.indexes.qdrant.layout import Layout
-
-        settings = self.settings.index
-        return Layout(settings.quantized, settings.shards, settings.replicas)

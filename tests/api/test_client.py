@@ -11,6 +11,7 @@ from plain import ABOUT_GULLS, ABOUT_ROPE, GULLS, HARBOUR, ROPE, SHORE, copied, 
 from serving import serving
 
 from api.client import AsyncClient, Client, ProblemError, ServerUnavailable
+from api.client.flows import EventLines
 from api.job_shapes import JobShape
 from api.replies import EvidenceEvent, UsageShape
 from api.schemas import AnswerShape, SentenceShape
@@ -77,3 +78,10 @@ def test_a_problem_is_an_error_with_all_that_the_server_said(url: str) -> None:
 def test_a_server_that_is_not_there_is_named_as_that() -> None:
     with Client("http://127.0.0.1:9") as archive, pytest.raises(ServerUnavailable, match="cannot be reached"):
         archive.collections()
+
+
+def test_a_stream_goes_on_behind_the_last_event_that_came_whole() -> None:
+    lines = EventLines("6")
+    came = [lines.feed(line) for line in ("id: 7", "event: event", "data: {}", "", "id: 8", "event: event")]
+    assert [one for one in came if one is not None] == [("event", "{}")]
+    assert lines.id == "7"
