@@ -150,6 +150,13 @@ class Indexing:
                 self._holds(self._catalog.tags(asset))
         return Deleted(asset, tuple(sorted(held - left)), segments, files)
 
+    def finish_deletion(self, key: str, patience_s: float = 0.0) -> None:
+        """Remove what a deletion that was cut off left of an asset; one that a source points to stays as it is.
+        Without measuring: see `settle`. Errors: IndexBusy.
+        """
+        with self._locks.writing(key, patience_s):
+            self._clear(key, key in self._catalog.orphans())
+
     def drop_collection(self, name: str, patience_s: float = 0.0) -> list[Deleted]:
         """Remove a collection and what is in it; assets that others hold stay there.
 

@@ -98,8 +98,9 @@ class Working:
         try:
             self._indexing().take_out(request.asset_id, job.collection, _PATIENCE_S)
         except AssetNotFound:
-            if job.claims == 1:  # later it was an earlier try that deleted it
+            if job.claims == 1:  # later it was an earlier try that deleted it, maybe not to the end
                 raise
+            self._indexing().finish_deletion(request.asset_id, _PATIENCE_S)
         return DeleteResult(request.asset_id)
 
     def _reindex(self, report: Report) -> ReindexResult:

@@ -52,6 +52,7 @@ def test_pointing_a_source_elsewhere_tells_what_it_pointed_to(catalog: Catalog) 
     assert catalog.point(_source("default", "file:///film.mp4", B, state="t"), _asset(B)) == A
     assert catalog.orphans() == [A]
     assert catalog.get([A]) == {}
+    assert catalog.assets() == list(catalog.page(None, None, 10).items) == [_asset(B)]
     assert catalog.source("default", "file:///film.mp4") == _source("default", "file:///film.mp4", B, state="t")
 
 

@@ -1,0 +1,34 @@
+"""Deletions that were cut off: the next try removes what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from indexer.errors import StorageFull
+from services.container import Container
+from services.jobs.types import DeleteRequest, JobState, NewJob
+
+
+def _breaks(*_: object) -> int:
+    raise StorageFull("no room left")
+
+
+@pytest.mark.parametrize(("part", "step"), [("index", "remove"), ("artifacts", "delete"), ("catalog", "forget")])
+def test_a_deletion_that_was_cut_off_is_finished_by_the_next_try(
+    asking: Callable[..., Container], files: Path, part: str, step: str
+) -> None:
+    container = asking(jobs__wait_s="0")
+    (line,) = container.indexing.index([files / "photo.png"], "default")
+    assert line.asset is not None
+    job = container.dispatch.submit(NewJob(DeleteRequest(line.asset.asset_id), "default"))
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(getattr(container, part), step, _breaks)
+        container.runner.run(job.id)
+    assert container.jobs.get(job.id).state is JobState.QUEUED
+    assert container.catalog.assets() == []
+    container.runner.run(job.id)
+    assert container.jobs.get(job.id).state is JobState.DONE
+    assert (container.catalog.orphans(), container.index.counts(), container.artifacts.assets()) == ([], {}, [])
