@@ -153,7 +153,7 @@ def answers(server: Running, asked: Sequence[str]) -> list[Figure]:
 
 
 def many_jobs(server: Running, folder: Path, count: int, where: str = "") -> list[Figure]:
-    """So many pictures asked for at once, until all are found; lists and searches go on."""
+    """So many pictures asked for at once, until all are done; the list is asked for meanwhile."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [_picture(folder, number) for number in range(count)]
     listed = []
@@ -179,7 +179,7 @@ def many_jobs(server: Running, folder: Path, count: int, where: str = "") -> lis
 
 
 def long_upload(server: Running, film: Path, folder: Path, gb: float) -> list[Figure]:
-    """A film of so many GB, most of it padding, sent piece by piece, indexed, and read again in part."""
+    """A film of so many GB, most of it padding, sent piece by piece, and indexed."""
     padded = folder / "long.mp4"
     size = int(gb * (1 << 30))
     pad(film, padded, size)
