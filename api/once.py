@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 
 from api.auth import rights_of
@@ -16,15 +16,18 @@ from services.repeats import Answered, Repeatable
 
 HEADER = "idempotency-key"
 _LONGEST_NAME, _MOST_BYTES = 200, 1 << 20
-_FORMS = "multipart/"
+_UNREAD = ("multipart/", "application/offset+octet-stream")
+_TOLD = "upload-"
 _Handler: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class Once(APIRoute):
     """A route whose POST requests may be named by their clients. A request is the same where its address and its body
-    are; of a form with a file, which is not kept to be compared, only the length is looked at.
+    are, and what its headers say of an upload; of a file that comes along, which is not kept to be compared, only the
+    length is looked at.
 
-    Answers of more than a megabyte, streams and failures of the server are not kept: such a request is done again.
+    Answers of more than a megabyte or marked `no-store`, streams and failures of the server are not kept: such a
+    request is done again, and a route that makes something makes it once by its name (`Named`).
     """
 
     def get_route_handler(self) -> _Handler:
@@ -37,9 +40,20 @@ class Once(APIRoute):
                 return await handle(request)
             server = request.app.state.server
             assert isinstance(server, Server)
-            return await _once(request, server, await _named(request, server, name), handle)
+            request.state.named = named = await _named(request, server, name)
+            return await _once(request, server, named, handle)
 
         return once
+
+
+def _known(request: Request) -> Repeatable | None:
+    named = getattr(request.state, "named", None)
+    assert named is None or isinstance(named, Repeatable)
+    return named
+
+
+Named = Annotated[Repeatable | None, Depends(_known)]
+"""The request by its name, as an argument of a route; None: it has none."""
 
 
 def documented(operation: dict[str, Any]) -> None:
@@ -54,8 +68,7 @@ async def _once(request: Request, server: Server, named: Repeatable, handle: _Ha
     repeats, turn = server.container.repeats, server.turns.lookups
     before = await turn.take(lambda: repeats.begin(named))
     if before is not None:
-        headers = {"idempotency-replayed": "true"}
-        return Response(before.body, before.status, headers, before.media_type)
+        return Response(before.body, before.status, {**before.headers, "idempotency-replayed": "true"})
     kept: Answered | None = None
     try:
         response = await handle(request)
@@ -72,18 +85,22 @@ async def _named(request: Request, server: Server, name: str) -> Repeatable:
         raise QueryError(f"Idempotency-Key: 1 to {_LONGEST_NAME} printable characters")
     rights = await rights_of(request, server)
     kind = request.headers.get("content-type", "")
-    if kind.startswith(_FORMS):
+    if kind.startswith(_UNREAD):
         body = request.headers.get("content-length", "").encode()
     else:
         body = await request.body()
-    said = "\0".join((request.method, str(request.url), kind.partition(";")[0], request.headers.get("accept", "")))
-    return Repeatable(rights.key_id or "", name, hashlib.sha256(said.encode() + b"\0" + body).hexdigest())
+    told = [f"{name}:{value}" for name, value in sorted(request.headers.items()) if name.startswith(_TOLD)]
+    about = (request.method, str(request.url), kind.partition(";")[0], request.headers.get("accept", ""), *told)
+    said = "\0".join(about).encode() + b"\0" + body
+    return Repeatable(rights.key_id or "", name, hashlib.sha256(said).hexdigest())
 
 
 def _kept(response: Response) -> Answered | None:
     """What of a response can be given again; None: it is not kept."""
     body = bytes(getattr(response, "body", b""))
-    whole = response.headers.get("content-length") == str(len(body))
-    if response.status_code >= 500 or not whole or len(body) > _MOST_BYTES:
+    headers = dict(response.headers)
+    whole = headers.pop("content-length", "0") == str(len(body))
+    secret = "no-store" in headers.get("cache-control", "")
+    if response.status_code >= 500 or not whole or secret or len(body) > _MOST_BYTES:
         return None
-    return Answered(response.status_code, response.headers.get("content-type", ""), body)
+    return Answered(response.status_code, headers, body)

@@ -20,6 +20,7 @@ from sqlalchemy import Row, insert, select, update
 from indexer.errors import DatabaseUnavailable, KeyNotFound, KeyRefused, QueryError, StorageFull
 from services.catalog import checked_name, now
 from services.database import Database
+from services.repeats import Repeatable, made_before
 from services.tables import ApiKeys
 
 _PREFIX, _ID_BYTES, _RANDOM_BYTES = "ai", 6, 32
@@ -67,8 +68,10 @@ class Keys:
         collections: Collection[str] | None = None,
         expires_at: float | None = None,
         requests_per_minute: int | None = None,
+        once: Repeatable | None = None,
     ) -> tuple[Key, str]:
-        """A new key, and its secret, which cannot be had again.
+        """A new key, and its secret, which cannot be had again. Of a request that is sent again, `once`, the key is the
+        one that it made before, with another secret instead of the one that was lost.
 
         Errors: QueryError for a key that makes no sense.
         """
@@ -87,7 +90,13 @@ class Keys:
         _check(key)
         random = secrets.token_urlsafe(_RANDOM_BYTES)
         with self._database.begin() as connection:
-            connection.execute(insert(ApiKeys).values(digest=_digest(random), **_values(key)))
+            before = None if once is None else made_before(self._database, connection, once, key.id)
+            if before is None:
+                connection.execute(insert(ApiKeys).values(digest=_digest(random), **_values(key)))
+            else:
+                mine = ApiKeys.key_id == before
+                connection.execute(update(ApiKeys).where(mine).values(digest=_digest(random)))
+                key = _key(connection.execute(select(ApiKeys).where(mine)).one())
         return key, f"{_PREFIX}_{key.id}_{random}"
 
     def verify(self, secret: str) -> Key:

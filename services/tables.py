@@ -9,11 +9,13 @@ from __future__ import annotations
 from sqlalchemy import JSON, Double, ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+_JSON = JSON(none_as_null=True)
+
 
 class Base(DeclarativeBase):
     """What all tables share: `Base.metadata` holds them."""
 
-    type_annotation_map = {float: Double, list[str]: JSON(none_as_null=True)}  # noqa: RUF012 (SQLAlchemy's own contract)
+    type_annotation_map = {float: Double, list[str]: _JSON, dict[str, str]: _JSON}  # noqa: RUF012 (SQLAlchemy's own contract)
 
 
 class Collections(Base):
@@ -134,7 +136,7 @@ class Deliveries(Base):
 
 class Repeats(Base):
     """Answers to requests that may be sent again: `who` is a key's id (empty: nobody's), `name` what the client calls
-    the request, `request` its SHA-256; no `status`: it is being answered since `at`."""
+    the request, `request` its SHA-256, `made` the id of what it made; no `status`: it is being answered since `at`."""
 
     __tablename__ = "repeats"
     who: Mapped[str] = mapped_column(String(16), primary_key=True)
@@ -142,5 +144,6 @@ class Repeats(Base):
     request: Mapped[str] = mapped_column(String(64))
     at: Mapped[float] = mapped_column(index=True)
     status: Mapped[int | None]
-    media_type: Mapped[str | None]
+    made: Mapped[str | None] = mapped_column(String(64))
+    headers: Mapped[dict[str, str] | None]
     body: Mapped[bytes | None]

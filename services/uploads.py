@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from indexer.errors import StorageFull, UploadConflict, UploadNotFound
+from indexer.errors import AfterimageError, StorageFull, UploadConflict, UploadNotFound
 
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -141,6 +141,6 @@ class Uploads:
         try:
             yield
         except OSError as error:
-            if isinstance(error, StorageFull):
+            if isinstance(error, AfterimageError):  # of whoever writes, such as a database that went away
                 raise
             raise StorageFull(f"{self._folder}: cannot be written ({error.strerror})") from error

@@ -136,11 +136,13 @@ class Calls:
         name: str | None = None,
         webhook: str | None = None,
         progress: Progress | None = None,
+        once: str | None = None,
     ) -> Flow[JobShape]:
-        """Send a file, piece by piece, and go on where it was cut off; the job that indexes it."""
+        """Send a file, piece by piece, and go on where it was cut off; the job that indexes it. Under the same `once`
+        also another call goes on where this one came to, and gives the same job."""
         length = path.stat().st_size
         metadata = _metadata(collection=collection, filename=name or path.name, webhook=webhook)
-        headers = {**_TUS, "upload-length": str(length), "upload-metadata": metadata}
+        headers = {**_TUS, "upload-length": str(length), "upload-metadata": metadata, **_named(once)}
         reply = (yield Send("POST", "/v1/uploads/tus", headers=headers)).checked()
         address = "/v1/uploads/tus/" + reply.headers["location"].rpartition("/")[2]
         with path.open("rb") as file:

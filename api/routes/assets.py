@@ -13,11 +13,10 @@ from api.problems import problem_responses
 from api.replies import AssetDetail, FrameShape, PageShape
 from api.schemas import AssetShape, MemoryShape, memory_shape
 from api.server import Served, Server
-from api.submitting import submitted
 from api.visible import asset_of, collection_of, collections_of, holding
 from indexer.types import AssetKind
 from services.catalog import Asset
-from services.jobs.types import DeleteRequest
+from services.jobs.types import DeleteRequest, NewJob
 from services.rights import Rights
 
 router = APIRouter(prefix="/v1/assets", tags=["assets"])
@@ -115,4 +114,5 @@ def _delete(server: Server, rights: Rights, asset_id: str, collection: str | Non
         doomed = [collection_of(catalog, rights, collection)]
     elif rights.collections is not None:
         doomed = [*holding(catalog, rights, asset)]
-    return [submitted(server, rights, DeleteRequest(asset.asset_id), one) for one in doomed]
+    asked = [NewJob(DeleteRequest(asset.asset_id), one, rights.key_id) for one in doomed]
+    return [JobShape.of(server.container.dispatch.submit(new)) for new in asked]

@@ -10,15 +10,15 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from api.auth import Admin, Reader, Writer
 from api.bodies import Name, SummaryBody
 from api.job_shapes import JobEventShape, JobShape
-from api.once import Once
+from api.once import Named, Once
 from api.problems import problem_responses
 from api.replies import PageShape
 from api.routes.assets import After, Limit
 from api.server import Served, Server
 from api.streams import Event, EventStream, Watch
-from api.submitting import submitted, summary_job
+from api.submitting import summary_job
 from api.visible import asset_of, job_of
-from services.jobs.types import JobState, ReindexRequest
+from services.jobs.types import JobState, NewJob, ReindexRequest
 
 router = APIRouter(prefix="/v1", tags=["jobs"], route_class=Once)
 _EVENTS = "text/event-stream"
@@ -92,32 +92,33 @@ async def cancel_job(served: Served, rights: Writer, job_id: JobId) -> JobShape:
 
 
 @router.post("/jobs/{job_id}/retry", response_model=JobShape, status_code=202, responses=_ASKED)
-async def retry_job(served: Served, rights: Writer, job_id: JobId) -> JobShape:
+async def retry_job(served: Served, rights: Writer, job_id: JobId, named: Named) -> JobShape:
     """Have a job that failed or was cancelled done once more."""
 
     def retry() -> JobShape:
         job = job_of(served.container.jobs, rights, job_id)
-        return JobShape.of(served.container.dispatch.retry(job.id))
+        return JobShape.of(served.container.dispatch.retry(job.id, named))
 
     return await served.turns.lookups.take(retry)
 
 
 @router.post("/summaries", response_model=JobShape, status_code=202, responses=_ASKED)
-async def summarize(served: Served, rights: Writer, body: SummaryBody) -> JobShape:
+async def summarize(served: Served, rights: Writer, body: SummaryBody, named: Named) -> JobShape:
     """Summarize a video: chapters where its content changes, what each shows, and all of it in a few sentences. The
     summary is the job's result."""
 
     def submit() -> JobShape:
         asset = asset_of(served.container.catalog, rights, body.asset)
-        return JobShape.of(summary_job(served.container, rights, asset, body.webhook))
+        return JobShape.of(summary_job(served.container, rights, asset, body.webhook, named))
 
     return await served.turns.lookups.take(submit)
 
 
 @router.post("/reindex", response_model=JobShape, status_code=202, responses=_ASKED)
-async def reindex(served: Served, rights: Admin) -> JobShape:
+async def reindex(served: Served, rights: Admin, named: Named) -> JobShape:
     """Make the index anew from what is stored of the assets; the old one serves until then."""
-    return await served.turns.lookups.take(lambda: submitted(served, rights, ReindexRequest(), None))
+    new = NewJob(ReindexRequest(), key_id=rights.key_id)
+    return await served.turns.lookups.take(lambda: JobShape.of(served.container.dispatch.submit(new, named)))
 
 
 def _look(server: Server, job_id: str, after: int) -> Callable[[], tuple[list[Event], bool]]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Response
 
 from api.auth import Admin
 from api.bodies import KeyBody
-from api.once import Once
+from api.once import Named, Once
 from api.problems import problem_responses
 from api.replies import NewKeyShape
 from api.schemas import KeyShape
@@ -24,13 +24,15 @@ async def list_keys(served: Served, _rights: Admin) -> list[KeyShape]:
 
 
 @router.post("", response_model=NewKeyShape, status_code=201, responses=problem_responses(403, 409, 503))
-async def create_key(served: Served, _rights: Admin, body: KeyBody) -> NewKeyShape:
-    """Make a key. Its secret is in this response and nowhere else, now or later."""
+async def create_key(served: Served, _rights: Admin, body: KeyBody, named: Named, response: Response) -> NewKeyShape:
+    """Make a key. Its secret is in this response and nowhere else, now or later: a request that is sent again is
+    answered with the same key and another secret."""
+    response.headers["cache-control"] = "no-store"
     expires_at = None if body.expires_at is None else body.expires_at.timestamp()
 
     def create() -> NewKeyShape:
         key, secret = served.container.keys.create(
-            body.name, body.scopes, body.collections, expires_at, body.requests_per_minute
+            body.name, body.scopes, body.collections, expires_at, body.requests_per_minute, named
         )
         return NewKeyShape(**KeyShape.of(key).model_dump(), secret=secret)
 

@@ -16,11 +16,13 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Path, Request, Re
 from starlette.requests import ClientDisconnect
 
 from api.auth import Writer
+from api.once import Once
 from api.problems import problem_responses
 from api.routes.uploads import check_collection, take_in
 from api.server import Served, Server
 from indexer.errors import LimitExceeded, QueryError, UploadNotFound
 from services.catalog import checked_name
+from services.repeats import Repeatable
 from services.rights import Rights
 from services.uploads import Upload
 
@@ -37,7 +39,7 @@ def _speaks_tus(tus_resumable: Annotated[str, Header(description="`1.0.0`")] = "
         raise HTTPException(412, f"this is tus {_VERSION}", {"tus-version": _VERSION})
 
 
-router = APIRouter(prefix="/v1/uploads/tus", tags=["intake"])
+router = APIRouter(prefix="/v1/uploads/tus", tags=["intake"], route_class=Once)
 _TUS = [Depends(_speaks_tus)]
 Id = Annotated[str, Path(max_length=64, description="The upload's id.")]
 Length = Annotated[int, Header(alias="upload-length", ge=0, lt=_LONGEST, description="Bytes of the whole file.")]
@@ -148,8 +150,9 @@ async def _take(request: Request, server: Server, rights: Rights, upload: Upload
 
 
 def _finished(server: Server, rights: Rights, upload: Upload) -> dict[str, str]:
-    uploads = server.container.uploads
-    job = take_in(server, rights, uploads.path(upload), upload.name, upload.collection, upload.webhook)
+    """Its last byte may come twice, where a server was killed before it could say that a job has it."""
+    uploads, once = server.container.uploads, Repeatable(rights.key_id or "", f"upload {upload.id}", upload.id)
+    job = take_in(server, rights, uploads.path(upload), upload.name, upload.collection, upload.webhook, once)
     uploads.finish(upload, job.id)
     return _arrived(upload, job.id)
 

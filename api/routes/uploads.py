@@ -14,12 +14,12 @@ from api.auth import Writer
 from api.bodies import Body, ImportBody, Name, Webhook
 from api.job_shapes import JobShape
 from api.multipart import read_form
-from api.once import Once
+from api.once import Named, Once
 from api.problems import problem_responses
 from api.server import Served, Server
-from api.submitting import submitted
 from indexer.errors import CollectionNotFound, QueryError
-from services.jobs.types import IndexRequest
+from services.jobs.types import IndexRequest, NewJob
+from services.repeats import Repeatable
 from services.rights import Rights
 
 router = APIRouter(prefix="/v1", tags=["intake"], route_class=Once)
@@ -57,7 +57,7 @@ class _Fields(Body):
     responses=problem_responses(403, 404, 413, 503, 507),
     openapi_extra=_FORM,
 )
-async def upload(request: Request, served: Served, rights: Writer) -> JobShape:
+async def upload(request: Request, served: Served, rights: Writer, named: Named) -> JobShape:
     """Send a video, photo or PDF, to be indexed by a job. Large files over poor lines: `/v1/uploads/tus`."""
     most = served.container.settings.intake.max_bytes
     with tempfile.TemporaryDirectory(dir=served.container.incoming()) as folder:
@@ -67,33 +67,47 @@ async def upload(request: Request, served: Served, rights: Writer) -> JobShape:
         fields = _checked(form.fields)
         name = fields.name or form.file_name or "file"
         return await served.turns.lookups.take(
-            lambda: take_in(served, rights, path, name, fields.collection, fields.webhook)
+            lambda: take_in(served, rights, path, name, fields.collection, fields.webhook, named)
         )
 
 
 @router.post("/imports", response_model=JobShape, status_code=202, responses=problem_responses(403, 404, 503))
-async def import_source(served: Served, rights: Writer, body: ImportBody) -> JobShape:
+async def import_source(served: Served, rights: Writer, body: ImportBody, named: Named) -> JobShape:
     """Index a file or folder of the server, or what a URL gives, by a job. Only what the server's settings open."""
 
     def submit() -> JobShape:
         check_collection(rights, body.collection)
         served.container.intake.check(body.uri)
         name = body.name or unquote(body.uri.rstrip("/").rpartition("/")[2]) or body.source
-        return submitted(served, rights, IndexRequest(body.uri, name), body.collection, body.webhook)
+        new = NewJob(IndexRequest(body.uri, name), body.collection, rights.key_id, body.webhook)
+        return JobShape.of(served.container.dispatch.submit(new, named))
 
     return await served.turns.lookups.take(submit)
 
 
-def take_in(server: Server, rights: Rights, file: Path, name: str, collection: str, webhook: str | None) -> JobShape:
-    """Keep an uploaded file, and have it indexed. Errors: CollectionNotFound, NotAllowed, StorageFull."""
+def take_in(
+    server: Server,
+    rights: Rights,
+    file: Path,
+    name: str,
+    collection: str,
+    webhook: str | None,
+    once: Repeatable | None = None,
+) -> JobShape:
+    """Keep an uploaded file, and have it indexed; sent again as `once`, by the job that has it already.
+
+    Errors: CollectionNotFound, NotAllowed, StorageFull.
+    """
     check_collection(rights, collection)
     intake = server.container.intake
-    uri = intake.keep(file, name)
+    uri, job = intake.keep(file, name), None
+    new = NewJob(IndexRequest(uri, name), collection, rights.key_id, webhook)
     try:
-        return submitted(server, rights, IndexRequest(uri, name), collection, webhook)
-    except Exception:
-        intake.drop(collection, uri)
-        raise
+        job = server.container.dispatch.submit(new, once)
+    finally:
+        if job is None or job.request != new.request:
+            intake.drop(collection, uri)
+    return JobShape.of(job)
 
 
 def check_collection(rights: Rights, collection: str) -> None:

@@ -15,6 +15,7 @@ from services.jobs.repeating import Repeating
 from services.jobs.store import Jobs
 from services.jobs.types import Job, JobQueueName, NewJob
 from services.jobs.webhooks import Webhooks
+from services.repeats import Repeatable
 
 _log = logging.getLogger(__name__)
 _CLEAN_S = 3600.0
@@ -46,18 +47,22 @@ class Dispatch:
             Repeating("cleaning", _CLEAN_S, cleaning.clean),
         ]
 
-    def submit(self, new: NewJob) -> Job:
+    def submit(self, new: NewJob, once: Repeatable | None = None) -> Job:
         """Write a job down and hand it over. It will be done also where the queue cannot be reached right now.
+        `once` is the request that asks for it, where that may be sent again: it makes one job.
 
         Errors: NotAllowed for a webhook that may not be told.
         """
         if new.webhook is not None:
             self._webhooks.check(new.webhook)
-        return self._sent(self._jobs.submit(new))
+        return self._sent(self._jobs.submit(new, once))
 
-    def retry(self, job_id: str) -> Job:
-        """Have a job that failed or was cancelled done once more. Errors: JobNotFound, JobConflict."""
-        return self._sent(self._jobs.retry(job_id))
+    def retry(self, job_id: str, once: Repeatable | None = None) -> Job:
+        """Have a job that failed or was cancelled done once more; `once` as for `submit`.
+
+        Errors: JobNotFound, JobConflict.
+        """
+        return self._sent(self._jobs.retry(job_id, once))
 
     def waiting(self, queue: JobQueueName) -> int:
         """How many jobs of a queue are on their way to a worker. Errors: QueueUnavailable."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
 from indexer.errors import JobConflict
 from services import tables
@@ -15,6 +15,7 @@ from services.jobs.outbox import add_delivery
 from services.jobs.rows import change, event_of, job_of, new_id, read, write_down
 from services.jobs.types import Job, JobEvent, JobKind, JobQueueName, JobState, NewJob
 from services.paging import Page, checked_limit
+from services.repeats import Repeatable, made_before
 
 _UNFINISHED = (JobState.QUEUED.value, JobState.RUNNING.value)
 
@@ -28,13 +29,18 @@ class Jobs:
     def __init__(self, database: Database, most_attempts: int) -> None:
         self._database, self._most_attempts = database, most_attempts
 
-    def submit(self, new: NewJob) -> Job:
-        """Write a job down, as queued. It is durable from here on; handing it to the queue is for the caller."""
+    def submit(self, new: NewJob, once: Repeatable | None = None) -> Job:
+        """Write a job down, as queued. It is durable from here on; handing it to the queue is for the caller.
+
+        Of a request that is sent again, `once`, the job is the one that it made before, as it is now.
+        """
         at, values = now(), {name: getattr(new, name) for name in ("collection", "asset_id", "key_id", "webhook")}
         values |= {"job_id": new_id(), "kind": new.kind.value, "state": JobState.QUEUED.value, "note": ""}
         values |= {"request": msgspec.json.encode(new.request).decode(), "created_at": at, "sent_at": at}
         counts = {"done": 0.0, "claims": 0, "attempts": 0, "most_attempts": self._most_attempts, "not_before": at}
         with self._database.begin() as connection:
+            if (before := self._made_before(connection, once, str(values["job_id"]))) is not None:
+                return read(connection, before)
             connection.execute(insert(tables.Jobs).values(**values, **counts))
             job = read(connection, str(values["job_id"]))
             write_down(connection, job, at)
@@ -94,15 +100,15 @@ class Jobs:
         values = {"state": JobState.CANCELLED.value, "finished_at": now(), "lease_until": None}
         return self._move(job_id, tables.Jobs.state.in_(_UNFINISHED), values, JobState.CANCELLED)
 
-    def retry(self, job_id: str) -> Job:
-        """Queue a job that failed or was cancelled once more, with all its attempts.
+    def retry(self, job_id: str, once: Repeatable | None = None) -> Job:
+        """Queue a job that failed or was cancelled once more, with all its attempts; `once` as for `submit`.
 
         Errors: JobConflict for one that is running or done.
         """
         over = (JobState.FAILED.value, JobState.CANCELLED.value)
         at, empty = now(), dict.fromkeys(("worker", "error", "result", "started_at", "finished_at", "total"))
         values = {**empty, "state": JobState.QUEUED.value, "not_before": at, "sent_at": at, "attempts": 0, "done": 0.0}
-        return self._move(job_id, tables.Jobs.state.in_(over), values, JobState.QUEUED)
+        return self._move(job_id, tables.Jobs.state.in_(over), values, JobState.QUEUED, once)
 
     def due(self, lost_before: Mapping[JobQueueName, float]) -> list[Job]:
         """Queued jobs that are to be handed to the queue now, oldest first; of several callers each gets others.
@@ -124,8 +130,17 @@ class Jobs:
         with self._database.begin() as connection:
             return [job_of(row) for row in connection.execute(query)]
 
-    def _move(self, job_id: str, where: ColumnElement[bool], values: Mapping[str, object], to: JobState) -> Job:
+    def _move(
+        self,
+        job_id: str,
+        where: ColumnElement[bool],
+        values: Mapping[str, object],
+        to: JobState,
+        once: Repeatable | None = None,
+    ) -> Job:
         with self._database.begin() as connection:
+            if self._made_before(connection, once, job_id) is not None:
+                return read(connection, job_id)
             moved = change(connection, job_id, where, values)
             job = read(connection, job_id)
             if not moved and job.state is not to:
@@ -135,3 +150,6 @@ class Jobs:
             if moved and job.state.finished:
                 add_delivery(connection, job)
         return job
+
+    def _made_before(self, connection: Connection, once: Repeatable | None, job_id: str) -> str | None:
+        return None if once is None else made_before(self._database, connection, once, job_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,9 @@ def test_an_upload_reports_its_progress_and_its_job_is_followed_to_its_end(url: 
     make_document(tmp_path / "lanterns.pdf", PUFFIN)
     size, sent = (tmp_path / "lanterns.pdf").stat().st_size, []
     with Client(url) as archive:
-        job = archive.upload(tmp_path / "lanterns.pdf", "new", progress=lambda done, whole: sent.append((done, whole)))
+        upload = partial(archive.upload, tmp_path / "lanterns.pdf", "new", once="lanterns")
+        job = upload(progress=lambda done, whole: sent.append((done, whole)))
+        assert upload().id == job.id
         *happened, end = archive.follow(job.id)
         assert sent == [(size, size)] and happened and isinstance(end, JobShape) and end.state == "done"
         assert archive.search("puffin warden owes lanterns").hits[0].name == "lanterns.pdf"

@@ -14,6 +14,7 @@ import pytest
 from plain import HARBOUR, SHORE, copied, make_document, plain_container
 from serving import events, serving
 
+from indexer.errors import DatabaseUnavailable
 from services.container import Container
 
 PUFFIN = "The puffin warden owes nine lanterns."
@@ -54,6 +55,10 @@ def _ended(client: httpx2.Client, job: dict[str, str]) -> dict[str, object]:
 def _found(client: httpx2.Client) -> list[tuple[str, str]]:
     hits = client.post("/v1/search", json={"question": "puffin warden owes lanterns"}).json()["hits"]
     return [(hit["name"], hit["text"]) for hit in hits]
+
+
+def _away(*_: object) -> None:
+    raise DatabaseUnavailable("it went away")
 
 
 def _metadata(**values: str) -> str:
@@ -195,6 +200,53 @@ def test_a_request_that_is_sent_again_is_done_once(live: httpx2.Client, document
     assert (other.status_code, other.json()["type"]) == (409, "urn:afterimage:repeat-conflict")
     refused = live.post("/v1/imports", json=body, headers={"idempotency-key": "x" * 300})
     assert refused.status_code == 422
+
+
+def test_an_upload_is_taken_in_once_though_its_answer_was_not_kept(
+    live: httpx2.Client, container: Container, document: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def send() -> httpx2.Response:
+        form = {"data": {"collection": "new"}, "files": {"file": ("lanterns.pdf", document.read_bytes())}}
+        return live.post("/v1/uploads", **form, headers={"idempotency-key": "lanterns"})
+
+    with monkeypatch.context() as patched:
+        patched.setattr(container.repeats, "finish", _away)
+        assert send().status_code == 503
+    first, second = send(), send()
+    assert first.json() == second.json() and "idempotency-replayed" in second.headers
+    assert _ended(live, first.json())["state"] == "done"
+    assert len(live.get("/v1/jobs").json()["items"]) == 1
+    assert len(list((container.home / "media").iterdir())) == 1
+    assert _found(live) == [("lanterns.pdf", PUFFIN)]
+
+
+def test_a_resumable_upload_is_begun_and_taken_in_once(
+    live: httpx2.Client, container: Container, document: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = document.read_bytes()
+    about = {"upload-metadata": _metadata(collection="new", filename="lanterns.pdf"), "idempotency-key": "lanterns"}
+    begun = {**TUS, **about, "upload-length": str(len(data))}
+    first, second = (live.post("/v1/uploads/tus", headers=begun) for _ in range(2))
+    address = first.headers["location"]
+    assert second.status_code == 201 and second.headers["location"] == address
+    other = live.post("/v1/uploads/tus", headers={**begun, "upload-length": "7"})
+    assert other.json()["type"] == "urn:afterimage:repeat-conflict"
+    with monkeypatch.context() as patched:
+        patched.setattr(container.uploads, "finish", _away)
+        assert live.patch(address, content=data, headers={**PATCH, "upload-offset": "0"}).status_code == 503
+    last = live.patch(address, content=b"", headers={**PATCH, "upload-offset": str(len(data))})
+    assert [last.headers["afterimage-job"]] == [job["id"] for job in live.get("/v1/jobs").json()["items"]]
+    assert _ended(live, {"id": last.headers["afterimage-job"]})["state"] == "done"
+    assert len(list((container.home / "media").iterdir())) == 1
+
+
+def test_the_secret_of_a_new_key_is_kept_nowhere(live: httpx2.Client, container: Container) -> None:
+    body, named = {"name": "the kitchen's", "scopes": ["read"]}, {"idempotency-key": "a key"}
+    first, second = (live.post("/v1/keys", json=body, headers=named) for _ in range(2))
+    assert first.status_code == second.status_code == 201 and first.headers["cache-control"] == "no-store"
+    assert first.json()["id"] == second.json()["id"] and first.json()["secret"] != second.json()["secret"]
+    random = second.json()["secret"].split("_", 2)[2].encode()
+    assert not any(random in path.read_bytes() for path in container.home.glob("catalog.db*"))
 
 
 def test_a_large_upload_takes_no_memory(live: httpx2.Client, container: Container) -> None:

@@ -17,11 +17,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, insert, select, text
 
 from benchmarks.servers import Postgres, free_port
-from indexer.errors import ArtifactError, DatabaseUnavailable, SettingsError
-from services.catalog import Catalog
+from indexer.errors import ArtifactError, DatabaseUnavailable, RepeatConflict, SettingsError
+from services.catalog import Catalog, now
 from services.database import Database
 from services.migrations import HEAD, revision
 from services.migrations.running import _config
+from services.repeats import Answered, Repeatable, Repeats
 from services.tables import Base, Collections
 
 BEFORE_MIGRATIONS = Path(__file__).parent / "data" / "catalog_before_migrations.sql"
@@ -98,6 +99,23 @@ def test_sources_get_the_names_of_their_assets_and_no_others(database_url: str) 
         ("web", "host", 7.0),
         ("mine", "only.mp4", 7.0),
     ]
+    database.close()
+
+
+def test_answers_that_are_kept_keep_their_type(database_url: str) -> None:
+    engine = create_engine(database_url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        command.upgrade(_config(connection), "0005")
+        columns = "who, name, request, at, status, media_type, body"
+        begun = f"INSERT INTO repeats ({columns}) VALUES ('', :name, 'r', :at, :s, :t, :b)"
+        connection.execute(text(begun), {"name": "done", "at": now(), "s": 200, "t": "text/plain", "b": b"gulls"})
+        connection.execute(text(begun), {"name": "begun", "at": now(), "s": None, "t": None, "b": None})
+    engine.dispose()
+    database = Database(database_url)
+    repeats = Repeats(database)
+    assert repeats.begin(Repeatable("", "done", "r")) == Answered(200, {"content-type": "text/plain"}, b"gulls")
+    with pytest.raises(RepeatConflict, match="is being answered"):
+        repeats.begin(Repeatable("", "begun", "r"))
     database.close()
 
 

@@ -22,7 +22,7 @@ from processes import started, wait_until_ready
 from sameness import check_memory, check_vectors
 from shared import Services, opened
 
-from api.client import Client
+from api.client import Client, ProblemError, ServerUnavailable
 from api.job_shapes import JobEventShape, JobShape
 from benchmarks.servers import Postgres, Redis, free_port
 from indexer.artifacts import CheckpointRecord
@@ -44,7 +44,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 ROUNDS = int(os.environ.get("AFTERIMAGE_TEST_CHAOS", "2"))
 WORKERS = 2
 PHOTOS, LATER_PHOTOS = 2, 8
-LATEST_S = 0.5
+LATEST_S, LATEST_ANSWER_S = 0.5, 0.02
 SETTINGS = QUICK | {"visual__model": "package:demoworld/weights/open_clip"}
 """Vectors and memories are made, text is not read."""
 COLLECTION = "default"
@@ -193,21 +193,45 @@ def test_every_job_ends_done_once_as_if_nothing_had_happened(
         seen = threads.submit(lambda: list(archive.follow(jobs[0])))
         _kill_in_mid_film(cluster, container, jobs[0], draw)
         assert _ask(archive, films.first) == jobs  # as by someone who was not answered
-        jobs += _ask(archive, films.later)
+        jobs += _ask_a_server_that_is_killed(archive, cluster, films.later, draw)
         _restart_in_mid_queue(cluster, container, jobs, draw)
         jobs += _summarize_and_delete(archive, cluster, container, jobs, draw)
+        _check_nothing_left_over(container)
         jobs.append(archive.reindex("new index").id)
         time.sleep(draw.uniform(0, LATEST_S))  # before it is begun, or while it is at it
         draw.choice([lambda: cluster.kill_worker(container.jobs.get(jobs[-1]).worker), cluster.lose_redis])()
         _wait_for_all(container, jobs)
         _check_nothing_missed(container, jobs[0], seen.result(PATIENCE_S))
     _check_done_once(container, jobs)
+    _check_nothing_left_over(container)
     _check_same(_state(container, jobs), undisturbed)
 
 
 def _ask(archive: Client, paths: Sequence[Path]) -> list[str]:
     """The jobs that take files in; asked for again, they are the same."""
     return [archive.import_source(path.as_uri(), COLLECTION, path.name, once=path.name).id for path in paths]
+
+
+def _ask_a_server_that_is_killed(
+    archive: Client, cluster: Cluster, paths: Sequence[Path], draw: random.Random
+) -> list[str]:
+    """While it takes one of them; who was not answered asks again, until the name of the request is free."""
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(lambda: _insisting(lambda: _ask(archive, paths)))
+        time.sleep(draw.uniform(0, LATEST_ANSWER_S * len(paths)))
+        cluster.kill_api()
+        return asked.result(PATIENCE_S)
+
+
+def _insisting(ask: Callable[[], list[str]]) -> list[str]:
+    while True:
+        try:
+            return ask()
+        except ServerUnavailable:
+            pass
+        except ProblemError as error:
+            assert error.problem.type == "urn:afterimage:repeat-conflict"
+        time.sleep(0.1)
 
 
 def _kill_in_mid_film(cluster: Cluster, container: Container, film: str, draw: random.Random) -> None:
@@ -298,6 +322,12 @@ def _check_done_once(container: Container, jobs: Sequence[str]) -> None:
         assert current.state is JobState.DONE, (current, said)
         assert sum(event.state.finished for event in events) == 1, said
         assert times_begun(container, current) == current.claims, said
+
+
+def _check_nothing_left_over(container: Container) -> None:
+    """Neither of what was deleted, nor of what was made twice."""
+    assert container.catalog.orphans() == []
+    assert container.artifacts.assets() == sorted(asset.asset_id for asset in container.catalog.assets())
 
 
 def _state(container: Container, jobs: Sequence[str]) -> State:
