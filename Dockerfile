@@ -1,6 +1,6 @@
-# One image, several commands: `afterimage serve`, `afterimage worker`, or any other. For CPUs by default; PyPI's own
-# wheels of torch bring CUDA:
-#   docker build --build-arg TORCH_INDEX=https://pypi.org/simple --tag afterimage:gpu .
+# One image, several commands: `afterimage serve`, `afterimage worker`, or any other. For CPUs by default; the wheels of
+# torch from pip's own index bring CUDA:
+#   docker build --build-arg TORCH_INDEX= --tag afterimage:gpu .
 FROM python:3.12-slim-bookworm AS built
 
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
@@ -14,7 +14,7 @@ COPY memory memory
 COPY indexer indexer
 COPY demoworld demoworld
 RUN python -m venv /opt/afterimage \
-    && /opt/afterimage/bin/pip install --no-cache-dir --index-url "$TORCH_INDEX" \
+    && /opt/afterimage/bin/pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} \
         $(grep --extended-regexp '^torch(vision)?==' constraints.txt) \
     && /opt/afterimage/bin/pip install --no-cache-dir --constraint constraints.txt ".[$EXTRAS]"
 

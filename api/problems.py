@@ -43,6 +43,8 @@ _STATUS: tuple[tuple[type[errors.AfterimageError], int], ...] = (
     (errors.QueryError, 422),
     (errors.StorageFull, 507),
     (errors.IndexBusy, 503),
+    (errors.IndexUnavailable, 503),
+    (errors.BlobsUnavailable, 503),
     (errors.GeneratorUnavailable, 503),
     (errors.DatabaseUnavailable, 503),
     (errors.QueueUnavailable, 503),

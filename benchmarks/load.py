@@ -22,14 +22,16 @@ from itertools import cycle, islice
 from pathlib import Path
 from statistics import fmean, median
 from threading import Event, Semaphore
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
+from pydantic import BaseModel
 
 from api.client import Client
 from api.job_shapes import JobShape
-from api.replies import EvidenceEvent
-from api.schemas import AnswerShape, AssetShape
+from api.replies import EvidenceEvent, PageShape
+from api.schemas import AnswerShape
 from benchmarks import servers
 from benchmarks.answers import load_answerable, load_unrelated
 from benchmarks.report import Figure, arguments, print_table, report
@@ -47,6 +49,7 @@ _AT_ONCE, _ROUNDS, _SEARCHES = (1, 10, 50), 3, 120
 _ASKING, _ASKED_EACH = 10, 6
 _MOST_MS, _FLAT_MB, _MB = 5.0, 64.0, 1 << 20
 _Call = Callable[[str], object]
+_Shape = TypeVar("_Shape", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +167,8 @@ def many_jobs(server: Running, folder: Path, count: int, where: str = "") -> lis
             listed.append(_seconds(lambda: client.jobs("many")))
             time.sleep(0.5)
         whole_s = time.perf_counter() - begun
-        ended = list(_all_jobs(client, "many"))
-        there = len(list(_all_assets(client, "many")))
+        ended = list(_all(lambda after: client.jobs("many", after, 500)))
+        there = len(list(_all(lambda after: client.assets("many", after, 500))))
     done = sum(job.state == "done" for job in ended)
     return [
         Figure(f"{where}jobs asked for", len(ended)),
@@ -245,19 +248,10 @@ def _picture(folder: Path, number: int) -> str:
     return str(path)
 
 
-def _all_jobs(client: Client, collection: str) -> Iterator[JobShape]:
+def _all(part: Callable[[str | None], PageShape[_Shape]]) -> Iterator[_Shape]:
     after = None
     while True:
-        page = client.jobs(collection, after, 500)
-        yield from page.items
-        if (after := page.after) is None:
-            return
-
-
-def _all_assets(client: Client, collection: str) -> Iterator[AssetShape]:
-    after = None
-    while True:
-        page = client.assets(collection, after, 500)
+        page = part(after)
         yield from page.items
         if (after := page.after) is None:
             return

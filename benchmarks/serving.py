@@ -1,10 +1,9 @@
-"""`afterimage serve` and `afterimage worker` as processes of their own, for benchmarks."""
+"""`afterimage serve` and `afterimage worker` as processes of their own, for benchmarks and tests."""
 
 from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,10 +15,11 @@ from unittest.mock import patch
 
 import httpx2
 
+from benchmarks.servers import free_port
 from services.container import Container
 from services.settings import load_settings
 
-_READY_S, _END_S, _MB = 180.0, 60.0, 1 << 20
+_PAUSE_S, _END_S = 0.05, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +39,42 @@ class Running:
         return next(int(line.split()[1]) for line in lines if line.startswith(f"{what}:")) / 1024
 
 
+def started(home: Path, log: Path, settings: Mapping[str, str], *command: str) -> subprocess.Popen[bytes]:
+    """`afterimage COMMAND` over a home, in profile `demo`; what it says is added to `log`.
+
+    It ends with the thread that started it.
+    """
+    run = ["setpriv", "--pdeathsig=KILL", "--", sys.executable, "-m", "api.cli", *command]
+    with log.open("ab") as said:
+        return subprocess.Popen(run, env=os.environ | _named(home, settings), stdout=said, stderr=said)
+
+
+def wait_until_ready(server: subprocess.Popen[bytes], port: int) -> None:
+    """Until a server answers that it is ready. Errors: RuntimeError where it ends before."""
+    with httpx2.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        while server.poll() is None:
+            try:
+                if client.get("/readyz").status_code == 200:
+                    return
+            except httpx2.TransportError:
+                pass
+            time.sleep(_PAUSE_S)
+    raise RuntimeError(f"the server has ended ({server.returncode}) before it was ready")
+
+
 @contextmanager
 def serving(home: Path, log: Path, settings: Mapping[str, str]) -> Iterator[Running]:
     """A server over a home, once it is ready; told to stop afterwards."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
-    with _process(home, log, settings, "serve", "--port", str(port)) as process:
-        running = Running(f"http://127.0.0.1:{port}", process.pid)
-        _await_ready(running, process)
-        yield running
+    port = free_port()
+    with _stopped(started(home, log, settings, "serve", "--port", str(port))) as process:
+        wait_until_ready(process, port)
+        yield Running(f"http://127.0.0.1:{port}", process.pid)
 
 
 @contextmanager
 def working(home: Path, log: Path, settings: Mapping[str, str]) -> Iterator[None]:
     """A worker; told to stop afterwards."""
-    with _process(home, log, settings, "worker"):
+    with _stopped(started(home, log, settings, "worker")):
         yield
 
 
@@ -69,27 +90,9 @@ def _named(home: Path, settings: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def _process(home: Path, log: Path, settings: Mapping[str, str], *command: str) -> Iterator[subprocess.Popen[bytes]]:
-    environment = os.environ | _named(home, settings)
-    with log.open("ab") as said:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "api.cli", *command], env=environment, stdout=said, stderr=said
-        )
+def _stopped(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     try:
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(_END_S)
-
-
-def _await_ready(running: Running, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _READY_S
-    with httpx2.Client() as client:
-        while process.poll() is None and time.monotonic() < deadline:
-            try:
-                if client.get(f"{running.url}/readyz").status_code == 200:
-                    return
-            except httpx2.TransportError:
-                pass
-            time.sleep(0.1)
-    raise RuntimeError("the server does not start")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 from indexer.artifacts import Artifacts
-from indexer.errors import AssetNotFound, SourceError, SourceNotFound
+from indexer.errors import ArtifactError, AssetNotFound, SourceError, SourceNotFound
 from indexer.media.process import MediaProcess
 from indexer.ports import BlobStore
 from indexer.types import AssetKind, Origin, PictureRef, Pixels
@@ -21,6 +22,7 @@ from services.remembering import KeyFrame, Remembering
 from services.sources import Candidate
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 _CHUNK = 1 << 20
 
 
@@ -77,16 +79,15 @@ class Showing:
     def media(self, asset: Asset, collections: Collection[str] | None) -> Media:
         """What the asset was indexed from, by one of these collections (None: any): what was uploaded or fetched from
         the blob store, all else from where it is."""
-        place = self._place(asset, collections)
+        place, size = self._place(asset, collections)
         if isinstance(place, str):
-            return Media(self._blobs.size(place), partial(self._blobs.stream, place), None)
-        found = place.stat()
-        return Media(found.st_size, partial(_read, place), found.st_mtime)
+            return Media(size, partial(self._blobs.stream, place), None)
+        return Media(size, partial(_read, place), place.stat().st_mtime)
 
     @contextmanager
     def original(self, asset: Asset, collections: Collection[str] | None) -> Iterator[Path]:
         """The same as a file, while the context lasts."""
-        place = self._place(asset, collections)
+        place, _ = self._place(asset, collections)
         if isinstance(place, str):
             with self._blobs.fetched(place) as path:
                 yield path
@@ -111,12 +112,17 @@ class Showing:
         while not self._idle.empty():
             self._idle.get().close()
 
-    def _place(self, asset: Asset, collections: Collection[str] | None) -> Path | str:
-        """The file, or the key of the blob."""
+    def _place(self, asset: Asset, collections: Collection[str] | None) -> tuple[Path | str, int]:
+        """The file, or the key of the blob, and how many bytes it has."""
         for row in self._catalog.sources(asset.asset_id, collections):
-            place = self._kept_at(row.collection, row.uri) or _unchanged(row)
-            if place is not None:
-                return place
+            key = self._kept_at(row.collection, row.uri)
+            try:
+                if key is not None:
+                    return key, self._blobs.size(key)
+                if (path := _unchanged(row)) is not None:
+                    return path, path.stat().st_size
+            except ArtifactError as error:  # somebody took it away: another source may still have it
+                _log.warning("%s: its media is not where it was kept (%s)", asset.asset_id, error)
         raise SourceNotFound(asset.name, "its source is gone, or has changed since it was indexed")
 
     def _decoded(self, name: str, work: Callable[[MediaProcess], T]) -> T:

@@ -17,8 +17,8 @@ from services.container import Container
 
 
 @contextmanager
-def serving(container: Container, *, open_to_all: bool = True) -> Iterator[str]:
-    """The address of a server over these services, which it closes at its end."""
+def serving(container: Container, *, open_to_all: bool = True, once: str = "/readyz") -> Iterator[str]:
+    """The address of a server over these services, once this is answered; it closes them at its end."""
     app = create_app(container, open_to_all=open_to_all)
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=10)
     server = uvicorn.Server(config)
@@ -29,7 +29,7 @@ def serving(container: Container, *, open_to_all: bool = True) -> Iterator[str]:
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         try:
-            _wait_until_ready(url, thread)
+            _wait_until_ready(url + once, thread)
             yield url
         finally:
             server.should_exit = True
@@ -40,7 +40,7 @@ def _wait_until_ready(url: str, thread: threading.Thread) -> None:
     with httpx2.Client(timeout=5) as client:
         while thread.is_alive():
             try:
-                if client.get(f"{url}/readyz").status_code == 200:
+                if client.get(url).status_code == 200:
                     return
             except httpx2.TransportError:
                 continue

@@ -16,6 +16,9 @@ from api.client.flows import EventLines
 from api.job_shapes import JobShape
 from api.replies import EvidenceEvent, UsageShape
 from api.schemas import AnswerShape, SentenceShape
+from indexer.errors import DatabaseUnavailable
+from services.container import Container
+from services.jobs.types import Job
 
 PUFFIN = "The puffin warden owes nine lanterns."
 
@@ -59,6 +62,33 @@ def test_an_upload_reports_its_progress_and_its_job_is_followed_to_its_end(url: 
         assert end.asset_id is not None and archive.page(end.asset_id, 1).startswith(b"\xff\xd8")
         (gone,) = archive.delete(end.asset_id)
         assert list(archive.follow(gone.id))[-1].state == "done"
+
+
+def test_who_follows_a_job_waits_for_a_server_that_is_not_itself(
+    changing: Container, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_document(tmp_path / "lanterns.pdf", PUFFIN)
+    get, away = changing.jobs.get, [True, True, False, True, False, True]
+
+    def sometimes(job_id: str) -> Job:
+        if away and away.pop():
+            raise DatabaseUnavailable("it went away")
+        return get(job_id)
+
+    async def followed(job: str) -> list[object]:
+        async with AsyncClient(url) as archive:
+            return [one async for one in archive.follow(job)]
+
+    with serving(changing) as url, Client(url) as archive:
+        job = archive.upload(tmp_path / "lanterns.pdf", "new").id
+        whole = list(archive.follow(job))
+        monkeypatch.setattr(changing.jobs, "get", sometimes)
+        assert list(archive.follow(job)) == whole and not away
+        away += [True, False, True]
+        assert asyncio.run(followed(job)) == whole and not away
+        away.append(True)
+        with pytest.raises(ProblemError, match="503"):
+            archive.job(job)
 
 
 def test_assets_are_looked_at(url: str) -> None:

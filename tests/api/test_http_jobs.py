@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -217,6 +218,19 @@ def test_an_upload_is_taken_in_once_though_its_answer_was_not_kept(
     assert _ended(live, first.json())["state"] == "done"
     assert len(live.get("/v1/jobs").json()["items"]) == 1
     assert len(list((container.home / "media").iterdir())) == 1
+    assert _found(live) == [("lanterns.pdf", PUFFIN)]
+
+
+def test_media_that_somebody_took_away_is_not_found(live: httpx2.Client, container: Container, document: Path) -> None:
+    form = {"data": {"collection": "new"}, "files": {"file": ("lanterns.pdf", document.read_bytes())}}
+    asset = _ended(live, live.post("/v1/uploads", **form).json())["asset_id"]
+    assert live.get(f"/v1/assets/{asset}/media").content == document.read_bytes()
+    shutil.rmtree(container.home / "media")
+    gone = live.get(f"/v1/assets/{asset}/media")
+    assert (gone.status_code, gone.json()["type"]) == (404, "urn:afterimage:source-not-found")
+    body = {"source": document.as_uri(), "collection": HARBOUR}  # another one has the same bytes
+    assert _ended(live, live.post("/v1/imports", json=body).json())["asset_id"] == asset
+    assert live.get(f"/v1/assets/{asset}/media").content == document.read_bytes()
     assert _found(live) == [("lanterns.pdf", PUFFIN)]
 
 

@@ -98,10 +98,10 @@ def test_who_stops_listening_has_no_more_read(
     assert len(read) < 20 and all(length is not None and length <= 4 * MB for _, length in read)
 
 
-def test_media_that_is_gone_from_the_store_is_an_error_before_anything_is_sent(
+def test_media_that_is_gone_from_the_store_is_not_found_before_anything_is_sent(
     client: httpx2.Client, film: str, container: Container
 ) -> None:
     (row,) = container.catalog.sources(film.split("/")[3])
     container.intake.drop(row.collection, row.uri)
     for method in ("GET", "HEAD"):
-        assert client.request(method, film).status_code == 500
+        assert client.request(method, film).status_code == 404

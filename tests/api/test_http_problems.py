@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+from pathlib import Path
 
 import httpx2
 import pytest
+from plain import copied, plain_container
+from serving import serving
 
 from api.logs import JsonLines
 from api.problems import Problem
+from benchmarks.servers import free_port
 
 ASSET = "0" * 64
 JSON = {"content-type": "application/json"}
@@ -51,6 +55,18 @@ def test_every_error_has_one_shape(
     assert (answer.status_code, problem.status, problem.type) == (status, status, f"urn:afterimage:{kind}"), answer.text
     assert problem.request == answer.headers["x-request-id"] and problem.detail
     assert bool(problem.errors) == (kind == "invalid-request")
+
+
+def test_a_server_whose_index_is_away_says_that_it_cannot_now(plain_home: Path, tmp_path: Path) -> None:
+    container = plain_container(
+        copied(plain_home, tmp_path / "home"), index__kind="qdrant", index__url=f"http://127.0.0.1:{free_port()}"
+    )
+    with serving(container, once="/livez") as url:
+        answer = httpx2.post(f"{url}/v1/search", json={"question": "rope"}, timeout=60)
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:afterimage:index-unavailable")
+        assert answer.headers["retry-after"] and "127.0.0.1" not in answer.text
+        assert httpx2.get(f"{url}/v1/assets").status_code == 200
+    container.close()
 
 
 def test_a_wrong_field_is_named(reading: httpx2.Client) -> None:

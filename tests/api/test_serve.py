@@ -4,27 +4,42 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from subprocess import Popen
 from threading import Thread
 
 import httpx2
 import pytest
 from plain import HARBOUR, PLAIN, copied, make_document, plain_container
-from processes import served
 from running import Cli
 
 from api.client import Client
 from api.job_shapes import JobShape
 from benchmarks.servers import free_port
+from benchmarks.serving import started, wait_until_ready
 from services.keys import Scope
 
 SETTINGS = PLAIN | {"jobs__lease_s": "3", "jobs__sweep_s": "0.5"}
 
 
+@contextmanager
+def served(home: Path, log: Path, port: int) -> Iterator[Popen[bytes]]:
+    """A server over a home, once it is ready; it is killed afterwards."""
+    server = started(home, log, SETTINGS, "serve", "--port", str(port))
+    try:
+        wait_until_ready(server, port)
+        yield server
+    finally:
+        server.kill()
+        server.wait()
+
+
 @pytest.mark.slow
 def test_a_server_ends_what_it_began_when_it_is_told_to_stop(plain_home: Path, tmp_path: Path) -> None:
     log, port = tmp_path / "log", free_port()
-    with served(copied(plain_home, tmp_path / "home"), log, port, **SETTINGS) as process:
+    with served(copied(plain_home, tmp_path / "home"), log, port) as process:
         assert httpx2.get(f"http://127.0.0.1:{port}/v1/collections").status_code == 200
         process.send_signal(signal.SIGTERM)
         assert process.wait(120) in (0, -signal.SIGTERM)
@@ -39,11 +54,11 @@ def test_a_job_and_who_follows_it_outlive_a_server_that_is_killed(plain_home: Pa
     make_document(tmp_path / "long.pdf", *(f"The {number}th lantern is lit." for number in range(60)))
     happened: list[object] = []
     with Client(f"http://127.0.0.1:{port}", patience_s=240) as archive:
-        with served(home, log, port, **SETTINGS):
+        with served(home, log, port):
             job = archive.upload(tmp_path / "long.pdf", HARBOUR)
             following = Thread(target=lambda: happened.extend(archive.follow(job.id)))
             following.start()
-        with served(home, log, port, **SETTINGS):
+        with served(home, log, port):
             following.join(240)
             end = happened[-1]
             assert isinstance(end, JobShape) and (end.id, end.state) == (job.id, "done")

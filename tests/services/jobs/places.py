@@ -11,9 +11,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from PIL import Image
-from processes import started
 from reportlab.pdfgen.canvas import Canvas
 
+from benchmarks.serving import started
 from benchmarks.workload import make_film
 from services.container import Container
 from services.jobs.types import IndexRequest, Job, JobState, NewJob
@@ -86,7 +86,7 @@ def times_begun(container: Container, job: Job) -> int:
 @contextmanager
 def worker(home: Path, log: Path, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process that does jobs, as the command starts it; it is stopped afterwards, if it still runs."""
-    process = started(home, log, "worker", **(QUICK | settings))
+    process = started(home, log, QUICK | settings, "worker")
     try:
         yield process
     finally:

@@ -18,13 +18,13 @@ from subprocess import Popen
 
 import pytest
 from places import PATIENCE_S, QUICK, make_files, photo, take_in, times_begun
-from processes import started, wait_until_ready
 from sameness import check_memory, check_vectors
 from shared import Services, opened
 
 from api.client import Client, ProblemError, ServerUnavailable
 from api.job_shapes import JobEventShape, JobShape
 from benchmarks.servers import Postgres, Redis, free_port
+from benchmarks.serving import started, wait_until_ready
 from indexer.artifacts import CheckpointRecord
 from indexer.types import Lane, Vectors
 from memory.store import StoredMemory
@@ -121,7 +121,7 @@ class Cluster:
         return self._started("workers", "worker")
 
     def _started(self, log: str, *command: str) -> Popen[bytes]:
-        return started(self.home, self.logs / log, *command, **(SETTINGS | self.settings))
+        return started(self.home, self.logs / log, SETTINGS | self.settings, *command)
 
 
 @dataclass(frozen=True, slots=True)
