@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 from subprocess import Popen
 from threading import Thread
@@ -14,26 +16,42 @@ import httpx2
 import pytest
 from plain import HARBOUR, PLAIN, copied, make_document, plain_container
 from running import Cli
+from sqlalchemy import text
 
-from api.client import Client
+from api.client import Client, ServerUnavailable
 from api.job_shapes import JobShape
 from benchmarks.servers import free_port
 from benchmarks.serving import started, wait_until_ready
+from services.database import Database
+from services.jobs.store import Jobs
 from services.keys import Scope
 
 SETTINGS = PLAIN | {"jobs__lease_s": "3", "jobs__sweep_s": "0.5"}
 
 
 @contextmanager
-def served(home: Path, log: Path, port: int) -> Iterator[Popen[bytes]]:
+def served(home: Path, log: Path, port: int, **settings: str) -> Iterator[Popen[bytes]]:
     """A server over a home, once it is ready; it is killed afterwards."""
-    server = started(home, log, SETTINGS, "serve", "--port", str(port))
+    server = started(home, log, SETTINGS | settings, "serve", "--port", str(port))
     try:
         wait_until_ready(server, port)
         yield server
     finally:
         server.kill()
         server.wait()
+
+
+@contextmanager
+def answers_held_up(database: Database) -> Iterator[None]:
+    """Answers that are to be kept wait until the context ends."""
+    wait = "BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NEW; END"
+    with database.begin() as connection:
+        connection.execute(text(f"CREATE FUNCTION held_up() RETURNS trigger LANGUAGE plpgsql AS '{wait}'"))
+        when = "BEFORE UPDATE OF status ON repeats FOR EACH ROW EXECUTE FUNCTION held_up()"
+        connection.execute(text(f"CREATE TRIGGER held_up {when}"))
+    with closing(database.session()) as session:
+        session.execute(text("SELECT pg_advisory_lock(7)"))
+        yield
 
 
 @pytest.mark.slow
@@ -65,6 +83,33 @@ def test_a_job_and_who_follows_it_outlive_a_server_that_is_killed(plain_home: Pa
             numbers = [event.number for event in happened[:-1]]
             assert numbers == sorted(set(numbers))
             assert [one.name for one in archive.assets(HARBOUR).items].count("long.pdf") == 1
+
+
+@pytest.mark.slow
+def test_a_job_is_made_once_though_its_server_is_killed_before_it_answers(postgres_url: str, tmp_path: Path) -> None:
+    document, log, port = tmp_path / "lanterns.pdf", tmp_path / "log", free_port()
+    make_document(document, "The puffin warden owes nine lanterns.")
+    settings = {"catalog__url": postgres_url, "intake__roots": f'["{tmp_path}"]'}
+    database = Database(postgres_url)
+
+    with Client(f"http://127.0.0.1:{port}") as archive:
+
+        def ask() -> JobShape:
+            return archive.import_source(str(document), "new", once="lanterns")
+
+        with answers_held_up(database), ThreadPoolExecutor(1) as threads:
+            with served(tmp_path / "home", log, port, **settings):
+                asked = threads.submit(ask)
+                while not (made := Jobs(database, 1).page().items):
+                    time.sleep(0.05)
+            with pytest.raises(ServerUnavailable):
+                asked.result()
+        with served(tmp_path / "home", log, port, **settings):
+            assert ask().id == made[0].id and ask().id == made[0].id
+            assert [job.id for job in archive.jobs().items] == [made[0].id]
+            *_, end = archive.follow(made[0].id)
+            assert isinstance(end, JobShape) and end.state == "done"
+    database.close()
 
 
 def test_a_server_that_others_can_reach_needs_keys(cli: Cli, plain_home: Path) -> None:
