@@ -49,7 +49,7 @@ def create_app(container: Container, *, open_to_all: bool) -> FastAPI:
         openapi_url="/openapi.json",
     )
     app.state.server = server
-    app.add_middleware(Limited, most_bytes=settings.body_mb * _MB, uploads="/v1/uploads")
+    app.add_middleware(Limited, most_bytes=settings.body_mb * _MB)
     app.state.mcp = endpoint
     app.add_middleware(Observed, metrics=server.metrics)
     problems.install(app)

@@ -11,12 +11,19 @@ from pydantic import AfterValidator, Base64Bytes, BaseModel, ConfigDict, Field, 
 from indexer.types import AssetKind, SegmentFilter
 from services.keys import Scope
 
-LONGEST_QUERY = 2000
+LONGEST_QUERY, _MOST = 2000, 1000
 _ID = r"^[0-9a-f]{64}$"
 
 
 def _in_utc(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _few(said: object) -> object:
+    """Of what is too much, one error and not one for each."""
+    if isinstance(said, dict | list) and len(said) > _MOST:
+        raise ValueError(f"says more than {_MOST} things")
+    return said
 
 
 AssetId = Annotated[str, StringConstraints(pattern=_ID)]
@@ -30,6 +37,13 @@ class Body(BaseModel):
     """What a request says. What it should not say is an error, so that a typing error is no silent default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_bounds(cls, said: object) -> object:
+        for one in (said, *said.values()) if isinstance(said, dict) else ():
+            _few(one)
+        return said
 
 
 class Filter(Body):

@@ -5,15 +5,18 @@ from __future__ import annotations
 from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+UPLOADS = "/v1/uploads"
+"""What comes below it may be of any length: its routes have limits of their own, and hold no more than a piece."""
+
 
 class Limited:
-    """ASGI middleware. What comes below `uploads` has limits of its own, which its routes hold."""
+    """ASGI middleware."""
 
-    def __init__(self, app: ASGIApp, most_bytes: int, uploads: str) -> None:
-        self._app, self._most_bytes, self._uploads = app, most_bytes, uploads
+    def __init__(self, app: ASGIApp, most_bytes: int) -> None:
+        self._app, self._most_bytes = app, most_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(self._uploads):
+        if scope["type"] != "http" or scope["path"].startswith(UPLOADS):
             await self._app(scope, receive, send)
             return
         came = 0

@@ -10,7 +10,7 @@ from anyio import to_thread
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from indexer.errors import LimitExceeded, QueryError
+from indexer.errors import LimitExceeded, QueryError, StorageFull
 
 _LONGEST_FIELD, _MOST_FIELDS = 4000, 16
 _AT_ONCE = 1 << 20
@@ -26,7 +26,7 @@ class Form:
 
 
 async def read_form(content_type: str, body: AsyncIterator[bytes], to: BinaryIO, most_bytes: int) -> Form:
-    """The form of a request, its one file written to `to`. Errors: QueryError, LimitExceeded."""
+    """The form of a request, its one file written to `to`. Errors: QueryError, LimitExceeded, StorageFull."""
     kind, options = parse_options_header(content_type)
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
         raise QueryError("send a form with a file: Content-Type: multipart/form-data")
@@ -49,7 +49,7 @@ class _Reader:
     """Takes a form apart. What has come of the file is held until it is written."""
 
     def __init__(self, boundary: bytes) -> None:
-        self.form, self.held = Form(), 0
+        self.form, self.held, self._parts = Form(), 0, 0
         self._pieces: list[bytes] = []
         self._header, self._value = b"", b""
         self._name, self._text = "", b""
@@ -73,8 +73,12 @@ class _Reader:
             self._parser.write(piece)
 
     def write(self, to: BinaryIO) -> None:
-        """Write what is held."""
-        to.writelines(self._pieces)
+        """Write what is held. Errors: StorageFull."""
+        try:
+            to.writelines(self._pieces)
+            to.flush()
+        except OSError as error:
+            raise StorageFull(f"the upload cannot be written ({error.strerror})") from error
         self._pieces, self.held = [], 0
 
     def finish(self) -> None:
@@ -85,10 +89,15 @@ class _Reader:
             raise QueryError("the form has no file")
 
     def _begin(self) -> None:
+        self._parts += 1
+        if self._parts > _MOST_FIELDS:
+            raise QueryError("the form says more than a form of an upload does")
         self._name, self._text, self._in_file = "", b"", False
 
     def _on_header(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
+        if len(self._header) > _LONGEST_FIELD:
+            raise QueryError("a header of the form is too long")
 
     def _on_value(self, data: bytes, start: int, end: int) -> None:
         self._value += data[start:end]
@@ -112,7 +121,7 @@ class _Reader:
             self.form.file_bytes += end - start
             return
         self._text += data[start:end]
-        if len(self._text) > _LONGEST_FIELD or len(self.form.fields) >= _MOST_FIELDS:
+        if len(self._text) > _LONGEST_FIELD:
             raise QueryError("the form says more than a form of an upload does")
 
     def _end(self) -> None:

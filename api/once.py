@@ -6,25 +6,26 @@ import hashlib
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, TypeAlias
 
+from anyio import to_thread
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 
 from api.auth import rights_of
+from api.limited import UPLOADS
 from api.server import Server
 from indexer.errors import QueryError
 from services.repeats import Answered, Repeatable
 
 HEADER = "idempotency-key"
 _LONGEST_NAME, _MOST_BYTES = 200, 1 << 20
-_UNREAD = ("multipart/", "application/offset+octet-stream")
 _TOLD = "upload-"
 _Handler: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class Once(APIRoute):
     """A route whose POST requests may be named by their clients. A request is the same where its address and its body
-    are, and what its headers say of an upload; of a file that comes along, which is not kept to be compared, only the
-    length is looked at.
+    are, and what its headers say of an upload; of what comes with an upload, which is not kept to be compared, only the
+    length is looked at. Who may not ask at all is refused before a body is read.
 
     Answers of more than a megabyte or marked `no-store`, streams and failures of the server are not kept: such a
     request is done again, and a route that makes something makes it once by its name (`Named`).
@@ -35,11 +36,13 @@ class Once(APIRoute):
         handle = super().get_route_handler()
 
         async def once(request: Request) -> Response:
-            name = request.headers.get(HEADER)
-            if name is None or request.method != "POST":
+            if request.method != "POST":
                 return await handle(request)
-            server = request.app.state.server
+            server, name = request.app.state.server, request.headers.get(HEADER)
             assert isinstance(server, Server)
+            await rights_of(request, server)  # before anything that it says is read
+            if name is None:
+                return await handle(request)
             request.state.named = named = await _named(request, server, name)
             return await _once(request, server, named, handle)
 
@@ -65,8 +68,9 @@ def documented(operation: dict[str, Any]) -> None:
 
 
 async def _once(request: Request, server: Server, named: Repeatable, handle: _Handler) -> Response:
-    repeats, turn = server.container.repeats, server.turns.lookups
-    before = await turn.take(lambda: repeats.begin(named))
+    """The answer is kept without a turn: where all are taken, it must not get lost."""
+    repeats = server.container.repeats
+    before = await server.turns.lookups.take(lambda: repeats.begin(named))
     if before is not None:
         return Response(before.body, before.status, {**before.headers, "idempotency-replayed": "true"})
     kept: Answered | None = None
@@ -76,7 +80,7 @@ async def _once(request: Request, server: Server, named: Repeatable, handle: _Ha
         return response
     finally:
         answer = kept
-        await turn.take(lambda: repeats.drop(named) if answer is None else repeats.finish(named, answer))
+        await to_thread.run_sync(lambda: repeats.drop(named) if answer is None else repeats.finish(named, answer))
 
 
 async def _named(request: Request, server: Server, name: str) -> Repeatable:
@@ -85,7 +89,7 @@ async def _named(request: Request, server: Server, name: str) -> Repeatable:
         raise QueryError(f"Idempotency-Key: 1 to {_LONGEST_NAME} printable characters")
     rights = await rights_of(request, server)
     kind = request.headers.get("content-type", "")
-    if kind.startswith(_UNREAD):
+    if request.scope["path"].startswith(UPLOADS):
         body = request.headers.get("content-length", "").encode()
     else:
         body = await request.body()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from itertools import islice
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -70,6 +71,9 @@ _TITLES = {
 }
 _OWN_WORDS = (errors.IndexBusy, Overloaded)
 """What is wrong with the server is told to who runs it, in its log; these may be told to everyone."""
+
+
+_MOST_FIELDS = 20
 
 
 class FieldProblem(BaseModel):
@@ -201,7 +205,7 @@ async def _on_nobody(_request: Request, _error: Exception) -> Response:
 def _of_fields(error: RequestValidationError, request: str) -> Problem:
     fields = [
         FieldProblem(where=".".join(str(part) for part in one["loc"]), message=str(one["msg"]))
-        for one in error.errors()
+        for one in islice(error.errors(), _MOST_FIELDS)
     ]
     detail = "; ".join(f"{field.where}: {field.message}" for field in fields)
     return _problem("invalid-request", 422, detail, request, fields)

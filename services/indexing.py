@@ -124,19 +124,21 @@ class Indexing:
                 yield self._taken(candidate, collection, progress, patience_s)
 
     def delete(self, name: str, collection: str | None, patience_s: float = 0.0) -> Deleted:
-        """Remove an asset from one collection, or from all; with the last membership its data goes, everywhere.
+        """Remove an asset from one collection, or from all; with the last membership its data goes, everywhere. `name`
+        as for `Catalog.find`.
 
         Errors: AssetNotFound, CollectionNotFound, IndexBusy.
         """
-        deleted = self.take_out(name, collection, patience_s)
+        deleted = self.take_out(self._catalog.find(name).asset_id, collection, patience_s)
         self.settle()
         return deleted
 
-    def take_out(self, name: str, collection: str | None, patience_s: float) -> Deleted:
-        """`delete`, without measuring: see `settle`."""
-        key = self._catalog.find(name).asset_id
+    def take_out(self, key: str, collection: str | None, patience_s: float) -> Deleted:
+        """`delete`, of an asset by its id, which another one's name may be too; without measuring: see `settle`."""
         with self._locks.writing(key, patience_s):
-            asset = self._catalog.find(key)
+            asset = self._catalog.get([key]).get(key)
+            if asset is None:
+                raise AssetNotFound(f"no asset {key!r}")
             sources = self._catalog.sources(key)
             held = {source.collection for source in sources}
             left = held - ({collection} if collection is not None else held)

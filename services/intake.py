@@ -44,14 +44,13 @@ class Intake:
         self._roots, self._most_bytes = tuple(root.resolve() for root in roots), most_bytes
 
     def check(self, uri: str) -> None:
-        """Whether a source of that URI may be taken in at all; whether there is something, its job will see."""
-        match urlsplit(uri).scheme:
-            case "file":
-                self._path(uri)
-            case "blob":
-                _upload_key(uri)
-            case _:
-                self._outbound.check(uri)
+        """Whether a source that someone names by its URI may be taken in at all; whether there is something, its job
+        will see. What is in the blob store has no name here: whoever knew it could be given another one's media.
+        """
+        if uri.partition(":")[0].lower() == "file":
+            self._path(uri)
+        else:
+            self._outbound.check(uri)
 
     def keep(self, file: Path, name: str) -> str:
         """Put an uploaded file into the blob store; gives its URI, which nobody can guess. Errors: StorageFull."""
@@ -116,7 +115,10 @@ class Intake:
 
     def _path(self, uri: str) -> Path:
         """The path of a `file:` URI. Errors: NotAllowed, the same whether or not there is something."""
-        parts = urlsplit(uri)
+        try:
+            parts = urlsplit(uri)
+        except ValueError as error:
+            raise NotAllowed(f"{printable(uri)[:200]}: is no address of a file") from error
         path = Path(unquote(parts.path))
         if parts.netloc or not path.is_absolute() or not self._open(path):
             raise NotAllowed(f"{printable(path)}: is not below one of the folders of {_ROOTS}")

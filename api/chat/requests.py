@@ -102,4 +102,4 @@ class ChatBody(_Taken):
     functions: Nothing | None = None
     logprobs: Only | None = None
     response_format: TextFormat | None = None
-    modalities: list[Literal["text"]] | None = None
+    modalities: Annotated[list[Literal["text"]], Field(max_length=1)] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from fastapi import APIRouter, Request
 from pydantic import ValidationError
@@ -78,7 +78,8 @@ async def import_source(served: Served, rights: Writer, body: ImportBody, named:
     def submit() -> JobShape:
         check_collection(rights, body.collection)
         served.container.intake.check(body.uri)
-        name = body.name or unquote(body.uri.rstrip("/").rpartition("/")[2]) or body.source
+        address = urlsplit(body.uri)  # what follows its path may be secret
+        name = body.name or unquote(address.path.rstrip("/").rpartition("/")[2]) or address.hostname or "file"
         new = NewJob(IndexRequest(body.uri, name), body.collection, rights.key_id, body.webhook)
         return JobShape.of(served.container.dispatch.submit(new, named))
 

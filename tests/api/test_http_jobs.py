@@ -94,6 +94,8 @@ def test_a_path_is_indexed_where_the_settings_open_it_and_nowhere_else(live: htt
         "/etc/passwd",
         "file:///etc/passwd",
         "https://example.org/a.mp4",
+        f"blob:media/{'a' * 32}/a.mp4",
+        "http://[",
         f"{document.as_uri()}/../../home/catalog.db",
     ):
         refused = live.post("/v1/imports", json={"source": source, "collection": "new"})

@@ -95,12 +95,15 @@ def test_a_link_that_leads_out_is_said_to_and_the_others_are_found(
     assert found == {"link.png": SourceError, "photo.png": SourceError, "red.png": Candidate}
 
 
-def test_without_open_folders_and_hosts_nothing_but_uploads_is_taken(services: Services, roots: Path) -> None:
+def test_without_open_folders_and_hosts_nothing_can_be_named(services: Services, roots: Path) -> None:
     closed = services(**QUICK)
-    for uri in ((roots / "photo.png").as_uri(), "https://example.org/x.mp4", "http://127.0.0.1/x"):
+    upload = closed.intake.keep(roots / "photo.png", "photo.png")  # whoever sent it named nothing
+    for uri in (
+        *((roots / "photo.png").as_uri(), "https://example.org/x.mp4", "http://127.0.0.1/x", upload),
+        *("http://[", "file://[", "FILE:///etc/passwd", "file:", ":", ""),
+    ):
         with pytest.raises(NotAllowed):
             closed.intake.check(uri)
-    closed.intake.check(closed.intake.keep(roots / "photo.png", "photo.png"))
 
 
 def test_an_upload_is_kept_until_the_last_source_that_names_it_is_deleted(container: Container, roots: Path) -> None:
@@ -121,7 +124,7 @@ def test_an_upload_is_kept_until_the_last_source_that_names_it_is_deleted(contai
 def test_nobody_names_another_part_of_the_store_as_an_upload(container: Container) -> None:
     for uri in ("blob:artifacts/x/y", f"blob:media/{'a' * 32}/../../catalog.db", "blob:media/x/y", "blob:"):
         with pytest.raises(NotAllowed, match="is no upload"):
-            container.intake.check(uri)
+            container.intake.kept_at("default", uri)
 
 
 def test_what_is_fetched_is_indexed_and_kept_for_each_collection_by_itself(container: Container, host: Host) -> None:

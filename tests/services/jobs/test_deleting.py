@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from places import photo
 
 from indexer.errors import StorageFull
 from services.container import Container
@@ -14,6 +15,19 @@ from services.jobs.types import DeleteRequest, JobState, NewJob
 
 def _breaks(*_: object) -> int:
     raise StorageFull("no room left")
+
+
+def test_what_is_named_like_an_asset_is_another_one(asking: Callable[..., Container], files: Path) -> None:
+    """No name that somebody gives to theirs keeps an asset from being deleted."""
+    container = asking(jobs__wait_s="0")
+    (line,) = container.indexing.index([files / "photo.png"], "mine")
+    assert line.asset is not None
+    poster = photo(files, 1).rename(files / f"{line.asset.asset_id}")
+    (other,) = container.indexing.index([poster], "theirs")
+    job = container.dispatch.submit(NewJob(DeleteRequest(line.asset.asset_id), None))
+    container.runner.run(job.id)
+    assert container.jobs.get(job.id).state is JobState.DONE
+    assert container.catalog.assets() == [other.asset]
 
 
 @pytest.mark.parametrize(("part", "step"), [("index", "remove"), ("artifacts", "delete"), ("catalog", "forget")])
