@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 from pydantic import BaseModel
 
-from services.jobs.types import Job, JobEvent, JobState, Progress
+from services.jobs.types import IndexRequest, Job, JobEvent, JobState, Progress, Request
 
 
 class ProgressShape(BaseModel):
@@ -49,7 +49,7 @@ class JobShape(BaseModel):
             state=job.state,
             collection=job.collection,
             asset_id=job.asset_id,
-            request=msgspec.to_builtins(job.request),
+            request=_shown(job.request),
             progress=ProgressShape.of(job.progress),
             attempts=job.attempts,
             most_attempts=job.most_attempts,
@@ -60,6 +60,14 @@ class JobShape(BaseModel):
             started_at=job.started_at,
             finished_at=job.finished_at,
         )
+
+
+def _shown(request: Request) -> dict[str, object]:
+    """A request without what a URL may have that is secret."""
+    shown: dict[str, object] = msgspec.to_builtins(request)
+    if isinstance(request, IndexRequest) and not request.uri.startswith("file:"):
+        shown["uri"] = request.uri.partition("?")[0]
+    return shown
 
 
 class JobEventShape(BaseModel):

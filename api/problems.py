@@ -130,7 +130,7 @@ def install(app: FastAPI) -> None:
     for kind in (errors.AfterimageError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _on_error)
     app.add_exception_handler(ClientDisconnect, _on_nobody)
-    app.add_exception_handler(Exception, _on_error)
+    app.add_exception_handler(Exception, _on_fault)
 
 
 def told_of(error: Exception, request_id: str) -> tuple[Problem, dict[str, str]]:
@@ -196,6 +196,13 @@ def _slug(name: str) -> str:
 async def _on_error(request: Request, error: Exception) -> ProblemResponse:
     problem, headers = told_of(error, request_id(request))
     return ProblemResponse(problem.model_dump(), problem.status, headers)
+
+
+async def _on_fault(request: Request, error: Exception) -> ProblemResponse:
+    """Sent from outside of whatever gives answers the ids of their requests."""
+    response = await _on_error(request, error)
+    response.headers["x-request-id"] = request_id(request)
+    return response
 
 
 async def _on_nobody(_request: Request, _error: Exception) -> Response:

@@ -276,11 +276,8 @@ class Container:
     @cached_property
     def showing(self) -> Showing:
         """What can be looked at; with decoding processes of its own."""
-        processes = self.settings.serve.clips
-        kept_at = self.intake.kept_at
-        return Showing(
-            self.blobs, self.artifacts, self.remembering, self.catalog, kept_at, self._media_process, processes
-        )
+        clips, kept_at = self.settings.serve.clips, self.intake.kept_at
+        return Showing(self.blobs, self.artifacts, self.remembering, self.catalog, kept_at, self._media_process, clips)
 
     @cached_property
     def generator(self) -> Generator:

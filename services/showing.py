@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from queue import LifoQueue
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from indexer.artifacts import Artifacts
@@ -24,6 +24,7 @@ from services.sources import Candidate
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _CHUNK = 1 << 20
+_Pool: TypeAlias = "LifoQueue[MediaProcess]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class Media:
 class Showing:
     """Pictures come from the artifacts; the media itself and clips from where the asset was indexed, as long as it is
     there and has not changed since. `kept_at` gives the blob of what was uploaded or fetched, by collection and URI.
-    `processes` decode, one request each at a time; others wait.
+    So many `clips` are cut at once, each in a decoding process of its own; others wait. Pictures that come with a
+    question have another process: whoever searches waits for no clip.
 
     Errors: AssetNotFound for pictures that an asset does not have, SourceNotFound where its source is gone.
     """
@@ -52,13 +54,11 @@ class Showing:
         catalog: Catalog,
         kept_at: Callable[[str, str], str | None],
         start: Callable[[], MediaProcess],
-        processes: int,
+        clips: int,
     ) -> None:
         self._blobs, self._kept_at = blobs, kept_at
         self._artifacts, self._remembering, self._catalog = artifacts, remembering, catalog
-        self._idle: LifoQueue[MediaProcess] = LifoQueue()
-        for _ in range(processes):
-            self._idle.put(start())
+        self._cutting, self._looking = _pool(start, clips), _pool(start, 1)
 
     def frame(self, asset: Asset, time_s: float) -> KeyFrame:
         """The key frame that shows a video at a time."""
@@ -101,16 +101,17 @@ class Showing:
         if asset.kind is not AssetKind.VIDEO or start_s >= (asset.duration_s or 0.0):
             raise AssetNotFound(f"{asset.name} shows nothing at {start_s:g} s")
         with self.original(asset, collections) as path:
-            return self._decoded(asset.name, lambda media: b"".join(media.clip(path, start_s, end_s, max_px)))
+            return _decoded(self._cutting, asset.name, lambda media: b"".join(media.clip(path, start_s, end_s, max_px)))
 
     def picture(self, name: str, path: Path, max_px: int) -> Pixels:
         """The pixels of a picture that is not in the archive. Errors: UnsupportedMedia, DamagedMedia, LimitExceeded."""
-        return self._decoded(name, lambda media: media.image(path, max_px))
+        return _decoded(self._looking, name, lambda media: media.image(path, max_px))
 
     def close(self) -> None:
         """End the processes."""
-        while not self._idle.empty():
-            self._idle.get().close()
+        for pool in (self._cutting, self._looking):
+            while not pool.empty():
+                pool.get().close()
 
     def _place(self, asset: Asset, collections: Collection[str] | None) -> tuple[Path | str, int]:
         """The file, or the key of the blob, and how many bytes it has."""
@@ -125,15 +126,23 @@ class Showing:
                 _log.warning("%s: its media is not where it was kept (%s)", asset.asset_id, error)
         raise SourceNotFound(asset.name, "its source is gone, or has changed since it was indexed")
 
-    def _decoded(self, name: str, work: Callable[[MediaProcess], T]) -> T:
-        """The work of one process; an error names what people know, not where the file is."""
-        media = self._idle.get()
-        try:
-            return work(media)
-        except SourceError as error:
-            raise type(error)(name, error.reason) from error
-        finally:
-            self._idle.put(media)
+
+def _pool(start: Callable[[], MediaProcess], count: int) -> _Pool:
+    pool: _Pool = LifoQueue()
+    for _ in range(count):
+        pool.put(start())
+    return pool
+
+
+def _decoded(pool: _Pool, name: str, work: Callable[[MediaProcess], T]) -> T:
+    """The work of one process; an error names what people know, not where the file is."""
+    media = pool.get()
+    try:
+        return work(media)
+    except SourceError as error:
+        raise type(error)(name, error.reason) from error
+    finally:
+        pool.put(media)
 
 
 def _read(path: Path, start: int, end: int) -> Iterator[bytes]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import re
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +17,7 @@ from typing import BinaryIO
 import msgspec
 
 from indexer.errors import AfterimageError, StorageFull, UploadConflict, UploadNotFound
+from services.repeats import Repeatable
 
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -45,9 +47,21 @@ class Uploads:
     def __init__(self, folder: Path, keep_s: float) -> None:
         self._folder, self._keep_s = folder, keep_s
 
-    def begin(self, length: int, name: str, collection: str, key_id: str | None, webhook: str | None) -> Upload:
-        """A new one, of which nothing has come yet."""
-        upload = Upload(secrets.token_hex(16), length, name, collection, key_id, webhook, time.time() + self._keep_s)
+    def begin(
+        self,
+        length: int,
+        name: str,
+        collection: str,
+        key_id: str | None,
+        webhook: str | None,
+        once: Repeatable | None = None,
+    ) -> Upload:
+        """A new one, of which nothing has come yet; sent again as `once`, the one that was begun then."""
+        upload_id = secrets.token_hex(16) if once is None else _id_of(once)
+        if once is not None:
+            with suppress(UploadNotFound):
+                return self.get(upload_id)
+        upload = Upload(upload_id, length, name, collection, key_id, webhook, time.time() + self._keep_s)
         with self._written():
             self._folder.mkdir(parents=True, exist_ok=True)
             self._clear()
@@ -144,3 +158,7 @@ class Uploads:
             if isinstance(error, AfterimageError):  # of whoever writes, such as a database that went away
                 raise
             raise StorageFull(f"{self._folder}: cannot be written ({error.strerror})") from error
+
+
+def _id_of(once: Repeatable) -> str:
+    return hashlib.sha256("\0".join((once.who, once.name, once.request)).encode()).hexdigest()[:32]

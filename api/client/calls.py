@@ -11,7 +11,19 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter
 
-from api.client.flows import Endpoint, Flow, Listen, Param, Pause, Reply, Send, ServerUnavailable, Stream
+from api.client.flows import (
+    Endpoint,
+    Flow,
+    Listen,
+    Param,
+    Pause,
+    ProblemError,
+    Reply,
+    Send,
+    ServerUnavailable,
+    Stream,
+    passing,
+)
 from api.job_shapes import JobEventShape, JobShape
 from api.replies import AskedShape, AssetDetail, CollectionShape, EvidenceEvent, PageShape, UsageShape
 from api.schemas import AnswerShape, AssetShape, SearchShape, SentenceShape
@@ -209,8 +221,8 @@ def _next_piece(file: BinaryIO, address: str) -> Flow[Reply]:
             file.seek(int(offset))
             headers = {**_TUS, "upload-offset": offset, "content-type": _OFFSETS}
             return (yield Send("PATCH", address, content=file.read(_PIECE_BYTES), headers=headers)).checked()
-        except ServerUnavailable:
-            if not left:
+        except (ServerUnavailable, ProblemError) as error:
+            if not left or not passing(error):
                 raise
             yield Pause(_WAIT_S)
     raise AssertionError("the last try returns or raises")

@@ -83,9 +83,8 @@ class Client(Calls):
         with _translated(), self._http.stream(**_request(send)) as response:
             if response.status_code >= 400:
                 _reply(response, response.read()).checked()
-            for line in response.iter_lines():
-                if (event := lines.feed(line)) is not None:
-                    yield event
+            for data in response.iter_bytes():
+                yield from lines.feed(data)
 
     def _done(self, step: Send | Pause) -> Reply:
         if isinstance(step, Pause):
@@ -169,8 +168,8 @@ _NOTHING = Reply(204, {}, b"")
 
 
 async def _read(response: httpx2.Response, lines: EventLines) -> AsyncIterator[tuple[str, str]]:
-    async for line in response.aiter_lines():
-        if (event := lines.feed(line)) is not None:
+    async for data in response.aiter_bytes():
+        for event in lines.feed(data):
             yield event
 
 

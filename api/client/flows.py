@@ -25,8 +25,9 @@ Param: TypeAlias = str | int | float | Sequence[str]
 P = ParamSpec("P")
 T = TypeVar("T")
 _EVENTS = "text/event-stream"
-_PASSING = (429, 503)
+_PASSING, _FAULT = (429, 503), 500
 """Statuses of a server that will be itself again."""
+_UNSAID = {"type": "about:blank", "title": "", "detail": "the server refuses", "request": ""}
 
 
 class ProblemError(AfterimageError, RuntimeError):
@@ -72,6 +73,8 @@ class Reply:
         """Itself. Errors: ProblemError where it is one."""
         if self.status < 400:
             return self
+        if not self.body and self.status < _FAULT:  # an answer to HEAD
+            raise ProblemError(Problem.model_validate({**_UNSAID, "status": self.status}))
         try:
             raise ProblemError(Problem.model_validate_json(self.body))
         except ValidationError:
@@ -99,18 +102,30 @@ class Listen(Generic[T]):
 
     def goes_on(self, error: ProblemError | ServerUnavailable) -> bool:
         """Whether asking again, behind what came, may lead further: the line broke, or the server is not itself now."""
-        passing = isinstance(error, ServerUnavailable) or error.problem.status in _PASSING
-        return self.resumes and passing
+        return self.resumes and passing(error)
+
+
+def passing(error: ProblemError | ServerUnavailable) -> bool:
+    """Whether the same may be possible soon."""
+    return isinstance(error, ServerUnavailable) or error.problem.status in _PASSING
 
 
 class EventLines:
-    """Takes a stream of events apart, line by line. `id` is that of the last event that came whole, or was `after`."""
+    """Takes a stream of events apart. `id` is that of the last event that came whole, or was `after`."""
 
     def __init__(self, after: str = "") -> None:
-        self.id, self._id, self._name, self._data = after, after, "", ""
+        self.id, self._id, self._name, self._data, self._rest = after, after, "", "", b""
 
-    def feed(self, line: str) -> tuple[str, str] | None:
-        """The name and the data of the event that this line completes. Errors: ProblemError for the event `error`."""
+    def feed(self, data: bytes) -> Iterator[tuple[str, str]]:
+        """The names and the data of the events that these bytes complete. Lines end where the protocol ends them, and
+        not at whatever ends a line in some text (U+2028). Errors: ProblemError for the event `error`.
+        """
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            if (event := self._line(line.removesuffix(b"\r").decode("utf-8", "replace"))) is not None:
+                yield event
+
+    def _line(self, line: str) -> tuple[str, str] | None:
         label, _, value = line.partition(": ")
         match label:
             case "id":

@@ -46,9 +46,12 @@ async def show_model(served: Served, rights: Reader, model: Model) -> ModelShape
 
 
 @router.post("/chat/completions", response_model=CompletionShape, responses={200: _STREAM, **ERRORS})
-async def complete(request: Request, served: Served, rights: Reader, body: ChatBody) -> Response | CompletionShape:
+async def complete(
+    request: Request, served: Served, rights: Reader, body: ChatBody, response: Response
+) -> Response | CompletionShape:
     """Answer the question that a conversation ends with from a collection; `sentences` of the message, or of the
     chunks, have the citations."""
+    response.headers["cache-control"] = "no-store"
     served.turns.answers.check()
     completion = await served.turns.searches.take(partial(_gather, served, rights, body))
     if body.stream:

@@ -26,6 +26,8 @@ from services.types import Evidence, Query, Sentence
 
 router = APIRouter(prefix="/v1", tags=["find"], route_class=Once)
 _EVENTS = "text/event-stream"
+_UNKEPT = {"cache-control": "no-store"}
+"""What was found is kept nowhere, or it would outlive its deletion."""
 _STREAM: dict[str, Any] = {
     "description": "The answer; where `text/event-stream` is accepted, as events while it is written: `evidence` "
     "(EvidenceEvent), `sentence` (SentenceShape) for each sentence, `answer` (AnswerShape), `usage` (UsageShape). "
@@ -35,15 +37,19 @@ _STREAM: dict[str, Any] = {
 
 
 @router.post("/search", response_model=SearchShape, responses=problem_responses(404, 413, 503))
-async def search(served: Served, rights: Reader, body: SearchBody) -> SearchShape:
+async def search(served: Served, rights: Reader, body: SearchBody, response: Response) -> SearchShape:
     """Find moments, pages and pictures. Nothing found is an empty list: results that are no better than what unrelated
     questions find are left out."""
+    response.headers.update(_UNKEPT)
     return await served.turns.searches.take(partial(_search, served, rights, body))
 
 
 @router.post("/ask", response_model=AskedShape, responses={200: _STREAM, **problem_responses(404, 503)})
-async def ask(request: Request, served: Served, rights: Reader, body: AskBody) -> Response | AskedShape:
+async def ask(
+    request: Request, served: Served, rights: Reader, body: AskBody, response: Response
+) -> Response | AskedShape:
     """Answer a question; every sentence names the time, page or picture that proves it."""
+    response.headers.update(_UNKEPT)
     served.turns.answers.check()
     asked = await served.turns.searches.take(partial(_gather, served, rights, body))
     if _EVENTS in request.headers.get("accept", ""):

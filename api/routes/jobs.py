@@ -21,7 +21,7 @@ from api.visible import asset_of, job_of
 from services.jobs.types import JobState, NewJob, ReindexRequest
 
 router = APIRouter(prefix="/v1", tags=["jobs"], route_class=Once)
-_EVENTS = "text/event-stream"
+_EVENTS, _AT_ONCE = "text/event-stream", 500
 JobId = Annotated[str, Path(max_length=64, description="The job's id.")]
 States = Annotated[list[JobState], Query(alias="state", description="Only in these states.")]
 OfCollection = Annotated[Name | None, Query(description="Only of this collection.")]
@@ -128,9 +128,10 @@ def _look(server: Server, job_id: str, after: int) -> Callable[[], tuple[list[Ev
     def look() -> tuple[list[Event], bool]:
         nonlocal last
         job = jobs.get(job_id)
-        happened = jobs.events(job_id, last)
+        happened = jobs.events(job_id, last, _AT_ONCE)
         found = [Event("event", JobEventShape.of(event), str(event.number)) for event in happened]
         last = happened[-1].number if happened else last
-        return ([*found, Event("job", JobShape.of(job))], True) if job.state.finished else (found, False)
+        over = job.state.finished and len(happened) < _AT_ONCE
+        return ([*found, Event("job", JobShape.of(job))], True) if over else (found, False)
 
     return look

@@ -16,7 +16,7 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Path, Request, Re
 from starlette.requests import ClientDisconnect
 
 from api.auth import Writer
-from api.once import Once
+from api.once import Named, Once
 from api.problems import problem_responses
 from api.routes.uploads import check_collection, take_in
 from api.server import Served, Server
@@ -63,24 +63,28 @@ async def describe_tus(served: Served) -> Response:
 
 @router.post("", status_code=201, response_class=Response, responses=_PROBLEMS, dependencies=_TUS)
 async def create_upload(
-    request: Request, served: Served, rights: Writer, length: Length, metadata: Metadata = ""
+    request: Request, served: Served, rights: Writer, named: Named, length: Length, metadata: Metadata = ""
 ) -> Response:
     """Begin an upload; its address is in `Location`. The first bytes may come along."""
     if length > (most := served.container.settings.intake.max_bytes):
         raise LimitExceeded("the upload", f"is longer than {most} bytes")
-    named = _metadata(metadata)
-    collection, name = checked_name(named.get("collection", "")), named.get("filename") or "file"
-    webhook = named.get("webhook")
+    about = _metadata(metadata)
+    collection, name = checked_name(about.get("collection", "")), about.get("filename") or "file"
+    webhook = about.get("webhook")
     check_collection(rights, collection)
 
     def begin() -> Upload:
         if webhook is not None:
             served.container.webhooks.check(webhook)
-        return served.container.uploads.begin(length, name, collection, rights.key_id, webhook)
+        return served.container.uploads.begin(length, name, collection, rights.key_id, webhook, named)
 
     upload = await served.turns.lookups.take(begin)
     headers = {"location": str(request.url_for("show_upload", upload_id=upload.id)), **_expires(upload)}
-    if request.headers.get("content-type") == _OFFSETS:
+    if upload.job_id is not None:  # it was begun before
+        headers |= _arrived(upload, upload.job_id)
+    elif there := served.container.uploads.offset(upload):
+        headers["upload-offset"] = str(there)
+    elif request.headers.get("content-type") == _OFFSETS:
         headers |= await _take(request, served, rights, upload, 0)
     elif length == 0:
         headers |= await served.turns.lookups.take(lambda: _finished(served, rights, upload))

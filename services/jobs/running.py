@@ -11,6 +11,7 @@ from threading import Event
 from typing import Protocol
 
 from indexer.errors import (
+    AddressUnavailable,
     AfterimageError,
     AssetNotFound,
     CollectionNotFound,
@@ -35,6 +36,8 @@ _FOR_GOOD = (
     SettingsError,
 )
 """What another attempt meets again."""
+_TOLD = (SourceError, NotAllowed, AssetNotFound, CollectionNotFound, QueryError, AddressUnavailable, MemoryMismatch)
+"""What is told of a job. All else says how the archive is run: addresses, paths, a database's words."""
 _BUSY_S = 5.0
 """Until a job that found the archive in use comes again."""
 _PAUSE_S = 0.5
@@ -87,10 +90,10 @@ class Runner:
             said = str(error)
             return lambda job: leases.give_back(job, said, _BUSY_S)
         except _FOR_GOOD as error:
-            said = str(error)
+            said = _said(held.job, error)
             return lambda job: leases.fail(job, said)
         except Exception as error:  # noqa: BLE001 (a job must not be lost to what nobody thought of)
-            said = _said(error)
+            said = _said(held.job, error)
             return lambda job: leases.try_again(job, said)
         if isinstance(result, IndexResult) and (wrong := result.wrong()):
             return lambda job: leases.fail(job, wrong, result)
@@ -114,8 +117,10 @@ class Runner:
                 time.sleep(_PAUSE_S)
 
 
-def _said(error: Exception) -> str:
-    if isinstance(error, AfterimageError | OSError):
+def _said(job: Job, error: Exception) -> str:
+    """What everyone may know of an error who sees the job: where the server is at fault, only that it is."""
+    if isinstance(error, _TOLD):
         return str(error)
-    _log.error("a job met what nobody thought of", exc_info=error)
-    return f"{type(error).__name__}: {error}"
+    foreseen = isinstance(error, AfterimageError | OSError)
+    _log.error("job %s: %s: %s", job.id, type(error).__name__, error, exc_info=None if foreseen else error)
+    return f"{type(error).__name__}: the worker's log has more under the id of this job"

@@ -115,6 +115,7 @@ def test_a_server_that_is_not_there_is_named_as_that() -> None:
 
 def test_a_stream_goes_on_behind_the_last_event_that_came_whole() -> None:
     lines = EventLines("6")
-    came = [lines.feed(line) for line in ("id: 7", "event: event", "data: {}", "", "id: 8", "event: event")]
-    assert [one for one in came if one is not None] == [("event", "{}")]
+    sent = "id: 7\nevent: event\ndata: a\u2028b\x85c\n\nid: 8\nevent: event\n".encode()
+    came = [event for at in range(0, len(sent), 3) for event in lines.feed(sent[at : at + 3])]
+    assert came == [("event", "a\u2028b\x85c")]
     assert lines.id == "7"

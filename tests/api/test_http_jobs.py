@@ -17,6 +17,9 @@ from serving import events, serving
 
 from indexer.errors import DatabaseUnavailable
 from services.container import Container
+from services.jobs.rows import write_down
+from services.jobs.types import IndexRequest, NewJob, ReindexRequest
+from services.keys import Scope
 
 PUFFIN = "The puffin warden owes nine lanterns."
 TUS = {"tus-resumable": "1.0.0"}
@@ -254,6 +257,54 @@ def test_a_resumable_upload_is_begun_and_taken_in_once(
     assert [last.headers["afterimage-job"]] == [job["id"] for job in live.get("/v1/jobs").json()["items"]]
     assert _ended(live, {"id": last.headers["afterimage-job"]})["state"] == "done"
     assert len(list((container.home / "media").iterdir())) == 1
+
+
+def test_an_upload_that_came_whole_is_taken_in_once_though_its_answer_was_not_kept(
+    live: httpx2.Client, container: Container, document: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = {"upload-metadata": _metadata(collection="new", filename="lanterns.pdf"), "idempotency-key": "lanterns"}
+    whole = {**PATCH, **about, "upload-length": str(document.stat().st_size)}
+    with monkeypatch.context() as patched:
+        patched.setattr(container.repeats, "finish", _away)
+        assert live.post("/v1/uploads/tus", content=document.read_bytes(), headers=whole).status_code == 503
+    monkeypatch.setattr("services.repeats._GIVEN_UP_S", 0.0)
+    again = live.post("/v1/uploads/tus", content=document.read_bytes(), headers=whole)
+    assert (again.status_code, again.headers["upload-offset"]) == (201, whole["upload-length"])
+    assert [again.headers["afterimage-job"]] == [job["id"] for job in live.get("/v1/jobs").json()["items"]]
+
+
+@pytest.mark.parametrize("scope", ["read", "write", None])
+def test_no_body_is_held_because_it_has_a_name(container: Container, scope: str | None) -> None:
+    """Neither of who may not ask, nor of who may."""
+    secret = "ai_0123456789ab_x" if scope is None else container.keys.create("a", [Scope(scope)])[1]
+    headers = {"authorization": f"Bearer {secret}", "idempotency-key": "a", "content-type": "text/plain"}
+    own = psutil.Process(os.getpid())
+    with serving(container, open_to_all=False) as url:
+        before = own.memory_info().rss
+        sent = httpx2.post(f"{url}/v1/uploads", content=(b"x" * MB for _ in range(96)), headers=headers, timeout=60)
+        assert sent.status_code == {"read": 403, "write": 422, None: 401}[scope]
+        assert own.memory_info().rss - before < 48 * MB
+
+
+def test_a_form_of_many_parts_is_refused(live: httpx2.Client) -> None:
+    parts = b"".join(b'--b\r\nContent-Disposition: form-data; name="%d"\r\n\r\n\r\n' % one for one in range(17))
+    sent = live.post("/v1/uploads", content=parts, headers={"content-type": "multipart/form-data; boundary=b"})
+    assert (sent.status_code, sent.json()["detail"]) == (422, "the form says more than a form of an upload does")
+
+
+def test_what_a_url_says_behind_its_path_is_shown_to_nobody(live: httpx2.Client, container: Container) -> None:
+    job = container.dispatch.submit(NewJob(IndexRequest("https://example.org/a.png?sig=secret", "a.png"), HARBOUR))
+    assert "secret" not in live.get(f"/v1/jobs/{job.id}").text
+
+
+def test_all_that_happened_to_a_job_is_told_however_much_it_was(live: httpx2.Client, container: Container) -> None:
+    job = container.jobs.submit(NewJob(ReindexRequest()))
+    container.jobs.cancel(job.id)
+    with container.database.begin() as connection:
+        for _ in range(1200):
+            write_down(connection, job, 0.0)
+    with live.stream("GET", f"/v1/jobs/{job.id}/events") as response:
+        assert [name for name, _ in events(response)] == ["event"] * 1202 + ["job"]
 
 
 def test_the_secret_of_a_new_key_is_kept_nowhere(live: httpx2.Client, container: Container) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -14,6 +16,7 @@ from serving import serving
 from api.logs import JsonLines
 from api.problems import Problem
 from benchmarks.servers import free_port
+from services.container import Container
 
 ASSET = "0" * 64
 JSON = {"content-type": "application/json"}
@@ -69,6 +72,24 @@ def test_a_server_whose_index_is_away_says_that_it_cannot_now(plain_home: Path, 
     container.close()
 
 
+@pytest.mark.parametrize(
+    "said", [{str(one): 1 for one in range(5000)}, {"question": "a", "kinds": [1] * 5000}, {"question": [[]] * 5000}]
+)
+def test_of_many_things_that_are_wrong_a_few_are_told(reading: httpx2.Client, said: dict[str, object]) -> None:
+    answer = reading.post("/v1/search", json=said)
+    assert answer.status_code == 422 and 0 < len(answer.json()["errors"]) <= 20 and len(answer.text) < 5000
+
+
+def test_a_fault_of_the_server_has_the_id_that_its_log_has(
+    plain_home_copy: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plain_home_copy.catalog, "page", lambda *_: 1 // 0)
+    with serving(plain_home_copy) as url:
+        answer = httpx2.get(f"{url}/v1/assets")
+    assert answer.status_code == 500 and answer.headers["x-request-id"] == answer.json()["request"]
+    assert "division" not in answer.text
+
+
 def test_a_wrong_field_is_named(reading: httpx2.Client) -> None:
     problem = reading.post("/v1/search", json={"question": "a", "limit": 0}).json()
     assert problem["errors"][0]["where"] == "body.limit" and "body.limit" in problem["detail"]
@@ -84,9 +105,16 @@ def test_each_request_is_a_line_of_json_in_the_log(reading: httpx2.Client, caplo
     caplog.handler.setFormatter(JsonLines())
     with caplog.at_level(logging.INFO, "api.observing"):
         reading.get(f"/v1/assets/{ASSET}", headers={"x-request-id": "seen"})
-    (line,) = [json.loads(JsonLines().format(record)) for record in caplog.records if record.name == "api.observing"]
+        deadline = time.monotonic() + 10
+        while not (lines := _lines(caplog)):  # it comes after the answer
+            assert time.monotonic() < deadline
+    (line,) = lines
     assert (line["method"], line["status"], line["route"]) == ("GET", 404, "/v1/assets/{asset_id}")
     assert line["path"] == f"/v1/assets/{ASSET}" and line["ms"] > 0 and line["level"] == "info"
+
+
+def _lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    return [json.loads(JsonLines().format(one)) for one in caplog.records if one.name == "api.observing"]
 
 
 def test_metrics_count_requests_by_route_and_not_by_asset(reading: httpx2.Client) -> None:
