@@ -15,10 +15,10 @@ from indexer.types import AssetKind, AssetTags
 from services.database import Database
 from services.paging import Page, checked_limit, cursor, place
 from services.sources import printable
-from services.tables import Assets, Base, Collections, Sources
+from services.tables import Assets, Base, Collections, Jobs, Sources
 
 _Query = TypeVar("_Query", Select[Any], Delete)
-_LONGEST_NAME = 200
+_LONGEST_NAME, _SUMMARIZE = 200, "summarize"
 _OF_SOURCES = ("name", "file_time")
 """What the same bytes may have several of."""
 
@@ -190,12 +190,15 @@ class Catalog:
             connection.execute(delete(Collections).where(Collections.name == name))
 
     def drop_membership(self, asset_id: str, collection: str | None) -> None:
-        """Remove the asset's sources from one collection, or from all."""
+        """Remove the asset's sources from one collection, or from all; what jobs there found out of it goes too."""
         with self._database.begin() as connection:
             if collection is not None:
                 _check(connection, [collection])
             where = None if collection is None else [collection]
             connection.execute(_within(delete(Sources).where(Sources.asset_id == asset_id), where))
+            told = update(Jobs).where(Jobs.asset_id == asset_id, Jobs.kind == _SUMMARIZE)
+            told = told if collection is None else told.where(Jobs.collection == collection)
+            connection.execute(told.values(result=None))
 
     def orphans(self) -> list[str]:
         """Assets that no source points to any more."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import email
 import io
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import av
 import httpx2
@@ -13,6 +17,8 @@ import pytest
 from making import number_in
 from PIL import Image
 from plain import ABOUT_GULLS, ABOUT_ROPE, GULLS, HARBOUR, LENGTH_S, RATE, ROPE, SHORE
+
+from indexer.media.process import MediaProcess
 
 CLIP_S = 1.2
 
@@ -155,6 +161,26 @@ def test_who_asks_for_the_head_alone_gets_what_a_get_would_say(reading: httpx2.C
     assert reading.head(f"/v1/assets/{film}/frames/3", headers={"if-none-match": known}).status_code == 304
     for missing in (f"{film}/frames/99", f"{document}/pages/9", f"{'0' * 64}/media"):
         assert reading.head(f"/v1/assets/{missing}").status_code == 404
+
+
+def test_who_brings_a_picture_waits_for_no_clip(reading: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    cutting, let_go, clip = Event(), Event(), MediaProcess.clip
+
+    def slow(media: MediaProcess, path: Path, start_s: float, end_s: float, max_px: int) -> Iterator[bytes]:
+        cutting.set()
+        assert let_go.wait(60)
+        return clip(media, path, start_s, end_s, max_px)
+
+    monkeypatch.setattr(MediaProcess, "clip", slow)
+    address = f"/v1/assets/{_id(reading, 'gulls.mp4')}/clip?start_s=0&end_s=1"
+    picture = {"image": base64.b64encode(b"GIF89a but not really").decode()}
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(reading.get, address)
+        assert cutting.wait(60)
+        refused = reading.post("/v1/search", json=picture)  # it has been looked at
+        let_go.set()
+        assert asked.result().status_code == 200
+    assert refused.json()["type"] == "urn:afterimage:damaged-media"
 
 
 def test_a_clip_shows_its_stretch(reading: httpx2.Client) -> None:

@@ -226,6 +226,17 @@ def test_an_upload_is_taken_in_once_though_its_answer_was_not_kept(
     assert _found(live) == [("lanterns.pdf", PUFFIN)]
 
 
+def test_what_was_found_is_not_told_again_once_it_is_deleted(live: httpx2.Client) -> None:
+    def ask() -> httpx2.Response:
+        body = {"question": "mooring rope costs crowns"}
+        return live.post("/v1/search", json=body, headers={"idempotency-key": "rope"})
+
+    (hit,) = ask().json()["hits"]
+    (gone,) = live.delete(f"/v1/assets/{hit['asset']}").json()
+    _ended(live, gone)
+    assert ask().json() == {"hits": []}
+
+
 def test_media_that_somebody_took_away_is_not_found(live: httpx2.Client, container: Container, document: Path) -> None:
     form = {"data": {"collection": "new"}, "files": {"file": ("lanterns.pdf", document.read_bytes())}}
     asset = _ended(live, live.post("/v1/uploads", **form).json())["asset_id"]

@@ -63,6 +63,7 @@ class JobQueueContract:
             assert made.result == ReindexResult(1, container.catalog.find(key).segments, ())
             (gone,) = ended(container, container.dispatch.submit(NewJob(DeleteRequest(key), "default")))
             assert gone.result == DeleteResult(key)
+            assert container.jobs.get(told.id).result is None, "what it said of the film is gone with it"
         with pytest.raises(AssetNotFound):
             container.catalog.find(key)
 
