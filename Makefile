@@ -28,8 +28,8 @@ check: install  ## style, types, layers
 servers:  ## redis-server and PostgreSQL, which tests start on ports of their own
 	@tests/install_servers.sh
 
-test: check servers  ## the checks, then every test, two modules at a time
-	$(BIN)/pytest -n 2 --dist loadfile
+test: check servers  ## the checks, then every test, two modules at a time, the slow ones first
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 soak: install servers  ## endurance: twenty rounds of kill -9 while indexing, and of servers that go away under jobs
 	AFTERIMAGE_TEST_KILLS=20 $(BIN)/pytest tests/services/test_kill.py --timeout 7200
