@@ -85,21 +85,21 @@ class View:
         return hidden + [entry.put for entry in self.unsettled if entry.mixed and not asset_passes(entry.tags, where)]
 
     def with_entries(self, added: Iterable[tuple[int, Entry]]) -> View:
-        """This view, taken on by entries in order."""
-        entries, number, generation = dict(self.entries), self.number, self.generation
+        """This view, taken on by entries in order. What it adds up to is taken on by what changes."""
+        entries, spaces = dict(self.entries), dict(self.spaces)
+        unsettled = {entry.tags.asset_id: entry for entry in self.unsettled}
+        number, generation, documents, tokens = self.number, self.generation, self.documents, self.tokens
         for number, entry in added:
-            entries[entry.tags.asset_id] = (number, entry)
-            generation = entry.generation
-        latest = [entry for _, entry in entries.values()]
-        return View(
-            number=number,
-            generation=generation,
-            entries=entries,
-            spaces=_spaces(latest),
-            unsettled=tuple(entry for entry in latest if not entry.settled),
-            documents=sum(entry.documents for entry in latest),
-            tokens=sum(entry.tokens for entry in latest),
-        )
+            asset_id, generation = entry.tags.asset_id, entry.generation
+            before = entries[asset_id][1] if asset_id in entries else Entry(entry.tags)
+            entries[asset_id] = (number, entry)
+            documents += entry.documents - before.documents
+            tokens += entry.tokens - before.tokens
+            _recount(spaces, before, entry)
+            unsettled.pop(asset_id, None)
+            if not entry.settled:
+                unsettled[asset_id] = entry
+        return View(number, generation, entries, spaces, tuple(unsettled.values()), documents, tokens)
 
 
 class Changes:
@@ -187,11 +187,13 @@ def _decoded(payload: models.Payload) -> Entry:
     return msgspec.json.decode(str(payload["entry"]), type=Entry)
 
 
-def _spaces(entries: list[Entry]) -> dict[Lane, Space]:
-    """The space of each lane that has vectors, with the number of all of them."""
-    found: dict[Lane, Space] = {}
-    for entry in entries:
-        for lane, space in entry.spaces.items():
-            before = found[lane].vectors if lane in found else 0
-            found[lane] = replace(space, vectors=space.vectors + before)
-    return found
+def _recount(spaces: dict[Lane, Space], before: Entry, entry: Entry) -> None:
+    """Take the space of each lane that has vectors on, with the number of all of them."""
+    for lane, space in before.spaces.items():
+        spaces[lane] = replace(spaces[lane], vectors=spaces[lane].vectors - space.vectors)
+    for lane, space in entry.spaces.items():
+        there = spaces[lane].vectors if lane in spaces else 0
+        spaces[lane] = replace(space, vectors=there + space.vectors)
+    for lane in before.spaces:
+        if not spaces[lane].vectors:
+            del spaces[lane]
