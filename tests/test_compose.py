@@ -53,6 +53,14 @@ def test_every_setting_is_one_and_every_secret_is_there(
     assert settings.catalog.url.get_secret_value() == f"postgresql://afterimage:{password}@postgres/afterimage"
 
 
+def test_who_uses_the_object_store_is_given_its_keys(compose: dict[str, Any]) -> None:
+    given = [one.get("environment", {}) for one in compose["services"].values()]
+    storing = [environment for environment in given if "AFTERIMAGE_BLOBS__URL" in environment]
+    assert len(storing) == 3
+    for environment in storing:
+        assert {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_REGION"} <= environment.keys()
+
+
 def test_secrets_that_are_there_stay(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
     for _ in range(2):

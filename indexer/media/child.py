@@ -9,6 +9,7 @@ import ctypes
 import os
 import resource
 import select
+import signal
 import sys
 import threading
 import time
@@ -28,7 +29,9 @@ _MAX_REASON = 500
 
 
 def main() -> None:
-    """Serve until standard input ends."""
+    """Serve until standard input ends. Who stops a service sends SIGTERM to all of its processes; that this one has to
+    end is its parent's to say, or a stop would look like a crash."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     limits = msgspec.json.decode(sys.argv[1], type=MediaLimits)
     _give_up_powers(limits)
     requests, replies = os.dup(0), os.dup(1)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection
 from contextlib import suppress
 
-from indexer.errors import QueueUnavailable
+from indexer.errors import DatabaseUnavailable, QueueUnavailable
 from services.catalog import now
 from services.jobs.cleaning import Cleaning
 from services.jobs.leases import Leases
@@ -14,6 +14,7 @@ from services.jobs.ports import JobQueue
 from services.jobs.repeating import Repeating
 from services.jobs.store import Jobs
 from services.jobs.types import Job, JobQueueName, NewJob
+from services.jobs.waking import Waking
 from services.jobs.webhooks import Webhooks
 from services.repeats import Repeatable
 
@@ -40,7 +41,7 @@ class Dispatch:
         resend_s: float,
     ) -> None:
         self._jobs, self._leases, self._queue, self._resend_s = jobs, leases, queue, resend_s
-        self._webhooks = webhooks
+        self._webhooks, self._waking = webhooks, Waking(leases.lease_s)
         self._repeating = [
             Repeating("sweep", sweep_s, self.sweep),
             Repeating("webhooks", sweep_s, webhooks.deliver),
@@ -79,17 +80,21 @@ class Dispatch:
             repeating.start()
 
     def close(self) -> None:
-        """End what `start` began."""
+        """End what `start` began. Jobs are told first: they take longest to come to a checkpoint."""
+        for repeating in self._repeating:
+            repeating.stop()
+        self._webhooks.stop()
+        self._queue.close()
         for repeating in self._repeating:
             repeating.close()
-        self._queue.close()
 
     def sweep(self) -> None:
         """Look once. Errors: those of the database."""
         self._look(self._resend_s)
 
     def _look(self, resend_s: float) -> None:
-        self._leases.expire()
+        if not self._waking.lately():
+            self._leases.expire()
         with suppress(QueueUnavailable):
             drained = [queue for queue in JobQueueName if self._queue.waiting(queue) == 0]
             for job in self._jobs.due(dict.fromkeys(drained, now() - resend_s)):
@@ -100,4 +105,6 @@ class Dispatch:
             self._queue.send(job)
         except QueueUnavailable as error:
             _log.warning("job %s is sent later: %s", job.id, error)
+            with suppress(DatabaseUnavailable):
+                self._jobs.unsent(job.id)
         return job

@@ -17,7 +17,7 @@ from services.jobs.outbox import add_delivery
 from services.jobs.rows import RUNNING, change, held_by, job_of, read, write_down
 from services.jobs.types import IndexResult, Job, JobState, Progress, Result
 
-_LONGEST_WAIT_S = 3600.0
+_LONGEST_WAIT_S, _SKEW_S = 3600.0, 5.0
 Values: TypeAlias = Mapping[str, object]
 """Columns of a job's row, and what they become."""
 
@@ -40,7 +40,7 @@ class Leases:
     def claim(self, job_id: str, worker: str) -> Job:
         """Take a queued job. Errors: JobNotFound; JobNotHeld where it is not queued, or not yet to be done again."""
         at, table = now(), tables.Jobs
-        free = and_(table.state == JobState.QUEUED.value, table.not_before <= at)
+        free = and_(table.state == JobState.QUEUED.value, table.not_before <= at + _SKEW_S)
         values = {"state": JobState.RUNNING.value, "worker": worker, "lease_until": at + self._lease_s}
         values |= {"claims": table.claims + 1, "started_at": at}
         with self._database.begin() as connection:

@@ -20,9 +20,13 @@ class Repeating:
         """Begin; the first call comes after the first wait."""
         self._thread.start()
 
-    def close(self) -> None:
-        """No further call; waits for one that is under way."""
+    def stop(self) -> None:
+        """No further call."""
         self._over.set()
+
+    def close(self) -> None:
+        """`stop`, and wait for a call that is under way."""
+        self.stop()
         if self._thread.is_alive():
             self._thread.join()
 

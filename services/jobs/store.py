@@ -123,6 +123,13 @@ class Jobs:
             rows = connection.execute(update(table).where(*where).values(sent_at=at).returning(*table.__table__.c))
             return sorted((job_of(row) for row in rows), key=lambda job: job.id)
 
+    def unsent(self, job_id: str) -> None:
+        """A job could not be handed over: it is due again, whatever else waits in its queue."""
+        table = tables.Jobs
+        mine = (table.job_id == job_id, table.state == JobState.QUEUED.value)
+        with self._database.begin() as connection:
+            connection.execute(update(table).where(*mine).values(sent_at=None))
+
     def forget(self, before: float) -> list[Job]:
         """Drop jobs that came to their end before a time, and what was written down of them; gives what they were."""
         table = tables.Jobs

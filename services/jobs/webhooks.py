@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+from threading import Event
 from typing import TYPE_CHECKING
 
 from indexer.errors import AddressUnavailable, NotAllowed
@@ -40,7 +41,7 @@ class Webhooks:
 
     def __init__(self, outbox: Outbox, outbound: Outbound, secret: str, most_attempts: int) -> None:
         self._outbox, self._outbound = outbox, outbound
-        self._secret, self._most_attempts = secret, most_attempts
+        self._secret, self._most_attempts, self._stopped = secret, most_attempts, Event()
 
     def check(self, url: str) -> None:
         """Whether a URL may be told anything. Errors: NotAllowed."""
@@ -49,9 +50,13 @@ class Webhooks:
         self._outbound.check(url)
 
     def deliver(self) -> None:
-        """Try every delivery whose time has come, once. Errors: those of the database."""
-        while due := self._outbox.due(_AGAIN_S, limit=1):
+        """Try every delivery whose time has come, once, until `stop`. Errors: those of the database."""
+        while not self._stopped.is_set() and (due := self._outbox.due(_AGAIN_S, limit=1)):
             self._try(due[0])
+
+    def stop(self) -> None:
+        """Try no more, once what is being tried has come to its end."""
+        self._stopped.set()
 
     def _try(self, delivery: Delivery) -> None:
         body, at = delivery.body.encode(), int(now())

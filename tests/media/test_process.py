@@ -92,6 +92,16 @@ def test_a_child_that_is_killed_costs_one_request(video: Path) -> None:
         assert len(list(media.frames(video, FramePlan(1, 1)))) == 8
 
 
+def test_a_service_that_is_told_to_stop_damages_no_file(video: Path) -> None:
+    """Whoever stops it may tell all of its processes."""
+    with MediaProcess() as media:
+        stream = media.frames(video, FramePlan(25, 25))
+        next(stream)
+        assert media.pid is not None
+        os.kill(media.pid, signal.SIGTERM)
+        assert len(list(stream)) == 8 * 25 - 1
+
+
 def test_a_decoder_that_crashes_is_told_from_one_that_was_killed(video: Path) -> None:
     with MediaProcess() as media:
         stream = media.frames(video, FramePlan(25, 25))

@@ -65,3 +65,13 @@ def test_a_redis_that_is_not_there_is_named_by_its_setting_and_takes_no_job_with
     kept = container.dispatch.submit(new_job())
     container.dispatch.sweep()
     assert container.jobs.get(kept.id).state == "queued"
+
+
+def test_what_could_not_be_sent_is_sent_later_whatever_else_waits(asking: AskingAt, redis_server: Redis) -> None:
+    container = asking(jobs__kind="celery", jobs__url=redis_server.url)
+    with redis_server.away():
+        kept = container.dispatch.submit(new_job())
+    assert container.dispatch.waiting(JobQueueName.INDEX) == 0
+    container.dispatch.submit(new_job())
+    container.dispatch.sweep()
+    assert container.dispatch.waiting(JobQueueName.INDEX) == 2, kept.id

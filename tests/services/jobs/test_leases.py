@@ -9,6 +9,7 @@ from asked import DONE, new_job
 
 from indexer.errors import JobNotFound, JobNotHeld
 from services.database import Database
+from services.jobs import leases as module
 from services.jobs.leases import Leases
 from services.jobs.outbox import Outbox
 from services.jobs.store import Jobs
@@ -39,6 +40,17 @@ def test_of_many_workers_one_gets_a_job(jobs: Jobs, leases: Leases) -> None:
 def test_a_job_that_is_not_there_is_not_claimed(leases: Leases) -> None:
     with pytest.raises(JobNotFound):
         leases.claim("x", "w")
+
+
+def test_a_worker_whose_clock_is_behind_takes_a_job_at_once(
+    jobs: Jobs, leases: Leases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = jobs.submit(new_job())
+    monkeypatch.setattr(module, "now", lambda: job.created_at - 10)
+    with pytest.raises(JobNotHeld):
+        leases.claim(job.id, "w")
+    monkeypatch.setattr(module, "now", lambda: job.created_at - 4)
+    assert leases.claim(job.id, "w").state is JobState.RUNNING
 
 
 def test_a_job_ends_once(jobs: Jobs, leases: Leases) -> None:

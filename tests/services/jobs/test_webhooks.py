@@ -86,6 +86,25 @@ def test_who_did_not_hear_is_told_again_later_under_the_same_id(
     assert told.delivered_at is not None
 
 
+def test_a_process_that_is_to_stop_tells_nobody_more(
+    jobs: Jobs, leases: Leases, telling: Telling, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        _ended(jobs, leases, f"{host.url}/told")
+    webhooks, post = telling(), Outbound.post
+
+    def stop_then_post(outbound: Outbound, url: str, body: bytes, headers: dict[str, str]) -> None:
+        webhooks.stop()
+        post(outbound, url, body, headers)
+
+    monkeypatch.setattr(Outbound, "post", stop_then_post)
+    webhooks.deliver()
+    assert len(host.sent) == 1
+    monkeypatch.undo()
+    telling().deliver()
+    assert len(host.sent) == 3
+
+
 def test_who_never_hears_is_given_up(
     jobs: Jobs, leases: Leases, telling: Telling, host: Host, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
