@@ -94,13 +94,14 @@ class Pipeline:
         sink = self._open_sink(asset_id, version) if self._open_sink is not None and remembered else None
         return _Work(self._artifacts.draft(asset_id, version), sink)
 
-    def run(self, source: Source, progress: Report | None = None) -> Manifest:
-        """Make the artifacts of one source, or go on where an earlier run stopped, and give their manifest.
+    def run(self, source: Source, progress: Report | None = None, again: bool = False) -> Manifest:
+        """Make the artifacts of one source, or go on where an earlier run stopped, and give their manifest. `again`: go
+        on from the first that is damaged, though they were complete.
 
         `progress` gets what is done and how much there is, in seconds of video or pages (None: not known).
         Errors: SourceError for what is wrong with the file, ModelError, StorageFull; finished checkpoints stay.
         """
-        if self._artifacts.complete(source.asset_id, self.version):
+        if not again and self._artifacts.complete(source.asset_id, self.version):
             return self._artifacts.manifest(source.asset_id, self.version)
         work = self._begin(source.asset_id, self.version, source.info)
         workers = self._settings.encode_workers

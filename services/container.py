@@ -46,6 +46,7 @@ from services.jobs.outbox import Outbox
 from services.jobs.ports import JobQueue, JobWorker
 from services.jobs.running import Runner
 from services.jobs.store import Jobs
+from services.jobs.types import JobQueueName
 from services.jobs.webhooks import Webhooks
 from services.jobs.working import Working
 from services.keys import Keys
@@ -259,6 +260,7 @@ class Container:
             lambda: self.pipeline,
             self.catalog,
             lambda: self.calibration.refresh(),
+            lambda: self.jobs.any_waiting(JobQueueName.INDEX),
         )
 
     @cached_property
@@ -319,7 +321,15 @@ class Container:
     @cached_property
     def summarizing(self) -> Summarizing:
         """Assets to summaries."""
-        return Summarizing(self.blobs, self.artifacts, self.remembering, self.generator, self.grounding)
+        catalog = self.catalog
+        return Summarizing(
+            self.blobs,
+            self.artifacts,
+            self.remembering,
+            self.generator,
+            self.grounding,
+            lambda asset_id: bool(catalog.sources(asset_id)),
+        )
 
     def make(self) -> None:
         """Make the services that readers use, once, before threads ask for them. Errors: ModelError, StorageFull."""
@@ -409,7 +419,7 @@ class Container:
             self.leases,
             self._queue,
             self.webhooks,
-            Cleaning(self.jobs, self.catalog, self.intake, settings.keep_days),
+            Cleaning(self.jobs, self.catalog, self.intake, self.repeats, settings.keep_days),
             sweep_s=settings.sweep_s,
             resend_s=settings.resend_s,
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -13,6 +14,7 @@ from typing import TypeAlias
 from indexer.artifacts import Artifacts, Manifest
 from indexer.errors import (
     AfterimageError,
+    ArtifactError,
     AssetNotFound,
     DatabaseUnavailable,
     IndexBusy,
@@ -33,6 +35,7 @@ Progress: TypeAlias = Callable[[str, float, float | None], None]
 """Called with a file's name, what is done of it and how much there is (seconds of video or pages; None: not known)."""
 
 
+_log = logging.getLogger(__name__)
 _TURN_S = 3600.0
 """How long a run that has begun waits for its turn at the next file."""
 _REST_S = 60.0
@@ -95,6 +98,7 @@ class Indexing:
         self._locks, self._media, self._artifacts, self._pipeline = locks, media, artifacts, pipeline
         self._index, self._catalog, self._calibration, self._dropped = index, catalog, calibration, dropped
         self._is_right = False
+        self._held: Set[str] | None = None
 
     def index(
         self, paths: Sequence[Path], collection: str, progress: Progress | None = None, patience_s: float = 0.0
@@ -183,6 +187,7 @@ class Indexing:
     def _adding(self, collection: str) -> Iterator[None]:
         """An archive that is in order."""
         checked_name(collection)
+        self._held = None
         self._index.check()
         self._put_right()
         try:
@@ -225,7 +230,7 @@ class Indexing:
         before = self._catalog.source(collection, candidate.uri)
         if before is not None and (before.state, before.name) == (indexed_as, candidate.name):
             known = self._catalog.get([before.asset_id]).get(before.asset_id)
-            if known is not None:
+            if known is not None and self._is_held(known.asset_id):
                 return Indexed(candidate.name, Outcome.UNCHANGED, known)
         sidecars = candidate.sidecars()
         key = _key(candidate, sidecars)
@@ -237,7 +242,12 @@ class Indexing:
                 if candidate.state() != state:
                     asset = replace(asset, warnings=(*asset.warnings, _WRITTEN_TO))
                 source = SourceRow(collection, candidate.uri, key, indexed_as, asset.name, asset.file_time)
-                known, asset = self._put(asset, source, pipeline, manifest)
+                try:
+                    known, asset = self._put(asset, source, pipeline, manifest)
+                except ArtifactError as error:
+                    _log.warning("%s: made again, since it is damaged: %s", asset.name, error)
+                    manifest = self._made(candidate, key, sidecars, pipeline, progress, again=True)
+                    known, asset = self._put(asset, source, pipeline, manifest)
                 replaced = self._switch(source, asset)
         if moved_on:  # while another one was waited for: these are not the bytes that the lock is for
             return self._one(candidate, collection, progress, patience_s, again=False)
@@ -255,6 +265,12 @@ class Indexing:
             return known, known
         return known, replace(asset, segments=self._index.put(tags, pipeline.batches(manifest)))
 
+    def _is_held(self, key: str) -> bool:
+        """Whether the index held an asset when this run began: a reindex leaves out what is damaged."""
+        if self._held is None:
+            self._held = self._index.counts().keys()
+        return key in self._held
+
     def _holds(self, tags: AssetTags) -> bool:
         """Tag an asset that is in the index; False where it is not (a reindex left it out as damaged)."""
         try:
@@ -264,13 +280,22 @@ class Indexing:
         return True
 
     def _made(
-        self, candidate: Candidate, key: str, sidecars: tuple[Path, ...], pipeline: Pipeline, progress: Report | None
+        self,
+        candidate: Candidate,
+        key: str,
+        sidecars: tuple[Path, ...],
+        pipeline: Pipeline,
+        progress: Report | None,
+        again: bool = False,
     ) -> Manifest:
-        """The artifacts of a file: made now, or found, where the same bytes were indexed before."""
-        if self._artifacts.complete(key, pipeline.version):
-            return self._artifacts.manifest(key, pipeline.version)
+        """The artifacts of a file: made now, or found, where the same bytes were indexed before, and not `again`."""
+        if not again and self._artifacts.complete(key, pipeline.version):
+            try:
+                return self._artifacts.manifest(key, pipeline.version)
+            except ArtifactError:
+                again = True
         info = self._media.probe(candidate.path)
-        return pipeline.run(Source(candidate.path, key, info, sidecars), progress)
+        return pipeline.run(Source(candidate.path, key, info, sidecars), progress, again)
 
     def _switch(self, source: SourceRow, asset: Asset) -> str | None:
         """Make the new state visible, then clear away older versions; the asset that was there before, if another."""
@@ -306,13 +331,14 @@ class Indexing:
             return
         orphans = set(self._catalog.orphans())
         known = {asset.asset_id for asset in self._catalog.assets()}
-        self._is_right = True
+        right = True
         for key in sorted(orphans | (self._index.counts().keys() - known)):
             try:
                 with self._locks.writing(key):
                     self._clear(key, key in orphans)
             except IndexBusy:
-                self._is_right = False
+                right = False
+        self._is_right = right
 
     def _clear(self, key: str, orphan: bool) -> None:
         """Unfinished artifacts of what is no asset yet are kept: the next run goes on with them."""

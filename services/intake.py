@@ -8,7 +8,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeAlias
@@ -99,14 +99,19 @@ class Intake:
             self._outbound.fetch(url, path, self._most_bytes, lambda done, total: report(name, done, total))
             yield path
 
-    @contextmanager
-    def _room(self) -> Iterator[Path]:
-        """A folder for a file on its way; what a crash left of others is cleared away after a day."""
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+    def clear(self) -> None:
+        """Remove what crashes left of files on their way more than a day ago."""
+        with suppress(FileNotFoundError):  # of what somebody else clears away
             for old in self._folder.iterdir():
                 if max(entry.stat().st_mtime for entry in (old, *old.glob("*"))) < time.time() - _LEFT_BEHIND_S:
                     shutil.rmtree(old, ignore_errors=True)
+
+    @contextmanager
+    def _room(self) -> Iterator[Path]:
+        """A folder for a file on its way."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self.clear()
             room = TemporaryDirectory(dir=self._folder)
         except OSError as error:
             raise StorageFull(f"{self._folder}: cannot be written ({error.strerror})") from error

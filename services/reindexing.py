@@ -26,7 +26,8 @@ class Reindexed:
 
 
 class Reindexing:
-    """Rebuilds the index, in a shadow of it; `after` runs once that is swapped in."""
+    """Rebuilds the index, in a shadow of it; `after` runs once that is swapped in. While something is `to_come`,
+    somebody waits to go on with what is unfinished."""
 
     def __init__(
         self,
@@ -36,9 +37,11 @@ class Reindexing:
         pipeline: Callable[[], Pipeline],
         catalog: Catalog,
         after: Callable[[], None],
+        to_come: Callable[[], bool],
     ) -> None:
         self._locks, self._shadow = locks, shadow
         self._artifacts, self._pipeline, self._catalog, self._after = artifacts, pipeline, catalog, after
+        self._to_come = to_come
 
     def reindex(self, progress: Callable[[str, float, float], None], patience_s: float = 0.0) -> Reindexed:
         """Fill a shadow index from artifacts, read its counts back, and swap it in, in one step.
@@ -78,11 +81,14 @@ class Reindexing:
         return made, damaged
 
     def _clear(self, known: set[str], made: list[tuple[Asset, Manifest, int]]) -> int:
-        """Remove artifacts that nothing refers to: other versions of what was made, and unfinished drafts."""
+        """Remove artifacts that nothing refers to: other versions of what was made, drafts that nobody will finish."""
         kept = {asset.asset_id: manifest.version for asset, manifest, _ in made}
+        resumed = self._pipeline().version if self._to_come() else None
         cleared = 0
         for key in self._artifacts.assets():
             if key not in known:
+                if resumed is not None and resumed in self._artifacts.versions(key):
+                    continue
                 cleared += bool(self._artifacts.delete(key))
                 continue
             for version in self._artifacts.versions(key):

@@ -54,7 +54,7 @@ class Repeats:
         """
         at, table = now(), tables.Repeats
         with self._database.begin() as connection:
-            connection.execute(delete(table).where(table.at < at - _KEPT_S))
+            _forget_old(connection)
             values = {"who": named.who, "name": named.name, "request": named.request, "at": at}
             new = self._database.insert(table).values(**values).on_conflict_do_nothing().returning(table.name)
             if connection.execute(new).first() is not None:
@@ -67,6 +67,11 @@ class Repeats:
         if row.made is None and row.at > at - _GIVEN_UP_S:
             raise RepeatConflict(f"the request {named.name!r} is being answered")
         return None
+
+    def clear(self) -> None:
+        """Forget what was asked more than a day ago."""
+        with self._database.begin() as connection:
+            _forget_old(connection)
 
     def finish(self, named: Repeatable, answer: Answered) -> None:
         """It is answered."""
@@ -96,6 +101,10 @@ def made_before(database: Database, connection: Connection, named: Repeatable, m
     if connection.execute(note.returning(table.made)).first() is not None:
         return None
     return str(connection.execute(select(table.made).where(_is(named))).scalar_one())
+
+
+def _forget_old(connection: Connection) -> None:
+    connection.execute(delete(tables.Repeats).where(tables.Repeats.at < now() - _KEPT_S))
 
 
 def _is(named: Repeatable) -> ColumnElement[bool]:

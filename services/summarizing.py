@@ -16,7 +16,7 @@ from typing import TypeVar
 import msgspec
 
 from indexer.artifacts import Artifacts
-from indexer.errors import ArtifactError, SourceError
+from indexer.errors import ArtifactError, AssetNotFound, SourceError
 from indexer.ports import BlobStore
 from indexer.types import AssetKind, Origin, PictureRef, Segment
 from services.catalog import Asset
@@ -66,17 +66,27 @@ class Summary:
 
 
 class Summarizing:
-    """Makes summaries with a generator. What was made before, by the same generator of the same sections, is kept."""
+    """Makes summaries with a generator. What was made before, by the same generator of the same sections, is kept.
+
+    `is_there` says of an asset's id whether it still is in the archive: what is deleted meanwhile leaves nothing.
+    """
 
     def __init__(
-        self, blobs: BlobStore, artifacts: Artifacts, remembering: Remembering, generator: Generator, verifier: Verifier
+        self,
+        blobs: BlobStore,
+        artifacts: Artifacts,
+        remembering: Remembering,
+        generator: Generator,
+        verifier: Verifier,
+        is_there: Callable[[str], bool],
     ) -> None:
         self._blobs, self._artifacts, self._remembering = blobs, artifacts, remembering
+        self._is_there = is_there
         self._generator, self._verifier = generator, verifier
 
     def summarize(self, asset: Asset, progress: Progress | None = None) -> Summary:
         """The summary of a video. Errors: SourceError for what is no video, ModelError, GeneratorUnavailable,
-        ArtifactError; finished sections stay."""
+        ArtifactError, AssetNotFound where it is deleted meanwhile; finished sections stay."""
         parts = self._sections(asset)
         folder = self._folder(asset, parts)
         texts = self._passages(asset, parts)
@@ -84,8 +94,8 @@ class Summarizing:
         for number, part in enumerate(parts):
             _tell(progress, number, len(parts))
             make = partial(self._chapter, asset, number, part, texts[number])
-            chapters.append(self._made(f"{folder}/{number:05}.json", Chapter, make))
-        whole = self._made(f"{folder}/{_WHOLE}", Summary, partial(self._whole, asset, chapters))
+            chapters.append(self._made(asset, f"{folder}/{number:05}.json", Chapter, make))
+        whole = self._made(asset, f"{folder}/{_WHOLE}", Summary, partial(self._whole, asset, chapters))
         _tell(progress, len(parts), len(parts))
         return whole
 
@@ -163,12 +173,19 @@ class Summarizing:
                 said.append(Statement(draft.text, judgement.verdict, start_s, end_s))
         return tuple(said)
 
-    def _made(self, key: str, kind: type[_T], make: Callable[[], _T]) -> _T:
-        """What is stored, or else is made now and stored. What cannot be read any more is made again."""
+    def _made(self, asset: Asset, key: str, kind: type[_T], make: Callable[[], _T]) -> _T:
+        """What is stored, or else is made now and stored. What cannot be read any more is made again.
+
+        A deletion takes the asset out of the catalog before it removes what is stored: whichever of the two comes last
+        sees the other.
+        """
         if (stored := self._stored(key, kind)) is not None:
             return stored
         made = make()
         self._blobs.put(key, msgspec.json.encode(made))
+        if not self._is_there(asset.asset_id):
+            self._blobs.delete(key.rpartition("/")[0])
+            raise AssetNotFound(f"no asset {asset.asset_id!r}")
         return made
 
     def _stored(self, key: str, kind: type[_T]) -> _T | None:

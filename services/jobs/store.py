@@ -130,12 +130,18 @@ class Jobs:
         with self._database.begin() as connection:
             connection.execute(update(table).where(*mine).values(sent_at=None))
 
-    def forget(self, before: float) -> list[Job]:
-        """Drop jobs that came to their end before a time, and what was written down of them; gives what they were."""
+    def ended(self, before: float) -> list[Job]:
+        """Jobs that came to their end before a time."""
+        with self._database.reading() as connection:
+            return [
+                job_of(row) for row in connection.execute(select(tables.Jobs).where(tables.Jobs.finished_at < before))
+            ]
+
+    def forget(self, job: Job) -> None:
+        """Drop a job that has ended, and what was written down of it; one that was queued again meanwhile stays."""
         table = tables.Jobs
-        query = delete(table).where(table.finished_at < before).returning(*table.__table__.c)
         with self._database.begin() as connection:
-            return [job_of(row) for row in connection.execute(query)]
+            connection.execute(delete(table).where(table.job_id == job.id, table.finished_at == job.finished_at))
 
     def _move(
         self,

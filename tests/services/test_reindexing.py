@@ -13,6 +13,7 @@ from tiny_clip import make_tiny_clip
 from indexer.errors import IndexMismatch, ModelError
 from indexer.types import Lane, SegmentFilter
 from services.container import Container
+from services.jobs.types import IndexRequest, NewJob
 from services.types import Query
 
 EVERYWHERE = SegmentFilter()
@@ -55,6 +56,34 @@ def test_a_damaged_asset_is_named_and_the_others_go_on(services: Services, home:
     assert done.damaged[0].startswith("photos/street_sign.jpg: ")
     assert asset.asset_id not in container.index.counts()
     assert len(container.index.counts()) == done.assets
+
+
+def test_indexing_a_source_again_repairs_what_is_damaged(services: Services, home: Path, archive: Path) -> None:
+    first = services(home)
+    asset = first.catalog.find("street_sign.jpg")
+    damaged = home / "artifacts" / asset.asset_id / asset.version / "00000.json"
+    whole = damaged.read_bytes()
+    damaged.write_text("{")
+    first.reindexing.reindex(lambda *_: None)
+    for container in (first, services(home)):
+        lines = list(container.indexing.index([archive / "photos" / "street_sign.jpg"], "default"))
+        assert [line.outcome for line in lines] == ["unchanged"]
+        assert damaged.read_bytes() == whole
+        assert container.index.counts()[asset.asset_id] == asset.segments
+
+
+def test_what_a_job_is_to_go_on_with_outlives_a_reindex(services: Services, home: Path, archive: Path) -> None:
+    container = services(home)
+    asset = container.catalog.find("street_sign.jpg")
+    folder, version = home / "artifacts" / ("a" * 64), container.pipeline.version
+    shutil.copytree(home / "artifacts" / asset.asset_id / version, folder / version)
+    shutil.copytree(home / "artifacts" / asset.asset_id / version, home / "artifacts" / ("b" * 64) / "older")
+    job = container.jobs.submit(NewJob(IndexRequest("file:///srv/film.mp4", "film.mp4"), "default"))
+    assert container.reindexing.reindex(lambda *_: None).cleared == 1
+    assert folder.exists()
+    container.jobs.cancel(job.id)
+    assert container.reindexing.reindex(lambda *_: None).cleared == 1
+    assert not folder.exists()
 
 
 def test_naming_weights_later_encodes_the_stored_pictures(services: Services, home: Path, tmp_path: Path) -> None:

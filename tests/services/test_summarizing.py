@@ -10,7 +10,7 @@ import pytest
 from shared import Services
 
 from api.chapters import as_markdown, as_webvtt
-from indexer.errors import GeneratorUnavailable, SourceError
+from indexer.errors import AssetNotFound, GeneratorUnavailable, SourceError
 from indexer.types import AssetKind, Origin
 from services.catalog import Asset
 from services.container import Container
@@ -48,8 +48,30 @@ def _video(container: Container) -> Asset:
 
 def _summarizing(container: Container, generator: Describing) -> Summarizing:
     return Summarizing(
-        container.blobs, container.artifacts, container.remembering, generator, Grounding(Thresholds(0.5, 0.3))
+        container.blobs,
+        container.artifacts,
+        container.remembering,
+        generator,
+        Grounding(Thresholds(0.5, 0.3)),
+        lambda asset_id: bool(container.catalog.sources(asset_id)),
     )
+
+
+def test_a_video_that_is_deleted_while_it_is_summarized_leaves_nothing(
+    services: Services, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    container = services(home, generator__kind="extractive")
+    video, said = _video(container), Summarizing._said
+
+    def delete_first(summarizing: Summarizing, *arguments: object) -> object:
+        if container.catalog.sources(video.asset_id):
+            container.indexing.delete(video.asset_id, None)
+        return said(summarizing, *arguments)  # type: ignore[arg-type]  # as it was called
+
+    monkeypatch.setattr(Summarizing, "_said", delete_first)
+    with pytest.raises(AssetNotFound):
+        container.summarizing.summarize(video)
+    assert video.asset_id not in container.artifacts.assets()
 
 
 def test_chapters_cover_a_video_without_a_gap_and_every_sentence_is_proven(services: Services, home: Path) -> None:

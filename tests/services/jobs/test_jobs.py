@@ -116,7 +116,8 @@ def test_a_job_is_due_where_its_message_may_be_lost_or_its_wait_is_over(
 def test_old_jobs_are_forgotten_with_what_was_written_down_of_them(jobs: Jobs, leases: Leases) -> None:
     old, queued = jobs.submit(new_job(webhook="https://example.org")), jobs.submit(new_job())
     done = leases.finish(leases.claim(old.id, "w"), DONE)
-    assert jobs.forget(0.0) == []
-    assert jobs.forget(time.time() + 1) == [done]
+    assert jobs.ended(0.0) == []
+    assert jobs.ended(time.time() + 1) == [done]
+    jobs.forget(done)
     assert [job.id for job in jobs.page().items] == [queued.id]
     assert jobs.events(old.id) == []
