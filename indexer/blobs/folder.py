@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import BinaryIO
 from indexer.blobs.keys import require_key
 from indexer.errors import ArtifactError, StorageFull
 
+_DELETING, _LEFT_BEHIND_S = ".deleting-", 3600.0
 _UNFINISHED = ".writing"
 _CHUNK = 1 << 20
 
@@ -84,11 +86,15 @@ class FolderBlobs:
         return (path.relative_to(self._root).as_posix() for path in found)
 
     def delete(self, prefix: str) -> int:
-        """Remove all below `prefix`. Everything vanishes from its name in one rename before the bytes are freed."""
+        """Remove all below `prefix`. Everything vanishes from its name in one rename before the bytes are freed;
+        what a kill left of that goes with the next deletion that comes an hour later."""
         top = self._path(prefix)
         count = sum(1 for _ in self.names(prefix))
+        for left in self._root.glob(f"{_DELETING}*"):
+            if left.stat().st_mtime < time.time() - _LEFT_BEHIND_S:
+                shutil.rmtree(left, ignore_errors=True)
         if top.is_dir():
-            doomed = Path(tempfile.mkdtemp(prefix=".deleting-", dir=self._root))
+            doomed = Path(tempfile.mkdtemp(prefix=_DELETING, dir=self._root))
             top.rename(doomed / "x")
             shutil.rmtree(doomed)
             _remove_empty_parents(top.parent, self._root)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,16 @@ def test_nothing_is_left_of_what_was_deleted(blobs: FolderBlobs, tmp_path: Path)
         blobs.put(key, b"")
     blobs.delete("x")
     assert sorted(path.name for path in (tmp_path / "blobs").iterdir()) == ["z"]
+
+
+def test_what_a_kill_left_of_a_deletion_goes_with_a_later_one(blobs: FolderBlobs, tmp_path: Path) -> None:
+    root = tmp_path / "blobs"
+    for name, age_s in (("old", 7200), ("new", 60)):
+        (root / f".deleting-{name}" / "x").mkdir(parents=True)
+        os.utime(root / f".deleting-{name}", (time.time() - age_s,) * 2)
+    blobs.put("x/1", b"")
+    assert blobs.delete("x") == 1
+    assert [path.name for path in root.iterdir()] == [".deleting-new"]
 
 
 def test_a_full_disk_leaves_the_old_bytes_and_no_debris(

@@ -1,0 +1,84 @@
+"""What is not kept for ever: jobs that have ended, with what they were to take in and did not, and answers."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from indexer.errors import BlobsUnavailable
+from services import repeats as module
+from services.container import Container
+from services.jobs.cleaning import Cleaning
+from services.jobs.types import IndexRequest, NewJob
+from services.repeats import Answered, Repeatable
+
+
+@pytest.fixture
+def container(asking: Callable[..., Container]) -> Container:
+    return asking()
+
+
+def _cleaning(container: Container, keep_days: float = -1.0) -> Cleaning:
+    return Cleaning(container.jobs, container.catalog, container.intake, container.repeats, keep_days)
+
+
+def _refused(container: Container, file: Path) -> str:
+    """An upload whose job came to nothing; its URI."""
+    uri = container.intake.keep(file, file.name)
+    job = container.jobs.submit(NewJob(IndexRequest(uri, file.name), "default"))
+    container.jobs.cancel(job.id)
+    return uri
+
+
+def test_an_upload_that_came_to_nothing_goes_with_its_job(container: Container, files: Path) -> None:
+    _refused(container, files / "photo.png")
+    _cleaning(container, keep_days=1).clean()
+    assert len(container.jobs.page().items) == len(list(container.blobs.names("media"))) == 1
+    _cleaning(container).clean()
+    assert list(container.jobs.page().items) == list(container.blobs.names("media")) == []
+
+
+def test_what_could_not_be_removed_is_removed_later(
+    container: Container, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        _refused(container, files / "photo.png")
+
+    def away(*_: object) -> int:
+        raise BlobsUnavailable("the store is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(container.blobs, "delete", away)
+        with pytest.raises(BlobsUnavailable):
+            _cleaning(container).clean()
+    assert len(container.jobs.page().items) == 3
+    _cleaning(container).clean()
+    assert list(container.jobs.page().items) == list(container.blobs.names("media")) == []
+
+
+def test_a_job_that_is_queued_again_meanwhile_stays(container: Container, files: Path) -> None:
+    job = container.jobs.cancel(container.jobs.submit(NewJob(IndexRequest("file:///a", "a"), "default")).id)
+    container.jobs.retry(job.id)
+    container.jobs.forget(job)
+    assert container.jobs.get(job.id).state == "queued"
+
+
+def test_answers_and_files_on_their_way_are_kept_for_a_day(
+    container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, at = Repeatable("", "a", "b" * 64), time.time()
+    container.repeats.begin(asked)
+    container.repeats.finish(asked, Answered(200, {}, b"gulls"))
+    for name in ("old", "young"):
+        (container.incoming() / name).mkdir(parents=True)
+    os.utime(container.incoming() / "old", (at - 25 * 3600,) * 2)
+    _cleaning(container).clean()
+    assert [path.name for path in container.incoming().iterdir()] == ["young"]
+    assert container.repeats.begin(asked) == Answered(200, {}, b"gulls")
+    monkeypatch.setattr(module, "now", lambda: at + 25 * 3600)
+    _cleaning(container).clean()
+    assert container.repeats.begin(asked) is None
