@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx2
@@ -15,7 +16,8 @@ import pytest
 from plain import HARBOUR, SHORE, copied, make_document, plain_container
 from serving import events, serving
 
-from indexer.errors import DatabaseUnavailable
+from api.multipart import read_form
+from indexer.errors import DatabaseUnavailable, StorageFull
 from services.container import Container
 from services.jobs.rows import write_down
 from services.jobs.types import IndexRequest, NewJob, ReindexRequest
@@ -301,6 +303,14 @@ def test_a_form_of_many_parts_is_refused(live: httpx2.Client) -> None:
     parts = b"".join(b'--b\r\nContent-Disposition: form-data; name="%d"\r\n\r\n\r\n' % one for one in range(17))
     sent = live.post("/v1/uploads", content=parts, headers={"content-type": "multipart/form-data; boundary=b"})
     assert (sent.status_code, sent.json()["detail"]) == (422, "the form says more than a form of an upload does")
+
+
+def test_a_disk_that_is_full_is_named_as_that() -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + b"x" * MB
+
+    with pytest.raises(StorageFull, match="No space left"), Path("/dev/full").open("wb", buffering=0) as full:
+        asyncio.run(read_form("multipart/form-data; boundary=b", body(), full, 2 * MB))
 
 
 def test_what_a_url_says_behind_its_path_is_shown_to_nobody(live: httpx2.Client, container: Container) -> None:
