@@ -17,7 +17,7 @@ from api.multipart import read_form
 from api.once import Named, Once
 from api.problems import problem_responses
 from api.server import Served, Server
-from indexer.errors import CollectionNotFound, QueryError
+from indexer.errors import CollectionNotFound, DatabaseUnavailable, QueryError
 from services.jobs.types import IndexRequest, NewJob
 from services.repeats import Repeatable
 from services.rights import Rights
@@ -101,13 +101,17 @@ def take_in(
     """
     check_collection(rights, collection)
     intake = server.container.intake
-    uri, job = intake.keep(file, name), None
+    uri = intake.keep(file, name)
     new = NewJob(IndexRequest(uri, name), collection, rights.key_id, webhook)
     try:
         job = server.container.dispatch.submit(new, once)
-    finally:
-        if job is None or job.request != new.request:
-            intake.drop(collection, uri)
+    except DatabaseUnavailable:  # there may be a job all the same, and it needs the file
+        raise
+    except BaseException:
+        intake.drop(collection, uri)
+        raise
+    if job.request != new.request:
+        intake.drop(collection, uri)
     return JobShape.of(job)
 
 

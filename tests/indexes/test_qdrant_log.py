@@ -18,7 +18,7 @@ def entries(draw: st.DrawFn) -> Entry:
     if draw(st.booleans()):
         return Entry(tags, generation=draw(st.integers(0, 9)))
     spaces = {
-        lane: Space(f"{lane}-1", "m", 4, draw(st.integers(1, 5))) for lane in draw(st.sets(st.sampled_from(LANES)))
+        lane: Space(f"{lane}-1", "m", 4, draw(st.integers(0, 5))) for lane in draw(st.sets(st.sampled_from(LANES)))
     }
     return Entry(
         tags,

@@ -189,11 +189,13 @@ def _decoded(payload: models.Payload) -> Entry:
 
 def _recount(spaces: dict[Lane, Space], before: Entry, entry: Entry) -> None:
     """Take the space of each lane that has vectors on, with the number of all of them."""
-    for lane, space in before.spaces.items():
-        spaces[lane] = replace(spaces[lane], vectors=spaces[lane].vectors - space.vectors)
-    for lane, space in entry.spaces.items():
+    for lane in {**before.spaces, **entry.spaces}:
+        space = entry.spaces.get(lane) or spaces.get(lane)
+        if space is None:
+            continue
+        own, gone = (one.spaces[lane].vectors if lane in one.spaces else 0 for one in (entry, before))
         there = spaces[lane].vectors if lane in spaces else 0
-        spaces[lane] = replace(space, vectors=there + space.vectors)
-    for lane in before.spaces:
-        if not spaces[lane].vectors:
-            del spaces[lane]
+        if total := there + own - gone:
+            spaces[lane] = replace(space, vectors=total)
+        else:
+            spaces.pop(lane, None)
