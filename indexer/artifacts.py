@@ -123,6 +123,15 @@ class Artifacts:
         _check(data, manifest.checkpoints[number] if number < len(manifest.checkpoints) else "", key)
         return _decoded(data, CheckpointRecord, key)
 
+    def vouched(self, manifest: Manifest) -> int:
+        """How many of the leading checkpoints are those that were there when the manifest was written."""
+        for number in range(len(manifest.checkpoints)):
+            try:
+                self.record(manifest, number)
+            except ArtifactError:
+                return number
+        return len(manifest.checkpoints)
+
     def picture(self, ref: PictureRef) -> bytes:
         """A stored key frame or page picture, as JPEG bytes."""
         return self._blobs.get(ref.key, ref.offset, ref.length)

@@ -13,6 +13,7 @@ import msgspec
 
 from indexer.artifacts import SCHEMA, Artifacts, Checkpoint, Draft, Manifest
 from indexer.assembly import assemble
+from indexer.errors import ArtifactError
 from indexer.media.process import MediaProcess
 from indexer.passes.again import encode_checkpoint
 from indexer.passes.checkpoints import key_frames
@@ -89,10 +90,17 @@ class Pipeline:
         ids = self._models.ids()
         return _fingerprint({name: ids[name] for name in _ENCODERS if name in ids})
 
-    def _begin(self, asset_id: str, version: str, info: MediaInfo) -> _Work:
+    def _begin(self, asset_id: str, version: str, info: MediaInfo, at_most: int | None = None) -> _Work:
         remembered = self._models.tokens is not None and info.kind is AssetKind.VIDEO and info.sees
         sink = self._open_sink(asset_id, version) if self._open_sink is not None and remembered else None
-        return _Work(self._artifacts.draft(asset_id, version), sink)
+        return _Work(self._artifacts.draft(asset_id, version), sink, at_most)
+
+    def _vouched(self, asset_id: str) -> int | None:
+        """None: the manifest itself is damaged, and what the checkpoints say of themselves has to do."""
+        try:
+            return self._artifacts.vouched(self._artifacts.manifest(asset_id, self.version))
+        except ArtifactError:
+            return None
 
     def run(self, source: Source, progress: Report | None = None, again: bool = False) -> Manifest:
         """Make the artifacts of one source, or go on where an earlier run stopped, and give their manifest. `again`: go
@@ -103,7 +111,8 @@ class Pipeline:
         """
         if not again and self._artifacts.complete(source.asset_id, self.version):
             return self._artifacts.manifest(source.asset_id, self.version)
-        work = self._begin(source.asset_id, self.version, source.info)
+        at_most = self._vouched(source.asset_id) if again else None
+        work = self._begin(source.asset_id, self.version, source.info, at_most)
         workers = self._settings.encode_workers
         with ExitStack() as stack:
             encode = stack.enter_context(Stage("encode", workers + _ENCODE_AHEAD, workers))
@@ -129,9 +138,9 @@ class _Work:
     not committed is made again, the other way round it would be lost.
     """
 
-    def __init__(self, draft: Draft, sink: FrameSink | None) -> None:
+    def __init__(self, draft: Draft, sink: FrameSink | None, at_most: int | None) -> None:
         self._draft, self._sink = draft, sink
-        self.count = draft.resume()
+        self.count = draft.resume(at_most)
         if sink is not None and (held := sink.resume(self.count)) < self.count:
             self.count = draft.resume(held)
 

@@ -58,7 +58,12 @@ def test_who_uses_the_object_store_is_given_its_keys(compose: dict[str, Any]) ->
     storing = [environment for environment in given if "AFTERIMAGE_BLOBS__URL" in environment]
     assert len(storing) == 3
     for environment in storing:
-        assert {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION"} <= environment.keys()
+        assert {
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_ENDPOINT_URL",
+            "AWS_DEFAULT_REGION",
+        } <= environment.keys()
 
 
 def test_secrets_that_are_there_stay(tmp_path: Path) -> None:

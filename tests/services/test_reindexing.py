@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from shared import Services
 from tiny_clip import make_tiny_clip
 
 from indexer.errors import IndexMismatch, ModelError
-from indexer.types import Lane, SegmentFilter
+from indexer.types import AssetKind, Lane, SegmentFilter
 from services.container import Container
 from services.jobs.types import IndexRequest, NewJob
 from services.types import Query
@@ -58,15 +59,23 @@ def test_a_damaged_asset_is_named_and_the_others_go_on(services: Services, home:
     assert len(container.index.counts()) == done.assets
 
 
-def test_indexing_a_source_again_repairs_what_is_damaged(services: Services, home: Path, archive: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "damage"), [(AssetKind.IMAGE, b"{"), (AssetKind.VIDEO, b"{"), (AssetKind.VIDEO, None)]
+)
+def test_indexing_a_source_again_repairs_what_is_damaged(
+    services: Services, home: Path, kind: AssetKind, damage: bytes | None
+) -> None:
+    """Also where what is damaged can still be read, as if it were whole."""
     first = services(home)
-    asset = first.catalog.find("street_sign.jpg")
-    damaged = home / "artifacts" / asset.asset_id / asset.version / "00000.json"
+    asset = max((one for one in first.catalog.assets() if one.kind is kind), key=lambda one: one.segments)
+    source = Path(unquote(urlsplit(first.catalog.sources(asset.asset_id)[0].uri).path))
+    *_, damaged = sorted((home / "artifacts" / asset.asset_id / asset.version).glob("0*.json"))
     whole = damaged.read_bytes()
-    damaged.write_text("{")
+    damaged.write_bytes(whole + b" " if damage is None else damage)
     first.reindexing.reindex(lambda *_: None)
+    assert asset.asset_id not in first.index.counts()
     for container in (first, services(home)):
-        lines = list(container.indexing.index([archive / "photos" / "street_sign.jpg"], "default"))
+        lines = list(container.indexing.index([source], "default"))
         assert [line.outcome for line in lines] == ["unchanged"]
         assert damaged.read_bytes() == whole
         assert container.index.counts()[asset.asset_id] == asset.segments
