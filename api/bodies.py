@@ -19,13 +19,6 @@ def _in_utc(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _few(said: object) -> object:
-    """Of what is too much, one error and not one for each."""
-    if isinstance(said, dict | list) and len(said) > _MOST:
-        raise ValueError(f"says more than {_MOST} things")
-    return said
-
-
 AssetId = Annotated[str, StringConstraints(pattern=_ID)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
 """The name of a collection."""
@@ -41,8 +34,10 @@ class Body(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _in_bounds(cls, said: object) -> object:
+        """Of what is too much, one error and not one for each."""
         for one in (said, *said.values()) if isinstance(said, dict) else ():
-            _few(one)
+            if isinstance(one, dict | list) and len(one) > _MOST:
+                raise ValueError(f"says more than {_MOST} things")
         return said
 
 

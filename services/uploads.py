@@ -58,9 +58,8 @@ class Uploads:
     ) -> Upload:
         """A new one, of which nothing has come yet; sent again as `once`, the one that was begun then."""
         upload_id = secrets.token_hex(16) if once is None else _id_of(once)
-        if once is not None:
-            with suppress(UploadNotFound):
-                return self.get(upload_id)
+        with suppress(UploadNotFound):
+            return self.get(upload_id)
         upload = Upload(upload_id, length, name, collection, key_id, webhook, time.time() + self._keep_s)
         with self._written():
             self._folder.mkdir(parents=True, exist_ok=True)

@@ -246,6 +246,8 @@ def test_a_collection_goes_and_is_filled_at_the_same_time_without_a_contradictio
     with ThreadPoolExecutor(4) as threads:
         for done in [threads.submit(work) for _ in range(30) for work in (drop, fill)]:
             done.result()
+    assert catalog.collections() in ({}, {"brief": 0})
+    assert catalog.sources(A) == [] and catalog.orphans() == [A]
 
 
 def test_a_damaged_catalog_is_said_to_be_damaged(tmp_path: Path) -> None:
