@@ -10,50 +10,57 @@ from anyio import to_thread
 from fastapi import FastAPI
 
 from api import problems
-from api.limited import Limited
+from api.limited import BodySizeLimit
 from api.mcp import http as mcp
 from api.metrics import Metrics
-from api.observing import Observed
-from api.openapi import describe
-from api.rates import Rates
+from api.observing import RequestObserver
+from api.openapi import customize_openapi
+from api.rates import RateLimiter
 from api.routes import assets, chat, collections, finding, health, jobs, keys, media, pictures, tus, uploads
-from api.server import Server
-from api.turns import Turns
-from api.warming import Models
+from api.server import AppContext
+from api.turns import ConcurrencyLimits
+from api.warming import ModelWarmup
 from services.container import Container
 
 _MB = 1 << 20
 
 
-def create_app(container: Container, *, open_to_all: bool) -> FastAPI:
+def create_app(container: Container, *, allow_anonymous: bool) -> FastAPI:
     """The app over these services. `open_to_all`: requests need no key."""
     settings = container.settings.serve
-    turns = Turns.of(settings)
-    server = Server(container, turns, Metrics(turns, container.jobs.counts), Models(container), Rates(), open_to_all)
-    endpoint = mcp.McpEndpoint(container, turns, settings.body_mb * _MB)
+    limits = ConcurrencyLimits.from_settings(settings)
+    context = AppContext(
+        container,
+        limits,
+        Metrics(limits, container.jobs.count_by_kind_and_state),
+        ModelWarmup(container),
+        RateLimiter(),
+        allow_anonymous,
+    )
+    mcp_endpoint = mcp.McpEndpoint(container, limits, settings.max_body_mb * _MB)
 
     @asynccontextmanager
-    async def life(_app: FastAPI) -> AsyncIterator[None]:
-        await to_thread.run_sync(server.models.start)
-        await to_thread.run_sync(container.dispatch.start)
-        async with endpoint.running():
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await to_thread.run_sync(context.warmup.start)
+        await to_thread.run_sync(container.dispatcher.start)
+        async with mcp_endpoint.lifespan():
             yield
-        await to_thread.run_sync(server.models.wait)
+        await to_thread.run_sync(context.warmup.wait)
 
     app = FastAPI(
         title="Afterimage",
         version=metadata.version("afterimage"),
-        lifespan=life,
+        lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
     )
-    app.state.server = server
-    app.add_middleware(Limited, most_bytes=settings.body_mb * _MB)
-    app.state.mcp = endpoint
-    app.add_middleware(Observed, metrics=server.metrics)
-    problems.install(app)
+    app.state.context = context
+    app.add_middleware(BodySizeLimit, max_bytes=settings.max_body_mb * _MB)
+    app.state.mcp = mcp_endpoint
+    app.add_middleware(RequestObserver, metrics=context.metrics)
+    problems.add_exception_handlers(app)
     for part in (health, finding, collections, assets, pictures, media, uploads, tus, jobs, keys, chat, mcp):
         app.include_router(part.router)
-    describe(app)
+    customize_openapi(app)
     return app

@@ -7,15 +7,15 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from api.server import Served, Server
-from indexer.errors import KeyRefused
-from services.keys import Key, Scope, is_secret
-from services.rights import EVERYTHING, Rights
+from api.server import AppContext, Context
+from indexer.errors import InvalidApiKey
+from services.keys import ApiKey, Scope, looks_like_key
+from services.rights import FULL_ACCESS, Permissions
 
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+_PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 
-class Needs:
+class RequireScope:
     """A dependency of routes: the rights of whoever asks, if they have the scope that the route needs.
 
     Errors: KeyRefused, RightMissing, TooManyRequests.
@@ -24,47 +24,51 @@ class Needs:
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
 
-    async def __call__(self, request: Request, served: Served) -> Rights:
-        rights = await rights_of(request, served)
-        rights.needs(self.scope)
-        return rights
+    async def __call__(self, request: Request, context: Context) -> Permissions:
+        permissions = await authenticate(request, context)
+        permissions.require(self.scope)
+        return permissions
 
 
-Reader = Annotated[Rights, Depends(Needs(Scope.READ))]
-Writer = Annotated[Rights, Depends(Needs(Scope.WRITE))]
-Admin = Annotated[Rights, Depends(Needs(Scope.ADMIN))]
+ReadAccess = Annotated[Permissions, Depends(RequireScope(Scope.READ))]
+WriteAccess = Annotated[Permissions, Depends(RequireScope(Scope.WRITE))]
+AdminAccess = Annotated[Permissions, Depends(RequireScope(Scope.ADMIN))]
 
 
-async def rights_of(request: Request, server: Server) -> Rights:
+async def authenticate(request: Request, context: AppContext) -> Permissions:
     """The rights of a request, found once. Some clients cannot but send a key: where none is needed, one that is not
     of ours counts as none. Errors: KeyRefused, TooManyRequests."""
-    known = getattr(request.state, "rights", None)
-    if isinstance(known, Rights):
-        return known
+    cached = getattr(request.state, "permissions", None)
+    if isinstance(cached, Permissions):
+        return cached
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and secret.strip() and (is_secret(secret.strip()) or not server.open):
-        key = await server.turns.lookups.take(lambda: server.container.keys.verify(secret.strip()))
-        _allow(server, key)
-        request.state.key, rights = key.id, Rights.of(key)
-    elif server.open and is_from_here(request):
-        rights = EVERYTHING
+    if (
+        scheme.lower() == "bearer"
+        and secret.strip()
+        and (looks_like_key(secret.strip()) or not context.allow_anonymous)
+    ):
+        key = await context.limits.lookups.run(lambda: context.container.api_keys.verify(secret.strip()))
+        _limit_rate(context, key)
+        request.state.key_id, permissions = key.id, Permissions.of_key(key)
+    elif context.allow_anonymous and is_trusted_local(request):
+        permissions = FULL_ACCESS
     else:
-        raise KeyRefused("a key is needed: Authorization: Bearer ai_…")
-    request.state.rights = rights
-    return rights
+        raise InvalidApiKey("a key is needed: Authorization: Bearer ai_…")
+    request.state.permissions = permissions
+    return permissions
 
 
-def is_from_here(request: Request) -> bool:
+def is_trusted_local(request: Request) -> bool:
     """Whether a request to an open server comes from this machine, and from no page that a browser has open: such a
     page may reach 127.0.0.1 too, under a name of its own (DNS rebinding), or by a form that it sends."""
     client = request.client.host if request.client is not None else ""
     origin = request.headers.get("origin")
-    own = f"{request.url.scheme}://{request.headers.get('host', '')}"
+    own_origin = f"{request.url.scheme}://{request.headers.get('host', '')}"
     return (
         is_loopback(client)
         and is_loopback(request.url.hostname or "")
-        and (origin is None or origin == own)
-        and not any(name in request.headers for name in _FORWARDED)
+        and (origin is None or origin == own_origin)
+        and not any(name in request.headers for name in _PROXY_HEADERS)
     )
 
 
@@ -76,7 +80,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _allow(server: Server, key: Key) -> None:
-    limits = [most for most in (key.requests_per_minute, server.container.settings.serve.requests_per_minute) if most]
+def _limit_rate(context: AppContext, key: ApiKey) -> None:
+    limits = [most for most in (key.requests_per_minute, context.container.settings.serve.requests_per_minute) if most]
     if limits:
-        server.rates.take(key.id, min(limits))
+        context.rate_limiter.acquire(key.id, min(limits))

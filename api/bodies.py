@@ -11,19 +11,19 @@ from pydantic import AfterValidator, Base64Bytes, BaseModel, ConfigDict, Field, 
 from indexer.types import AssetKind, SegmentFilter
 from services.keys import Scope
 
-LONGEST_QUERY, _MOST = 2000, 1000
-_ID = r"^[0-9a-f]{64}$"
+MAX_QUERY_CHARS, _MAX_ITEMS = 2000, 1000
+_ASSET_ID_PATTERN = r"^[0-9a-f]{64}$"
 
 
-def _in_utc(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _to_utc(time: datetime) -> datetime:
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-AssetId = Annotated[str, StringConstraints(pattern=_ID)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
+AssetId = Annotated[str, StringConstraints(pattern=_ASSET_ID_PATTERN)]
+CollectionName = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
 """The name of a collection."""
 Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
+UtcDatetime = Annotated[datetime, AfterValidator(_to_utc)]
 
 
 class Body(BaseModel):
@@ -33,27 +33,27 @@ class Body(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _in_bounds(cls, said: object) -> object:
+    def _limit_sizes(cls, data: object) -> object:
         """Of what is too much, one error and not one for each."""
-        for one in (said, *said.values()) if isinstance(said, dict) else ():
-            if isinstance(one, dict | list) and len(one) > _MOST:
-                raise ValueError(f"says more than {_MOST} things")
-        return said
+        for one in (data, *data.values()) if isinstance(data, dict) else ():
+            if isinstance(one, dict | list) and len(one) > _MAX_ITEMS:
+                raise ValueError(f"says more than {_MAX_ITEMS} things")
+        return data
 
 
 class Filter(Body):
     """Where to look; what is left out does not restrict. `start_s` and `end_s`: what is shown in `[start_s, end_s)` of
     a video; `after` and `before`: files of that date or later, and older files (UTC where no zone is named)."""
 
-    collections: Annotated[frozenset[Name], Field(max_length=100)] | None = None
+    collections: Annotated[frozenset[CollectionName], Field(max_length=100)] | None = None
     kinds: frozenset[AssetKind] | None = None
     assets: Annotated[frozenset[AssetId], Field(max_length=1000)] | None = None
     start_s: Seconds | None = None
     end_s: Seconds | None = None
-    after: Moment | None = None
-    before: Moment | None = None
+    after: UtcDatetime | None = None
+    before: UtcDatetime | None = None
 
-    def as_filter(self) -> SegmentFilter:
+    def to_segment_filter(self) -> SegmentFilter:
         """The same for the services."""
         return SegmentFilter(
             collections=self.collections,
@@ -78,12 +78,12 @@ class SearchBody(Filter):
         }
     )
 
-    question: Annotated[str, Field(max_length=LONGEST_QUERY)] = ""
+    question: Annotated[str, Field(max_length=MAX_QUERY_CHARS)] = ""
     image: Base64Bytes | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] | None = None
 
     @model_validator(mode="after")
-    def _something(self) -> SearchBody:
+    def _require_query(self) -> SearchBody:
         if not self.question.strip() and self.image is None:
             raise ValueError("give a question, an image, or both")
         return self
@@ -96,10 +96,10 @@ class AskBody(Filter):
         json_schema_extra={"examples": [{"question": "What is the notice period once probation is over?"}]}
     )
 
-    question: Annotated[str, Field(min_length=1, max_length=LONGEST_QUERY, pattern=r"\S")]
+    question: Annotated[str, Field(min_length=1, max_length=MAX_QUERY_CHARS, pattern=r"\S")]
 
 
-Webhook = Annotated[str, Field(max_length=2000, description="A URL that is told, signed, when the job has ended.")]
+WebhookUrl = Annotated[str, Field(max_length=2000, description="A URL that is told, signed, when the job has ended.")]
 
 
 class SummaryBody(Body):
@@ -108,7 +108,7 @@ class SummaryBody(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"asset": "0" * 64}]})
 
     asset: AssetId
-    webhook: Webhook | None = None
+    webhook: WebhookUrl | None = None
 
 
 class ImportBody(Body):
@@ -120,9 +120,9 @@ class ImportBody(Body):
     )
 
     source: Annotated[str, Field(min_length=1, max_length=4000)]
-    collection: Name
+    collection: CollectionName
     name: Annotated[str, Field(min_length=1, max_length=500)] | None = None
-    webhook: Webhook | None = None
+    webhook: WebhookUrl | None = None
 
     @property
     def uri(self) -> str:
@@ -139,6 +139,6 @@ class KeyBody(Body):
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
     scopes: Annotated[frozenset[Scope], Field(min_length=1)]
-    collections: Annotated[frozenset[Name], Field(min_length=1, max_length=100)] | None = None
-    expires_at: Moment | None = None
+    collections: Annotated[frozenset[CollectionName], Field(min_length=1, max_length=100)] | None = None
+    expires_at: UtcDatetime | None = None
     requests_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = None

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 from pydantic import BaseModel
 
-from services.jobs.types import IndexRequest, Job, JobEvent, JobState, Progress, Request
+from services.jobs.types import IndexRequest, Job, JobEvent, JobProgress, JobRequest, JobState
 
 
 class ProgressShape(BaseModel):
@@ -18,7 +18,7 @@ class ProgressShape(BaseModel):
     note: str
 
     @classmethod
-    def of(cls, progress: Progress) -> ProgressShape:
+    def of(cls, progress: JobProgress) -> ProgressShape:
         return cls(done=progress.done, total=progress.total, note=progress.note)
 
 
@@ -33,7 +33,7 @@ class JobShape(BaseModel):
     request: dict[str, object]
     progress: ProgressShape
     attempts: int
-    most_attempts: int
+    max_attempts: int
     worker: str | None
     error: str | None
     result: dict[str, object] | None
@@ -49,10 +49,10 @@ class JobShape(BaseModel):
             state=job.state,
             collection=job.collection,
             asset_id=job.asset_id,
-            request=_shown(job.request),
+            request=_redact_request(job.request),
             progress=ProgressShape.of(job.progress),
             attempts=job.attempts,
-            most_attempts=job.most_attempts,
+            max_attempts=job.max_attempts,
             worker=job.worker,
             error=job.error,
             result=msgspec.to_builtins(job.result),
@@ -62,12 +62,12 @@ class JobShape(BaseModel):
         )
 
 
-def _shown(request: Request) -> dict[str, object]:
+def _redact_request(request: JobRequest) -> dict[str, object]:
     """A request without what a URL may have that is secret."""
-    shown: dict[str, object] = msgspec.to_builtins(request)
+    redacted: dict[str, object] = msgspec.to_builtins(request)
     if isinstance(request, IndexRequest) and not request.uri.startswith("file:"):
-        shown["uri"] = request.uri.partition("?")[0]
-    return shown
+        redacted["uri"] = request.uri.partition("?")[0]
+    return redacted
 
 
 class JobEventShape(BaseModel):

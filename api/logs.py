@@ -11,31 +11,31 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 
 _REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
-_GIVEN = re.compile(r"[\w.:-]{1,64}", re.ASCII)
-_FACTS = "facts"
+_REQUEST_ID_PATTERN = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+_FIELDS = "facts"
 
 
-def begin(given: str) -> str:
+def bind_request_id(client_id: str) -> str:
     """The id of a request that begins: the one that came with it, where that can be an id, else a new one. Until the
     next request all that is logged in this context carries it."""
-    own = given if _GIVEN.fullmatch(given) else secrets.token_hex(8)
-    _REQUEST_ID.set(own)
-    return own
+    request_id = client_id if _REQUEST_ID_PATTERN.fullmatch(client_id) else secrets.token_hex(8)
+    _REQUEST_ID.set(request_id)
+    return request_id
 
 
-def facts(**values: str | int | float) -> dict[str, dict[str, str | int | float]]:
+def log_fields(**values: str | int | float) -> dict[str, dict[str, str | int | float]]:
     """For `extra=` of a log call: fields of the line beside its message."""
-    return {_FACTS: values}
+    return {_FIELDS: values}
 
 
-def install(level: int = logging.INFO) -> None:
+def configure_logging(level: int = logging.INFO) -> None:
     """Write the logs of the whole process to standard error in this form."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
 
 
-class JsonLines(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """A record as one line of JSON: time, level, logger, message, request, further facts, the traceback of an error."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -47,7 +47,7 @@ class JsonLines(logging.Formatter):
         }
         if request := _REQUEST_ID.get():
             line["request"] = request
-        line |= getattr(record, _FACTS, {})
+        line |= getattr(record, _FIELDS, {})
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, default=str)

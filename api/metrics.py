@@ -9,60 +9,65 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from api.turns import Turns
+from api.turns import ConcurrencyLimits
 from services.jobs.types import JobKind, JobState
 
 JobCounts: TypeAlias = Mapping[tuple[JobKind, JobState], int]
 """How many jobs there are of a kind in a state."""
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+_LATENCY_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
 
 class Metrics:
     """The counters of one server: requests by route and status, how long they took, what runs and waits, and jobs by
     kind and state, of all servers that share a database."""
 
-    def __init__(self, turns: Turns, jobs: Callable[[], JobCounts]) -> None:
+    def __init__(self, limits: ConcurrencyLimits, jobs: Callable[[], JobCounts]) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "afterimage_requests", "Requests that were answered", ("method", "route", "status"), registry=self._registry
         )
-        self._seconds = Histogram(
+        self._latency = Histogram(
             "afterimage_request_seconds",
             "Time until a request was answered to its end",
             ("method", "route"),
-            buckets=_SECONDS,
+            buckets=_LATENCY_BUCKETS_S,
             registry=self._registry,
         )
-        self._registry.register(_Running(turns))
-        self._registry.register(_JobsThereAre(jobs))
+        self._registry.register(_ConcurrencyCollector(limits))
+        self._registry.register(_JobsCollector(jobs))
 
-    def count(self, method: str, route: str, status: int, seconds: float) -> None:
+    def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """One request is answered. `route` is the template, so that ids of assets make no series of their own."""
         self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        self._latency.labels(method, route).observe(seconds)
 
-    def text(self) -> bytes:
+    def render(self) -> bytes:
         """All of it, as it is scraped. Errors: those of the database."""
         return generate_latest(self._registry)
 
 
-class _Running(Collector):
+class _ConcurrencyCollector(Collector):
     """What runs and waits at the moment that it is asked for."""
 
-    def __init__(self, turns: Turns) -> None:
-        self._turns = {"search": turns.searches, "answer": turns.answers, "lookup": turns.lookups, "clip": turns.clips}
+    def __init__(self, limits: ConcurrencyLimits) -> None:
+        self._limits = {
+            "search": limits.searches,
+            "answer": limits.answers,
+            "lookup": limits.lookups,
+            "clip": limits.clips,
+        }
 
     def collect(self) -> Iterator[Metric]:
-        runs = GaugeMetricFamily("afterimage_running", "What runs now", labels=("kind",))
-        waits = GaugeMetricFamily("afterimage_waiting", "What waits for its turn now", labels=("kind",))
-        for kind, turn in self._turns.items():
-            runs.add_metric((kind,), turn.runs)
-            waits.add_metric((kind,), turn.waits)
-        yield from (runs, waits)
+        running = GaugeMetricFamily("afterimage_running", "What runs now", labels=("kind",))
+        waiting = GaugeMetricFamily("afterimage_waiting", "What waits for its turn now", labels=("kind",))
+        for kind, limit in self._limits.items():
+            running.add_metric((kind,), limit.running)
+            waiting.add_metric((kind,), limit.waiting)
+        yield from (running, waiting)
 
 
-class _JobsThereAre(Collector):
+class _JobsCollector(Collector):
     """Jobs, as the database has them at the moment that it is asked for."""
 
     def __init__(self, counts: Callable[[], JobCounts]) -> None:

@@ -11,13 +11,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api import logs
 from api.metrics import Metrics
 
-HEADER = "x-request-id"
+REQUEST_ID_HEADER = "x-request-id"
 _log = logging.getLogger(__name__)
-_NO_ROUTE = "(none)"
-_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+_UNMATCHED_ROUTE = "(none)"
+_KNOWN_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
-class Observed:
+class RequestObserver:
     """ASGI middleware. A request that ends in an exception counts as status 500, one whose client went away before it
     was answered as 499."""
 
@@ -28,39 +28,44 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        own = logs.begin(Headers(scope=scope).get(HEADER, ""))
-        scope.setdefault("state", {})["request_id"] = own
-        status, began = 499, time.perf_counter()
+        request_id = logs.bind_request_id(Headers(scope=scope).get(REQUEST_ID_HEADER, ""))
+        scope.setdefault("state", {})["request_id"] = request_id
+        status, started_s = 499, time.perf_counter()
 
-        async def tell(message: Message) -> None:
+        async def send_with_request_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[HEADER] = own
+                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
             await send(message)
 
         try:
-            await self._app(scope, receive, tell)
+            await self._app(scope, receive, send_with_request_id)
         except Exception:
             status = 500
             raise
         finally:
-            self._tell(scope, status, time.perf_counter() - began)
+            self._record(scope, status, time.perf_counter() - started_s)
 
-    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
-        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-        route = _route(scope)
-        self._metrics.count(method, route, status, seconds)
-        extra = logs.facts(
-            method=method, route=route, path=scope["path"], status=status, ms=round(seconds * 1000, 1), **_who(scope)
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        method = scope["method"] if scope["method"] in _KNOWN_METHODS else "OTHER"
+        route = _route_template(scope)
+        self._metrics.observe_request(method, route, status, seconds)
+        extra = logs.log_fields(
+            method=method,
+            route=route,
+            path=scope["path"],
+            status=status,
+            ms=round(seconds * 1000, 1),
+            **_key_field(scope),
         )
         _log.info("%s %s %s", method, scope["path"], status, extra=extra)
 
 
-def _route(scope: Scope) -> str:
-    return str(getattr(scope.get("route"), "path", _NO_ROUTE))
+def _route_template(scope: Scope) -> str:
+    return str(getattr(scope.get("route"), "path", _UNMATCHED_ROUTE))
 
 
-def _who(scope: Scope) -> dict[str, str]:
-    key = scope["state"].get("key")
+def _key_field(scope: Scope) -> dict[str, str]:
+    key = scope["state"].get("key_id")
     return {"key": str(key)} if key else {}

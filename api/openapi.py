@@ -7,57 +7,57 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api.chat.replies import ChunkShape
+from api.chat.replies import CompletionChunkShape
 from api.job_shapes import JobEventShape
-from api.once import documented
+from api.once import document_header
 from api.problems import Problem, problem_responses
 from api.replies import EvidenceEvent, UsageShape
 from api.schemas import AnswerShape, SentenceShape
 
-_EVENTS = (EvidenceEvent, SentenceShape, AnswerShape, UsageShape, JobEventShape, ChunkShape, Problem)
-_OF_FASTAPI = ("HTTPValidationError", "ValidationError")
-_ABOUT = """Ask your video, photo and document archive. The answer comes with the frames that prove it.
+_EVENT_SHAPES = (EvidenceEvent, SentenceShape, AnswerShape, UsageShape, JobEventShape, CompletionChunkShape, Problem)
+_FASTAPI_SCHEMAS = ("HTTPValidationError", "ValidationError")
+_DESCRIPTION = """Ask your video, photo and document archive. The answer comes with the frames that prove it.
 
 Every error is `application/problem+json` (RFC 9457), but for the chat routes, whose errors have OpenAI's shape.
 Lists come in parts: `after` of one asks for the next. Every response carries `X-Request-Id`, the id under which the
 server's log has the request; a client may send its own."""
 
 
-def describe(app: FastAPI) -> None:
+def customize_openapi(app: FastAPI) -> None:
     """Give the app its document, made when it is first asked for."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _document(app)
+            app.openapi_schema = _build_document(app)
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]  # the way that FastAPI documents
 
 
-def _document(app: FastAPI) -> dict[str, Any]:
-    document = get_openapi(title=app.title, version=app.version, description=_ABOUT, routes=app.routes)
+def _build_document(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes)
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    for name in _OF_FASTAPI:
+    for name in _FASTAPI_SCHEMAS:
         schemas.pop(name, None)
-    for shape in _EVENTS:
+    for shape in _EVENT_SHAPES:
         schema = shape.model_json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
         schemas |= schema.pop("$defs", {})
         schemas[shape.__name__] = schema
     for operations in document["paths"].values():
         if "post" in operations:
-            documented(operations["post"])
-            _may_be(operations["post"], 409)
+            document_header(operations["post"])
+            _add_problem_responses(operations["post"], 409)
         for operation in operations.values():
             if "security" not in operation:
-                _may_be(operation, 401, 403, 429)
+                _add_problem_responses(operation, 401, 403, 429)
             if "requestBody" in operation:
-                _may_be(operation, 400)
+                _add_problem_responses(operation, 400)
     document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     document["security"] = [{"key": []}]
     return document
 
 
-def _may_be(operation: dict[str, Any], *statuses: int) -> None:
+def _add_problem_responses(operation: dict[str, Any], *statuses: int) -> None:
     """Add problems that a route gives for what happens before it: keys and names of requests are looked at. A route
     that speaks for all of its errors is left as it is."""
     if "4XX" in operation["responses"]:

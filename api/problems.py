@@ -20,13 +20,13 @@ from api.turns import Overloaded
 from indexer import errors
 
 _log = logging.getLogger(__name__)
-_AGAIN_S = "5"
-_CLIENT_GONE = 499
+_RETRY_AFTER_S = "5"
+_CLIENT_CLOSED_REQUEST = 499
 """What logs know from nginx: nobody is there any more to read it."""
-_STATUS: tuple[tuple[type[errors.AfterimageError], int], ...] = (
-    (errors.KeyRefused, 401),
-    (errors.RightMissing, 403),
-    (errors.NotAllowed, 403),
+_STATUS_BY_ERROR: tuple[tuple[type[errors.AfterimageError], int], ...] = (
+    (errors.InvalidApiKey, 401),
+    (errors.InsufficientScope, 403),
+    (errors.SourceForbidden, 403),
     (errors.AssetNotFound, 404),
     (errors.CollectionNotFound, 404),
     (errors.SourceNotFound, 404),
@@ -34,46 +34,47 @@ _STATUS: tuple[tuple[type[errors.AfterimageError], int], ...] = (
     (errors.KeyNotFound, 404),
     (errors.UploadNotFound, 404),
     (errors.UploadConflict, 409),
-    (errors.RepeatConflict, 409),
+    (errors.IdempotencyConflict, 409),
     (errors.JobConflict, 409),
     (errors.CollectionExists, 409),
     (errors.CollectionInUse, 409),
     (errors.LimitExceeded, 413),
     (TooManyRequests, 429),
     (errors.SourceError, 422),
-    (errors.QueryError, 422),
+    (errors.InvalidInput, 422),
     (errors.StorageFull, 507),
-    (errors.IndexBusy, 503),
+    (errors.WriteLockTimeout, 503),
     (errors.IndexUnavailable, 503),
-    (errors.BlobsUnavailable, 503),
+    (errors.BlobStoreUnavailable, 503),
     (errors.GeneratorUnavailable, 503),
     (errors.DatabaseUnavailable, 503),
     (errors.QueueUnavailable, 503),
     (Overloaded, 503),
 )
-_TITLES = {
-    400: "The request is not understood",
-    401: "A key is needed",
-    403: "The key does not allow this",
-    404: "There is no such thing",
-    405: "The address does not take this method",
-    406: "No form that was asked for can be given",
-    409: "This does not fit what is there",
-    412: "The request's conditions do not hold",
-    413: "Too large",
-    415: "This form is not taken",
-    416: "There are no such bytes",
-    422: "The request does not make sense",
-    429: "Too many requests",
-    500: "Something is wrong with the server",
-    503: "The server cannot do this now",
-    507: "The server has no room left",
+_TITLE_BY_STATUS = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    406: "Not Acceptable",
+    409: "Conflict",
+    412: "Precondition Failed",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+    507: "Insufficient Storage",
 }
-_OWN_WORDS = (errors.IndexBusy, Overloaded)
+"""Reason phrases of RFC 9110, section 15; 429 of RFC 6585, 507 of RFC 4918. `http.HTTPStatus` has older ones for some."""
+_PUBLIC_SERVER_ERRORS = (errors.WriteLockTimeout, Overloaded)
 """What is wrong with the server is told to who runs it, in its log; these may be told to everyone."""
 
 
-_MOST_FIELDS = 20
+_MAX_FIELDS = 20
 
 
 class FieldProblem(BaseModel):
@@ -95,7 +96,7 @@ class Problem(BaseModel):
             "examples": [
                 {
                     "type": "urn:afterimage:asset-not-found",
-                    "title": "There is no such thing",
+                    "title": "Not Found",
                     "status": 404,
                     "detail": "no asset '3f2a'",
                     "request": "6f1c0c9a5b7e4d02",
@@ -125,44 +126,47 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": _title(status), "content": content} for status in sorted({*statuses, 422})}
 
 
-def install(app: FastAPI) -> None:
+def add_exception_handlers(app: FastAPI) -> None:
     """Answer every error of the app with a problem."""
     for kind in (errors.AfterimageError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _on_error)
-    app.add_exception_handler(ClientDisconnect, _on_nobody)
-    app.add_exception_handler(Exception, _on_fault)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
+    app.add_exception_handler(Exception, _on_unhandled)
 
 
-def told_of(error: Exception, request_id: str) -> tuple[Problem, dict[str, str]]:
+def to_response(error: Exception, request_id: str) -> tuple[Problem, dict[str, str]]:
     """A problem, and the headers that go with it."""
     headers: dict[str, str] = {}
     match error:
         case RequestValidationError():
-            problem = _of_fields(error, request_id)
+            problem = _validation_problem(error, request_id)
         case HTTPException():
-            kind = _KINDS.get(error.status_code, "http-error")
-            problem, headers = _problem(kind, error.status_code, error.detail, request_id), dict(error.headers or {})
+            kind = _TYPE_BY_STATUS.get(error.status_code, "http-error")
+            problem, headers = (
+                _make_problem(kind, error.status_code, error.detail, request_id),
+                dict(error.headers or {}),
+            )
         case _:
-            problem = problem_of(error, request_id)
-    if isinstance(error, errors.KeyRefused):
+            problem = to_problem(error, request_id)
+    if isinstance(error, errors.InvalidApiKey):
         headers["www-authenticate"] = "Bearer"
     if isinstance(error, TooManyRequests):
-        headers["retry-after"] = str(math.ceil(error.again_s))
+        headers["retry-after"] = str(math.ceil(error.retry_after_s))
     if problem.status in (429, 503):
-        headers.setdefault("retry-after", _AGAIN_S)
+        headers.setdefault("retry-after", _RETRY_AFTER_S)
     return problem, headers
 
 
-def problem_of(error: Exception, request_id: str) -> Problem:
+def to_problem(error: Exception, request_id: str) -> Problem:
     """What is told of an error. Where the server is at fault, only that it is."""
     status = _status(error)
-    if status >= HTTP_500_INTERNAL_SERVER_ERROR and not isinstance(error, _OWN_WORDS):
+    if status >= HTTP_500_INTERNAL_SERVER_ERROR and not isinstance(error, _PUBLIC_SERVER_ERRORS):
         _log.error("%s: %s", type(error).__name__, error)
         detail = "the server's log has more under the id of this request"
     else:
         detail = error.reason if isinstance(error, errors.SourceError) else str(error)
     kind = type(error).__name__ if isinstance(error, errors.AfterimageError) else "InternalError"
-    return _problem(_slug(kind), status, detail, request_id)
+    return _make_problem(_slug(kind), status, detail, request_id)
 
 
 def request_id(request: Request) -> str:
@@ -171,10 +175,14 @@ def request_id(request: Request) -> str:
 
 
 def _status(error: Exception) -> int:
-    return next((status for kind, status in _STATUS if isinstance(error, kind)), HTTP_500_INTERNAL_SERVER_ERROR)
+    return next(
+        (status for kind, status in _STATUS_BY_ERROR if isinstance(error, kind)), HTTP_500_INTERNAL_SERVER_ERROR
+    )
 
 
-def _problem(kind: str, status: int, detail: str, request: str, fields: list[FieldProblem] | None = None) -> Problem:
+def _make_problem(
+    kind: str, status: int, detail: str, request: str, fields: list[FieldProblem] | None = None
+) -> Problem:
     return Problem(
         type=f"urn:afterimage:{kind}",
         title=_title(status),
@@ -186,7 +194,7 @@ def _problem(kind: str, status: int, detail: str, request: str, fields: list[Fie
 
 
 def _title(status: int) -> str:
-    return _TITLES.get(status) or _TITLES[400 if status < HTTP_500_INTERNAL_SERVER_ERROR else 500]
+    return _TITLE_BY_STATUS.get(status) or _TITLE_BY_STATUS[400 if status < HTTP_500_INTERNAL_SERVER_ERROR else 500]
 
 
 def _slug(name: str) -> str:
@@ -194,41 +202,41 @@ def _slug(name: str) -> str:
 
 
 async def _on_error(request: Request, error: Exception) -> ProblemResponse:
-    problem, headers = told_of(error, request_id(request))
+    problem, headers = to_response(error, request_id(request))
     return ProblemResponse(problem.model_dump(), problem.status, headers)
 
 
-async def _on_fault(request: Request, error: Exception) -> ProblemResponse:
+async def _on_unhandled(request: Request, error: Exception) -> ProblemResponse:
     """Sent from outside of whatever gives answers the ids of their requests."""
     response = await _on_error(request, error)
     response.headers["x-request-id"] = request_id(request)
     return response
 
 
-async def _on_nobody(_request: Request, _error: Exception) -> Response:
-    return Response(status_code=_CLIENT_GONE)
+async def _on_disconnect(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=_CLIENT_CLOSED_REQUEST)
 
 
-def _of_fields(error: RequestValidationError, request: str) -> Problem:
+def _validation_problem(error: RequestValidationError, request: str) -> Problem:
     fields = [
         FieldProblem(where=".".join(str(part) for part in one["loc"]), message=str(one["msg"]))
-        for one in islice(error.errors(), _MOST_FIELDS)
+        for one in islice(error.errors(), _MAX_FIELDS)
     ]
     detail = "; ".join(f"{field.where}: {field.message}" for field in fields)
-    return _problem("invalid-request", 422, detail, request, fields)
+    return _make_problem("invalid-request", 422, detail, request, fields)
 
 
-_KINDS = {
+_TYPE_BY_STATUS = {
     400: "bad-request",
-    401: "key-refused",
-    403: "not-allowed",
+    401: "invalid-api-key",
+    403: "forbidden",
     404: "not-found",
     405: "method-not-allowed",
     406: "not-acceptable",
     409: "conflict",
     412: "precondition-failed",
-    413: "too-large",
-    415: "unsupported-form",
-    416: "no-such-range",
+    413: "content-too-large",
+    415: "unsupported-media-type",
+    416: "range-not-satisfiable",
     429: "too-many-requests",
 }

@@ -6,14 +6,14 @@ import tempfile
 from pathlib import Path
 
 from indexer.types import Pixels
-from services.showing import Showing
+from services.showing import MediaAccess
 
-_LONGER_SIDE_PX = 1280
+_MAX_SIDE_PX = 1280
 
 
-def pixels_of(showing: Showing, data: bytes) -> Pixels:
+def decode_query_image(media_access: MediaAccess, data: bytes) -> Pixels:
     """The pixels of a picture's file. Errors: UnsupportedMedia, DamagedMedia, LimitExceeded."""
     with tempfile.TemporaryDirectory(prefix="afterimage-") as folder:
         path = Path(folder) / "image"
         path.write_bytes(data)
-        return showing.picture("image", path, _LONGER_SIDE_PX)
+        return media_access.decode_image("image", path, _MAX_SIDE_PX)

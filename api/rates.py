@@ -9,24 +9,24 @@ from threading import Lock
 
 from indexer.errors import AfterimageError
 
-_MOST_BUCKETS = 10_000
+_MAX_BUCKETS = 10_000
 
 
 class TooManyRequests(AfterimageError, RuntimeError):
     """A key asks more often than it may; `again_s` says when it may again."""
 
-    def __init__(self, again_s: float) -> None:
-        super().__init__(f"this key may ask again in {again_s:.1f} s")
-        self.again_s = again_s
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(f"this key may ask again in {retry_after_s:.1f} s")
+        self.retry_after_s = retry_after_s
 
 
 @dataclass(slots=True)
 class _Bucket:
-    left: float
-    at: float
+    tokens: float
+    updated_at: float
 
 
-class Rates:
+class RateLimiter:
     """The buckets of this process. A key that has not asked for a minute may ask all of its minute's requests at once.
 
     `clock` gives seconds. Several processes of one server count each for themselves.
@@ -36,15 +36,17 @@ class Rates:
         self._clock, self._lock = clock, Lock()
         self._buckets: dict[str, _Bucket] = {}
 
-    def take(self, key_id: str, per_minute: int) -> None:
+    def acquire(self, key_id: str, requests_per_minute: int) -> None:
         """One request of a key. Errors: TooManyRequests."""
         with self._lock:
-            at = self._clock()
-            if len(self._buckets) >= _MOST_BUCKETS:
-                self._buckets = {key: one for key, one in self._buckets.items() if at - one.at < 60}
-            bucket = self._buckets.setdefault(key_id, _Bucket(float(per_minute), at))
-            bucket.left = min(float(per_minute), bucket.left + (at - bucket.at) * per_minute / 60)
-            bucket.at = at
-            if bucket.left < 1:
-                raise TooManyRequests((1 - bucket.left) * 60 / per_minute)
-            bucket.left -= 1
+            now = self._clock()
+            if len(self._buckets) >= _MAX_BUCKETS:
+                self._buckets = {key: one for key, one in self._buckets.items() if now - one.updated_at < 60}
+            bucket = self._buckets.setdefault(key_id, _Bucket(float(requests_per_minute), now))
+            bucket.tokens = min(
+                float(requests_per_minute), bucket.tokens + (now - bucket.updated_at) * requests_per_minute / 60
+            )
+            bucket.updated_at = now
+            if bucket.tokens < 1:
+                raise TooManyRequests((1 - bucket.tokens) * 60 / requests_per_minute)
+            bucket.tokens -= 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from api.schemas import AnswerShape, CitationShape, KeyShape, Shape, ShownShape
-from services.remembering import KeyFrame
+from api.schemas import AnswerShape, AssetWithMemory, CitationShape, KeyShape, Shape
+from services.remembering import StoredKeyFrame
 from services.types import Citation, Evidence
 
 T = TypeVar("T")
@@ -18,9 +18,9 @@ class EvidenceShape(CitationShape):
 
     @classmethod
     def of_evidence(cls, evidence: Evidence) -> EvidenceShape:
-        segment = evidence.found.segment
-        place = CitationShape.of(Citation(evidence, segment.box, segment.text))
-        return cls(**place.model_dump(), score=round(evidence.found.score, 4))
+        segment = evidence.result.segment
+        citation = CitationShape.of(Citation(evidence, segment.box, segment.text))
+        return cls(**citation.model_dump(), score=round(evidence.result.score, 4))
 
 
 class EvidenceEvent(Shape):
@@ -40,7 +40,7 @@ class UsageShape(Shape):
     total_s: float
 
 
-class AskedShape(AnswerShape):
+class AskResponse(AnswerShape):
     """What `POST /v1/ask` gives: the answer, and what it took."""
 
     usage: UsageShape
@@ -60,7 +60,7 @@ class CollectionShape(Shape):
     assets: int
 
 
-class AssetDetail(ShownShape):
+class AssetDetail(AssetWithMemory):
     """All that is known of an asset. `version` changes whenever what was computed of it does; pictures that are asked
     for with it never change. `collections` are those that hold it."""
 
@@ -78,7 +78,7 @@ class FrameShape(Shape):
     text: str
 
     @classmethod
-    def of(cls, frame: KeyFrame) -> FrameShape:
+    def of(cls, frame: StoredKeyFrame) -> FrameShape:
         return cls(start_s=round(frame.start_s, 3), end_s=round(frame.end_s, 3), text=frame.text)
 
 

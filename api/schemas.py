@@ -10,7 +10,7 @@ from indexer.types import Box
 from memory.store import StoredMemory
 from memory.types import Node
 from services.catalog import Asset
-from services.keys import Key
+from services.keys import ApiKey
 from services.summarizing import Statement, Summary
 from services.types import Answer, Citation, Moment, Sentence
 
@@ -41,13 +41,13 @@ class HitShape(Shape):
             asset=moment.asset.asset_id,
             name=moment.asset.name,
             kind=moment.asset.kind.value,
-            start_s=_rounded(moment.start_s),
-            end_s=_rounded(moment.end_s),
-            page=moment.best.page,
-            box=_corners(moment.best.box),
-            text=moment.best.text,
+            start_s=_round_time(moment.start_s),
+            end_s=_round_time(moment.end_s),
+            page=moment.best_segment.page,
+            box=_round_box(moment.best_segment.box),
+            text=moment.best_segment.text,
             score=round(moment.score, 4),
-            lanes={lane.value: round(score, 4) for lane, score in moment.lanes.items()},
+            lanes={lane.value: round(score, 4) for lane, score in moment.lane_scores.items()},
         )
 
 
@@ -72,16 +72,16 @@ class CitationShape(Shape):
 
     @classmethod
     def of(cls, citation: Citation) -> CitationShape:
-        found = citation.evidence.found
+        retrieved = citation.evidence.result
         return cls(
             id=citation.evidence.id,
-            asset=found.asset.asset_id,
-            name=found.asset.name,
-            kind=found.asset.kind.value,
-            start_s=_rounded(found.segment.start_s),
-            end_s=_rounded(found.segment.end_s),
-            page=found.segment.page,
-            box=_corners(citation.box),
+            asset=retrieved.asset.asset_id,
+            name=retrieved.asset.name,
+            kind=retrieved.asset.kind.value,
+            start_s=_round_time(retrieved.segment.start_s),
+            end_s=_round_time(retrieved.segment.end_s),
+            page=retrieved.segment.page,
+            box=_round_box(citation.box),
             quote=citation.quote,
         )
 
@@ -98,8 +98,8 @@ class SentenceShape(Shape):
     def of(cls, sentence: Sentence) -> SentenceShape:
         return cls(
             text=sentence.text,
-            verdict=sentence.judgement.verdict.value,
-            score=round(sentence.judgement.score, 4),
+            verdict=sentence.verification.verdict.value,
+            score=round(sentence.verification.score, 4),
             citations=[CitationShape.of(citation) for citation in sentence.citations],
         )
 
@@ -141,7 +141,7 @@ class SlotShape(NodeShape):
     children: list[NodeShape]
 
     @classmethod
-    def within(cls, node: Node, tree: Mapping[int, Node]) -> SlotShape:
+    def from_tree(cls, node: Node, tree: Mapping[int, Node]) -> SlotShape:
         children = [NodeShape.of(tree[child]) for child in node.children or ()]
         return cls(**NodeShape.of(node).model_dump(), children=children)
 
@@ -150,10 +150,10 @@ MemoryShape = dict[str, list[SlotShape]]
 """The slots of each lane, in order of time."""
 
 
-def memory_shape(memory: StoredMemory, trees: Mapping[str, Mapping[int, Node]]) -> MemoryShape:
+def build_memory_shape(memory: StoredMemory, trees: Mapping[str, Mapping[int, Node]]) -> MemoryShape:
     """A memory as JSON; `trees` has every node of each lane."""
     lanes = memory.lanes.items()
-    return {name: [SlotShape.within(slot.node, trees[name]) for slot in slots] for name, slots in lanes}
+    return {name: [SlotShape.from_tree(slot.node, trees[name]) for slot in slots] for name, slots in lanes}
 
 
 class AssetShape(Shape):
@@ -167,7 +167,7 @@ class AssetShape(Shape):
     width: int | None
     height: int | None
     segments: int
-    looked_at_fps: float | None
+    sampled_fps: float | None
     warnings: list[str]
 
     @classmethod
@@ -176,23 +176,23 @@ class AssetShape(Shape):
             asset=asset.asset_id,
             name=asset.name,
             kind=asset.kind.value,
-            duration_s=_rounded(asset.duration_s),
+            duration_s=_round_time(asset.duration_s),
             pages=asset.pages,
             width=asset.width,
             height=asset.height,
             segments=asset.segments,
-            looked_at_fps=asset.looked_at_fps,
+            sampled_fps=asset.sampled_fps,
             warnings=list(asset.warnings),
         )
 
 
-class ShownShape(AssetShape):
+class AssetWithMemory(AssetShape):
     """What `show` says: also the memory of a video, null for all else."""
 
     memory: MemoryShape | None
 
     @classmethod
-    def with_memory(cls, asset: Asset, memory: MemoryShape | None) -> ShownShape:
+    def with_memory(cls, asset: Asset, memory: MemoryShape | None) -> AssetWithMemory:
         return cls(**AssetShape.of(asset).model_dump(), memory=memory)
 
 
@@ -205,9 +205,9 @@ class StatementShape(Shape):
     end_s: float
 
     @classmethod
-    def of(cls, said: Statement) -> StatementShape:
-        span = {"start_s": round(said.start_s, 3), "end_s": round(said.end_s, 3)}
-        return cls(text=said.text, verdict=said.verdict.value, **span)
+    def of(cls, statement: Statement) -> StatementShape:
+        span = {"start_s": round(statement.start_s, 3), "end_s": round(statement.end_s, 3)}
+        return cls(text=statement.text, verdict=statement.verdict.value, **span)
 
 
 class ChapterShape(Shape):
@@ -245,11 +245,11 @@ class SummaryShape(Shape):
         )
 
 
-def _corners(box: Box | None) -> list[float] | None:
+def _round_box(box: Box | None) -> list[float] | None:
     return None if box is None else [round(edge, 4) for edge in (box.x0, box.y0, box.x1, box.y1)]
 
 
-def _rounded(time_s: float | None) -> float | None:
+def _round_time(time_s: float | None) -> float | None:
     return None if time_s is None else round(time_s, 3)
 
 
@@ -267,7 +267,7 @@ class KeyShape(Shape):
     requests_per_minute: int | None
 
     @classmethod
-    def of(cls, key: Key) -> KeyShape:
+    def of(cls, key: ApiKey) -> KeyShape:
         return cls(
             id=key.id,
             name=key.name,

@@ -8,29 +8,29 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.metrics import Metrics
-from api.rates import Rates
-from api.turns import Turns
-from api.warming import Models
+from api.rates import RateLimiter
+from api.turns import ConcurrencyLimits
+from api.warming import ModelWarmup
 from services.container import Container
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class AppContext:
     """The services, how much of them is used at once, and what is counted. `open`: requests need no key."""
 
     container: Container
-    turns: Turns
+    limits: ConcurrencyLimits
     metrics: Metrics
-    models: Models
-    rates: Rates
-    open: bool
+    warmup: ModelWarmup
+    rate_limiter: RateLimiter
+    allow_anonymous: bool
 
 
-def _served(request: Request) -> Server:
-    server = request.app.state.server
-    assert isinstance(server, Server)
-    return server
+def _get_context(request: Request) -> AppContext:
+    context = request.app.state.context
+    assert isinstance(context, AppContext)
+    return context
 
 
-Served = Annotated[Server, Depends(_served)]
+Context = Annotated[AppContext, Depends(_get_context)]
 """The server, as an argument of a route."""

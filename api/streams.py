@@ -17,41 +17,41 @@ from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from api.problems import Problem, problem_of, request_id
-from api.turns import Turn
-from services.stopping import until
+from api.problems import Problem, request_id, to_problem
+from api.turns import ConcurrencyLimit
+from services.stopping import cancel_when
 
 T = TypeVar("T")
-E = TypeVar("E", bound="Encoded")
-_PING_S, _LOOK_S = 15.0, 0.25
+E = TypeVar("E", bound="EncodableEvent")
+_PING_INTERVAL_S, _POLL_INTERVAL_S = 15.0, 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class ServerSentEvent:
     """One server-sent event: its name, what it carries, and, in streams that can be taken up again, its id."""
 
     name: str
     data: BaseModel
     id: str = ""
 
-    def encoded(self) -> bytes:
+    def encode(self) -> bytes:
         """As it goes over the wire. JSON has no line breaks, so that one `data` line holds it."""
         head = f"id: {self.id}\n" if self.id else ""
         return f"{head}event: {self.name}\ndata: {self.data.model_dump_json()}\n\n".encode()
 
 
-class Encoded(Protocol):
+class EncodableEvent(Protocol):
     """Something of a stream."""
 
-    def encoded(self) -> bytes: ...
+    def encode(self) -> bytes: ...
 
 
 @runtime_checkable
-class _Closes(Protocol):
+class _Closeable(Protocol):
     def close(self) -> None: ...
 
 
-class Source(Generic[T]):
+class EventProducer(Generic[T]):
     """Where the items of a stream come from: `run` fills `items` until their end, or until `stop`; `error` says why,
     where that was not their end; `client_gone`, whether nobody is left to read them.
 
@@ -64,13 +64,13 @@ class Source(Generic[T]):
         self.items: MemoryObjectReceiveStream[T]
         self._sender, self.items = anyio.create_memory_object_stream[T](math.inf)
         self.error: Exception | None = None
-        self.client_gone = False
+        self.client_disconnected = False
 
     async def run(self) -> None:
         """Fill `items`."""
         with self._sender:
             try:
-                await self._fill()
+                await self._produce()
             except Exception as error:  # noqa: BLE001 - told by whoever reads the items
                 self.error = error
 
@@ -78,47 +78,47 @@ class Source(Generic[T]):
         """Nobody wants more."""
         self._stopped.set()
 
-    async def _fill(self) -> None:
+    async def _produce(self) -> None:
         raise NotImplementedError
 
 
-class Production(Source[T]):
+class ThreadedProducer(EventProducer[T]):
     """What a blocking iterator gives, in a thread of a turn; `stop` ends it at its next word."""
 
-    def __init__(self, turn: Turn, make: Callable[[], Iterator[T]]) -> None:
+    def __init__(self, limit: ConcurrencyLimit, make_items: Callable[[], Iterator[T]]) -> None:
         super().__init__()
-        self._turn, self._make = turn, make
+        self._limit, self._make_items = limit, make_items
 
-    async def _fill(self) -> None:
-        await self._turn.take(self._take_all)
+    async def _produce(self) -> None:
+        await self._limit.run(self._send_items)
 
-    def _take_all(self) -> None:
-        items = self._make()
+    def _send_items(self) -> None:
+        items = self._make_items()
         stopped = self._stopped.is_set
         try:
-            with until(stopped):
+            with cancel_when(stopped):
                 while not stopped() and (item := next(items, None)) is not None:
                     from_thread.run_sync(self._sender.send_nowait, item)
         finally:
-            if isinstance(items, _Closes):
+            if isinstance(items, _Closeable):
                 items.close()
 
 
-class Watch(Source[T]):
+class PollingProducer(EventProducer[T]):
     """What is there at one look after the other, until a look says that it was the last; no thread waits in between."""
 
-    def __init__(self, turn: Turn, look: Callable[[], tuple[list[T], bool]]) -> None:
+    def __init__(self, limit: ConcurrencyLimit, poll: Callable[[], tuple[list[T], bool]]) -> None:
         super().__init__()
-        self._turn, self._look = turn, look
+        self._limit, self._poll = limit, poll
 
-    async def _fill(self) -> None:
+    async def _produce(self) -> None:
         last = False
         while not last:
-            found, last = await self._turn.take(self._look)
-            for item in found:
+            items, last = await self._limit.run(self._poll)
+            for item in items:
                 self._sender.send_nowait(item)
             if not last:
-                await anyio.sleep(_LOOK_S)
+                await anyio.sleep(_POLL_INTERVAL_S)
 
 
 class EventStream(Response, Generic[E]):
@@ -127,77 +127,77 @@ class EventStream(Response, Generic[E]):
 
     media_type = "text/event-stream"
 
-    def __init__(self, request: Request, source: Source[E], *first: E) -> None:
+    def __init__(self, request: Request, producer: EventProducer[E], *first_events: E) -> None:
         super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
         del self.headers["content-length"]
-        self._request_id, self._source, self._first = request_id(request), source, first
+        self._request_id, self._producer, self._first_events = request_id(request), producer, first_events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        for event in self._first:
-            await _send(send, event.encoded())
-        async with _running(receive, self._source):
-            async for came in _with_pings(self._source.items):
-                await _send(send, b": \n\n" if came is None else came.encoded())
-            if self._source.error is not None:
-                await _send(send, self.failure(problem_of(self._source.error, self._request_id)), more=False)
+        for event in self._first_events:
+            await _send(send, event.encode())
+        async with _produce_until_disconnect(receive, self._producer):
+            async for item in _with_pings(self._producer.items):
+                await _send(send, b": \n\n" if item is None else item.encode())
+            if self._producer.error is not None:
+                await _send(send, self.encode_error(to_problem(self._producer.error, self._request_id)), more=False)
             else:
-                await _send(send, self.ending(), more=False)
+                await _send(send, self.encode_end(), more=False)
 
-    def failure(self, problem: Problem) -> bytes:
+    def encode_error(self, problem: Problem) -> bytes:
         """What tells of an error on the way."""
-        return Event("error", problem).encoded()
+        return ServerSentEvent("error", problem).encode()
 
-    def ending(self) -> bytes:
+    def encode_end(self) -> bytes:
         """What follows the last event."""
         return b""
 
 
-async def collected(request: Request, turn: Turn, make: Callable[[], Iterator[T]]) -> list[T]:
+async def collect(request: Request, limit: ConcurrencyLimit, make_items: Callable[[], Iterator[T]]) -> list[T]:
     """All that the iterator gives. Errors: ClientDisconnect where the client goes away, Overloaded, the iterator's."""
     items: list[T] = []
-    production = Production(turn, make)
-    async with _running(request.receive, production):
-        async for item in production.items:
+    producer = ThreadedProducer(limit, make_items)
+    async with _produce_until_disconnect(request.receive, producer):
+        async for item in producer.items:
             items.append(item)  # noqa: PERF401 - what came until the client went away is not lost to a comprehension
-    if production.client_gone:
+    if producer.client_disconnected:
         raise ClientDisconnect
-    if production.error is not None:
-        raise production.error
+    if producer.error is not None:
+        raise producer.error
     return items
 
 
 @asynccontextmanager
-async def _running(receive: Receive, source: Source[T]) -> AsyncIterator[None]:
+async def _produce_until_disconnect(receive: Receive, producer: EventProducer[T]) -> AsyncIterator[None]:
     """The source runs until the block ends; where the client goes away, the block is left at once."""
 
-    async def until_gone() -> None:
+    async def wait_for_disconnect() -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
-        source.client_gone = True
-        source.stop()
+        producer.client_disconnected = True
+        producer.stop()
         group.cancel_scope.cancel()
 
-    with source.items:
+    with producer.items:
         async with anyio.create_task_group() as group:
-            group.start_soon(until_gone)
-            group.start_soon(source.run)
+            group.start_soon(wait_for_disconnect)
+            group.start_soon(producer.run)
             try:
                 yield
             finally:
-                source.stop()
+                producer.stop()
                 group.cancel_scope.cancel()
 
 
 async def _with_pings(items: MemoryObjectReceiveStream[T]) -> AsyncIterator[T | None]:
     """The items; None where there was none for a while."""
     while True:
-        with anyio.move_on_after(_PING_S) as patience:
+        with anyio.move_on_after(_PING_INTERVAL_S) as timeout:
             try:
                 item = await items.receive()
             except anyio.EndOfStream:
                 return
-        yield None if patience.cancelled_caught else item
+        yield None if timeout.cancelled_caught else item
 
 
 async def _send(send: Send, data: bytes, more: bool = True) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from api.visible import holding
-from indexer.errors import AssetNotFound, QueryError
+from api.visible import collections_holding
+from indexer.errors import AssetNotFound, InvalidInput
 from indexer.types import AssetKind
 from services.catalog import Asset
 from services.container import Container
 from services.jobs.types import Job, NewJob, SummarizeRequest
-from services.repeats import Repeatable
-from services.rights import Rights
+from services.repeats import IdempotencyKey
+from services.rights import Permissions
 
 
-def summary_job(
-    container: Container, rights: Rights, asset: Asset, webhook: str | None = None, once: Repeatable | None = None
+def submit_summary(
+    container: Container,
+    permissions: Permissions,
+    asset: Asset,
+    webhook: str | None = None,
+    idempotency_key: IdempotencyKey | None = None,
 ) -> Job:
     """A job that summarizes a video, on its way; it is of the first collection that shows the video. Of a request that
     is sent again, `once`, it is the job that it made before.
@@ -21,8 +25,10 @@ def summary_job(
     Errors: QueryError for what is no video, NotAllowed for a webhook that may not be told.
     """
     if asset.kind is not AssetKind.VIDEO:
-        raise QueryError(f"{asset.name}: only videos can be summarized")
-    held = holding(container.catalog, rights, asset)
-    if not held:  # it was deleted just now
+        raise InvalidInput(f"{asset.name}: only videos can be summarized")
+    collections = collections_holding(container.catalog, permissions, asset)
+    if not collections:  # it was deleted just now
         raise AssetNotFound(f"no asset {asset.asset_id!r}")
-    return container.dispatch.submit(NewJob(SummarizeRequest(asset.asset_id), held[0], rights.key_id, webhook), once)
+    return container.dispatcher.submit(
+        NewJob(SummarizeRequest(asset.asset_id), collections[0], permissions.key_id, webhook), idempotency_key
+    )

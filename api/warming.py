@@ -12,7 +12,7 @@ _log = logging.getLogger(__name__)
 _LOADING, _READY = "loading", "ready"
 
 
-class Models:
+class ModelWarmup:
     """Loads the models of a container in a thread of its own. `state`: `loading`, `ready`, or what went wrong."""
 
     def __init__(self, container: Container) -> None:
@@ -22,7 +22,7 @@ class Models:
 
     def start(self) -> None:
         """Make the services, so that threads find them made, and begin to load. Errors: those of the settings."""
-        self._container.make()
+        self._container.instantiate()
         self._thread.start()
 
     def wait(self) -> None:
@@ -31,7 +31,7 @@ class Models:
 
     def _load(self) -> None:
         try:
-            self._container.load()
+            self._container.preload_models()
             self.state = _READY
         except AfterimageError as error:
             self.state = type(error).__name__

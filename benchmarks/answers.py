@@ -64,7 +64,7 @@ def load_unrelated() -> list[str]:
 
 def is_right(question: Answerable, citation: Citation) -> bool:
     """Whether a citation points to where the answer stands."""
-    found = citation.evidence.found
+    found = citation.evidence.result
     if found.asset.name != question.file or found.segment.page != question.page:
         return False
     if question.start_s is None or question.end_s is None:
@@ -103,7 +103,7 @@ def indexed_archive(folder: Path) -> Container:
     make_archive(folder / "archive")
     os.environ["AFTERIMAGE_HOME"] = str(folder / "home")
     container = Container(load_settings("demo"))
-    for line in container.indexing.index([folder / "archive"], "default"):
+    for line in container.indexing.index_paths([folder / "archive"], "default"):
         if line.reason:
             print(f"{line.outcome} {line.name}: {line.reason}")
     return container
@@ -113,9 +113,9 @@ def _first(answer: Answer) -> str:
     if not answer.sentences:
         return "(nothing found)"
     citation = answer.sentences[0].citations[0]
-    segment = citation.evidence.found.segment
+    segment = citation.evidence.result.segment
     where = segment.page if segment.page is not None else segment.start_s
-    return f"{answer.sentences[0].text[:90]} [{citation.evidence.found.asset.name} {where}]"
+    return f"{answer.sentences[0].text[:90]} [{citation.evidence.result.asset.name} {where}]"
 
 
 if __name__ == "__main__":

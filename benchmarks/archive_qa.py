@@ -33,7 +33,7 @@ _ASKED = (Kind.PLACE, Kind.HOW_MANY, Kind.WHEN)
 def filmed(container: Container, work: Path, reels: Sequence[Reel]) -> list[VideoTruth]:
     """The truths of videos that are drawn and indexed."""
     truths = [roll(reel, work / f"video_{reel.seed}.mp4") for reel in reels]
-    list(container.indexing.index([work], "archive"))
+    list(container.indexing.index_paths([work], "archive"))
     return truths
 
 
@@ -44,7 +44,7 @@ def across(container: Container, truths: Sequence[VideoTruth]) -> Iterator[tuple
         for question in questions(truth, truth.seed, 99):
             if question.kind in _ASKED and all(counts[name] == 1 for name in named(question.text)):
                 answer = container.answering.ask(question.text, SegmentFilter())
-                files = {one.evidence.found.asset.name for said in answer.sentences for one in said.citations}
+                files = {one.evidence.result.asset.name for said in answer.sentences for one in said.citations}
                 yield marked(question, answer), files <= {truth.file}
     for known in concepts():
         if known.name not in counts:

@@ -34,7 +34,7 @@ from indexer.errors import AfterimageError
 from indexer.types import Lane, SegmentFilter
 from services.container import Container
 from services.jobs.types import IndexRequest, JobState, NewJob
-from services.sources import Candidate, candidates
+from services.sources import DiscoveredFile, discover
 from services.types import Answer, Citation, Query
 
 _BEST, _DEPTH, _PATIENCE_S = 10, 50, 1800.0
@@ -59,7 +59,7 @@ class Compared:
 def in_one_process(home: Path, files: Path, settings: dict[str, str]) -> Container:
     """The files, indexed here."""
     made = container(home, settings)
-    list(made.indexing.index([files], "default"))
+    list(made.indexing.index_paths([files], "default"))
     return made
 
 
@@ -70,7 +70,7 @@ def on_a_cluster(work: Path, files: Path, settings: dict[str, str]) -> Iterator[
         shared = {"catalog__url": url, "jobs__kind": "celery", "jobs__url": redis.url, "index__kind": "qdrant"}
         server = os.environ.get("AFTERIMAGE_TEST_QDRANT_URL", "")
         shared |= {"index__url": server, "index__prefix": f"compared_{token_hex(4)}"}
-        settings = settings | shared | {"intake__roots": f'["{files}"]'}
+        settings = settings | shared | {"ingest__allowed_roots": f'["{files}"]'}
         with closing(container(work / "cluster", settings)) as asking:
             _index(asking, work, files, settings)
         with closing(container(work / "cluster", settings)) as made:
@@ -94,13 +94,13 @@ def compare(
 
 def _index(asking: Container, work: Path, files: Path, settings: dict[str, str]) -> None:
     """Errors: AfterimageError where a job does not come to a good end."""
-    paths = [one.path for one in candidates(files) if isinstance(one, Candidate) and one.expected]
+    paths = [one.path for one in discover(files) if isinstance(one, DiscoveredFile) and one.explicit]
     jobs = [
-        asking.dispatch.submit(NewJob(IndexRequest(path.as_uri(), _name(path, files)), "default")) for path in paths
+        asking.dispatcher.submit(NewJob(IndexRequest(path.as_uri(), _name(path, files)), "default")) for path in paths
     ]
     deadline = time.monotonic() + _PATIENCE_S
     with working(work / "cluster", work / "worker.log", settings):
-        while any(not asking.jobs.get(job.id).state.finished for job in jobs) and time.monotonic() < deadline:
+        while any(not asking.jobs.get(job.id).state.is_terminal for job in jobs) and time.monotonic() < deadline:
             time.sleep(0.2)
     for job in jobs:
         ended = asking.jobs.get(job.id)
@@ -113,10 +113,10 @@ def _name(path: Path, files: Path) -> str:
 
 
 def _dense(services: Container, words: str) -> Iterator[tuple[Lane, NDArray[np.float32]]]:
-    if services.visual is not None:
-        yield Lane.VISUAL, services.visual.encode_texts([words])[0]
-    if services.text is not None:
-        yield Lane.TEXT, services.text.encode([words])[0]
+    if services.image_text_encoder is not None:
+        yield Lane.VISUAL, services.image_text_encoder.encode_texts([words])[0]
+    if services.sentence_encoder is not None:
+        yield Lane.TEXT, services.sentence_encoder.encode([words])[0]
 
 
 def _apart(one: Container, other: Container, lane: Lane, vector: NDArray[np.float32]) -> float:
@@ -129,7 +129,7 @@ def _apart(one: Container, other: Container, lane: Lane, vector: NDArray[np.floa
 
 def _search(services: Container, words: str) -> list[_Place]:
     moments = services.retrieval.search(Query(words), _EVERYWHERE, _BEST)
-    return [(moment.asset.asset_id, moment.best.ordinal) for moment in moments]
+    return [(moment.asset.asset_id, moment.best_segment.ordinal) for moment in moments]
 
 
 def _by_words(services: Container, words: str) -> list[_Place]:
@@ -145,14 +145,14 @@ def _shared(one: Sequence[_Place], other: Sequence[_Place]) -> float:
 def _said(answer: Answer) -> tuple[object, ...]:
     """The sentences with what they cite."""
     return tuple(
-        (sentence.text, sentence.judgement.verdict, tuple(_cited(citation) for citation in sentence.citations))
+        (sentence.text, sentence.verification.verdict, tuple(_cited(citation) for citation in sentence.citations))
         for sentence in answer.sentences
     )
 
 
 def _cited(citation: Citation) -> tuple[object, ...]:
-    segment = citation.evidence.found.segment
-    return (citation.evidence.found.asset.asset_id, segment.page, segment.start_s, segment.end_s, citation.quote)
+    segment = citation.evidence.result.segment
+    return (citation.evidence.result.asset.asset_id, segment.page, segment.start_s, segment.end_s, citation.quote)
 
 
 def figures(compared: Compared) -> list[Figure]:

@@ -30,7 +30,7 @@ from demoworld.world.rolling import Reel, roll
 from demoworld.world.scene import WIDE, Scene
 from demoworld.world.truth import Happened, VideoTruth
 from indexer.encoders.open_clip import OpenClipEncoder
-from indexer.encoders.weights import located
+from indexer.encoders.weights import resolve_weights
 from indexer.types import SegmentFilter, Vectors
 from services.container import Container
 from services.indexing import Outcome
@@ -163,7 +163,7 @@ def hour(settings: Settings) -> Iterator[Figure]:
         container = Container(settings.model_copy(update={"home": Path(name) / "home"}))
         try:
             started = time.perf_counter()
-            (line,) = container.indexing.index([video], "benchmark", lambda *_: None)
+            (line,) = container.indexing.index_paths([video], "benchmark", lambda *_: None)
             if line.outcome is not Outcome.INDEXED:
                 raise RuntimeError(f"{line.name}: {line.outcome} {line.reason}")
             yield Figure("indexing, times real time", _HOUR_S / (time.perf_counter() - started), "×")
@@ -232,7 +232,7 @@ def main() -> int:
     if settings.visual.model is None:
         raise SystemExit("the demo profile names no visual model")
     encoder = OpenClipEncoder(settings.visual.model, threads=settings.threads)
-    figures = [*frames(encoder), *speed(encoder, located(settings.visual.model))]
+    figures = [*frames(encoder), *speed(encoder, resolve_weights(settings.visual.model))]
     if not given.frames_only:
         figures += hour(settings)
     return report("demo_world", figures, given.check, given.json)

@@ -27,9 +27,9 @@ from demoworld.world.truth import Happened, VideoTruth
 from indexer.types import Origin, Segment
 from services.catalog import Asset
 from services.container import Container
-from services.generators.wording import clock
-from services.grounding import Grounding, Thresholds
-from services.types import Draft, Evidence, Found, Quote, Verdict
+from services.generators.wording import format_timestamp
+from services.grounding import Grounding, VerdictThresholds
+from services.types import DraftSentence, Evidence, Quote, RetrievedSegment, Verdict
 
 _SEEDS, _OTHER_SEEDS = (41_000, 41_001), (42_000, 42_001)
 _SECONDS, _LEAST_S = 600.0, 3.0
@@ -42,7 +42,7 @@ _FLAGGED = 0.045
 class Planted:
     """A sentence with what it cites; `wrong` is what is wrong about it, None where it is true."""
 
-    draft: Draft
+    draft: DraftSentence
     evidence: tuple[Evidence, ...]
     wrong: str | None
 
@@ -64,7 +64,7 @@ def planted(container: Container, asset: Asset, truth: VideoTruth, rng: np.rando
             (numbered(event.concept, number), "number"),
             (placed(event.concept, event.count, place), "place"),
         ):
-            yield Planted(Draft(text, (Quote("F1"),), 0.9), shown, wrong)
+            yield Planted(DraftSentence(text, (Quote("F1"),), 0.9), shown, wrong)
     yield from _often(container, asset, truth, lasting)
 
 
@@ -77,7 +77,7 @@ def _often(container: Container, asset: Asset, truth: VideoTruth, lasting: Seque
             quotes = tuple(Quote(one.id) for one in shown)
             for count, wrong in ((len(own), None), (len(own) + 1, "number")):
                 text = f"{capital(a(name))} appears {NUMBERS[count]} times."
-                yield Planted(Draft(text, quotes, 0.9), shown, wrong)
+                yield Planted(DraftSentence(text, quotes, 0.9), shown, wrong)
 
 
 def _said(name: str, count: int, place: str, start_s: float) -> tuple[str, ...]:
@@ -90,13 +90,13 @@ def _said(name: str, count: int, place: str, start_s: float) -> tuple[str, ...]:
 
 
 def _at(name: str, start_s: float) -> str:
-    return f"{capital(a(name))} appears at {clock(start_s)}."
+    return f"{capital(a(name))} appears at {format_timestamp(start_s)}."
 
 
 def _shown(container: Container, asset: Asset, event: Happened, number: int) -> Evidence:
-    frame = container.remembering.key_frame(asset, (event.start_s + event.end_s) / 2)
+    frame = container.video_memory.key_frame_at(asset, (event.start_s + event.end_s) / 2)
     segment = Segment(-1, Origin.PICTURE, event.start_s, event.end_s, picture=frame.picture)
-    return Evidence(f"F{number}", Found(asset, segment, 0.9, {}, 0.0))
+    return Evidence(f"F{number}", RetrievedSegment(asset, segment, 0.9, {}, 0.0))
 
 
 def all_planted(container: Container, work: Path, seeds: Sequence[int]) -> list[Planted]:
@@ -105,7 +105,7 @@ def all_planted(container: Container, work: Path, seeds: Sequence[int]) -> list[
     for seed in seeds:
         path = work / f"grounding_{seed}.mp4"
         truth = roll(Reel(seed=seed, seconds=_SECONDS), path)
-        list(container.indexing.index([path], "videos"))
+        list(container.indexing.index_paths([path], "videos"))
         (asset,) = [asset for asset in container.catalog.assets() if asset.name == path.name]
         found += planted(container, asset, truth, np.random.default_rng(seed))
     return found
@@ -113,26 +113,27 @@ def all_planted(container: Container, work: Path, seeds: Sequence[int]) -> list[
 
 def scores(container: Container, sentences: Sequence[Planted]) -> list[float]:
     """The verifier's score for each sentence."""
-    grounding = Grounding(Thresholds(0.5, 0.5), container.onevision)
+    grounding = Grounding(VerdictThresholds(0.5, 0.5), container.onevision)
     return [grounding.verify(one.draft, one.evidence).score for one in sentences]
 
 
-def calibrate(sentences: Sequence[Planted], found: Sequence[float]) -> Thresholds:
+def calibrate(sentences: Sequence[Planted], found: Sequence[float]) -> VerdictThresholds:
     """Refuted below what nearly all true sentences reach, supported above what nearly all false ones do."""
     true = sorted(score for one, score in zip(sentences, found, strict=True) if one.wrong is None)
     false = sorted(score for one, score in zip(sentences, found, strict=True) if one.wrong is not None)
     refuted = round(float(np.quantile(true, _FLAGGED)), 3)
     supported = round(float(np.quantile(false, 1 - _FLAGGED)), 3)
-    return Thresholds(max(refuted, supported), refuted)
+    return VerdictThresholds(max(refuted, supported), refuted)
 
 
-def store(thresholds: Thresholds, profile: Path = _PROFILE) -> None:
+def store(thresholds: VerdictThresholds, profile: Path = _PROFILE) -> None:
     """Write the thresholds into a profile's file, which has a line for each. Errors: ValueError where it has not."""
     text = profile.read_text("utf-8")
     for name in ("supported", "refuted"):
-        text, changed = re.subn(rf"(?m)^{name} = .*$", f"{name} = {getattr(thresholds, name)}", text)
+        line = f"{name}_threshold = "
+        text, changed = re.subn(rf"(?m)^{line}.*$", f"{line}{getattr(thresholds, name)}", text)
         if changed != 1:
-            raise ValueError(f"{profile}: has {changed} lines `{name} = `")
+            raise ValueError(f"{profile}: has {changed} lines `{line}`")
     profile.write_text(text, "utf-8")
 
 
@@ -144,7 +145,7 @@ def main() -> int:
     settings = settings_of({})
     with tempfile.TemporaryDirectory() as made:
         container = Container(settings.model_copy(update={"home": Path(made) / "home"}))
-        thresholds = Thresholds(settings.grounding.supported, settings.grounding.refuted)
+        thresholds = VerdictThresholds(settings.grounding.supported_threshold, settings.grounding.refuted_threshold)
         if given.calibrate:
             others = all_planted(container, Path(made), _OTHER_SEEDS)
             thresholds = calibrate(others, scores(container, others))
@@ -167,7 +168,7 @@ def _row(wrong: str | None, pairs: _Pairs) -> list[str]:
     return [wrong or "nothing", str(len(own)), *(str(own.count(verdict)) for verdict in Verdict)]
 
 
-def _figures(pairs: _Pairs, thresholds: Thresholds) -> list[Figure]:
+def _figures(pairs: _Pairs, thresholds: VerdictThresholds) -> list[Figure]:
     false = [verdict for one, verdict in pairs if one.wrong is not None]
     true = [verdict for one, verdict in pairs if one.wrong is None]
     return [

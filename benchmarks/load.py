@@ -92,7 +92,7 @@ def searches(server: Running, services: Container, count: int) -> tuple[list[Fig
     """Searches over HTTP beside the bare service, by turns."""
     words = [one.question for one in load_answerable()] + load_unrelated()
     asked = list(islice(cycle(words), count))
-    slots = Semaphore(services.settings.serve.searches)
+    slots = Semaphore(services.settings.serve.max_concurrent_searches)
 
     def bare(question: str) -> object:
         with slots:
@@ -163,12 +163,12 @@ def many_jobs(server: Running, folder: Path, count: int, where: str = "") -> lis
     with Client(server.url) as client:
         begun = time.perf_counter()
         each = timed([lambda path: client.import_source(path, "many")], paths)
-        while client.jobs("many", limit=1, states=("queued", "running")).items:
-            listed.append(_seconds(lambda: client.jobs("many")))
+        while client.list_jobs("many", limit=1, states=("queued", "running")).items:
+            listed.append(_seconds(lambda: client.list_jobs("many")))
             time.sleep(0.5)
         whole_s = time.perf_counter() - begun
-        ended = list(_all(lambda after: client.jobs("many", after, 500)))
-        there = len(list(_all(lambda after: client.assets("many", after, 500))))
+        ended = list(_all(lambda after: client.list_jobs("many", after, 500)))
+        there = len(list(_all(lambda after: client.list_assets("many", after, 500))))
     done = sum(job.state == "done" for job in ended)
     return [
         Figure(f"{where}jobs asked for", len(ended)),
@@ -194,7 +194,7 @@ def long_upload(server: Running, film: Path, folder: Path, gb: float) -> list[Fi
         sent_s = time.perf_counter() - begun
         grown = server.memory_mb("VmHWM") - before
         padded.unlink()
-        *_, ended = client.follow(job.id)
+        *_, ended = client.follow_job(job.id)
         assert isinstance(ended, JobShape)
         indexed = server.memory_mb("VmHWM") - before
         stored = ended.asset_id if ended.state == "done" else None
@@ -227,7 +227,7 @@ def _answered(server: Running, asked: Sequence[str]) -> list[_Answered]:
         for question in asked:
             begun = time.perf_counter()
             evidence_s = whole_s = 0.0
-            for event in client.told(question):
+            for event in client.ask_stream(question):
                 if isinstance(event, EvidenceEvent):
                     evidence_s = time.perf_counter() - begun
                 elif isinstance(event, AnswerShape):
@@ -289,7 +289,7 @@ def archive(work: Path) -> tuple[Path, list[str]]:
         make_archive(files)
         make_sample(files / "drawn")
     with closing(container(home, {})) as services:
-        list(services.indexing.index([files], "default"))
+        list(services.indexing.index_paths([files], "default"))
     truth = read_video_truth(files / "drawn" / "camera.truth.json")
     kinds = (Kind.IS_THERE, Kind.WHAT, Kind.WHEN, Kind.PLACE, Kind.FIRST, Kind.HOW_MANY)
     return home, [asked.text for asked in questions(truth, 1, 4) if asked.kind in kinds]
@@ -306,7 +306,7 @@ def run(given: argparse.Namespace, work: Path) -> list[Figure]:
     """The parts that were named, in this order, each with a server of its own; jobs with an archive of their own."""
     home, asked = archive(work)
     (work / "many").mkdir(exist_ok=True)
-    settings = {"intake__roots": f'["{work / "many"}"]', "intake__max_bytes": str(16 << 30)}
+    settings = {"ingest__allowed_roots": f'["{work / "many"}"]', "ingest__max_bytes": str(16 << 30)}
     log, film = work / "server.log", work / "archive" / "drawn" / "camera.mp4"
     figures: list[Figure] = []
     if "searches" in given.parts:

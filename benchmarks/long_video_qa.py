@@ -45,8 +45,8 @@ them would, several times, and neither be asked about as absent nor as one momen
 _ANSWERING = {
     "AFTERIMAGE_GENERATOR__KIND": "onevision",
     "AFTERIMAGE_GENERATOR__MODEL": "package:demoworld/weights/onevision",
-    "AFTERIMAGE_GENERATOR__BUDGET_TOKENS": "2048",
-    "AFTERIMAGE_GENERATOR__MAX_TOKENS": "160",
+    "AFTERIMAGE_GENERATOR__MAX_PROMPT_TOKENS": "2048",
+    "AFTERIMAGE_GENERATOR__MAX_OUTPUT_TOKENS": "160",
 }
 _COVERAGE = (Kind.HOW_OFTEN, Kind.BETWEEN, Kind.BEFORE, Kind.CHANGED)
 _TARGETS = {
@@ -88,10 +88,10 @@ class Exam:
 
     def _asked(self, answering: Answering, question: Question, where: SegmentFilter) -> Mark:
         begun = time.perf_counter()
-        evidence = answering.evidence(question.text, where)
-        answer = answering.told(question.text, evidence)
+        evidence = answering.gather_evidence(question.text, where)
+        answer = answering.answer_from(question.text, evidence)
         seconds = time.perf_counter() - begun
-        tokens = self.container.onevision.prompt_tokens(question.text, evidence) if evidence else 0
+        tokens = self.container.onevision.count_prompt_tokens(question.text, evidence) if evidence else 0
         shown = could_be_answered(question, evidence)
         return replace(marked(question, answer), shown=shown, tokens=tokens, seconds=seconds)
 
@@ -108,7 +108,7 @@ class Exam:
         truth = read_video_truth(path.with_suffix(".truth.json"))
         known = [asset for asset in self.container.catalog.assets() if asset.name == path.name]
         if not known:
-            list(self.container.indexing.index([path], "videos"))
+            list(self.container.indexing.index_paths([path], "videos"))
             known = [asset for asset in self.container.catalog.assets() if asset.name == path.name]
         return truth, known[0]
 

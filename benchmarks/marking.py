@@ -35,7 +35,7 @@ class Mark:
 
 def marked(question: Question, answer: Answer) -> Mark:
     """Mark an answer. What asks for something absent is right where nothing is said."""
-    spans = [_span(citation.evidence.found.segment) for one in answer.sentences for citation in one.citations]
+    spans = [_span(citation.evidence.result.segment) for one in answer.sentences for citation in one.citations]
     if not question.spans:
         return Mark(question, answer.text, answer.abstained, answer.abstained, None)
     right = not answer.abstained and _right(question, answer.text, spans)

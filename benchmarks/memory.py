@@ -131,7 +131,7 @@ def _container(folder: Path) -> Container:
 
 
 def _index(container: Container, film: Path, trace: Trace) -> int:
-    (line,) = container.indexing.index([film], "benchmark", trace.checkpoint)
+    (line,) = container.indexing.index_paths([film], "benchmark", trace.checkpoint)
     if line.asset is None or line.outcome is not Outcome.INDEXED:
         raise RuntimeError(f"{line.name}: {line.outcome} {line.reason}")
     return line.asset.segments

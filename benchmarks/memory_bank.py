@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from benchmarks.report import Figure, arguments, report
-from memory.bank import MomentBank
-from memory.costs import GLOBAL, NOVELTY, Cost
-from memory.malmm import MaLmm, merge_all_again
+from memory.bank import MemoryBank
+from memory.costs import GLOBAL_COST, NOVELTY_COST, MergeCost
+from memory.malmm import MaLmm, reference_merge_step
 from memory.types import Node
 from memory.video import VideoMemory
 
@@ -41,8 +41,8 @@ def speed() -> list[Figure]:
     steps = {
         "naive": (_naive(frames), 3),
         "malmm": (_policy(MaLmm(_SLOTS, _POSITIONS, _WIDTH), frames), _STEPS),
-        "global": (_policy(_bank(GLOBAL), frames), _STEPS),
-        "novelty": (_policy(_bank(NOVELTY), frames), _STEPS),
+        "global": (_policy(_bank(GLOBAL_COST), frames), _STEPS),
+        "novelty": (_policy(_bank(NOVELTY_COST), frames), _STEPS),
         "move": (lambda: np.copyto(target, block), _STEPS),
     }
     best = dict.fromkeys(steps, np.inf)
@@ -83,16 +83,16 @@ def _peak_mb(seconds: int) -> float:
         memory.add(float(index), float(index + 1), 1, frames[index % _FRAMES])
         peak = max(peak, int(process.memory_info().rss))
         if index % _LOG_EVERY == _LOG_EVERY - 1:
-            memory.take_log()
+            memory.drain_log()
     return (peak - before) / 1e6
 
 
-def _bank(cost: Cost) -> MomentBank:
+def _bank(cost: MergeCost) -> MemoryBank:
     count = itertools.count()
-    return MomentBank(_SLOTS, _POSITIONS, _WIDTH, cost, lambda: next(count))
+    return MemoryBank(_SLOTS, _POSITIONS, _WIDTH, cost, lambda: next(count))
 
 
-def _policy(policy: MomentBank | MaLmm, frames: NDArray[np.float32]) -> Callable[[], None]:
+def _policy(policy: MemoryBank | MaLmm, frames: NDArray[np.float32]) -> Callable[[], None]:
     seconds = itertools.count()
 
     def step() -> None:
@@ -106,7 +106,7 @@ def _policy(policy: MomentBank | MaLmm, frames: NDArray[np.float32]) -> Callable
 
 def _naive(frames: NDArray[np.float32]) -> Callable[[], object]:
     rows, sizes = frames[: _SLOTS + 1], np.ones((_SLOTS + 1, _POSITIONS), np.float32)
-    return lambda: merge_all_again(_SLOTS, rows, sizes)
+    return lambda: reference_merge_step(_SLOTS, rows, sizes)
 
 
 def _milliseconds(step: Callable[[], object], count: int) -> float:

@@ -25,11 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.report import Figure, arguments, print_table, report
-from memory.bank import MomentBank
+from memory.bank import MemoryBank
 from memory.baselines import Fifo, KMeans, Uniform
-from memory.costs import GLOBAL, NOVELTY, Cost
+from memory.costs import GLOBAL_COST, NOVELTY_COST, MergeCost
 from memory.malmm import MaLmm
-from memory.policy import Policy
+from memory.policy import MemoryPolicy
 from memory.types import Node, Slot
 
 _FRAMES, _POSITIONS, _WIDTH, _NEEDLES, _SPOTS, _MOTION = 3000, 49, 32, 20, 4, 300
@@ -119,7 +119,7 @@ def _needle(rng: np.random.Generator, frames: Tokens) -> Needle:
     return Needle(first, first + long, spots, tokens)
 
 
-def run(policies: Callable[[], list[Policy]], stream: Stream) -> Kept:
+def run(policies: Callable[[], list[MemoryPolicy]], stream: Stream) -> Kept:
     """Feed a stream to one policy, or to the two lanes of ours, and look at what is kept."""
     lanes = []
     for policy in policies():
@@ -159,20 +159,20 @@ def _unit(tokens: Tokens) -> Tokens:
     return units
 
 
-def _bank(slots: int, cost: Cost) -> MomentBank:
+def _bank(slots: int, cost: MergeCost) -> MemoryBank:
     count = itertools.count()
-    return MomentBank(slots, _POSITIONS, _WIDTH, cost, lambda: next(count))
+    return MemoryBank(slots, _POSITIONS, _WIDTH, cost, lambda: next(count))
 
 
-POLICIES: dict[str, Callable[[], list[Policy]]] = {
-    "two lanes": lambda: [_bank(_GLOBAL_SLOTS, GLOBAL), _bank(_NOVELTY_SLOTS, NOVELTY)],
+POLICIES: dict[str, Callable[[], list[MemoryPolicy]]] = {
+    "two lanes": lambda: [_bank(_GLOBAL_SLOTS, GLOBAL_COST), _bank(_NOVELTY_SLOTS, NOVELTY_COST)],
     "malmm": lambda: [MaLmm(_SLOTS, _POSITIONS, _WIDTH)],
     "fifo": lambda: [Fifo(_SLOTS)],
     "uniform": lambda: [Uniform(_SLOTS)],
     "kmeans": lambda: [KMeans(_SLOTS)],
-    "frame cosine (α=0, p=1)": lambda: [_bank(_SLOTS, Cost(0.0, 1.0))],
-    "global lane alone": lambda: [_bank(_SLOTS, GLOBAL)],
-    "novelty lane alone": lambda: [_bank(_SLOTS, NOVELTY)],
+    "frame cosine (α=0, p=1)": lambda: [_bank(_SLOTS, MergeCost(0.0, 1.0))],
+    "global lane alone": lambda: [_bank(_SLOTS, GLOBAL_COST)],
+    "novelty lane alone": lambda: [_bank(_SLOTS, NOVELTY_COST)],
 }
 _OURS, _NAMED = "two lanes", ("malmm", "fifo", "uniform", "kmeans")
 Cells = dict[tuple[str, Motion], list[Kept]]

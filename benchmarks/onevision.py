@@ -27,14 +27,14 @@ from benchmarks.onevision_model import SHAPES, make_checkpoint
 from benchmarks.report import Figure, arguments, report
 from indexer.types import AssetKind, Lane, Origin, PictureRef, Segment
 from services.catalog import Asset
-from services.generators.onevision.checkpoint import Checkpoint
-from services.generators.onevision.engine import Engine, Part
+from services.generators.onevision.checkpoint import OneVisionCheckpoint
+from services.generators.onevision.engine import Engine, PromptPart
 from services.generators.onevision.generator import OneVisionGenerator
-from services.generators.onevision.prompt import Planner
-from services.generators.onevision.vision import Vision
-from services.generators.onevision.words import Words
-from services.generators.wording import SYSTEM
-from services.types import Draft, Evidence, Found
+from services.generators.onevision.prompt import PromptPlanner
+from services.generators.onevision.vision import VisionEncoder
+from services.generators.onevision.words import PromptTokenizer
+from services.generators.wording import SYSTEM_PROMPT
+from services.types import DraftSentence, Evidence, RetrievedSegment
 
 _FILM = Asset("f" * 64, "v", AssetKind.VIDEO, "film.mp4", 3600.0, None, 640, 360, 0.0, 1, 1, (), 0.0)
 _SLOTS, _SLOT_TOKENS, _FRAME_TOKENS, _FIRST, _NEW = 96, 16, 196, -1, (1, 4, 16)
@@ -45,7 +45,7 @@ _ASKED = "What happens after the second visitor has left the room, and who close
 class Bench:
     """A checkpoint, and questions to it; every film is another one."""
 
-    def __init__(self, checkpoint: Checkpoint, rounds: int) -> None:
+    def __init__(self, checkpoint: OneVisionCheckpoint, rounds: int) -> None:
         self._checkpoint, self._rounds = checkpoint, rounds
         self._films = itertools.count(1)
         frames = np.random.default_rng(0).integers(0, 255, (max(_NEW), 18, 32, 3), np.uint8)
@@ -115,13 +115,13 @@ class Bench:
         return figures
 
     def _engine_writes(self) -> Callable[[int], object]:
-        engine, vision = Engine(self._checkpoint), Vision(self._checkpoint)
-        words = Words(self._checkpoint.processor.tokenizer)
+        engine, vision = Engine(self._checkpoint), VisionEncoder(self._checkpoint)
+        words = PromptTokenizer(self._checkpoint.processor.tokenizer)
 
         def write(count: int) -> object:
-            tokens = torch.cat([*vision.frames(self._frames, _FRAME_TOKENS), vision.newline])
-            parts: list[Part] = [tokens, words.ruling(f"{_ASKED}<|im_end|>\n")]
-            return list(engine.write(parts, engine.fresh(), count, frozenset()))
+            tokens = torch.cat([*vision.encode_frames(self._frames, _FRAME_TOKENS), vision.newline_token])
+            parts: list[PromptPart] = [tokens, words.encode_trusted(f"{_ASKED}<|im_end|>\n")]
+            return list(engine.generate(parts, engine.new_prefix(), count, frozenset()))
 
         return write
 
@@ -141,10 +141,10 @@ class Bench:
         return OneVisionGenerator(
             "random weights",
             self._jpegs.__getitem__,
-            budget=_BUDGET,
-            limit=limit,
-            parallel=parallel,
-            read=lambda *_: self._checkpoint,
+            max_prompt_tokens=_BUDGET,
+            max_output_tokens=limit,
+            max_batch=parallel,
+            checkpoint_loader=lambda *_: self._checkpoint,
         )
 
     def _memory(self) -> list[Evidence]:
@@ -159,10 +159,10 @@ class Bench:
 
     def _lengths(self, frames: int) -> tuple[int, int]:
         """The tokens of a prompt, and how many of them are of its kept beginning."""
-        words, vision = Words(self._checkpoint.processor.tokenizer), Vision(self._checkpoint)
-        planner = Planner(self._checkpoint.layout, _BUDGET, vision.count, words)
+        words, vision = PromptTokenizer(self._checkpoint.processor.tokenizer), VisionEncoder(self._checkpoint)
+        planner = PromptPlanner(self._checkpoint.prompt_template, _BUDGET, vision.count_frame_tokens, words)
         plan = planner.plan("Question: And who came before?", [*self._memory(), *self._new(frames)], {})
-        return plan.tokens, len(plan.opening) + sum(one.cost for one in plan.slots) + plan.newline
+        return plan.token_count, len(plan.opening) + sum(one.cost for one in plan.slots) + plan.newline
 
     def _timed(self, work: Callable[[], object]) -> float:
         started = time.perf_counter()
@@ -174,10 +174,10 @@ class Bench:
 
 def _piece(name: str, start_s: float, picture: PictureRef | None, tokens: NDArray[np.float32] | None) -> Evidence:
     segment = Segment(0, Origin.PICTURE, start_s, start_s + 5, None, None, "", (), picture)
-    return Evidence(name, Found(_FILM, segment, 0.8, {Lane.VISUAL: 0.8}, 0.1), tokens)
+    return Evidence(name, RetrievedSegment(_FILM, segment, 0.8, {Lane.VISUAL: 0.8}, 0.1), tokens)
 
 
-def _all(made: OneVisionGenerator, question: str, evidence: Sequence[Evidence]) -> list[Draft]:
+def _all(made: OneVisionGenerator, question: str, evidence: Sequence[Evidence]) -> list[DraftSentence]:
     return list(made.answer(question, evidence))
 
 
@@ -192,7 +192,7 @@ def _ratio(ones: Sequence[float], others: Sequence[float]) -> float:
 
 
 def _corpus() -> Iterator[str]:
-    yield SYSTEM
+    yield SYSTEM_PROMPT
     yield _ASKED
     yield from (f"[M{number} 00:{number % 60:02d}:00–00:{number % 60:02d}:30 of film.mp4]" for number in range(100))
     yield (Path(__file__).parents[1] / "README.md").read_text("utf-8")

@@ -21,8 +21,8 @@ from transformers import (
     SiglipVisionConfig,
 )
 
-from services.generators.onevision.checkpoint import Checkpoint
-from services.generators.onevision.layout import Layout
+from services.generators.onevision.checkpoint import OneVisionCheckpoint
+from services.generators.onevision.layout import PromptTemplate
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>", "<video>")
 
@@ -54,7 +54,7 @@ SHAPES = {
 _SIDE, _PATCH, _CONTEXT = 384, 14, 32_768
 
 
-def make_checkpoint(shape: Shape, device: str, dtype: torch.dtype, corpus: Iterable[str]) -> Checkpoint:
+def make_checkpoint(shape: Shape, device: str, dtype: torch.dtype, corpus: Iterable[str]) -> OneVisionCheckpoint:
     """A model on that device, made there, with a tokenizer that was taught the words of a corpus."""
     tokenizer = make_tokenizer(corpus, min(shape.vocabulary, 2000))
     end = tokenizer.convert_tokens_to_ids("<|im_end|>")
@@ -84,7 +84,7 @@ def make_checkpoint(shape: Shape, device: str, dtype: torch.dtype, corpus: Itera
         torch.set_default_dtype(before)
     model.generation_config.eos_token_id = end
     processor = _processor(tokenizer)
-    return Checkpoint(model.eval().requires_grad_(False), processor, Layout(), device, dtype)
+    return OneVisionCheckpoint(model.eval().requires_grad_(False), processor, PromptTemplate(), device, dtype)
 
 
 def make_tokenizer(corpus: Iterable[str] = (), size: int = 0) -> Any:  # noqa: ANN401 - transformers has no types

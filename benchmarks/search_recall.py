@@ -60,7 +60,7 @@ def _measure(case: Case, size: int) -> Iterator[Figure]:
         yield Figure(f"{case.name}: search", own_ms, "ms")
         yield Figure(f"{case.name}: bare FAISS", bare_ms, "ms")
         yield Figure(f"{case.name}: search over bare FAISS", own_ms / bare_ms, "×", target=1.3, at_least=False)
-        for structure in index.structures(Lane.TEXT):
+        for structure in index.faiss_indexes(Lane.TEXT):
             if hasattr(structure, "nprobe"):
                 yield Figure(f"{case.name}: cells looked into", 100 * structure.nprobe / structure.nlist, "%")
         index.close()
@@ -91,7 +91,7 @@ def _times_ms(index: FaissIndex, queries: Vectors) -> tuple[float, float]:
 
     Each round goes over all queries, so that neither finds in the processor's cache what the other has just read.
     """
-    structures = index.structures(Lane.TEXT)
+    structures = index.faiss_indexes(Lane.TEXT)
 
     def bare(query: Vectors) -> None:
         for structure in structures:

@@ -13,16 +13,16 @@ from indexer.media.jpeg import decode_jpeg
 from indexer.types import Origin, Pixels, Segment, SegmentFilter
 from memory.baselines import Fifo
 from memory.malmm import MaLmm
-from memory.policy import Policy
-from memory.recall import CHOOSERS
+from memory.policy import MemoryPolicy
+from memory.recall import FRAME_SELECTORS
 from memory.types import Node, Slot
-from services.answering import Answering, gather
-from services.asking import Reach
+from services.answering import Answering, number_evidence
+from services.asking import TemporalScope
 from services.catalog import Asset
 from services.container import Container
-from services.generators.wording import MEMORY
-from services.recalling import Recalling
-from services.types import Evidence, Found
+from services.generators.wording import MEMORY_ID_PREFIX
+from services.recalling import VideoContext
+from services.types import Evidence, RetrievedSegment
 
 SLOTS = 96
 _MOST_FRAMES = 400
@@ -36,20 +36,20 @@ class Fixed(Answering):
 
     given: tuple[Evidence, ...] = ()
 
-    def evidence(self, question: str, where: SegmentFilter, pictures: Sequence[Pixels] = ()) -> list[Evidence]:
+    def gather_evidence(self, question: str, filters: SegmentFilter, pictures: Sequence[Pixels] = ()) -> list[Evidence]:
         return list(self.given)
 
 
 def uniform_frames(container: Container, asset: Asset) -> Answering:
     """As many frames as the budget holds, evenly spread."""
-    frames = container.remembering.key_frames(asset)
-    count = min(len(frames), container.settings.generator.budget_tokens // _FRAME_TOKENS, _MOST_FRAMES)
+    frames = container.video_memory.key_frames(asset)
+    count = min(len(frames), container.settings.generator.max_prompt_tokens // _FRAME_TOKENS, _MOST_FRAMES)
     chosen = [frames[round(place)] for place in np.linspace(0, len(frames) - 1, count)]
     found = [
-        Found(asset, Segment(-1, Origin.PICTURE, one.start_s, one.end_s, picture=one.picture), 1.0, {}, 0.0)
+        RetrievedSegment(asset, Segment(-1, Origin.PICTURE, one.start_s, one.end_s, picture=one.picture), 1.0, {}, 0.0)
         for one in chosen
     ]
-    return _fixed(container, gather(found))
+    return _fixed(container, number_evidence(found))
 
 
 def fifo(container: Container, asset: Asset) -> Answering:
@@ -57,22 +57,22 @@ def fifo(container: Container, asset: Asset) -> Answering:
 
 
 def malmm(container: Container, asset: Asset) -> Answering:
-    encoder = container.onevision.token_encoder()
+    encoder = container.onevision.create_token_encoder()
     return _fixed(container, _of_policy(container, asset, MaLmm(SLOTS, encoder.positions, encoder.width)))
 
 
 def bank(container: Container, asset: Asset) -> Answering:
     """The two-lane memory alone."""
-    assert container.answering.recalling is not None
-    return _fixed(container, container.answering.recalling.slots(asset, SegmentFilter()))
+    assert container.answering.video_context is not None
+    return _fixed(container, container.answering.video_context.memory_evidence(asset, SegmentFilter()))
 
 
 def retrieval(container: Container, _: Asset) -> Answering:
     """What search finds, and nothing around it; times that are asked for are looked at, as search by time would."""
-    own = container.answering.recalling
+    own = container.answering.video_context
     assert own is not None
-    bare = _Bare(own.remembering, own.catalog, own.frames, own.chooser, own.reads)
-    return replace(container.answering, recalling=bare)
+    bare = _Bare(own.video_memory, own.catalog, own.max_frames, own.frame_chooser, own.accepts_tokens_of)
+    return replace(container.answering, video_context=bare)
 
 
 def bank_and_retrieval(container: Container, _: Asset) -> Answering:
@@ -84,8 +84,11 @@ def with_chooser(name: str) -> View:
     """Bank and retrieval with another chooser of frames."""
 
     def view(container: Container, _: Asset) -> Answering:
-        assert container.answering.recalling is not None
-        return replace(container.answering, recalling=replace(container.answering.recalling, chooser=CHOOSERS[name]))
+        assert container.answering.video_context is not None
+        return replace(
+            container.answering,
+            video_context=replace(container.answering.video_context, frame_chooser=FRAME_SELECTORS[name]),
+        )
 
     return view
 
@@ -97,7 +100,7 @@ VIEWS: dict[str, View] = {
     "two-lane bank": bank,
     "retrieval": retrieval,
     "bank + retrieval": bank_and_retrieval,
-    "bank + retrieval, inverse_transform": with_chooser("inverse_transform"),
+    "bank + retrieval, bolt": with_chooser("bolt"),
 }
 _FRAME_TOKENS, _DISTRACTORS = 27, 6
 
@@ -111,12 +114,12 @@ class PerfectRetrieval(Answering):
     spans: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
     others: tuple[Span, ...] = ()
 
-    def evidence(self, question: str, where: SegmentFilter, pictures: Sequence[Pixels] = ()) -> list[Evidence]:
-        assert self.asset is not None and self.recalling is not None
+    def gather_evidence(self, question: str, filters: SegmentFilter, pictures: Sequence[Pixels] = ()) -> list[Evidence]:
+        assert self.asset is not None and self.video_context is not None
         rng = np.random.default_rng(len(question))
         others = [self.others[place] for place in rng.permutation(len(self.others))[:_DISTRACTORS]]
         shown = self.spans.get(question) or others
-        return gather([_found(self.recalling, self.asset, span) for span in shown])
+        return number_evidence([_found(self.video_context, self.asset, span) for span in shown])
 
 
 def perfect_retrieval(container: Container, asset: Asset, truth: VideoTruth, asked: Sequence[Question]) -> Answering:
@@ -126,8 +129,8 @@ def perfect_retrieval(container: Container, asset: Asset, truth: VideoTruth, ask
         own.retrieval,
         own.generator,
         own.verifier,
-        own.evidence_limit,
-        own.recalling,
+        own.max_evidence,
+        own.video_context,
         own.keep_unsupported,
         asset,
         {one.text: one.spans for one in asked},
@@ -137,45 +140,51 @@ def perfect_retrieval(container: Container, asset: Asset, truth: VideoTruth, ask
 
 def could_be_answered(question: Question, evidence: Sequence[Evidence]) -> bool:
     """Whether perfect eyes would have found the answer in the evidence: a frame of each span that proves it."""
-    spans = [one.found.segment for one in evidence if not one.id.startswith(MEMORY)]
+    spans = [one.result.segment for one in evidence if not one.id.startswith(MEMORY_ID_PREFIX)]
     return all(
         any((one.start_s or 0.0) < end and (one.end_s or 0.0) > start for one in spans) for start, end in question.spans
     )
 
 
-def _found(recalling: Recalling, asset: Asset, span: Span) -> Found:
-    picture = recalling.remembering.key_frame(asset, sum(span) / 2).picture
-    return Found(asset, Segment(-1, Origin.PICTURE, *span, picture=picture), 0.9, {}, 0.0)
+def _found(recalling: VideoContext, asset: Asset, span: Span) -> RetrievedSegment:
+    picture = recalling.video_memory.key_frame_at(asset, sum(span) / 2).picture
+    return RetrievedSegment(asset, Segment(-1, Origin.PICTURE, *span, picture=picture), 0.9, {}, 0.0)
 
 
-class _Bare(Recalling):
+class _Bare(VideoContext):
     """No memory, and no frames besides those that were found or asked for by their time."""
 
-    def slots(self, asset: Asset, where: SegmentFilter) -> list[Evidence]:
+    def memory_evidence(self, asset: Asset, filters: SegmentFilter) -> list[Evidence]:
         return []
 
-    def frames_of(self, asset: Asset, reach: Reach, leading: Sequence[Found], found: Sequence[Found]) -> list[Found]:
+    def frames_for_scope(
+        self,
+        asset: Asset,
+        scope: TemporalScope,
+        anchors: Sequence[RetrievedSegment],
+        segments: Sequence[RetrievedSegment],
+    ) -> list[RetrievedSegment]:
         return []
 
 
 def _fixed(container: Container, evidence: Sequence[Evidence]) -> Answering:
     own = container.answering
     return Fixed(
-        own.retrieval, own.generator, own.verifier, own.evidence_limit, None, own.keep_unsupported, tuple(evidence)
+        own.retrieval, own.generator, own.verifier, own.max_evidence, None, own.keep_unsupported, tuple(evidence)
     )
 
 
-def _of_policy(container: Container, asset: Asset, policy: Policy) -> list[Evidence]:
+def _of_policy(container: Container, asset: Asset, policy: MemoryPolicy) -> list[Evidence]:
     """The slots that a policy keeps of the generator's own tokens."""
-    encoder = container.onevision.token_encoder()
-    frames = container.remembering.key_frames(asset)
+    encoder = container.onevision.create_token_encoder()
+    frames = container.video_memory.key_frames(asset)
     for number, frame in enumerate(frames):
-        _, tokens = encoder.encode([decode_jpeg(container.artifacts.picture(frame.picture)).copy()])
+        _, tokens = encoder.encode([decode_jpeg(container.artifacts.read_picture(frame.picture)).copy()])
         policy.add(Node(number, frame.start_s, frame.end_s, 1, frame.start_s), tokens[0])
     return [_slot(container, asset, number, slot) for number, slot in enumerate(policy.slots(), 1)]
 
 
 def _slot(container: Container, asset: Asset, number: int, slot: Slot) -> Evidence:
-    picture = container.remembering.key_frame(asset, slot.node.medoid_s).picture
+    picture = container.video_memory.key_frame_at(asset, slot.node.medoid_s).picture
     segment = Segment(-1, Origin.PICTURE, slot.node.start_s, slot.node.end_s, picture=picture)
-    return Evidence(f"M{number}", Found(asset, segment, 0.0, {}, 0.0), slot.tokens)
+    return Evidence(f"M{number}", RetrievedSegment(asset, segment, 0.0, {}, 0.0), slot.tokens)

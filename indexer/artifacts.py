@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -25,9 +25,10 @@ from indexer.errors import ArtifactError
 from indexer.ports import BlobStore
 from indexer.types import Lane, MediaInfo, PictureRef, Segment, Vectors
 
-SCHEMA = 1
+SCHEMA_VERSION = 1
 _T = TypeVar("_T")
-_ROOT = "artifacts"
+_ROOT_PREFIX = "artifacts"
+_FORMER_NAMES = {"looked_at": "sampled_frames", "sees": "has_video", "hears": "has_audio"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Checkpoint:
 
     number: int
     end_s: float | None
-    looked_at: int
+    sampled_frames: int
     segments: tuple[Segment, ...]
     pictures: tuple[bytes, ...]
     picture_of: tuple[int, ...]
@@ -63,7 +64,7 @@ class CheckpointRecord:
 
     number: int
     end_s: float | None
-    looked_at: int
+    sampled_frames: int
     segments: tuple[Segment, ...]
     rows: dict[Lane, tuple[int, ...]]
     signatures: tuple[bytes, ...]
@@ -76,7 +77,7 @@ class CheckpointRecord:
 class Manifest:
     """What an asset's artifacts are, and that they are complete.
 
-    `models` names what made them (lanes, readers); `looked_at` counts the frames that were looked at, `end_s` is the
+    `models` names what made them (lanes, readers); `sampled_frames` counts the frames that were sampled, `end_s` is the
     true end of a video's pictures; `checkpoints` are the checksums of the checkpoint files, in order.
     """
 
@@ -85,98 +86,105 @@ class Manifest:
     version: str
     info: MediaInfo
     models: dict[str, str]
-    looked_at: int
+    sampled_frames: int
     end_s: float | None
     segments: int
     checkpoints: tuple[str, ...]
     warnings: tuple[str, ...] = field(default=())
 
 
-class Artifacts:
+class ArtifactStore:
     """All assets' artifacts in one blob store."""
 
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
 
-    def draft(self, asset_id: str, version: str) -> Draft:
+    def open_draft(self, asset_id: str, version: str) -> ArtifactDraft:
         """Where an asset's checkpoints are written, new or begun before."""
-        return Draft(self._blobs, asset_id, version)
+        return ArtifactDraft(self._blobs, asset_id, version)
 
-    def manifest(self, asset_id: str, version: str) -> Manifest:
+    def read_manifest(self, asset_id: str, version: str) -> Manifest:
         """The manifest of a complete asset. ArtifactError where there is none, or it is damaged."""
-        return _decoded(self._blobs.get(_manifest_key(asset_id, version)), Manifest, _manifest_key(asset_id, version))
+        return _decode(self._blobs.get(_manifest_key(asset_id, version)), Manifest, _manifest_key(asset_id, version))
 
-    def complete(self, asset_id: str, version: str) -> bool:
+    def is_complete(self, asset_id: str, version: str) -> bool:
         """Whether the asset has a manifest in this version."""
-        return _manifest_key(asset_id, version) in self._blobs.names(_folder(asset_id, version))
+        return _manifest_key(asset_id, version) in self._blobs.list_keys(_version_prefix(asset_id, version))
 
-    def checkpoints(self, manifest: Manifest) -> Iterator[tuple[CheckpointRecord, dict[Lane, Vectors]]]:
+    def read_checkpoints(self, manifest: Manifest) -> Iterator[tuple[CheckpointRecord, dict[Lane, Vectors]]]:
         """The asset's checkpoints in order, with their vectors, each checked against its checksum."""
         for number in range(len(manifest.checkpoints)):
-            record = self.record(manifest, number)
-            yield record, _vectors(self._blobs, manifest.asset_id, manifest.version, record)
+            record = self.read_checkpoint_record(manifest, number)
+            yield record, _read_vectors(self._blobs, manifest.asset_id, manifest.version, record)
 
-    def record(self, manifest: Manifest, number: int) -> CheckpointRecord:
+    def read_checkpoint_record(self, manifest: Manifest, number: int) -> CheckpointRecord:
         """One checkpoint (from 0), without its vectors. ArtifactError where it is damaged, or there is none."""
-        key = _key(manifest.asset_id, manifest.version, number, "json")
+        key = _checkpoint_key(manifest.asset_id, manifest.version, number, "json")
         data = self._blobs.get(key)
-        _check(data, manifest.checkpoints[number] if number < len(manifest.checkpoints) else "", key)
-        return _decoded(data, CheckpointRecord, key)
+        _verify_checksum(data, manifest.checkpoints[number] if number < len(manifest.checkpoints) else "", key)
+        return _decode(data, CheckpointRecord, key)
 
-    def vouched(self, manifest: Manifest) -> int:
+    def verified_checkpoints(self, manifest: Manifest) -> int:
         """How many of the leading checkpoints are those that were there when the manifest was written."""
         for number in range(len(manifest.checkpoints)):
             try:
-                self.record(manifest, number)
+                self.read_checkpoint_record(manifest, number)
             except ArtifactError:
                 return number
         return len(manifest.checkpoints)
 
-    def picture(self, ref: PictureRef) -> bytes:
+    def read_picture(self, ref: PictureRef) -> bytes:
         """A stored key frame or page picture, as JPEG bytes."""
         return self._blobs.get(ref.key, ref.offset, ref.length)
 
-    def folder(self, asset_id: str, version: str) -> str:
+    def version_prefix(self, asset_id: str, version: str) -> str:
         """The prefix of all that one version of an asset has stored; what others keep of it lies below, too."""
-        return _folder(asset_id, version)
+        return _version_prefix(asset_id, version)
 
-    def versions(self, asset_id: str) -> list[str]:
+    def list_versions(self, asset_id: str) -> list[str]:
         """The versions of an asset that have anything stored, complete or not."""
-        prefix = f"{_ROOT}/{asset_id}/"
-        return sorted({name[len(prefix) :].split("/")[0] for name in self._blobs.names(prefix)})
+        prefix = f"{_ROOT_PREFIX}/{asset_id}/"
+        return sorted({name[len(prefix) :].split("/")[0] for name in self._blobs.list_keys(prefix)})
 
-    def assets(self) -> list[str]:
+    def list_assets(self) -> list[str]:
         """The assets that have anything stored."""
-        return sorted({name.split("/")[1] for name in self._blobs.names(_ROOT)})
+        return sorted({name.split("/")[1] for name in self._blobs.list_keys(_ROOT_PREFIX)})
 
     def delete(self, asset_id: str, version: str | None = None) -> int:
         """Remove an asset, or one version of it; gives the number of files removed."""
-        return self._blobs.delete(f"{_ROOT}/{asset_id}" if version is None else _folder(asset_id, version))
+        return self._blobs.delete_prefix(
+            f"{_ROOT_PREFIX}/{asset_id}" if version is None else _version_prefix(asset_id, version)
+        )
 
 
-class Draft:
+class ArtifactDraft:
     """The checkpoints of an asset that is being indexed; begun work is found again and continued."""
 
     def __init__(self, blobs: BlobStore, asset_id: str, version: str) -> None:
         self._blobs, self._asset_id, self._version = blobs, asset_id, version
-        self._shas: list[str] = []
-        self.looked_at = 0
-        self.segments = 0
+        self._checksums: list[str] = []
+        self.sampled_frames = 0
+        self.segment_count = 0
 
-    def resume(self, at_most: int | None = None) -> int:
+    def resume(self, max_checkpoints: int | None = None) -> int:
         """Count the leading checkpoints that are whole, `at_most` so many; the next one is where work goes on."""
-        self._shas, self.looked_at, self.segments = [], 0, 0
-        names = set(self._blobs.names(_folder(self._asset_id, self._version)))
-        while len(self._shas) != at_most and (key := self._key(len(self._shas), "json")) in names:
+        self._checksums, self.sampled_frames, self.segment_count = [], 0, 0
+        names = set(self._blobs.list_keys(_version_prefix(self._asset_id, self._version)))
+        while (
+            len(self._checksums) != max_checkpoints
+            and (key := self._checkpoint_key(len(self._checksums), "json")) in names
+        ):
             data = self._blobs.get(key)
             try:
-                record = _decoded(data, CheckpointRecord, key)
-                _vectors(self._blobs, self._asset_id, self._version, record)
-                _check(self._blobs.get(self._key(record.number, "jpegs")), record.pictures_sha, key)
+                record = _decode(data, CheckpointRecord, key)
+                _read_vectors(self._blobs, self._asset_id, self._version, record)
+                _verify_checksum(
+                    self._blobs.get(self._checkpoint_key(record.number, "jpegs")), record.pictures_sha, key
+                )
             except ArtifactError:
                 break
-            self._count(record, data)
-        return len(self._shas)
+            self._add_to_totals(record, data)
+        return len(self._checksums)
 
     def commit(self, checkpoint: Checkpoint) -> None:
         """Store the next checkpoint: all of it, or nothing."""
@@ -185,88 +193,103 @@ class Draft:
         record = CheckpointRecord(
             number=checkpoint.number,
             end_s=checkpoint.end_s,
-            looked_at=checkpoint.looked_at,
-            segments=self._with_pictures(checkpoint),
+            sampled_frames=checkpoint.sampled_frames,
+            segments=self._link_pictures(checkpoint),
             rows={lane: tuple(rows.tolist()) for lane, rows in checkpoint.rows.items()},
             signatures=checkpoint.signatures,
-            tensors_sha=_sha(tensors),
-            pictures_sha=_sha(pictures),
+            tensors_sha=_sha256_hex(tensors),
+            pictures_sha=_sha256_hex(pictures),
             frames=checkpoint.frames,
         )
         data = msgspec.json.encode(record)
-        self._blobs.put(self._key(checkpoint.number, "jpegs"), pictures)
-        self._blobs.put(self._key(checkpoint.number, "safetensors"), tensors)
-        self._blobs.put(self._key(checkpoint.number, "json"), data)
-        self._count(record, data)
+        self._blobs.put(self._checkpoint_key(checkpoint.number, "jpegs"), pictures)
+        self._blobs.put(self._checkpoint_key(checkpoint.number, "safetensors"), tensors)
+        self._blobs.put(self._checkpoint_key(checkpoint.number, "json"), data)
+        self._add_to_totals(record, data)
 
     def finish(
         self, info: MediaInfo, models: dict[str, str], end_s: float | None, warnings: tuple[str, ...]
     ) -> Manifest:
         """Write the manifest: from here on the asset is complete."""
         manifest = Manifest(
-            schema=SCHEMA,
+            schema=SCHEMA_VERSION,
             asset_id=self._asset_id,
             version=self._version,
             info=info,
             models=models,
-            looked_at=self.looked_at,
+            sampled_frames=self.sampled_frames,
             end_s=end_s,
-            segments=self.segments,
-            checkpoints=tuple(self._shas),
+            segments=self.segment_count,
+            checkpoints=tuple(self._checksums),
             warnings=warnings,
         )
         self._blobs.put(_manifest_key(self._asset_id, self._version), msgspec.json.encode(manifest))
         return manifest
 
-    def _with_pictures(self, checkpoint: Checkpoint) -> tuple[Segment, ...]:
-        key = self._key(checkpoint.number, "jpegs")
+    def _link_pictures(self, checkpoint: Checkpoint) -> tuple[Segment, ...]:
+        key = self._checkpoint_key(checkpoint.number, "jpegs")
         ends = np.cumsum([0, *(len(picture) for picture in checkpoint.pictures)]).tolist()
         refs = [PictureRef(key, start, end - start) for start, end in pairwise(ends)]
         pairs = zip(checkpoint.segments, checkpoint.picture_of, strict=True)
         return tuple(replace(segment, picture=refs[i] if i >= 0 else None) for segment, i in pairs)
 
-    def _count(self, record: CheckpointRecord, data: bytes) -> None:
-        self._shas.append(_sha(data))
-        self.looked_at += record.looked_at
-        self.segments += len(record.segments)
+    def _add_to_totals(self, record: CheckpointRecord, data: bytes) -> None:
+        self._checksums.append(_sha256_hex(data))
+        self.sampled_frames += record.sampled_frames
+        self.segment_count += len(record.segments)
 
-    def _key(self, number: int, suffix: str) -> str:
-        return _key(self._asset_id, self._version, number, suffix)
+    def _checkpoint_key(self, number: int, suffix: str) -> str:
+        return _checkpoint_key(self._asset_id, self._version, number, suffix)
 
 
-def _vectors(blobs: BlobStore, asset_id: str, version: str, record: CheckpointRecord) -> dict[Lane, Vectors]:
-    key = _key(asset_id, version, record.number, "safetensors")
+def _read_vectors(blobs: BlobStore, asset_id: str, version: str, record: CheckpointRecord) -> dict[Lane, Vectors]:
+    key = _checkpoint_key(asset_id, version, record.number, "safetensors")
     data = blobs.get(key)
-    _check(data, record.tensors_sha, key)
+    _verify_checksum(data, record.tensors_sha, key)
     try:
         return {Lane(name): values for name, values in load_tensors(data).items()}
     except SafetensorError as error:
         raise ArtifactError(f"{key}: damaged ({error})") from error
 
 
-def _decoded(data: bytes, kind: type[_T], key: str) -> _T:
+def _decode(data: bytes, kind: type[_T], key: str) -> _T:
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.MsgspecError as error:
-        raise ArtifactError(f"{key}: damaged ({error}); index its source again") from error
+        try:
+            return msgspec.convert(_with_current_names(msgspec.json.decode(data, type=dict[str, Any])), kind)
+        except msgspec.MsgspecError:
+            raise ArtifactError(f"{key}: damaged ({error}); index its source again") from error
 
 
-def _check(data: bytes, sha: str, key: str) -> None:
-    if _sha(data) != sha:
+def _with_current_names(stored: dict[str, Any]) -> dict[str, Any]:
+    """Rename the fields that artifacts written before 2026-11-29 hold under other names.
+
+    The files stay as they are, since a manifest holds the checksums of its checkpoints. `sampled_frames` has no default,
+    so that a file with the old names never decodes as a new one by mistake.
+    """
+    renamed = {_FORMER_NAMES.get(name, name): value for name, value in stored.items()}
+    if isinstance(info := renamed.get("info"), dict):
+        renamed["info"] = {_FORMER_NAMES.get(name, name): value for name, value in info.items()}
+    return renamed
+
+
+def _verify_checksum(data: bytes, sha: str, key: str) -> None:
+    if _sha256_hex(data) != sha:
         raise ArtifactError(f"{key}: does not match its checksum; index its source again")
 
 
-def _sha(data: bytes) -> str:
+def _sha256_hex(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _folder(asset_id: str, version: str) -> str:
-    return f"{_ROOT}/{asset_id}/{version}"
+def _version_prefix(asset_id: str, version: str) -> str:
+    return f"{_ROOT_PREFIX}/{asset_id}/{version}"
 
 
-def _key(asset_id: str, version: str, number: int, suffix: str) -> str:
-    return f"{_folder(asset_id, version)}/{number:05d}.{suffix}"
+def _checkpoint_key(asset_id: str, version: str, number: int, suffix: str) -> str:
+    return f"{_version_prefix(asset_id, version)}/{number:05d}.{suffix}"
 
 
 def _manifest_key(asset_id: str, version: str) -> str:
-    return f"{_folder(asset_id, version)}/manifest.json"
+    return f"{_version_prefix(asset_id, version)}/manifest.json"

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.artifacts import CheckpointRecord
-from indexer.sampling import NearDuplicates
+from indexer.sampling import NearDuplicateDetector
 from indexer.types import Lane, Origin, Segment, SegmentBatch, Vectors
 
-_SAME_PLACE = 0.02
-_LONGEST_GAP_S = 2.0
+_MAX_BOX_DISTANCE = 0.02
+_MAX_TEXT_GAP_S = 2.0
 
 
 @dataclass(slots=True)
@@ -26,9 +26,9 @@ class _Entry:
     vectors: dict[Lane, NDArray[np.float32]]
 
 
-def assemble(
+def stitch_checkpoints(
     checkpoints: Iterable[tuple[CheckpointRecord, dict[Lane, Vectors]]],
-    near_duplicates: NearDuplicates,
+    near_duplicates: NearDuplicateDetector,
     limit_s: float | None = None,
 ) -> Iterator[SegmentBatch]:
     """Stream an asset's segments with their vectors, numbered through, one batch a checkpoint (and one at the end).
@@ -36,20 +36,20 @@ def assemble(
     Nothing leaves the asset: spans end at `limit_s`, and cues that begin behind it are dropped.
     """
     ordinal = 0
-    held: list[_Entry] = []
-    held_look = b""
+    open_entries: list[_Entry] = []
+    last_signature = b""
     for record, vectors in checkpoints:
-        entries = [entry for entry in _entries(record, vectors) if _inside(entry, limit_s)]
-        alike = _alike(held_look, record.signatures[:1], near_duplicates)
-        entries = _join_pictures(held, entries, alike, record.end_s)
-        entries = _join_texts(held, entries)
-        still = {id(entry) for entry in entries if record.end_s is not None and _ends_at(entry, record.end_s)}
-        ready = [entry for entry in entries if id(entry) not in still]
-        yield _batch(ready, ordinal)
+        entries = [entry for entry in _entries(record, vectors) if _clip_to_asset(entry, limit_s)]
+        alike = _is_near_duplicate(last_signature, record.signatures[:1], near_duplicates)
+        entries = _join_pictures(open_entries, entries, alike, record.end_s)
+        entries = _join_texts(open_entries, entries)
+        open_ids = {id(entry) for entry in entries if record.end_s is not None and _ends_at(entry, record.end_s)}
+        ready = [entry for entry in entries if id(entry) not in open_ids]
+        yield _build_batch(ready, ordinal)
         ordinal += len(ready)
-        held = [entry for entry in entries if id(entry) in still]
-        held_look = record.signatures[-1] if record.signatures else held_look
-    yield _batch(held, ordinal)
+        open_entries = [entry for entry in entries if id(entry) in open_ids]
+        last_signature = record.signatures[-1] if record.signatures else last_signature
+    yield _build_batch(open_entries, ordinal)
 
 
 def _entries(record: CheckpointRecord, vectors: dict[Lane, Vectors]) -> list[_Entry]:
@@ -60,7 +60,7 @@ def _entries(record: CheckpointRecord, vectors: dict[Lane, Vectors]) -> list[_En
     return entries
 
 
-def _inside(entry: _Entry, limit_s: float | None) -> bool:
+def _clip_to_asset(entry: _Entry, limit_s: float | None) -> bool:
     """Clip the entry's span to the asset; False where nothing is left of it."""
     start_s, end_s = entry.segment.start_s, entry.segment.end_s
     if limit_s is None or start_s is None or end_s is None:
@@ -69,43 +69,49 @@ def _inside(entry: _Entry, limit_s: float | None) -> bool:
     return start_s < limit_s
 
 
-def _alike(look: bytes, first: tuple[bytes, ...], near_duplicates: NearDuplicates) -> bool:
-    if not look or not first:
+def _is_near_duplicate(
+    last_signature: bytes, first_signatures: tuple[bytes, ...], near_duplicates: NearDuplicateDetector
+) -> bool:
+    if not last_signature or not first_signatures:
         return False
-    return near_duplicates.same(np.frombuffer(look, np.uint8), np.frombuffer(first[0], np.uint8))
+    return near_duplicates.is_near_duplicate(
+        np.frombuffer(last_signature, np.uint8), np.frombuffer(first_signatures[0], np.uint8)
+    )
 
 
-def _join_pictures(held: list[_Entry], entries: list[_Entry], alike: bool, end_s: float | None) -> list[_Entry]:
+def _join_pictures(
+    open_entries: list[_Entry], entries: list[_Entry], near_duplicate: bool, end_s: float | None
+) -> list[_Entry]:
     """The held picture goes on to the first one of `entries`, over it if they are alike, to the end if none is."""
-    before = next((entry for entry in held if entry.segment.origin is Origin.PICTURE), None)
+    before = next((entry for entry in open_entries if entry.segment.origin is Origin.PICTURE), None)
     after = next((entry for entry in entries if entry.segment.origin is Origin.PICTURE), None)
     if before is None:
-        return [*held, *entries]
+        return [*open_entries, *entries]
     if after is not None:
-        end_s = after.segment.end_s if alike else after.segment.start_s
+        end_s = after.segment.end_s if near_duplicate else after.segment.start_s
     before.segment = replace(before.segment, end_s=end_s)
-    return [*held, *(entry for entry in entries if not (alike and entry is after))]
+    return [*open_entries, *(entry for entry in entries if not (near_duplicate and entry is after))]
 
 
-def _join_texts(held: list[_Entry], entries: list[_Entry]) -> list[_Entry]:
+def _join_texts(open_entries: list[_Entry], entries: list[_Entry]) -> list[_Entry]:
     gone: set[int] = set()
-    for before in held:
+    for before in open_entries:
         if before.segment.origin is not Origin.OCR:
             continue
-        after = next((e for e in entries if e is not before and _continues(before.segment, e.segment)), None)
+        after = next((e for e in entries if e is not before and _is_same_text(before.segment, e.segment)), None)
         if after is not None and id(after) not in gone:
             before.segment = replace(before.segment, end_s=after.segment.end_s)
             gone.add(id(after))
     return [entry for entry in entries if id(entry) not in gone]
 
 
-def _continues(before: Segment, after: Segment) -> bool:
+def _is_same_text(before: Segment, after: Segment) -> bool:
     if after.origin is not before.origin or after.text != before.text or after.start_s is None:
         return False
     if before.box is None or after.box is None or before.end_s is None:
         return False
-    near = np.abs(np.subtract(_corners(before), _corners(after))).max() < _SAME_PLACE
-    return bool(near) and after.start_s - before.end_s < _LONGEST_GAP_S
+    near = np.abs(np.subtract(_corners(before), _corners(after))).max() < _MAX_BOX_DISTANCE
+    return bool(near) and after.start_s - before.end_s < _MAX_TEXT_GAP_S
 
 
 def _corners(segment: Segment) -> tuple[float, float, float, float]:
@@ -115,13 +121,15 @@ def _corners(segment: Segment) -> tuple[float, float, float, float]:
 
 
 def _ends_at(entry: _Entry, end_s: float) -> bool:
-    return entry.segment.end_s is not None and entry.segment.end_s >= end_s and entry.segment.origin in _CAN_GO_ON
+    return (
+        entry.segment.end_s is not None and entry.segment.end_s >= end_s and entry.segment.origin in _STITCHABLE_ORIGINS
+    )
 
 
-_CAN_GO_ON = (Origin.PICTURE, Origin.OCR)
+_STITCHABLE_ORIGINS = (Origin.PICTURE, Origin.OCR)
 
 
-def _batch(entries: list[_Entry], first: int) -> SegmentBatch:
+def _build_batch(entries: list[_Entry], first: int) -> SegmentBatch:
     segments = tuple(replace(entry.segment, ordinal=first + i) for i, entry in enumerate(entries))
     rows: dict[Lane, NDArray[np.int64]] = {}
     vectors: dict[Lane, Vectors] = {}

@@ -94,7 +94,7 @@ class ArtifactError(AfterimageError, OSError):
     """What was stored for an asset is missing or damaged."""
 
 
-class BlobsUnavailable(AfterimageError, ConnectionError):
+class BlobStoreUnavailable(AfterimageError, ConnectionError):
     """The object store cannot be reached, refuses, or fails; nothing is known of what it holds."""
 
 
@@ -106,7 +106,7 @@ class DatabaseUnavailable(AfterimageError, ConnectionError):
     """The database server cannot be reached, is too busy, or breaks off."""
 
 
-class IndexBusy(AfterimageError, RuntimeError):
+class WriteLockTimeout(AfterimageError, RuntimeError):
     """Another process is writing."""
 
 
@@ -138,7 +138,7 @@ class JobConflict(AfterimageError, RuntimeError):
     """A job's state does not allow what is asked of it."""
 
 
-class JobNotHeld(AfterimageError, RuntimeError):
+class LeaseLost(AfterimageError, RuntimeError):
     """A job is not, or no longer, this worker's: it was cancelled, came to its end, or its lease ran out."""
 
 
@@ -154,27 +154,27 @@ class UploadConflict(AfterimageError, RuntimeError):
     """Bytes that do not go on where an upload is, or that another request is sending."""
 
 
-class RepeatConflict(AfterimageError, RuntimeError):
+class IdempotencyConflict(AfterimageError, RuntimeError):
     """A request under a name that another one has, or that is being answered right now."""
 
 
-class NotAllowed(AfterimageError, PermissionError):
+class SourceForbidden(AfterimageError, PermissionError):
     """A path or a URL that the settings do not open."""
 
 
-class AddressUnavailable(AfterimageError, ConnectionError):
+class RemoteUnavailable(AfterimageError, ConnectionError):
     """A URL cannot be reached, stalls, breaks off, or answers with an error."""
 
 
-class QueryError(AfterimageError, ValueError):
+class InvalidInput(AfterimageError, ValueError):
     """A question that cannot be asked, or a name that cannot be kept."""
 
 
-class Stopped(AfterimageError, RuntimeError):
+class Cancelled(AfterimageError, RuntimeError):
     """The work was given up because nobody waits for it any more."""
 
 
-class KeyRefused(AfterimageError, PermissionError):
+class InvalidApiKey(AfterimageError, PermissionError):
     """A key that is not known, has expired or was revoked."""
 
 
@@ -182,7 +182,7 @@ class KeyNotFound(AfterimageError, LookupError):
     """No key of that id."""
 
 
-class RightMissing(AfterimageError, PermissionError):
+class InsufficientScope(AfterimageError, PermissionError):
     """A key that is known, but may not do this."""
 
 

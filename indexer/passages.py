@@ -8,21 +8,28 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import groupby
 
-from indexer.sentences import joins_without_space, sentences, words
+from indexer.sentences import joins_without_space, split_sentences, split_words
 from indexer.types import Box, LineSpan, Origin, Segment, TextLine
 
-__all__ = ["Passage", "cue_passages", "locate", "page_passages", "screen_passages", "sentences"]
+__all__ = [
+    "Passage",
+    "build_cue_passages",
+    "build_page_passages",
+    "build_screen_passages",
+    "locate_text",
+    "split_sentences",
+]
 
-_TINY_WORDS = 8
+_MIN_PARAGRAPH_WORDS = 8
 """A paragraph of fewer words (a heading, a label) goes with the one that follows."""
-_CUE_WORDS = 25
+_MIN_CUE_PASSAGE_WORDS = 25
 """A passage of cues this long ends with the sentence."""
-_TABLE_ROWS = 4
-_CELL = " | "
-_SIDEWAYS_CHARS = 4
-_SAME_S = 1.0
+_ROWS_PER_TABLE_PASSAGE = 4
+_CELL_SEPARATOR = " | "
+_MAX_UPRIGHT_CHARS = 4
+_DUPLICATE_CUE_S = 1.0
 
-_BROKEN_WORD = re.compile(r"[^\W\d_][-\u2010\u00ad]$")
+_HYPHENATED_END = re.compile(r"[^\W\d_][-\u2010\u00ad]$")
 _SOFT_HYPHEN_INSIDE = re.compile(r"\u00ad(?!\s*$)")
 _ENDS_SENTENCE = re.compile(r"[.!?…。！？｡؟।][\"'”’»)\]」』）]*$")
 
@@ -41,25 +48,27 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Flow:
+class _SpannedText:
     """Text, and where its parts stand."""
 
     text: str
     spans: tuple[LineSpan, ...]
 
-    def size(self) -> int:
-        return len(words(self.text))
+    def count_words(self) -> int:
+        return len(split_words(self.text))
 
-    def cut(self, start: int, end: int) -> _Flow:
-        inside = (_narrowed(span, start, end) for span in self.spans)
+    def cut(self, start: int, end: int) -> _SpannedText:
+        inside = (_clip_span(span, start, end) for span in self.spans)
         spans = tuple(LineSpan(span.start - start, span.end - start, span.box) for span in inside if span is not None)
-        return _Flow(self.text[start:end], spans)
+        return _SpannedText(self.text[start:end], spans)
 
-    def passage(self, page: int | None, like: TextLine) -> Passage:
-        return Passage(self.text, like.origin, like.start_s, like.end_s, page, _around(self.spans), self.spans)
+    def to_passage(self, page: int | None, template: TextLine) -> Passage:
+        return Passage(
+            self.text, template.origin, template.start_s, template.end_s, page, _bounding_box(self.spans), self.spans
+        )
 
 
-def page_passages(lines: Sequence[TextLine], page: int | None, max_words: int = 80) -> list[Passage]:
+def build_page_passages(lines: Sequence[TextLine], page: int | None, max_words: int = 80) -> list[Passage]:
     """The paragraphs of a page or picture, in the order of `lines`.
 
     Hyphenated words are mended. A paragraph above `max_words` is cut where a sentence ends (a longer sentence between
@@ -68,13 +77,13 @@ def page_passages(lines: Sequence[TextLine], page: int | None, max_words: int = 
     """
     passages: list[Passage] = []
     for _, same in groupby((line for line in lines if line.text.strip()), key=lambda line: line.origin):
-        of_one_origin = list(same)
-        flows = _gathered(_paragraphs(of_one_origin, max_words), max_words)
-        passages += [flow.passage(page, replace(of_one_origin[0], start_s=None, end_s=None)) for flow in flows]
+        same_origin = list(same)
+        flows = _merge_and_split(_paragraphs(same_origin, max_words), max_words)
+        passages += [flow.to_passage(page, replace(same_origin[0], start_s=None, end_s=None)) for flow in flows]
     return passages
 
 
-def screen_passages(lines: Sequence[TextLine]) -> list[Passage]:
+def build_screen_passages(lines: Sequence[TextLine]) -> list[Passage]:
     """What stood on the screen together, as one passage: lines of one span `(start_s, end_s)`, paragraph by paragraph,
     each from top to bottom. In order of time."""
     spans: dict[tuple[float, float], list[TextLine]] = {}
@@ -84,12 +93,14 @@ def screen_passages(lines: Sequence[TextLine]) -> list[Passage]:
     passages = []
     for span in sorted(spans):
         together = sorted(spans[span], key=lambda line: line.block)
-        paragraphs = [_joined(_top_down(list(block))) for _, block in groupby(together, key=lambda line: line.block)]
-        passages.append(_stacked(paragraphs).passage(None, together[0]))
+        paragraphs = [
+            _join_lines(_sort_by_rows(list(block))) for _, block in groupby(together, key=lambda line: line.block)
+        ]
+        passages.append(_stack(paragraphs).to_passage(None, together[0]))
     return passages
 
 
-def cue_passages(
+def build_cue_passages(
     lines: Sequence[TextLine], max_gap_s: float = 1.5, max_words: int = 60, max_span_s: float = 30.0
 ) -> list[Passage]:
     """Cues of subtitles or speech as passages of sentences, in order of time, each from its first cue to its last.
@@ -98,47 +109,49 @@ def cue_passages(
     `max_words` or `max_span_s`; a single cue above `max_words` is cut, its time shared out by characters. Tracks (runs
     of cues of one origin and block that do not go back in time) are not mixed; what one repeats of another is left out.
     """
-    found: dict[str, list[Passage]] = {}
-    for track in _tracks(lines):
-        for cues in _grouped(track, max_gap_s, max_words, max_span_s):
+    passages_by_text: dict[str, list[Passage]] = {}
+    for track in _split_tracks(lines):
+        for cues in _group_cues(track, max_gap_s, max_words, max_span_s):
             start_s, end_s = cues[0].start_s or 0.0, max(cue.end_s or 0.0 for cue in cues)
-            passage = Passage(_spoken(cues), cues[0].origin, start_s, end_s)
-            same = found.setdefault(passage.text, [])
-            if all(abs((other.start_s or 0.0) - start_s) > _SAME_S for other in same):
+            passage = Passage(_join_cues(cues), cues[0].origin, start_s, end_s)
+            same = passages_by_text.setdefault(passage.text, [])
+            if all(abs((other.start_s or 0.0) - start_s) > _DUPLICATE_CUE_S for other in same):
                 same.append(passage)
-    return sorted((p for same in found.values() for p in same), key=lambda p: (p.start_s or 0.0, p.end_s or 0.0))
+    return sorted(
+        (p for same in passages_by_text.values() for p in same), key=lambda p: (p.start_s or 0.0, p.end_s or 0.0)
+    )
 
 
-def locate(segment: Segment, start: int, end: int) -> Box | None:
+def locate_text(segment: Segment, start: int, end: int) -> Box | None:
     """The box around the characters `[start, end)` of a segment's text; None where nothing is known of them.
 
     Of lines that are covered in part, only the share of the characters counts.
     """
-    return _around(tuple(part for span in segment.lines if (part := _narrowed(span, start, end)) is not None))
+    return _bounding_box(tuple(part for span in segment.lines if (part := _clip_span(span, start, end)) is not None))
 
 
 # Where text stands
 
 
-def _narrowed(span: LineSpan, start: int, end: int) -> LineSpan | None:
+def _clip_span(span: LineSpan, start: int, end: int) -> LineSpan | None:
     """The part of a line within `[start, end)`. Lines that stand on their side keep their whole box."""
     first, last = max(span.start, start), min(span.end, end)
     if first >= last:
         return None
     box, length = span.box, span.end - span.start
     width = box.x1 - box.x0
-    if length <= _SIDEWAYS_CHARS or width >= box.y1 - box.y0:
+    if length <= _MAX_UPRIGHT_CHARS or width >= box.y1 - box.y0:
         x0 = box.x0 + width * (first - span.start) / length
         x1 = box.x1 - width * (span.end - last) / length
         box = Box(x0, box.y0, x1, box.y1) if x0 < x1 else box
     return LineSpan(first, last, box)
 
 
-def _around(spans: Sequence[LineSpan]) -> Box | None:
+def _bounding_box(spans: Sequence[LineSpan]) -> Box | None:
     return reduce(Box.union, (span.box for span in spans)) if spans else None
 
 
-def _top_down(lines: list[TextLine]) -> list[TextLine]:
+def _sort_by_rows(lines: list[TextLine]) -> list[TextLine]:
     """Lines of one paragraph by rows, each row from left to right."""
     rows: list[list[TextLine]] = []
     for line in sorted(lines, key=lambda line: line.box.y0 + line.box.y1 if line.box else 0.0):
@@ -153,33 +166,33 @@ def _top_down(lines: list[TextLine]) -> list[TextLine]:
 # Lines to paragraphs
 
 
-def _flow(line: TextLine, cells: str = " ") -> _Flow:
+def _to_spanned_text(line: TextLine, cell_separator: str = " ") -> _SpannedText:
     """A line with its space made regular; soft hyphens count only where it ends."""
     written = _SOFT_HYPHEN_INSIDE.sub("", line.text)
     parts = (" ".join(cell.split()) for cell in written.split("\t"))
-    text = cells.join(part for part in parts if part)
-    return _Flow(text, (LineSpan(0, len(text), line.box),) if line.box else ())
+    text = cell_separator.join(part for part in parts if part)
+    return _SpannedText(text, (LineSpan(0, len(text), line.box),) if line.box else ())
 
 
-def _joined(lines: Sequence[TextLine]) -> _Flow:
+def _join_lines(lines: Sequence[TextLine]) -> _SpannedText:
     """Lines as one text: words broken by a hyphen mended, otherwise a space where the script has spaces."""
-    parts: list[tuple[str, _Flow]] = []
-    for flow in map(_flow, lines):
+    parts: list[tuple[str, _SpannedText]] = []
+    for flow in map(_to_spanned_text, lines):
         before = parts[-1][1] if parts else flow
-        if parts and _BROKEN_WORD.search(before.text):
+        if parts and _HYPHENATED_END.search(before.text):
             if flow.text[:1].islower():
                 parts[-1] = (parts[-1][0], before.cut(0, len(before.text) - 1))
             parts.append(("", flow))
         else:
-            parts.append((_glue(before.text, flow.text) if parts else "", flow))
-    return _chained(parts)
+            parts.append((_separator_between(before.text, flow.text) if parts else "", flow))
+    return _concatenate(parts)
 
 
-def _glue(left: str, right: str) -> str:
+def _separator_between(left: str, right: str) -> str:
     return "" if joins_without_space(left, right) else " "
 
 
-def _chained(parts: Iterable[tuple[str, _Flow]]) -> _Flow:
+def _concatenate(parts: Iterable[tuple[str, _SpannedText]]) -> _SpannedText:
     """Flows one after the other, each with what stands before it."""
     texts: list[str] = []
     spans: list[LineSpan] = []
@@ -189,91 +202,101 @@ def _chained(parts: Iterable[tuple[str, _Flow]]) -> _Flow:
         spans += [LineSpan(span.start + length, span.end + length, span.box) for span in flow.spans]
         length += len(flow.text)
         texts += [glue, flow.text]
-    return _Flow("".join(texts), tuple(spans))
+    return _SpannedText("".join(texts), tuple(spans))
 
 
-def _stacked(flows: Sequence[_Flow]) -> _Flow:
+def _stack(flows: Sequence[_SpannedText]) -> _SpannedText:
     """Flows one below the other."""
-    return _chained(("\n" if i else "", flow) for i, flow in enumerate(flows))
+    return _concatenate(("\n" if i else "", flow) for i, flow in enumerate(flows))
 
 
-def _paragraphs(lines: Sequence[TextLine], max_words: int) -> Iterator[list[_Flow]]:
+def _paragraphs(lines: Sequence[TextLine], max_words: int) -> Iterator[list[_SpannedText]]:
     """For each block its text; of a table, its parts."""
     for _, same in groupby(lines, key=lambda line: line.block):
         block = list(same)
         if sum("\t" in line.text for line in block) > 1:
-            yield _table(block, max_words)
+            yield _split_table(block, max_words)
         else:
-            yield [_joined(block)]
+            yield [_join_lines(block)]
 
 
-def _gathered(blocks: Iterable[list[_Flow]], max_words: int) -> list[_Flow]:
+def _merge_and_split(blocks: Iterable[list[_SpannedText]], max_words: int) -> list[_SpannedText]:
     """Paragraphs of the right size: tiny ones wait for the next, long ones are cut."""
-    done: list[_Flow] = []
-    waiting: _Flow | None = None
+    done: list[_SpannedText] = []
+    pending: _SpannedText | None = None
     for block in blocks:
-        taken = waiting.size() if waiting else 0
-        parts = block if len(block) > 1 else _cut(block[0], max(max_words - taken, max_words // 2, 1), max_words)
-        if waiting is not None:
-            parts = [_stacked([waiting, parts[0]]), *parts[1:]]
-        is_tiny = len(parts) == 1 and block[0].size() < _TINY_WORDS and parts[0].size() < max_words // 2
-        waiting = parts.pop() if is_tiny else None
+        word_count = pending.count_words() if pending else 0
+        parts = (
+            block
+            if len(block) > 1
+            else _split_text(block[0], max(max_words - word_count, max_words // 2, 1), max_words)
+        )
+        if pending is not None:
+            parts = [_stack([pending, parts[0]]), *parts[1:]]
+        is_tiny = (
+            len(parts) == 1
+            and block[0].count_words() < _MIN_PARAGRAPH_WORDS
+            and parts[0].count_words() < max_words // 2
+        )
+        pending = parts.pop() if is_tiny else None
         done += parts
-    return [*done, waiting] if waiting is not None else done
+    return [*done, pending] if pending is not None else done
 
 
-def _cut(flow: _Flow, first_words: int, max_words: int) -> list[_Flow]:
+def _split_text(flow: _SpannedText, first_words: int, max_words: int) -> list[_SpannedText]:
     """Pieces of whole sentences, the first of at most `first_words`, the others of at most `max_words`."""
-    pieces: list[_Flow] = []
-    limit, start, end, taken = first_words, 0, 0, 0
-    for begin, finish in _portions(flow.text, min(first_words, max_words)):
-        count = len(words(flow.text[begin:finish]))
-        if taken and taken + count > limit:
+    pieces: list[_SpannedText] = []
+    limit, start, end, word_count = first_words, 0, 0, 0
+    for begin, finish in _split_long_sentences(flow.text, min(first_words, max_words)):
+        count = len(split_words(flow.text[begin:finish]))
+        if word_count and word_count + count > limit:
             pieces.append(flow.cut(start, end))
-            limit, start, taken = max_words, begin, 0
-        end, taken = finish, taken + count
+            limit, start, word_count = max_words, begin, 0
+        end, word_count = finish, word_count + count
     return [*pieces, flow.cut(start, end)]
 
 
-def _portions(text: str, max_words: int) -> Iterator[tuple[int, int]]:
+def _split_long_sentences(text: str, max_words: int) -> Iterator[tuple[int, int]]:
     """The sentences; those above `max_words` in portions of that many."""
-    for start, end in sentences(text):
-        within = words(text[start:end])
+    for start, end in split_sentences(text):
+        within = split_words(text[start:end])
         for i in range(0, len(within), max_words):
-            some = within[i : i + max_words]
-            yield start + some[0][0], start + some[-1][1]
+            portion = within[i : i + max_words]
+            yield start + portion[0][0], start + portion[-1][1]
 
 
-def _table(rows: Sequence[TextLine], max_words: int) -> list[_Flow]:
+def _split_table(rows: Sequence[TextLine], max_words: int) -> list[_SpannedText]:
     """A few rows together, one to a line; a header is repeated as text, but stands where it stands only once."""
-    flows = [_flow(row, _CELL) for row in rows]
+    flows = [_to_spanned_text(row, _CELL_SEPARATOR) for row in rows]
     header = flows.pop(0) if not any(cell.strip()[:1].isdigit() for cell in rows[0].text.split("\t")) else None
-    parts: list[list[_Flow]] = [[]]
+    parts: list[list[_SpannedText]] = [[]]
     for flow in flows:
-        size = sum(row.size() for row in parts[-1]) + flow.size() + (header.size() if header else 0)
-        if parts[-1] and (len(parts[-1]) == _TABLE_ROWS or size > max_words):
+        size = (
+            sum(row.count_words() for row in parts[-1]) + flow.count_words() + (header.count_words() if header else 0)
+        )
+        if parts[-1] and (len(parts[-1]) == _ROWS_PER_TABLE_PASSAGE or size > max_words):
             parts.append([])
         parts[-1].append(flow)
     if header is not None:
-        parts = [[header, *parts[0]], *([_Flow(header.text, ()), *part] for part in parts[1:])]
-    return [_stacked(part) for part in parts]
+        parts = [[header, *parts[0]], *([_SpannedText(header.text, ()), *part] for part in parts[1:])]
+    return [_stack(part) for part in parts]
 
 
 # Cues
 
 
-def _spoken(cues: Sequence[TextLine]) -> str:
+def _join_cues(cues: Sequence[TextLine]) -> str:
     """Cues as one text; a hyphen at the end of a cue is a pause in speech and stays."""
-    flows = [_flow(cue).text for cue in cues]
-    return "".join(_glue(flows[i - 1], text) + text if i else text for i, text in enumerate(flows))
+    flows = [_to_spanned_text(cue).text for cue in cues]
+    return "".join(_separator_between(flows[i - 1], text) + text if i else text for i, text in enumerate(flows))
 
 
-def _tracks(lines: Iterable[TextLine]) -> Iterator[list[TextLine]]:
+def _split_tracks(lines: Iterable[TextLine]) -> Iterator[list[TextLine]]:
     track: list[TextLine] = []
     for line in lines:
         if not line.text.strip():
             continue
-        if track and not _follows(track[-1], line):
+        if track and not _is_same_track(track[-1], line):
             yield track
             track = []
         track.append(line)
@@ -281,39 +304,43 @@ def _tracks(lines: Iterable[TextLine]) -> Iterator[list[TextLine]]:
         yield track
 
 
-def _follows(before: TextLine, line: TextLine) -> bool:
+def _is_same_track(before: TextLine, line: TextLine) -> bool:
     of_one_track = (line.origin, line.block) == (before.origin, before.block)
     return of_one_track and (line.start_s or 0.0) >= (before.start_s or 0.0)
 
 
-def _grouped(
+def _group_cues(
     track: Iterable[TextLine], max_gap_s: float, max_words: int, max_span_s: float
 ) -> Iterator[list[TextLine]]:
     group: list[TextLine] = []
-    taken = 0
-    for cue in (part for line in track for part in _shares(line, max_words)):
-        count, start_s, end_s = len(words(cue.text)), cue.start_s or 0.0, cue.end_s or 0.0
+    word_count = 0
+    for cue in (part for line in track for part in _split_cue(line, max_words)):
+        count, start_s, end_s = len(split_words(cue.text)), cue.start_s or 0.0, cue.end_s or 0.0
         if group:
             paused = start_s - max(other.end_s or 0.0 for other in group) > max_gap_s
-            full = taken + count > max_words or end_s - (group[0].start_s or 0.0) > max_span_s
-            if paused or full or (taken >= _CUE_WORDS and _ENDS_SENTENCE.search(group[-1].text.rstrip())):
+            full = word_count + count > max_words or end_s - (group[0].start_s or 0.0) > max_span_s
+            if (
+                paused
+                or full
+                or (word_count >= _MIN_CUE_PASSAGE_WORDS and _ENDS_SENTENCE.search(group[-1].text.rstrip()))
+            ):
                 yield group
-                group, taken = [], 0
+                group, word_count = [], 0
         group.append(cue)
-        taken += count
+        word_count += count
     if group:
         yield group
 
 
-def _shares(cue: TextLine, max_words: int) -> list[TextLine]:
+def _split_cue(cue: TextLine, max_words: int) -> list[TextLine]:
     """The cue, or if it is too long its pieces, each with the share of the time that its characters take."""
-    flow = _flow(cue)
-    if flow.size() <= max_words:
+    flow = _to_spanned_text(cue)
+    if flow.count_words() <= max_words:
         return [cue]
     start_s, end_s = cue.start_s or 0.0, cue.end_s or 0.0
     per_character, at = (end_s - start_s) / len(flow.text), 0
     shares = []
-    for piece in _cut(flow, max_words, max_words):
+    for piece in _split_text(flow, max_words, max_words):
         begin = flow.text.index(piece.text, at)
         at = begin + len(piece.text)
         shares.append(

@@ -18,14 +18,14 @@ GRID_ROWS, GRID_COLUMNS = 36, 64
 
 
 @dataclass(frozen=True, slots=True)
-class NearDuplicates:
+class NearDuplicateDetector:
     """The rule: tiles differ when their lumas are further apart than `tile_difference` (of 255); frames are
     near-duplicates when at most `changed_share` of the tiles differ."""
 
     tile_difference: float = 10.0
     changed_share: float = 0.002
 
-    def same(self, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> bool:
+    def is_near_duplicate(self, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> bool:
         """Whether two signatures are those of near-duplicates."""
         if a.shape != b.shape:
             return False
@@ -33,17 +33,17 @@ class NearDuplicates:
         return float(changed.mean()) <= self.changed_share
 
 
-def signature(rgb: Pixels) -> NDArray[np.uint8]:
+def compute_signature(rgb: Pixels) -> NDArray[np.uint8]:
     """The look of a frame: mean luma of each tile, `[36, 64]` uint8 (fewer for pictures smaller than that)."""
     step = max(1, min(rgb.shape[0] // GRID_ROWS, rgb.shape[1] // GRID_COLUMNS) // 4)
     luma = rgb[::step, ::step] @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
     rows, columns = min(GRID_ROWS, luma.shape[0]), min(GRID_COLUMNS, luma.shape[1])
     down = np.add.reduceat(luma, np.linspace(0, luma.shape[0], rows, endpoint=False, dtype=np.intp), axis=0)
     tiles = np.add.reduceat(down, np.linspace(0, luma.shape[1], columns, endpoint=False, dtype=np.intp), axis=1)
-    sizes = np.outer(_sizes(luma.shape[0], rows), _sizes(luma.shape[1], columns))
+    sizes = np.outer(_tile_lengths(luma.shape[0], rows), _tile_lengths(luma.shape[1], columns))
     return (tiles / sizes).astype(np.uint8)
 
 
-def _sizes(length: int, parts: int) -> NDArray[np.intp]:
+def _tile_lengths(length: int, parts: int) -> NDArray[np.intp]:
     edges = np.append(np.linspace(0, length, parts, endpoint=False, dtype=np.intp), length)
     return np.diff(edges)

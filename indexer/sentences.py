@@ -5,37 +5,37 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_FULL_WIDTH = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
+_UNSPACED_SCRIPTS = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
 """Scripts written without spaces: kana and Han."""
 
-_WORD = re.compile(rf"[{_FULL_WIDTH}]{{1,2}}|[^\s{_FULL_WIDTH}]+")
-_GLUED = re.compile(rf"[{_FULL_WIDTH}\u3000-\u303f\uff00-\uff65]")
+_WORD = re.compile(rf"[{_UNSPACED_SCRIPTS}]{{1,2}}|[^\s{_UNSPACED_SCRIPTS}]+")
+_UNSPACED_CHARACTER = re.compile(rf"[{_UNSPACED_SCRIPTS}\u3000-\u303f\uff00-\uff65]")
 
-_CLOSING = r"[\"'”’»)\]]*"
-_END = re.compile(
-    rf"(?P<wide>[。！？｡．]+[」』”’）)]*)|(?P<latin>[.!?…؟।۔]+{_CLOSING})(?=\s|$|[{_FULL_WIDTH}])|(?P<line>\n)"
+_CLOSING_QUOTES = r"[\"'”’»)\]]*"
+_SENTENCE_END = re.compile(
+    rf"(?P<wide>[。！？｡．]+[」』”’）)]*)|(?P<latin>[.!?…؟।۔]+{_CLOSING_QUOTES})(?=\s|$|[{_UNSPACED_SCRIPTS}])|(?P<line>\n)"
 )
-_NEXT = re.compile(r"[\s\"'“‘«„(\[]*(\S{0,40})")
-_LONGEST_WORD = 40
+_NEXT_WORD = re.compile(r"[\s\"'“‘«„(\[]*(\S{0,40})")
+_MAX_WORD_CHARS = 40
 _LAST_WORD = re.compile(r"[^\s(\[\"“„«]*$")
 
-_TITLE = re.compile(
+_ABBREVIATION = re.compile(
     r"dr|mr|mrs|ms|prof|st|sr|sra|jr|hr|fr|mme|mlle|mgr|rev|gen|col|capt|lt|sgt|hon|pres|gov|sen|rep|messrs|vs|cf|viz|ca|"
     r"approx|dept|est|incl|resp|bzw|ggf|bspw|evtl|inkl|sog|vgl|ing|dipl|tel|ext"
 )
 """Words whose full stop does not end a sentence,"""
-_BEFORE_NUMBER = re.compile(
+_NUMBER_ABBREVIATION = re.compile(
     r"no|nos|nr|nrs|num|figs?|pp?|vols?|art|abs|sect?|ch|chap|eqs?|tab|par|item|ver|v",
 )
 """and those of which that is true before a number or a code, as in "Serial no. LJ-20318"."""
 _DIGIT = re.compile(r"\d")
-_MONTHS = re.compile(
+_AFTER_ORDINAL = re.compile(
     r"\s+(?:jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])\w*\b|\s+(?:jahrhundert|kapitel|stock)",
     re.IGNORECASE,
 )
 
 
-def sentences(text: str) -> list[tuple[int, int]]:
+def split_sentences(text: str) -> list[tuple[int, int]]:
     """Spans `(start, end)` of the sentences, in order and without the space around them.
 
     A sentence ends at a full stop, question or exclamation mark followed by a space, at their full-width kin, and at a
@@ -44,7 +44,7 @@ def sentences(text: str) -> list[tuple[int, int]]:
     """
     spans = []
     start = 0
-    for end in [*_ends(text), len(text)]:
+    for end in [*_find_ends(text), len(text)]:
         piece = text[start:end]
         if piece.strip():
             first = start + len(piece) - len(piece.lstrip())
@@ -53,37 +53,37 @@ def sentences(text: str) -> list[tuple[int, int]]:
     return spans
 
 
-def words(text: str) -> list[tuple[int, int]]:
+def split_words(text: str) -> list[tuple[int, int]]:
     """Spans of the words; of scripts without spaces, two characters count as one."""
     return [match.span() for match in _WORD.finditer(text)]
 
 
 def joins_without_space(left: str, right: str) -> bool:
     """Whether a line that ends with `left` and one that begins with `right` are written on without a space."""
-    return bool(_GLUED.match(left[-1:]) and _GLUED.match(right[:1]))
+    return bool(_UNSPACED_CHARACTER.match(left[-1:]) and _UNSPACED_CHARACTER.match(right[:1]))
 
 
-def _ends(text: str) -> Iterator[int]:
+def _find_ends(text: str) -> Iterator[int]:
     start = 0
-    for match in _END.finditer(text):
-        if match["latin"] and not _is_end(text, start, match):
+    for match in _SENTENCE_END.finditer(text):
+        if match["latin"] and not _is_sentence_end(text, start, match):
             continue
         yield match.end()
         start = match.end()
 
 
-def _is_end(text: str, start: int, mark: re.Match[str]) -> bool:
-    following = _NEXT.match(text, mark.end())
+def _is_sentence_end(text: str, start: int, mark: re.Match[str]) -> bool:
+    following = _NEXT_WORD.match(text, mark.end())
     next_word = following.group(1) if following else ""
     if next_word[:1].islower():
         return False
     if mark["latin"][0] != "." or mark["latin"].startswith(".."):
         return True
-    before = _LAST_WORD.search(text, max(start, mark.start() - _LONGEST_WORD), mark.start())
+    before = _LAST_WORD.search(text, max(start, mark.start() - _MAX_WORD_CHARS), mark.start())
     word = before.group() if before else ""
     if word.isdigit() and len(word) <= 2:
         is_list_number = not text[start : mark.start() - len(word)].strip(" ([\n\t")
-        return not is_list_number and not _MONTHS.match(text, mark.end())
+        return not is_list_number and not _AFTER_ORDINAL.match(text, mark.end())
     return not _is_abbreviation(word, next_word)
 
 
@@ -91,7 +91,7 @@ def _is_abbreviation(word: str, next_word: str) -> bool:
     bare = word.lower().rstrip(".")
     if bare in ("a.m", "p.m"):
         return False
-    if _TITLE.fullmatch(bare) or (_BEFORE_NUMBER.fullmatch(bare) and _DIGIT.search(next_word)):
+    if _ABBREVIATION.fullmatch(bare) or (_NUMBER_ABBREVIATION.fullmatch(bare) and _DIGIT.search(next_word)):
         return True
     letters = bare.split(".")
     return bare != "i" and all(len(letter) == 1 and letter.isalpha() for letter in letters)

@@ -11,7 +11,7 @@ from typing import TypeVar
 _T = TypeVar("_T")
 
 
-class Stage:
+class BoundedStage:
     """Runs tasks in threads of its own, begun in the order they were handed in; one after the other with one worker.
 
     `submit` blocks while `depth` tasks are waiting or running, which is how a slow stage holds back the decoder. After
@@ -19,17 +19,17 @@ class Stage:
     """
 
     def __init__(self, name: str, depth: int, workers: int = 1) -> None:
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix=name)
-        self._room = BoundedSemaphore(depth)
+        self._executor = ThreadPoolExecutor(workers, thread_name_prefix=name)
+        self._capacity = BoundedSemaphore(depth)
 
     def submit(self, task: Callable[[], _T]) -> Future[_T]:
-        self._room.acquire()
-        future = self._threads.submit(task)
-        future.add_done_callback(lambda _: self._room.release())
+        self._capacity.acquire()
+        future = self._executor.submit(task)
+        future.add_done_callback(lambda _: self._capacity.release())
         return future
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> BoundedStage:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._threads.shutdown(wait=True, cancel_futures=kind is not None)
+        self._executor.shutdown(wait=True, cancel_futures=kind is not None)

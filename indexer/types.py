@@ -76,8 +76,8 @@ class MediaInfo:
     duration_s: float | None = None
     pages: int | None = None
     taken_at: float | None = None
-    sees: bool = True
-    hears: bool = False
+    has_video: bool = True
+    has_audio: bool = False
     subtitle_streams: int = 0
     warnings: tuple[str, ...] = ()
 
@@ -99,7 +99,7 @@ class KeyFrame:
 
     time_s: float
     end_s: float
-    frames: int
+    frame_count: int
     tokens: NDArray[np.float32]
 
 
@@ -120,7 +120,7 @@ class TextLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class DocumentPage:
     """One page of a document: its picture, upright, and the lines of its text layer in reading order.
 
     `trusted` is False where the text layer is missing or poor and the picture should be read instead.
@@ -129,7 +129,7 @@ class Page:
     number: int
     rgb: Pixels
     lines: tuple[TextLine, ...]
-    trusted: bool
+    text_layer_reliable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class AudioSpan:
     """Mono sound, float32 in [-1, 1], `[samples]` at `rate` Hz, beginning at `start_s`."""
 
     start_s: float
-    rate: int
+    sample_rate: int
     samples: NDArray[np.float32]
 
 

@@ -13,18 +13,18 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from memory.costs import Cost
-from memory.types import BankState, Node, Slot, Tokens, merged
+from memory.costs import MergeCost
+from memory.types import BankState, Node, Slot, Tokens, merge_nodes
 
-Watch = Callable[[Node], None]
+OnMerge = Callable[[Node], None]
 """Told of every node as it is made."""
 
 
-def ignore(_: Node) -> None:
+def ignore_merge(_: Node) -> None:
     pass
 
 
-class MomentBank:
+class MemoryBank:
     """At most `capacity` slots of `[positions, width]` float32 tokens, in order of time.
 
     `watch` is told of each merge. Room for all slots is taken at once, so that a video that runs for hours needs what
@@ -33,12 +33,18 @@ class MomentBank:
     """
 
     def __init__(
-        self, capacity: int, positions: int, width: int, cost: Cost, number: Callable[[], int], watch: Watch = ignore
+        self,
+        capacity: int,
+        positions: int,
+        width: int,
+        cost: MergeCost,
+        next_number: Callable[[], int],
+        on_merge: OnMerge = ignore_merge,
     ) -> None:
         if capacity < 2:
             raise ValueError(f"a bank of {capacity} slots cannot merge; it takes 2")
         self.capacity, self.shape = capacity, (positions, width)
-        self._cost, self._number, self._watch = cost, number, watch
+        self._cost, self._next_number, self._on_merge = cost, next_number, on_merge
         self._tokens = np.empty((capacity + 1, positions, width), np.float32)
         self._tokens.fill(0)  # written to, as the system gives no memory for np.zeros before
         self._scratch = np.empty((positions, width), np.float32)
@@ -62,7 +68,7 @@ class MomentBank:
         """Give the first slot away. Errors: IndexError where there is none."""
         row = self._order.pop(0)
         slot = Slot(self._node(row), self._tokens[row].copy())
-        self._release(row)
+        self._free_row(row)
         return slot
 
     def slots(self) -> list[Slot]:
@@ -88,33 +94,33 @@ class MomentBank:
     def restore(self, state: BankState) -> None:
         """Become what another bank of this size was; the same frames then give the same slots."""
         for row in self._order:
-            self._release(row)
+            self._free_row(row)
         self._order.clear()
         for node, tokens, norms in zip(state.nodes, state.tokens, state.norms, strict=True):
             self._append(node, tokens, norms)
 
     def _append(self, node: Node, tokens: Tokens, norms: NDArray[np.float32]) -> None:
-        self._check(node, tokens)
+        self._validate(node, tokens)
         row = self._free.pop()
         self._tokens[row], self._norms[row], self._nodes[row] = tokens, norms, node
         self._order.append(row)
         if len(self._order) > 1:
-            self._measure(len(self._order) - 2)
+            self._update_cost(len(self._order) - 2)
 
     def _merge(self, place: int) -> None:
         keep, gone = self._order[place], self._order[place + 1]
         before, after = self._node(keep), self._node(gone)
         share = after.weight / (before.weight + after.weight)
         self._average(keep, gone, np.float32(share))
-        self._nodes[keep] = merged(self._number(), before, after)
+        self._nodes[keep] = merge_nodes(self._next_number(), before, after)
         self._costs[keep] = np.inf
         self._order.pop(place + 1)
-        self._release(gone)
+        self._free_row(gone)
         if place + 1 < len(self._order):
-            self._measure(place)
+            self._update_cost(place)
         if place > 0:
-            self._measure(place - 1)
-        self._watch(self._node(keep))
+            self._update_cost(place - 1)
+        self._on_merge(self._node(keep))
 
     def _average(self, keep: int, gone: int, share: np.float32) -> None:
         """The size-weighted mean; its squared norms follow from those of the two and their dot product."""
@@ -125,14 +131,14 @@ class MomentBank:
         norms = rest * rest * self._norms[keep] + share * share * self._norms[gone]
         self._norms[keep] = np.maximum(norms + 2 * rest * share * self._dots[keep], 0)
 
-    def _measure(self, place: int) -> None:
+    def _update_cost(self, place: int) -> None:
         """The cost of merging the slot at a place with the next one."""
         a, b = self._order[place], self._order[place + 1]
         self._dots[a] = np.vecdot(self._tokens[a], self._tokens[b])
         weights = self._node(a).weight, self._node(b).weight
-        self._costs[a] = self._cost.of(self._dots[a], self._norms[a], self._norms[b], *weights)
+        self._costs[a] = self._cost.evaluate(self._dots[a], self._norms[a], self._norms[b], *weights)
 
-    def _release(self, row: int) -> None:
+    def _free_row(self, row: int) -> None:
         self._nodes[row] = None
         self._costs[row] = np.inf
         self._free.append(row)
@@ -142,7 +148,7 @@ class MomentBank:
         assert node is not None
         return node
 
-    def _check(self, node: Node, tokens: NDArray[np.float32]) -> None:
+    def _validate(self, node: Node, tokens: NDArray[np.float32]) -> None:
         if tokens.shape != self.shape:
             raise ValueError(f"tokens of shape {tokens.shape} for a bank of {self.shape}")
         if self._order and node.start_s < self._node(self._order[-1]).end_s:

@@ -15,13 +15,13 @@ class Fifo:
     """`fifo`: the newest frames; what is older is gone."""
 
     def __init__(self, capacity: int) -> None:
-        self._kept: deque[Slot] = deque(maxlen=capacity)
+        self._slots: deque[Slot] = deque(maxlen=capacity)
 
     def add(self, node: Node, tokens: Tokens) -> None:
-        self._kept.append(Slot(node, tokens.copy()))
+        self._slots.append(Slot(node, tokens.copy()))
 
     def slots(self) -> list[Slot]:
-        return list(self._kept)
+        return list(self._slots)
 
 
 class Uniform:
@@ -32,21 +32,21 @@ class Uniform:
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._kept: list[Slot] = []
+        self._slots: list[Slot] = []
 
     def add(self, node: Node, tokens: Tokens) -> None:
-        self._kept.append(Slot(node, tokens.copy()))
-        if len(self._kept) <= self._capacity:
+        self._slots.append(Slot(node, tokens.copy()))
+        if len(self._slots) <= self._capacity:
             return
-        starts = [slot.node.start_s for slot in self._kept]
+        starts = [slot.node.start_s for slot in self._slots]
         gaps = [after - before for before, after in zip(starts, starts[2:], strict=False)]
         place = int(np.argmin(gaps))
-        heir, gone = self._kept[place], self._kept.pop(place + 1)
+        heir, gone = self._slots[place], self._slots.pop(place + 1)
         longer = replace(heir.node, end_s=gone.node.end_s, weight=heir.node.weight + gone.node.weight)
-        self._kept[place] = Slot(longer, heir.tokens)
+        self._slots[place] = Slot(longer, heir.tokens)
 
     def slots(self) -> list[Slot]:
-        return list(self._kept)
+        return list(self._slots)
 
 
 class KMeans:
@@ -55,24 +55,24 @@ class KMeans:
     A slot's span is that from its first frame to its last; the spans of slots may overlap.
     """
 
-    def __init__(self, capacity: int, rounds: int = 20, seed: int = 0) -> None:
-        self._capacity, self._rounds, self._seed = capacity, rounds, seed
-        self._all: list[Slot] = []
+    def __init__(self, capacity: int, max_iterations: int = 20, seed: int = 0) -> None:
+        self._capacity, self._max_iterations, self._seed = capacity, max_iterations, seed
+        self._frames: list[Slot] = []
 
     def add(self, node: Node, tokens: Tokens) -> None:
-        self._all.append(Slot(node, tokens.copy()))
+        self._frames.append(Slot(node, tokens.copy()))
 
     def slots(self) -> list[Slot]:
-        points = np.stack([slot.tokens.ravel() for slot in self._all])
-        owner, centres = self._clustered(points)
+        points = np.stack([slot.tokens.ravel() for slot in self._frames])
+        owner, centres = self._cluster(points)
         slots = [self._slot(number, owner, centres) for number in np.unique(owner)]
         return sorted(slots, key=lambda slot: (slot.node.start_s, slot.node.end_s))
 
-    def _clustered(self, points: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    def _cluster(self, points: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         rng = np.random.default_rng(self._seed)
         centres = points[rng.choice(len(points), min(self._capacity, len(points)), replace=False)].copy()
         owner = np.zeros(len(points), np.intp)
-        for _ in range(self._rounds):
+        for _ in range(self._max_iterations):
             distances = (centres**2).sum(1)[None] - 2 * points @ centres.T
             nearest = distances.argmin(1)
             for number in np.unique(nearest):
@@ -83,7 +83,7 @@ class KMeans:
         return owner, centres
 
     def _slot(self, number: int, owner: NDArray[np.intp], centres: NDArray[np.float32]) -> Slot:
-        own = [slot for slot, cluster in zip(self._all, owner, strict=True) if cluster == number]
+        own = [slot for slot, cluster in zip(self._frames, owner, strict=True) if cluster == number]
         centre = centres[number].reshape(own[0].tokens.shape)
         medoid = min(own, key=lambda slot: float(((slot.tokens - centre) ** 2).sum()))
         first, last = own[0].node, own[-1].node

@@ -13,17 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_TINY = 1e-12
+_EPSILON = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class MergeCost:
     """The two exponents of the cost; see the module."""
 
     alpha: float
     p: float
 
-    def of(
+    def evaluate(
         self,
         dots: NDArray[np.float32],
         norms_a: NDArray[np.float32],
@@ -32,7 +32,7 @@ class Cost:
         weight_b: int,
     ) -> float:
         """The cost from what is kept of a pair: per position `[P]` the dot product and both squared norms."""
-        cosines = dots / np.sqrt(np.maximum(norms_a * norms_b, _TINY))
+        cosines = dots / np.sqrt(np.maximum(norms_a * norms_b, _EPSILON))
         unlike = np.clip(1.0 - cosines, 0.0, 2.0)
         spread = (
             float(unlike.mean()) if self.p == 1 else float(np.mean(unlike.astype(np.float64) ** self.p) ** (1 / self.p))
@@ -40,7 +40,7 @@ class Cost:
         return float((weight_a * weight_b / (weight_a + weight_b)) ** self.alpha) * spread
 
 
-GLOBAL = Cost(alpha=0.25, p=1.0)
+GLOBAL_COST = MergeCost(alpha=0.25, p=1.0)
 """Covers what happens: long events keep their slots, motion does not eat them."""
-NOVELTY = Cost(alpha=0.0, p=8.0)
+NOVELTY_COST = MergeCost(alpha=0.0, p=8.0)
 """Keeps what is new, however short or small."""

@@ -9,25 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from memory.bank import MomentBank, Watch, ignore
-from memory.costs import GLOBAL, NOVELTY, Cost
+from memory.bank import MemoryBank, OnMerge, ignore_merge
+from memory.costs import GLOBAL_COST, NOVELTY_COST, MergeCost
 from memory.types import BankState, Node, Slot, Tokens
 
-_MOVED = 8
-_BANK_EVERY_S, _HOUR_EVERY_S = 600.0, 3600.0
+_SLOTS_PER_MOVE = 8
+_BANK_MOVE_INTERVAL_S, _HOUR_MOVE_INTERVAL_S = 600.0, 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class LaneShape:
+class LaneConfig:
     """What a lane may keep: slots of its bank, of its hour level and of its day level; and what merging costs."""
 
     slots: int
     hour: int
     day: int
-    cost: Cost
+    cost: MergeCost
 
 
-LANES = {"global": LaneShape(64, 96, 48, GLOBAL), "novelty": LaneShape(32, 48, 24, NOVELTY)}
+LANE_CONFIGS = {"global": LaneConfig(64, 96, 48, GLOBAL_COST), "novelty": LaneConfig(32, 48, 24, NOVELTY_COST)}
 
 
 LEVELS = ("day", "hour", "bank")
@@ -35,7 +35,7 @@ LEVELS = ("day", "hour", "bank")
 
 
 @dataclass(frozen=True, slots=True)
-class LaneState:
+class MemoryLaneState:
     """What a lane is at one moment, to go on from: its three banks, oldest first, and when slots move next."""
 
     day: BankState
@@ -50,22 +50,27 @@ class MemoryLane:
     every merge."""
 
     def __init__(
-        self, shape: LaneShape, positions: int, width: int, number: Callable[[], int], watch: Watch = ignore
+        self,
+        shape: LaneConfig,
+        positions: int,
+        width: int,
+        next_number: Callable[[], int],
+        on_merge: OnMerge = ignore_merge,
     ) -> None:
         self._day, self._hour, self._bank = (
-            MomentBank(size, positions, width, shape.cost, number, watch)
+            MemoryBank(size, positions, width, shape.cost, next_number, on_merge)
             for size in (shape.day, shape.hour, shape.slots)
         )
-        self._bank_due_s, self._hour_due_s = _BANK_EVERY_S, _HOUR_EVERY_S
+        self._bank_due_s, self._hour_due_s = _BANK_MOVE_INTERVAL_S, _HOUR_MOVE_INTERVAL_S
 
     def add(self, node: Node, tokens: Tokens) -> None:
         self._bank.add(node, tokens)
         while node.end_s >= self._bank_due_s:
-            self._bank_due_s += _BANK_EVERY_S
-            _move(self._bank, self._hour)
+            self._bank_due_s += _BANK_MOVE_INTERVAL_S
+            _move_oldest(self._bank, self._hour)
         while node.end_s >= self._hour_due_s:
-            self._hour_due_s += _HOUR_EVERY_S
-            _move(self._hour, self._day)
+            self._hour_due_s += _HOUR_MOVE_INTERVAL_S
+            _move_oldest(self._hour, self._day)
 
     def slots(self) -> list[Slot]:
         return [slot for level in (self._day, self._hour, self._bank) for slot in level.slots()]
@@ -75,7 +80,7 @@ class MemoryLane:
         return [node for level in (self._day, self._hour, self._bank) for node in level.nodes()]
 
     @property
-    def levels(self) -> dict[str, MomentBank]:
+    def levels(self) -> dict[str, MemoryBank]:
         """The banks by name (`LEVELS`), oldest first; to be looked at."""
         return dict(zip(LEVELS, (self._day, self._hour, self._bank), strict=True))
 
@@ -84,11 +89,13 @@ class MemoryLane:
         """When slots move next, from the bank and from the hour level."""
         return self._bank_due_s, self._hour_due_s
 
-    def state(self) -> LaneState:
+    def state(self) -> MemoryLaneState:
         """All that decides what the lane will do."""
-        return LaneState(self._day.state(), self._hour.state(), self._bank.state(), self._bank_due_s, self._hour_due_s)
+        return MemoryLaneState(
+            self._day.state(), self._hour.state(), self._bank.state(), self._bank_due_s, self._hour_due_s
+        )
 
-    def restore(self, state: LaneState) -> None:
+    def restore(self, state: MemoryLaneState) -> None:
         """Become what another lane of this shape was."""
         self._day.restore(state.day)
         self._hour.restore(state.hour)
@@ -96,9 +103,9 @@ class MemoryLane:
         self._bank_due_s, self._hour_due_s = state.bank_due_s, state.hour_due_s
 
 
-def _move(source: MomentBank, target: MomentBank) -> None:
+def _move_oldest(source: MemoryBank, target: MemoryBank) -> None:
     """The oldest slots of a full level move up; a level with room keeps what it has."""
     if len(source) == source.capacity:
-        for _ in range(min(_MOVED, source.capacity - 1)):
+        for _ in range(min(_SLOTS_PER_MOVE, source.capacity - 1)):
             slot = source.pop_oldest()
             target.add(slot.node, slot.tokens)

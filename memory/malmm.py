@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from memory.types import Node, Slot, Tokens
 
-_TINY = 1e-12
+_EPSILON = 1e-12
 
 
 class MaLmm:
@@ -28,64 +28,68 @@ class MaLmm:
         self._tokens = np.zeros((capacity + 1, positions, width), np.float32)
         self._norms = np.zeros((capacity + 1, positions), np.float32)
         self._sizes = np.zeros((capacity + 1, positions), np.float32)
-        self._alike = np.full((capacity, positions), -np.inf, np.float32)
+        self._similarities = np.full((capacity, positions), -np.inf, np.float32)
         self._order = np.repeat(np.arange(capacity + 1)[:, None], positions, 1)
-        self._each = np.arange(positions)
-        self._held = 0
+        self._positions = np.arange(positions)
+        self._row_count = 0
         self._weight, self._span = 0, (0.0, 0.0)
 
     def add(self, node: Node, tokens: Tokens) -> None:
         self._span = (self._span[0] if self._weight else node.start_s, node.end_s)
         self._weight += node.weight
-        rows = self._order[self._held]
-        self._tokens[rows, self._each] = tokens
-        self._norms[rows, self._each] = np.sqrt(np.vecdot(tokens, tokens))
-        self._sizes[rows, self._each] = node.weight
-        if self._held:
-            self._compare(np.full(len(self._each), self._held - 1))
-        self._held += 1
-        if self._held > self.capacity:
+        rows = self._order[self._row_count]
+        self._tokens[rows, self._positions] = tokens
+        self._norms[rows, self._positions] = np.sqrt(np.vecdot(tokens, tokens))
+        self._sizes[rows, self._positions] = node.weight
+        if self._row_count:
+            self._compare(np.full(len(self._positions), self._row_count - 1))
+        self._row_count += 1
+        if self._row_count > self.capacity:
             self._merge()
 
     def slots(self) -> list[Slot]:
         """The rows in order. As a row has no span of its own, the time covered is shared out by mean size."""
-        order = self._order[: self._held]
-        sizes = self._sizes[order, self._each].mean(1)
+        order = self._order[: self._row_count]
+        sizes = self._sizes[order, self._positions].mean(1)
         start_s, end_s = self._span
-        edges = start_s + (end_s - start_s) * np.concatenate([[0.0], np.cumsum(sizes)]) / max(float(sizes.sum()), _TINY)
+        edges = start_s + (end_s - start_s) * np.concatenate([[0.0], np.cumsum(sizes)]) / max(
+            float(sizes.sum()), _EPSILON
+        )
         return [
             Slot(
                 Node(
                     k, float(edges[k]), float(edges[k + 1]), round(float(sizes[k])), float(edges[k] + edges[k + 1]) / 2
                 ),
-                self._tokens[order[k], self._each].copy(),
+                self._tokens[order[k], self._positions].copy(),
             )
-            for k in range(self._held)
+            for k in range(self._row_count)
         ]
 
     def _merge(self) -> None:
-        places = self._alike[: self._held - 1].argmax(0)
-        keep, gone = self._order[places, self._each], self._order[places + 1, self._each]
-        sizes_keep, sizes_gone = self._sizes[keep, self._each], self._sizes[gone, self._each]
+        places = self._similarities[: self._row_count - 1].argmax(0)
+        keep, gone = self._order[places, self._positions], self._order[places + 1, self._positions]
+        sizes_keep, sizes_gone = self._sizes[keep, self._positions], self._sizes[gone, self._positions]
         share = (sizes_gone / (sizes_keep + sizes_gone))[:, None]
-        mean = self._tokens[keep, self._each] * (1 - share) + self._tokens[gone, self._each] * share
-        self._tokens[keep, self._each] = mean
-        self._norms[keep, self._each] = np.sqrt(np.vecdot(mean, mean))
-        self._sizes[keep, self._each] = sizes_keep + sizes_gone
-        self._close_up(places, gone)
-        self._held -= 1
-        self._compare(np.where(places < self._held - 1, places, -1))
+        mean = self._tokens[keep, self._positions] * (1 - share) + self._tokens[gone, self._positions] * share
+        self._tokens[keep, self._positions] = mean
+        self._norms[keep, self._positions] = np.sqrt(np.vecdot(mean, mean))
+        self._sizes[keep, self._positions] = sizes_keep + sizes_gone
+        self._shift_rows(places, gone)
+        self._row_count -= 1
+        self._compare(np.where(places < self._row_count - 1, places, -1))
         self._compare(places - 1)
 
-    def _close_up(self, places: NDArray[np.intp], gone: NDArray[np.intp]) -> None:
+    def _shift_rows(self, places: NDArray[np.intp], gone: NDArray[np.intp]) -> None:
         """Everything later moves up by one; the row that is free now comes last."""
-        ranks = np.arange(self._held)[:, None]
-        later = np.minimum(ranks + (ranks > places), self._held - 1)
-        self._order[: self._held] = np.take_along_axis(self._order[: self._held], later, 0)
-        self._order[self._held - 1] = gone
-        pairs = np.arange(self._held - 1)[:, None]
-        later = np.minimum(pairs + (pairs > places), self._held - 2)
-        self._alike[: self._held - 1] = np.take_along_axis(self._alike[: self._held - 1], later, 0)
+        ranks = np.arange(self._row_count)[:, None]
+        later = np.minimum(ranks + (ranks > places), self._row_count - 1)
+        self._order[: self._row_count] = np.take_along_axis(self._order[: self._row_count], later, 0)
+        self._order[self._row_count - 1] = gone
+        pairs = np.arange(self._row_count - 1)[:, None]
+        later = np.minimum(pairs + (pairs > places), self._row_count - 2)
+        self._similarities[: self._row_count - 1] = np.take_along_axis(
+            self._similarities[: self._row_count - 1], later, 0
+        )
 
     def _compare(self, places: NDArray[np.intp]) -> None:
         """The cosine of the rows at `places` with the next ones, position by position; none for a place below 0."""
@@ -95,23 +99,23 @@ class MaLmm:
         at = places[here]
         a, b = self._order[at, here], self._order[at + 1, here]
         dots = np.vecdot(self._tokens[a, here], self._tokens[b, here])
-        self._alike[at, here] = dots / np.maximum(self._norms[a, here] * self._norms[b, here], _TINY)
+        self._similarities[at, here] = dots / np.maximum(self._norms[a, here] * self._norms[b, here], _EPSILON)
 
 
-def merge_all_again(
+def reference_merge_step(
     capacity: int, rows: NDArray[np.float32], sizes: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """One step as MA-LMM's code takes it, all similarities worked out anew: rows `[capacity + 1, P, D]` and their sizes
     `[capacity + 1, P]` become one fewer. The reference for tests and benchmarks."""
     norms = np.linalg.norm(rows, axis=-1)
-    alike = (rows[:-1] * rows[1:]).sum(-1) / np.maximum(norms[:-1] * norms[1:], _TINY)
-    places = alike.argmax(0)
-    each = np.arange(rows.shape[1])
+    similarities = (rows[:-1] * rows[1:]).sum(-1) / np.maximum(norms[:-1] * norms[1:], _EPSILON)
+    places = similarities.argmax(0)
+    positions = np.arange(rows.shape[1])
     weighted = rows * sizes[..., None]
-    weighted[places, each] += weighted[places + 1, each]
+    weighted[places, positions] += weighted[places + 1, positions]
     sizes = sizes.copy()
-    sizes[places, each] += sizes[places + 1, each]
+    sizes[places, positions] += sizes[places + 1, positions]
     ranks = np.arange(capacity)[:, None]
-    kept = ranks + (ranks > places)
-    sizes = np.take_along_axis(sizes, kept, 0)
-    return np.take_along_axis(weighted, kept[..., None], 0) / sizes[..., None], sizes
+    remaining = ranks + (ranks > places)
+    sizes = np.take_along_axis(sizes, remaining, 0)
+    return np.take_along_axis(weighted, remaining[..., None], 0) / sizes[..., None], sizes

@@ -7,7 +7,7 @@ from typing import Protocol
 from memory.types import Node, Slot, Tokens
 
 
-class Policy(Protocol):
+class MemoryPolicy(Protocol):
     """Takes in the moments of one video in order of time, and keeps a bounded number of slots.
 
     `add` takes tokens `[P, D]` float32 of one shape. `slots` gives what is kept, in order of time; the tokens are the

@@ -12,34 +12,34 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-_STEPS = 127
-_LEAST = np.finfo(np.float32).tiny
+_INT8_MAX = 127
+_MIN_SCALE = np.finfo(np.float32).tiny
 
 Tensors = dict[str, NDArray[np.generic]]
 
 
-class Precision(StrEnum):
+class TokenPrecision(StrEnum):
     """The ways in which tokens are stored."""
 
     FLOAT16 = "float16"
     INT8 = "int8"
 
 
-def packed(tokens: NDArray[np.float32], precision: Precision) -> Tensors:
+def quantize(tokens: NDArray[np.float32], precision: TokenPrecision) -> Tensors:
     """Tokens `[..., D]` as they are stored: `tokens`, and for int8 `scales` `[...]`."""
     match precision:
-        case Precision.FLOAT16:
+        case TokenPrecision.FLOAT16:
             return {"tokens": tokens.astype(np.float16)}
-        case Precision.INT8:
-            scales = np.maximum(np.abs(tokens).max(-1) / _STEPS, _LEAST).astype(np.float32)
+        case TokenPrecision.INT8:
+            scales = np.maximum(np.abs(tokens).max(-1) / _INT8_MAX, _MIN_SCALE).astype(np.float32)
             return {"tokens": np.rint(tokens / scales[..., None]).astype(np.int8), "scales": scales}
 
 
-def unpacked(tensors: Mapping[str, NDArray[np.generic]], precision: Precision) -> NDArray[np.float32]:
+def dequantize(tensors: Mapping[str, NDArray[np.generic]], precision: TokenPrecision) -> NDArray[np.float32]:
     """The tokens again, float32. Errors: KeyError where a tensor is missing."""
     tokens = tensors["tokens"].astype(np.float32)
     match precision:
-        case Precision.FLOAT16:
+        case TokenPrecision.FLOAT16:
             return tokens
-        case Precision.INT8:
+        case TokenPrecision.INT8:
             return tokens * tensors["scales"].astype(np.float32)[..., None]

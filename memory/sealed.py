@@ -15,29 +15,29 @@ from indexer.errors import ArtifactError, MemoryMismatch
 from memory.precision import Tensors
 from memory.video import VideoMemory
 
-SCHEMA = 1
+SCHEMA_VERSION = 1
 
 
-def stored(tensors: Tensors, memory: VideoMemory) -> bytes:
+def encode(tensors: Tensors, memory: VideoMemory) -> bytes:
     """A blob whose checksum is kept elsewhere."""
-    return save_tensors(tensors, about_of(memory))
+    return save_tensors(tensors, metadata_of(memory))
 
 
-def about_of(memory: VideoMemory) -> dict[str, str]:
+def metadata_of(memory: VideoMemory) -> dict[str, str]:
     """What a memory's blobs say they are of."""
     shape = {"positions": str(memory.positions), "width": str(memory.width)}
-    return {"schema": str(SCHEMA), "model": memory.model, **shape}
+    return {"schema": str(SCHEMA_VERSION), "model": memory.model, **shape}
 
 
-def require(about: Mapping[str, str], memory: VideoMemory, key: str) -> None:
+def verify_metadata(metadata: Mapping[str, str], memory: VideoMemory, key: str) -> None:
     """Errors: MemoryMismatch where another model made it, ArtifactError where it is of another shape or version."""
-    if about.get("model") != memory.model:
-        raise MemoryMismatch(f"{key}: the memory was made by {about.get('model')}, not by {memory.model}")
-    if dict(about) != about_of(memory):
+    if metadata.get("model") != memory.model:
+        raise MemoryMismatch(f"{key}: the memory was made by {metadata.get('model')}, not by {memory.model}")
+    if dict(metadata) != metadata_of(memory):
         raise ArtifactError(f"{key}: is of another shape or version; index its source again")
 
 
-def loaded(data: bytes, key: str) -> Tensors:
+def decode(data: bytes, key: str) -> Tensors:
     """What a blob holds. Errors: ArtifactError."""
     try:
         return dict(load_tensors(data))
@@ -45,29 +45,29 @@ def loaded(data: bytes, key: str) -> Tensors:
         raise ArtifactError(f"{key}: is damaged; index its source again") from error
 
 
-def sealed(tensors: Tensors, memory: VideoMemory, **more: str) -> bytes:
+def encode_checksummed(tensors: Tensors, memory: VideoMemory, **extra_metadata: str) -> bytes:
     """A blob that knows its own checksum, as no manifest holds it yet."""
-    about = about_of(memory) | more
-    return save_tensors(tensors, about | {"sha": _digest(tensors, about)})
+    metadata = metadata_of(memory) | extra_metadata
+    return save_tensors(tensors, metadata | {"sha": _digest(tensors, metadata)})
 
 
-def opened(data: bytes, key: str) -> tuple[dict[str, str], Tensors]:
+def decode_checksummed(data: bytes, key: str) -> tuple[dict[str, str], Tensors]:
     """What a sealed blob says of itself, and holds. Errors: ArtifactError."""
-    about, tensors = _about_in(data, key), loaded(data, key)
-    if about.pop("sha", None) != _digest(tensors, about):
+    metadata, tensors = _read_metadata(data, key), decode(data, key)
+    if metadata.pop("sha", None) != _digest(tensors, metadata):
         raise ArtifactError(f"{key}: does not match its checksum; index its source again")
-    return about, tensors
+    return metadata, tensors
 
 
-def _digest(tensors: Tensors, about: Mapping[str, str]) -> str:
-    parts = hashlib.sha256(repr(sorted(about.items())).encode())
+def _digest(tensors: Tensors, metadata: Mapping[str, str]) -> str:
+    parts = hashlib.sha256(repr(sorted(metadata.items())).encode())
     for name, tensor in sorted(tensors.items()):
         parts.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
         parts.update(tensor.ravel().view(np.uint8).data)
     return parts.hexdigest()
 
 
-def _about_in(data: bytes, key: str) -> dict[str, str]:
+def _read_metadata(data: bytes, key: str) -> dict[str, str]:
     """The header's own words, which safetensors' loader drops: eight bytes of length, then JSON."""
     try:
         length = int.from_bytes(data[:8], "little")
@@ -76,6 +76,6 @@ def _about_in(data: bytes, key: str) -> dict[str, str]:
         raise ArtifactError(f"{key}: is damaged; index its source again") from error
 
 
-def sha_of(data: bytes) -> str:
+def sha256_hex(data: bytes) -> str:
     """The checksum of a blob."""
     return hashlib.sha256(data).hexdigest()

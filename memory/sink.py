@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from indexer.errors import ArtifactError
 from indexer.ports import TokenEncoder
 from indexer.types import KeyFrame
-from memory.precision import Precision
+from memory.precision import TokenPrecision
 from memory.store import MemoryStore
 from memory.video import VideoMemory
 
@@ -18,32 +18,34 @@ class MemorySink:
     Errors: ArtifactError for what a store cannot give, MemoryMismatch where its state is of another model.
     """
 
-    def __init__(self, store: MemoryStore, encoder: TokenEncoder, precision: Precision = Precision.FLOAT16) -> None:
+    def __init__(
+        self, store: MemoryStore, encoder: TokenEncoder, precision: TokenPrecision = TokenPrecision.FLOAT16
+    ) -> None:
         self._store, self._encoder, self._precision = store, encoder, precision
         self._memory: VideoMemory | None = None
         self._finished = False
 
     def resume(self, checkpoints: int) -> int:
         """Go on from the newest state that is whole, at most `checkpoints` of them in; 0 where there is none."""
-        if checkpoints and (self._restored(checkpoints - 1) or self._is_finished(checkpoints)):
+        if checkpoints and (self._restore(checkpoints - 1) or self._is_finished(checkpoints)):
             return checkpoints
-        if checkpoints > 1 and self._restored(checkpoints - 2):
+        if checkpoints > 1 and self._restore(checkpoints - 2):
             return checkpoints - 1
         return 0
 
-    def take(self, number: int, key_frames: Sequence[KeyFrame]) -> None:
-        memory = self._memory = self._memory or self._empty()
+    def save_checkpoint(self, number: int, key_frames: Sequence[KeyFrame]) -> None:
+        memory = self._memory = self._memory or self._new_memory()
         for frame in key_frames:
-            memory.add(memory.end_s, frame.end_s, frame.frames, frame.tokens, frame.time_s)
-        self._store.save(number, memory)
+            memory.add(memory.end_s, frame.end_s, frame.frame_count, frame.tokens, frame.time_s)
+        self._store.save_checkpoint(number, memory)
 
     def finish(self, checkpoints: int) -> None:
         """Store the finished memory; one that was finished before the asset was stays as it is."""
         if not self._finished:
-            self._store.finish(checkpoints, self._memory or self._empty(), self._precision)
+            self._store.finish(checkpoints, self._memory or self._new_memory(), self._precision)
 
-    def _restored(self, number: int) -> bool:
-        memory = self._empty()
+    def _restore(self, number: int) -> bool:
+        memory = self._new_memory()
         try:
             self._store.resume(number, memory)
         except ArtifactError:
@@ -54,10 +56,10 @@ class MemorySink:
     def _is_finished(self, checkpoints: int) -> bool:
         """Whether a run was killed between the end of the memory and that of the asset."""
         try:
-            self._finished = self._store.manifest().checkpoints == checkpoints
+            self._finished = self._store.read_manifest().checkpoints == checkpoints
         except ArtifactError:
             return False
         return self._finished
 
-    def _empty(self) -> VideoMemory:
+    def _new_memory(self) -> VideoMemory:
         return VideoMemory(self._encoder.positions, self._encoder.width, self._encoder.model_id)

@@ -14,68 +14,70 @@ import numpy as np
 from indexer.errors import ArtifactError
 from indexer.ports import BlobStore
 from memory.precision import Tensors
-from memory.sealed import opened, require, sealed
-from memory.tensors import nodes_of, state_index, state_of
+from memory.sealed import decode_checksummed, encode_checksummed, verify_metadata
+from memory.tensors import decode_nodes, decode_state, encode_state_index
 from memory.video import VideoMemory
 
-_BLOCK = 16
-_INDEX = "ring"
+_SLOTS_PER_BLOCK = 16
+_INDEX_NAME = "ring"
 
 
-class StateStore:
+class ResumeStateStore:
     """The last two states of one memory, below `folder`. Errors: ArtifactError, MemoryMismatch, StorageFull."""
 
     def __init__(self, blobs: BlobStore, folder: str) -> None:
         self._blobs, self._folder = blobs, folder
-        self._written: dict[str, str] = {}
+        self._stored_blocks: dict[str, str] = {}
 
     def save(self, number: int, memory: VideoMemory) -> None:
         """Store what a memory is after checkpoint `number`, over that of the last but one."""
-        place = self._place(number)
-        for lane, level, bank in memory.levels():
+        prefix = self._state_prefix(number)
+        for lane, level, bank in memory.iter_banks():
             numbers = [node.number for node in bank.nodes()]
-            for first, nodes in _blocks(numbers):
-                key = f"{place}/{lane}.{level}.{first // _BLOCK:02}"
-                if self._written.get(key) != nodes:
-                    self._written.pop(key, None)
-                    tokens = bank.tokens(first, first + _BLOCK)
-                    self._blobs.put(key, sealed({"tokens": tokens}, memory, nodes=nodes))
-                    self._written[key] = nodes
-        self._blobs.put(f"{place}/{_INDEX}", sealed(state_index(memory), memory, after=str(number)))
+            for first, nodes in _iter_blocks(numbers):
+                key = f"{prefix}/{lane}.{level}.{first // _SLOTS_PER_BLOCK:02}"
+                if self._stored_blocks.get(key) != nodes:
+                    self._stored_blocks.pop(key, None)
+                    tokens = bank.tokens(first, first + _SLOTS_PER_BLOCK)
+                    self._blobs.put(key, encode_checksummed({"tokens": tokens}, memory, nodes=nodes))
+                    self._stored_blocks[key] = nodes
+        self._blobs.put(
+            f"{prefix}/{_INDEX_NAME}", encode_checksummed(encode_state_index(memory), memory, after=str(number))
+        )
 
     def resume(self, number: int, memory: VideoMemory) -> None:
         """Make a new memory what it was after checkpoint `number`, one of the last two that were saved."""
-        place = self._place(number)
-        tensors = self._part(f"{place}/{_INDEX}", memory, after=str(number))
-        for lane, level, _ in memory.levels():
+        place = self._state_prefix(number)
+        tensors = self._read_part(f"{place}/{_INDEX_NAME}", memory, after=str(number))
+        for lane, level, _ in memory.iter_banks():
             prefix = f"{lane}.{level}"
-            numbers = [node.number for node in nodes_of(tensors[f"{prefix}.nodes"])]
+            numbers = [node.number for node in decode_nodes(tensors[f"{prefix}.nodes"])]
             parts = [
-                self._part(f"{place}/{prefix}.{first // _BLOCK:02}", memory, nodes=nodes)["tokens"]
-                for first, nodes in _blocks(numbers)
+                self._read_part(f"{place}/{prefix}.{first // _SLOTS_PER_BLOCK:02}", memory, nodes=nodes)["tokens"]
+                for first, nodes in _iter_blocks(numbers)
             ]
             empty = np.empty((0, memory.positions, memory.width), np.float32)
             tensors[f"{prefix}.tokens"] = np.concatenate([empty, *parts])
-        memory.restore(state_of(tensors))
+        memory.restore(decode_state(tensors))
 
-    def clear(self) -> None:
+    def delete(self) -> None:
         """Keep none."""
-        self._written.clear()
-        self._blobs.delete(self._folder)
+        self._stored_blocks.clear()
+        self._blobs.delete_prefix(self._folder)
 
-    def _part(self, key: str, memory: VideoMemory, **wanted: str) -> Tensors:
-        about, tensors = opened(self._blobs.get(key), key)
-        said = {name: about.pop(name, None) for name in wanted}
-        require(about, memory, key)
-        if said != wanted:
+    def _read_part(self, key: str, memory: VideoMemory, **expected: str) -> Tensors:
+        metadata, tensors = decode_checksummed(self._blobs.get(key), key)
+        actual = {name: metadata.pop(name, None) for name in expected}
+        verify_metadata(metadata, memory, key)
+        if actual != expected:
             raise ArtifactError(f"{key}: belongs to another state; index its source again")
         return tensors
 
-    def _place(self, number: int) -> str:
+    def _state_prefix(self, number: int) -> str:
         return f"{self._folder}/{number % 2}"
 
 
-def _blocks(numbers: list[int]) -> Iterator[tuple[int, str]]:
+def _iter_blocks(numbers: list[int]) -> Iterator[tuple[int, str]]:
     """Where each block of a level begins, and the numbers of its nodes."""
-    for first in range(0, len(numbers), _BLOCK):
-        yield first, ",".join(map(str, numbers[first : first + _BLOCK]))
+    for first in range(0, len(numbers), _SLOTS_PER_BLOCK):
+        yield first, ",".join(map(str, numbers[first : first + _SLOTS_PER_BLOCK]))

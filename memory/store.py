@@ -16,13 +16,13 @@ import msgspec
 
 from indexer.errors import ArtifactError, MemoryMismatch
 from indexer.ports import BlobStore
-from memory.hierarchy import LANES
-from memory.precision import Precision, Tensors
-from memory.sealed import SCHEMA, loaded, opened, sealed, sha_of, stored
-from memory.states import StateStore
-from memory.tensors import node_table, nodes_of, slot_tensors, slots_of
+from memory.hierarchy import LANE_CONFIGS
+from memory.precision import Tensors, TokenPrecision
+from memory.sealed import SCHEMA_VERSION, decode, decode_checksummed, encode, encode_checksummed, sha256_hex
+from memory.states import ResumeStateStore
+from memory.tensors import decode_nodes, decode_slots, encode_nodes, encode_slots
 from memory.types import Node, Slot
-from memory.video import FRAMES, VideoMemory
+from memory.video import FRAMES_LOG, VideoMemory
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class MemoryManifest:
     model: str
     positions: int
     width: int
-    precision: Precision
+    precision: TokenPrecision
     checkpoints: int
     shas: dict[str, str]
 
@@ -55,76 +55,78 @@ class MemoryStore:
 
     def __init__(self, blobs: BlobStore, folder: str) -> None:
         self._blobs, self._folder = blobs, folder.rstrip("/") + "/memory"
-        self._states = StateStore(blobs, f"{self._folder}/after")
+        self._states = ResumeStateStore(blobs, f"{self._folder}/after")
 
-    def save(self, number: int, memory: VideoMemory) -> None:
+    def save_checkpoint(self, number: int, memory: VideoMemory) -> None:
         """Store what a memory is after checkpoint `number` (from 0), so that `resume` can go on from there."""
-        log: Tensors = {f"log.{name}": node_table(nodes) for name, nodes in memory.take_log().items()}
-        self._blobs.put(self._key(f"{number:05}.log"), sealed(log, memory))
+        log: Tensors = {f"log.{name}": encode_nodes(nodes) for name, nodes in memory.drain_log().items()}
+        self._blobs.put(self._key(f"{number:05}.log"), encode_checksummed(log, memory))
         self._states.save(number, memory)
 
     def resume(self, number: int, memory: VideoMemory) -> None:
         """Make a new memory what it was after checkpoint `number`, one of the last two that were saved."""
         self._states.resume(number, memory)
 
-    def finish(self, checkpoints: int, memory: VideoMemory, precision: Precision = Precision.FLOAT16) -> MemoryManifest:
+    def finish(
+        self, checkpoints: int, memory: VideoMemory, precision: TokenPrecision = TokenPrecision.FLOAT16
+    ) -> MemoryManifest:
         """Store the finished memory; the state that it could have gone on from goes."""
         tensors: Tensors = {}
         for name in memory.lanes:
-            tensors |= slot_tensors(name, memory, precision)
-        bank = stored(tensors, memory)
+            tensors |= encode_slots(name, memory, precision)
+        bank = encode(tensors, memory)
         self._blobs.put(self._key("bank"), bank)
         logs = [f"{number:05}.log" for number in range(checkpoints)]
-        shas = {"bank": sha_of(bank)} | {name: self._sha_of_log(name) for name in logs}
+        shas = {"bank": sha256_hex(bank)} | {name: self._log_checksum(name) for name in logs}
         shape = memory.positions, memory.width
-        manifest = MemoryManifest(SCHEMA, memory.model, *shape, precision, checkpoints, shas)
+        manifest = MemoryManifest(SCHEMA_VERSION, memory.model, *shape, precision, checkpoints, shas)
         self._blobs.put(self._key("manifest.json"), msgspec.json.encode(manifest))
-        self._states.clear()
+        self._states.delete()
         return manifest
 
     def load(self, model: str | None = None) -> StoredMemory:
         """The finished memory; where `model` is named it must have made it."""
-        manifest = self.manifest()
+        manifest = self.read_manifest()
         if model is not None and manifest.model != model:
             raise MemoryMismatch(f"{self._folder}: the memory was made by {manifest.model}, not by {model}")
         key = self._key("bank")
-        tensors = loaded(self._checked("bank", manifest), key)
+        tensors = decode(self._read_verified("bank", manifest), key)
         try:
-            lanes = {name: slots_of(tensors, name, manifest.precision) for name in LANES}
+            lanes = {name: decode_slots(tensors, name, manifest.precision) for name in LANE_CONFIGS}
         except KeyError as error:
             raise ArtifactError(f"{key}: holds no {error}; index its source again") from error
         return StoredMemory(manifest, lanes)
 
-    def manifest(self) -> MemoryManifest:
+    def read_manifest(self) -> MemoryManifest:
         """What the finished memory is."""
         key = self._key("manifest.json")
         try:
             manifest = msgspec.json.decode(self._blobs.get(key), type=MemoryManifest)
         except msgspec.MsgspecError as error:
             raise ArtifactError(f"{key}: is damaged; index its source again") from error
-        if manifest.schema != SCHEMA:
-            raise ArtifactError(f"{key}: is of version {manifest.schema}, not {SCHEMA}; index its source again")
+        if manifest.schema != SCHEMA_VERSION:
+            raise ArtifactError(f"{key}: is of version {manifest.schema}, not {SCHEMA_VERSION}; index its source again")
         return manifest
 
-    def children(self, lane: str) -> Mapping[int, Node]:
+    def merge_tree(self, lane: str) -> Mapping[int, Node]:
         """Every node of a lane by its number, frames included: the whole merge tree, to climb down from a slot."""
-        manifest = self.manifest()
-        known: dict[int, Node] = {}
+        manifest = self.read_manifest()
+        nodes_by_number: dict[int, Node] = {}
         for number in range(manifest.checkpoints):
             name = f"{number:05}.log"
-            tensors = loaded(self._checked(name, manifest), self._key(name))
-            for part in (FRAMES, lane):
-                known.update((node.number, node) for node in nodes_of(tensors[f"log.{part}"]))
-        return known
+            tensors = decode(self._read_verified(name, manifest), self._key(name))
+            for part in (FRAMES_LOG, lane):
+                nodes_by_number.update((node.number, node) for node in decode_nodes(tensors[f"log.{part}"]))
+        return nodes_by_number
 
-    def _sha_of_log(self, name: str) -> str:
+    def _log_checksum(self, name: str) -> str:
         data = self._blobs.get(self._key(name))
-        opened(data, self._key(name))
-        return sha_of(data)
+        decode_checksummed(data, self._key(name))
+        return sha256_hex(data)
 
-    def _checked(self, name: str, manifest: MemoryManifest) -> bytes:
+    def _read_verified(self, name: str, manifest: MemoryManifest) -> bytes:
         data = self._blobs.get(self._key(name))
-        if sha_of(data) != manifest.shas.get(name):
+        if sha256_hex(data) != manifest.shas.get(name):
             raise ArtifactError(f"{self._key(name)}: does not match its checksum; index its source again")
         return data
 

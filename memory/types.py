@@ -45,7 +45,7 @@ class BankState:
     norms: NDArray[np.float32]
 
 
-def merged(number: int, before: Node, after: Node) -> Node:
+def merge_nodes(number: int, before: Node, after: Node) -> Node:
     """The node that two neighbours become. Its medoid is that of the heavier, whose mean is nearer to its own."""
     medoid_s = before.medoid_s if before.weight >= after.weight else after.medoid_s
     weight = before.weight + after.weight

@@ -10,15 +10,15 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from memory.bank import MomentBank
-from memory.hierarchy import LANES, LaneState, MemoryLane
+from memory.bank import MemoryBank
+from memory.hierarchy import LANE_CONFIGS, MemoryLane, MemoryLaneState
 from memory.types import Node, Slot, Tokens
 
-RING = 16
-FRAMES = "frames"
+RING_SIZE = 16
+FRAMES_LOG = "frames"
 """The name under which frames are logged; merges are logged under their lane's."""
 
-Log = dict[str, list[Node]]
+NodeLog = dict[str, list[Node]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,11 @@ class MemoryState:
     """What a memory is at one moment, to go on from: its newest moments, its lanes, the number of the next node."""
 
     ring: tuple[Slot, ...]
-    lanes: dict[str, LaneState]
+    lanes: dict[str, MemoryLaneState]
     next_number: int
 
 
-class _Numbers:
+class _NodeCounter:
     """Counts on. No method of the memory, which its lanes would hold on to: it shall go as soon as nobody needs it."""
 
     def __init__(self) -> None:
@@ -46,12 +46,12 @@ class VideoMemory:
 
     def __init__(self, positions: int, width: int, model: str) -> None:
         self.positions, self.width, self.model = positions, width, model
-        self._number = _Numbers()
+        self._counter = _NodeCounter()
         self._ring: deque[Slot] = deque()
-        self._log: Log = {name: [] for name in (FRAMES, *LANES)}
+        self._log: NodeLog = {name: [] for name in (FRAMES_LOG, *LANE_CONFIGS)}
         self._lanes = {
-            name: MemoryLane(shape, positions, width, self._number, self._log[name].append)
-            for name, shape in LANES.items()
+            name: MemoryLane(shape, positions, width, self._counter, self._log[name].append)
+            for name, shape in LANE_CONFIGS.items()
         }
 
     @property
@@ -67,27 +67,29 @@ class VideoMemory:
     @property
     def next_number(self) -> int:
         """The number of the next node."""
-        return self._number.next
+        return self._counter.next
 
     @property
     def end_s(self) -> float:
         """Where the newest moment ends; 0 before the first."""
         return self._ring[-1].node.end_s if self._ring else 0.0
 
-    def add(self, start_s: float, end_s: float, frames: int, tokens: Tokens, medoid_s: float | None = None) -> None:
+    def add(
+        self, start_s: float, end_s: float, frame_count: int, tokens: Tokens, medoid_s: float | None = None
+    ) -> None:
         """The next moment: `frames` frames that look alike, during `[start_s, end_s)`, the one that is kept of them at
         `medoid_s` (the first, if None). Errors: ValueError."""
         if tokens.shape != (self.positions, self.width):
             raise ValueError(f"tokens of shape {tokens.shape} for a memory of {(self.positions, self.width)}")
-        node = Node(self._number(), start_s, end_s, frames, start_s if medoid_s is None else medoid_s)
-        self._log[FRAMES].append(node)
+        node = Node(self._counter(), start_s, end_s, frame_count, start_s if medoid_s is None else medoid_s)
+        self._log[FRAMES_LOG].append(node)
         self._ring.append(Slot(node, tokens.copy()))
-        if len(self._ring) > RING:
+        if len(self._ring) > RING_SIZE:
             oldest = self._ring.popleft()
             for lane in self._lanes.values():
                 lane.add(oldest.node, oldest.tokens)
 
-    def levels(self) -> Iterator[tuple[str, str, MomentBank]]:
+    def iter_banks(self) -> Iterator[tuple[str, str, MemoryBank]]:
         """Every bank, with the names of its lane and of its level; to be looked at."""
         for name, lane in self._lanes.items():
             for level, bank in lane.levels.items():
@@ -97,16 +99,16 @@ class VideoMemory:
         """What each lane keeps, in order of time, the newest moments with it; each lane covers the whole video."""
         return {name: [*lane.slots(), *self._ring] for name, lane in self._lanes.items()}
 
-    def take_log(self) -> Log:
+    def drain_log(self) -> NodeLog:
         """The nodes that were made since this was last asked."""
-        taken = {name: list(nodes) for name, nodes in self._log.items()}
+        drained = {name: list(nodes) for name, nodes in self._log.items()}
         for nodes in self._log.values():
             nodes.clear()
-        return taken
+        return drained
 
     def restore(self, state: MemoryState) -> None:
         """Become what another memory of this size was."""
         self._ring = deque(state.ring)
         for name, lane in self._lanes.items():
             lane.restore(state.lanes[name])
-        self._number.next = state.next_number
+        self._counter.next = state.next_number

@@ -7,69 +7,69 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.allocator import give_memory_back
-from indexer.artifacts import Artifacts
+from indexer.allocator import tune_malloc
+from indexer.artifacts import ArtifactStore
 from indexer.blobs.folder import FolderBlobs
 from indexer.errors import AfterimageError, ModelError, SettingsError, StorageFull
-from indexer.media.process import MediaLimits, MediaProcess
-from indexer.passes.tools import Models, PassSettings
+from indexer.media.process import MediaLimits, SandboxedDecoder
+from indexer.passes.tools import IndexingSettings, ModelSet
 from indexer.pipeline import Pipeline
 from indexer.ports import (
     BlobStore,
     ImageTextEncoder,
+    OcrEngine,
     SegmentIndex,
     SentenceEncoder,
     ShadowIndex,
-    SpeechReader,
-    TextReader,
+    SpeechRecognizer,
     TokenEncoder,
 )
 from indexer.types import Lane, SegmentFilter
-from memory.precision import Precision
-from memory.recall import CHOOSERS
+from memory.precision import TokenPrecision
+from memory.recall import FRAME_SELECTORS
 from memory.sink import MemorySink
 from memory.store import MemoryStore
 from services.answering import Answering
 from services.calibration import Calibration
 from services.catalog import Catalog
-from services.database import Database
+from services.database import SqlDatabase
 from services.generators.extractive import ExtractiveGenerator
-from services.generators.quoting import Quoting
-from services.grounding import Grounding, Thresholds
-from services.indexes import Indexes
+from services.generators.quoting import ModalityRouter
+from services.grounding import Grounding, VerdictThresholds
+from services.indexes import IndexFactory
 from services.indexing import Indexing
-from services.intake import Intake
-from services.jobs.cleaning import Cleaning
-from services.jobs.dispatch import Dispatch
+from services.intake import SourceResolver
+from services.jobs.cleaning import Retention
+from services.jobs.dispatch import JobDispatcher
 from services.jobs.leases import Leases
 from services.jobs.outbox import Outbox
 from services.jobs.ports import JobQueue, JobWorker
-from services.jobs.running import Runner
-from services.jobs.store import Jobs
+from services.jobs.running import JobRunner
+from services.jobs.store import JobStore
 from services.jobs.types import JobQueueName
-from services.jobs.webhooks import Webhooks
-from services.jobs.working import Working
-from services.keys import Keys
+from services.jobs.webhooks import WebhookSender
+from services.jobs.working import JobHandlers
+from services.keys import ApiKeyStore
 from services.locks.files import FileLocks
-from services.outbound.reach import Reach
-from services.ports import Checker, Generator, Locks
-from services.recalling import Recalling
+from services.outbound.reach import UrlPolicy
+from services.ports import Generator, Locks, VisualVerifier
+from services.recalling import VideoContext
 from services.reindexing import Reindexing
-from services.remembering import Remembering
-from services.repeats import Repeats
+from services.remembering import VideoMemoryReader
+from services.repeats import IdempotencyStore
 from services.retrieval import Retrieval, RetrievalSettings
 from services.settings import Settings, load_settings
-from services.showing import Showing
+from services.showing import MediaAccess
 from services.summarizing import Summarizing
 from services.types import Query
-from services.uploads import Uploads
+from services.uploads import ResumableUploads
 
 if TYPE_CHECKING:
     from services.generators.onevision.generator import OneVisionGenerator
     from services.generators.openai_compatible.generator import OpenAiCompatibleGenerator
 
-_WEBHOOK_STALL_S, _WEBHOOK_S = 10.0, 30.0
-_PAGE_PX = 1472
+_WEBHOOK_READ_TIMEOUT_S, _WEBHOOK_TIMEOUT_S = 10.0, 30.0
+_PAGE_OCR_MAX_PX = 1472
 """Longer side in which text is looked for on pages and photos."""
 
 
@@ -78,12 +78,12 @@ class Container:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or load_settings()
-        self._closing: list[Callable[[], None]] = []
+        self._close_callbacks: list[Callable[[], None]] = []
 
     @cached_property
-    def media(self) -> MediaProcess:
+    def decoder(self) -> SandboxedDecoder:
         """The process that decodes, within its limits."""
-        return self._media_process()
+        return self._make_decoder()
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -91,10 +91,10 @@ class Container:
         return Catalog(self.database)
 
     @cached_property
-    def database(self) -> Database:
+    def database(self) -> SqlDatabase:
         """Where rows are kept: a file in the home folder, or the PostgreSQL that the settings name."""
         url = self.settings.catalog.url.get_secret_value()
-        return Database(url or f"sqlite:///{self._made_home() / 'catalog.db'}")
+        return SqlDatabase(url or f"sqlite:///{self._ensure_home() / 'catalog.db'}")
 
     @cached_property
     def locks(self) -> Locks:
@@ -108,14 +108,14 @@ class Container:
                 return FileLocks(self.home)
 
     @cached_property
-    def keys(self) -> Keys:
+    def api_keys(self) -> ApiKeyStore:
         """Who may use the HTTP API."""
-        return Keys(self.database)
+        return ApiKeyStore(self.database)
 
     @cached_property
-    def artifacts(self) -> Artifacts:
+    def artifacts(self) -> ArtifactStore:
         """Pictures, traces and texts made of assets."""
-        return Artifacts(self.blobs)
+        return ArtifactStore(self.blobs)
 
     @cached_property
     def blobs(self) -> BlobStore:
@@ -130,28 +130,30 @@ class Container:
     @cached_property
     def index(self) -> SegmentIndex:
         """Vectors and words of all segments. Errors: ModelError, StorageFull."""
-        return self._indexes.open()
+        return self._index_factory.open_index()
 
     @cached_property
-    def shadow(self) -> ShadowIndex:
+    def shadow_index(self) -> ShadowIndex:
         """What makes another index beside the one in use."""
-        return self._indexes.shadow()
+        return self._index_factory.open_shadow()
 
     @cached_property
-    def _indexes(self) -> Indexes:
-        made = Indexes(self.settings.index, self.home, self._made_home, self._lane_models)
-        self._closing.append(made.close)
+    def _index_factory(self) -> IndexFactory:
+        made = IndexFactory(self.settings.index, self.home, self._ensure_home, self._lane_model_ids)
+        self._close_callbacks.append(made.close)
         return made
 
     @cached_property
     def calibration(self) -> Calibration:
         """What a score means in this archive."""
-        ids = {lane.value: model for lane, model in self._lane_models().items()}
+        ids = {lane.value: model for lane, model in self._lane_model_ids().items()}
         quantile = self.settings.search.null_quantile
-        return Calibration(self.index, lambda: self.visual, lambda: self.text, ids, self.blobs, quantile)
+        return Calibration(
+            self.index, lambda: self.image_text_encoder, lambda: self.sentence_encoder, ids, self.blobs, quantile
+        )
 
     @cached_property
-    def visual(self) -> ImageTextEncoder | None:
+    def image_text_encoder(self) -> ImageTextEncoder | None:
         """The encoder of pictures and of words about them; None where the settings name none."""
         settings = self.settings.visual
         if settings.model is None:
@@ -161,29 +163,33 @@ class Container:
         return OpenClipEncoder(settings.model, device=settings.device, batch_size=settings.batch, threads=1)
 
     @cached_property
-    def tokens(self) -> TokenEncoder | None:
+    def token_encoder(self) -> TokenEncoder | None:
         """What memories are made of; None where none are kept."""
         settings = self.settings.memory
         if not settings.enabled:
             return None
-        match settings.space:
+        match settings.token_source:
             case "onevision":
                 if self.settings.generator.kind != "onevision":
                     raise SettingsError(
-                        "AFTERIMAGE_MEMORY__SPACE: onevision makes memories of the generator's own tokens; "
+                        "AFTERIMAGE_MEMORY__TOKEN_SOURCE: onevision makes memories of the generator's own tokens; "
                         "AFTERIMAGE_GENERATOR__KIND is not onevision"
                     )
-                return self.onevision.token_encoder()
-            case "clip" if self.visual is None:
+                return self.onevision.create_token_encoder()
+            case "clip" if self.image_text_encoder is None:
                 return None
             case "clip":
                 from indexer.encoders.open_clip import OpenClipEncoder
-                from indexer.encoders.patches import PatchTokens
+                from indexer.encoders.patches import PatchTokenEncoder
 
-                return PatchTokens(self.visual) if isinstance(self.visual, OpenClipEncoder) else None
+                return (
+                    PatchTokenEncoder(self.image_text_encoder)
+                    if isinstance(self.image_text_encoder, OpenClipEncoder)
+                    else None
+                )
 
     @cached_property
-    def text(self) -> SentenceEncoder | None:
+    def sentence_encoder(self) -> SentenceEncoder | None:
         """The encoder of passages; None where the settings name none."""
         settings = self.settings.text
         if settings.model is None:
@@ -193,43 +199,45 @@ class Container:
         return SentenceTransformerEncoder(settings.model, device=settings.device, threads=1)
 
     @cached_property
-    def readers(self) -> tuple[TextReader | None, TextReader | None]:
+    def ocr_engines(self) -> tuple[OcrEngine | None, OcrEngine | None]:
         """The reader of frames, and the one of pages and photos; they share their weights."""
-        if not self.settings.reader.enabled:
+        if not self.settings.ocr.enabled:
             return None, None
-        from indexer.readers.rapid_ocr import RapidOcrReader
+        from indexer.readers.rapid_ocr import RapidOcrEngine
 
-        reader = RapidOcrReader(threads=self.settings.threads)
-        return reader, reader.at(_PAGE_PX)
+        reader = RapidOcrEngine(threads=self.settings.threads)
+        return reader, reader.with_max_side(_PAGE_OCR_MAX_PX)
 
     @cached_property
-    def speech(self) -> SpeechReader | None:
+    def speech_recognizer(self) -> SpeechRecognizer | None:
         """What writes down speech; None where the settings name no model."""
         settings = self.settings.speech
         if settings.model is None:
             return None
-        from indexer.readers.whisper import WhisperReader
+        from indexer.readers.whisper import WhisperRecognizer
 
-        return WhisperReader(settings.model, language=settings.language, threads=self.settings.threads)
+        return WhisperRecognizer(settings.model, language=settings.language, threads=self.settings.threads)
 
     @cached_property
     def pipeline(self) -> Pipeline:
         """What makes segments, artifacts and memories of a file."""
-        give_memory_back()
+        tune_malloc()
         sampling = self.settings.sampling
-        numbers = PassSettings(
+        numbers = IndexingSettings(
             fps=sampling.fps,
             fps_floor=sampling.fps_floor,
             checkpoint_s=sampling.checkpoint_s,
             batch=self.settings.visual.batch,
             encode_workers=self.settings.threads,
         )
-        tokens, precision = self.tokens, Precision(self.settings.memory.precision)
-        models = Models(self.visual, self.text, *self.readers, self.speech, tokens)
+        tokens, precision = self.token_encoder, TokenPrecision(self.settings.memory.precision)
+        models = ModelSet(
+            self.image_text_encoder, self.sentence_encoder, *self.ocr_engines, self.speech_recognizer, tokens
+        )
         if tokens is None:
-            return Pipeline(self.media, self.artifacts, models, numbers)
+            return Pipeline(self.decoder, self.artifacts, models, numbers)
         return Pipeline(
-            self.media,
+            self.decoder,
             self.artifacts,
             models,
             numbers,
@@ -241,13 +249,13 @@ class Container:
         """Takes files in."""
         return Indexing(
             self.locks,
-            self.media,
+            self.decoder,
             self.artifacts,
             lambda: self.pipeline,
             self.index,
             self.catalog,
             self.calibration,
-            lambda source: self.intake.drop(source.collection, source.uri),
+            lambda source: self.source_resolver.delete_media(source.collection, source.uri),
         )
 
     @cached_property
@@ -255,44 +263,53 @@ class Container:
         """Makes the index anew from artifacts."""
         return Reindexing(
             self.locks,
-            self.shadow,
+            self.shadow_index,
             self.artifacts,
             lambda: self.pipeline,
             self.catalog,
             lambda: self.calibration.refresh(),
-            lambda: self.jobs.any_waiting(JobQueueName.INDEX),
+            lambda: self.jobs.has_queued_jobs(JobQueueName.INDEX),
         )
 
     @cached_property
     def retrieval(self) -> Retrieval:
         """Search."""
         search = self.settings.search
-        settings = RetrievalSettings(search.depth, search.weights, search.moment_gap_s)
-        return Retrieval(self.index, self.catalog, self.calibration, lambda: self.visual, lambda: self.text, settings)
+        settings = RetrievalSettings(search.top_k_per_lane, search.weights, search.merge_gap_s)
+        return Retrieval(
+            self.index,
+            self.catalog,
+            self.calibration,
+            lambda: self.image_text_encoder,
+            lambda: self.sentence_encoder,
+            settings,
+        )
 
     @cached_property
-    def remembering(self) -> Remembering:
+    def video_memory(self) -> VideoMemoryReader:
         """Memories and key frames of videos."""
-        return Remembering(self.artifacts, self._memory_store)
+        return VideoMemoryReader(self.artifacts, self._memory_store)
 
     @cached_property
-    def showing(self) -> Showing:
+    def media_access(self) -> MediaAccess:
         """What can be looked at; with decoding processes of its own."""
-        clips, kept_at = self.settings.serve.clips, self.intake.kept_at
-        return Showing(self.blobs, self.artifacts, self.remembering, self.catalog, kept_at, self._media_process, clips)
+        clips, kept_at = self.settings.serve.max_concurrent_clips, self.source_resolver.media_key
+        return MediaAccess(
+            self.blobs, self.artifacts, self.video_memory, self.catalog, kept_at, self._make_decoder, clips
+        )
 
     @cached_property
     def generator(self) -> Generator:
         """What writes answers."""
-        quotes = ExtractiveGenerator(lambda: self.text, self.settings.answer.sentences)
+        quotes = ExtractiveGenerator(lambda: self.sentence_encoder, self.settings.answer.max_sentences)
         match self.settings.generator.kind:
             case "extractive":
                 return quotes
             case "onevision":
                 model: Generator = self.onevision
             case "openai_compatible":
-                model = self._server_model
-        return Quoting(model, quotes) if self.settings.generator.quotes else model
+                model = self._chat_generator
+        return ModalityRouter(model, quotes) if self.settings.generator.quote_text else model
 
     @cached_property
     def answering(self) -> Answering:
@@ -301,22 +318,22 @@ class Container:
             self.retrieval,
             self.generator,
             self.grounding,
-            self.settings.answer.evidence,
-            self._recalling(),
-            keep_unsupported=self.settings.grounding.unsupported == "flag",
+            self.settings.answer.max_evidence,
+            self._video_context(),
+            keep_unsupported=self.settings.grounding.on_unsupported == "flag",
         )
 
     @cached_property
     def grounding(self) -> Grounding:
         """What holds sentences against their citations; with the model that wrote them, where there is one."""
         settings = self.settings.grounding
-        checker: Checker | None = None
+        checker: VisualVerifier | None = None
         match self.settings.generator.kind:
             case "onevision":
                 checker = self.onevision
             case "openai_compatible":
-                checker = self._server_model
-        return Grounding(Thresholds(settings.supported, settings.refuted), checker)
+                checker = self._chat_generator
+        return Grounding(VerdictThresholds(settings.supported_threshold, settings.refuted_threshold), checker)
 
     @cached_property
     def summarizing(self) -> Summarizing:
@@ -325,46 +342,46 @@ class Container:
         return Summarizing(
             self.blobs,
             self.artifacts,
-            self.remembering,
+            self.video_memory,
             self.generator,
             self.grounding,
             lambda asset_id: bool(catalog.sources(asset_id)),
         )
 
-    def make(self) -> None:
+    def instantiate(self) -> None:
         """Make the services that readers use, once, before threads ask for them. Errors: ModelError, StorageFull."""
-        for service in (self.database, self.index, self.retrieval, self.showing, self.answering, self.summarizing):
+        for service in (self.database, self.index, self.retrieval, self.media_access, self.answering, self.summarizing):
             assert service is not None
 
-    def load(self) -> None:
+    def preload_models(self) -> None:
         """Load the models that the first question would load. Errors: ModelError."""
         self.retrieval.search(Query("ready"), SegmentFilter(), 1)
         if self.settings.generator.kind == "onevision":
-            self.onevision.prompt_tokens("ready", [])
+            self.onevision.count_prompt_tokens("ready", [])
 
     @cached_property
-    def intake(self) -> Intake:
+    def source_resolver(self) -> SourceResolver:
         """What may be taken in over HTTP."""
-        from services.outbound.http import Outbound
+        from services.outbound.http import OutboundClient
 
-        settings = self.settings.intake
-        reach = Reach(settings.hosts, settings.private_hosts, "AFTERIMAGE_INTAKE__HOSTS")
-        outbound = Outbound(reach, settings.stall_s, settings.fetch_s)
-        return Intake(self.blobs, outbound, self.home / "incoming", settings.roots, settings.max_bytes)
+        settings = self.settings.ingest
+        reach = UrlPolicy(settings.allowed_hosts, settings.allowed_private_hosts, "AFTERIMAGE_INGEST__ALLOWED_HOSTS")
+        outbound = OutboundClient(reach, settings.read_timeout_s, settings.fetch_timeout_s)
+        return SourceResolver(self.blobs, outbound, self.home / "incoming", settings.allowed_roots, settings.max_bytes)
 
     @cached_property
-    def repeats(self) -> Repeats:
+    def idempotency(self) -> IdempotencyStore:
         """Answers to requests that may be sent again."""
-        return Repeats(self.database)
+        return IdempotencyStore(self.database)
 
     @cached_property
-    def uploads(self) -> Uploads:
+    def uploads(self) -> ResumableUploads:
         """Files on their way, in pieces."""
-        return Uploads(self.home / "uploads", self.settings.intake.keep_s)
+        return ResumableUploads(self.home / "uploads", self.settings.ingest.upload_ttl_s)
 
-    def incoming(self) -> Path:
+    def incoming_folder(self) -> Path:
         """The folder for files on their way. Errors: StorageFull."""
-        folder = self._made_home() / "incoming"
+        folder = self._ensure_home() / "incoming"
         try:
             folder.mkdir(exist_ok=True)
         except OSError as error:
@@ -372,38 +389,38 @@ class Container:
         return folder
 
     @cached_property
-    def jobs(self) -> Jobs:
+    def jobs(self) -> JobStore:
         """What is to be done, and was."""
-        return Jobs(self.database, self.settings.jobs.attempts)
+        return JobStore(self.database, self.settings.jobs.max_attempts)
 
     @cached_property
     def leases(self) -> Leases:
         """Jobs in the hands of workers."""
-        return Leases(self.database, self.settings.jobs.lease_s, self.settings.jobs.wait_s)
+        return Leases(self.database, self.settings.jobs.lease_s, self.settings.jobs.retry_backoff_s)
 
     @cached_property
-    def runner(self) -> Runner:
+    def runner(self) -> JobRunner:
         """What does jobs in this process."""
-        work = Working(
-            lambda: self.intake,
+        work = JobHandlers(
+            lambda: self.source_resolver,
             lambda: self.indexing,
             lambda: self.catalog,
             lambda: self.summarizing,
             lambda: self.reindexing,
             self.jobs,
         )
-        return Runner(self.leases, work)
+        return JobRunner(self.leases, work)
 
     @cached_property
-    def webhooks(self) -> Webhooks:
+    def webhooks(self) -> WebhookSender:
         """What tells others of the ends of jobs."""
-        from services.outbound.http import Outbound
+        from services.outbound.http import OutboundClient
 
         settings = self.settings.jobs
-        reach = Reach(None, settings.webhook_private_hosts, "AFTERIMAGE_JOBS__WEBHOOK_PRIVATE_HOSTS")
-        outbound = Outbound(reach, _WEBHOOK_STALL_S, _WEBHOOK_S)
+        reach = UrlPolicy(None, settings.webhook_private_hosts, "AFTERIMAGE_JOBS__WEBHOOK_PRIVATE_HOSTS")
+        outbound = OutboundClient(reach, _WEBHOOK_READ_TIMEOUT_S, _WEBHOOK_TIMEOUT_S)
         secret = settings.webhook_secret.get_secret_value()
-        return Webhooks(self.outbox, outbound, secret, settings.webhook_attempts)
+        return WebhookSender(self.outbox, outbound, secret, settings.webhook_attempts)
 
     @cached_property
     def outbox(self) -> Outbox:
@@ -411,23 +428,23 @@ class Container:
         return Outbox(self.database)
 
     @cached_property
-    def dispatch(self) -> Dispatch:
+    def dispatcher(self) -> JobDispatcher:
         """Jobs on their way to workers; `start` it to have lost ones found, and inline ones done."""
         settings = self.settings.jobs
-        made = Dispatch(
+        dispatcher = JobDispatcher(
             self.jobs,
             self.leases,
-            self._queue,
+            self._job_queue,
             self.webhooks,
-            Cleaning(self.jobs, self.catalog, self.intake, self.repeats, settings.keep_days),
-            sweep_s=settings.sweep_s,
-            resend_s=settings.resend_s,
+            Retention(self.jobs, self.catalog, self.source_resolver, self.idempotency, settings.retention_days),
+            sweep_interval_s=settings.sweep_interval_s,
+            redeliver_after_s=settings.redeliver_after_s,
         )
-        self._closing.append(made.close)
-        return made
+        self._close_callbacks.append(dispatcher.close)
+        return dispatcher
 
     @cached_property
-    def _queue(self) -> JobQueue:
+    def _job_queue(self) -> JobQueue:
         match self.settings.jobs.kind:
             case "inline":
                 from services.jobs.inline import InlineQueue
@@ -445,12 +462,12 @@ class Container:
             case "inline":
                 from services.jobs.inline import InlineWorker
 
-                return InlineWorker(self.dispatch)
+                return InlineWorker(self.dispatcher)
             case "celery":
                 from services.jobs.celery import CeleryWorker
 
                 url, lease_s = self.settings.jobs.url.get_secret_value(), self.settings.jobs.lease_s
-                return CeleryWorker(url, lease_s, self.dispatch, self.runner.run, self.runner.stop)
+                return CeleryWorker(url, lease_s, self.dispatcher, self.runner.run, self.runner.stop)
 
     @property
     def home(self) -> Path:
@@ -459,35 +476,39 @@ class Container:
 
     def close(self) -> None:
         """End the decoding process and what runs in the background, and give files and connections back."""
-        for close in reversed(self._closing):
+        for close in reversed(self._close_callbacks):
             close()
-        for name in ("media", "showing", "index", "database"):
+        for name in ("decoder", "media_access", "index", "database"):
             if name in self.__dict__:
                 self.__dict__[name].close()
 
-    def _recalling(self) -> Recalling | None:
+    def _video_context(self) -> VideoContext | None:
         """What a generator is shown of a video's memory; None for quotes, which see no pictures."""
         settings = self.settings.answer
         match self.settings.generator.kind:
             case "extractive":
                 return None
             case "onevision":
-                own = self.onevision.token_encoder().model_id
-                return Recalling(
-                    self.remembering, self.catalog, settings.frames, CHOOSERS[settings.chooser], own.__eq__
+                own = self.onevision.create_token_encoder().model_id
+                return VideoContext(
+                    self.video_memory,
+                    self.catalog,
+                    settings.max_extra_frames,
+                    FRAME_SELECTORS[settings.frame_selection],
+                    own.__eq__,
                 )
             case "openai_compatible":
                 takes = self.settings.generator.image_embeds
-                return Recalling(
-                    self.remembering,
+                return VideoContext(
+                    self.video_memory,
                     self.catalog,
-                    settings.frames,
-                    CHOOSERS[settings.chooser],
+                    settings.max_extra_frames,
+                    FRAME_SELECTORS[settings.frame_selection],
                     lambda model: takes and model.startswith("onevision:"),
                 )
 
     def _memory_store(self, asset_id: str, version: str) -> MemoryStore:
-        return MemoryStore(self.blobs, self.artifacts.folder(asset_id, version))
+        return MemoryStore(self.blobs, self.artifacts.version_prefix(asset_id, version))
 
     @cached_property
     def onevision(self) -> OneVisionGenerator:
@@ -495,71 +516,73 @@ class Container:
         from services.generators.onevision.generator import OneVisionGenerator
 
         settings = self.settings.generator
-        made = OneVisionGenerator(
+        generator = OneVisionGenerator(
             settings.model,
-            self.artifacts.picture,
-            budget=settings.budget_tokens,
-            limit=settings.max_tokens,
+            self.artifacts.read_picture,
+            max_prompt_tokens=settings.max_prompt_tokens,
+            max_output_tokens=settings.max_output_tokens,
             device=settings.device,
             precision=settings.precision,
-            cache_mb=settings.cache_mb,
+            prefix_cache_mb=settings.prefix_cache_mb,
             threads=self.settings.threads,
-            parallel=settings.parallel,
+            max_batch=settings.max_batch,
         )
-        self._closing.append(made.close)
-        return made
+        self._close_callbacks.append(generator.close)
+        return generator
 
     @cached_property
-    def _server_model(self) -> OpenAiCompatibleGenerator:
+    def _chat_generator(self) -> OpenAiCompatibleGenerator:
         from services.generators.openai_compatible.generator import OpenAiCompatibleGenerator
-        from services.generators.openai_compatible.limits import Limits
-        from services.generators.openai_compatible.server import Server
+        from services.generators.openai_compatible.limits import TokenBudget
+        from services.generators.openai_compatible.server import ChatClient
 
         settings = self.settings.generator
-        limits = Limits(
-            budget_tokens=settings.budget_tokens,
+        limits = TokenBudget(
+            max_prompt_tokens=settings.max_prompt_tokens,
             frame_tokens=settings.frame_tokens,
             image_tokens=settings.image_tokens,
             chars_per_token=settings.chars_per_token,
-            images=settings.images,
+            max_images=settings.max_images,
             hidden_size=settings.hidden_size if settings.image_embeds else 0,
         )
-        server = Server(settings.url, settings.api_key.get_secret_value(), settings.timeout_s)
-        return OpenAiCompatibleGenerator(server, self.artifacts.picture, limits, settings.model, settings.max_tokens)
+        server = ChatClient(settings.url, settings.api_key.get_secret_value(), settings.timeout_s)
+        return OpenAiCompatibleGenerator(
+            server, self.artifacts.read_picture, limits, settings.model, settings.max_output_tokens
+        )
 
-    def _media_process(self) -> MediaProcess:
+    def _make_decoder(self) -> SandboxedDecoder:
         limits = self.settings.media
-        return MediaProcess(
+        return SandboxedDecoder(
             MediaLimits(
                 memory_mb=limits.memory_mb,
-                stall_s=limits.stall_s,
+                decode_timeout_s=limits.decode_timeout_s,
                 max_image_pixels=limits.max_image_pixels,
                 max_pages=limits.max_pages,
             )
         )
 
-    def _made_home(self) -> Path:
+    def _ensure_home(self) -> Path:
         try:
             self.home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageFull(f"{self.home}: cannot be made the home of the archive ({error.strerror})") from error
         return self.home
 
-    def _lane_models(self) -> dict[Lane, str]:
+    def _lane_model_ids(self) -> dict[Lane, str]:
         """Errors: ModelError that names the weights that cannot be had, and those that the index was made with."""
         named = {Lane.VISUAL: self._model_id(Lane.VISUAL), Lane.TEXT: self._model_id(Lane.TEXT)}
         return {lane: model for lane, model in named.items() if model is not None}
 
     def _model_id(self, lane: Lane) -> str | None:
         try:
-            encoder = self.visual if lane is Lane.VISUAL else self.text
+            encoder = self.image_text_encoder if lane is Lane.VISUAL else self.sentence_encoder
             return None if encoder is None else encoder.model_id
         except ModelError as error:
-            raise ModelError(f"{error}{self._made_by(lane)}") from error
+            raise ModelError(f"{error}{self._describe_stored_model(lane)}") from error
 
-    def _made_by(self, lane: Lane) -> str:
+    def _describe_stored_model(self, lane: Lane) -> str:
         try:
-            model = self._indexes.made_by().get(lane)
+            model = self._index_factory.stored_model_ids().get(lane)
         except AfterimageError:  # the missing weights are what is to be told
             model = None
         return f" (the index was made by {model})" if model else ""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from indexer.indexes.function_words import ENGLISH
+from indexer.indexes.function_words import ENGLISH_STOPWORDS
 
-_POINTING = frozenset(
+_ANAPHORIC_WORDS = frozenset(
     [
         "he",
         "her",
@@ -30,12 +30,12 @@ _POINTING = frozenset(
         "those",
     ]
 )
-_OPENINGS = frozenset(["also", "and", "but", "else", "or", "so", "then"])
-_MARKS = "\"'()[].,;:?!"
-_TELLING, _TURNS = 2, 4
+_LEADING_CONJUNCTIONS = frozenset(["also", "and", "but", "else", "or", "so", "then"])
+_PUNCTUATION = "\"'()[].,;:?!"
+_MIN_CONTENT_WORDS, _MAX_TURNS = 2, 4
 
 
-def in_context(questions: Sequence[str], longest: int) -> list[str]:
+def contextualize_query(questions: Sequence[str], max_chars: int) -> list[str]:
     """What to ask, of the questions of a conversation, oldest first: the one to try first, at first.
 
     A question that stands alone is asked alone. One that leans on what came before is asked behind it, up to the
@@ -44,14 +44,16 @@ def in_context(questions: Sequence[str], longest: int) -> list[str]:
     """
     *_, last = questions
     together = [last]
-    for question in reversed(questions[-_TURNS:-1]):
-        if not _leans(together[0]) or len(" ".join([question, *together])) > longest:
+    for question in reversed(questions[-_MAX_TURNS:-1]):
+        if not _depends_on_context(together[0]) or len(" ".join([question, *together])) > max_chars:
             break
         together.insert(0, question)
     return [last] if len(together) == 1 else [" ".join(together), last]
 
 
-def _leans(question: str) -> bool:
-    words = [word.strip(_MARKS).casefold() for word in question.split()]
-    telling = [word for word in words if word and word not in ENGLISH and word not in _OPENINGS]
-    return len(telling) < _TELLING or words[0] in _OPENINGS or not _POINTING.isdisjoint(words)
+def _depends_on_context(question: str) -> bool:
+    words = [word.strip(_PUNCTUATION).casefold() for word in question.split()]
+    telling = [word for word in words if word and word not in ENGLISH_STOPWORDS and word not in _LEADING_CONJUNCTIONS]
+    return (
+        len(telling) < _MIN_CONTENT_WORDS or words[0] in _LEADING_CONJUNCTIONS or not _ANAPHORIC_WORDS.isdisjoint(words)
+    )

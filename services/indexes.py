@@ -7,61 +7,70 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.indexes.index_folder import FolderShadow, ensure_folder
+from indexer.indexes.index_folder import FolderShadow, ensure_index_folder
 from indexer.ports import SegmentIndex, ShadowIndex
 from indexer.types import Lane
 from services.settings import IndexSettings
 
 if TYPE_CHECKING:
-    from indexer.indexes.qdrant.layout import Layout, Place
-    from indexer.indexes.qdrant.server import QdrantServer
+    from indexer.indexes.qdrant.layout import CollectionOptions, CollectionPair
+    from indexer.indexes.qdrant.server import QdrantConnection
 
-_FOLDER, _QDRANT = "index", "qdrant"
+_INDEX_FOLDER, _QDRANT_FOLDER = "index", "qdrant"
 
 
-class Indexes:
+class IndexFactory:
     """Below `home`, or in Qdrant. `models` names the encoder of each lane. Adapters are imported when they are needed.
 
     Errors: ModelError, StorageFull, and those of Qdrant.
     """
 
     def __init__(
-        self, settings: IndexSettings, home: Path, made_home: Callable[[], Path], models: Callable[[], dict[Lane, str]]
+        self,
+        settings: IndexSettings,
+        home: Path,
+        ensure_home: Callable[[], Path],
+        lane_model_ids: Callable[[], dict[Lane, str]],
     ) -> None:
-        self._settings, self._home, self._made_home, self._models = settings, home, made_home, models
+        self._settings, self._home, self._ensure_home, self._lane_model_ids = (
+            settings,
+            home,
+            ensure_home,
+            lane_model_ids,
+        )
 
-    def open(self) -> SegmentIndex:
+    def open_index(self) -> SegmentIndex:
         """The index in use."""
         match self._settings.kind:
             case "faiss":
-                return self._open_faiss(self._made_folder())
+                return self._open_faiss(self._ensure_index_folder())
             case "qdrant":
                 return self._open_qdrant(None)
 
-    def shadow(self) -> ShadowIndex:
+    def open_shadow(self) -> ShadowIndex:
         """What makes another index beside the one in use."""
         match self._settings.kind:
             case "faiss":
-                return FolderShadow(self._made_folder(), self._open_faiss)
+                return FolderShadow(self._ensure_index_folder(), self._open_faiss)
             case "qdrant":
                 from indexer.indexes.qdrant.shadows import QdrantShadow
 
                 return QdrantShadow(self._qdrant, self._settings.prefix, self._open_qdrant, self._layout)
 
-    def made_by(self) -> dict[Lane, str]:
+    def stored_model_ids(self) -> dict[Lane, str]:
         """The encoders whose vectors are stored, whatever `models` names now."""
         match self._settings.kind:
-            case "faiss" if (self._home / _FOLDER).exists():
+            case "faiss" if (self._home / _INDEX_FOLDER).exists():
                 from indexer.indexes.faiss import FaissIndex
 
-                index = FaissIndex(self._home / _FOLDER)
-                models = index.made_by()
+                index = FaissIndex(self._home / _INDEX_FOLDER)
+                models = index.stored_model_ids()
                 index.close()
                 return models
             case "qdrant":
                 from indexer.indexes.qdrant.index import QdrantIndex
 
-                return QdrantIndex(self._qdrant, self._settings.prefix, layout=self._layout).made_by()
+                return QdrantIndex(self._qdrant, self._settings.prefix, options=self._layout).stored_model_ids()
         return {}
 
     def close(self) -> None:
@@ -69,39 +78,39 @@ class Indexes:
         if "_qdrant" in self.__dict__:
             self._qdrant.close()
 
-    def _made_folder(self) -> Path:
-        folder = self._made_home() / _FOLDER
-        ensure_folder(folder)
+    def _ensure_index_folder(self) -> Path:
+        folder = self._ensure_home() / _INDEX_FOLDER
+        ensure_index_folder(folder)
         return folder
 
     def _open_faiss(self, folder: Path) -> SegmentIndex:
         from indexer.indexes.faiss import FaissIndex
 
-        return FaissIndex(folder, models=self._models(), exact_up_to=self._settings.exact_up_to)
+        return FaissIndex(folder, model_ids=self._lane_model_ids(), exact_up_to=self._settings.exact_up_to)
 
-    def _open_qdrant(self, place: Place | None) -> SegmentIndex:
+    def _open_qdrant(self, place: CollectionPair | None) -> SegmentIndex:
         from indexer.indexes.qdrant.index import QdrantIndex
 
         settings = self._settings
         return QdrantIndex(
             self._qdrant,
             settings.prefix,
-            self._models(),
+            self._lane_model_ids(),
             self._layout,
             exact_up_to=settings.exact_up_to,
-            place=place,
+            pair=place,
         )
 
     @cached_property
-    def _qdrant(self) -> QdrantServer:
-        from indexer.indexes.qdrant.server import QdrantServer
+    def _qdrant(self) -> QdrantConnection:
+        from indexer.indexes.qdrant.server import QdrantConnection
 
         if self._settings.url:
-            return QdrantServer.at(self._settings.url, self._settings.api_key.get_secret_value())
-        return QdrantServer.in_folder(self._made_home() / _QDRANT)
+            return QdrantConnection.connect(self._settings.url, self._settings.api_key.get_secret_value())
+        return QdrantConnection.in_folder(self._ensure_home() / _QDRANT_FOLDER)
 
     @property
-    def _layout(self) -> Layout:
-        from indexer.indexes.qdrant.layout import Layout
+    def _layout(self) -> CollectionOptions:
+        from indexer.indexes.qdrant.layout import CollectionOptions
 
-        return Layout(self._settings.quantized, self._settings.shards, self._settings.replicas)
+        return CollectionOptions(self._settings.quantized, self._settings.shards, self._settings.replicas)

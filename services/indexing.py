@@ -11,38 +11,38 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from indexer.artifacts import Artifacts, Manifest
+from indexer.artifacts import ArtifactStore, Manifest
 from indexer.errors import (
     AfterimageError,
     ArtifactError,
     AssetNotFound,
     DatabaseUnavailable,
-    IndexBusy,
     SourceError,
     SourceNotFound,
     UnsupportedMedia,
+    WriteLockTimeout,
 )
-from indexer.media.process import MediaProcess
-from indexer.pipeline import Pipeline, Report, Source, asset_id
+from indexer.media.process import SandboxedDecoder
+from indexer.pipeline import IndexSource, Pipeline, PipelineProgress, compute_asset_id
 from indexer.ports import SegmentIndex
 from indexer.types import AssetTags
 from services.calibration import Calibration
-from services.catalog import Asset, Catalog, SourceRow, checked_name, now
+from services.catalog import Asset, Catalog, Source, now, validate_collection_name
 from services.ports import Locks
-from services.sources import Candidate, candidates
+from services.sources import DiscoveredFile, discover
 
-Progress: TypeAlias = Callable[[str, float, float | None], None]
+FileProgressCallback: TypeAlias = Callable[[str, float, float | None], None]
 """Called with a file's name, what is done of it and how much there is (seconds of video or pages; None: not known)."""
 
 
 _log = logging.getLogger(__name__)
-_TURN_S = 3600.0
+_NEXT_FILE_TIMEOUT_S = 3600.0
 """How long a run that has begun waits for its turn at the next file."""
-_REST_S = 60.0
+_CALIBRATION_INTERVAL_S = 60.0
 """Between two measurements of what scores are worth, while the archive is filled."""
-_SOON_S = 30.0
+_REPLACED_ASSET_TIMEOUT_S = 30.0
 """How long an asset that was replaced is waited for."""
-_WRITTEN_TO = "was written to while it was indexed: index it again when it is complete"
+_CHANGED_WARNING = "was written to while it was indexed: index it again when it is complete"
 
 
 class Outcome(StrEnum):
@@ -51,12 +51,12 @@ class Outcome(StrEnum):
     INDEXED = "indexed"
     UPDATED = "updated"
     UNCHANGED = "unchanged"
-    PASSED_OVER = "passed over"
+    SKIPPED = "skipped"
     FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
-class Indexed:
+class FileReport:
     """One file's line in the report of an indexing run. `reason` is why it failed, or its warnings."""
 
     name: str
@@ -66,7 +66,7 @@ class Indexed:
 
 
 @dataclass(frozen=True, slots=True)
-class Deleted:
+class DeletionReport:
     """What a deletion removed."""
 
     asset: Asset
@@ -87,297 +87,323 @@ class Indexing:
     def __init__(
         self,
         locks: Locks,
-        media: MediaProcess,
-        artifacts: Artifacts,
+        media: SandboxedDecoder,
+        artifacts: ArtifactStore,
         pipeline: Callable[[], Pipeline],
         index: SegmentIndex,
         catalog: Catalog,
         calibration: Calibration,
-        dropped: Callable[[SourceRow], None],
+        on_source_removed: Callable[[Source], None],
     ) -> None:
         self._locks, self._media, self._artifacts, self._pipeline = locks, media, artifacts, pipeline
-        self._index, self._catalog, self._calibration, self._dropped = index, catalog, calibration, dropped
-        self._is_right = False
-        self._held: Set[str] | None = None
+        self._index, self._catalog, self._calibration, self._on_source_removed = (
+            index,
+            catalog,
+            calibration,
+            on_source_removed,
+        )
+        self._is_consistent = False
+        self._indexed_asset_ids: Set[str] | None = None
 
-    def index(
-        self, paths: Sequence[Path], collection: str, progress: Progress | None = None, patience_s: float = 0.0
-    ) -> Iterator[Indexed]:
+    def index_paths(
+        self,
+        paths: Sequence[Path],
+        collection: str,
+        progress: FileProgressCallback | None = None,
+        timeout_s: float = 0.0,
+    ) -> Iterator[FileReport]:
         """Index what the paths stand for, into a collection; yields a line for every file, failures included.
 
         `progress` is called after every checkpoint. `patience_s` is how long to wait where another one is writing.
         Errors: IndexBusy, IndexMismatch, ModelError, DatabaseUnavailable, QueryError for a collection's name.
         """
-        with self._adding(collection):
+        with self._ensure_consistent(collection):
             for path in paths:
-                for candidate in candidates(path):
-                    yield self._line(candidate, collection, progress, patience_s)
-                    patience_s = max(patience_s, _TURN_S)
-        self.settle()
+                for candidate in discover(path):
+                    yield self._report_file(candidate, collection, progress, timeout_s)
+                    timeout_s = max(timeout_s, _NEXT_FILE_TIMEOUT_S)
+        self.refresh_calibration()
 
-    def take(
-        self, found: Iterable[Candidate | SourceError], collection: str, progress: Progress | None, patience_s: float
-    ) -> Iterator[Indexed]:
+    def index_files(
+        self,
+        files: Iterable[DiscoveredFile | SourceError],
+        collection: str,
+        progress: FileProgressCallback | None,
+        timeout_s: float,
+    ) -> Iterator[FileReport]:
         """Index what was found, into a collection; what is wrong with a file is its line, all else is raised.
 
         So whoever comes again later may have better luck. What scores are worth is not measured: see `settle`.
         Errors: those of `index`, StorageFull and ArtifactError, after which what was finished is kept.
         """
-        with self._adding(collection):
-            for candidate in found:
-                yield self._taken(candidate, collection, progress, patience_s)
+        with self._ensure_consistent(collection):
+            for candidate in files:
+                yield self._index_or_report(candidate, collection, progress, timeout_s)
 
-    def delete(self, name: str, collection: str | None, patience_s: float = 0.0) -> Deleted:
+    def delete_asset(self, name: str, collection: str | None, timeout_s: float = 0.0) -> DeletionReport:
         """Remove an asset from one collection, or from all; with the last membership its data goes, everywhere. `name`
         as for `Catalog.find`.
 
         Errors: AssetNotFound, CollectionNotFound, IndexBusy.
         """
-        deleted = self.take_out(self._catalog.find(name).asset_id, collection, patience_s)
-        self.settle()
+        deleted = self.remove_asset(self._catalog.find(name).asset_id, collection, timeout_s)
+        self.refresh_calibration()
         return deleted
 
-    def take_out(self, key: str, collection: str | None, patience_s: float) -> Deleted:
+    def remove_asset(self, asset_id: str, collection: str | None, timeout_s: float) -> DeletionReport:
         """`delete`, of an asset by its id, which another one's name may be too; without measuring: see `settle`."""
-        with self._locks.writing(key, patience_s):
-            asset = self._catalog.get([key]).get(key)
+        with self._locks.write_lock(asset_id, timeout_s):
+            asset = self._catalog.get([asset_id]).get(asset_id)
             if asset is None:
-                raise AssetNotFound(f"no asset {key!r}")
-            sources = self._catalog.sources(key)
-            held = {source.collection for source in sources}
-            left = held - ({collection} if collection is not None else held)
-            asset = self._catalog.get([key], held - left).get(key, asset)
+                raise AssetNotFound(f"no asset {asset_id!r}")
+            sources = self._catalog.sources(asset_id)
+            holders = {source.collection for source in sources}
+            remaining = holders - ({collection} if collection is not None else holders)
+            asset = self._catalog.get([asset_id], holders - remaining).get(asset_id, asset)
             for source in sources:
-                if source.collection not in left:
-                    self._dropped(source)
-            self._catalog.drop_membership(key, collection)
-            segments, files = (0, 0) if left else self._remove(key)
-            if left:
-                self._holds(self._catalog.tags(asset))
-        return Deleted(asset, tuple(sorted(held - left)), segments, files)
+                if source.collection not in remaining:
+                    self._on_source_removed(source)
+            self._catalog.remove_from_collection(asset_id, collection)
+            segments, files = (0, 0) if remaining else self._delete_data(asset_id)
+            if remaining:
+                self._update_tags(self._catalog.filter_tags(asset))
+        return DeletionReport(asset, tuple(sorted(holders - remaining)), segments, files)
 
-    def finish_deletion(self, key: str, patience_s: float = 0.0) -> None:
+    def complete_deletion(self, asset_id: str, timeout_s: float = 0.0) -> None:
         """Remove what a deletion that was cut off left of an asset; one that a source points to stays as it is.
         Without measuring: see `settle`. Errors: IndexBusy.
         """
-        with self._locks.writing(key, patience_s):
-            self._clear(key, key in self._catalog.orphans())
+        with self._locks.write_lock(asset_id, timeout_s):
+            self._delete_leftovers(asset_id, asset_id in self._catalog.orphaned_asset_ids())
 
-    def drop_collection(self, name: str, patience_s: float = 0.0) -> list[Deleted]:
+    def delete_collection(self, name: str, timeout_s: float = 0.0) -> list[DeletionReport]:
         """Remove a collection and what is in it; assets that others hold stay there.
 
         Errors: CollectionNotFound, IndexBusy; CollectionInUse where it is filled again meanwhile.
         """
-        gone = []
+        reports = []
         for asset in self._catalog.assets([name]):
             with suppress(AssetNotFound):
-                gone.append(self.take_out(asset.asset_id, name, patience_s))
-        self.settle()
-        self._catalog.drop_collection(name)
-        return gone
+                reports.append(self.remove_asset(asset.asset_id, name, timeout_s))
+        self.refresh_calibration()
+        self._catalog.delete_collection(name)
+        return reports
 
-    def settle(self, more_to_come: bool = False) -> None:
+    def refresh_calibration(self, has_pending_jobs: bool = False) -> None:
         """Measure what scores are worth in the archive as it is now; while there is more to come, now and then.
 
         Errors: those of encoders, index and blobs.
         """
-        self._calibration.keep_up(_REST_S if more_to_come else 0.0)
+        self._calibration.refresh_if_stale(_CALIBRATION_INTERVAL_S if has_pending_jobs else 0.0)
 
     @contextmanager
-    def _adding(self, collection: str) -> Iterator[None]:
+    def _ensure_consistent(self, collection: str) -> Iterator[None]:
         """An archive that is in order."""
-        checked_name(collection)
-        self._held = None
-        self._index.check()
-        self._put_right()
+        validate_collection_name(collection)
+        self._indexed_asset_ids = None
+        self._index.verify_models()
+        self._recover()
         try:
             yield
-        except (IndexBusy, GeneratorExit):
+        except (WriteLockTimeout, GeneratorExit):
             raise
         except BaseException:
-            self._is_right = False
+            self._is_consistent = False
             raise
 
-    def _line(
-        self, candidate: Candidate | SourceError, collection: str, progress: Progress | None, patience_s: float
-    ) -> Indexed:
+    def _report_file(
+        self,
+        file: DiscoveredFile | SourceError,
+        collection: str,
+        progress: FileProgressCallback | None,
+        timeout_s: float,
+    ) -> FileReport:
         try:
-            return self._taken(candidate, collection, progress, patience_s)
-        except (IndexBusy, DatabaseUnavailable):
+            return self._index_or_report(file, collection, progress, timeout_s)
+        except (WriteLockTimeout, DatabaseUnavailable):
             raise
         except (AfterimageError, OSError) as error:
-            self._is_right = False
-            return Indexed(candidate.name, Outcome.FAILED, reason=str(error))
+            self._is_consistent = False
+            return FileReport(file.name, Outcome.FAILED, reason=str(error))
 
-    def _taken(
-        self, candidate: Candidate | SourceError, collection: str, progress: Progress | None, patience_s: float
-    ) -> Indexed:
-        if isinstance(candidate, SourceError):
-            return Indexed(candidate.name, Outcome.FAILED, reason=candidate.reason)
-        report = None if progress is None else partial(progress, candidate.name)
+    def _index_or_report(
+        self,
+        file: DiscoveredFile | SourceError,
+        collection: str,
+        progress: FileProgressCallback | None,
+        timeout_s: float,
+    ) -> FileReport:
+        if isinstance(file, SourceError):
+            return FileReport(file.name, Outcome.FAILED, reason=file.reason)
+        report = None if progress is None else partial(progress, file.name)
         try:
-            return self._one(candidate, collection, report, patience_s)
+            return self._index_file(file, collection, report, timeout_s)
         except SourceError as error:
-            if isinstance(error, UnsupportedMedia) and not candidate.expected:
-                return Indexed(candidate.name, Outcome.PASSED_OVER, reason=error.reason)
-            return Indexed(candidate.name, Outcome.FAILED, reason=error.reason)
+            if isinstance(error, UnsupportedMedia) and not file.explicit:
+                return FileReport(file.name, Outcome.SKIPPED, reason=error.reason)
+            return FileReport(file.name, Outcome.FAILED, reason=error.reason)
 
-    def _one(
-        self, candidate: Candidate, collection: str, progress: Report | None, patience_s: float, again: bool = True
-    ) -> Indexed:
-        state, pipeline = candidate.state(), self._pipeline()
-        indexed_as = f"{state}@{pipeline.version}"
-        before = self._catalog.source(collection, candidate.uri)
-        if before is not None and (before.state, before.name) == (indexed_as, candidate.name):
-            known = self._catalog.get([before.asset_id]).get(before.asset_id)
-            if known is not None and self._is_held(known.asset_id):
-                return Indexed(candidate.name, Outcome.UNCHANGED, known)
-        sidecars = candidate.sidecars()
-        key = _key(candidate, sidecars)
-        with self._locks.writing(key, patience_s) as held:
-            if not (moved_on := again and candidate.state() != state):
-                manifest = self._made(candidate, key, sidecars, pipeline, progress)
-                held.check()
-                asset = _asset(candidate, manifest)
-                if candidate.state() != state:
-                    asset = replace(asset, warnings=(*asset.warnings, _WRITTEN_TO))
-                source = SourceRow(collection, candidate.uri, key, indexed_as, asset.name, asset.file_time)
+    def _index_file(
+        self,
+        file: DiscoveredFile,
+        collection: str,
+        progress: PipelineProgress | None,
+        timeout_s: float,
+        retry: bool = True,
+    ) -> FileReport:
+        fingerprint, pipeline = file.fingerprint(), self._pipeline()
+        indexed_as = f"{fingerprint}@{pipeline.version}"
+        previous = self._catalog.find_source(collection, file.uri)
+        if previous is not None and (previous.state, previous.name) == (indexed_as, file.name):
+            known = self._catalog.get([previous.asset_id]).get(previous.asset_id)
+            if known is not None and self._is_indexed(known.asset_id):
+                return FileReport(file.name, Outcome.UNCHANGED, known)
+        sidecars = file.sidecars()
+        asset_id = _identify(file, sidecars)
+        with self._locks.write_lock(asset_id, timeout_s) as lock:
+            if not (changed := retry and file.fingerprint() != fingerprint):
+                manifest = self._build_artifacts(file, asset_id, sidecars, pipeline, progress)
+                lock.raise_if_lost()
+                asset = _make_asset(file, manifest)
+                if file.fingerprint() != fingerprint:
+                    asset = replace(asset, warnings=(*asset.warnings, _CHANGED_WARNING))
+                source = Source(collection, file.uri, asset_id, indexed_as, asset.name, asset.file_time)
                 try:
-                    known, asset = self._put(asset, source, pipeline, manifest)
+                    known, asset = self._ensure_indexed(asset, source, pipeline, manifest)
                 except ArtifactError as error:
                     _log.warning("%s: made again, since it is damaged: %s", asset.name, error)
-                    manifest = self._made(candidate, key, sidecars, pipeline, progress, again=True)
-                    known, asset = self._put(asset, source, pipeline, manifest)
-                replaced = self._switch(source, asset)
-        if moved_on:  # while another one was waited for: these are not the bytes that the lock is for
-            return self._one(candidate, collection, progress, patience_s, again=False)
-        if replaced is not None:
-            self._drop_or_tag(replaced)
-        return Indexed(candidate.name, _outcome(before, known, asset), asset, "; ".join(asset.warnings))
+                    manifest = self._build_artifacts(file, asset_id, sidecars, pipeline, progress, rebuild=True)
+                    known, asset = self._ensure_indexed(asset, source, pipeline, manifest)
+                replaced_id = self._publish(source, asset)
+        if changed:  # while another one was waited for: these are not the bytes that the lock is for
+            return self._index_file(file, collection, progress, timeout_s, retry=False)
+        if replaced_id is not None:
+            self._delete_or_retag(replaced_id)
+        return FileReport(file.name, _outcome_of(previous, known, asset), asset, "; ".join(asset.warnings))
 
-    def _put(
-        self, asset: Asset, source: SourceRow, pipeline: Pipeline, manifest: Manifest
+    def _ensure_indexed(
+        self, asset: Asset, source: Source, pipeline: Pipeline, manifest: Manifest
     ) -> tuple[Asset | None, Asset]:
         """See that the index holds the asset; what the catalog knew of it, and what it shall know."""
         known = self._catalog.get([asset.asset_id]).get(asset.asset_id)
-        tags = self._catalog.tags(asset, source)
-        if known is not None and known.version == asset.version and self._holds(tags):
+        tags = self._catalog.filter_tags(asset, source)
+        if known is not None and known.version == asset.version and self._update_tags(tags):
             return known, known
-        return known, replace(asset, segments=self._index.put(tags, pipeline.batches(manifest)))
+        return known, replace(asset, segments=self._index.put(tags, pipeline.read_batches(manifest)))
 
-    def _is_held(self, key: str) -> bool:
+    def _is_indexed(self, asset_id: str) -> bool:
         """Whether the index held an asset when this run began: a reindex leaves out what is damaged."""
-        if self._held is None:
-            self._held = self._index.counts().keys()
-        return key in self._held
+        if self._indexed_asset_ids is None:
+            self._indexed_asset_ids = self._index.segment_counts().keys()
+        return asset_id in self._indexed_asset_ids
 
-    def _holds(self, tags: AssetTags) -> bool:
+    def _update_tags(self, tags: AssetTags) -> bool:
         """Tag an asset that is in the index; False where it is not (a reindex left it out as damaged)."""
         try:
-            self._index.tag(tags)
+            self._index.update_tags(tags)
         except AssetNotFound:
             return False
         return True
 
-    def _made(
+    def _build_artifacts(
         self,
-        candidate: Candidate,
-        key: str,
+        file: DiscoveredFile,
+        asset_id: str,
         sidecars: tuple[Path, ...],
         pipeline: Pipeline,
-        progress: Report | None,
-        again: bool = False,
+        progress: PipelineProgress | None,
+        rebuild: bool = False,
     ) -> Manifest:
         """The artifacts of a file: made now, or found, where the same bytes were indexed before, and not `again`."""
-        if not again and self._artifacts.complete(key, pipeline.version):
+        if not rebuild and self._artifacts.is_complete(asset_id, pipeline.version):
             try:
-                return self._artifacts.manifest(key, pipeline.version)
+                return self._artifacts.read_manifest(asset_id, pipeline.version)
             except ArtifactError:
-                again = True
-        info = self._media.probe(candidate.path)
-        return pipeline.run(Source(candidate.path, key, info, sidecars), progress, again)
+                rebuild = True
+        info = self._media.probe(file.path)
+        return pipeline.run(IndexSource(file.path, asset_id, info, sidecars), progress, rebuild)
 
-    def _switch(self, source: SourceRow, asset: Asset) -> str | None:
+    def _publish(self, source: Source, asset: Asset) -> str | None:
         """Make the new state visible, then clear away older versions; the asset that was there before, if another."""
-        replaced = self._catalog.point(source, asset)
-        for version in self._artifacts.versions(asset.asset_id):
+        replaced = self._catalog.upsert_source(source, asset)
+        for version in self._artifacts.list_versions(asset.asset_id):
             if version != asset.version:
                 self._artifacts.delete(asset.asset_id, version)
         return replaced
 
-    def _drop_or_tag(self, replaced: str) -> None:
+    def _delete_or_retag(self, replaced_id: str) -> None:
         """Who holds it for long is indexing it, and will tag it; if nothing points to it any more, it goes later."""
         try:
-            with self._locks.writing(replaced, _SOON_S):
-                if self._catalog.sources(replaced):
-                    self._holds(self._catalog.tags(self._catalog.get([replaced])[replaced]))
+            with self._locks.write_lock(replaced_id, _REPLACED_ASSET_TIMEOUT_S):
+                if self._catalog.sources(replaced_id):
+                    self._update_tags(self._catalog.filter_tags(self._catalog.get([replaced_id])[replaced_id]))
                 else:
-                    self._remove(replaced)
-        except IndexBusy:
-            self._is_right = False
+                    self._delete_data(replaced_id)
+        except WriteLockTimeout:
+            self._is_consistent = False
 
-    def _remove(self, key: str) -> tuple[int, int]:
-        segments = self._index.remove(key)
-        files = self._artifacts.delete(key)
-        self._catalog.forget(key)
+    def _delete_data(self, asset_id: str) -> tuple[int, int]:
+        segments = self._index.remove(asset_id)
+        files = self._artifacts.delete(asset_id)
+        self._catalog.delete_asset(asset_id)
         return segments, files
 
-    def _put_right(self) -> None:
+    def _recover(self) -> None:
         """Clear away what a crash left between two steps: assets without a source, index rows without an asset.
 
         What another one holds is under way, and left alone.
         """
-        if self._is_right:
+        if self._is_consistent:
             return
-        orphans = set(self._catalog.orphans())
+        orphans = set(self._catalog.orphaned_asset_ids())
         known = {asset.asset_id for asset in self._catalog.assets()}
-        right = True
-        for key in sorted(orphans | (self._index.counts().keys() - known)):
+        consistent = True
+        for asset_id in sorted(orphans | (self._index.segment_counts().keys() - known)):
             try:
-                with self._locks.writing(key):
-                    self._clear(key, key in orphans)
-            except IndexBusy:
-                right = False
-        self._is_right = right
+                with self._locks.write_lock(asset_id):
+                    self._delete_leftovers(asset_id, asset_id in orphans)
+            except WriteLockTimeout:
+                consistent = False
+        self._is_consistent = consistent
 
-    def _clear(self, key: str, orphan: bool) -> None:
+    def _delete_leftovers(self, asset_id: str, orphan: bool) -> None:
         """Unfinished artifacts of what is no asset yet are kept: the next run goes on with them."""
-        if self._catalog.sources(key):
+        if self._catalog.sources(asset_id):
             return
         if orphan:
-            self._remove(key)
+            self._delete_data(asset_id)
         else:
-            self._index.remove(key)
+            self._index.remove(asset_id)
 
 
-def _key(candidate: Candidate, sidecars: tuple[Path, ...]) -> str:
+def _identify(file: DiscoveredFile, sidecars: tuple[Path, ...]) -> str:
     try:
-        return asset_id(candidate.path, sidecars)
+        return compute_asset_id(file.path, sidecars)
     except OSError as error:
-        raise SourceNotFound(str(candidate.path), f"cannot be read ({error.strerror})") from error
+        raise SourceNotFound(str(file.path), f"cannot be read ({error.strerror})") from error
 
 
-def _outcome(before: SourceRow | None, known: Asset | None, asset: Asset) -> Outcome:
-    if before is None:
+def _outcome_of(previous: Source | None, known: Asset | None, asset: Asset) -> Outcome:
+    if previous is None:
         return Outcome.INDEXED
-    same = before.asset_id == asset.asset_id and known is not None and known.version == asset.version
+    same = previous.asset_id == asset.asset_id and known is not None and known.version == asset.version
     return Outcome.UNCHANGED if same else Outcome.UPDATED
 
 
-def _asset(candidate: Candidate, manifest: Manifest) -> Asset:
+def _make_asset(file: DiscoveredFile, manifest: Manifest) -> Asset:
     info = manifest.info
     return Asset(
         asset_id=manifest.asset_id,
         version=manifest.version,
         kind=info.kind,
-        name=candidate.name,
+        name=file.name,
         duration_s=info.duration_s if manifest.end_s is None else manifest.end_s,
         pages=info.pages,
         width=info.width,
         height=info.height,
-        file_time=info.taken_at or candidate.path.stat().st_mtime,
+        file_time=info.taken_at or file.path.stat().st_mtime,
         segments=manifest.segments,
-        looked_at=manifest.looked_at,
+        sampled_frames=manifest.sampled_frames,
         warnings=manifest.warnings,
         indexed_at=now(),
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from services.types import Draft, Evidence, Judgement
+from services.types import DraftSentence, Evidence, Verification
 
 
 class Generator(Protocol):
@@ -20,31 +20,31 @@ class Generator(Protocol):
 
     @property
     def model_id(self) -> str: ...
-    def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Draft]: ...
-    def describe(self, evidence: Sequence[Evidence], words: int) -> Iterator[Draft]: ...
+    def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[DraftSentence]: ...
+    def describe(self, evidence: Sequence[Evidence], max_words: int) -> Iterator[DraftSentence]: ...
 
 
-class Checker(Protocol):
+class VisualVerifier(Protocol):
     """Says of each picture how surely it shows what a sentence says: probabilities, one for each piece of evidence.
 
     Errors: as of `Generator`.
     """
 
-    def shows(self, sentence: str, evidence: Sequence[Evidence]) -> list[float]: ...
+    def entailment_scores(self, sentence: str, evidence: Sequence[Evidence]) -> list[float]: ...
 
 
 class Verifier(Protocol):
     """Holds a sentence against the evidence: `attributed` gives it citations that exist, or none, `verify` judges
     whether they carry it."""
 
-    def attributed(self, draft: Draft, evidence: Sequence[Evidence]) -> Draft: ...
-    def verify(self, draft: Draft, evidence: Sequence[Evidence]) -> Judgement: ...
+    def attribute(self, draft: DraftSentence, evidence: Sequence[Evidence]) -> DraftSentence: ...
+    def verify(self, draft: DraftSentence, evidence: Sequence[Evidence]) -> Verification: ...
 
 
-class Held(Protocol):
+class WriteLock(Protocol):
     """The right to write, held. `check` raises DatabaseUnavailable where it was lost on the way."""
 
-    def check(self) -> None: ...
+    def raise_if_lost(self) -> None: ...
 
 
 class Locks(Protocol):
@@ -54,4 +54,4 @@ class Locks(Protocol):
     Errors: IndexBusy where the wait was in vain, StorageFull, DatabaseUnavailable.
     """
 
-    def writing(self, asset_id: str | None, patience_s: float = 0.0) -> AbstractContextManager[Held]: ...
+    def write_lock(self, asset_id: str | None, timeout_s: float = 0.0) -> AbstractContextManager[WriteLock]: ...

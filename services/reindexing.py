@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from indexer.artifacts import Artifacts, Manifest
+from indexer.artifacts import ArtifactStore, Manifest
 from indexer.errors import ArtifactError
 from indexer.pipeline import Pipeline
 from indexer.ports import ShadowIndex
@@ -14,15 +14,15 @@ from services.ports import Locks
 
 
 @dataclass(frozen=True, slots=True)
-class Reindexed:
+class ReindexReport:
     """What a reindex did: assets and segments in the new index, assets that were encoded again, unfinished or orphaned
     artifacts that were cleared away, and assets whose artifacts are damaged (name: reason), which stay out."""
 
     assets: int
     segments: int
-    encoded_again: int
-    cleared: int
-    damaged: tuple[str, ...]
+    reencoded_assets: int
+    deleted_artifacts: int
+    damaged_assets: tuple[str, ...]
 
 
 class Reindexing:
@@ -33,65 +33,67 @@ class Reindexing:
         self,
         locks: Locks,
         shadow: ShadowIndex,
-        artifacts: Artifacts,
+        artifacts: ArtifactStore,
         pipeline: Callable[[], Pipeline],
         catalog: Catalog,
-        after: Callable[[], None],
-        to_come: Callable[[], bool],
+        on_promote: Callable[[], None],
+        has_pending_jobs: Callable[[], bool],
     ) -> None:
         self._locks, self._shadow = locks, shadow
-        self._artifacts, self._pipeline, self._catalog, self._after = artifacts, pipeline, catalog, after
-        self._to_come = to_come
+        self._artifacts, self._pipeline, self._catalog, self._on_promote = artifacts, pipeline, catalog, on_promote
+        self._has_pending_jobs = has_pending_jobs
 
-    def reindex(self, progress: Callable[[str, float, float], None], patience_s: float = 0.0) -> Reindexed:
+    def reindex(self, progress: Callable[[str, float, float], None], timeout_s: float = 0.0) -> ReindexReport:
         """Fill a shadow index from artifacts, read its counts back, and swap it in, in one step.
 
         Where the settings name other encoders than the artifacts were made with, key frames and texts are encoded
         again first; search moves over with the swap. `progress("reindex", done, total)` is called after each asset.
         Errors: IndexBusy, StorageFull, ModelError; ArtifactError where the counts do not match (nothing is swapped).
         """
-        with self._locks.writing(None, patience_s) as held:
+        with self._locks.write_lock(None, timeout_s) as lock:
             assets = self._catalog.assets()
-            made, damaged = self._fill(assets, progress)
-            held.check()
-            self._shadow.swap()
-            for asset, manifest, segments in made:
+            entries, damaged = self._fill_shadow(assets, progress)
+            lock.raise_if_lost()
+            self._shadow.promote()
+            for asset, manifest, segments in entries:
                 self._catalog.set_version(asset.asset_id, manifest.version, segments)
-            again = sum(manifest.version != asset.version for asset, manifest, _ in made)
-            cleared = self._clear({asset.asset_id for asset in assets}, made)
-            self._after()
-        return Reindexed(len(made), sum(segments for *_, segments in made), again, cleared, tuple(damaged))
+            again = sum(manifest.version != asset.version for asset, manifest, _ in entries)
+            cleared = self._delete_stale_artifacts({asset.asset_id for asset in assets}, entries)
+            self._on_promote()
+        return ReindexReport(len(entries), sum(segments for *_, segments in entries), again, cleared, tuple(damaged))
 
-    def _fill(
+    def _fill_shadow(
         self, assets: list[Asset], progress: Callable[[str, float, float], None]
     ) -> tuple[list[tuple[Asset, Manifest, int]], list[str]]:
         """Raises with nothing swapped; what is left of a failed try goes with the next one."""
-        index, pipeline = self._shadow.begin(), self._pipeline()
-        made, damaged = [], []
+        index, pipeline = self._shadow.create(), self._pipeline()
+        entries, damaged = [], []
         for number, asset in enumerate(assets, 1):
             try:
-                manifest = pipeline.encode_again(self._artifacts.manifest(asset.asset_id, asset.version))
-                made.append((asset, manifest, index.put(self._catalog.tags(asset), pipeline.batches(manifest))))
+                manifest = pipeline.reencode(self._artifacts.read_manifest(asset.asset_id, asset.version))
+                entries.append(
+                    (asset, manifest, index.put(self._catalog.filter_tags(asset), pipeline.read_batches(manifest)))
+                )
             except ArtifactError as error:
                 damaged.append(f"{asset.name}: {error}")
             progress("reindex", number, len(assets))
-        expected = {asset.asset_id: segments for asset, _, segments in made}
-        if index.counts() != expected:
+        expected = {asset.asset_id: segments for asset, _, segments in entries}
+        if index.segment_counts() != expected:
             raise ArtifactError("the new index does not hold what was written to it; the old one stays in use")
-        return made, damaged
+        return entries, damaged
 
-    def _clear(self, known: set[str], made: list[tuple[Asset, Manifest, int]]) -> int:
+    def _delete_stale_artifacts(self, known_ids: set[str], entries: list[tuple[Asset, Manifest, int]]) -> int:
         """Remove artifacts that nothing refers to: other versions of what was made, drafts that nobody will finish."""
-        kept = {asset.asset_id: manifest.version for asset, manifest, _ in made}
-        resumed = self._pipeline().version if self._to_come() else None
+        current_versions = {asset.asset_id: manifest.version for asset, manifest, _ in entries}
+        resumable_version = self._pipeline().version if self._has_pending_jobs() else None
         cleared = 0
-        for key in self._artifacts.assets():
-            if key not in known:
-                if resumed is not None and resumed in self._artifacts.versions(key):
+        for key in self._artifacts.list_assets():
+            if key not in known_ids:
+                if resumable_version is not None and resumable_version in self._artifacts.list_versions(key):
                     continue
                 cleared += bool(self._artifacts.delete(key))
                 continue
-            for version in self._artifacts.versions(key):
-                if key in kept and version != kept[key]:
+            for version in self._artifacts.list_versions(key):
+                if key in current_versions and version != current_versions[key]:
                     cleared += bool(self._artifacts.delete(key, version))
         return cleared

@@ -10,83 +10,111 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from services.asking import TIME, times_in
-from services.generators.wording import clock
-from services.types import Draft, Evidence, Quote
+from services.asking import TIMESTAMP_PATTERN, parse_timestamps
+from services.generators.wording import format_timestamp
+from services.types import DraftSentence, Evidence, Quote
 
-_TIMES = re.compile(r"\s*\b(once|twice|(\w+) times?)\b", re.IGNORECASE)
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-_ONCE = {"once": "one", "twice": "two"}
-_GAP_S = 3.0
-TOLERANCE_S = 1.5
+_OCCURRENCE_PHRASE = re.compile(r"\s*\b(once|twice|(\w+) times?)\b", re.IGNORECASE)
+_NUMBER_WORDS = (
+    "no",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+)
+_MULTIPLICATIVE_WORDS = {"once": "one", "twice": "two"}
+_MOMENT_GAP_S = 3.0
+TIMESTAMP_TOLERANCE_S = 1.5
 """How far a time that a sentence names may lie outside of the span that it cites."""
 
 
-def with_times(draft: Draft, cited: Sequence[Evidence]) -> Draft:
+def correct_timestamps(draft: DraftSentence, cited_evidence: Sequence[Evidence]) -> DraftSentence:
     """The draft with each time that lies in none of the moments that it cites replaced by the beginning of the one it
     belongs to: the only one, or, where it names as many times as moments, the one in the same place. Otherwise as it
     is. Times in the name of a cited file are left alone."""
-    if any(TIME.search(one.found.asset.name) for one in cited):
+    if any(TIMESTAMP_PATTERN.search(one.result.asset.name) for one in cited_evidence):
         return draft
-    spans = [_span(one) for one in cited if one.found.segment.start_s is not None]
-    named = times_in(draft.text)
-    own = spans * len(named) if len(spans) == 1 else spans
-    if not named or len(own) != len(named):
+    spans = [_span(one) for one in cited_evidence if one.result.segment.start_s is not None]
+    timestamps_s = parse_timestamps(draft.text)
+    own = spans * len(timestamps_s) if len(spans) == 1 else spans
+    if not timestamps_s or len(own) != len(timestamps_s):
         return draft
-    right = iter([clock(span[0]) if _outside(at, spans) else None for at, span in zip(named, own, strict=True)])
-    return replace(draft, text=TIME.sub(lambda match: next(right) or match[0], draft.text))
+    corrections = iter(
+        [
+            format_timestamp(span[0]) if _is_outside(at, spans) else None
+            for at, span in zip(timestamps_s, own, strict=True)
+        ]
+    )
+    return replace(draft, text=TIMESTAMP_PATTERN.sub(lambda match: next(corrections) or match[0], draft.text))
 
 
-def often(text: str) -> tuple[str, int] | None:
+def parse_occurrence_count(text: str) -> tuple[str, int] | None:
     """A sentence that says how often something happens: the rest of it, and the number, -1 where that is no number.
     None where it does not."""
-    found = _TIMES.search(text)
-    if found is None:
+    match = _OCCURRENCE_PHRASE.search(text)
+    if match is None:
         return None
-    word = (found[2] or _ONCE[found[1].casefold()]).casefold()
-    number = int(word) if word.isdigit() else _NUMBERS.index(word) if word in _NUMBERS else -1
-    return f"{text[: found.start()]}{text[found.end() :]}".strip(), number
+    word = (match[2] or _MULTIPLICATIVE_WORDS[match[1].casefold()]).casefold()
+    number = int(word) if word.isdigit() else _NUMBER_WORDS.index(word) if word in _NUMBER_WORDS else -1
+    return f"{text[: match.start()]}{text[match.end() :]}".strip(), number
 
 
-def with_count(
-    draft: Draft, evidence: Sequence[Evidence], shows: Callable[[str, Sequence[Evidence]], list[float]], least: float
-) -> Draft:
+def correct_occurrence_count(
+    draft: DraftSentence,
+    evidence: Sequence[Evidence],
+    entailment_scores: Callable[[str, Sequence[Evidence]], list[float]],
+    min_score: float,
+) -> DraftSentence:
     """A draft that says how often something happens, with the number of moments of the video that show it, surely
     enough (`least`), and a citation for each; as it is where none does, or it says nothing of the kind of one video."""
-    said = often(draft.text)
-    assets = {one.found.asset.asset_id for one in evidence if Quote(one.id) in draft.quotes and _is_moment(one)}
-    if said is None or said[1] < 0 or len(assets) != 1:
+    occurrences = parse_occurrence_count(draft.text)
+    assets = {one.result.asset.asset_id for one in evidence if Quote(one.id) in draft.quotes and _is_video_picture(one)}
+    if occurrences is None or occurrences[1] < 0 or len(assets) != 1:
         return draft
-    seen = [one for one in evidence if one.found.asset.asset_id in assets and _is_moment(one)]
-    showing = [one for one, score in zip(seen, shows(said[0], seen), strict=True) if score >= least]
-    if not showing:
+    candidates = [one for one in evidence if one.result.asset.asset_id in assets and _is_video_picture(one)]
+    supporting_evidence = [
+        one
+        for one, score in zip(candidates, entailment_scores(occurrences[0], candidates), strict=True)
+        if score >= min_score
+    ]
+    if not supporting_evidence:
         return draft
-    first = firsts(showing)
-    count = _NUMBERS[len(first)] if len(first) < len(_NUMBERS) else str(len(first))
-    text = _TIMES.sub(f" {count} time{'s' if len(first) > 1 else ''}", draft.text, count=1)
+    first = distinct_moments(supporting_evidence)
+    count = _NUMBER_WORDS[len(first)] if len(first) < len(_NUMBER_WORDS) else str(len(first))
+    text = _OCCURRENCE_PHRASE.sub(f" {count} time{'s' if len(first) > 1 else ''}", draft.text, count=1)
     return replace(draft, text=text, quotes=tuple(Quote(one.id) for one in first))
 
 
-def firsts(evidence: Sequence[Evidence]) -> list[Evidence]:
+def distinct_moments(evidence: Sequence[Evidence]) -> list[Evidence]:
     """The first piece of each moment, in order of time: what lies closer than a few seconds is one moment."""
     first: list[Evidence] = []
-    last_s = -_GAP_S
+    last_s = -_MOMENT_GAP_S
     for one in sorted(evidence, key=_span):
         start_s, end_s = _span(one)
-        if start_s - last_s >= _GAP_S:
+        if start_s - last_s >= _MOMENT_GAP_S:
             first.append(one)
         last_s = max(last_s, end_s)
     return first
 
 
-def _is_moment(one: Evidence) -> bool:
-    return one.found.segment.picture is not None and one.found.segment.start_s is not None and one.tokens is None
+def _is_video_picture(one: Evidence) -> bool:
+    return (
+        one.result.segment.picture is not None and one.result.segment.start_s is not None and one.visual_tokens is None
+    )
 
 
 def _span(one: Evidence) -> tuple[float, float]:
-    start_s, end_s = one.found.segment.start_s or 0.0, one.found.segment.end_s
+    start_s, end_s = one.result.segment.start_s or 0.0, one.result.segment.end_s
     return start_s, start_s if end_s is None else end_s
 
 
-def _outside(time_s: float, spans: Sequence[tuple[float, float]]) -> bool:
-    return not any(start - TOLERANCE_S <= time_s <= end + TOLERANCE_S for start, end in spans)
+def _is_outside(time_s: float, spans: Sequence[tuple[float, float]]) -> bool:
+    return not any(start - TIMESTAMP_TOLERANCE_S <= time_s <= end + TIMESTAMP_TOLERANCE_S for start, end in spans)

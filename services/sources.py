@@ -13,8 +13,8 @@ from unicodedata import category
 from indexer.errors import SourceError, SourceNotFound, UnsupportedMedia
 from indexer.media.subtitles import find_sidecars
 
-_NOT_PRINTABLE = {"Cc", "Zl", "Zp"}
-_Folder: TypeAlias = tuple[int, int]
+_UNPRINTABLE_CATEGORIES = {"Cc", "Zl", "Zp"}
+_FolderId: TypeAlias = tuple[int, int]
 """A folder's device and inode."""
 _SIDECAR_SUFFIXES = {".srt", ".vtt"}
 _MEDIA_SUFFIXES = {
@@ -25,7 +25,7 @@ _MEDIA_SUFFIXES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class DiscoveredFile:
     """A file that may be an asset. `name` is what people see: its path below the folder that was named.
 
     `expected`: whether it was named itself or looks like media; others are passed over quietly if nothing opens them.
@@ -34,79 +34,79 @@ class Candidate:
 
     path: Path
     name: str
-    expected: bool
-    origin: str | None = None
+    explicit: bool
+    origin_uri: str | None = None
 
     @property
     def uri(self) -> str:
         """Where the source is; a `file:` URI unless it came from elsewhere."""
-        return self.path.resolve().as_uri() if self.origin is None else self.origin
+        return self.path.resolve().as_uri() if self.origin_uri is None else self.origin_uri
 
     def sidecars(self) -> tuple[Path, ...]:
         """Subtitle files beside it."""
         return tuple(find_sidecars(self.path))
 
-    def state(self) -> str:
+    def fingerprint(self) -> str:
         """Changes whenever the file or a sidecar is written to: sizes, times and inodes. SourceNotFound if gone."""
-        return "|".join(_state(file) for file in (self.path, *self.sidecars()))
+        return "|".join(_file_fingerprint(file) for file in (self.path, *self.sidecars()))
 
 
-def candidates(path: Path) -> Iterator[Candidate | SourceError]:
+def discover(path: Path) -> Iterator[DiscoveredFile | SourceError]:
     """The files that `path` stands for, in order of name; what cannot be taken comes as the error it is.
 
     Folders are searched through, links followed (a link back to a folder above it is an error, told once). Hidden
     files and subtitle files are passed over.
     """
-    pending: list[tuple[Path, tuple[_Folder, ...]]] = [(path, ())]
+    pending: list[tuple[Path, tuple[_FolderId, ...]]] = [(path, ())]
     while pending:
-        at, above = pending.pop()
+        current, ancestors = pending.pop()
         try:
-            status = at.stat()
+            status = current.stat()
             if stat.S_ISDIR(status.st_mode):
-                inside = _inside(at, status, above)
-                pending += [(entry, inside) for entry in _entries(at)]
+                inside = _enter_folder(current, status, ancestors)
+                pending += [(entry, inside) for entry in _list_entries(current)]
             elif not stat.S_ISREG(status.st_mode):
-                yield UnsupportedMedia(printable(at), f"is a {_what(status.st_mode)}, not a file")
-            elif at == path:
-                yield Candidate(at, printable(at.name), expected=True)
-            elif (suffix := at.suffix.lower()) not in _SIDECAR_SUFFIXES:
-                name = printable(at.relative_to(path).as_posix())
-                yield Candidate(at, name, expected=suffix in _MEDIA_SUFFIXES)
+                yield UnsupportedMedia(sanitize(current), f"is a {_describe_kind(status.st_mode)}, not a file")
+            elif current == path:
+                yield DiscoveredFile(current, sanitize(current.name), explicit=True)
+            elif (suffix := current.suffix.lower()) not in _SIDECAR_SUFFIXES:
+                name = sanitize(current.relative_to(path).as_posix())
+                yield DiscoveredFile(current, name, explicit=suffix in _MEDIA_SUFFIXES)
         except SourceError as error:
             yield error
         except OSError as error:
-            yield SourceNotFound(printable(at), _reason(error))
+            yield SourceNotFound(sanitize(current), _explain(error))
 
 
-def _inside(folder: Path, status: os.stat_result, above: tuple[_Folder, ...]) -> tuple[_Folder, ...]:
+def _enter_folder(folder: Path, status: os.stat_result, ancestors: tuple[_FolderId, ...]) -> tuple[_FolderId, ...]:
     """The folders that what is in this one is in. SourceNotFound where it is in itself."""
     here = (status.st_dev, status.st_ino)
-    if here in above:
-        raise SourceNotFound(printable(folder), "is a link back to a folder above it")
-    return (*above, here)
+    if here in ancestors:
+        raise SourceNotFound(sanitize(folder), "is a link back to a folder above it")
+    return (*ancestors, here)
 
 
-def _entries(folder: Path) -> list[Path]:
+def _list_entries(folder: Path) -> list[Path]:
     """What is in a folder and not hidden, last name first."""
     names = sorted((name for name in os.listdir(folder) if not name.startswith(".")), reverse=True)  # noqa: PTH208
     return [folder / name for name in names]
 
 
-def printable(what: Path | str) -> str:
+def sanitize(name: Path | str) -> str:
     """A name as one line that can be stored and shown, whatever bytes a file system (or a subtitle) put into it."""
-    text = str(what).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return "".join("\N{REPLACEMENT CHARACTER}" if category(char) in _NOT_PRINTABLE else char for char in text)
+    text = str(name).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join("\N{REPLACEMENT CHARACTER}" if category(char) in _UNPRINTABLE_CATEGORIES else char for char in text)
 
 
-def _state(path: Path) -> str:
+def _file_fingerprint(path: Path) -> str:
     try:
         status = path.stat()
     except OSError as error:
-        raise SourceNotFound(str(path), _reason(error)) from error
+        raise SourceNotFound(str(path), _explain(error)) from error
     return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
 
 
-def _reason(error: OSError) -> str:
+def _explain(error: OSError) -> str:
     match error:
         case FileNotFoundError():
             return "there is no such file"
@@ -116,6 +116,6 @@ def _reason(error: OSError) -> str:
             return f"cannot be read ({(error.strerror or str(error)).lower()})"
 
 
-def _what(mode: int) -> str:
+def _describe_kind(mode: int) -> str:
     kinds = {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
     return kinds.get(stat.S_IFMT(mode), "special file")

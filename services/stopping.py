@@ -6,22 +6,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from indexer.errors import Stopped
+from indexer.errors import Cancelled
 
-_ENDED: ContextVar[Callable[[], bool]] = ContextVar("ended", default=lambda: False)
+_IS_CANCELLED: ContextVar[Callable[[], bool]] = ContextVar("ended", default=lambda: False)
 
 
 @contextmanager
-def until(ended: Callable[[], bool]) -> Iterator[None]:
+def cancel_when(is_cancelled: Callable[[], bool]) -> Iterator[None]:
     """What is done inside, in this thread, ends with Stopped at the first `check` after `ended` has become true."""
-    token = _ENDED.set(ended)
+    token = _IS_CANCELLED.set(is_cancelled)
     try:
         yield
     finally:
-        _ENDED.reset(token)
+        _IS_CANCELLED.reset(token)
 
 
-def check() -> None:
+def raise_if_cancelled() -> None:
     """To be called between words, pages and the like. Errors: Stopped."""
-    if _ENDED.get()():
-        raise Stopped("nobody waits for this any more")
+    if _IS_CANCELLED.get()():
+        raise Cancelled("nobody waits for this any more")

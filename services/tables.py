@@ -40,7 +40,7 @@ class Assets(Base):
     height: Mapped[int | None]
     file_time: Mapped[float | None]
     segments: Mapped[int]
-    looked_at: Mapped[int]
+    sampled_frames: Mapped[int]
     warnings: Mapped[list[str]]
     indexed_at: Mapped[float]
 
@@ -89,9 +89,9 @@ class Jobs(Base):
     done: Mapped[float]
     total: Mapped[float | None]
     note: Mapped[str] = mapped_column(Text)
-    claims: Mapped[int]
+    fencing_token: Mapped[int]
     attempts: Mapped[int]
-    most_attempts: Mapped[int]
+    max_attempts: Mapped[int]
     not_before: Mapped[float]
     sent_at: Mapped[float | None]
     lease_until: Mapped[float | None]
@@ -134,16 +134,17 @@ class Deliveries(Base):
     error: Mapped[str | None] = mapped_column(Text)
 
 
-class Repeats(Base):
-    """Answers to requests that may be sent again: `who` is a key's id (empty: nobody's), `name` what the client calls
-    the request, `request` its SHA-256, `made` the id of what it made; no `status`: it is being answered since `at`."""
+class IdempotencyKeys(Base):
+    """Idempotency keys and stored responses. `owner` is an API key's id (empty: no key was needed), `key` the client's
+    `Idempotency-Key`, `request_hash` the SHA-256 of the request, `resource_id` the id of what it created; without a
+    `status` the request is being processed since `claimed_at` (Unix time)."""
 
-    __tablename__ = "repeats"
-    who: Mapped[str] = mapped_column(String(16), primary_key=True)
-    name: Mapped[str] = mapped_column(String(200), primary_key=True)
-    request: Mapped[str] = mapped_column(String(64))
-    at: Mapped[float] = mapped_column(index=True)
+    __tablename__ = "idempotency_keys"
+    owner: Mapped[str] = mapped_column(String(16), primary_key=True)
+    key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    request_hash: Mapped[str] = mapped_column(String(64))
+    claimed_at: Mapped[float] = mapped_column(index=True)
     status: Mapped[int | None]
-    made: Mapped[str | None] = mapped_column(String(64))
+    resource_id: Mapped[str | None] = mapped_column(String(64))
     headers: Mapped[dict[str, str] | None]
     body: Mapped[bytes | None]

@@ -27,7 +27,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RetrievedSegment:
     """A segment that survived the cut of at least one lane.
 
     `lanes` holds the calibrated score of each lane that found it, `score` the best of them; both in (0.5, 1), where
@@ -37,8 +37,8 @@ class Found:
     asset: Asset
     segment: Segment
     score: float
-    lanes: dict[Lane, float]
-    rank: float
+    lane_scores: dict[Lane, float]
+    rrf_score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,11 @@ class Moment:
     """What a search gives: a span of a video, a page, or a picture, with the best segment found there."""
 
     asset: Asset
-    best: Segment
+    best_segment: Segment
     start_s: float | None
     end_s: float | None
     score: float
-    lanes: dict[Lane, float]
+    lane_scores: dict[Lane, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,8 @@ class Evidence:
     video's memory: its span and its medoid picture, and its visual tokens where a generator made them)."""
 
     id: str
-    found: Found
-    tokens: Tokens | None = None
+    result: RetrievedSegment
+    visual_tokens: Tokens | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class DraftSentence:
     """A sentence as a generator says it, not yet verified. `score` is the generator's own, in [0, 1]."""
 
     text: str
@@ -83,7 +83,7 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Verification:
     """A verifier's word on one sentence; `score` in [0, 1], how surely the evidence carries it."""
 
     verdict: Verdict
@@ -104,7 +104,7 @@ class Sentence:
     """A verified sentence of an answer."""
 
     text: str
-    judgement: Judgement
+    verification: Verification
     citations: tuple[Citation, ...]
 
 

@@ -11,7 +11,7 @@ from shared import Services, opened
 
 from benchmarks import servers
 from services.container import Container
-from services.database import Database
+from services.database import SqlDatabase
 from services.settings import load_settings
 
 
@@ -48,7 +48,7 @@ def indexed_home(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("AFTERIMAGE_HOME", str(home))
         container = Container(load_settings("demo"))
-        lines = list(container.indexing.index([archive], "default"))
+        lines = list(container.indexing.index_paths([archive], "default"))
         container.close()
     assert [line for line in lines if line.outcome == "failed"] == []
     return home
@@ -74,9 +74,9 @@ def services(tmp_path: Path, loaded: Container) -> Iterator[Services]:
     def make(home: Path | None = None, **settings: object) -> Container:
         container = opened(home or tmp_path / "home", **settings)
         if container.settings.text == loaded.settings.text:
-            container.__dict__["text"] = loaded.text
-        if container.settings.reader == loaded.settings.reader:
-            container.__dict__["readers"] = loaded.readers
+            container.__dict__["sentence_encoder"] = loaded.sentence_encoder
+        if container.settings.ocr == loaded.settings.ocr:
+            container.__dict__["ocr_engines"] = loaded.ocr_engines
         made.append(container)
         return container
 
@@ -122,8 +122,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
+def database(database_url: str) -> Iterator[SqlDatabase]:
     """An empty database, of each kind."""
-    made = Database(database_url)
+    made = SqlDatabase(database_url)
     yield made
     made.close()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from indexer.artifacts import CheckpointRecord
-from indexer.assembly import assemble
-from indexer.sampling import NearDuplicates
+from indexer.assembly import stitch_checkpoints
+from indexer.sampling import NearDuplicateDetector
 from indexer.types import Box, Lane, Origin, Segment, SegmentBatch, Vectors
 
 PLAIN, OTHER = bytes(2304), bytes([200] * 2304)
@@ -36,7 +36,7 @@ def _spans(batches: list[SegmentBatch], origin: Origin) -> list[tuple[float | No
 
 
 def _all(*stored: tuple[CheckpointRecord, dict[Lane, Vectors]], limit_s: float | None = None) -> list[SegmentBatch]:
-    return list(assemble(stored, NearDuplicates(), limit_s))
+    return list(stitch_checkpoints(stored, NearDuplicateDetector(), limit_s))
 
 
 def test_a_still_picture_over_three_checkpoints_is_one_segment_with_its_first_embedding() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from services.settings import load_settings, profiles, variable_names
+from services.settings import describe_variables, list_profiles, load_settings
 
 ROOT = Path(__file__).parents[1]
 
@@ -41,12 +41,12 @@ def test_every_setting_is_one_and_every_secret_is_there(
     for service in compose["services"].values():
         for name, value in service.get("environment", {}).items():
             if name.startswith("AFTERIMAGE_"):
-                assert name.removesuffix("_FILE") in variable_names()
+                assert name.removesuffix("_FILE") in describe_variables()
             if name.endswith("_FILE"):
                 secret = value.removeprefix("/run/secrets/")
                 assert secret in service["secrets"]
                 monkeypatch.setenv(name, str(tmp_path / "secrets" / secret))
-        assert service.get("environment", {}).get("AFTERIMAGE_PROFILE", "local") in profiles()
+        assert service.get("environment", {}).get("AFTERIMAGE_PROFILE", "local") in list_profiles()
     monkeypatch.delenv("POSTGRES_PASSWORD_FILE")
     settings = load_settings("cluster")
     password = (tmp_path / "secrets" / "postgres_password").read_text()

@@ -10,17 +10,17 @@ from demoworld.world.truth import Happened, VideoTruth
 from indexer.types import AssetKind, Origin, Segment
 from services.catalog import Asset
 from services.summarizing import Chapter, Statement, Summary
-from services.types import Answer, Citation, Evidence, Found, Judgement, Sentence, Verdict
+from services.types import Answer, Citation, Evidence, RetrievedSegment, Sentence, Verdict, Verification
 
 FILM = Asset("f" * 64, "v", AssetKind.VIDEO, "film.mp4", 600.0, None, 480, 270, 0.0, 1, 1, (), 0.0)
 
 
 def _said(text: str, *spans: Span) -> Answer:
     cited = tuple(
-        Citation(Evidence("F1", Found(FILM, Segment(0, Origin.PICTURE, *span), 0.9, {}, 0.1)), None, "")
+        Citation(Evidence("F1", RetrievedSegment(FILM, Segment(0, Origin.PICTURE, *span), 0.9, {}, 0.1)), None, "")
         for span in spans
     )
-    judgement = Judgement(Verdict.SUPPORTED, 1.0)
+    judgement = Verification(Verdict.SUPPORTED, 1.0)
     return Answer(text, not text, (Sentence(text, judgement, cited),) if text else ())
 
 

@@ -6,14 +6,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.passages import Passage, cue_passages, locate, page_passages, screen_passages, sentences
+from indexer.passages import (
+    Passage,
+    build_cue_passages,
+    build_page_passages,
+    build_screen_passages,
+    locate_text,
+    split_sentences,
+)
 from indexer.types import Box, LineSpan, Origin, Segment, TextLine
 
 FULL = Box(0.1, 0.1, 0.9, 0.2)
 
 
 def split(text: str) -> list[str]:
-    return [text[start:end] for start, end in sentences(text)]
+    return [text[start:end] for start, end in split_sentences(text)]
 
 
 def page_line(text: str, row: int = 0, block: int = 0) -> TextLine:
@@ -71,7 +78,7 @@ def test_full_width_sentences_need_no_space_between_them() -> None:
 
 @given(st.text(st.sampled_from('ab Z.!?。！\n\t"”)(5DrNo，é-'), max_size=80) | st.text(max_size=80))
 def test_sentence_spans_hold_every_character_that_is_no_space_in_order(text: str) -> None:
-    spans = sentences(text)
+    spans = split_sentences(text)
     held = [i for start, end in spans for i in range(start, end)]
     assert held == sorted(set(held))
     assert all(text[i].isspace() for i in set(range(len(text))) - set(held))
@@ -83,7 +90,7 @@ def test_sentence_spans_hold_every_character_that_is_no_space_in_order(text: str
 
 def test_the_lines_of_a_paragraph_are_joined_and_still_found() -> None:
     lines = page(["Either party may end   this", "agreement by giving three months", "of notice in writing."])
-    (passage,) = page_passages(lines, 7)
+    (passage,) = build_page_passages(lines, 7)
     assert passage.text == "Either party may end this agreement by giving three months of notice in writing."
     assert (passage.page, passage.origin, passage.start_s) == (7, Origin.PAGE, None)
     assert [passage.text[span.start : span.end] for span in passage.lines] == [
@@ -106,13 +113,13 @@ def test_the_lines_of_a_paragraph_are_joined_and_still_found() -> None:
     ],
 )
 def test_lines_are_joined_as_their_script_is_written(lines: list[str], expected: str) -> None:
-    (passage,) = page_passages(page(lines), 1)
+    (passage,) = build_page_passages(page(lines), 1)
     assert passage.text == expected
 
 
 def test_a_long_paragraph_is_cut_at_the_ends_of_sentences() -> None:
     lines = page([sentence(30, "alpha"), sentence(30, "beta"), sentence(30, "gamma"), sentence(10, "delta")])
-    passages = page_passages(lines, 1, max_words=70)
+    passages = build_page_passages(lines, 1, max_words=70)
     assert [passage.text for passage in passages] == [
         f"{lines[0].text} {lines[1].text}",
         f"{lines[2].text} {lines[3].text}",
@@ -121,24 +128,24 @@ def test_a_long_paragraph_is_cut_at_the_ends_of_sentences() -> None:
 
 
 def test_an_endless_sentence_is_cut_between_words() -> None:
-    passages = page_passages(page(["word " * 100]), 1, max_words=40)
+    passages = build_page_passages(page(["word " * 100]), 1, max_words=40)
     assert [len(passage.text.split()) for passage in passages] == [40, 40, 20]
 
 
 def test_a_heading_travels_with_its_text_even_where_that_is_long() -> None:
     lines = page(["Notice"], [sentence(50, "alpha"), sentence(29, "beta")])
-    passages = page_passages(lines, 1, max_words=80)
+    passages = build_page_passages(lines, 1, max_words=80)
     assert [passage.text for passage in passages] == [
         f"Notice\n{lines[1].text}\n{lines[2].text}".replace(".\nThe beta", ". The beta")
     ]
     lines = page(["Notice"], [sentence(50, "alpha"), sentence(30, "beta")])
-    assert [passage.text for passage in page_passages(lines, 1)] == [f"Notice\n{lines[1].text}", lines[2].text]
+    assert [passage.text for passage in build_page_passages(lines, 1)] == [f"Notice\n{lines[1].text}", lines[2].text]
     assert passages[0].box == Box(0.1, 0.0, 0.9, 0.03)
 
 
 def test_small_paragraphs_gather_but_not_without_end() -> None:
     lines = page(*[[f"• item number {i}"] for i in range(40)])
-    passages = page_passages(lines, 1)
+    passages = build_page_passages(lines, 1)
     assert all(len(passage.text.split()) <= 80 for passage in passages)
     assert len(passages) < 6
     assert "\n".join(passage.text for passage in passages) == "\n".join(line.text for line in lines)
@@ -146,23 +153,23 @@ def test_small_paragraphs_gather_but_not_without_end() -> None:
 
 def test_a_table_is_cut_every_few_rows_and_keeps_its_header() -> None:
     rows = ["Item\tQuantity\tPrice", *(f"Tool {i}\t{i}\t{i}.50" for i in range(6))]
-    passages = page_passages(page(["Stock"], rows), 1)
+    passages = build_page_passages(page(["Stock"], rows), 1)
     assert [passage.text for passage in passages] == [
         "Stock\nItem | Quantity | Price\nTool 0 | 0 | 0.50\nTool 1 | 1 | 1.50\nTool 2 | 2 | 2.50\nTool 3 | 3 | 3.50",
         "Item | Quantity | Price\nTool 4 | 4 | 4.50\nTool 5 | 5 | 5.50",
     ]
     assert passages[1].box == Box(0.1, 0.06, 0.9, 0.08)
     last = passages[1].text
-    assert locate(segment(passages[1]), last.index("Tool 5"), len(last)) == Box(0.1, 0.07, 0.9, 0.08)
+    assert locate_text(segment(passages[1]), last.index("Tool 5"), len(last)) == Box(0.1, 0.07, 0.9, 0.08)
 
 
 def test_a_single_line_with_a_wide_gap_is_no_table() -> None:
-    assert page_passages(page(["1.\tIntroduction to the matter"]), 1)[0].text == "1. Introduction to the matter"
+    assert build_page_passages(page(["1.\tIntroduction to the matter"]), 1)[0].text == "1. Introduction to the matter"
 
 
 def test_lines_of_nothing_make_no_passage() -> None:
-    assert page_passages([], 1) == []
-    assert page_passages(page(["  ", "\t"]), 1) == []
+    assert build_page_passages([], 1) == []
+    assert build_page_passages(page(["  ", "\t"]), 1) == []
 
 
 BLOCKS = st.lists(
@@ -175,7 +182,7 @@ BLOCKS = st.lists(
 @given(BLOCKS, st.integers(1, 12))
 def test_no_text_is_lost_and_all_ranges_are_valid(blocks: list[list[str]], max_words: int) -> None:
     lines = page(*blocks)
-    passages = page_passages(lines, 1, max_words)
+    passages = build_page_passages(lines, 1, max_words)
     for passage in passages:
         assert passage.text == passage.text.strip() != ""
         assert passage.box is not None
@@ -194,7 +201,7 @@ def test_cues_become_passages_of_sentences() -> None:
     cues = [
         cue(float(i), i + 0.9, text) for i, text in enumerate([sentence(10), "and then", sentence(15), "Next one."])
     ]
-    passages = cue_passages(cues)
+    passages = build_cue_passages(cues)
     assert [(p.text, p.start_s, p.end_s) for p in passages] == [
         (f"{cues[0].text} and then {cues[2].text}", 0.0, 2.9),
         ("Next one.", 3.0, 3.9),
@@ -203,20 +210,20 @@ def test_cues_become_passages_of_sentences() -> None:
 
 
 def test_a_pause_ends_a_passage() -> None:
-    passages = cue_passages([cue(0, 1, "one"), cue(2.5, 3, "two"), cue(4.6, 5, "three")])
+    passages = build_cue_passages([cue(0, 1, "one"), cue(2.5, 3, "two"), cue(4.6, 5, "three")])
     assert [(p.text, p.start_s, p.end_s) for p in passages] == [("one two", 0, 3), ("three", 4.6, 5)]
 
 
 def test_a_passage_of_cues_stays_within_its_limits() -> None:
     many = [cue(i * 2.0, i * 2.0 + 2, f"some words without an end {i}") for i in range(60)]
-    passages = cue_passages(many)
+    passages = build_cue_passages(many)
     assert all((p.end_s or 0) - (p.start_s or 0) <= 30 and len(p.text.split()) <= 60 for p in passages)
     assert " ".join(p.text for p in passages) == " ".join(line.text for line in many)
 
 
 def test_a_cue_that_is_too_long_shares_out_its_time() -> None:
     text = " ".join([sentence(50), sentence(50)])
-    first, second = cue_passages([cue(10, 30, text, origin=Origin.SPEECH)])
+    first, second = build_cue_passages([cue(10, 30, text, origin=Origin.SPEECH)])
     assert (first.text, second.text) == (sentence(50), sentence(50))
     assert (first.start_s, second.end_s) == (10, 30)
     assert first.end_s == pytest.approx(20, abs=0.1)
@@ -224,19 +231,19 @@ def test_a_cue_that_is_too_long_shares_out_its_time() -> None:
 
 
 def test_a_dash_at_the_end_of_a_cue_stays() -> None:
-    assert cue_passages([cue(0, 1, "I was-"), cue(1, 2, "what?")])[0].text == "I was- what?"
+    assert build_cue_passages([cue(0, 1, "I was-"), cue(1, 2, "what?")])[0].text == "I was- what?"
 
 
 def test_tracks_are_not_mixed() -> None:
     english = [cue(0, 1, "one"), cue(1, 2, "two")]
     german = [cue(0, 1, "eins", 1), cue(1, 2, "zwei", 1)]
-    assert [p.text for p in cue_passages(english + german)] == ["one two", "eins zwei"]
+    assert [p.text for p in build_cue_passages(english + german)] == ["one two", "eins zwei"]
 
 
 def test_a_sidecar_that_repeats_a_stream_adds_nothing() -> None:
     stream = [cue(0, 1, "one"), cue(1, 2, "two"), cue(50, 51, "three")]
     sidecar = [cue(0.2, 1.2, "one"), cue(1.2, 2.2, "two"), cue(50.2, 51.2, "three"), cue(99, 100, "one two")]
-    passages = cue_passages(stream + sidecar)
+    passages = build_cue_passages(stream + sidecar)
     assert [(p.text, p.start_s) for p in passages] == [("one two", 0), ("three", 50), ("one two", 99)]
 
 
@@ -249,7 +256,7 @@ def test_a_sidecar_that_repeats_a_stream_adds_nothing() -> None:
 )
 def test_passages_of_cues_lie_within_their_cues(raw: list[tuple[float, float, str]], max_words: int) -> None:
     cues = [cue(start, start + length, text) for start, length, text in sorted(raw)]
-    passages = cue_passages(cues, max_words=max_words)
+    passages = build_cue_passages(cues, max_words=max_words)
     spoken = [line for line in cues if line.text.strip()]
     assert bool(passages) == bool(spoken)
     for passage in passages:
@@ -274,7 +281,7 @@ def test_what_stood_on_the_screen_together_is_one_passage_in_reading_order() -> 
         line("at nine", 0.1, 0.20, 1, (0.0, 4.0)),
         line("Weather", 0.1, 0.10, 0, (4.0, 6.0)),
     ]
-    first, second = screen_passages(lines)
+    first, second = build_screen_passages(lines)
     assert (first.text, first.start_s, first.end_s) == ("CITY NEWS at nine\nTonight", 0.0, 4.0)
     assert (second.text, second.start_s, second.end_s) == ("Weather", 4.0, 6.0)
     assert first.origin is Origin.OCR
@@ -286,7 +293,7 @@ def test_what_stood_on_the_screen_together_is_one_passage_in_reading_order() -> 
 
 
 def located(spans: list[LineSpan], start: int, end: int) -> Box | None:
-    return locate(Segment(0, Origin.PAGE, text="x" * 100, lines=tuple(spans)), start, end)
+    return locate_text(Segment(0, Origin.PAGE, text="x" * 100, lines=tuple(spans)), start, end)
 
 
 def test_a_quote_is_located_by_the_share_of_its_line() -> None:

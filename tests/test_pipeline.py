@@ -11,21 +11,21 @@ import pytest
 from tiny_clip import make_tiny_clip
 
 from benchmarks.workload import make_film
-from indexer.artifacts import Artifacts, CheckpointRecord, Manifest
+from indexer.artifacts import ArtifactStore, CheckpointRecord, Manifest
 from indexer.blobs.folder import FolderBlobs
 from indexer.encoders.open_clip import OpenClipEncoder
-from indexer.encoders.patches import PatchTokens
+from indexer.encoders.patches import PatchTokenEncoder
 from indexer.errors import StorageFull
-from indexer.media.process import MediaProcess
-from indexer.passes.again import encode_checkpoint
-from indexer.passes.tools import Models, PassSettings
-from indexer.pipeline import Pipeline, Source
+from indexer.media.process import SandboxedDecoder
+from indexer.passes.again import reencode_checkpoint
+from indexer.passes.tools import IndexingSettings, ModelSet
+from indexer.pipeline import IndexSource, Pipeline
 from indexer.types import Origin
 from memory.sink import MemorySink
 from memory.store import MemoryStore, StoredMemory
 from memory.types import Node
 
-SETTINGS = PassSettings(checkpoint_s=13.0, encode_workers=2)
+SETTINGS = IndexingSettings(checkpoint_s=13.0, encode_workers=2)
 ASSET = "ab" * 32
 
 
@@ -34,12 +34,12 @@ class Bench:
     """A film, and the models to index it with."""
 
     film: Path
-    media: MediaProcess
-    models: Models
+    media: SandboxedDecoder
+    models: ModelSet
 
-    def pipeline(self, blobs: FolderBlobs, models: Models | None = None) -> Pipeline:
-        artifacts, models = Artifacts(blobs), models or self.models
-        tokens = models.tokens
+    def pipeline(self, blobs: FolderBlobs, models: ModelSet | None = None) -> Pipeline:
+        artifacts, models = ArtifactStore(blobs), models or self.models
+        tokens = models.token_encoder
         if tokens is None:
             return Pipeline(self.media, artifacts, models, SETTINGS)
         return Pipeline(
@@ -47,11 +47,13 @@ class Bench:
             artifacts,
             models,
             SETTINGS,
-            lambda asset_id, version: MemorySink(MemoryStore(blobs, artifacts.folder(asset_id, version)), tokens),
+            lambda asset_id, version: MemorySink(
+                MemoryStore(blobs, artifacts.version_prefix(asset_id, version)), tokens
+            ),
         )
 
-    def run(self, blobs: FolderBlobs, models: Models | None = None) -> Manifest:
-        return self.pipeline(blobs, models).run(Source(self.film, ASSET, self.media.probe(self.film)))
+    def run(self, blobs: FolderBlobs, models: ModelSet | None = None) -> Manifest:
+        return self.pipeline(blobs, models).run(IndexSource(self.film, ASSET, self.media.probe(self.film)))
 
 
 @dataclass(slots=True)
@@ -70,16 +72,16 @@ class _Dying(FolderBlobs):
         FolderBlobs.put(self, key, data)
 
 
-def _models(folder: Path, seed: int) -> Models:
+def _models(folder: Path, seed: int) -> ModelSet:
     encoder = OpenClipEncoder(f"local-dir:{make_tiny_clip(folder, seed)}", device="cpu", batch_size=4)
-    return Models(visual=encoder, tokens=PatchTokens(encoder))
+    return ModelSet(visual=encoder, token_encoder=PatchTokenEncoder(encoder))
 
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     folder = tmp_path_factory.mktemp("pipeline")
     make_film(folder / "film.mp4", 39, 320, 180, 5, 2)
-    with MediaProcess() as media:
+    with SandboxedDecoder() as media:
         yield Bench(folder / "film.mp4", media, _models(folder / "clip", 0))
 
 
@@ -94,17 +96,17 @@ def _memory(blobs: FolderBlobs, manifest: Manifest) -> StoredMemory:
 
 
 def _store(blobs: FolderBlobs, manifest: Manifest) -> MemoryStore:
-    return MemoryStore(blobs, Artifacts(blobs).folder(ASSET, manifest.version))
+    return MemoryStore(blobs, ArtifactStore(blobs).version_prefix(ASSET, manifest.version))
 
 
 def _frames(blobs: FolderBlobs, manifest: Manifest) -> list[Node]:
     """The nodes of the key frames, in order."""
-    nodes = _store(blobs, manifest).children("global").values()
+    nodes = _store(blobs, manifest).merge_tree("global").values()
     return sorted((node for node in nodes if node.children is None), key=lambda node: node.start_s)
 
 
 def _records(blobs: FolderBlobs, manifest: Manifest) -> list[CheckpointRecord]:
-    return [record for record, _ in Artifacts(blobs).checkpoints(manifest)]
+    return [record for record, _ in ArtifactStore(blobs).read_checkpoints(manifest)]
 
 
 def _check_same(found: StoredMemory, expected: StoredMemory) -> None:
@@ -118,12 +120,12 @@ def test_the_memory_covers_the_video_and_counts_every_frame_that_was_looked_at(
     whole: tuple[FolderBlobs, Manifest],
 ) -> None:
     blobs, manifest = whole
-    assert manifest.looked_at == 39
+    assert manifest.sampled_frames == 39
     for slots in _memory(blobs, manifest).lanes.values():
         nodes = [slot.node for slot in slots]
         assert [node.start_s for node in nodes] == [0.0, *(node.end_s for node in nodes[:-1])]
         assert nodes[-1].end_s == manifest.end_s
-        assert sum(node.weight for node in nodes) == manifest.looked_at
+        assert sum(node.weight for node in nodes) == manifest.sampled_frames
 
 
 def test_each_moment_is_a_picture_segment_and_its_frames(whole: tuple[FolderBlobs, Manifest]) -> None:
@@ -133,7 +135,7 @@ def test_each_moment_is_a_picture_segment_and_its_frames(whole: tuple[FolderBlob
     frames = _frames(blobs, manifest)
     assert [node.medoid_s for node in frames] == [picture.start_s for picture in pictures]
     assert [node.weight for node in frames] == [count for record in records for count in record.frames]
-    assert [sum(record.frames) for record in records] == [record.looked_at for record in records]
+    assert [sum(record.frames) for record in records] == [record.sampled_frames for record in records]
     assert max(node.weight for node in frames) > 1
 
 
@@ -155,7 +157,7 @@ def test_a_run_that_dies_before_any_of_its_writes_is_gone_on_with_to_the_same_me
         _check_same(_memory(blobs, manifest), expected)
         made_again = set(blobs.keys) & set(writes.keys[:count])
         assert not [key for key in made_again if Path(key).stem.isdigit() and key.endswith(".json")], count
-        assert list(FolderBlobs(home).names("")) == list(whole[0].names(""))
+        assert list(FolderBlobs(home).list_keys("")) == list(whole[0].list_keys(""))
 
 
 def test_a_damaged_state_costs_one_checkpoint(
@@ -176,7 +178,7 @@ def test_another_model_makes_the_memory_anew_from_the_stored_pictures(
 ) -> None:
     blobs, manifest = whole
     other = _models(tmp_path / "other", 1)
-    again = bench.pipeline(blobs, other).encode_again(manifest)
+    again = bench.pipeline(blobs, other).reencode(manifest)
     assert again.models["memory"] != manifest.models["memory"]
     assert again.version.split("-")[0] == manifest.version.split("-")[0]
     assert _frames(blobs, again) == _frames(blobs, manifest)
@@ -189,27 +191,27 @@ def test_a_video_that_was_indexed_without_a_memory_gets_one_with_the_weights_tha
     bench: Bench, whole: tuple[FolderBlobs, Manifest], tmp_path: Path
 ) -> None:
     blobs = FolderBlobs(tmp_path)
-    without = bench.run(blobs, replace(bench.models, tokens=None))
+    without = bench.run(blobs, replace(bench.models, token_encoder=None))
     assert "memory" not in without.models
-    assert not [name for name in blobs.names("") if "/memory/" in name]
-    again = bench.pipeline(blobs).encode_again(without)
+    assert not [name for name in blobs.list_keys("") if "/memory/" in name]
+    again = bench.pipeline(blobs).reencode(without)
     assert _frames(blobs, again) == _frames(*whole)
 
 
 def test_a_dying_reencoding_is_gone_on_with(bench: Bench, whole: tuple[FolderBlobs, Manifest], tmp_path: Path) -> None:
     blobs = FolderBlobs(tmp_path)
-    without = bench.run(blobs, replace(bench.models, tokens=None))
+    without = bench.run(blobs, replace(bench.models, token_encoder=None))
     expected = None
     for count in (*range(0, 36, 3), 10**6):
         again = _Dying(tmp_path, count)
         try:
-            manifest = bench.pipeline(again).encode_again(without)
+            manifest = bench.pipeline(again).reencode(without)
         except StorageFull:
-            manifest = bench.pipeline(blobs).encode_again(without)
+            manifest = bench.pipeline(blobs).reencode(without)
         found = _memory(blobs, manifest)
         _check_same(found, expected or found)
         expected = expected or found
-        Artifacts(blobs).delete(ASSET, manifest.version)
+        ArtifactStore(blobs).delete(ASSET, manifest.version)
 
 
 def test_frames_that_nobody_counted_are_reckoned_from_the_spans(
@@ -217,5 +219,5 @@ def test_frames_that_nobody_counted_are_reckoned_from_the_spans(
 ) -> None:
     blobs, manifest = whole
     for record in _records(blobs, manifest):
-        again = encode_checkpoint(replace(record, frames=()), Artifacts(blobs), bench.models, SETTINGS.fps)
+        again = reencode_checkpoint(replace(record, frames=()), ArtifactStore(blobs), bench.models, SETTINGS.fps)
         assert again.frames == record.frames

@@ -7,12 +7,12 @@ import time
 
 import pytest
 
-from indexer.stages import Stage
+from indexer.stages import BoundedStage
 
 
 def test_tasks_run_in_order_in_one_thread() -> None:
     seen: list[int] = []
-    with Stage("order", 2) as stage:
+    with BoundedStage("order", 2) as stage:
         for i in range(20):
             stage.submit(lambda i=i: seen.append(i))
     assert seen == list(range(20))
@@ -20,7 +20,7 @@ def test_tasks_run_in_order_in_one_thread() -> None:
 
 def test_submit_waits_when_the_inbox_is_full() -> None:
     gate = threading.Event()
-    with Stage("full", 2) as stage:
+    with BoundedStage("full", 2) as stage:
         stage.submit(gate.wait)
         stage.submit(gate.wait)
         threading.Timer(0.2, gate.set).start()
@@ -30,7 +30,7 @@ def test_submit_waits_when_the_inbox_is_full() -> None:
 
 
 def test_an_error_reaches_who_asks_for_the_result() -> None:
-    with Stage("error", 2) as stage:
+    with BoundedStage("error", 2) as stage:
         future = stage.submit(lambda: 1 // 0)
         with pytest.raises(ZeroDivisionError):
             future.result()

@@ -11,14 +11,14 @@ from api.chat.replies import (
     AnswerMessage,
     Choice,
     ChunkChoice,
-    ChunkShape,
+    CompletionChunkShape,
     CompletionShape,
     Delta,
-    TokensShape,
+    TokenUsageShape,
 )
 from api.chat.requests import ChatBody
 from api.schemas import SentenceShape
-from services.answering import NOTHING_FOUND, Answering, answer_of
+from services.answering import NOTHING_FOUND, Answering, build_answer
 from services.types import Evidence, Sentence
 
 
@@ -30,48 +30,50 @@ class Completion:
     body: ChatBody
     question: str
     evidence: Sequence[Evidence]
-    letters: float
+    chars_per_token: float
     id: str = field(default_factory=lambda: f"chatcmpl-{uuid.uuid4().hex}")
     created: int = field(default_factory=lambda: int(time.time()))
 
     def sentences(self) -> Iterator[Sentence]:
         """The answer as it is written."""
-        return self.answering.sentences(self.question, self.evidence)
+        return self.answering.stream_sentences(self.question, self.evidence)
 
-    def whole(self, sentences: Sequence[Sentence]) -> CompletionShape:
+    def to_response(self, sentences: Sequence[Sentence]) -> CompletionShape:
         """The whole answer."""
-        answer = answer_of(sentences)
+        answer = build_answer(sentences)
         message = AnswerMessage(content=answer.text, sentences=[SentenceShape.of(one) for one in sentences])
         return CompletionShape(
             id=self.id,
             created=self.created,
             model=self.body.model,
             choices=[Choice(message=message)],
-            usage=self._usage(answer.text),
+            usage=self._estimate_usage(answer.text),
         )
 
-    def chunks(self) -> Iterator[ChunkShape]:
+    def stream_chunks(self) -> Iterator[CompletionChunkShape]:
         """The answer chunk by chunk: who speaks, each sentence, the end, and the usage where it was asked for."""
-        yield self._chunk(Delta(role="assistant", content=""))
-        said: list[str] = []
+        yield self._delta_chunk(Delta(role="assistant", content=""))
+        texts: list[str] = []
         for sentence in self.sentences():
-            text = f" {sentence.text}" if said else sentence.text
-            said.append(text)
-            yield self._chunk(Delta(content=text, sentences=[SentenceShape.of(sentence)]))
-        if not said:
-            said.append(NOTHING_FOUND)
-            yield self._chunk(Delta(content=NOTHING_FOUND, sentences=[]))
-        yield self._chunk(Delta(), end=True)
+            text = f" {sentence.text}" if texts else sentence.text
+            texts.append(text)
+            yield self._delta_chunk(Delta(content=text, sentences=[SentenceShape.of(sentence)]))
+        if not texts:
+            texts.append(NOTHING_FOUND)
+            yield self._delta_chunk(Delta(content=NOTHING_FOUND, sentences=[]))
+        yield self._delta_chunk(Delta(), end=True)
         if self.body.stream_options is not None and self.body.stream_options.include_usage:
-            yield self._of([], self._usage("".join(said)))
+            yield self._make_chunk([], self._estimate_usage("".join(texts)))
 
-    def _chunk(self, delta: Delta, *, end: bool = False) -> ChunkShape:
-        return self._of([ChunkChoice(delta=delta, finish_reason="stop" if end else None)], None)
+    def _delta_chunk(self, delta: Delta, *, end: bool = False) -> CompletionChunkShape:
+        return self._make_chunk([ChunkChoice(delta=delta, finish_reason="stop" if end else None)], None)
 
-    def _of(self, choices: list[ChunkChoice], usage: TokensShape | None) -> ChunkShape:
-        return ChunkShape(id=self.id, created=self.created, model=self.body.model, choices=choices, usage=usage)
+    def _make_chunk(self, choices: list[ChunkChoice], usage: TokenUsageShape | None) -> CompletionChunkShape:
+        return CompletionChunkShape(
+            id=self.id, created=self.created, model=self.body.model, choices=choices, usage=usage
+        )
 
-    def _usage(self, text: str) -> TokensShape:
-        shown = len(self.question) + sum(len(one.found.segment.text) for one in self.evidence)
-        prompt, said = (max(1, round(count / self.letters)) for count in (shown, len(text)))
-        return TokensShape(prompt_tokens=prompt, completion_tokens=said, total_tokens=prompt + said)
+    def _estimate_usage(self, text: str) -> TokenUsageShape:
+        shown = len(self.question) + sum(len(one.result.segment.text) for one in self.evidence)
+        prompt, completion = (max(1, round(count / self.chars_per_token)) for count in (shown, len(text)))
+        return TokenUsageShape(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion)

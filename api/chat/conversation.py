@@ -8,51 +8,51 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
-from api.bodies import LONGEST_QUERY
-from api.chat.requests import Message
-from indexer.errors import QueryError
-from services.following import in_context
+from api.bodies import MAX_QUERY_CHARS
+from api.chat.requests import ConversationMessage
+from indexer.errors import InvalidInput
+from services.following import contextualize_query
 
-_MOST_PICTURES = 8
-_PICTURE_ALONE = "What is shown here?"
+_MAX_IMAGES = 8
+_IMAGE_ONLY_QUESTION = "What is shown here?"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ChatQuery:
     """`searches`: what to look for, the first that finds something counts; `pictures`: files of pictures."""
 
-    searches: tuple[str, ...]
-    pictures: tuple[bytes, ...]
+    search_queries: tuple[str, ...]
+    images: tuple[bytes, ...]
 
-    def question(self, search: str) -> str:
+    def question_for(self, search: str) -> str:
         """What the generator is asked where this was looked for."""
-        return search or _PICTURE_ALONE
+        return search or _IMAGE_ONLY_QUESTION
 
 
-def asked_in(messages: Sequence[Message]) -> Asked:
+def extract_query(messages: Sequence[ConversationMessage]) -> ChatQuery:
     """The question of the user's last message. Errors: QueryError where there is none, and for what is no picture."""
-    turns = [message for message in messages if message.role == "user"]
-    if not turns:
-        raise QueryError("messages: there is none of the user")
-    pictures = tuple(_file(url) for url in turns[-1].pictures)
-    if len(pictures) > _MOST_PICTURES:
-        raise QueryError(f"messages: {len(pictures)} pictures, over the limit of {_MOST_PICTURES}")
-    last = turns[-1].text.strip()
+    user_messages = [message for message in messages if message.role == "user"]
+    if not user_messages:
+        raise InvalidInput("messages: there is none of the user")
+    images = tuple(_decode_data_url(url) for url in user_messages[-1].image_urls)
+    if len(images) > _MAX_IMAGES:
+        raise InvalidInput(f"messages: {len(images)} pictures, over the limit of {_MAX_IMAGES}")
+    last = user_messages[-1].text.strip()
     if not last:
-        return Asked(("",), pictures)
-    earlier = [text for turn in turns[:-1] if (text := turn.text.strip())]
-    return Asked(tuple(in_context([*earlier, last], LONGEST_QUERY)), pictures)
+        return ChatQuery(("",), images)
+    earlier = [text for turn in user_messages[:-1] if (text := turn.text.strip())]
+    return ChatQuery(tuple(contextualize_query([*earlier, last], MAX_QUERY_CHARS)), images)
 
 
-def _file(url: str) -> bytes:
+def _decode_data_url(url: str) -> bytes:
     """The bytes of a data URL (RFC 2397)."""
     scheme, _, rest = url.partition(":")
     head, comma, data = rest.partition(",")
     if scheme.lower() != "data" or not comma:
-        raise QueryError("image_url: pictures are taken as data URLs (data:image/jpeg;base64,…); nothing is fetched")
+        raise InvalidInput("image_url: pictures are taken as data URLs (data:image/jpeg;base64,…); nothing is fetched")
     if not head.lower().endswith(";base64"):
         return unquote_to_bytes(data)
     try:
         return base64.b64decode(unquote_to_bytes(data), validate=True)
     except binascii.Error as error:
-        raise QueryError("image_url: this is no base64") from error
+        raise InvalidInput("image_url: this is no base64") from error

@@ -18,14 +18,14 @@ class ModelShape(Shape):
     owned_by: Literal["afterimage"] = "afterimage"
 
 
-class ModelsShape(Shape):
+class ModelListShape(Shape):
     """The collections that whoever asks may ask."""
 
     object: Literal["list"] = "list"
     data: list[ModelShape]
 
 
-class TokensShape(Shape):
+class TokenUsageShape(Shape):
     """What an answer took, in tokens, estimated from numbers of letters: what the generator was shown, and what it
     said."""
 
@@ -61,7 +61,7 @@ class CompletionShape(Shape):
     created: int
     model: str
     choices: list[Choice]
-    usage: TokensShape
+    usage: TokenUsageShape
 
 
 class Delta(Shape):
@@ -81,7 +81,7 @@ class ChunkChoice(Shape):
     finish_reason: Literal["stop"] | None = None
 
 
-class ChunkShape(Shape):
+class CompletionChunkShape(Shape):
     """A part of a stream."""
 
     id: str
@@ -89,9 +89,9 @@ class ChunkShape(Shape):
     created: int
     model: str
     choices: list[ChunkChoice]
-    usage: TokensShape | None = None
+    usage: TokenUsageShape | None = None
 
-    def encoded(self) -> bytes:
+    def encode(self) -> bytes:
         """As it goes over the wire: a delta without what it does not add."""
         data = self.model_dump(mode="json")
         for choice in data["choices"]:

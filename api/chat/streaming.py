@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from api.chat.refusals import error_of
-from api.chat.replies import ChunkShape
+from api.chat.refusals import to_openai_error
+from api.chat.replies import CompletionChunkShape
 from api.problems import Problem
 from api.streams import EventStream
 
 
-class ChunkStream(EventStream[ChunkShape]):
+class ChunkStream(EventStream[CompletionChunkShape]):
     """The stream of one answer."""
 
-    def failure(self, problem: Problem) -> bytes:
+    def encode_error(self, problem: Problem) -> bytes:
         """What tells of an error on the way."""
-        return f"data: {error_of(problem).model_dump_json()}\n\n".encode()
+        return f"data: {to_openai_error(problem).model_dump_json()}\n\n".encode()
 
-    def ending(self) -> bytes:
+    def encode_end(self) -> bytes:
         """What follows the last chunk."""
         return b"data: [DONE]\n\n"

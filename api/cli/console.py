@@ -15,9 +15,9 @@ from rich.table import Table
 from indexer.errors import AfterimageError, CollectionNotFound
 from services.container import Container
 from services.settings import load_settings
-from services.sources import printable
+from services.sources import sanitize
 
-_WIDE = 10_000
+_MAX_COLUMNS = 10_000
 EXIT_FAILED, EXIT_NOTHING_FOUND, EXIT_INTERRUPTED = 1, 3, 130
 
 out = Console(highlight=False, emoji=False, soft_wrap=True)
@@ -27,7 +27,7 @@ err = Console(stderr=True, highlight=False, emoji=False)
 def print_table(table: Table) -> None:
     """A table; where standard output is no terminal, every row is one line."""
     if not out.is_terminal:
-        out.width = _WIDE
+        out.width = _MAX_COLUMNS
     out.print(table)
 
 
@@ -43,14 +43,14 @@ def print_json(value: BaseModel | list[BaseModel] | dict[str, object]) -> None:
 
 
 @contextmanager
-def services(profile: str | None = None) -> Iterator[Container]:
+def open_container(profile: str | None = None) -> Iterator[Container]:
     """The services for one command; our errors become one line and exit code 1, Ctrl-C exit code 130."""
     container: Container | None = None
     try:
         container = Container(load_settings(profile))
         yield container
     except AfterimageError as error:
-        err.print(f"[red]error:[/] {plain(f'{error}{_others(container, error)}')}", soft_wrap=True)
+        err.print(f"[red]error:[/] {escape_markup(f'{error}{_collections_hint(container, error)}')}", soft_wrap=True)
         raise SystemExit(EXIT_FAILED) from error
     except KeyboardInterrupt as error:
         err.print("stopped; what was finished is kept, run the same command again to go on", soft_wrap=True)
@@ -60,7 +60,7 @@ def services(profile: str | None = None) -> Iterator[Container]:
             container.close()
 
 
-def _others(container: Container | None, error: AfterimageError) -> str:
+def _collections_hint(container: Container | None, error: AfterimageError) -> str:
     """The collections that there are, for who named one that is not there."""
     if container is None or not isinstance(error, CollectionNotFound):
         return ""
@@ -68,6 +68,6 @@ def _others(container: Container | None, error: AfterimageError) -> str:
     return f"; there are {', '.join(known)}" if known else "; nothing is indexed yet"
 
 
-def plain(text: object) -> str:
+def escape_markup(text: object) -> str:
     """Text that others wrote (names, subtitles, what was read in a picture), as markup that shows it and no more."""
-    return escape(printable(str(text)))
+    return escape(sanitize(str(text)))

@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from api.cli.console import EXIT_FAILED, out, plain, print_json, print_table, services
-from api.cli.options import Json
-from services.doctor import State, examine
-from services.settings import variable_names
+from api.cli.console import EXIT_FAILED, escape_markup, open_container, out, print_json, print_table
+from api.cli.options import JsonOption
+from services.doctor import CheckStatus, run_checks
+from services.settings import describe_variables
 
-_COLOURS = {State.OK: "green", State.OFF: "yellow", State.FAILED: "red"}
+_COLOURS = {CheckStatus.OK: "green", CheckStatus.OFF: "yellow", CheckStatus.FAILED: "red"}
 
 
 def doctor(
@@ -20,28 +20,28 @@ def doctor(
     profile: Annotated[
         str | None, typer.Option("--profile", help="The profile to look at, instead of AFTERIMAGE_PROFILE.")
     ] = None,
-    json: Json = False,
+    json: JsonOption = False,
 ) -> None:
     """Probe every configured part with real work, and say what is off or broken."""
     if settings:
         _print_settings(json)
         return
-    with services(profile) as container:
-        checks = list(examine(container))
+    with open_container(profile) as container:
+        checks = list(run_checks(container))
     if json:
-        print_json({"checks": [{"part": c.part, "state": c.state.value, "detail": c.detail} for c in checks]})
+        print_json({"checks": [{"part": c.part, "state": c.status.value, "detail": c.detail} for c in checks]})
     else:
         table = Table(box=None, show_header=False, pad_edge=False)
         for check in checks:
-            table.add_row(check.part, f"[{_COLOURS[check.state]}]{check.state}[/]", plain(check.detail))
+            table.add_row(check.part, f"[{_COLOURS[check.status]}]{check.status}[/]", escape_markup(check.detail))
         print_table(table)
-    raise typer.Exit(EXIT_FAILED if any(check.state is State.FAILED for check in checks) else 0)
+    raise typer.Exit(EXIT_FAILED if any(check.status is CheckStatus.FAILED for check in checks) else 0)
 
 
 def _print_settings(json: bool) -> None:
-    names = variable_names()
+    names = describe_variables()
     if json:
         print_json(dict(names))
         return
     for name, description in names.items():
-        out.print(f"[bold]{name}[/]  {plain(description)}")
+        out.print(f"[bold]{name}[/]  {escape_markup(description)}")

@@ -10,28 +10,28 @@ import typer
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from api.cli.console import EXIT_FAILED, err, out, plain, print_json, services
-from api.cli.options import Json
-from services.indexing import Indexed, Outcome
+from api.cli.console import EXIT_FAILED, err, escape_markup, open_container, out, print_json
+from api.cli.options import JsonOption
+from services.indexing import FileReport, Outcome
 
 _COLOURS = {Outcome.INDEXED: "green", Outcome.UPDATED: "green", Outcome.UNCHANGED: "dim", Outcome.FAILED: "red"}
 
 
-class _Rate(ProgressColumn):
+class _RateColumn(ProgressColumn):
     """How fast it goes: seconds of video, pages or assets, per second."""
 
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:.1f}/s" if task.speed else "", style="dim")
 
 
-class _Bars:
+class _ProgressBars:
     """A bar for the file at work, on standard error."""
 
     def __init__(self) -> None:
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
-            _Rate(),
+            _RateColumn(),
             TimeRemainingColumn(),
         )
         self._progress = Progress(
@@ -40,7 +40,7 @@ class _Bars:
         self._task: TaskID | None = None
         self._name = ""
 
-    def __enter__(self) -> _Bars:
+    def __enter__(self) -> _ProgressBars:
         self._progress.start()
         return self
 
@@ -51,11 +51,11 @@ class _Bars:
         if self._task is None or name != self._name:
             if self._task is not None:
                 self._progress.remove_task(self._task)
-            self._task, self._name = self._progress.add_task(plain(name), total=total), name
+            self._task, self._name = self._progress.add_task(escape_markup(name), total=total), name
         self._progress.update(self._task, completed=done, total=total)
 
 
-def _named(collection: str) -> str:
+def _require_name(collection: str) -> str:
     if not collection.strip():
         raise typer.BadParameter("a collection needs a name")
     return collection
@@ -64,28 +64,28 @@ def _named(collection: str) -> str:
 def index(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders; folders are searched through.")],
     collection: Annotated[
-        str, typer.Option("--collection", "-c", help="The collection to put them in.", callback=_named)
+        str, typer.Option("--collection", "-c", help="The collection to put them in.", callback=_require_name)
     ] = "default",
-    json: Json = False,
+    json: JsonOption = False,
 ) -> None:
     """Index videos, photos and documents.
 
     Running it again costs nothing for what did not change, and goes on where a stopped run left off. Every file that
     cannot be indexed gets one line that says why; the others go on, and the exit code is 1.
     """
-    lines: list[Indexed] = []
+    reports: list[FileReport] = []
     try:
-        with services() as container, _Bars() as bars:
-            for line in container.indexing.index(paths, collection, bars.update):
-                lines.append(line)
+        with open_container() as container, _ProgressBars() as bars:
+            for line in container.indexing.index_paths(paths, collection, bars.update):
+                reports.append(line)
                 if not json:
-                    _print_line(line)
+                    _print_report(line)
     finally:
         if json:
-            print_json({"sources": [_shape(line) for line in lines]})
-    counts = Counter(line.outcome for line in lines)
+            print_json({"sources": [_to_json(line) for line in reports]})
+    counts = Counter(line.outcome for line in reports)
     if not json:
-        out.print(_summary(counts))
+        out.print(_format_counts(counts))
     raise typer.Exit(EXIT_FAILED if counts[Outcome.FAILED] else 0)
 
 
@@ -94,70 +94,76 @@ def delete(
     collection: Annotated[
         str | None, typer.Option("--collection", "-c", help="Only from this collection; default: from all.")
     ] = None,
-    json: Json = False,
+    json: JsonOption = False,
 ) -> None:
     """Delete an asset from the archive. Its source file is not touched.
 
     With the last collection that held it, everything computed for it goes: index, artifacts, pictures.
     """
-    with services() as container:
-        gone = container.indexing.delete(asset, collection)
+    with open_container() as container:
+        deletion = container.indexing.delete_asset(asset, collection)
     if json:
         print_json(
             {
-                "asset": gone.asset.asset_id,
-                "name": gone.asset.name,
-                "collections": list(gone.collections),
-                "segments": gone.segments,
-                "files": gone.files,
+                "asset": deletion.asset.asset_id,
+                "name": deletion.asset.name,
+                "collections": list(deletion.collections),
+                "segments": deletion.segments,
+                "files": deletion.files,
             }
         )
         return
-    out.print(f"{plain(gone.asset.name)}: removed from {plain(', '.join(gone.collections))}", end="; ")
-    out.print(f"{gone.segments} segments and {gone.files} stored files deleted")
+    out.print(
+        f"{escape_markup(deletion.asset.name)}: removed from {escape_markup(', '.join(deletion.collections))}", end="; "
+    )
+    out.print(f"{deletion.segments} segments and {deletion.files} stored files deleted")
 
 
-def reindex(json: Json = False) -> None:
+def reindex(json: JsonOption = False) -> None:
     """Rebuild the index from the stored artifacts, without the sources.
 
     Also the way to a new model: what was encoded by another one is encoded again from the stored key frames and texts.
     The old index serves until the new one is complete.
     """
-    with services() as container, _Bars() as bars:
-        done = container.reindexing.reindex(bars.update)
+    with open_container() as container, _ProgressBars() as bars:
+        report = container.reindexing.reindex(bars.update)
     if json:
         print_json(
             {
-                "assets": done.assets,
-                "segments": done.segments,
-                "encoded_again": done.encoded_again,
-                "cleared": done.cleared,
-                "damaged": list(done.damaged),
+                "assets": report.assets,
+                "segments": report.segments,
+                "encoded_again": report.reencoded_assets,
+                "cleared": report.deleted_artifacts,
+                "damaged": list(report.damaged_assets),
             }
         )
     else:
-        out.print(f"{done.assets} assets, {done.segments} segments; {done.encoded_again} encoded again", end="")
-        out.print(f", {done.cleared} leftovers cleared" if done.cleared else "")
-        for line in done.damaged:
-            err.print(f"[red]damaged:[/] {plain(line)}", soft_wrap=True)
-    raise typer.Exit(EXIT_FAILED if done.damaged else 0)
+        out.print(
+            f"{report.assets} assets, {report.segments} segments; {report.reencoded_assets} encoded again", end=""
+        )
+        out.print(f", {report.deleted_artifacts} leftovers cleared" if report.deleted_artifacts else "")
+        for line in report.damaged_assets:
+            err.print(f"[red]damaged:[/] {escape_markup(line)}", soft_wrap=True)
+    raise typer.Exit(EXIT_FAILED if report.damaged_assets else 0)
 
 
-def _summary(counts: Counter[Outcome]) -> str:
-    said = ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items()))
-    if counts.keys() <= {Outcome.PASSED_OVER}:
-        return "no video, photo or PDF found" + (f" ({said})" if said else "")
-    return said
+def _format_counts(counts: Counter[Outcome]) -> str:
+    counts_text = ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items()))
+    if counts.keys() <= {Outcome.SKIPPED}:
+        return "no video, photo or PDF found" + (f" ({counts_text})" if counts_text else "")
+    return counts_text
 
 
-def _print_line(line: Indexed) -> None:
-    if line.outcome is Outcome.PASSED_OVER:
+def _print_report(report: FileReport) -> None:
+    if report.outcome is Outcome.SKIPPED:
         return
-    console = err if line.outcome is Outcome.FAILED else out
-    reason = f": {plain(line.reason)}" if line.reason else ""
-    console.print(f"[{_COLOURS[line.outcome]}]{line.outcome}[/] {plain(line.name)}{reason}", soft_wrap=True)
+    console = err if report.outcome is Outcome.FAILED else out
+    reason = f": {escape_markup(report.reason)}" if report.reason else ""
+    console.print(
+        f"[{_COLOURS[report.outcome]}]{report.outcome}[/] {escape_markup(report.name)}{reason}", soft_wrap=True
+    )
 
 
-def _shape(line: Indexed) -> dict[str, object]:
-    key = None if line.asset is None else line.asset.asset_id
-    return {"name": line.name, "outcome": line.outcome.value, "asset": key, "reason": line.reason}
+def _to_json(report: FileReport) -> dict[str, object]:
+    key = None if report.asset is None else report.asset.asset_id
+    return {"name": report.name, "outcome": report.outcome.value, "asset": key, "reason": report.reason}

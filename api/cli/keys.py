@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from api.cli.console import err, out, plain, print_json, print_table, services
-from api.cli.options import Json
+from api.cli.console import err, escape_markup, open_container, out, print_json, print_table
+from api.cli.options import JsonOption
 from api.schemas import KeyShape
 from services.catalog import now
-from services.keys import Key, Scope
+from services.keys import ApiKey, Scope
 
 _DAY_S = 86400.0
 
@@ -30,30 +30,36 @@ def create(
     ] = None,
     days: Annotated[float | None, typer.Option("--days", min=0, help="Refuse it after so many days.")] = None,
     requests_per_minute: Annotated[int | None, typer.Option("--requests-per-minute", min=1, help="A limit.")] = None,
-    json: Json = False,
+    json: JsonOption = False,
 ) -> None:
     """Make a key. Its secret is printed once, alone on standard output, and cannot be had again."""
     expires_at = None if days is None else now() + days * _DAY_S
-    with services() as container:
-        key, secret = container.keys.create(name, scopes, collections, expires_at, requests_per_minute)
+    with open_container() as container:
+        key, secret = container.api_keys.create(name, scopes, collections, expires_at, requests_per_minute)
     if json:
         print_json({**KeyShape.of(key).model_dump(), "secret": secret})
         return
-    err.print(f"key {key.id}: {_may(key)}; keep the secret, it is not shown again", soft_wrap=True)
+    err.print(f"key {key.id}: {_format_permissions(key)}; keep the secret, it is not shown again", soft_wrap=True)
     out.print(secret)
 
 
 @keys.command("list")
-def list_keys(json: Json = False) -> None:
+def list_keys(json: JsonOption = False) -> None:
     """List the keys, newest first, revoked and expired ones included."""
-    with services() as container:
-        found = container.keys.list()
+    with open_container() as container:
+        found = container.api_keys.list()
     if json:
         print_json([KeyShape.of(key) for key in found])
         return
     table = Table("key", "state", "may", "last used", "name", box=None, pad_edge=False, header_style="dim")
     for key in found:
-        table.add_row(key.id, _state(key), _may(key), _date(key.last_used_at), plain(key.name))
+        table.add_row(
+            key.id,
+            _format_state(key),
+            _format_permissions(key),
+            _format_date(key.last_used_at),
+            escape_markup(key.name),
+        )
     if found:
         print_table(table)
     else:
@@ -61,29 +67,29 @@ def list_keys(json: Json = False) -> None:
 
 
 @keys.command()
-def revoke(key: Annotated[str, typer.Argument(help="The key's id.")], json: Json = False) -> None:
+def revoke(key: Annotated[str, typer.Argument(help="The key's id.")], json: JsonOption = False) -> None:
     """Refuse a key from now on."""
-    with services() as container:
-        revoked = container.keys.revoke(key)
+    with open_container() as container:
+        revoked = container.api_keys.revoke(key)
     if json:
         print_json(KeyShape.of(revoked))
         return
-    out.print(f"{plain(revoked.name)}: the key {revoked.id} is refused from now on")
+    out.print(f"{escape_markup(revoked.name)}: the key {revoked.id} is refused from now on")
 
 
-def _may(key: Key) -> str:
+def _format_permissions(key: ApiKey) -> str:
     where = "all collections" if key.collections is None else ", ".join(sorted(key.collections))
     limit = f", {key.requests_per_minute} requests a minute" if key.requests_per_minute else ""
-    return plain(f"{', '.join(sorted(key.scopes))} in {where}{limit}")
+    return escape_markup(f"{', '.join(sorted(key.scopes))} in {where}{limit}")
 
 
-def _state(key: Key) -> str:
+def _format_state(key: ApiKey) -> str:
     if key.revoked_at is not None:
-        return f"revoked {_date(key.revoked_at)}"
+        return f"revoked {_format_date(key.revoked_at)}"
     if key.expires_at is None:
         return "valid"
-    return f"{'expired' if key.expires_at <= now() else 'valid until'} {_date(key.expires_at)}"
+    return f"{'expired' if key.expires_at <= now() else 'valid until'} {_format_date(key.expires_at)}"
 
 
-def _date(time: float | None) -> str:
+def _format_date(time: float | None) -> str:
     return "" if time is None else f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC"

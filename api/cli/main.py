@@ -32,16 +32,16 @@ app = typer.Typer(
 )
 
 
-def _say_version(asked: bool) -> None:
-    if asked:
+def _print_version(requested: bool) -> None:
+    if requested:
         print(f"afterimage {metadata.version('afterimage')}")  # noqa: T201 - it was asked for
         raise typer.Exit
 
 
 @app.callback()
-def _every(
+def _global_options(
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Print the version and leave.")
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and leave.")
     ] = False,
 ) -> None:
     pass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.cli.console import services
+from api.cli.console import open_container
 
 
 def mcp() -> None:
@@ -11,10 +11,10 @@ def mcp() -> None:
     The assistant starts this command and speaks with it over its standard input and output. `afterimage serve` has the
     same tools at `/mcp`, for those who hold a key.
     """
-    from api.mcp.callers import local_user
-    from api.mcp.server import serve_pipes
-    from api.turns import Turns
+    from api.mcp.callers import resolve_local_user
+    from api.mcp.server import serve_stdio
+    from api.turns import ConcurrencyLimits
 
-    with services() as container:
-        container.make()
-        serve_pipes(container, Turns.of(container.settings.serve), local_user)
+    with open_container() as container:
+        container.instantiate()
+        serve_stdio(container, ConcurrencyLimits.from_settings(container.settings.serve), resolve_local_user)

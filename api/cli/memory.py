@@ -7,23 +7,23 @@ from pathlib import Path
 from rich.table import Table
 
 from api.cli.console import err, out, print_table
-from api.cli.evidence import file_stem, write_picture
-from indexer.artifacts import Artifacts
-from indexer.media.jpeg import contact_sheet
+from api.cli.evidence import make_file_stem, write_picture
+from indexer.artifacts import ArtifactStore
+from indexer.media.jpeg import draw_contact_sheet
 from indexer.types import AssetKind
 from memory.store import StoredMemory
 from memory.types import Node
-from memory.video import RING
+from memory.video import RING_SIZE
 from services.catalog import Asset
-from services.generators.extractive import clock
-from services.remembering import Remembering
+from services.generators.extractive import format_short_timestamp
+from services.remembering import VideoMemoryReader
 
-_ACROSS = 4
-_NEWS = 12
+_COLUMNS = 4
+_MAX_RAREST = 12
 """Times that the line about the novelty lane names."""
 
 
-def why_none(asset: Asset) -> str:
+def explain_missing_memory(asset: Asset) -> str:
     """What to say of an asset without a memory."""
     if asset.kind is not AssetKind.VIDEO:
         return "only videos have one"
@@ -34,16 +34,16 @@ def print_memory(memory: StoredMemory) -> None:
     """The global lane as a table; of the novelty lane how much it holds, and when its rarest moments are."""
     nodes = {name: [slot.node for slot in slots] for name, slots in memory.lanes.items()}
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 3, 0, 0))
-    cells = [_cell(node) for node in nodes["global"]]
-    for first in range(0, len(cells), _ACROSS):
-        table.add_row(*cells[first : first + _ACROSS])
+    cells = [_format_cell(node) for node in nodes["global"]]
+    for first in range(0, len(cells), _COLUMNS):
+        table.add_row(*cells[first : first + _COLUMNS])
     out.print(f"\nmemory, what happens (global lane): {len(nodes['global'])} slots: span ×frames, key frame")
     print_table(table)
-    out.print(f"memory, what is new (novelty lane): {len(nodes['novelty'])} slots{_rarest(nodes['novelty'])}")
+    out.print(f"memory, what is new (novelty lane): {len(nodes['novelty'])} slots{_format_rarest(nodes['novelty'])}")
 
 
 def save_memory(
-    remembering: Remembering, artifacts: Artifacts, asset: Asset, memory: StoredMemory, folder: Path
+    video_memory: VideoMemoryReader, artifacts: ArtifactStore, asset: Asset, memory: StoredMemory, folder: Path
 ) -> None:
     """A contact sheet for each lane: every slot's medoid, its span below it. Errors: ArtifactError, StorageFull."""
     for name, slots in memory.lanes.items():
@@ -51,22 +51,22 @@ def save_memory(
         if not nodes:
             err.print(f"[dim]the {name} lane is empty[/]")
             continue
-        pictures = [artifacts.picture(remembering.key_frame(asset, node.medoid_s).picture) for node in nodes]
-        sheet = contact_sheet(pictures, [span(node) for node in nodes])
-        write_picture(folder / f"{file_stem(asset.name)}-memory-{name}.jpg", sheet)
+        pictures = [artifacts.read_picture(video_memory.key_frame_at(asset, node.medoid_s).picture) for node in nodes]
+        sheet = draw_contact_sheet(pictures, [format_span(node) for node in nodes])
+        write_picture(folder / f"{make_file_stem(asset.name)}-memory-{name}.jpg", sheet)
 
 
-def span(node: Node) -> str:
+def format_span(node: Node) -> str:
     """`1:02–1:09`; what is shorter than two seconds is one time."""
-    start, end = clock(node.start_s), clock(node.end_s)
+    start, end = format_short_timestamp(node.start_s), format_short_timestamp(node.end_s)
     return start if node.end_s - node.start_s < 2 else f"{start}–{end}"
 
 
-def _cell(node: Node) -> str:
-    return f"{span(node)} [dim]×{node.weight} {clock(node.medoid_s)}[/]"
+def _format_cell(node: Node) -> str:
+    return f"{format_span(node)} [dim]×{node.weight} {format_short_timestamp(node.medoid_s)}[/]"
 
 
-def _rarest(nodes: list[Node]) -> str:
+def _format_rarest(nodes: list[Node]) -> str:
     """The moments that stand for the fewest frames, but for the newest, which have not been merged yet."""
-    rare = sorted(sorted(nodes[:-RING], key=lambda node: node.weight)[:_NEWS], key=lambda node: node.start_s)
-    return f"; rarest at {', '.join(clock(node.medoid_s) for node in rare)}" if rare else ""
+    rare = sorted(sorted(nodes[:-RING_SIZE], key=lambda node: node.weight)[:_MAX_RAREST], key=lambda node: node.start_s)
+    return f"; rarest at {', '.join(format_short_timestamp(node.medoid_s) for node in rare)}" if rare else ""

@@ -10,21 +10,25 @@ import typer
 from indexer.types import AssetKind, SegmentFilter
 from services.catalog import Catalog
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
-Collections = Annotated[
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
+CollectionsOption = Annotated[
     list[str] | None, typer.Option("--collection", "-c", help="Look only in this collection (repeatable).")
 ]
-Kinds = Annotated[list[AssetKind] | None, typer.Option("--kind", "-k", help="Look only at this kind (repeatable).")]
-Assets = Annotated[
+KindsOption = Annotated[
+    list[AssetKind] | None, typer.Option("--kind", "-k", help="Look only at this kind (repeatable).")
+]
+AssetsOption = Annotated[
     list[str] | None, typer.Option("--asset", "-a", help="Look only in this asset: id, name or path (repeatable).")
 ]
-From = Annotated[float | None, typer.Option("--from", metavar="SECONDS", help="Only what is shown after this time.")]
-To = Annotated[float | None, typer.Option("--to", metavar="SECONDS", help="Only what is shown before this time.")]
-After = Annotated[
+FromOption = Annotated[
+    float | None, typer.Option("--from", metavar="SECONDS", help="Only what is shown after this time.")
+]
+ToOption = Annotated[float | None, typer.Option("--to", metavar="SECONDS", help="Only what is shown before this time.")]
+AfterOption = Annotated[
     datetime | None,
     typer.Option("--after", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Only files of this date or later."),
 ]
-Before = Annotated[
+BeforeOption = Annotated[
     datetime | None,
     typer.Option("--before", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Only files older than this date."),
 ]

@@ -14,41 +14,41 @@ from pydantic import TypeAdapter
 from api.client.flows import (
     Endpoint,
     Flow,
-    Listen,
-    Param,
+    ParamValue,
     Pause,
     ProblemError,
     Reply,
-    Send,
+    Request,
     ServerUnavailable,
-    Stream,
-    passing,
+    StreamEndpoint,
+    Subscription,
+    is_retryable,
 )
 from api.job_shapes import JobEventShape, JobShape
-from api.replies import AskedShape, AssetDetail, CollectionShape, EvidenceEvent, PageShape, UsageShape
+from api.replies import AskResponse, AssetDetail, CollectionShape, EvidenceEvent, PageShape, UsageShape
 from api.schemas import AnswerShape, AssetShape, SearchShape, SentenceShape
 
-Told: TypeAlias = EvidenceEvent | SentenceShape | AnswerShape | UsageShape
+AnswerEvent: TypeAlias = EvidenceEvent | SentenceShape | AnswerShape | UsageShape
 """What an answer is told in, in this order."""
-Happened: TypeAlias = JobEventShape | JobShape
+JobUpdate: TypeAlias = JobEventShape | JobShape
 """What happens to a job; the job itself, last of all."""
-Progress: TypeAlias = Callable[[int, int], None]
+UploadProgress: TypeAlias = Callable[[int, int], None]
 """Called with the bytes that have been sent, and how many there are."""
 
-_TOLD: dict[str, type[Told]] = {
+_ANSWER_EVENTS: dict[str, type[AnswerEvent]] = {
     "evidence": EvidenceEvent,
     "sentence": SentenceShape,
     "answer": AnswerShape,
     "usage": UsageShape,
 }
-_HAPPENED: dict[str, type[Happened]] = {"event": JobEventShape, "job": JobShape}
-_COLLECTIONS, _JOBS = TypeAdapter(list[CollectionShape]), TypeAdapter(list[JobShape])
-_PIECE_BYTES, _TRIES, _WAIT_S = 8 << 20, 8, 0.5
-_TUS = {"tus-resumable": "1.0.0"}
-_OFFSETS = "application/offset+octet-stream"
+_JOB_UPDATES: dict[str, type[JobUpdate]] = {"event": JobEventShape, "job": JobShape}
+_COLLECTION_LIST, _JOB_LIST = TypeAdapter(list[CollectionShape]), TypeAdapter(list[JobShape])
+_CHUNK_BYTES, _MAX_ATTEMPTS, _RETRY_DELAY_S = 8 << 20, 8, 0.5
+_TUS_HEADERS = {"tus-resumable": "1.0.0"}
+_CHUNK_MEDIA_TYPE = "application/offset+octet-stream"
 
 
-class Where(TypedDict, total=False):
+class FilterArguments(TypedDict, total=False):
     """Where to look; what is left out does not restrict. As in the API."""
 
     collections: Collection[str]
@@ -60,72 +60,83 @@ class Where(TypedDict, total=False):
     before: datetime
 
 
-class Calls:
+class Operations:
     """What can be asked of a server. Errors: ProblemError, ServerUnavailable."""
 
     @Endpoint
     def search(
-        self, question: str = "", *, image: bytes | None = None, limit: int | None = None, **where: Unpack[Where]
+        self,
+        question: str = "",
+        *,
+        image: bytes | None = None,
+        limit: int | None = None,
+        **filters: Unpack[FilterArguments],
     ) -> Flow[SearchShape]:
         """Moments, pages and pictures."""
         picture = None if image is None else base64.b64encode(image).decode()
-        body = _said(question=question, image=picture, limit=limit, **where)
-        return SearchShape.model_validate_json((yield Send("POST", "/v1/search", json=body)).checked().body)
+        body = _json_body(question=question, image=picture, limit=limit, **filters)
+        return SearchShape.model_validate_json(
+            (yield Request("POST", "/v1/search", json=body)).raise_for_problem().body
+        )
 
     @Endpoint
-    def ask(self, question: str, **where: Unpack[Where]) -> Flow[AskedShape]:
+    def ask(self, question: str, **filters: Unpack[FilterArguments]) -> Flow[AskResponse]:
         """The whole answer."""
-        reply = yield Send("POST", "/v1/ask", json=_said(question=question, **where))
-        return AskedShape.model_validate_json(reply.checked().body)
+        reply = yield Request("POST", "/v1/ask", json=_json_body(question=question, **filters))
+        return AskResponse.model_validate_json(reply.raise_for_problem().body)
 
-    @Stream
-    def told(self, question: str, **where: Unpack[Where]) -> Listen[Told]:
+    @StreamEndpoint
+    def ask_stream(self, question: str, **filters: Unpack[FilterArguments]) -> Subscription[AnswerEvent]:
         """The answer while it is written: the evidence, each sentence, the answer, and what it took."""
-        send = Send("POST", "/v1/ask", json=_said(question=question, **where))
-        return Listen(send, lambda name, data: _TOLD[name].model_validate_json(data), "usage")
+        request = Request("POST", "/v1/ask", json=_json_body(question=question, **filters))
+        return Subscription(request, lambda name, data: _ANSWER_EVENTS[name].model_validate_json(data), "usage")
 
     @Endpoint
-    def collections(self) -> Flow[list[CollectionShape]]:
+    def list_collections(self) -> Flow[list[CollectionShape]]:
         """The collections, by name."""
-        return _COLLECTIONS.validate_json((yield Send("GET", "/v1/collections")).checked().body)
+        return _COLLECTION_LIST.validate_json((yield Request("GET", "/v1/collections")).raise_for_problem().body)
 
     @Endpoint
-    def assets(
+    def list_assets(
         self, collection: str | None = None, after: str | None = None, limit: int = 100
     ) -> Flow[PageShape[AssetShape]]:
         """A part of what is indexed, newest first; `after` of it asks for the next."""
-        params = _given(collection=collection, after=after, limit=limit)
-        reply = yield Send("GET", "/v1/assets", params)
-        return PageShape[AssetShape].model_validate_json(reply.checked().body)
+        params = _query_params(collection=collection, after=after, limit=limit)
+        reply = yield Request("GET", "/v1/assets", params)
+        return PageShape[AssetShape].model_validate_json(reply.raise_for_problem().body)
 
     @Endpoint
-    def asset(self, asset_id: str) -> Flow[AssetDetail]:
+    def get_asset(self, asset_id: str) -> Flow[AssetDetail]:
         """All that is known of an asset."""
-        return AssetDetail.model_validate_json((yield Send("GET", _asset(asset_id))).checked().body)
+        return AssetDetail.model_validate_json((yield Request("GET", _asset_path(asset_id))).raise_for_problem().body)
 
     @Endpoint
-    def delete(self, asset_id: str, collection: str | None = None) -> Flow[list[JobShape]]:
+    def delete_asset(self, asset_id: str, collection: str | None = None) -> Flow[list[JobShape]]:
         """Jobs that remove an asset from a collection, or from all."""
-        reply = yield Send("DELETE", _asset(asset_id), _given(collection=collection))
-        return _JOBS.validate_json(reply.checked().body)
+        reply = yield Request("DELETE", _asset_path(asset_id), _query_params(collection=collection))
+        return _JOB_LIST.validate_json(reply.raise_for_problem().body)
 
     @Endpoint
-    def frame(self, asset_id: str, time_s: float, max_px: int | None = None, form: str = "jpeg") -> Flow[bytes]:
+    def get_frame(
+        self, asset_id: str, time_s: float, max_px: int | None = None, image_format: str = "jpeg"
+    ) -> Flow[bytes]:
         """The picture that shows a video at a time, as `jpeg` or `webp`."""
-        params = _given(max_px=max_px, format=form)
-        return (yield Send("GET", f"{_asset(asset_id)}/frames/{time_s}", params)).checked().body
+        params = _query_params(max_px=max_px, format=image_format)
+        return (yield Request("GET", f"{_asset_path(asset_id)}/frames/{time_s}", params)).raise_for_problem().body
 
     @Endpoint
-    def page(self, asset_id: str, number: int, max_px: int | None = None, form: str = "jpeg") -> Flow[bytes]:
+    def get_page(
+        self, asset_id: str, number: int, max_px: int | None = None, image_format: str = "jpeg"
+    ) -> Flow[bytes]:
         """The picture of a page of a document."""
-        params = _given(max_px=max_px, format=form)
-        return (yield Send("GET", f"{_asset(asset_id)}/pages/{number}", params)).checked().body
+        params = _query_params(max_px=max_px, format=image_format)
+        return (yield Request("GET", f"{_asset_path(asset_id)}/pages/{number}", params)).raise_for_problem().body
 
     @Endpoint
-    def clip(self, asset_id: str, start_s: float, end_s: float, max_px: int = 1280) -> Flow[bytes]:
+    def get_clip(self, asset_id: str, start_s: float, end_s: float, max_px: int = 1280) -> Flow[bytes]:
         """What is seen and heard in `[start_s, end_s)`, as MP4."""
         params = {"start_s": start_s, "end_s": end_s, "max_px": max_px}
-        return (yield Send("GET", f"{_asset(asset_id)}/clip", params)).checked().body
+        return (yield Request("GET", f"{_asset_path(asset_id)}/clip", params)).raise_for_problem().body
 
     @Endpoint
     def import_source(
@@ -134,11 +145,13 @@ class Calls:
         collection: str,
         name: str | None = None,
         webhook: str | None = None,
-        once: str | None = None,
+        idempotency_key: str | None = None,
     ) -> Flow[JobShape]:
         """A job that indexes a path of the server or a URL; asked for again under the same `once`, the same job."""
-        body = _said(source=source, collection=collection, name=name, webhook=webhook)
-        return _job((yield Send("POST", "/v1/imports", json=body, headers=_named(once))))
+        body = _json_body(source=source, collection=collection, name=name, webhook=webhook)
+        return _parse_job(
+            (yield Request("POST", "/v1/imports", json=body, headers=_idempotency_header(idempotency_key)))
+        )
 
     @Endpoint
     def upload(
@@ -147,36 +160,45 @@ class Calls:
         collection: str,
         name: str | None = None,
         webhook: str | None = None,
-        progress: Progress | None = None,
-        once: str | None = None,
+        progress: UploadProgress | None = None,
+        idempotency_key: str | None = None,
     ) -> Flow[JobShape]:
         """Send a file, piece by piece, and go on where it was cut off; the job that indexes it. Under the same `once`
         also another call goes on where this one came to, and gives the same job."""
         length = path.stat().st_size
-        metadata = _metadata(collection=collection, filename=name or path.name, webhook=webhook)
-        headers = {**_TUS, "upload-length": str(length), "upload-metadata": metadata, **_named(once)}
-        reply = (yield Send("POST", "/v1/uploads/tus", headers=headers)).checked()
+        metadata = _encode_metadata(collection=collection, filename=name or path.name, webhook=webhook)
+        headers = {
+            **_TUS_HEADERS,
+            "upload-length": str(length),
+            "upload-metadata": metadata,
+            **_idempotency_header(idempotency_key),
+        }
+        reply = (yield Request("POST", "/v1/uploads/tus", headers=headers)).raise_for_problem()
         address = "/v1/uploads/tus/" + reply.headers["location"].rpartition("/")[2]
         with path.open("rb") as file:
             while (job := reply.headers.get("afterimage-job")) is None:
-                reply = yield from _next_piece(file, address)
+                reply = yield from _send_next_chunk(file, address)
                 if progress is not None:
                     progress(int(reply.headers["upload-offset"]), length)
-        return _job((yield Send("GET", f"/v1/jobs/{job}")))
+        return _parse_job((yield Request("GET", f"/v1/jobs/{job}")))
 
     @Endpoint
-    def summarize(self, asset_id: str, webhook: str | None = None, once: str | None = None) -> Flow[JobShape]:
+    def summarize(
+        self, asset_id: str, webhook: str | None = None, idempotency_key: str | None = None
+    ) -> Flow[JobShape]:
         """A job whose result is the summary of a video; `once` as for `import_source`."""
-        body = _said(asset=asset_id, webhook=webhook)
-        return _job((yield Send("POST", "/v1/summaries", json=body, headers=_named(once))))
+        body = _json_body(asset=asset_id, webhook=webhook)
+        return _parse_job(
+            (yield Request("POST", "/v1/summaries", json=body, headers=_idempotency_header(idempotency_key)))
+        )
 
     @Endpoint
-    def reindex(self, once: str | None = None) -> Flow[JobShape]:
+    def reindex(self, idempotency_key: str | None = None) -> Flow[JobShape]:
         """A job that makes the index anew; `once` as for `import_source`."""
-        return _job((yield Send("POST", "/v1/reindex", headers=_named(once))))
+        return _parse_job((yield Request("POST", "/v1/reindex", headers=_idempotency_header(idempotency_key))))
 
     @Endpoint
-    def jobs(
+    def list_jobs(
         self,
         collection: str | None = None,
         after: str | None = None,
@@ -184,74 +206,78 @@ class Calls:
         states: Collection[str] = (),
     ) -> Flow[PageShape[JobShape]]:
         """A part of the jobs, newest first; `states`: only those in one of them, as `running`."""
-        params = _given(collection=collection, after=after, limit=limit, state=sorted(states) or None)
-        reply = yield Send("GET", "/v1/jobs", params)
-        return PageShape[JobShape].model_validate_json(reply.checked().body)
+        params = _query_params(collection=collection, after=after, limit=limit, state=sorted(states) or None)
+        reply = yield Request("GET", "/v1/jobs", params)
+        return PageShape[JobShape].model_validate_json(reply.raise_for_problem().body)
 
     @Endpoint
-    def job(self, job_id: str) -> Flow[JobShape]:
+    def get_job(self, job_id: str) -> Flow[JobShape]:
         """A job as it is now."""
-        return _job((yield Send("GET", f"/v1/jobs/{quote(job_id)}")))
+        return _parse_job((yield Request("GET", f"/v1/jobs/{quote(job_id)}")))
 
-    @Stream
-    def follow(self, job_id: str, after: int = 0) -> Listen[Happened]:
+    @StreamEndpoint
+    def follow_job(self, job_id: str, after: int = 0) -> Subscription[JobUpdate]:
         """All that happens to a job, until it has come to its end; the server may be restarted meanwhile."""
-        send = Send("GET", f"/v1/jobs/{quote(job_id)}/events", headers={"last-event-id": str(after)})
-        return Listen(send, lambda name, data: _HAPPENED[name].model_validate_json(data), "job", resumes=True)
+        request = Request("GET", f"/v1/jobs/{quote(job_id)}/events", headers={"last-event-id": str(after)})
+        return Subscription(
+            request, lambda name, data: _JOB_UPDATES[name].model_validate_json(data), "job", resumable=True
+        )
 
     @Endpoint
-    def cancel(self, job_id: str) -> Flow[JobShape]:
+    def cancel_job(self, job_id: str) -> Flow[JobShape]:
         """End a job."""
-        return _job((yield Send("POST", f"/v1/jobs/{quote(job_id)}/cancel")))
+        return _parse_job((yield Request("POST", f"/v1/jobs/{quote(job_id)}/cancel")))
 
     @Endpoint
-    def retry(self, job_id: str) -> Flow[JobShape]:
+    def retry_job(self, job_id: str) -> Flow[JobShape]:
         """Have a job that failed or was cancelled done once more."""
-        return _job((yield Send("POST", f"/v1/jobs/{quote(job_id)}/retry")))
+        return _parse_job((yield Request("POST", f"/v1/jobs/{quote(job_id)}/retry")))
 
 
-def _next_piece(file: BinaryIO, address: str) -> Flow[Reply]:
+def _send_next_chunk(file: BinaryIO, address: str) -> Flow[Reply]:
     """Ask how far an upload is and send what comes next; both again where the line breaks."""
-    for left in reversed(range(_TRIES)):
+    for left in reversed(range(_MAX_ATTEMPTS)):
         try:
-            reply = (yield Send("HEAD", address, headers=_TUS)).checked()
+            reply = (yield Request("HEAD", address, headers=_TUS_HEADERS)).raise_for_problem()
             if "afterimage-job" in reply.headers:
                 return reply
             offset = reply.headers["upload-offset"]
             file.seek(int(offset))
-            headers = {**_TUS, "upload-offset": offset, "content-type": _OFFSETS}
-            return (yield Send("PATCH", address, content=file.read(_PIECE_BYTES), headers=headers)).checked()
+            headers = {**_TUS_HEADERS, "upload-offset": offset, "content-type": _CHUNK_MEDIA_TYPE}
+            return (
+                yield Request("PATCH", address, content=file.read(_CHUNK_BYTES), headers=headers)
+            ).raise_for_problem()
         except (ServerUnavailable, ProblemError) as error:
-            if not left or not passing(error):
+            if not left or not is_retryable(error):
                 raise
-            yield Pause(_WAIT_S)
+            yield Pause(_RETRY_DELAY_S)
     raise AssertionError("the last try returns or raises")
 
 
-def _job(reply: Reply) -> JobShape:
-    return JobShape.model_validate_json(reply.checked().body)
+def _parse_job(reply: Reply) -> JobShape:
+    return JobShape.model_validate_json(reply.raise_for_problem().body)
 
 
-def _named(once: str | None) -> dict[str, str]:
+def _idempotency_header(idempotency_key: str | None) -> dict[str, str]:
     """The header under which a request is done once, however often it is sent."""
-    return {} if once is None else {"idempotency-key": once}
+    return {} if idempotency_key is None else {"idempotency-key": idempotency_key}
 
 
-def _asset(asset_id: str) -> str:
+def _asset_path(asset_id: str) -> str:
     return f"/v1/assets/{quote(asset_id)}"
 
 
-def _given(**values: Param | None) -> dict[str, Param]:
+def _query_params(**values: ParamValue | None) -> dict[str, ParamValue]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _said(**values: object) -> dict[str, object]:
+def _json_body(**values: object) -> dict[str, object]:
     """A body without what was left out."""
     plain = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
     lists = (set, frozenset, tuple)
     return {name: list(v) if isinstance(v, lists) else v for name, v in plain.items() if v is not None}
 
 
-def _metadata(**values: str | None) -> str:
+def _encode_metadata(**values: str | None) -> str:
     given = {name: base64.b64encode(value.encode()).decode() for name, value in values.items() if value is not None}
     return ",".join(f"{name} {value}" for name, value in given.items())

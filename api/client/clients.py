@@ -11,29 +11,41 @@ from typing import TypedDict, TypeVar
 
 import httpx2
 
-from api.client.calls import Calls
-from api.client.flows import EventLines, Flow, Listen, Param, Pause, ProblemError, Reply, Send, ServerUnavailable
+from api.client.calls import Operations
+from api.client.flows import (
+    Flow,
+    ParamValue,
+    Pause,
+    ProblemError,
+    Reply,
+    Request,
+    ServerUnavailable,
+    SseParser,
+    Subscription,
+)
 
 T = TypeVar("T")
-_WAIT_S, _CONNECT_S = 0.5, 10.0
+_RETRY_DELAY_S, _CONNECT_TIMEOUT_S = 0.5, 10.0
 
 
-class _Arguments(TypedDict):
+class _RequestArguments(TypedDict):
     method: str
     url: str
-    params: dict[str, Param]
+    params: dict[str, ParamValue]
     json: object
     content: bytes | None
     headers: dict[str, str]
 
 
-class Client(Calls):
+class Client(Operations):
     """A blocking client of the server at `url`; `timeout_s` without a byte end a request, and a stream that can be gone
     on with is given up `patience_s` after its last event."""
 
-    def __init__(self, url: str, key: str | None = None, timeout_s: float = 120.0, patience_s: float = 60.0) -> None:
-        self._http = httpx2.Client(base_url=url, headers=_headers(key), timeout=_timeout(timeout_s))
-        self._patience_s = patience_s
+    def __init__(
+        self, url: str, key: str | None = None, timeout_s: float = 120.0, resume_timeout_s: float = 60.0
+    ) -> None:
+        self._http = httpx2.Client(base_url=url, headers=_auth_headers(key), timeout=_timeout(timeout_s))
+        self._resume_timeout_s = resume_timeout_s
 
     def __enter__(self) -> Client:
         return self
@@ -53,7 +65,7 @@ class Client(Calls):
             step = next(flow)
             while True:
                 try:
-                    reply = self._done(step)
+                    reply = self._perform(step)
                 except ServerUnavailable as error:
                     step = flow.throw(error)
                 else:
@@ -62,45 +74,47 @@ class Client(Calls):
             result: T = end.value
             return result
 
-    def listen(self, listen: Listen[T]) -> Iterator[T]:
+    def listen(self, subscription: Subscription[T]) -> Iterator[T]:
         """The items of a stream as they come."""
-        lines, last_s = EventLines(), time.monotonic()
+        lines, last_s = SseParser(), time.monotonic()
         while True:
             try:
-                for event in self._events(listen.after(lines.id), lines):
+                for event in self._events(subscription.request_after(lines.last_event_id), lines):
                     last_s = time.monotonic()
-                    yield listen.read(*event)
-                    if event[0] == listen.last:
+                    yield subscription.parse(*event)
+                    if event[0] == subscription.final_event:
                         return
                 raise ServerUnavailable("the stream broke off")
             except (ProblemError, ServerUnavailable) as error:
-                if not listen.goes_on(error) or time.monotonic() - last_s > self._patience_s:
+                if not subscription.should_resume(error) or time.monotonic() - last_s > self._resume_timeout_s:
                     raise
-                lines = EventLines(lines.id)
-                time.sleep(_WAIT_S)
+                lines = SseParser(lines.last_event_id)
+                time.sleep(_RETRY_DELAY_S)
 
-    def _events(self, send: Send, lines: EventLines) -> Iterator[tuple[str, str]]:
-        with _translated(), self._http.stream(**_request(send)) as response:
+    def _events(self, request: Request, lines: SseParser) -> Iterator[tuple[str, str]]:
+        with _translate_errors(), self._http.stream(**_to_arguments(request)) as response:
             if response.status_code >= 400:
-                _reply(response, response.read()).checked()
+                _to_reply(response, response.read()).raise_for_problem()
             for data in response.iter_bytes():
                 yield from lines.feed(data)
 
-    def _done(self, step: Send | Pause) -> Reply:
+    def _perform(self, step: Request | Pause) -> Reply:
         if isinstance(step, Pause):
             time.sleep(step.seconds)
-            return _NOTHING
-        with _translated():
-            response = self._http.request(**_request(step))
-        return _reply(response, response.content)
+            return _EMPTY_REPLY
+        with _translate_errors():
+            response = self._http.request(**_to_arguments(step))
+        return _to_reply(response, response.content)
 
 
-class AsyncClient(Calls):
+class AsyncClient(Operations):
     """The same for asyncio: what gives a result is awaited, what gives items is iterated over with `async for`."""
 
-    def __init__(self, url: str, key: str | None = None, timeout_s: float = 120.0, patience_s: float = 60.0) -> None:
-        self._http = httpx2.AsyncClient(base_url=url, headers=_headers(key), timeout=_timeout(timeout_s))
-        self._patience_s = patience_s
+    def __init__(
+        self, url: str, key: str | None = None, timeout_s: float = 120.0, resume_timeout_s: float = 60.0
+    ) -> None:
+        self._http = httpx2.AsyncClient(base_url=url, headers=_auth_headers(key), timeout=_timeout(timeout_s))
+        self._resume_timeout_s = resume_timeout_s
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -120,7 +134,7 @@ class AsyncClient(Calls):
             step = next(flow)
             while True:
                 try:
-                    reply = await self._done(step)
+                    reply = await self._perform(step)
                 except ServerUnavailable as error:
                     step = flow.throw(error)
                 else:
@@ -129,75 +143,75 @@ class AsyncClient(Calls):
             result: T = end.value
             return result
 
-    async def listen(self, listen: Listen[T]) -> AsyncIterator[T]:
+    async def listen(self, subscription: Subscription[T]) -> AsyncIterator[T]:
         """The items of a stream as they come."""
-        lines, last_s = EventLines(), time.monotonic()
+        lines, last_s = SseParser(), time.monotonic()
         while True:
             try:
-                async with self._events(listen.after(lines.id), lines) as events:
+                async with self._events(subscription.request_after(lines.last_event_id), lines) as events:
                     async for event in events:
                         last_s = time.monotonic()
-                        yield listen.read(*event)
-                        if event[0] == listen.last:
+                        yield subscription.parse(*event)
+                        if event[0] == subscription.final_event:
                             return
                 raise ServerUnavailable("the stream broke off")
             except (ProblemError, ServerUnavailable) as error:
-                if not listen.goes_on(error) or time.monotonic() - last_s > self._patience_s:
+                if not subscription.should_resume(error) or time.monotonic() - last_s > self._resume_timeout_s:
                     raise
-                lines = EventLines(lines.id)
-                await asyncio.sleep(_WAIT_S)
+                lines = SseParser(lines.last_event_id)
+                await asyncio.sleep(_RETRY_DELAY_S)
 
     @asynccontextmanager
-    async def _events(self, send: Send, lines: EventLines) -> AsyncIterator[AsyncIterator[tuple[str, str]]]:
-        with _translated():
-            async with self._http.stream(**_request(send)) as response:
+    async def _events(self, request: Request, lines: SseParser) -> AsyncIterator[AsyncIterator[tuple[str, str]]]:
+        with _translate_errors():
+            async with self._http.stream(**_to_arguments(request)) as response:
                 if response.status_code >= 400:
-                    _reply(response, await response.aread()).checked()
-                yield _read(response, lines)
+                    _to_reply(response, await response.aread()).raise_for_problem()
+                yield _iterate_events(response, lines)
 
-    async def _done(self, step: Send | Pause) -> Reply:
+    async def _perform(self, step: Request | Pause) -> Reply:
         if isinstance(step, Pause):
             await asyncio.sleep(step.seconds)
-            return _NOTHING
-        with _translated():
-            response = await self._http.request(**_request(step))
-        return _reply(response, response.content)
+            return _EMPTY_REPLY
+        with _translate_errors():
+            response = await self._http.request(**_to_arguments(step))
+        return _to_reply(response, response.content)
 
 
-_NOTHING = Reply(204, {}, b"")
+_EMPTY_REPLY = Reply(204, {}, b"")
 
 
-async def _read(response: httpx2.Response, lines: EventLines) -> AsyncIterator[tuple[str, str]]:
+async def _iterate_events(response: httpx2.Response, lines: SseParser) -> AsyncIterator[tuple[str, str]]:
     async for data in response.aiter_bytes():
         for event in lines.feed(data):
             yield event
 
 
-def _headers(key: str | None) -> dict[str, str]:
+def _auth_headers(key: str | None) -> dict[str, str]:
     return {} if key is None else {"authorization": f"Bearer {key}"}
 
 
 def _timeout(seconds: float) -> httpx2.Timeout:
-    return httpx2.Timeout(seconds, connect=_CONNECT_S)
+    return httpx2.Timeout(seconds, connect=_CONNECT_TIMEOUT_S)
 
 
-def _request(send: Send) -> _Arguments:
+def _to_arguments(request: Request) -> _RequestArguments:
     return {
-        "method": send.method,
-        "url": send.path,
-        "params": dict(send.params),
-        "json": send.json,
-        "content": send.content,
-        "headers": dict(send.headers),
+        "method": request.method,
+        "url": request.path,
+        "params": dict(request.params),
+        "json": request.json,
+        "content": request.content,
+        "headers": dict(request.headers),
     }
 
 
-def _reply(response: httpx2.Response, body: bytes) -> Reply:
+def _to_reply(response: httpx2.Response, body: bytes) -> Reply:
     return Reply(response.status_code, dict(response.headers), body)
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except httpx2.TransportError as error:

@@ -7,29 +7,29 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from api.problems import problem_of
+from api.problems import to_problem
 from indexer.errors import AfterimageError
-from services.rights import EVERYTHING, Rights
+from services.rights import FULL_ACCESS, Permissions
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class Principal:
     """What somebody may see, and the id of the request in the log; None: the log is what they look at."""
 
-    rights: Rights
+    permissions: Permissions
     request_id: str | None
 
-    def words(self, error: AfterimageError) -> str:
+    def public_message(self, error: AfterimageError) -> str:
         """What is told of an error: all of it, or what the HTTP API tells."""
-        return str(error) if self.request_id is None else problem_of(error, self.request_id).detail
+        return str(error) if self.request_id is None else to_problem(error, self.request_id).detail
 
 
-Who = Callable[[Request | None], Caller]
+ResolvePrincipal = Callable[[Request | None], Principal]
 """Tells who calls, by the request that the call came with; None: it came over a pipe."""
 
 
-def local_user(request: Request | None) -> Caller:
+def resolve_local_user(request: Request | None) -> Principal:
     """Whoever runs the command sees all, as on the command line."""
     if request is not None:
         raise PermissionError("what comes over HTTP does not come from the local user")
-    return Caller(EVERYTHING, None)
+    return Principal(FULL_ACCESS, None)

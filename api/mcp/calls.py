@@ -9,29 +9,29 @@ from anyio import from_thread
 from mcp.server.mcpserver import Context
 from starlette.requests import Request
 
-from services.stopping import until
+from services.stopping import cancel_when
 
 T = TypeVar("T")
-Call = Context[Any, Request]
-Report = Callable[[float, float | None, str], None]
+ToolContext = Context[Any, Request]
+ReportProgress = Callable[[float, float | None, str], None]
 
 
-def until_given_up(work: Callable[[], T]) -> T:
+def run_cancellable(work: Callable[[], T]) -> T:
     """The work; where its call is cancelled, it ends at its next word."""
-    with until(_cancelled):
+    with cancel_when(_is_cancelled):
         return work()
 
 
-def reporter(call: Call) -> Report:
+def make_progress_reporter(context: ToolContext) -> ReportProgress:
     """Reports progress from the thread of a tool, which ends there where its call is cancelled."""
 
     def report(done: float, total: float | None, message: str) -> None:
         from_thread.check_cancelled()
-        from_thread.run(call.report_progress, done, total, message)
+        from_thread.run(context.report_progress, done, total, message)
 
     return report
 
 
-def _cancelled() -> bool:
+def _is_cancelled() -> bool:
     from_thread.check_cancelled()  # raises
     return False

@@ -9,15 +9,15 @@ from fastapi import APIRouter, Request, Response
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.types import Receive, Scope, Send
 
-from api.auth import Reader
-from api.mcp.callers import Caller
+from api.auth import ReadAccess
+from api.mcp.callers import Principal
 from api.mcp.server import create_server
-from api.mcp.summaries import ByJob
+from api.mcp.summaries import JobSummaryProvider
 from api.problems import request_id
-from api.turns import Turns
-from indexer.errors import RightMissing
+from api.turns import ConcurrencyLimits
+from indexer.errors import InsufficientScope
 from services.container import Container
-from services.rights import Rights
+from services.rights import Permissions
 
 router = APIRouter()
 
@@ -26,8 +26,8 @@ class McpEndpoint:
     """Answers the protocol's requests, each on its own, so that any of several servers can take the next one. Who may
     ask, and from where, was looked at before, as for every route."""
 
-    def __init__(self, container: Container, turns: Turns, max_body_bytes: int) -> None:
-        server = create_server(container, turns, key_holder, ByJob(container, turns))
+    def __init__(self, container: Container, limits: ConcurrencyLimits, max_body_bytes: int) -> None:
+        server = create_server(container, limits, resolve_key_holder, JobSummaryProvider(container, limits))
         server.streamable_http_app(
             stateless_http=True,
             max_request_body_size=max_body_bytes,
@@ -36,34 +36,34 @@ class McpEndpoint:
         self._sessions = server.session_manager
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def lifespan(self) -> AsyncIterator[None]:
         """While it can be asked; once."""
         async with self._sessions.run():
             yield
 
-    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def handle_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request; its rights are in its state."""
         await self._sessions.handle_request(scope, receive, send)
 
 
-class _Answer(Response):
+class _EndpointResponse(Response):
     def __init__(self, endpoint: McpEndpoint) -> None:
         super().__init__()
         self._endpoint = endpoint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._endpoint.answer(scope, receive, send)
+        await self._endpoint.handle_request(scope, receive, send)
 
 
 @router.api_route("/mcp", methods=["GET", "POST", "DELETE"], include_in_schema=False)
-async def speak(request: Request, _rights: Reader) -> Response:
+async def handle_mcp(request: Request, _permissions: ReadAccess) -> Response:
     """The endpoint of the protocol, which describes itself to its clients."""
-    return _Answer(request.app.state.mcp)
+    return _EndpointResponse(request.app.state.mcp)
 
 
-def key_holder(request: Request | None) -> Caller:
+def resolve_key_holder(request: Request | None) -> Principal:
     """Whoever holds the key that came with the request. Errors: RightMissing where nobody has looked for one."""
-    rights = None if request is None else getattr(request.state, "rights", None)
-    if request is None or not isinstance(rights, Rights):
-        raise RightMissing("this call came without rights")
-    return Caller(rights, request_id(request))
+    permissions = None if request is None else getattr(request.state, "permissions", None)
+    if request is None or not isinstance(permissions, Permissions):
+        raise InsufficientScope("this call came without rights")
+    return Principal(permissions, request_id(request))

@@ -7,12 +7,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from api.bodies import Body, Moment, Seconds
+from api.bodies import Body, Seconds, UtcDatetime
 from api.schemas import AssetShape, Shape
 from indexer.types import AssetKind, SegmentFilter
 
 
-class Where(Body):
+class McpFilter(Body):
     """Where to look."""
 
     collections: Annotated[frozenset[str] | None, Field(description="Only in these collections.")] = None
@@ -22,15 +22,15 @@ class Where(Body):
     ] = None
     start_s: Annotated[Seconds | None, Field(description="Only what a video shows after this time, in seconds.")] = None
     end_s: Annotated[Seconds | None, Field(description="Only what a video shows before this time, in seconds.")] = None
-    after: Annotated[Moment | None, Field(description="Only files of this date or later.")] = None
-    before: Annotated[Moment | None, Field(description="Only files older than this date.")] = None
+    after: Annotated[UtcDatetime | None, Field(description="Only files of this date or later.")] = None
+    before: Annotated[UtcDatetime | None, Field(description="Only files older than this date.")] = None
 
-    def as_filter(self, assets: Set[str] | None) -> SegmentFilter:
+    def to_segment_filter(self, asset_ids: Set[str] | None) -> SegmentFilter:
         """The same for the services, with the ids of the assets that it names."""
         return SegmentFilter(
             collections=self.collections or None,
             kinds=self.kinds or None,
-            assets=frozenset(assets) if assets else None,
+            assets=frozenset(asset_ids) if asset_ids else None,
             start_s=self.start_s,
             end_s=self.end_s,
             file_after=None if self.after is None else self.after.timestamp(),
@@ -38,10 +38,10 @@ class Where(Body):
         )
 
 
-EVERYWHERE = Where()
+NO_FILTER = McpFilter()
 
 
-class ListedShape(Shape):
+class AssetListShape(Shape):
     """A part of the list of assets, newest first. `after` asks for the part that follows; null: this was the last.
     `collections`: those there are, and how many assets each holds."""
 

@@ -11,52 +11,52 @@ import anyio
 from anyio import to_thread
 from mcp.server.mcpserver.exceptions import ToolError
 
-from api.mcp.calls import Call, reporter, until_given_up
-from api.submitting import summary_job
-from api.turns import Turns
+from api.mcp.calls import ToolContext, make_progress_reporter, run_cancellable
+from api.submitting import submit_summary
+from api.turns import ConcurrencyLimits
 from indexer.errors import AfterimageError
 from services.catalog import Asset
 from services.container import Container
 from services.jobs.types import Job, SummarizeResult
-from services.rights import Rights
+from services.rights import Permissions
 from services.summarizing import Summary
 
-_LOOK_S = 0.25
+_POLL_INTERVAL_S = 0.25
 
 
-class Summaries(Protocol):
+class SummaryProvider(Protocol):
     """Gives the summary of a video; the call is told of its sections. Errors: those of whoever makes it, ToolError."""
 
-    async def of(self, asset: Asset, rights: Rights, call: Call) -> Summary: ...
+    async def summarize(self, asset: Asset, permissions: Permissions, context: ToolContext) -> Summary: ...
 
 
 @dataclass(frozen=True, slots=True)
-class InProcess:
+class InProcessSummaryProvider:
     """Makes it here, where nobody else does jobs."""
 
     container: Container
-    turns: Turns
+    limits: ConcurrencyLimits
 
-    async def of(self, asset: Asset, rights: Rights, call: Call) -> Summary:
-        report, summarizing = reporter(call), self.container.summarizing
+    async def summarize(self, asset: Asset, permissions: Permissions, context: ToolContext) -> Summary:
+        report, summarizing = make_progress_reporter(context), self.container.summarizing
         work = partial(summarizing.summarize, asset, lambda done, parts: report(done, parts, "sections"))
-        return await self.turns.answers.take(partial(until_given_up, work))
+        return await self.limits.answers.run(partial(run_cancellable, work))
 
 
 @dataclass(frozen=True, slots=True)
-class ByJob:
+class JobSummaryProvider:
     """Gives what is there already, or else has a job make it, which is waited for; with its call it is cancelled."""
 
     container: Container
-    turns: Turns
+    limits: ConcurrencyLimits
 
-    async def of(self, asset: Asset, rights: Rights, call: Call) -> Summary:
-        kept = await self.turns.lookups.take(partial(self.container.summarizing.kept, asset))
-        if kept is not None:
-            return kept
-        job = await self.turns.lookups.take(partial(summary_job, self.container, rights, asset))
+    async def summarize(self, asset: Asset, permissions: Permissions, context: ToolContext) -> Summary:
+        cached = await self.limits.lookups.run(partial(self.container.summarizing.cached, asset))
+        if cached is not None:
+            return cached
+        job = await self.limits.lookups.run(partial(submit_summary, self.container, permissions, asset))
         try:
-            job = await self._ended(job, call)
+            job = await self._wait_for_end(job, context)
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True), suppress(AfterimageError):
                 await to_thread.run_sync(self.container.jobs.cancel, job.id)
@@ -65,12 +65,12 @@ class ByJob:
             return job.result.summary
         raise ToolError(job.error or f"the job {job.id} was {job.state}")
 
-    async def _ended(self, job: Job, call: Call) -> Job:
-        told = -1.0
-        while not job.state.finished:
-            await anyio.sleep(_LOOK_S)
-            job = await self.turns.lookups.take(partial(self.container.jobs.get, job.id))
-            if job.progress.total is not None and job.progress.done > told:
-                told = job.progress.done
-                await call.report_progress(told, job.progress.total, "sections")
+    async def _wait_for_end(self, job: Job, context: ToolContext) -> Job:
+        reported = -1.0
+        while not job.state.is_terminal:
+            await anyio.sleep(_POLL_INTERVAL_S)
+            job = await self.limits.lookups.run(partial(self.container.jobs.get, job.id))
+            if job.progress.total is not None and job.progress.done > reported:
+                reported = job.progress.done
+                await context.report_progress(reported, job.progress.total, "sections")
         return job

@@ -16,42 +16,46 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, ImageContent, TextContent
 from pydantic import Field
 
-from api.bodies import LONGEST_QUERY, Seconds
-from api.mcp.callers import Caller, Who
-from api.mcp.calls import Call, reporter, until_given_up
-from api.mcp.shapes import EVERYWHERE, ListedShape, PictureShape, Where
-from api.mcp.summaries import Summaries
+from api.bodies import MAX_QUERY_CHARS, Seconds
+from api.mcp.callers import Principal, ResolvePrincipal
+from api.mcp.calls import ToolContext, make_progress_reporter, run_cancellable
+from api.mcp.shapes import NO_FILTER, AssetListShape, McpFilter, PictureShape
+from api.mcp.summaries import SummaryProvider
 from api.schemas import AnswerShape, AssetShape, HitShape, SearchShape, SummaryShape
-from api.turns import Turn, Turns
-from api.visible import collections_of, seen, within
-from indexer.errors import AfterimageError, QueryError
-from indexer.media.jpeg import as_shown
+from api.turns import ConcurrencyLimit, ConcurrencyLimits
+from api.visible import allowed_collections, count_assets_by_collection, scope_filters
+from indexer.errors import AfterimageError, InvalidInput
+from indexer.media.jpeg import render
 from indexer.types import AssetKind, PictureRef, SegmentFilter
-from services.answering import answer_of
+from services.answering import build_answer
 from services.catalog import Asset
 from services.container import Container
 from services.keys import Scope
-from services.rights import Rights
+from services.rights import Permissions
 from services.types import Query
 
 T = TypeVar("T")
 
-Question = Annotated[str, Field(max_length=LONGEST_QUERY, description="What to look for, or to answer, in words.")]
-Looked = Annotated[Where, Field(description="Where to look; what is left out, or empty, does not restrict.")]
-Named = Annotated[str, Field(description="An asset: its id (or how it begins), or its name.")]
+QuestionArgument = Annotated[
+    str, Field(max_length=MAX_QUERY_CHARS, description="What to look for, or to answer, in words.")
+]
+FilterArgument = Annotated[
+    McpFilter, Field(description="Where to look; what is left out, or empty, does not restrict.")
+]
+AssetArgument = Annotated[str, Field(description="An asset: its id (or how it begins), or its name.")]
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class McpTools:
     """The tools of one archive. `who` says whose rights a call has: they are part of every filter. `summaries` are
     where the summaries come from."""
 
     container: Container
-    turns: Turns
-    who: Who
-    summaries: Summaries
+    limits: ConcurrencyLimits
+    resolve_principal: ResolvePrincipal
+    summaries: SummaryProvider
 
-    def titled(self) -> dict[str, Callable[..., Awaitable[object]]]:
+    def tools_by_title(self) -> dict[str, Callable[..., Awaitable[object]]]:
         """Every tool, by its title for people."""
         return {
             "Search the archive": self.search,
@@ -63,45 +67,45 @@ class Tools:
 
     async def search(
         self,
-        context: Call,
-        question: Question,
-        where: Looked = EVERYWHERE,
+        context: ToolContext,
+        question: QuestionArgument,
+        where: FilterArgument = NO_FILTER,
         limit: Annotated[int, Field(ge=1, le=100, description="Results at most.")] = 10,
     ) -> SearchShape:
         """Find moments of videos, pages of documents and pictures. Each hit has its asset, its time in seconds or its
         page, and the text that was found there; no hits: nothing in the archive fits."""
 
-        def find(rights: Rights) -> SearchShape:
-            moments = self.container.retrieval.search(Query(question), self._within(rights, where), limit)
+        def find(permissions: Permissions) -> SearchShape:
+            moments = self.container.retrieval.search(Query(question), self._scope_filters(permissions, where), limit)
             return SearchShape(hits=[HitShape.of(moment) for moment in moments])
 
-        return await self._done(context, self.turns.searches, find)
+        return await self._run(context, self.limits.searches, find)
 
     async def ask(
         self,
-        context: Call,
-        question: Question,
-        where: Looked = EVERYWHERE,
+        context: ToolContext,
+        question: QuestionArgument,
+        where: FilterArgument = NO_FILTER,
     ) -> AnswerShape:
         """Answer a question from what is in the archive. Each sentence has citations (asset, time in seconds or page,
         quoted words) and a verdict: whether these carry it. `abstained`: nothing in the archive answers it."""
 
-        def answer(rights: Rights) -> AnswerShape:
-            report = reporter(context)
-            evidence = self.container.answering.evidence(question, self._within(rights, where))
+        def answer(permissions: Permissions) -> AnswerShape:
+            report = make_progress_reporter(context)
+            evidence = self.container.answering.gather_evidence(question, self._scope_filters(permissions, where))
             report(0, None, f"{len(evidence)} pieces of evidence")
-            said = []
-            for sentence in self.container.answering.sentences(question, evidence):
-                said.append(sentence)
-                report(len(said), None, sentence.text)
-            return AnswerShape.of(answer_of(said))
+            sentences = []
+            for sentence in self.container.answering.stream_sentences(question, evidence):
+                sentences.append(sentence)
+                report(len(sentences), None, sentence.text)
+            return AnswerShape.of(build_answer(sentences))
 
-        return await self._done(context, self.turns.answers, answer)
+        return await self._run(context, self.limits.answers, answer)
 
     async def get_frame(
         self,
-        context: Call,
-        asset: Named,
+        context: ToolContext,
+        asset: AssetArgument,
         time_s: Annotated[Seconds | None, Field(description="Of a video: the time, in seconds.")] = None,
         page: Annotated[int | None, Field(ge=1, description="Of a document: the page, from 1.")] = None,
         max_px: Annotated[int, Field(ge=64, le=4096, description="The longer side at most.")] = 1024,
@@ -109,77 +113,85 @@ class Tools:
         """Look at what a citation or a hit points to: the frame that shows a video at a time, a page of a document, or
         an image."""
 
-        def show(rights: Rights) -> CallToolResult:
-            ref, shape = self._picture(self._asset(rights, asset), time_s, page)
-            data = as_shown(self.container.artifacts.picture(ref), max_px, webp=False)
+        def show(permissions: Permissions) -> CallToolResult:
+            ref, shape = self._find_picture(self._find_asset(permissions, asset), time_s, page)
+            data = render(self.container.artifacts.read_picture(ref), max_px, webp=False)
             picture = ImageContent(type="image", data=base64.b64encode(data).decode(), mime_type="image/jpeg")
-            told = TextContent(type="text", text=shape.model_dump_json())
-            return CallToolResult(content=[picture, told], structured_content=shape.model_dump(mode="json"))
+            text = TextContent(type="text", text=shape.model_dump_json())
+            return CallToolResult(content=[picture, text], structured_content=shape.model_dump(mode="json"))
 
-        return await self._done(context, self.turns.lookups, show)
+        return await self._run(context, self.limits.lookups, show)
 
-    async def summarize(self, context: Call, asset: Named) -> SummaryShape:
+    async def summarize(self, context: ToolContext, asset: AssetArgument) -> SummaryShape:
         """Summarize a video: all of it in a few sentences, and chapters where its content changes, each with its times
         in seconds. This takes long for a long video that was not summarized before."""
 
-        with self._caller(context) as rights:
-            found = await self.turns.lookups.take(partial(self._asset, rights, asset))
-            return SummaryShape.of(found, await self.summaries.of(found, rights, context))
+        with self._authorize(context) as permissions:
+            found = await self.limits.lookups.run(partial(self._find_asset, permissions, asset))
+            return SummaryShape.of(found, await self.summaries.summarize(found, permissions, context))
 
     async def list_assets(
         self,
-        context: Call,
+        context: ToolContext,
         collection: Annotated[str | None, Field(description="Only this collection.")] = None,
         after: Annotated[str | None, Field(description="`after` of the part before; none: from the newest on.")] = None,
         limit: Annotated[int, Field(ge=1, le=500, description="Assets at most.")] = 50,
-    ) -> ListedShape:
+    ) -> AssetListShape:
         """List the videos, documents and images in the archive, the newest first, and its collections."""
 
-        def listed(rights: Rights) -> ListedShape:
+        def list_page(permissions: Permissions) -> AssetListShape:
             catalog = self.container.catalog
-            only = within(catalog, rights, SegmentFilter(frozenset([collection]) if collection is not None else None))
-            page = catalog.page(only.collections, after, limit)
+            filters = scope_filters(
+                catalog, permissions, SegmentFilter(frozenset([collection]) if collection is not None else None)
+            )
+            page = catalog.list_page(filters.collections, after, limit)
             assets = [AssetShape.of(one) for one in page.items]
-            return ListedShape(assets=assets, after=page.after, collections=collections_of(catalog, rights))
+            return AssetListShape(
+                assets=assets, after=page.next_cursor, collections=count_assets_by_collection(catalog, permissions)
+            )
 
-        return await self._done(context, self.turns.lookups, listed)
+        return await self._run(context, self.limits.lookups, list_page)
 
-    async def _done(self, context: Call, turn: Turn, work: Callable[[Rights], T]) -> T:
+    async def _run(self, context: ToolContext, limit: ConcurrencyLimit, work: Callable[[Permissions], T]) -> T:
         """The work, in its turn, with the rights of the caller."""
-        with self._caller(context) as rights:
-            return await turn.take(partial(until_given_up, partial(work, rights)))
+        with self._authorize(context) as permissions:
+            return await limit.run(partial(run_cancellable, partial(work, permissions)))
 
     @contextmanager
-    def _caller(self, context: Call) -> Iterator[Rights]:
+    def _authorize(self, context: ToolContext) -> Iterator[Permissions]:
         """The rights of the caller; what goes wrong as the model is to read it."""
-        caller: Caller = self.who(context.request_context.request)
+        principal: Principal = self.resolve_principal(context.request_context.request)
         try:
-            caller.rights.needs(Scope.READ)
-            yield caller.rights
+            principal.permissions.require(Scope.READ)
+            yield principal.permissions
         except AfterimageError as error:
-            raise ToolError(caller.words(error)) from error
+            raise ToolError(principal.public_message(error)) from error
 
-    def _asset(self, rights: Rights, name: str) -> Asset:
-        return self.container.catalog.find(name, seen(rights))
+    def _find_asset(self, permissions: Permissions, name: str) -> Asset:
+        return self.container.catalog.find(name, allowed_collections(permissions))
 
-    def _within(self, rights: Rights, where: Where) -> SegmentFilter:
-        ids = None if where.assets is None else {self._asset(rights, name).asset_id for name in where.assets}
-        return within(self.container.catalog, rights, where.as_filter(ids))
+    def _scope_filters(self, permissions: Permissions, filters: McpFilter) -> SegmentFilter:
+        ids = (
+            None
+            if filters.assets is None
+            else {self._find_asset(permissions, name).asset_id for name in filters.assets}
+        )
+        return scope_filters(self.container.catalog, permissions, filters.to_segment_filter(ids))
 
-    def _picture(self, asset: Asset, time_s: float | None, page: int | None) -> tuple[PictureRef, PictureShape]:
+    def _find_picture(self, asset: Asset, time_s: float | None, page: int | None) -> tuple[PictureRef, PictureShape]:
         shape = PictureShape(
             asset=asset.asset_id, name=asset.name, kind=asset.kind, start_s=None, end_s=None, page=None, text=""
         )
         match asset.kind:
             case AssetKind.VIDEO if time_s is not None:
-                frame = self.container.showing.frame(asset, time_s)
+                frame = self.container.media_access.key_frame_at(asset, time_s)
                 span = {"start_s": round(frame.start_s, 3), "end_s": round(frame.end_s, 3), "text": frame.text}
                 return frame.picture, shape.model_copy(update=span)
             case AssetKind.VIDEO:
-                raise QueryError(f"{asset.name} is a video: name a time_s")
+                raise InvalidInput(f"{asset.name} is a video: name a time_s")
             case AssetKind.DOCUMENT if page is None:
-                raise QueryError(f"{asset.name} is a document: name a page")
+                raise InvalidInput(f"{asset.name} is a document: name a page")
             case AssetKind.DOCUMENT:
-                return self.container.showing.page(asset, page), shape.model_copy(update={"page": page})
+                return self.container.media_access.page_image(asset, page), shape.model_copy(update={"page": page})
             case AssetKind.IMAGE:
-                return self.container.showing.page(asset, None), shape
+                return self.container.media_access.page_image(asset, None), shape

@@ -6,113 +6,125 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from api.auth import Reader, Writer
-from api.bodies import AssetId, Name
+from api.auth import ReadAccess, WriteAccess
+from api.bodies import AssetId, CollectionName
 from api.job_shapes import JobShape
 from api.problems import problem_responses
 from api.replies import AssetDetail, FrameShape, PageShape
-from api.schemas import AssetShape, MemoryShape, memory_shape
-from api.server import Served, Server
-from api.visible import asset_of, collection_of, collections_of, holding
+from api.schemas import AssetShape, MemoryShape, build_memory_shape
+from api.server import AppContext, Context
+from api.visible import collections_holding, count_assets_by_collection, require_asset, require_collection
 from indexer.types import AssetKind
 from services.catalog import Asset
 from services.jobs.types import DeleteRequest, NewJob
-from services.rights import Rights
+from services.rights import Permissions
 
 router = APIRouter(prefix="/v1/assets", tags=["assets"])
-Id = Annotated[AssetId, Path(description="The asset's id, in full.")]
-Collection = Annotated[Name | None, Query(description="Only of this collection.")]
-Limit = Annotated[int, Query(ge=1, le=500, description="Items of a part at most.")]
-After = Annotated[
+AssetIdParam = Annotated[AssetId, Path(description="The asset's id, in full.")]
+CollectionParam = Annotated[CollectionName | None, Query(description="Only of this collection.")]
+LimitParam = Annotated[int, Query(ge=1, le=500, description="Items of a part at most.")]
+AfterParam = Annotated[
     str | None, Query(max_length=200, description="Where the part before this one ended, as it was given.")
 ]
 
 
 @router.get("", response_model=PageShape[AssetShape], responses=problem_responses(404, 503))
 async def list_assets(
-    served: Served, rights: Reader, collection: Collection = None, after: After = None, limit: Limit = 100
+    context: Context,
+    permissions: ReadAccess,
+    collection: CollectionParam = None,
+    after: AfterParam = None,
+    limit: LimitParam = 100,
 ) -> PageShape[AssetShape]:
     """What is indexed, newest first."""
 
     def page() -> PageShape[AssetShape]:
-        catalog = served.container.catalog
-        where = None if rights.collections is None else list(collections_of(catalog, rights))
+        catalog = context.container.catalog
+        collections = (
+            None if permissions.collections is None else list(count_assets_by_collection(catalog, permissions))
+        )
         if collection is not None:
-            where = [collection_of(catalog, rights, collection)]
-        found = catalog.page(where, after, limit)
-        return PageShape(items=[AssetShape.of(asset) for asset in found.items], after=found.after)
+            collections = [require_collection(catalog, permissions, collection)]
+        assets = catalog.list_page(collections, after, limit)
+        return PageShape(items=[AssetShape.of(asset) for asset in assets.items], after=assets.next_cursor)
 
-    return await served.turns.lookups.take(page)
+    return await context.limits.lookups.run(page)
 
 
 @router.get("/{asset_id}", response_model=AssetDetail, responses=problem_responses(404, 503))
-async def show_asset(served: Served, rights: Reader, asset_id: Id) -> AssetDetail:
+async def show_asset(context: Context, permissions: ReadAccess, asset_id: AssetIdParam) -> AssetDetail:
     """All that is known of an asset, and the slots of a video's memory."""
-    return await served.turns.lookups.take(lambda: _detail(served, rights, asset_id))
+    return await context.limits.lookups.run(lambda: _load_detail(context, permissions, asset_id))
 
 
 @router.get("/{asset_id}/memory", response_model=MemoryShape | None, responses=problem_responses(404, 503))
-async def show_memory(served: Served, rights: Reader, asset_id: Id) -> MemoryShape | None:
+async def show_memory(context: Context, permissions: ReadAccess, asset_id: AssetIdParam) -> MemoryShape | None:
     """The slots of a video's memory, lane by lane; null where it has none."""
-    return await served.turns.lookups.take(
-        lambda: _memory(served, asset_of(served.container.catalog, rights, asset_id))
+    return await context.limits.lookups.run(
+        lambda: _load_memory(context, require_asset(context.container.catalog, permissions, asset_id))
     )
 
 
 @router.get("/{asset_id}/frames", response_model=PageShape[FrameShape], responses=problem_responses(404, 503))
 async def list_frames(
-    served: Served, rights: Reader, asset_id: Id, after: After = None, limit: Limit = 100
+    context: Context, permissions: ReadAccess, asset_id: AssetIdParam, after: AfterParam = None, limit: LimitParam = 100
 ) -> PageShape[FrameShape]:
     """The stored key frames of a video, in order of time; `/v1/assets/{asset_id}/frames/{start_s}` is the picture."""
 
     def page() -> PageShape[FrameShape]:
-        asset = asset_of(served.container.catalog, rights, asset_id)
-        seen = asset.kind is AssetKind.VIDEO and asset.width is not None
-        frames = served.container.remembering.key_frames(asset) if seen else ()
+        asset = require_asset(context.container.catalog, permissions, asset_id)
+        has_frames = asset.kind is AssetKind.VIDEO and asset.width is not None
+        frames = context.container.video_memory.key_frames(asset) if has_frames else ()
         first = int(after) if after is not None and after.isdecimal() else 0
         items = [FrameShape.of(frame) for frame in frames[first : first + limit]]
         return PageShape(items=items, after=str(first + limit) if first + limit < len(frames) else None)
 
-    return await served.turns.lookups.take(page)
+    return await context.limits.lookups.run(page)
 
 
 @router.delete(
     "/{asset_id}", response_model=list[JobShape], status_code=202, responses=problem_responses(403, 404, 503)
 )
-async def delete_asset(served: Served, rights: Writer, asset_id: Id, collection: Collection = None) -> list[JobShape]:
+async def delete_asset(
+    context: Context, permissions: WriteAccess, asset_id: AssetIdParam, collection: CollectionParam = None
+) -> list[JobShape]:
     """Remove an asset from one collection, or from all that the key sees: a job for each, or one for all of them. With
     the last collection that holds it, all its data goes."""
-    return await served.turns.lookups.take(lambda: _delete(served, rights, asset_id, collection))
+    return await context.limits.lookups.run(lambda: _submit_deletion(context, permissions, asset_id, collection))
 
 
-def _detail(server: Server, rights: Rights, asset_id: str) -> AssetDetail:
-    catalog = server.container.catalog
-    asset = asset_of(catalog, rights, asset_id)
+def _load_detail(context: AppContext, permissions: Permissions, asset_id: str) -> AssetDetail:
+    catalog = context.container.catalog
+    asset = require_asset(catalog, permissions, asset_id)
     return AssetDetail(
         **AssetShape.of(asset).model_dump(),
-        memory=_memory(server, asset),
+        memory=_load_memory(context, asset),
         version=asset.version,
-        collections=holding(catalog, rights, asset),
+        collections=collections_holding(catalog, permissions, asset),
         indexed_at=asset.indexed_at,
         file_time=asset.file_time,
     )
 
 
-def _memory(server: Server, asset: Asset) -> MemoryShape | None:
-    remembering = server.container.remembering
-    memory = remembering.memory(asset)
+def _load_memory(context: AppContext, asset: Asset) -> MemoryShape | None:
+    video_memory = context.container.video_memory
+    memory = video_memory.memory(asset)
     return (
-        None if memory is None else memory_shape(memory, {lane: remembering.tree(asset, lane) for lane in memory.lanes})
+        None
+        if memory is None
+        else build_memory_shape(memory, {lane: video_memory.merge_tree(asset, lane) for lane in memory.lanes})
     )
 
 
-def _delete(server: Server, rights: Rights, asset_id: str, collection: str | None) -> list[JobShape]:
-    catalog = server.container.catalog
-    asset = asset_of(catalog, rights, asset_id)
-    doomed: list[str | None] = [None]
+def _submit_deletion(
+    context: AppContext, permissions: Permissions, asset_id: str, collection: str | None
+) -> list[JobShape]:
+    catalog = context.container.catalog
+    asset = require_asset(catalog, permissions, asset_id)
+    collections: list[str | None] = [None]
     if collection is not None:
-        doomed = [collection_of(catalog, rights, collection)]
-    elif rights.collections is not None:
-        doomed = [*holding(catalog, rights, asset)]
-    asked = [NewJob(DeleteRequest(asset.asset_id), one, rights.key_id) for one in doomed]
-    return [JobShape.of(server.container.dispatch.submit(new)) for new in asked]
+        collections = [require_collection(catalog, permissions, collection)]
+    elif permissions.collections is not None:
+        collections = [*collections_holding(catalog, permissions, asset)]
+    new_jobs = [NewJob(DeleteRequest(asset.asset_id), one, permissions.key_id) for one in collections]
+    return [JobShape.of(context.container.dispatcher.submit(new)) for new in new_jobs]

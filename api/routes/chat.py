@@ -7,78 +7,80 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
-from api.auth import Reader
+from api.auth import ReadAccess
 from api.chat.completion import Completion
-from api.chat.conversation import asked_in
-from api.chat.refusals import ERRORS, ChatRoute
-from api.chat.replies import CompletionShape, ModelShape, ModelsShape
+from api.chat.conversation import extract_query
+from api.chat.refusals import ERROR_RESPONSES, ChatRoute
+from api.chat.replies import CompletionShape, ModelListShape, ModelShape
 from api.chat.requests import ChatBody
 from api.chat.streaming import ChunkStream
-from api.queried import pixels_of
-from api.server import Served, Server
-from api.streams import Production, collected
-from api.visible import collection_of, collections_of, within
+from api.queried import decode_query_image
+from api.server import AppContext, Context
+from api.streams import ThreadedProducer, collect
+from api.visible import count_assets_by_collection, require_collection, scope_filters
 from indexer.errors import CollectionNotFound
 from indexer.types import SegmentFilter
-from services.rights import Rights
+from services.rights import Permissions
 
 router = APIRouter(prefix="/v1", tags=["chat"], route_class=ChatRoute)
-_PREFIX = "afterimage/"
-Model = Annotated[str, Path(description="`afterimage/` and the name of a collection.")]
-_STREAM: dict[str, Any] = {
+_MODEL_PREFIX = "afterimage/"
+ModelParam = Annotated[str, Path(description="`afterimage/` and the name of a collection.")]
+_STREAM_RESPONSE: dict[str, Any] = {
     "description": "The answer; with `stream` as server-sent events, each a ChunkShape, with `[DONE]` at the end.",
     "content": {"text/event-stream": {"schema": {"type": "string"}}},
 }
 
 
-@router.get("/models", responses=ERRORS)
-async def list_models(served: Served, rights: Reader) -> ModelsShape:
+@router.get("/models", responses=ERROR_RESPONSES)
+async def list_models(context: Context, permissions: ReadAccess) -> ModelListShape:
     """The collections, as models."""
-    names = await served.turns.lookups.take(lambda: list(collections_of(served.container.catalog, rights)))
-    return ModelsShape(data=[ModelShape(id=f"{_PREFIX}{name}") for name in names])
+    names = await context.limits.lookups.run(
+        lambda: list(count_assets_by_collection(context.container.catalog, permissions))
+    )
+    return ModelListShape(data=[ModelShape(id=f"{_MODEL_PREFIX}{name}") for name in names])
 
 
-@router.get("/models/{model:path}", responses=ERRORS)
-async def show_model(served: Served, rights: Reader, model: Model) -> ModelShape:
+@router.get("/models/{model:path}", responses=ERROR_RESPONSES)
+async def show_model(context: Context, permissions: ReadAccess, model: ModelParam) -> ModelShape:
     """A collection, as a model."""
-    await served.turns.lookups.take(partial(_collection, served, rights, model))
+    await context.limits.lookups.run(partial(_require_model, context, permissions, model))
     return ModelShape(id=model)
 
 
-@router.post("/chat/completions", response_model=CompletionShape, responses={200: _STREAM, **ERRORS})
-async def complete(
-    request: Request, served: Served, rights: Reader, body: ChatBody, response: Response
+@router.post("/chat/completions", response_model=CompletionShape, responses={200: _STREAM_RESPONSE, **ERROR_RESPONSES})
+async def create_completion(
+    request: Request, context: Context, permissions: ReadAccess, body: ChatBody, response: Response
 ) -> Response | CompletionShape:
     """Answer the question that a conversation ends with from a collection; `sentences` of the message, or of the
     chunks, have the citations."""
     response.headers["cache-control"] = "no-store"
-    served.turns.answers.check()
-    completion = await served.turns.searches.take(partial(_gather, served, rights, body))
+    context.limits.answers.raise_if_full()
+    completion = await context.limits.searches.run(partial(_gather_evidence, context, permissions, body))
     if body.stream:
-        return ChunkStream(request, Production(served.turns.answers, completion.chunks))
-    return completion.whole(await collected(request, served.turns.answers, completion.sentences))
+        return ChunkStream(request, ThreadedProducer(context.limits.answers, completion.stream_chunks))
+    return completion.to_response(await collect(request, context.limits.answers, completion.sentences))
 
 
-def _collection(server: Server, rights: Rights, model: str) -> str:
+def _require_model(context: AppContext, permissions: Permissions, model: str) -> str:
     """The collection that a model stands for. Errors: CollectionNotFound."""
     try:
-        if not model.startswith(_PREFIX):
+        if not model.startswith(_MODEL_PREFIX):
             raise CollectionNotFound(model)
-        return collection_of(server.container.catalog, rights, model.removeprefix(_PREFIX))
+        return require_collection(context.container.catalog, permissions, model.removeprefix(_MODEL_PREFIX))
     except CollectionNotFound as error:
         raise CollectionNotFound(f"there is no model {model!r}, or this key may not use it") from error
 
 
-def _gather(server: Server, rights: Rights, body: ChatBody) -> Completion:
-    container = server.container
-    only = SegmentFilter(collections=frozenset([_collection(server, rights, body.model)]))
-    where = within(container.catalog, rights, only)
-    asked = asked_in(body.messages)
-    pictures = [pixels_of(container.showing, data) for data in asked.pictures]
-    for search in asked.searches:
-        question = asked.question(search)
-        evidence = container.answering.evidence(search, where, pictures)
+def _gather_evidence(context: AppContext, permissions: Permissions, body: ChatBody) -> Completion:
+    container = context.container
+    only = SegmentFilter(collections=frozenset([_require_model(context, permissions, body.model)]))
+    filters = scope_filters(container.catalog, permissions, only)
+    query = extract_query(body.messages)
+    images = [decode_query_image(container.media_access, data) for data in query.images]
+    for search in query.search_queries:
+        question = query.question_for(search)
+        evidence = container.answering.gather_evidence(search, filters, images)
         if evidence:
             break
-    letters = container.settings.generator.chars_per_token
-    return Completion(container.answering, body, question, evidence, letters)
+    chars_per_token = container.settings.generator.chars_per_token
+    return Completion(container.answering, body, question, evidence, chars_per_token)

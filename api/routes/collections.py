@@ -7,58 +7,66 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from api.auth import Reader, Writer
-from api.bodies import Name
+from api.auth import ReadAccess, WriteAccess
+from api.bodies import CollectionName
 from api.problems import problem_responses
 from api.replies import CollectionShape
-from api.server import Served
-from api.visible import collection_of, collections_of
+from api.server import Context
+from api.visible import count_assets_by_collection, require_collection
 from indexer.errors import CollectionExists, CollectionNotFound
 
 router = APIRouter(prefix="/v1/collections", tags=["collections"])
-Named = Annotated[Name, Path(description="The collection's name.")]
+CollectionNameParam = Annotated[CollectionName, Path(description="The collection's name.")]
 
 
 @router.get("", response_model=list[CollectionShape], responses=problem_responses(503))
-async def list_collections(served: Served, rights: Reader) -> list[CollectionShape]:
+async def list_collections(context: Context, permissions: ReadAccess) -> list[CollectionShape]:
     """The collections, by name, and how many assets each holds."""
-    there = await served.turns.lookups.take(lambda: collections_of(served.container.catalog, rights))
-    return [CollectionShape(name=name, assets=count) for name, count in there.items()]
+    counts = await context.limits.lookups.run(
+        lambda: count_assets_by_collection(context.container.catalog, permissions)
+    )
+    return [CollectionShape(name=name, assets=count) for name, count in counts.items()]
 
 
 @router.get("/{collection}", response_model=CollectionShape, responses=problem_responses(404, 503))
-async def show_collection(served: Served, rights: Reader, collection: Named) -> CollectionShape:
+async def show_collection(
+    context: Context, permissions: ReadAccess, collection: CollectionNameParam
+) -> CollectionShape:
     """A collection."""
 
     def show() -> CollectionShape:
-        name = collection_of(served.container.catalog, rights, collection)
-        return CollectionShape(name=name, assets=collections_of(served.container.catalog, rights)[name])
+        name = require_collection(context.container.catalog, permissions, collection)
+        return CollectionShape(
+            name=name, assets=count_assets_by_collection(context.container.catalog, permissions)[name]
+        )
 
-    return await served.turns.lookups.take(show)
+    return await context.limits.lookups.run(show)
 
 
 @router.put("/{collection}", status_code=204, response_class=Response, responses=problem_responses(403, 404, 503))
-async def make_collection(served: Served, rights: Writer, collection: Named) -> Response:
+async def create_collection(context: Context, permissions: WriteAccess, collection: CollectionNameParam) -> Response:
     """Make a collection, unless there is one of that name."""
 
-    def make() -> Response:
-        if not rights.sees(collection):
+    def create() -> Response:
+        if not permissions.allows(collection):
             raise CollectionNotFound(f"no collection {collection!r}")
         with suppress(CollectionExists):
-            served.container.catalog.create_collection(collection)
+            context.container.catalog.create_collection(collection)
         return Response(status_code=204)
 
-    return await served.turns.lookups.take(make)
+    return await context.limits.lookups.run(create)
 
 
 @router.delete(
     "/{collection}", status_code=204, response_class=Response, responses=problem_responses(403, 404, 409, 503)
 )
-async def drop_collection(served: Served, rights: Writer, collection: Named) -> Response:
+async def delete_collection(context: Context, permissions: WriteAccess, collection: CollectionNameParam) -> Response:
     """Remove a collection that holds nothing."""
 
-    def drop() -> Response:
-        served.container.catalog.drop_collection(collection_of(served.container.catalog, rights, collection))
+    def delete() -> Response:
+        context.container.catalog.delete_collection(
+            require_collection(context.container.catalog, permissions, collection)
+        )
         return Response(status_code=204)
 
-    return await served.turns.lookups.take(drop)
+    return await context.limits.lookups.run(delete)

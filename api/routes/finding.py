@@ -9,88 +9,90 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from api.auth import Reader
+from api.auth import ReadAccess
 from api.bodies import AskBody, SearchBody
-from api.once import Once
+from api.once import IdempotentRoute
 from api.problems import problem_responses
-from api.queried import pixels_of
-from api.replies import AskedShape, EvidenceEvent, EvidenceShape, UsageShape
+from api.queried import decode_query_image
+from api.replies import AskResponse, EvidenceEvent, EvidenceShape, UsageShape
 from api.schemas import AnswerShape, HitShape, SearchShape, SentenceShape
-from api.server import Served, Server
-from api.streams import Event, EventStream, Production, collected
-from api.visible import within
+from api.server import AppContext, Context
+from api.streams import EventStream, ServerSentEvent, ThreadedProducer, collect
+from api.visible import scope_filters
 from indexer.types import SegmentFilter
-from services.answering import answer_of
-from services.rights import Rights
+from services.answering import build_answer
+from services.rights import Permissions
 from services.types import Evidence, Query, Sentence
 
-router = APIRouter(prefix="/v1", tags=["find"], route_class=Once)
-_EVENTS = "text/event-stream"
-_UNKEPT = {"cache-control": "no-store"}
+router = APIRouter(prefix="/v1", tags=["find"], route_class=IdempotentRoute)
+_EVENT_STREAM = "text/event-stream"
+_NO_STORE = {"cache-control": "no-store"}
 """What was found is kept nowhere, or it would outlive its deletion."""
-_STREAM: dict[str, Any] = {
+_STREAM_RESPONSE: dict[str, Any] = {
     "description": "The answer; where `text/event-stream` is accepted, as events while it is written: `evidence` "
     "(EvidenceEvent), `sentence` (SentenceShape) for each sentence, `answer` (AnswerShape), `usage` (UsageShape). "
     "Where something fails on the way the last event is `error` (Problem).",
-    "content": {_EVENTS: {"schema": {"type": "string"}}},
+    "content": {_EVENT_STREAM: {"schema": {"type": "string"}}},
 }
 
 
 @router.post("/search", response_model=SearchShape, responses=problem_responses(404, 413, 503))
-async def search(served: Served, rights: Reader, body: SearchBody, response: Response) -> SearchShape:
+async def search(context: Context, permissions: ReadAccess, body: SearchBody, response: Response) -> SearchShape:
     """Find moments, pages and pictures. Nothing found is an empty list: results that are no better than what unrelated
     questions find are left out."""
-    response.headers.update(_UNKEPT)
-    return await served.turns.searches.take(partial(_search, served, rights, body))
+    response.headers.update(_NO_STORE)
+    return await context.limits.searches.run(partial(_search, context, permissions, body))
 
 
-@router.post("/ask", response_model=AskedShape, responses={200: _STREAM, **problem_responses(404, 503)})
+@router.post("/ask", response_model=AskResponse, responses={200: _STREAM_RESPONSE, **problem_responses(404, 503)})
 async def ask(
-    request: Request, served: Served, rights: Reader, body: AskBody, response: Response
-) -> Response | AskedShape:
+    request: Request, context: Context, permissions: ReadAccess, body: AskBody, response: Response
+) -> Response | AskResponse:
     """Answer a question; every sentence names the time, page or picture that proves it."""
-    response.headers.update(_UNKEPT)
-    served.turns.answers.check()
-    asked = await served.turns.searches.take(partial(_gather, served, rights, body))
-    if _EVENTS in request.headers.get("accept", ""):
-        return EventStream(request, Production(served.turns.answers, asked.events), asked.evidence())
-    sentences = await collected(request, served.turns.answers, asked.sentences)
-    return AskedShape(**asked.answer(sentences).model_dump(), usage=asked.usage())
+    response.headers.update(_NO_STORE)
+    context.limits.answers.raise_if_full()
+    run = await context.limits.searches.run(partial(_gather_evidence, context, permissions, body))
+    if _EVENT_STREAM in request.headers.get("accept", ""):
+        return EventStream(request, ThreadedProducer(context.limits.answers, run.stream_events), run.evidence_event())
+    sentences = await collect(request, context.limits.answers, run.sentences)
+    return AskResponse(**run.answer(sentences).model_dump(), usage=run.usage())
 
 
-class _Asked:
+class _AnswerRun:
     """A question with its evidence, and the clock of its answer."""
 
-    def __init__(self, server: Server, question: str, where: SegmentFilter) -> None:
-        self._answering, self._question = server.container.answering, question
-        self._began = time.perf_counter()
-        self._evidence: Sequence[Evidence] = self._answering.evidence(question, where)
-        self._gathered_s = self._now()
-        self._first_s: float | None = None
+    def __init__(self, context: AppContext, question: str, filters: SegmentFilter) -> None:
+        self._answering, self._question = context.container.answering, question
+        self._started_s = time.perf_counter()
+        self._evidence: Sequence[Evidence] = self._answering.gather_evidence(question, filters)
+        self._gathered_s = self._elapsed_s()
+        self._first_sentence_s: float | None = None
 
     def sentences(self) -> Iterator[Sentence]:
         """The answer as it is written."""
-        for sentence in self._answering.sentences(self._question, self._evidence):
-            if self._first_s is None:
-                self._first_s = self._now()
+        for sentence in self._answering.stream_sentences(self._question, self._evidence):
+            if self._first_sentence_s is None:
+                self._first_sentence_s = self._elapsed_s()
             yield sentence
 
-    def evidence(self) -> Event:
+    def evidence_event(self) -> ServerSentEvent:
         """The first event."""
-        return Event("evidence", EvidenceEvent(evidence=[EvidenceShape.of_evidence(one) for one in self._evidence]))
+        return ServerSentEvent(
+            "evidence", EvidenceEvent(evidence=[EvidenceShape.of_evidence(one) for one in self._evidence])
+        )
 
-    def events(self) -> Iterator[Event]:
+    def stream_events(self) -> Iterator[ServerSentEvent]:
         """The answer as events."""
-        said = []
+        sentences = []
         for sentence in self.sentences():
-            said.append(sentence)
-            yield Event("sentence", SentenceShape.of(sentence))
-        yield Event("answer", self.answer(said))
-        yield Event("usage", self.usage())
+            sentences.append(sentence)
+            yield ServerSentEvent("sentence", SentenceShape.of(sentence))
+        yield ServerSentEvent("answer", self.answer(sentences))
+        yield ServerSentEvent("usage", self.usage())
 
     def answer(self, sentences: Sequence[Sentence]) -> AnswerShape:
         """The whole answer."""
-        return AnswerShape.of(answer_of(sentences))
+        return AnswerShape.of(build_answer(sentences))
 
     def usage(self) -> UsageShape:
         """What the answer took until now."""
@@ -98,23 +100,25 @@ class _Asked:
             model=self._answering.generator.model_id,
             evidence=len(self._evidence),
             gathered_s=self._gathered_s,
-            first_sentence_s=self._first_s,
-            total_s=self._now(),
+            first_sentence_s=self._first_sentence_s,
+            total_s=self._elapsed_s(),
         )
 
-    def _now(self) -> float:
-        return round(time.perf_counter() - self._began, 4)
+    def _elapsed_s(self) -> float:
+        return round(time.perf_counter() - self._started_s, 4)
 
 
-def _search(server: Server, rights: Rights, body: SearchBody) -> SearchShape:
-    container = server.container
-    where = within(container.catalog, rights, body.as_filter())
+def _search(context: AppContext, permissions: Permissions, body: SearchBody) -> SearchShape:
+    container = context.container
+    filters = scope_filters(container.catalog, permissions, body.to_segment_filter())
     query = Query(body.question)
     if body.image is not None:
-        query = Query(body.question, pixels_of(container.showing, body.image))
-    moments = container.retrieval.search(query, where, body.limit or container.settings.search.limit)
+        query = Query(body.question, decode_query_image(container.media_access, body.image))
+    moments = container.retrieval.search(query, filters, body.limit or container.settings.search.limit)
     return SearchShape(hits=[HitShape.of(moment) for moment in moments])
 
 
-def _gather(server: Server, rights: Rights, body: AskBody) -> _Asked:
-    return _Asked(server, body.question, within(server.container.catalog, rights, body.as_filter()))
+def _gather_evidence(context: AppContext, permissions: Permissions, body: AskBody) -> _AnswerRun:
+    return _AnswerRun(
+        context, body.question, scope_filters(context.container.catalog, permissions, body.to_segment_filter())
+    )

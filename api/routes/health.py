@@ -6,22 +6,22 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from api.auth import Admin
+from api.auth import AdminAccess
 from api.metrics import CONTENT_TYPE
 from api.problems import problem_responses
 from api.replies import Readiness
-from api.server import Served, Server
+from api.server import AppContext, Context
 from indexer.errors import AfterimageError
 
 router = APIRouter(tags=["health"])
-_NO_KEY: dict[str, Any] = {"security": []}
+_NO_AUTH: dict[str, Any] = {"security": []}
 
 
 @router.get(
     "/livez",
     response_class=Response,
     responses={200: {"description": "`ok`", "content": {"text/plain": {}}}},
-    openapi_extra=_NO_KEY,
+    openapi_extra=_NO_AUTH,
 )
 async def livez() -> Response:
     """The process answers. Nothing else is asked."""
@@ -32,13 +32,13 @@ async def livez() -> Response:
     "/readyz",
     response_model=Readiness,
     responses={503: {"model": Readiness, "description": "Not ready"}},
-    openapi_extra=_NO_KEY,
+    openapi_extra=_NO_AUTH,
 )
-async def readyz(served: Served, response: Response) -> Readiness:
+async def readyz(context: Context, response: Response) -> Readiness:
     """Whether questions can be answered: the catalog and the index are there, and the models are loaded."""
-    found = await served.turns.lookups.take(lambda: _readiness(served))
-    response.status_code = 200 if found.ready else 503
-    return found
+    readiness = await context.limits.lookups.run(lambda: _check_readiness(context))
+    response.status_code = 200 if readiness.ready else 503
+    return readiness
 
 
 @router.get(
@@ -46,13 +46,13 @@ async def readyz(served: Served, response: Response) -> Readiness:
     response_class=Response,
     responses={200: {"description": "Prometheus text", "content": {"text/plain": {}}}, **problem_responses(503)},
 )
-async def metrics(served: Served, _rights: Admin) -> Response:
+async def metrics(context: Context, _permissions: AdminAccess) -> Response:
     """Counters in the form of Prometheus."""
-    return Response(await served.turns.lookups.take(served.metrics.text), media_type=CONTENT_TYPE)
+    return Response(await context.limits.lookups.run(context.metrics.render), media_type=CONTENT_TYPE)
 
 
-def _readiness(server: Server) -> Readiness:
-    container, parts = server.container, {"models": server.models.state}
+def _check_readiness(context: AppContext) -> Readiness:
+    container, parts = context.container, {"models": context.warmup.state}
     for name, probe in (("catalog", container.catalog.collections), ("index", container.index.generation)):
         try:
             probe()

@@ -7,20 +7,22 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.auth import Reader
+from api.auth import ReadAccess
 from api.bodies import Seconds
 from api.problems import problem_responses
-from api.ranges import ranged
-from api.routes.assets import Id
-from api.server import Served
-from api.visible import asset_of, seen
-from indexer.errors import LimitExceeded, QueryError
+from api.ranges import range_response
+from api.routes.assets import AssetIdParam
+from api.server import Context
+from api.visible import allowed_collections, require_asset
+from indexer.errors import InvalidInput, LimitExceeded
 
 router = APIRouter(prefix="/v1/assets/{asset_id}", tags=["media"])
-_KINDS = ("video/", "audio/", "image/")
-_SAFE = {"content-security-policy": "sandbox; default-src 'none'", "x-content-type-options": "nosniff"}
+_SAFE_TYPE_PREFIXES = ("video/", "audio/", "image/")
+_SANDBOX_HEADERS = {"content-security-policy": "sandbox; default-src 'none'", "x-content-type-options": "nosniff"}
 """What others made is shown and never run, whatever a browser would take it for."""
-_BYTES: dict[str, Any] = {"content": {"application/octet-stream": {}, "video/*": {}, "audio/*": {}, "image/*": {}}}
+_MEDIA_CONTENT: dict[str, Any] = {
+    "content": {"application/octet-stream": {}, "video/*": {}, "audio/*": {}, "image/*": {}}
+}
 
 
 @router.head(
@@ -32,22 +34,22 @@ _BYTES: dict[str, Any] = {"content": {"application/octet-stream": {}, "video/*":
     "/media",
     response_class=Response,
     responses={
-        200: {"description": "All of it", **_BYTES},
-        206: {"description": "Some of its bytes", **_BYTES},
+        200: {"description": "All of it", **_MEDIA_CONTENT},
+        206: {"description": "Some of its bytes", **_MEDIA_CONTENT},
         **problem_responses(404, 416, 503),
     },
 )
-async def show_media(request: Request, served: Served, rights: Reader, asset_id: Id) -> Response:
+async def show_media(request: Request, context: Context, permissions: ReadAccess, asset_id: AssetIdParam) -> Response:
     """The file that the asset was indexed from, whole or in ranges of bytes (`Range`)."""
-    container = served.container
+    container = context.container
 
-    def find() -> Response:
-        asset = asset_of(container.catalog, rights, asset_id)
-        media = container.showing.media(asset, seen(rights))
-        headers = {"content-type": _media_type(asset.name), "cache-control": "private, no-cache", **_SAFE}
-        return ranged(request, media, f'"{asset.asset_id}"', headers)
+    def respond() -> Response:
+        asset = require_asset(container.catalog, permissions, asset_id)
+        media = container.media_access.source_media(asset, allowed_collections(permissions))
+        headers = {"content-type": _media_type(asset.name), "cache-control": "private, no-cache", **_SANDBOX_HEADERS}
+        return range_response(request, media, f'"{asset.asset_id}"', headers)
 
-    return await served.turns.lookups.take(find)
+    return await context.limits.lookups.run(respond)
 
 
 @router.get(
@@ -56,29 +58,31 @@ async def show_media(request: Request, served: Served, rights: Reader, asset_id:
     responses={200: {"description": "The clip", "content": {"video/mp4": {}}}, **problem_responses(404, 413, 503)},
 )
 async def cut_clip(
-    served: Served,
-    rights: Reader,
-    asset_id: Id,
+    context: Context,
+    permissions: ReadAccess,
+    asset_id: AssetIdParam,
     start_s: Annotated[Seconds, Query(description="Where it begins.")],
     end_s: Annotated[Seconds, Query(description="Where it ends.")],
     max_px: Annotated[int, Query(ge=64, le=3840, description="The longer side at most.")] = 1280,
 ) -> Response:
     """What is seen and heard in `[start_s, end_s)` of a video: upright, H.264 and AAC in MP4."""
-    longest_s, container = served.container.settings.serve.clip_s, served.container
+    max_clip_s, container = context.container.settings.serve.max_clip_s, context.container
     if end_s <= start_s:
-        raise QueryError("a clip ends after it begins")
-    if end_s - start_s > longest_s:
-        raise LimitExceeded("the clip", f"is longer than {longest_s:g} s")
+        raise InvalidInput("a clip ends after it begins")
+    if end_s - start_s > max_clip_s:
+        raise LimitExceeded("the clip", f"is longer than {max_clip_s:g} s")
 
     def cut() -> bytes:
-        asset = asset_of(container.catalog, rights, asset_id)
-        return container.showing.clip(asset, seen(rights), start_s, end_s, max_px)
+        asset = require_asset(container.catalog, permissions, asset_id)
+        return container.media_access.clip(asset, allowed_collections(permissions), start_s, end_s, max_px)
 
-    clip = await served.turns.clips.take(cut)
-    return Response(clip, media_type="video/mp4", headers={"cache-control": "private, no-cache", **_SAFE})
+    clip = await context.limits.clips.run(cut)
+    return Response(clip, media_type="video/mp4", headers={"cache-control": "private, no-cache", **_SANDBOX_HEADERS})
 
 
 def _media_type(name: str) -> str:
     kind, _ = mimetypes.guess_type(name)
-    known = kind is not None and (kind == "application/pdf" or (kind.startswith(_KINDS) and kind != "image/svg+xml"))
+    known = kind is not None and (
+        kind == "application/pdf" or (kind.startswith(_SAFE_TYPE_PREFIXES) and kind != "image/svg+xml")
+    )
     return kind if known and kind else "application/octet-stream"

@@ -10,29 +10,29 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 
-from api.auth import Reader
+from api.auth import ReadAccess
 from api.bodies import Seconds
 from api.problems import problem_responses
-from api.routes.assets import Id
-from api.server import Served, Server
-from api.visible import asset_of
-from indexer.media.jpeg import as_shown
+from api.routes.assets import AssetIdParam
+from api.server import AppContext, Context
+from api.visible import require_asset
+from indexer.media.jpeg import render
 from indexer.types import PictureRef
 from services.catalog import Asset
-from services.rights import Rights
+from services.rights import Permissions
 
 router = APIRouter(prefix="/v1/assets/{asset_id}", tags=["pictures"])
-_FOR_EVER, _ASK_AGAIN = "private, max-age=31536000, immutable", "private, no-cache"
-_SHOWS: dict[int | str, dict[str, Any]] = {
+_IMMUTABLE, _REVALIDATE = "private, max-age=31536000, immutable", "private, no-cache"
+_GET_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The picture", "content": {"image/jpeg": {}, "image/webp": {}}},
     304: {"description": "It is what the client has"},
     **problem_responses(404, 503),
 }
-_TELLS = _SHOWS | {200: {"description": "What a GET would give: its kind, its length"}}
-Choose = Callable[[Server, Asset], PictureRef]
+_HEAD_RESPONSES = _GET_RESPONSES | {200: {"description": "What a GET would give: its kind, its length"}}
+SelectPicture = Callable[[AppContext, Asset], PictureRef]
 
 
-class Form(StrEnum):
+class ImageFormat(StrEnum):
     """What a picture is encoded as."""
 
     JPEG = "jpeg"
@@ -40,78 +40,96 @@ class Form(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ImageOptions:
     """How a picture is asked for."""
 
     max_px: Annotated[int | None, Query(ge=16, le=4096, description="The longer side at most; never scaled up.")] = None
-    form: Annotated[Form, Query(alias="format", description="What it is encoded as.")] = Form.JPEG
+    image_format: Annotated[ImageFormat, Query(alias="format", description="What it is encoded as.")] = ImageFormat.JPEG
     version: Annotated[
         str | None, Query(max_length=64, description="The asset's version: caches may then keep the picture for ever.")
     ] = None
     if_none_match: Annotated[str | None, Header(description="What the client has.")] = None
 
-    def tag(self, ref: PictureRef) -> str:
+    def etag(self, ref: PictureRef) -> str:
         """A strong ETag: artifacts of a version never change."""
-        facts = f"{ref.key}:{ref.offset}:{ref.length}:{self.max_px}:{self.form}"
+        facts = f"{ref.key}:{ref.offset}:{ref.length}:{self.max_px}:{self.image_format}"
         return f'"{hashlib.sha256(facts.encode()).hexdigest()[:32]}"'
 
-    def is_known(self, tag: str) -> bool:
+    def matches_etag(self, etag: str) -> bool:
         """Whether the client has it."""
         known = [one.strip().removeprefix("W/") for one in (self.if_none_match or "").split(",")]
-        return tag in known or "*" in known
+        return etag in known or "*" in known
 
 
-Asked = Annotated[Wanted, Depends()]
+ImageOptionsParam = Annotated[ImageOptions, Depends()]
 
 
-@router.head("/frames/{time_s}", response_class=Response, responses=_TELLS)
-@router.get("/frames/{time_s}", response_class=Response, responses=_SHOWS)
+@router.head("/frames/{time_s}", response_class=Response, responses=_HEAD_RESPONSES)
+@router.get("/frames/{time_s}", response_class=Response, responses=_GET_RESPONSES)
 async def show_frame(
-    served: Served,
-    rights: Reader,
-    asset_id: Id,
+    context: Context,
+    permissions: ReadAccess,
+    asset_id: AssetIdParam,
     time_s: Annotated[Seconds, Path(description="Seconds from the first frame.")],
-    wanted: Asked,
+    options: ImageOptionsParam,
 ) -> Response:
     """The stored key frame that shows a video at a time."""
-    return await _shown(
-        served, rights, asset_id, wanted, lambda server, asset: server.container.showing.frame(asset, time_s).picture
+    return await _picture_response(
+        context,
+        permissions,
+        asset_id,
+        options,
+        lambda server, asset: server.container.media_access.key_frame_at(asset, time_s).picture,
     )
 
 
-@router.head("/pages/{page}", response_class=Response, responses=_TELLS)
-@router.get("/pages/{page}", response_class=Response, responses=_SHOWS)
+@router.head("/pages/{page}", response_class=Response, responses=_HEAD_RESPONSES)
+@router.get("/pages/{page}", response_class=Response, responses=_GET_RESPONSES)
 async def show_page(
-    served: Served,
-    rights: Reader,
-    asset_id: Id,
+    context: Context,
+    permissions: ReadAccess,
+    asset_id: AssetIdParam,
     page: Annotated[int, Path(ge=1, le=1_000_000, description="The page's number, from 1.")],
-    wanted: Asked,
+    options: ImageOptionsParam,
 ) -> Response:
     """The picture of a page of a document."""
-    return await _shown(
-        served, rights, asset_id, wanted, lambda server, asset: server.container.showing.page(asset, page)
+    return await _picture_response(
+        context,
+        permissions,
+        asset_id,
+        options,
+        lambda server, asset: server.container.media_access.page_image(asset, page),
     )
 
 
-@router.head("/picture", response_class=Response, responses=_TELLS)
-@router.get("/picture", response_class=Response, responses=_SHOWS)
-async def show_picture(served: Served, rights: Reader, asset_id: Id, wanted: Asked) -> Response:
+@router.head("/picture", response_class=Response, responses=_HEAD_RESPONSES)
+@router.get("/picture", response_class=Response, responses=_GET_RESPONSES)
+async def show_picture(
+    context: Context, permissions: ReadAccess, asset_id: AssetIdParam, options: ImageOptionsParam
+) -> Response:
     """An image."""
-    return await _shown(
-        served, rights, asset_id, wanted, lambda server, asset: server.container.showing.page(asset, None)
+    return await _picture_response(
+        context,
+        permissions,
+        asset_id,
+        options,
+        lambda server, asset: server.container.media_access.page_image(asset, None),
     )
 
 
-async def _shown(server: Server, rights: Rights, asset_id: str, wanted: Wanted, choose: Choose) -> Response:
-    def show() -> Response:
-        asset = asset_of(server.container.catalog, rights, asset_id)
-        ref = choose(server, asset)
-        tag = wanted.tag(ref)
-        headers = {"etag": tag, "cache-control": _FOR_EVER if wanted.version == asset.version else _ASK_AGAIN}
-        if wanted.is_known(tag):
+async def _picture_response(
+    context: AppContext, permissions: Permissions, asset_id: str, options: ImageOptions, select_picture: SelectPicture
+) -> Response:
+    def respond() -> Response:
+        asset = require_asset(context.container.catalog, permissions, asset_id)
+        ref = select_picture(context, asset)
+        etag = options.etag(ref)
+        headers = {"etag": etag, "cache-control": _IMMUTABLE if options.version == asset.version else _REVALIDATE}
+        if options.matches_etag(etag):
             return Response(status_code=304, headers=headers)
-        data = as_shown(server.container.artifacts.picture(ref), wanted.max_px, wanted.form is Form.WEBP)
-        return Response(data, media_type=f"image/{wanted.form}", headers=headers)
+        data = render(
+            context.container.artifacts.read_picture(ref), options.max_px, options.image_format is ImageFormat.WEBP
+        )
+        return Response(data, media_type=f"image/{options.image_format}", headers=headers)
 
-    return await server.turns.lookups.take(show)
+    return await context.limits.lookups.run(respond)

@@ -10,20 +10,20 @@ from urllib.parse import unquote, urlsplit
 from fastapi import APIRouter, Request
 from pydantic import ValidationError
 
-from api.auth import Writer
-from api.bodies import Body, ImportBody, Name, Webhook
+from api.auth import WriteAccess
+from api.bodies import Body, CollectionName, ImportBody, WebhookUrl
 from api.job_shapes import JobShape
 from api.multipart import read_form
-from api.once import Named, Once
+from api.once import IdempotencyKeyParam, IdempotentRoute
 from api.problems import problem_responses
-from api.server import Served, Server
-from indexer.errors import CollectionNotFound, DatabaseUnavailable, QueryError
+from api.server import AppContext, Context
+from indexer.errors import CollectionNotFound, DatabaseUnavailable, InvalidInput
 from services.jobs.types import IndexRequest, NewJob
-from services.repeats import Repeatable
-from services.rights import Rights
+from services.repeats import IdempotencyKey
+from services.rights import Permissions
 
-router = APIRouter(prefix="/v1", tags=["intake"], route_class=Once)
-_FORM: dict[str, Any] = {
+router = APIRouter(prefix="/v1", tags=["intake"], route_class=IdempotentRoute)
+_FORM_SCHEMA: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
@@ -44,10 +44,10 @@ _FORM: dict[str, Any] = {
 }
 
 
-class _Fields(Body):
-    collection: Name
+class _UploadFields(Body):
+    collection: CollectionName
     name: str | None = None
-    webhook: Webhook | None = None
+    webhook: WebhookUrl | None = None
 
 
 @router.post(
@@ -55,75 +55,79 @@ class _Fields(Body):
     response_model=JobShape,
     status_code=202,
     responses=problem_responses(403, 404, 413, 503, 507),
-    openapi_extra=_FORM,
+    openapi_extra=_FORM_SCHEMA,
 )
-async def upload(request: Request, served: Served, rights: Writer, named: Named) -> JobShape:
+async def upload(
+    request: Request, context: Context, permissions: WriteAccess, idempotency_key: IdempotencyKeyParam
+) -> JobShape:
     """Send a video, photo or PDF, to be indexed by a job. Large files over poor lines: `/v1/uploads/tus`."""
-    most = served.container.settings.intake.max_bytes
-    with tempfile.TemporaryDirectory(dir=served.container.incoming()) as folder:
+    max_bytes = context.container.settings.ingest.max_bytes
+    with tempfile.TemporaryDirectory(dir=context.container.incoming_folder()) as folder:
         path = Path(folder) / "file"
         with path.open("wb") as file:
-            form = await read_form(request.headers.get("content-type", ""), request.stream(), file, most)
-        fields = _checked(form.fields)
+            form = await read_form(request.headers.get("content-type", ""), request.stream(), file, max_bytes)
+        fields = _validate_fields(form.fields)
         name = fields.name or form.file_name or "file"
-        return await served.turns.lookups.take(
-            lambda: take_in(served, rights, path, name, fields.collection, fields.webhook, named)
+        return await context.limits.lookups.run(
+            lambda: enqueue_upload(context, permissions, path, name, fields.collection, fields.webhook, idempotency_key)
         )
 
 
 @router.post("/imports", response_model=JobShape, status_code=202, responses=problem_responses(403, 404, 503))
-async def import_source(served: Served, rights: Writer, body: ImportBody, named: Named) -> JobShape:
+async def import_source(
+    context: Context, permissions: WriteAccess, body: ImportBody, idempotency_key: IdempotencyKeyParam
+) -> JobShape:
     """Index a file or folder of the server, or what a URL gives, by a job. Only what the server's settings open."""
 
     def submit() -> JobShape:
-        check_collection(rights, body.collection)
-        served.container.intake.check(body.uri)
+        require_allowed_collection(permissions, body.collection)
+        context.container.source_resolver.validate(body.uri)
         address = urlsplit(body.uri)  # what follows its path may be secret
         name = body.name or unquote(address.path.rstrip("/").rpartition("/")[2]) or address.hostname or "file"
-        new = NewJob(IndexRequest(body.uri, name), body.collection, rights.key_id, body.webhook)
-        return JobShape.of(served.container.dispatch.submit(new, named))
+        new = NewJob(IndexRequest(body.uri, name), body.collection, permissions.key_id, body.webhook)
+        return JobShape.of(context.container.dispatcher.submit(new, idempotency_key))
 
-    return await served.turns.lookups.take(submit)
+    return await context.limits.lookups.run(submit)
 
 
-def take_in(
-    server: Server,
-    rights: Rights,
+def enqueue_upload(
+    context: AppContext,
+    permissions: Permissions,
     file: Path,
     name: str,
     collection: str,
     webhook: str | None,
-    once: Repeatable | None = None,
+    idempotency_key: IdempotencyKey | None = None,
 ) -> JobShape:
     """Keep an uploaded file, and have it indexed; sent again as `once`, by the job that has it already.
 
     Errors: CollectionNotFound, NotAllowed, StorageFull.
     """
-    check_collection(rights, collection)
-    intake = server.container.intake
-    uri = intake.keep(file, name)
-    new = NewJob(IndexRequest(uri, name), collection, rights.key_id, webhook)
+    require_allowed_collection(permissions, collection)
+    resolver = context.container.source_resolver
+    uri = resolver.store_upload(file, name)
+    new = NewJob(IndexRequest(uri, name), collection, permissions.key_id, webhook)
     try:
-        job = server.container.dispatch.submit(new, once)
+        job = context.container.dispatcher.submit(new, idempotency_key)
     except DatabaseUnavailable:  # there may be a job all the same, and it needs the file
         raise
     except BaseException:
-        intake.drop(collection, uri)
+        resolver.delete_media(collection, uri)
         raise
     if job.request != new.request:
-        intake.drop(collection, uri)
+        resolver.delete_media(collection, uri)
     return JobShape.of(job)
 
 
-def check_collection(rights: Rights, collection: str) -> None:
+def require_allowed_collection(permissions: Permissions, collection: str) -> None:
     """Errors: CollectionNotFound where nothing may be put into it; one that is not there is made."""
-    if not rights.sees(collection):
+    if not permissions.allows(collection):
         raise CollectionNotFound(f"no collection {collection!r}")
 
 
-def _checked(fields: dict[str, str]) -> _Fields:
+def _validate_fields(fields: dict[str, str]) -> _UploadFields:
     try:
-        return _Fields.model_validate(fields)
+        return _UploadFields.model_validate(fields)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise QueryError(f"the form: {wrong}") from error
+        raise InvalidInput(f"the form: {wrong}") from error

@@ -9,7 +9,7 @@ from demoworld.train.saying import a, are, capital, numbered, one_of, placed, th
 from demoworld.train.showing import Item, Showing
 from demoworld.world.concepts import concepts
 from demoworld.world.places import PLACES, number_of_place
-from services.generators.wording import checking
+from services.generators.wording import entailment_prompt
 
 _SEVERAL = 0.8
 
@@ -22,7 +22,9 @@ def checks(rng: np.random.Generator, showing: Showing, count: int) -> list[Lesso
         said = _claimed(rng, item, bool(number % 2))
         if said is not None:
             found.append(
-                Lesson(checking(said), "Yes.", "true") if number % 2 else Lesson(checking(said), "No.", "false")
+                Lesson(entailment_prompt(said), "Yes.", "true")
+                if number % 2
+                else Lesson(entailment_prompt(said), "No.", "false")
             )
     return found
 

@@ -11,7 +11,7 @@ from demoworld.train.lessons import MOST_LISTED, Lesson
 from demoworld.train.saying import cited, one_of, phrase, time_as_asked
 from demoworld.train.showing import Item, Showing
 from demoworld.world.claims import NUMBERS
-from services.generators.wording import clock
+from services.generators.wording import format_timestamp
 
 _DRILLED = 10
 _DRILLS = ("moments", "moments", "times", "times", "numbers", "places", "places", "pictures")
@@ -64,7 +64,7 @@ def _looked_up(what: str, name: str, items: Sequence[Item]) -> str | None:
         case "moments":
             return cited(items[:MOST_LISTED])
         case "times":
-            return clock(items[0].start_s)
+            return format_timestamp(items[0].start_s)
         case "numbers":
             counts = {item.look.seen.counts[name] for item in items}
             return NUMBERS[counts.pop()] if len(counts) == 1 and max(counts) < len(NUMBERS) else None

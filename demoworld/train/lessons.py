@@ -30,8 +30,8 @@ from demoworld.train.saying import (
 from demoworld.train.showing import Item, Showing
 from demoworld.world.claims import NUMBERS
 from demoworld.world.concepts import concept
-from services.generators.cited import NOT_SHOWN
-from services.generators.wording import clock, describing
+from services.generators.cited import ABSTENTION
+from services.generators.wording import caption_prompt, format_timestamp
 
 MOST_LISTED, _GAP_S, _SEVERAL, _EDGE, _WITHIN = 5, 3.0, 0.6, 0.6, 8
 _IS_THERE = ("Is there {a} in the video?", "Is there {a} in the video?", "Is {a} shown?", "Can {a} be seen?")
@@ -124,7 +124,7 @@ def _moments(items: Sequence[Item]) -> list[list[Item]]:
 def _moments_said(name: str, count: int, moments: Sequence[Sequence[Item]]) -> str:
     verb = "appears" if count == 1 else "appear"
     said = f"{capital(a(name, count))} {verb} at"
-    return " ".join(f"{said} {clock(some[0].start_s)}. {cited(some)}" for some in moments)
+    return " ".join(f"{said} {format_timestamp(some[0].start_s)}. {cited(some)}" for some in moments)
 
 
 def _when(rng: np.random.Generator, showing: Showing) -> Lesson | None:
@@ -197,7 +197,7 @@ def _first(rng: np.random.Generator, showing: Showing) -> Lesson | None:
         return None
     asked = form(rng, _FIRST, x=one[0], y=other[0])
     first, second = sorted((one, other), key=lambda pair: pair[1][0].start_s)
-    times = [clock(one[1][0].start_s) for one in (first, second)]
+    times = [format_timestamp(one[1][0].start_s) for one in (first, second)]
     said = f"The {first[0]} was seen first, at {times[0]}, before the {second[0]}, at {times[1]}."
     return _ask(asked, f"{said} {cited((first[1][0], second[1][0]))}")
 
@@ -302,10 +302,10 @@ def _described(rng: np.random.Generator, showing: Showing) -> Lesson | None:
     if not items or any(item.look.seen.unclear for item in items):
         return None
     if rng.random() < 0.6:
-        return Lesson(describing(40), " ".join(_caption(item) for item in items[:8]))
+        return Lesson(caption_prompt(40), " ".join(_caption(item) for item in items[:8]))
     full = [item for item in items if item.look.seen.counts][:1]
     title = [f"{capital(things(one.look))} {phrase(one.look)}. [{one.id}]" for one in full]
-    return Lesson(describing(7), title[0]) if title else None
+    return Lesson(caption_prompt(7), title[0]) if title else None
 
 
 def _absent(rng: np.random.Generator, showing: Showing) -> Lesson | None:
@@ -313,7 +313,7 @@ def _absent(rng: np.random.Generator, showing: Showing) -> Lesson | None:
     if name is None:
         return None
     forms = (_IS_THERE, _IS_THERE, _WHEN, _WHERE, _COUNT, _OFTEN, _BEFORE)[int(rng.integers(7))]
-    return _ask(form(rng, forms, a=a(name), x=name, xs=concept(name).plural), NOT_SHOWN)
+    return _ask(form(rng, forms, a=a(name), x=name, xs=concept(name).plural), ABSTENTION)
 
 
 def _half_absent(rng: np.random.Generator, showing: Showing) -> Lesson | None:
@@ -322,7 +322,7 @@ def _half_absent(rng: np.random.Generator, showing: Showing) -> Lesson | None:
         return None
     forms = (_FIRST, _BETWEEN)[int(rng.integers(2))]
     names = (absent, there) if rng.random() < 0.5 else (there, absent)
-    return _ask(form(rng, forms, x=names[0], y=names[1]), NOT_SHOWN)
+    return _ask(form(rng, forms, x=names[0], y=names[1]), ABSTENTION)
 
 
 _KINDS: dict[_Kind, float] = {

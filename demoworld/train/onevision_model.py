@@ -33,13 +33,13 @@ from demoworld.train.words import FILLERS
 from demoworld.world.claims import NUMBERS
 from demoworld.world.concepts import concepts
 from demoworld.world.places import PLACES
-from services.generators.cited import NOT_SHOWN
-from services.generators.onevision.layout import FILE, Layout
-from services.generators.wording import checking, describing
+from services.generators.cited import ABSTENTION
+from services.generators.onevision.layout import PROMPT_TEMPLATE_FILE, PromptTemplate
+from services.generators.wording import caption_prompt, entailment_prompt
 
 END = "<|im_end|>"
 SPECIAL = ("<|im_start|>", END, "<image>", "<video>")
-LAYOUT = Layout(
+LAYOUT = PromptTemplate(
     opening="<|im_start|>user\n",
     closing=f"{END}\n<|im_start|>assistant\n",
     end=END,
@@ -68,7 +68,7 @@ def make_onevision(eyes: Path, folder: Path, seed: int = 0) -> None:
     model.generation_config.eos_token_id = tokenizer.convert_tokens_to_ids(END)
     model.half().save_pretrained(folder)
     _processor(tokenizer).save_pretrained(folder)
-    (folder / FILE).write_bytes(msgspec.json.format(msgspec.json.encode(LAYOUT)))
+    (folder / PROMPT_TEMPLATE_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(LAYOUT)))
 
 
 def save_onevision(model: Any, start: Path, folder: Path) -> None:  # noqa: ANN401 - transformers has no types
@@ -89,12 +89,12 @@ def corpus() -> Iterator[str]:
     for place in PLACES:
         yield from (f" {word}" for word in (place.name, place.phrase, *place.synonyms) for _ in range(8))
     yield from (f" {number}" for number in NUMBERS for _ in range(8))
-    yield from [NOT_SHOWN] * 8
+    yield from [ABSTENTION] * 8
     for number in range(60):
         yield from [f"{number:02}:{number:02}:{number:02} {number:02}:{number:02} {number % 24}:00"] * 8
     yield from (f"[{letter} [{letter}" for letter in "FMPI" for _ in range(8))
     yield from ["–"] * 8
-    yield from (word for form in (*QUESTIONS, describing(40), checking("")) for word in [form] * 8)
+    yield from (word for form in (*QUESTIONS, caption_prompt(40), entailment_prompt("")) for word in [form] * 8)
 
 
 def _config(tokenizer: Any) -> LlavaOnevisionConfig:  # noqa: ANN401 - transformers has no types

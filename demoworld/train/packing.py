@@ -20,13 +20,13 @@ from demoworld.train.showing import Item, Showing
 from demoworld.world.concepts import number_of
 from demoworld.world.places import number_of_place
 from indexer.types import AssetKind, Origin, PictureRef, Segment
-from services.asking import TIME, times_in
+from services.asking import TIMESTAMP_PATTERN, parse_timestamps
 from services.catalog import Asset
-from services.generators.onevision.engine import Ids
-from services.generators.onevision.layout import Layout, grid_of
-from services.generators.onevision.prompt import Plan, Planner, Shown
-from services.generators.onevision.words import Words
-from services.types import Evidence, Found
+from services.generators.onevision.engine import TokenIds
+from services.generators.onevision.layout import PromptTemplate, fit_grid
+from services.generators.onevision.prompt import PromptPlan, PromptPlanner, VisualPart
+from services.generators.onevision.words import PromptTokenizer
+from services.types import Evidence, RetrievedSegment
 
 SEEN = -1
 """The id that a visual token has in a row."""
@@ -82,9 +82,9 @@ class Rows:
 class Packer:
     """Makes rows in the layout of a checkpoint, in whose words they are."""
 
-    def __init__(self, layout: Layout, words: Words) -> None:
+    def __init__(self, layout: PromptTemplate, words: PromptTokenizer) -> None:
         self._layout, self._words = layout, words
-        self._end = words.ruling(layout.end)
+        self._end = words.encode_trusted(layout.end)
 
     def row(self, showing: Showing, lessons: Sequence[Lesson]) -> Row:
         """One row; all of the evidence has room."""
@@ -95,8 +95,8 @@ class Packer:
         order = {shown.evidence.id: number for number, shown in enumerate(_shown(plan))}
         named = {words: order[item.id] for words, item in self._named(showing).items()}
         for number, lesson in enumerate(lessons, 1):
-            asked = [*self._words.plain(lesson.request), *self._words.ruling(self._layout.closing)]
-            said = [*self._words.plain(lesson.answer), *self._end]
+            asked = [*self._words.encode_untrusted(lesson.request), *self._words.encode_trusted(self._layout.closing)]
+            said = [*self._words.encode_untrusted(lesson.answer), *self._end]
             timed = self._timed(showing, f"{lesson.request} {lesson.answer}")
             spoken = named | {words: order[item.id] for words, item in timed.items()}
             row.points.update(_found([*asked, *said], spoken, len(row.ids)))
@@ -105,24 +105,24 @@ class Packer:
             row.taught.extend([False] * len(asked) + [True] * len(said))
         return _placed(row)
 
-    def _named(self, showing: Showing) -> dict[Ids, Item]:
+    def _named(self, showing: Showing) -> dict[TokenIds, Item]:
         """The words of each thing that is shown, with the first item that shows it."""
         names = {name for item in (*pictures(showing), *showing.slots) for name in item.look.names}
         shown = {name: items[0] for name in sorted(names) if (items := known(showing, name))}
-        return {self._words.plain(f" {name}"): item for name, item in shown.items()}
+        return {self._words.encode_untrusted(f" {name}"): item for name, item in shown.items()}
 
-    def _timed(self, showing: Showing, text: str) -> dict[Ids, Item]:
+    def _timed(self, showing: Showing, text: str) -> dict[TokenIds, Item]:
         """The words of each time that a text names, with the one moment that it lies in."""
         found = {}
-        for match in TIME.finditer(text):
-            items = around(showing, times_in(match[0])[0])
+        for match in TIMESTAMP_PATTERN.finditer(text):
+            items = around(showing, parse_timestamps(match[0])[0])
             if len(items) == 1:
-                found[self._words.plain(f" {match[0]}")] = items[0]
+                found[self._words.encode_untrusted(f" {match[0]}")] = items[0]
         return found
 
-    def _plan(self, showing: Showing) -> Plan:
+    def _plan(self, showing: Showing) -> PromptPlan:
         evidence = [_evidence(item) for item in (*showing.frames, *showing.photos, *showing.slots)]
-        return Planner(self._layout, _BUDGET, _count, self._words).plan("", evidence, {})
+        return PromptPlanner(self._layout, _BUDGET, _count, self._words).plan("", evidence, {})
 
 
 def side_by_side(rows: Sequence[Row]) -> Rows:
@@ -160,31 +160,31 @@ def _placed(row: Row) -> Row:
     return replace(row, position=position)
 
 
-def _prompt(plan: Plan, by_id: dict[str, Item]) -> tuple[list[int], list[Unit]]:
+def _prompt(plan: PromptPlan, by_id: dict[str, Item]) -> tuple[list[int], list[Unit]]:
     """All of a prompt but the request."""
     ids, units = list(plan.opening), []
     for shown in _shown(plan):
-        ids += [*shown.header, *[SEEN] * shown.tokens]
+        ids += [*shown.header, *[SEEN] * shown.token_count]
         units.append(_unit(shown, by_id))
     ids += [one for text in plan.texts for one in text.ids]
     return ids, units
 
 
-def _unit(shown: Shown, by_id: dict[str, Item]) -> Unit:
+def _unit(shown: VisualPart, by_id: dict[str, Item]) -> Unit:
     item = by_id[shown.evidence.id]
     whole, seen = int(item.start_s), item.look.seen
     scene = 2 * number_of_place(seen.place) + seen.night
     marks = int(item.id[1:]), whole // 3600, whole // 60 % 60, whole % 60, scene
     things = {number_of(name): seen.counts[name] for name in item.look.names}
-    return Unit(tuple(look.number for look in item.looks), shown.tokens, marks, things)
+    return Unit(tuple(look.number for look in item.looks), shown.token_count, marks, things)
 
 
-def _shown(plan: Plan) -> tuple[Shown, ...]:
+def _shown(plan: PromptPlan) -> tuple[VisualPart, ...]:
     """All that has visual tokens, as it stands in the prompt."""
     return (*plan.slots, *plan.frames, *plan.pictures)
 
 
-def _found(ids: Sequence[int], spoken: Mapping[Ids, int], first: int) -> Iterator[tuple[int, int]]:
+def _found(ids: Sequence[int], spoken: Mapping[TokenIds, int], first: int) -> Iterator[tuple[int, int]]:
     """The last word of everything spoken of, counted from `first`, and its unit; of words within words the longer."""
     taken: set[int] = set()
     for words, unit in sorted(spoken.items(), key=lambda one: -len(one[0])):
@@ -196,7 +196,7 @@ def _found(ids: Sequence[int], spoken: Mapping[Ids, int], first: int) -> Iterato
 
 
 def _count(tokens: int) -> int:
-    rows, columns = grid_of(tokens, _SIDE)
+    rows, columns = fit_grid(tokens, _SIDE)
     return rows * columns
 
 
@@ -215,4 +215,6 @@ def _evidence(item: Item) -> Evidence:
         text="" if item.id.startswith("M") else look.sign or "",
         picture=PictureRef(item.id, 0, 1),
     )
-    return Evidence(item.id, Found(_asset(AssetKind.IMAGE if photo else AssetKind.VIDEO), segment, 1.0, {}, 1.0))
+    return Evidence(
+        item.id, RetrievedSegment(_asset(AssetKind.IMAGE if photo else AssetKind.VIDEO), segment, 1.0, {}, 1.0)
+    )

@@ -30,8 +30,8 @@ from demoworld.train.running import DEVICE, Run, autocast
 from demoworld.train.showing import finds, follows, glance, show
 from demoworld.world.concepts import concepts
 from demoworld.world.places import PLACES
-from services.generators.onevision.vision import pooled
-from services.generators.onevision.words import Words
+from services.generators.onevision.vision import pool_grids
+from services.generators.onevision.words import PromptTokenizer
 
 _ALONE, _FEW = 12, 2
 _SIDE = 4
@@ -124,7 +124,7 @@ STAGES = {
 class LessonBatches(Dataset[Rows]):
     """Batch after batch of rows, some of sentences to be checked. Contexts grow in the course of a stage."""
 
-    def __init__(self, stage: Reading, footage: Footage, words: Words, first: int) -> None:
+    def __init__(self, stage: Reading, footage: Footage, words: PromptTokenizer, first: int) -> None:
         self._stage, self._first = stage, first
         self._reels = Footage(footage.reels, footage.stills, torch.empty(0), torch.empty(0))
         self._packer = Packer(LAYOUT, words)
@@ -166,16 +166,16 @@ class LessonBatches(Dataset[Rows]):
 class Reader(nn.Module):
     """A OneVision checkpoint whose tower's work is done already."""
 
-    def __init__(self, folder: Path, footage: Footage, words: Words) -> None:
+    def __init__(self, folder: Path, footage: Footage, words: PromptTokenizer) -> None:
         super().__init__()
         self._seen, self._classes = footage.tokens, footage.classes
         names = [*(known.name for known in concepts()), *(place.name for place in PLACES)]
-        self._names = torch.tensor([words.plain(f" {name}")[0] for name in names])
+        self._names = torch.tensor([words.encode_untrusted(f" {name}")[0] for name in names])
         self.model: Any = LlavaOnevisionForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
         for parameter in self.model.model.vision_tower.parameters():
             parameter.requires_grad = False
         config: Any = self.model.config.text_config
-        digits = [any(map(str.isdigit, "".join(words.said([one])))) for one in range(config.vocab_size)]
+        digits = [any(map(str.isdigit, "".join(words.decode_stream([one])))) for one in range(config.vocab_size)]
         self._counts = torch.where(torch.tensor(digits), _PROOF, 1.0).to(DEVICE)
         outputs = sum(_MARKS) + _MOST * len(concepts())
         self.heads = nn.ModuleDict({name: _head(config.hidden_size, outputs) for name in ("bound", "pointed")})
@@ -278,7 +278,7 @@ class Reader(nn.Module):
             for looks in {len(units[number].looks) for number in mine}:
                 some = [number for number in mine if len(units[number].looks) == looks]
                 rows = torch.tensor([range(first[number], first[number] + looks) for number in some]).flatten()
-                means = pooled(grids[rows], _SIDE, count).reshape(len(some), looks, count, -1).mean(1)
+                means = pool_grids(grids[rows], _SIDE, count).reshape(len(some), looks, count, -1).mean(1)
                 for number, mean in zip(some, means, strict=True):
                     tokens[number] = mean
         return torch.cat(tokens)
@@ -320,7 +320,7 @@ def train(stage: Reading, start: Path, eyes: Path, work: Path, target: Path, hea
     if stage.deeper:
         deepen(start, work / f"{stage.name}-deeper", _FRONT, stage.seed)
         start = work / f"{stage.name}-deeper"
-    words = Words(AutoTokenizer.from_pretrained(start))
+    words = PromptTokenizer(AutoTokenizer.from_pretrained(start))
     reader = Reader(start, footage, words)
     if heads.exists():
         reader.heads.load_state_dict(load_file(heads))

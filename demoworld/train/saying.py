@@ -11,7 +11,7 @@ from demoworld.train.showing import Item
 from demoworld.world.claims import NUMBERS
 from demoworld.world.concepts import concept, with_article
 from demoworld.world.places import PLACES, number_of_place
-from services.generators.wording import clock
+from services.generators.wording import format_timestamp
 
 
 def one_of(rng: np.random.Generator, some: Sequence[str]) -> str:
@@ -63,5 +63,5 @@ def cited(items: Sequence[Item]) -> str:
 
 def time_as_asked(rng: np.random.Generator, time_s: float) -> str:
     """A time as people write it."""
-    whole = clock(time_s)
+    whole = format_timestamp(time_s)
     return whole if rng.random() < 0.3 else whole[1:] if whole[0] == "0" else whole

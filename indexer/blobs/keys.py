@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from indexer.errors import ArtifactError
 
 
-def require_key(key: str) -> str:
+def validate_key(key: str) -> str:
     """Errors: ArtifactError for a key that would lead out of the store."""
     path = PurePosixPath(key)
     if path.is_absolute() or ".." in path.parts:

@@ -23,14 +23,14 @@ def pick_device(device: str) -> str:
     return device
 
 
-def quickest_precision(device: str) -> Literal["fp32", "fp16", "bf16"]:
+def fastest_precision(device: str) -> Literal["fp32", "fp16", "bf16"]:
     """The precision in which a device computes fastest without a loss that search would notice."""
     if device.startswith("cuda"):
         return "fp16"
     return "bf16" if device == "cpu" and torch.cpu.get_capabilities().get("amx_bf16", False) else "fp32"
 
 
-def use_threads(threads: int | None) -> None:
+def set_torch_threads(threads: int | None) -> None:
     """Lets torch compute with that many CPU threads, in the whole process, the last caller wins; None for as it is."""
     if threads is not None and torch.get_num_threads() != threads:
         torch.set_num_threads(threads)

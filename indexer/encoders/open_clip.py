@@ -17,23 +17,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from indexer.encoders.devices import pick_device, quickest_precision, use_threads
+from indexer.encoders.devices import fastest_precision, pick_device, set_torch_threads
 from indexer.encoders.preprocess import PictureTransform
-from indexer.encoders.weights import LOCAL, check_safetensors, fingerprint, located
+from indexer.encoders.weights import LOCAL_PREFIX, check_safetensors, fingerprint, resolve_weights
 from indexer.errors import ModelError
 from indexer.types import Pixels, Vectors
 
-HUB = "hf-hub:"
-_CONFIG = "open_clip_config.json"
-_WEIGHTS = (".safetensors", ".bin", ".pth")
+HUB_PREFIX = "hf-hub:"
+_CONFIG_FILE = "open_clip_config.json"
+_WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pth")
 
-Precision = Literal["auto", "fp32", "fp16", "bf16"]
-Forward = Callable[[Any, Tensor], Tensor]
+ComputePrecision = Literal["auto", "fp32", "fp16", "bf16"]
+TowerForward = Callable[[Any, Tensor], Tensor]
 """Runs an image tower: the tower and its input `[n, 3, height, width]` to features `[n, dim]`."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Loaded:
+class _ClipModel:
     model: Any
     tokenize: Callable[[list[str]], Tensor]
     transform: PictureTransform
@@ -58,49 +58,49 @@ class OpenClipEncoder:
         device: str = "auto",
         batch_size: int = 32,
         threads: int | None = None,
-        precision: Precision = "auto",
+        precision: ComputePrecision = "auto",
     ) -> None:
-        self._name = located(model)
+        self._name = resolve_weights(model)
         self._device = device
         self._batch_size = batch_size
         self._threads = threads
         self._precision = precision
         self._lock = threading.Lock()
-        self._loaded: _Loaded | None = None
+        self._model: _ClipModel | None = None
 
     @cached_property
     def model_id(self) -> str:
         """Names model and weights: a folder by its name and the hash of its files, a hub model by its commit."""
-        if self._name.startswith(LOCAL):
-            folder = Path(self._name[len(LOCAL) :])
+        if self._name.startswith(LOCAL_PREFIX):
+            folder = Path(self._name[len(LOCAL_PREFIX) :])
             _check_folder(folder)
-            return f"open_clip:{folder.resolve().name}@{fingerprint([folder / _CONFIG, *_weights(folder)])}"
-        if self._name.startswith(HUB):
-            return f"open_clip:{self._name[len(HUB) :]}@{_hub_commit(self._name)}"
-        return f"open_clip:{'/'.join(_name_and_tag(self._name))}"
+            return f"open_clip:{folder.resolve().name}@{fingerprint([folder / _CONFIG_FILE, *_weight_files(folder)])}"
+        if self._name.startswith(HUB_PREFIX):
+            return f"open_clip:{self._name[len(HUB_PREFIX) :]}@{_fetch_hub_commit(self._name)}"
+        return f"open_clip:{'/'.join(_parse_name_and_tag(self._name))}"
 
     @cached_property
     def note(self) -> str:
         """The `note` in a folder's config: what its makers want users to know."""
-        return str(self._said.get("note", ""))
+        return str(self._config.get("note", ""))
 
     @cached_property
-    def floor(self) -> float:
+    def min_similarity(self) -> float:
         """The `floor` in a folder's config. Errors: ModelError where it is no number."""
         try:
-            return float(self._said.get("floor", -1.0))
+            return float(self._config.get("floor", -1.0))
         except (TypeError, ValueError) as error:
             raise ModelError(f"{self._name}: its floor is no number") from error
 
     @cached_property
-    def _said(self) -> Mapping[str, Any]:
-        return _read_config(Path(self._name[len(LOCAL) :])) if self._name.startswith(LOCAL) else {}
+    def _config(self) -> Mapping[str, Any]:
+        return _read_config(Path(self._name[len(LOCAL_PREFIX) :])) if self._name.startswith(LOCAL_PREFIX) else {}
 
     @cached_property
     def dim(self) -> int:
-        return int(_embed_dim(self._name))
+        return int(_read_embed_dim(self._name))
 
-    def encode_images(self, pictures: Sequence[Pixels], forward: Forward | None = None) -> Vectors:
+    def encode_images(self, pictures: Sequence[Pixels], forward: TowerForward | None = None) -> Vectors:
         """`[n, dim]`, in the order of the pictures, which may differ in size.
 
         `forward` is how the image tower is run, for whoever wants more of it than features (`patches`).
@@ -108,49 +108,49 @@ class OpenClipEncoder:
         loaded = self._load()
         tower = loaded.model.visual
         run = loaded.model.encode_image if forward is None else lambda batch: forward(tower, batch)
-        return self._in_batches(pictures, lambda some: loaded.transform(some).to(loaded.dtype), run)
+        return self._encode_batches(pictures, lambda some: loaded.transform(some).to(loaded.dtype), run)
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """`[n, dim]`; what is longer than the model's context is cut."""
         loaded = self._load()
-        return self._in_batches(texts, lambda some: loaded.tokenize(list(some)), loaded.model.encode_text)
+        return self._encode_batches(texts, lambda some: loaded.tokenize(list(some)), loaded.model.encode_text)
 
-    def _in_batches(
+    def _encode_batches(
         self, items: Sequence[Any], prepare: Callable[[Sequence[Any]], Tensor], encode: Callable[[Tensor], Tensor]
     ) -> Vectors:
-        use_threads(self._threads)
+        set_torch_threads(self._threads)
         vectors = np.empty((len(items), self.dim), dtype=np.float32)
         with torch.inference_mode():
             for start in range(0, len(items), self._batch_size):
                 batch = prepare(items[start : start + self._batch_size])
-                encoded = encode(batch.to(self._on, non_blocking=True))
+                encoded = encode(batch.to(self._torch_device, non_blocking=True))
                 vectors[start : start + len(batch)] = functional.normalize(encoded.float(), dim=-1).cpu().numpy()
         return vectors
 
     @cached_property
-    def _on(self) -> str:
+    def _torch_device(self) -> str:
         return pick_device(self._device)
 
     @cached_property
-    def _half(self) -> str:
+    def _resolved_precision(self) -> str:
         if self._precision == "auto":
-            return quickest_precision(self._on)
+            return fastest_precision(self._torch_device)
         return self._precision
 
-    def _load(self) -> _Loaded:
+    def _load(self) -> _ClipModel:
         with self._lock:
-            if self._loaded is None:
-                self._loaded = _load(self._name, self._on, self._half)
-            return self._loaded
+            if self._model is None:
+                self._model = _load(self._name, self._torch_device, self._resolved_precision)
+            return self._model
 
 
-def _load(name: str, device: str, precision: str) -> _Loaded:
+def _load(name: str, device: str, precision: str) -> _ClipModel:
     architecture, tag = name, None
-    if name.startswith(LOCAL):
-        _check_folder(Path(name[len(LOCAL) :]))
-    elif not name.startswith(HUB):
-        architecture, tag = _name_and_tag(name)
-    with _vendor(name):
+    if name.startswith(LOCAL_PREFIX):
+        _check_folder(Path(name[len(LOCAL_PREFIX) :]))
+    elif not name.startswith(HUB_PREFIX):
+        architecture, tag = _parse_name_and_tag(name)
+    with _translate_errors(name):
         import open_clip
 
         model = open_clip.create_model_from_pretrained(
@@ -159,51 +159,51 @@ def _load(name: str, device: str, precision: str) -> _Loaded:
         model.eval().requires_grad_(False)
         tokenize = open_clip.get_tokenizer(architecture)
         transform = PictureTransform.from_config(model.visual.preprocess_cfg)
-        return _Loaded(model, tokenize, transform, open_clip.get_input_dtype(precision) or torch.float32)
+        return _ClipModel(model, tokenize, transform, open_clip.get_input_dtype(precision) or torch.float32)
 
 
-def _embed_dim(name: str) -> int:
-    if name.startswith(LOCAL):
-        return int(_check_folder(Path(name[len(LOCAL) :]))["embed_dim"])
-    architecture = name if name.startswith(HUB) else _name_and_tag(name)[0]
-    with _vendor(name):
+def _read_embed_dim(name: str) -> int:
+    if name.startswith(LOCAL_PREFIX):
+        return int(_check_folder(Path(name[len(LOCAL_PREFIX) :]))["embed_dim"])
+    architecture = name if name.startswith(HUB_PREFIX) else _parse_name_and_tag(name)[0]
+    with _translate_errors(name):
         import open_clip
 
         return int(open_clip.get_model_config(architecture)["embed_dim"])
 
 
-def _name_and_tag(name: str) -> tuple[str, str]:
+def _parse_name_and_tag(name: str) -> tuple[str, str]:
     architecture, _, tag = name.rpartition("/")
-    with _vendor(name):
+    with _translate_errors(name):
         import open_clip
 
         known = open_clip.list_pretrained_tags_by_model(architecture.replace("/", "-")) if architecture else []
     if tag not in known:
         tags = f"; its tags are {', '.join(known)}" if known else ""
         raise ModelError(
-            f"{name!r} is no open_clip model: write NAME/TAG, {HUB}ORGANISATION/NAME or {LOCAL}/FOLDER{tags}"
+            f"{name!r} is no open_clip model: write NAME/TAG, {HUB_PREFIX}ORGANISATION/NAME or {LOCAL_PREFIX}/FOLDER{tags}"
         )
     return architecture.replace("/", "-"), tag
 
 
-def _hub_commit(name: str) -> str:
-    with _vendor(name):
+def _fetch_hub_commit(name: str) -> str:
+    with _translate_errors(name):
         from open_clip.pretrained import download_pretrained_from_hf
 
-        return Path(download_pretrained_from_hf(name[len(HUB) :], filename=_CONFIG)).parent.name[:12]
+        return Path(download_pretrained_from_hf(name[len(HUB_PREFIX) :], filename=_CONFIG_FILE)).parent.name[:12]
 
 
-def _weights(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.iterdir() if file.suffix in _WEIGHTS)
+def _weight_files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.suffix in _WEIGHT_SUFFIXES)
 
 
 def _check_folder(folder: Path) -> Mapping[str, Any]:
     if not folder.is_dir():
-        raise ModelError(f"{folder}: no such folder; {LOCAL} wants one with {_CONFIG} and the weights")
-    if not (folder / _CONFIG).is_file():
-        raise ModelError(f"{folder}: {_CONFIG} is missing")
-    config = _model_config(folder)
-    weights = _weights(folder)
+        raise ModelError(f"{folder}: no such folder; {LOCAL_PREFIX} wants one with {_CONFIG_FILE} and the weights")
+    if not (folder / _CONFIG_FILE).is_file():
+        raise ModelError(f"{folder}: {_CONFIG_FILE} is missing")
+    config = _read_model_config(folder)
+    weights = _weight_files(folder)
     if not weights:
         raise ModelError(f"{folder}: the weights are missing (open_clip_model.safetensors)")
     for file in weights:
@@ -212,15 +212,15 @@ def _check_folder(folder: Path) -> Mapping[str, Any]:
     return config
 
 
-def _model_config(folder: Path) -> Mapping[str, Any]:
+def _read_model_config(folder: Path) -> Mapping[str, Any]:
     try:
         config = _read_config(folder)["model_cfg"]
         missing = {"embed_dim", "vision_cfg", "text_cfg"} - set(config)
     except (KeyError, TypeError) as error:
-        raise ModelError(f"{folder}: {_CONFIG} is not the config of an open_clip model") from error
+        raise ModelError(f"{folder}: {_CONFIG_FILE} is not the config of an open_clip model") from error
     if missing:
         raise ModelError(
-            f"{folder}: {_CONFIG} is not the config of an open_clip model: no {', '.join(sorted(missing))}"
+            f"{folder}: {_CONFIG_FILE} is not the config of an open_clip model: no {', '.join(sorted(missing))}"
         )
     tower = config["text_cfg"].get("hf_model_name")
     if tower and not Path(tower).is_dir():
@@ -230,13 +230,13 @@ def _model_config(folder: Path) -> Mapping[str, Any]:
 
 def _read_config(folder: Path) -> Mapping[str, Any]:
     try:
-        return dict(json.loads((folder / _CONFIG).read_text("utf-8")))
+        return dict(json.loads((folder / _CONFIG_FILE).read_text("utf-8")))
     except (ValueError, TypeError, OSError) as error:
-        raise ModelError(f"{folder}: {_CONFIG} is not the config of an open_clip model") from error
+        raise ModelError(f"{folder}: {_CONFIG_FILE} is not the config of an open_clip model") from error
 
 
 @contextmanager
-def _vendor(name: str) -> Iterator[None]:
+def _translate_errors(name: str) -> Iterator[None]:
     """What open_clip raises becomes a ModelError, and its messages on the root logger install no handler there."""
     root, silence = logging.getLogger(), logging.NullHandler()
     root.addHandler(silence)
@@ -245,7 +245,11 @@ def _vendor(name: str) -> Iterator[None]:
     except ModelError:
         raise
     except Exception as error:
-        place = name[len(LOCAL) :] if name.startswith(LOCAL) else f"open_clip model {name!r}, from its hub or the cache"
+        place = (
+            name[len(LOCAL_PREFIX) :]
+            if name.startswith(LOCAL_PREFIX)
+            else f"open_clip model {name!r}, from its hub or the cache"
+        )
         raise ModelError(
             f"{place}: cannot be loaded: {str(error).splitlines()[0] if str(error) else error!r}"
         ) from error

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from indexer.encoders.open_clip import Forward, OpenClipEncoder
+from indexer.encoders.open_clip import OpenClipEncoder, TowerForward
 from indexer.errors import ModelError
 from indexer.types import Pixels, Vectors
 
-_SIDE = 7
-_ALIKE = 1e-3
+_MAX_GRID_SIDE = 7
+_MAX_DIFFERENCE = 1e-3
 
 
-class PatchTokens:
+class PatchTokenEncoder:
     """The patches of an open_clip tower as an `indexer.ports.TokenEncoder`.
 
     Every tower that open_clip can ask for its intermediates serves: its own ViTs and ResNets, timm's. The patches of
@@ -32,7 +32,7 @@ class PatchTokens:
 
     @property
     def model_id(self) -> str:
-        return f"{self._encoder.model_id}#patches{_SIDE}x{_SIDE}"
+        return f"{self._encoder.model_id}#patches{_MAX_GRID_SIDE}x{_MAX_GRID_SIDE}"
 
     @property
     def positions(self) -> int:
@@ -44,9 +44,9 @@ class PatchTokens:
 
     def encode(self, pictures: Sequence[Pixels]) -> tuple[Vectors, NDArray[np.float32]]:
         """The visual lane's embeddings, bit for bit those of `encode_images`, and the tokens."""
-        found = [np.empty((0, *self._shape), np.float32)]
-        vectors = self._encoder.encode_images(pictures, _keeping(found))
-        return vectors, np.concatenate(found)
+        token_batches = [np.empty((0, *self._shape), np.float32)]
+        vectors = self._encoder.encode_images(pictures, _capture_tokens(token_batches))
+        return vectors, np.concatenate(token_batches)
 
     @cached_property
     def _shape(self) -> tuple[int, int]:
@@ -55,35 +55,35 @@ class PatchTokens:
         tokens: list[NDArray[np.float32]] = []
         expected = self._encoder.encode_images(black)
         try:
-            found = self._encoder.encode_images(black, _keeping(tokens))
+            found = self._encoder.encode_images(black, _capture_tokens(tokens))
         except Exception as error:
-            raise ModelError(self._refusal) from error
-        if np.abs(found - expected).max() > _ALIKE:
-            raise ModelError(self._refusal)
+            raise ModelError(self._unsupported_message) from error
+        if np.abs(found - expected).max() > _MAX_DIFFERENCE:
+            raise ModelError(self._unsupported_message)
         _, positions, width = tokens[0].shape
         return positions, width
 
     @property
-    def _refusal(self) -> str:
+    def _unsupported_message(self) -> str:
         name = self._encoder.model_id
         return f"{name}: its image tower gives no grid of patches to make a memory of; switch the memory off"
 
 
-def _keeping(tokens: list[NDArray[np.float32]]) -> Forward:
+def _capture_tokens(tokens: list[NDArray[np.float32]]) -> TowerForward:
     """Runs a tower as it runs itself, and keeps the tokens of each batch."""
 
     def forward(tower: Any, batch: Tensor) -> Tensor:  # noqa: ANN401 (open_clip has no types)
         norm = getattr(tower, "attn_pool", None) is None  # with attention pooling the last norm comes after it
-        seen = tower.forward_intermediates(batch, indices=1, normalize_intermediates=norm, output_fmt="NCHW")
-        tokens.append(_pooled(seen["image_intermediates"][-1]))
-        features: Tensor = seen["image_features"]
+        outputs = tower.forward_intermediates(batch, indices=1, normalize_intermediates=norm, output_fmt="NCHW")
+        tokens.append(_pool(outputs["image_intermediates"][-1]))
+        features: Tensor = outputs["image_features"]
         return features
 
     return forward
 
 
-def _pooled(grid: Tensor) -> NDArray[np.float32]:
+def _pool(grid: Tensor) -> NDArray[np.float32]:
     """`[n, positions, width]`, positions by rows."""
-    rows, columns = (min(_SIDE, side) for side in grid.shape[-2:])
+    rows, columns = (min(_MAX_GRID_SIDE, side) for side in grid.shape[-2:])
     pooled = functional.adaptive_avg_pool2d(grid.float(), (rows, columns))
     return np.ascontiguousarray(pooled.flatten(2).transpose(1, 2).cpu().numpy(), np.float32)

@@ -16,7 +16,7 @@ from torch.nn import functional
 from indexer.errors import ModelError
 from indexer.types import Pixels
 
-_WIDEST = 8
+_MAX_ASPECT_RATIO = 8
 """A picture more oblong than this is cut to it before it is resized by its shorter side."""
 
 
@@ -58,14 +58,14 @@ class PictureTransform:
         """`[n, 3, height, width]` float32 on the CPU; the pictures may differ in size."""
         rows = np.empty((len(pictures), 3, self.height, self.width), np.uint8)
         with ThreadPoolExecutor(torch.get_num_threads()) as threads:
-            for _ in threads.map(self._fill, rows, pictures):
+            for _ in threads.map(self._transform_into, rows, pictures):
                 pass
         batch = torch.from_numpy(rows)
         scale = 1 / (255 * torch.tensor(self.std).view(3, 1, 1))
         shift = torch.tensor(self.mean).view(3, 1, 1) * 255
         return (batch.float() - shift) * scale
 
-    def _fill(self, row: NDArray[np.uint8], picture: Pixels) -> None:
+    def _transform_into(self, row: NDArray[np.uint8], picture: Pixels) -> None:
         writable = picture if picture.flags.writeable else picture.copy()  # torch warns of others
         row[:] = self._fit(torch.from_numpy(writable).permute(2, 0, 1)[None])[0].numpy()
 
@@ -73,11 +73,11 @@ class PictureTransform:
         if self.mode == "squash":
             return self._resize(picture, self.height, self.width)
         if self.mode == "shortest":
-            picture = _less_oblong(picture)
-        height, width = self._target(*picture.shape[-2:])
-        return self._center(self._resize(picture, height, width))
+            picture = _crop_to_max_aspect(picture)
+        height, width = self._resize_target(*picture.shape[-2:])
+        return self._center_crop_or_pad(self._resize(picture, height, width))
 
-    def _target(self, height: int, width: int) -> tuple[int, int]:
+    def _resize_target(self, height: int, width: int) -> tuple[int, int]:
         if self.mode == "shortest" and self.height == self.width:
             short = min(height, width)
             return int(self.height * height / short), int(self.width * width / short)
@@ -92,7 +92,7 @@ class PictureTransform:
             picture, (height, width), mode=self.interpolation, antialias=True, align_corners=False
         )
 
-    def _center(self, picture: Tensor) -> Tensor:
+    def _center_crop_or_pad(self, picture: Tensor) -> Tensor:
         height, width = picture.shape[-2:]
         down, across = max(0, self.height - height), max(0, self.width - width)
         if down or across:
@@ -103,9 +103,9 @@ class PictureTransform:
         return picture[..., top : top + self.height, left : left + self.width]
 
 
-def _less_oblong(picture: Tensor) -> Tensor:
+def _crop_to_max_aspect(picture: Tensor) -> Tensor:
     height, width = picture.shape[-2:]
-    longest = _WIDEST * min(height, width)
+    longest = _MAX_ASPECT_RATIO * min(height, width)
     top, left = max(0, height - longest) // 2, max(0, width - longest) // 2
     return picture[..., top : top + min(height, longest), left : left + min(width, longest)]
 

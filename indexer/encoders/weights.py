@@ -12,24 +12,24 @@ from safetensors import SafetensorError, safe_open
 
 from indexer.errors import ModelError
 
-LOCAL, PACKAGE = "local-dir:", "package:"
+LOCAL_PREFIX, PACKAGE_PREFIX = "local-dir:", "package:"
 
 
-def located(model: str) -> str:
+def resolve_weights(model: str) -> str:
     """The name with its folder made plain: `package:NAME/FOLDER`, a folder of an installed Python package, becomes
     `local-dir:`, `~` the home folder; other names stay. The package is not imported.
 
     Errors: ModelError where there is no such package.
     """
-    if model.startswith(LOCAL):
-        return f"{LOCAL}{Path(model[len(LOCAL) :]).expanduser()}"
-    if not model.startswith(PACKAGE):
+    if model.startswith(LOCAL_PREFIX):
+        return f"{LOCAL_PREFIX}{Path(model[len(LOCAL_PREFIX) :]).expanduser()}"
+    if not model.startswith(PACKAGE_PREFIX):
         return model
-    package, _, folder = model[len(PACKAGE) :].partition("/")
+    package, _, folder = model[len(PACKAGE_PREFIX) :].partition("/")
     found = find_spec(package) if package.isidentifier() else None
     if found is None or not found.submodule_search_locations:
         raise ModelError(f"{model}: there is no installed package {package!r}")
-    return f"{LOCAL}{Path(found.submodule_search_locations[0]) / folder}"
+    return f"{LOCAL_PREFIX}{Path(found.submodule_search_locations[0]) / folder}"
 
 
 def fingerprint(files: Iterable[Path]) -> str:

@@ -10,19 +10,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 
-from indexer.errors import AfterimageError, ArtifactError, IndexBusy, StorageFull
+from indexer.errors import AfterimageError, ArtifactError, StorageFull, WriteLockTimeout
 
-_PATIENCE_S = 30.0
-_SWAP_PATIENCE_S = 2.0
+_BUSY_TIMEOUT_S = 30.0
+_PROMOTE_TIMEOUT_S = 2.0
 _PAGE_BYTES = 16384  # ten vectors of 384 dimensions fill a page; at 4096 a third would be wasted
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_UNWRITTEN = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_CORRUPTION_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_WRITE_FAILURE_CODES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
+_BUSY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
-_File = tuple[int, int]
+_FileId = tuple[int, int]
 
 
-class Database:
+class SqliteDatabase:
     """One SQLite file in WAL mode, created with `schema` where there is none.
 
     Any thread may use it; a connection serves one transaction at a time. When another file takes its place (a folder
@@ -32,16 +32,16 @@ class Database:
 
     def __init__(self, path: Path, schema: str, version: int) -> None:
         self.path = path
-        self._idle: list[tuple[_File, sqlite3.Connection]] = []
+        self._idle: list[tuple[_FileId, sqlite3.Connection]] = []
         self._lock = Lock()
-        with self._translated():
+        with self._translate_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._create(schema, version)
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def read(self) -> Iterator[sqlite3.Connection]:
         """A snapshot: every statement inside sees the same state."""
-        with self._translated(), self._connection() as connection:
+        with self._translate_errors(), self._connection() as connection:
             connection.execute("BEGIN")
             try:
                 yield connection
@@ -49,9 +49,9 @@ class Database:
                 connection.rollback()
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def write(self) -> Iterator[sqlite3.Connection]:
         """A transaction: on any exception nothing has changed; once it is left, a crash loses nothing of it."""
-        with self._translated(), self._connection() as connection:
+        with self._translate_errors(), self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -71,21 +71,21 @@ class Database:
     def _create(self, schema: str, version: int) -> None:
         connection = _connect(self.path, "rwc")
         try:
-            (found,) = connection.execute("PRAGMA user_version").fetchone()
-            if not found:
+            (stored_version,) = connection.execute("PRAGMA user_version").fetchone()
+            if not stored_version:
                 connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.executescript(f"BEGIN IMMEDIATE; {schema}; PRAGMA user_version = {version}; COMMIT")
-            elif found != version:
+            elif stored_version != version:
                 raise ArtifactError(
-                    f"{self.path}: layout {found}, this is layout {version}; afterimage reindex rebuilds it"
+                    f"{self.path}: layout {stored_version}, this is layout {version}; afterimage reindex rebuilds it"
                 )
         finally:
             connection.close()
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        file = self._file()
+        file = self._file_id()
         with self._lock:
             stale = [connection for known, connection in self._idle if known != file]
             self._idle = [entry for entry in self._idle if entry[0] == file]
@@ -99,50 +99,50 @@ class Database:
             with self._lock:
                 self._idle.append((file, connection))
 
-    def _open(self, file: _File) -> tuple[_File, sqlite3.Connection]:
+    def _open(self, file: _FileId) -> tuple[_FileId, sqlite3.Connection]:
         while True:
             connection = _connect(self.path, "rw")
-            opened = self._file()
+            opened = self._file_id()
             if opened == file:
                 return file, connection
             connection.close()
             file = opened
 
-    def _file(self) -> _File:
+    def _file_id(self) -> _FileId:
         """Which file stands at the path; between the two renames of a swap there is none for a moment."""
-        deadline = time.monotonic() + _SWAP_PATIENCE_S
+        deadline = time.monotonic() + _PROMOTE_TIMEOUT_S
         while True:
             try:
-                found = os.stat(self.path)  # noqa: PTH116 (a tenth of a search's overhead; Path.stat costs double)
+                status = os.stat(self.path)  # noqa: PTH116 (a tenth of a search's overhead; Path.stat costs double)
             except FileNotFoundError as error:
                 if time.monotonic() > deadline:
                     raise ArtifactError(f"{self.path} is missing; afterimage reindex rebuilds it") from error
                 time.sleep(0.005)
             else:
-                return found.st_dev, found.st_ino
+                return status.st_dev, status.st_ino
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
-            raise self._meaning(error) from error
+            raise self._to_error(error) from error
 
-    def _meaning(self, error: sqlite3.Error) -> AfterimageError:
+    def _to_error(self, error: sqlite3.Error) -> AfterimageError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in _UNWRITTEN:
+        if code in _WRITE_FAILURE_CODES:
             full = "; is the disk full?" if code == sqlite3.SQLITE_IOERR else ""
             return StorageFull(f"{self.path} cannot be written ({error}){full}")
-        if code in _BUSY:
-            return IndexBusy(f"{self.path} is being written by another process")
-        if code in _DAMAGED:
+        if code in _BUSY_CODES:
+            return WriteLockTimeout(f"{self.path} is being written by another process")
+        if code in _CORRUPTION_CODES:
             return ArtifactError(f"{self.path} is damaged ({error}); afterimage reindex rebuilds it")
         return ArtifactError(f"{self.path}: {error}")
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode={mode}"
-    connection = sqlite3.connect(uri, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False, uri=True)
+    connection = sqlite3.connect(uri, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, uri=True)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA journal_size_limit = 67108864")
     return connection

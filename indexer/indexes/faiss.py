@@ -12,20 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.errors import QueryError
+from indexer.errors import InvalidInput
 from indexer.indexes import keywords, segments, vectors
-from indexer.indexes.database import Database
+from indexer.indexes.database import SqliteDatabase
 from indexer.indexes.faiss_lane import FaissLane
-from indexer.indexes.faiss_main import build_main
-from indexer.indexes.ranking import DECIMALS, best_first
-from indexer.indexes.shared_lock import SharedLock
+from indexer.indexes.faiss_main import build_ivf
+from indexer.indexes.ranking import SCORE_DECIMALS, sort_best_first
+from indexer.indexes.shared_lock import ReadersWriterLock
 from indexer.types import AssetTags, Hit, Lane, SegmentBatch, SegmentFilter
 
 _LOG = logging.getLogger(__name__)
-_NO_MODELS: Mapping[Lane, str] = MappingProxyType({})
-_SPARE = 8
-_MOST_TIED = 4096
-_TIED = 2e-6
+_NO_MODEL_IDS: Mapping[Lane, str] = MappingProxyType({})
+_EXTRA_CANDIDATES = 8
+_MAX_TIED_CANDIDATES = 4096
+_TIE_TOLERANCE = 2e-6
 
 
 class FaissIndex:
@@ -36,22 +36,26 @@ class FaissIndex:
     another process changed is taken in, row by row, at the next search.
     """
 
-    def __init__(self, folder: Path, models: Mapping[Lane, str] = _NO_MODELS, *, exact_up_to: int = 100_000) -> None:
+    def __init__(
+        self, folder: Path, model_ids: Mapping[Lane, str] = _NO_MODEL_IDS, *, exact_up_to: int = 100_000
+    ) -> None:
         self._folder = folder
-        self._models = models
+        self._model_ids = model_ids
         self._exact_up_to = exact_up_to
-        self._database = Database(folder / "segments.sqlite", segments.SCHEMA + vectors.SCHEMA, segments.VERSION)
+        self._database = SqliteDatabase(
+            folder / "segments.sqlite", segments.SCHEMA + vectors.SCHEMA, segments.SCHEMA_VERSION
+        )
         self._lanes: dict[Lane, FaissLane] = {}
-        self._lock = SharedLock()
+        self._lock = ReadersWriterLock()
 
-    def made_by(self) -> dict[Lane, str]:
+    def stored_model_ids(self) -> dict[Lane, str]:
         """The encoders whose vectors are stored, whatever `models` names now."""
-        with self._database.reading() as connection:
-            states = {lane: vectors.lane_state(connection, lane) for lane in vectors.LANES}
+        with self._database.read() as connection:
+            states = {lane: vectors.read_lane_state(connection, lane) for lane in vectors.VECTOR_LANES}
         return {lane: state.model for lane, state in states.items() if state.model}
 
     def put(self, tags: AssetTags, batches: Iterable[SegmentBatch]) -> int:
-        with self._database.writing() as connection:
+        with self._database.write() as connection:
             gone = segments.delete_asset(connection, tags.asset_id)
             if gone:
                 vectors.delete(connection, gone)
@@ -59,127 +63,127 @@ class FaissIndex:
             for batch in batches:
                 first = writer.add(batch.segments)
                 for lane in batch.vectors:
-                    vectors.insert(connection, lane, batch, first, self._models.get(lane, ""))
+                    vectors.insert(connection, lane, batch, first, self._model_ids.get(lane, ""))
             count = writer.finish()
-            segments.move_on(connection)
-        self._settle()
+            segments.bump_generation(connection)
+        self._compact_lanes()
         return count
 
-    def tag(self, tags: AssetTags) -> None:
-        with self._database.writing() as connection:
-            segments.retag(connection, tags)
-            segments.move_on(connection)
+    def update_tags(self, tags: AssetTags) -> None:
+        with self._database.write() as connection:
+            segments.update_tags(connection, tags)
+            segments.bump_generation(connection)
 
     def remove(self, asset_id: str) -> int:
-        with self._database.writing() as connection:
+        with self._database.write() as connection:
             gone = segments.delete_asset(connection, asset_id)
             if gone is None:
                 return 0
             vectors.delete(connection, gone)
-            segments.move_on(connection)
-        self._settle()
+            segments.bump_generation(connection)
+        self._compact_lanes()
         return len(gone)
 
-    def search(self, lane: Lane, query: NDArray[np.float32] | str, limit: int, where: SegmentFilter) -> list[Hit]:
+    def search(self, lane: Lane, query: NDArray[np.float32] | str, limit: int, filters: SegmentFilter) -> list[Hit]:
         if limit < 1:
             return []
         if lane is Lane.KEYWORDS:
-            return self._with_words(query, limit, where)
+            return self._search_keywords(query, limit, filters)
         while True:
-            with self._lock.reading(), self._database.reading() as connection:
-                state = vectors.lane_state(connection, lane)
+            with self._lock.read_lock(), self._database.read() as connection:
+                state = vectors.read_lane_state(connection, lane)
                 if not state.vectors:
                     return []
-                vectors.require_model(lane, state.model, self._models.get(lane, ""))
-                point = vectors.checked_query(query, lane, state.dim)
+                vectors.verify_model(lane, state.model, self._model_ids.get(lane, ""))
+                point = vectors.validate_query(query, lane, state.dim)
                 cached = self._lanes.get(lane)
-                if cached and cached.shows(state):
-                    allowed = segments.allowed_ids(connection, where)
-                    near = _nearest(connection, cached, point, limit, allowed, lane)
+                if cached and cached.is_current(state):
+                    allowed = segments.allowed_id_mask(connection, filters)
+                    near = _nearest_scores(connection, cached, point, limit, allowed, lane)
                     return _hits(connection, near, limit, lane)
             self._refresh(lane)
 
-    def counts(self) -> dict[str, int]:
-        with self._database.reading() as connection:
-            return segments.counts(connection)
+    def segment_counts(self) -> dict[str, int]:
+        with self._database.read() as connection:
+            return segments.segment_counts(connection)
 
     def generation(self) -> int:
-        with self._database.reading() as connection:
-            return segments.generation(connection)
+        with self._database.read() as connection:
+            return segments.current_generation(connection)
 
-    def check(self) -> None:
-        with self._database.reading() as connection:
-            for lane in vectors.LANES:
-                state = vectors.lane_state(connection, lane)
+    def verify_models(self) -> None:
+        with self._database.read() as connection:
+            for lane in vectors.VECTOR_LANES:
+                state = vectors.read_lane_state(connection, lane)
                 if state.vectors:
-                    vectors.require_model(lane, state.model, self._models.get(lane, ""))
+                    vectors.verify_model(lane, state.model, self._model_ids.get(lane, ""))
 
-    def structures(self, lane: Lane) -> list[Any]:
+    def faiss_indexes(self, lane: Lane) -> list[Any]:
         """The FAISS indexes that the latest search of a lane asked, to measure beside it."""
-        with self._lock.reading():
-            return self._lanes[lane].structures if lane in self._lanes else []
+        with self._lock.read_lock():
+            return self._lanes[lane].faiss_indexes if lane in self._lanes else []
 
     def close(self) -> None:
         """Let go of the folder's files; the next use opens them again."""
-        with self._lock.writing():
+        with self._lock.write_lock():
             self._lanes.clear()
             self._database.close()
 
-    def _with_words(self, query: NDArray[np.float32] | str, limit: int, where: SegmentFilter) -> list[Hit]:
+    def _search_keywords(self, query: NDArray[np.float32] | str, limit: int, filters: SegmentFilter) -> list[Hit]:
         if not isinstance(query, str):
-            raise QueryError("the keywords lane is searched with words, not with a vector")
-        with self._database.reading() as connection:
-            return _hits(connection, keywords.scores(connection, query, limit, where), limit, Lane.KEYWORDS)
+            raise InvalidInput("the keywords lane is searched with words, not with a vector")
+        with self._database.read() as connection:
+            return _hits(connection, keywords.search_keywords(connection, query, limit, filters), limit, Lane.KEYWORDS)
 
     def _refresh(self, lane: Lane) -> None:
         """Bring the lane's cache to the latest generation. A main file may be replaced while it is being opened, so
         the second try looks again; where there is none to be had, everything goes into the tail."""
-        with self._lock.writing():
+        with self._lock.write_lock():
             cached = self._lanes.pop(lane, None)  # put back only when it is whole
             for last_try in (False, True):
-                with self._database.reading() as connection:
-                    state = vectors.lane_state(connection, lane)
-                    if cached is None or not cached.fits(state):
+                with self._database.read() as connection:
+                    state = vectors.read_lane_state(connection, lane)
+                    if cached is None or not cached.can_advance_to(state):
                         cached = FaissLane(lane, state)
-                    if cached.take_main(connection, state, self._folder) or last_try:
-                        cached.take_rows(connection, state)
+                    if cached.open_ivf(connection, state, self._folder) or last_try:
+                        cached.apply_changes(connection, state)
                         self._lanes[lane] = cached
                         return
 
-    def _settle(self) -> None:
+    def _compact_lanes(self) -> None:
         """Move the tails that have grown too long into main files. A lane is whole without: failure only costs time."""
-        for lane in vectors.LANES:
-            with self._database.reading() as connection:
-                state = vectors.lane_state(connection, lane)
+        for lane in vectors.VECTOR_LANES:
+            with self._database.read() as connection:
+                state = vectors.read_lane_state(connection, lane)
             try:
                 if state.main and state.vectors < self._exact_up_to // 2:
-                    self._point_to_main(lane, "", 0, state)
-                elif state.vectors > self._exact_up_to and _unsettled(state, self._exact_up_to):
-                    self._build_main(lane)
+                    self._set_ivf_file(lane, "", 0, state)
+                elif state.vectors > self._exact_up_to and _needs_compaction(state, self._exact_up_to):
+                    self._build_ivf(lane)
             except (OSError, RuntimeError) as error:
                 _LOG.warning("the %s lane keeps its tail: %s", lane, error)
 
-    def _build_main(self, lane: Lane) -> None:
-        with self._database.reading() as connection:
-            state = vectors.lane_state(connection, lane)
+    def _build_ivf(self, lane: Lane) -> None:
+        with self._database.read() as connection:
+            state = vectors.read_lane_state(connection, lane)
             name = f"{lane}-{state.generation}.faiss"
-            size = build_main(self._folder / name, lambda: vectors.chunks(connection, lane, 0), state.vectors)
-        self._point_to_main(lane, name, size, state)
+            size = build_ivf(self._folder / name, lambda: vectors.iter_chunks(connection, lane, 0), state.vectors)
+        self._set_ivf_file(lane, name, size, state)
 
-    def _point_to_main(self, lane: Lane, name: str, size: int, built_from: vectors.LaneState) -> None:
-        with self._database.writing() as connection:
-            vectors.set_main(connection, lane, name, size, built_from)
+    def _set_ivf_file(self, lane: Lane, name: str, size: int, built_from: vectors.VectorLaneState) -> None:
+        with self._database.write() as connection:
+            vectors.set_ivf_file(connection, lane, name, size, built_from)
         for path in self._folder.glob(f"{lane}-*"):
             if path.name != name:
                 path.unlink(missing_ok=True)
 
 
-def _unsettled(state: vectors.LaneState, exact_up_to: int) -> bool:
+def _needs_compaction(state: vectors.VectorLaneState, exact_up_to: int) -> bool:
     settled = state.vectors - state.tail + state.dead if state.main else 0
     return not settled or state.tail > max(exact_up_to // 4, settled // 4) or state.dead > settled // 4
 
 
-def _nearest(
+def _nearest_scores(
     connection: sqlite3.Connection,
     cached: FaissLane,
     point: NDArray[np.float64],
@@ -189,22 +193,24 @@ def _nearest(
 ) -> dict[int, float]:
     """Exact scores of the nearest segments, and of all that are tied with the last of them (up to 4,096)."""
     query = point.astype(np.float32)[None]
-    count = limit + _SPARE
+    count = limit + _EXTRA_CANDIDATES
     scores, ids = cached.search(query, count, allowed)
-    while len(ids) >= count and scores[limit - 1] - scores[-1] < _TIED and count < limit + _MOST_TIED:
+    while (
+        len(ids) >= count and scores[limit - 1] - scores[-1] < _TIE_TOLERANCE and count < limit + _MAX_TIED_CANDIDATES
+    ):
         count *= 2
         scores, ids = cached.search(query, count, allowed)
     if len(ids) > limit:
-        ids = ids[scores > scores[limit - 1] - _TIED]
+        ids = ids[scores > scores[limit - 1] - _TIE_TOLERANCE]
     if not len(ids):
         return {}
-    stored = vectors.by_id(connection, lane, ids.tolist())
-    exact = np.round(np.stack(list(stored.values())).astype(np.float64) @ point, DECIMALS)
+    stored = vectors.fetch_by_id(connection, lane, ids.tolist())
+    exact = np.round(np.stack(list(stored.values())).astype(np.float64) @ point, SCORE_DECIMALS)
     return dict(zip(stored, exact.tolist(), strict=True))
 
 
 def _hits(connection: sqlite3.Connection, scores: Mapping[int, float], limit: int, lane: Lane) -> list[Hit]:
     least = sorted(scores.values(), reverse=True)[:limit][-1:]
-    found = segments.fetch(connection, [id_ for id_, score in scores.items() if score >= least[0]])
+    found = segments.fetch_segments(connection, [id_ for id_, score in scores.items() if score >= least[0]])
     hits = [Hit(f.asset_id, f.kind, lane, f.segment, scores[id_]) for id_, f in found.items()]
-    return best_first(hits)[:limit]
+    return sort_best_first(hits)[:limit]

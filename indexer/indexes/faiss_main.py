@@ -19,15 +19,15 @@ FaissObject: TypeAlias = Any
 
 Chunks: TypeAlias = Callable[[], Iterable[tuple[NDArray[np.int64], Vectors]]]
 
-_TRAINED_ON = 64  # vectors a cell
-_FEWEST_A_CELL = 39
-_EXACT_BELOW = 20_000
-_RECALL = 0.995
-_PROBES = 96
-_NOISES = (0.5, 1.5)
+_TRAINING_VECTORS_PER_CELL = 64  # vectors a cell
+_MIN_VECTORS_PER_CELL = 39
+_MIN_FILTERED_CANDIDATES = 20_000
+_TARGET_RECALL = 0.995
+_TUNING_QUERY_COUNT = 96
+_TUNING_NOISE_LEVELS = (0.5, 1.5)
 
 
-class FaissMain:
+class FaissIvf:
     """Vectors of one lane in cells around centroids; removal is by mask.
 
     A search looks into the `nprobe` cells nearest to the query, a number that was measured when the file was built.
@@ -44,22 +44,22 @@ class FaissMain:
         self._dead_count = 0
 
     @property
-    def structure(self) -> FaissObject:
+    def faiss_index(self) -> FaissObject:
         return self._index
 
     @property
-    def alive(self) -> int:
+    def live_count(self) -> int:
         return int(self._index.ntotal) - self._dead_count
 
-    def drop(self, ranges: Sequence[tuple[int, int]], past_id: int) -> None:
+    def mask_removed(self, ranges: Sequence[tuple[int, int]], next_id: int) -> None:
         """Mask removed ids, given as half-open ranges."""
         if not ranges:
             return
-        gone = np.zeros(past_id, dtype=np.bool_)
+        gone = np.zeros(next_id, dtype=np.bool_)
         for first, past in ranges:
             gone[first:past] = True
-        ids, _ = self._members
-        dead = np.zeros(past_id, dtype=np.bool_)
+        ids, _ = self._ids_and_cells
+        dead = np.zeros(next_id, dtype=np.bool_)
         dead[: len(self._dead)] = self._dead
         dead[ids[gone[ids]]] = True
         self._dead, self._dead_count = dead, int(dead.sum())
@@ -70,21 +70,21 @@ class FaissMain:
         """Scores and ids, best first, of at most `count` vectors for a query `[1, dim]`."""
         index = self._index
         if allowed is not None:
-            params = self._parameters_within(query, count, allowed)
-            return _found(index.search(query, count, params=params)) if params else _found(None)
+            params = self._filtered_search_parameters(query, count, allowed)
+            return _without_padding(index.search(query, count, params=params)) if params else _without_padding(None)
         nprobe = min(index.nlist, max(index.nprobe, index.nprobe * count // 100))
-        found = _found(index.search(query, count, params=self._parameters(nprobe)))
-        if len(found[0]) < min(count, self.alive):
-            found = _found(index.search(query, count, params=self._parameters(index.nlist)))
-        return found
+        result = _without_padding(index.search(query, count, params=self._search_parameters(nprobe)))
+        if len(result[0]) < min(count, self.live_count):
+            result = _without_padding(index.search(query, count, params=self._search_parameters(index.nlist)))
+        return result
 
-    def _parameters(self, nprobe: int) -> FaissObject:
+    def _search_parameters(self, nprobe: int) -> FaissObject:
         if not self._dead_count:
             return faiss.SearchParametersIVF(nprobe=nprobe)
-        return faiss.SearchParametersIVF(nprobe=nprobe, sel=faiss.IDSelectorNot(selector(self._dead)))
+        return faiss.SearchParametersIVF(nprobe=nprobe, sel=faiss.IDSelectorNot(make_id_selector(self._dead)))
 
-    def _parameters_within(self, query: Vectors, count: int, allowed: NDArray[np.bool_]) -> FaissObject:
-        ids, cells = self._members
+    def _filtered_search_parameters(self, query: Vectors, count: int, allowed: NDArray[np.bool_]) -> FaissObject:
+        ids, cells = self._ids_and_cells
         index = self._index
         in_cell = np.bincount(cells[allowed[ids]], minlength=index.nlist)
         populated = in_cell > 0
@@ -92,16 +92,16 @@ class FaissMain:
             return None
         nearest = np.argsort(-(self._centroids @ query[0]), kind="stable")
         held = np.cumsum(in_cell[nearest[populated[nearest]]])
-        enough = max(_EXACT_BELOW, index.ntotal * index.nprobe // index.nlist, 20 * count)
+        enough = max(_MIN_FILTERED_CANDIDATES, index.ntotal * index.nprobe // index.nlist, 20 * count)
         nprobe = min(int(np.searchsorted(held, enough)) + 1, len(held))
         return faiss.SearchParametersIVF(
             nprobe=nprobe,
-            sel=selector(allowed),
-            quantizer_params=faiss.SearchParameters(sel=selector(populated)),
+            sel=make_id_selector(allowed),
+            quantizer_params=faiss.SearchParameters(sel=make_id_selector(populated)),
         )
 
     @cached_property
-    def _members(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    def _ids_and_cells(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         """Every id and the cell that it is in."""
         sizes = [self._lists.list_size(cell) for cell in range(self._index.nlist)]
         ids = [faiss.rev_swig_ptr(self._lists.get_ids(cell), size) for cell, size in enumerate(sizes) if size]
@@ -113,18 +113,18 @@ class FaissMain:
         return centroids
 
 
-def selector(mask: NDArray[np.bool_]) -> FaissObject:
+def make_id_selector(mask: NDArray[np.bool_]) -> FaissObject:
     """Selects the ids that are set in a mask."""
     return faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
 
 
-def build_main(path: Path, chunks: Chunks, count: int) -> int:
+def build_ivf(path: Path, chunks: Chunks, count: int) -> int:
     """Write `count` vectors, streamed three times at most, as an inverted file; gives its size in bytes.
 
     The file appears under its name complete and durable, or not at all. Errors: OSError, or RuntimeError from FAISS.
     """
-    nlist = max(1, min(int(4 * count**0.5), count // _FEWEST_A_CELL))
-    step = max(1, count // (_TRAINED_ON * nlist))
+    nlist = max(1, min(int(4 * count**0.5), count // _MIN_VECTORS_PER_CELL))
+    step = max(1, count // (_TRAINING_VECTORS_PER_CELL * nlist))
     sample = np.concatenate([vectors[::step] for _, vectors in chunks()])
     dim = sample.shape[1]
     index = faiss.IndexIVFFlat(faiss.IndexFlatIP(dim), dim, nlist, faiss.METRIC_INNER_PRODUCT)
@@ -132,15 +132,15 @@ def build_main(path: Path, chunks: Chunks, count: int) -> int:
     index.train(sample)
     queries = _tuning_queries(sample)
     del sample
-    truth = _Best(queries)
+    truth = _ExactNeighbours(queries)
     for ids, vectors in chunks():
         index.add_with_ids(vectors, ids)
-        truth.see(ids, vectors)
-    index.nprobe = _tuned_nprobe(index, queries, truth.ids)
+        truth.update(ids, vectors)
+    index.nprobe = _tune_nprobe(index, queries, truth.ids)
     return _write_durably(index, path)
 
 
-class _Best:
+class _ExactNeighbours:
     """The true ten nearest of some queries, found while the vectors stream by."""
 
     def __init__(self, queries: Vectors) -> None:
@@ -148,7 +148,7 @@ class _Best:
         self._scores = np.full((len(queries), 10), -np.inf, dtype=np.float32)
         self.ids = np.full((len(queries), 10), -1, dtype=np.int64)
 
-    def see(self, ids: NDArray[np.int64], vectors: Vectors) -> None:
+    def update(self, ids: NDArray[np.int64], vectors: Vectors) -> None:
         scores = np.concatenate([self._scores, self._queries @ vectors.T], axis=1)
         known = np.concatenate([self.ids, np.broadcast_to(ids, (len(self.ids), len(ids)))], axis=1)
         best = np.argpartition(-scores, 9, axis=1)[:, :10]
@@ -159,20 +159,23 @@ class _Best:
 def _tuning_queries(sample: Vectors) -> Vectors:
     """Stored vectors moved off their place, some a little, some far: a query is never one of the vectors itself."""
     random = np.random.default_rng(0)
-    near = sample[random.integers(0, len(sample), _PROBES)]
+    near = sample[random.integers(0, len(sample), _TUNING_QUERY_COUNT)]
     noise = random.standard_normal(near.shape).astype(np.float32)
     noise /= np.linalg.norm(noise, axis=1, keepdims=True)
-    queries = near + noise * np.resize(np.array(_NOISES, dtype=np.float32), (_PROBES, 1))
+    queries = near + noise * np.resize(np.array(_TUNING_NOISE_LEVELS, dtype=np.float32), (_TUNING_QUERY_COUNT, 1))
     return np.ascontiguousarray(queries / np.linalg.norm(queries, axis=1, keepdims=True), dtype=np.float32)
 
 
-def _tuned_nprobe(index: FaissObject, queries: Vectors, truth: NDArray[np.int64]) -> int:
+def _tune_nprobe(index: FaissObject, queries: Vectors, truth: NDArray[np.int64]) -> int:
     """The fewest cells, in steps of a half, that find what an exact search finds, for queries near and far."""
     nprobe = min(4, index.nlist)
     while nprobe < index.nlist:
         _, found = index.search(queries, 10, params=faiss.SearchParametersIVF(nprobe=nprobe))
         hits = np.array([len(np.intersect1d(a, b)) for a, b in zip(found, truth, strict=True)])
-        if all(hits[kind :: len(_NOISES)].mean() >= 10 * _RECALL for kind in range(len(_NOISES))):
+        if all(
+            hits[kind :: len(_TUNING_NOISE_LEVELS)].mean() >= 10 * _TARGET_RECALL
+            for kind in range(len(_TUNING_NOISE_LEVELS))
+        ):
             break
         nprobe += max(1, nprobe // 2)
     return int(min(nprobe, index.nlist))
@@ -195,7 +198,7 @@ def _write_durably(index: FaissObject, path: Path) -> int:
     return path.stat().st_size
 
 
-def _found(
+def _without_padding(
     result: tuple[NDArray[np.float32], NDArray[np.int64]] | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     if result is None:

@@ -12,7 +12,7 @@ from indexer.errors import StorageFull
 from indexer.ports import SegmentIndex
 
 
-def ensure_folder(folder: Path) -> None:
+def ensure_index_folder(folder: Path) -> None:
     """Make the first index folder, and the link that names it, where there is none. Errors: StorageFull."""
     if folder.exists():
         return
@@ -31,19 +31,19 @@ class FolderShadow:
 
     def __init__(self, folder: Path, open_index: Callable[[Path], SegmentIndex]) -> None:
         self._folder, self._open_index = folder, open_index
-        self._begun: tuple[Path, SegmentIndex] | None = None
+        self._shadow: tuple[Path, SegmentIndex] | None = None
 
-    def begin(self) -> SegmentIndex:
+    def create(self) -> SegmentIndex:
         shadow = self._folder.with_name(f"{self._folder.name}-{time.time_ns()}")
         index = self._open_index(shadow)
-        self._begun = shadow, index
+        self._shadow = shadow, index
         return index
 
-    def swap(self) -> None:
+    def promote(self) -> None:
         """Point the link to the new folder: one rename. Readers of the old one notice at their next search."""
-        if self._begun is None:
+        if self._shadow is None:
             raise ValueError("there is no shadow to swap in")
-        (shadow, index), self._begun = self._begun, None
+        (shadow, index), self._shadow = self._shadow, None
         index.close()
         link = self._folder.with_name(f"{self._folder.name}.new")
         link.unlink(missing_ok=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from indexer.types import AssetTags, SegmentFilter
 
 
-def asset_passes(tags: AssetTags, where: SegmentFilter) -> bool:
+def asset_passes(tags: AssetTags, filters: SegmentFilter) -> bool:
     """Whether segments of this asset may be found; spans are the segments' own business."""
     return (
-        (where.collections is None or bool(where.collections & tags.collections))
-        and (where.kinds is None or tags.kind in where.kinds)
-        and (where.assets is None or tags.asset_id in where.assets)
-        and (where.file_after is None or (tags.file_time is not None and tags.file_time >= where.file_after))
-        and (where.file_before is None or (tags.file_time is not None and tags.file_time < where.file_before))
+        (filters.collections is None or bool(filters.collections & tags.collections))
+        and (filters.kinds is None or tags.kind in filters.kinds)
+        and (filters.assets is None or tags.asset_id in filters.assets)
+        and (filters.file_after is None or (tags.file_time is not None and tags.file_time >= filters.file_after))
+        and (filters.file_before is None or (tags.file_time is not None and tags.file_time < filters.file_before))
     )

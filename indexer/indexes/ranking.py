@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from indexer.types import Hit
 
-DECIMALS = 7
+SCORE_DECIMALS = 7
 """Scores are rounded to this, so that what is equal stays equal however it was summed."""
 
 
-def best_first(hits: Iterable[Hit]) -> list[Hit]:
+def sort_best_first(hits: Iterable[Hit]) -> list[Hit]:
     """By score, ties by asset id and ordinal."""
     return sorted(hits, key=lambda hit: (-hit.score, hit.asset_id, hit.segment.ordinal))

@@ -23,7 +23,7 @@ from indexer.types import (
     SegmentFilter,
 )
 
-VERSION = 1
+SCHEMA_VERSION = 1
 
 SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS state(
@@ -52,11 +52,11 @@ CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(
 CREATE VIRTUAL TABLE IF NOT EXISTS vocabulary USING fts5vocab(words, row);
 """
 
-_ROW = "s.ordinal, s.origin, s.start_s, s.end_s, s.page, s.box, s.text, s.lines, s.picture"
+_SEGMENT_COLUMNS = "s.ordinal, s.origin, s.start_s, s.end_s, s.page, s.box, s.text, s.lines, s.picture"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class StoredSegment:
     """A segment read back by its id."""
 
     asset_id: str
@@ -68,7 +68,7 @@ class AssetWriter:
     """Writes the segments of one asset inside a transaction; their ids are one contiguous range, never used before."""
 
     def __init__(self, connection: sqlite3.Connection, tags: AssetTags) -> None:
-        self._first = self._next = past_id(connection)
+        self._first = self._next = next_id(connection)
         self._connection = connection
         self._documents = self._tokens = 0
         columns = "asset_id, kind, file_time, first_id, segments, documents, tokens"
@@ -83,10 +83,10 @@ class AssetWriter:
         """Write rows and words; gives the id of the first segment."""
         first = self._next
         self._next += len(segments)
-        rows = ((first + place, self._key, *_columns(segment)) for place, segment in enumerate(segments))
+        rows = ((first + place, self._key, *_to_row(segment)) for place, segment in enumerate(segments))
         self._connection.executemany("INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._connection.executemany(
-            "INSERT INTO words(rowid, tokens) VALUES (?, ?)", self._documents_of(segments, first)
+            "INSERT INTO words(rowid, tokens) VALUES (?, ?)", self._full_text_rows(segments, first)
         )
         return first
 
@@ -100,25 +100,25 @@ class AssetWriter:
         self._connection.execute("UPDATE state SET next_id = ?", (self._next,))
         return count
 
-    def _documents_of(self, segments: Sequence[Segment], first: int) -> Iterator[tuple[int, str]]:
+    def _full_text_rows(self, segments: Sequence[Segment], first: int) -> Iterator[tuple[int, str]]:
         for place, segment in enumerate(segments):
-            tokens = words.tokens(segment.text)
+            tokens = words.tokenize(segment.text)
             if tokens:
                 self._documents += 1
                 self._tokens += len(tokens)
                 yield first + place, " ".join(tokens)
 
 
-def move_on(connection: sqlite3.Connection) -> None:
+def bump_generation(connection: sqlite3.Connection) -> None:
     """Begin the next generation."""
     connection.execute("UPDATE state SET generation = generation + 1")
 
 
-def generation(connection: sqlite3.Connection) -> int:
+def current_generation(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT generation FROM state").fetchone()[0])
 
 
-def past_id(connection: sqlite3.Connection) -> int:
+def next_id(connection: sqlite3.Connection) -> int:
     """One above every id that was ever given."""
     return int(connection.execute("SELECT next_id FROM state").fetchone()[0])
 
@@ -141,7 +141,7 @@ def delete_asset(connection: sqlite3.Connection, asset_id: str) -> range | None:
     return ids
 
 
-def retag(connection: sqlite3.Connection, tags: AssetTags) -> None:
+def update_tags(connection: sqlite3.Connection, tags: AssetTags) -> None:
     """Replace what filters see of an asset. Errors: AssetNotFound."""
     row = connection.execute("SELECT key FROM assets WHERE asset_id = ?", (tags.asset_id,)).fetchone()
     if row is None:
@@ -151,24 +151,24 @@ def retag(connection: sqlite3.Connection, tags: AssetTags) -> None:
     connection.executemany("INSERT INTO membership VALUES (?, ?)", ((c, *row) for c in tags.collections))
 
 
-def counts(connection: sqlite3.Connection) -> dict[str, int]:
+def segment_counts(connection: sqlite3.Connection) -> dict[str, int]:
     """The number of segments of every asset."""
     return dict(connection.execute("SELECT asset_id, segments FROM assets ORDER BY asset_id"))
 
 
-def removed_since(connection: sqlite3.Connection, generation: int) -> list[tuple[int, int]]:
+def removed_ranges(connection: sqlite3.Connection, after_generation: int) -> list[tuple[int, int]]:
     """The half-open ranges of ids that later generations removed."""
     query = "SELECT first_id, past_id FROM removed WHERE generation > ? AND past_id > first_id"
-    return connection.execute(query, (generation,)).fetchall()
+    return connection.execute(query, (after_generation,)).fetchall()
 
 
-def allowed_ids(connection: sqlite3.Connection, where: SegmentFilter) -> NDArray[np.bool_] | None:
+def allowed_id_mask(connection: sqlite3.Connection, filters: SegmentFilter) -> NDArray[np.bool_] | None:
     """Which ids pass a filter, as a mask `[next_id]`; None where the filter lets everything pass."""
-    if where == SegmentFilter():
+    if filters == SegmentFilter():
         return None
-    mask = np.zeros(past_id(connection), dtype=np.bool_)
-    condition, values = condition_of(where)
-    if where.start_s is None and where.end_s is None:
+    mask = np.zeros(next_id(connection), dtype=np.bool_)
+    condition, values = to_sql_condition(filters)
+    if filters.start_s is None and filters.end_s is None:
         query = f"SELECT a.first_id, a.first_id + a.segments FROM assets a WHERE {condition}"
         for first, last in connection.execute(query, values):
             mask[first:last] = True
@@ -178,38 +178,38 @@ def allowed_ids(connection: sqlite3.Connection, where: SegmentFilter) -> NDArray
     return mask
 
 
-def condition_of(where: SegmentFilter) -> tuple[str, list[str | float]]:
+def to_sql_condition(filters: SegmentFilter) -> tuple[str, list[str | float]]:
     """A filter as a condition on `assets a` and `segments s`, and its values."""
     tests: list[tuple[str, str | float]] = []
-    if where.collections is not None:
+    if filters.collections is not None:
         member = "a.key IN (SELECT asset FROM membership WHERE collection IN (SELECT value FROM json_each(?)))"
-        tests.append((member, _json(sorted(where.collections))))
-    if where.kinds is not None:
-        tests.append(("a.kind IN (SELECT value FROM json_each(?))", _json(sorted(where.kinds))))
-    if where.assets is not None:
-        tests.append(("a.asset_id IN (SELECT value FROM json_each(?))", _json(sorted(where.assets))))
-    if where.file_after is not None:
-        tests.append(("a.file_time >= ?", where.file_after))
-    if where.file_before is not None:
-        tests.append(("a.file_time < ?", where.file_before))
-    if where.start_s is not None:
-        tests.append(("s.start_s IS NOT NULL AND s.end_s > ?", where.start_s))
-    if where.end_s is not None:
-        tests.append(("s.end_s IS NOT NULL AND s.start_s < ?", where.end_s))
+        tests.append((member, _to_json(sorted(filters.collections))))
+    if filters.kinds is not None:
+        tests.append(("a.kind IN (SELECT value FROM json_each(?))", _to_json(sorted(filters.kinds))))
+    if filters.assets is not None:
+        tests.append(("a.asset_id IN (SELECT value FROM json_each(?))", _to_json(sorted(filters.assets))))
+    if filters.file_after is not None:
+        tests.append(("a.file_time >= ?", filters.file_after))
+    if filters.file_before is not None:
+        tests.append(("a.file_time < ?", filters.file_before))
+    if filters.start_s is not None:
+        tests.append(("s.start_s IS NOT NULL AND s.end_s > ?", filters.start_s))
+    if filters.end_s is not None:
+        tests.append(("s.end_s IS NOT NULL AND s.start_s < ?", filters.end_s))
     return " AND ".join(test for test, _ in tests) or "1", [value for _, value in tests]
 
 
-def fetch(connection: sqlite3.Connection, ids: Iterable[int]) -> dict[int, Found]:
+def fetch_segments(connection: sqlite3.Connection, ids: Iterable[int]) -> dict[int, StoredSegment]:
     """Read segments by id, in one statement."""
     query = (
-        f"SELECT s.id, a.asset_id, a.kind, {_ROW} FROM json_each(?) wanted "
+        f"SELECT s.id, a.asset_id, a.kind, {_SEGMENT_COLUMNS} FROM json_each(?) wanted "
         "CROSS JOIN segments s ON s.id = wanted.value CROSS JOIN assets a ON a.key = s.asset"
     )
-    rows = connection.execute(query, (_json(list(ids)),))
-    return {row[0]: Found(row[1], AssetKind(row[2]), _segment(row[3:])) for row in rows}
+    rows = connection.execute(query, (_to_json(list(ids)),))
+    return {row[0]: StoredSegment(row[1], AssetKind(row[2]), _from_row(row[3:])) for row in rows}
 
 
-def _columns(segment: Segment) -> tuple[int | float | str | None, ...]:
+def _to_row(segment: Segment) -> tuple[int | float | str | None, ...]:
     picture = segment.picture
     return (
         segment.ordinal,
@@ -217,14 +217,14 @@ def _columns(segment: Segment) -> tuple[int | float | str | None, ...]:
         segment.start_s,
         segment.end_s,
         segment.page,
-        _json(_corners(segment.box)) if segment.box else None,
+        _to_json(_corners(segment.box)) if segment.box else None,
         segment.text.encode("utf-8", "replace").decode(),
-        _json([(line.start, line.end, *_corners(line.box)) for line in segment.lines]) if segment.lines else "",
-        _json((picture.key, picture.offset, picture.length)) if picture else None,
+        _to_json([(line.start, line.end, *_corners(line.box)) for line in segment.lines]) if segment.lines else "",
+        _to_json((picture.key, picture.offset, picture.length)) if picture else None,
     )
 
 
-def _segment(row: Sequence[object]) -> Segment:
+def _from_row(row: Sequence[object]) -> Segment:
     ordinal, origin, start_s, end_s, page, box, text, lines, picture = row
     return Segment(
         ordinal=ordinal,  # type: ignore[arg-type]  # SQLite gives the types that _columns put in
@@ -243,5 +243,5 @@ def _corners(box: Box) -> tuple[float, float, float, float]:
     return box.x0, box.y0, box.x1, box.y1
 
 
-def _json(value: object) -> str:
+def _to_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)

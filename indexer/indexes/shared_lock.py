@@ -7,39 +7,39 @@ from contextlib import contextmanager
 from threading import Condition
 
 
-class SharedLock:
+class ReadersWriterLock:
     """Searches share a structure; a refresh has it alone. Waiting writers go before new readers. Not reentrant."""
 
     def __init__(self) -> None:
-        self._changed = Condition()
+        self._condition = Condition()
         self._readers = 0
         self._writers_waiting = 0
-        self._written = False
+        self._writer_active = False
 
     @contextmanager
-    def reading(self) -> Iterator[None]:
-        with self._changed:
-            self._changed.wait_for(lambda: not self._written and not self._writers_waiting)
+    def read_lock(self) -> Iterator[None]:
+        with self._condition:
+            self._condition.wait_for(lambda: not self._writer_active and not self._writers_waiting)
             self._readers += 1
         try:
             yield
         finally:
-            with self._changed:
+            with self._condition:
                 self._readers -= 1
-                self._changed.notify_all()
+                self._condition.notify_all()
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        with self._changed:
+    def write_lock(self) -> Iterator[None]:
+        with self._condition:
             self._writers_waiting += 1
             try:
-                self._changed.wait_for(lambda: not self._written and not self._readers)
+                self._condition.wait_for(lambda: not self._writer_active and not self._readers)
             finally:
                 self._writers_waiting -= 1
-            self._written = True
+            self._writer_active = True
         try:
             yield
         finally:
-            with self._changed:
-                self._written = False
-                self._changed.notify_all()
+            with self._condition:
+                self._writer_active = False
+                self._condition.notify_all()

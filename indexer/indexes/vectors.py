@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.errors import IndexMismatch, QueryError
+from indexer.errors import IndexMismatch, InvalidInput
 from indexer.types import Lane, SegmentBatch, Vectors
 
-LANES = (Lane.VISUAL, Lane.TEXT)
+VECTOR_LANES = (Lane.VISUAL, Lane.TEXT)
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS lanes(
@@ -24,11 +24,11 @@ CREATE TABLE IF NOT EXISTS vectors_visual(id INTEGER PRIMARY KEY, vector BLOB NO
 CREATE TABLE IF NOT EXISTS vectors_text(id INTEGER PRIMARY KEY, vector BLOB NOT NULL);
 """
 
-_CHUNK = 8192
+_CHUNK_ROWS = 8192
 
 
 @dataclass(frozen=True, slots=True)
-class LaneState:
+class VectorLaneState:
     """A lane of one snapshot. `dim` is 0 where the lane has never had a vector.
 
     `main` names the file with the bulk of the lane (ids up to `main_last_id` as of `main_generation`), or is empty;
@@ -37,7 +37,7 @@ class LaneState:
 
     identity: str
     generation: int
-    past_id: int
+    next_id: int
     dim: int
     model: str
     vectors: int
@@ -49,25 +49,27 @@ class LaneState:
     dead: int
 
 
-def lane_state(connection: sqlite3.Connection, lane: Lane) -> LaneState:
+def read_lane_state(connection: sqlite3.Connection, lane: Lane) -> VectorLaneState:
     query = """SELECT identity, generation, next_id, ifnull(dim, 0), ifnull(model, ''), ifnull(vectors, 0),
       ifnull(main, ''), ifnull(main_bytes, 0), ifnull(main_generation, 0), ifnull(main_last_id, 0), ifnull(tail, 0),
       ifnull(dead, 0) FROM state LEFT JOIN lanes ON lane = ?"""
-    return LaneState(*connection.execute(query, (lane,)).fetchone())
+    return VectorLaneState(*connection.execute(query, (lane,)).fetchone())
 
 
-def require_model(lane: Lane, stored: str, named: str) -> None:
+def verify_model(lane: Lane, stored_model_id: str, configured_model_id: str) -> None:
     """Errors: IndexMismatch where the lane's vectors are of another model than the one that is named now."""
-    if stored and named and stored != named:
-        raise IndexMismatch(f"the {lane} lane was made by {stored}, not by {named}; afterimage reindex moves it over")
+    if stored_model_id and configured_model_id and stored_model_id != configured_model_id:
+        raise IndexMismatch(
+            f"the {lane} lane was made by {stored_model_id}, not by {configured_model_id}; afterimage reindex moves it over"
+        )
 
 
-def checked_rows(batch: SegmentBatch, lane: Lane, dim: int) -> tuple[NDArray[np.int64], Vectors]:
+def validate_rows(batch: SegmentBatch, lane: Lane, dim: int) -> tuple[NDArray[np.int64], Vectors]:
     """The rows and vectors of a lane of a batch; `dim` 0 takes any width.
 
     Errors: IndexMismatch where the width is not the lane's, a value is not finite, or rows and vectors do not agree.
     """
-    if lane not in LANES:
+    if lane not in VECTOR_LANES:
         raise IndexMismatch(f"the {lane} lane takes no vectors")
     rows, vectors = batch.rows[lane], np.ascontiguousarray(batch.vectors[lane], dtype=np.float32)
     if vectors.ndim != 2 or rows.shape != (len(vectors),):
@@ -81,14 +83,14 @@ def checked_rows(batch: SegmentBatch, lane: Lane, dim: int) -> tuple[NDArray[np.
     return rows, vectors
 
 
-def checked_query(query: NDArray[np.float32] | str, lane: Lane, dim: int) -> NDArray[np.float64]:
+def validate_query(query: NDArray[np.float32] | str, lane: Lane, dim: int) -> NDArray[np.float64]:
     """A query vector `[dim]`. Errors: QueryError for words or what is not finite, IndexMismatch for the width."""
     if isinstance(query, str):
-        raise QueryError(f"the {lane} lane is searched with a vector, not with words")
+        raise InvalidInput(f"the {lane} lane is searched with a vector, not with words")
     if query.shape != (dim,):
         raise IndexMismatch(f"a query of shape {query.shape} for the {lane} lane, which has {dim} dimensions")
     if not np.isfinite(query).all():
-        raise QueryError("the query vector is not finite")
+        raise InvalidInput("the query vector is not finite")
     return query.astype(np.float64)
 
 
@@ -97,12 +99,12 @@ def insert(connection: sqlite3.Connection, lane: Lane, batch: SegmentBatch, firs
 
     Errors: IndexMismatch, see `checked_rows` and `require_model`.
     """
-    state = lane_state(connection, lane)
-    rows, vectors = checked_rows(batch, lane, state.dim if state.vectors else 0)
+    state = read_lane_state(connection, lane)
+    rows, vectors = validate_rows(batch, lane, state.dim if state.vectors else 0)
     if not len(rows):
         return
     if state.vectors:
-        require_model(lane, state.model, model)
+        verify_model(lane, state.model, model)
     else:
         adopt = "INSERT OR REPLACE INTO lanes(lane, dim, model) VALUES (?, ?, ?)"
         connection.execute(adopt, (lane, vectors.shape[1], model))
@@ -114,18 +116,18 @@ def insert(connection: sqlite3.Connection, lane: Lane, batch: SegmentBatch, firs
 
 def delete(connection: sqlite3.Connection, ids: range) -> None:
     """Take the vectors of these segments out of every lane."""
-    for lane in LANES:
+    for lane in VECTOR_LANES:
         statement = f"DELETE FROM vectors_{lane} WHERE id >= ? AND id < ?"
-        gone = connection.execute(statement, (ids.start, ids.stop)).rowcount
+        deleted_count = connection.execute(statement, (ids.start, ids.stop)).rowcount
         bookkeeping = """UPDATE lanes SET vectors = vectors - :gone,
           dead = dead + iif(:first <= main_last_id, :gone, 0), tail = tail - iif(:first > main_last_id, :gone, 0)
           WHERE lane = :lane"""
-        connection.execute(bookkeeping, {"gone": gone, "first": ids.start, "lane": lane})
+        connection.execute(bookkeeping, {"gone": deleted_count, "first": ids.start, "lane": lane})
 
 
-def set_main(connection: sqlite3.Connection, lane: Lane, name: str, size: int, built_from: LaneState) -> None:
+def set_ivf_file(connection: sqlite3.Connection, lane: Lane, name: str, size: int, built_from: VectorLaneState) -> None:
     """Point readers to a new main file (an empty name: to none), made from the state that is named."""
-    last_id = built_from.past_id - 1 if name else 0
+    last_id = built_from.next_id - 1 if name else 0
     tail = 0 if name else built_from.vectors
     values = (name, size, built_from.generation, last_id, tail, lane)
     connection.execute(
@@ -135,15 +137,17 @@ def set_main(connection: sqlite3.Connection, lane: Lane, name: str, size: int, b
     )
 
 
-def chunks(connection: sqlite3.Connection, lane: Lane, after_id: int) -> Iterator[tuple[NDArray[np.int64], Vectors]]:
+def iter_chunks(
+    connection: sqlite3.Connection, lane: Lane, after_id: int
+) -> Iterator[tuple[NDArray[np.int64], Vectors]]:
     """The vectors with a higher id, by id, a few thousand at a time."""
     rows = connection.execute(f"SELECT id, vector FROM vectors_{lane} WHERE id > ? ORDER BY id", (after_id,))
-    while chunk := rows.fetchmany(_CHUNK):
+    while chunk := rows.fetchmany(_CHUNK_ROWS):
         ids = np.array([row[0] for row in chunk], dtype=np.int64)
         yield ids, np.frombuffer(b"".join(row[1] for row in chunk), dtype=np.float32).reshape(len(ids), -1)
 
 
-def by_id(connection: sqlite3.Connection, lane: Lane, ids: list[int]) -> dict[int, NDArray[np.float32]]:
+def fetch_by_id(connection: sqlite3.Connection, lane: Lane, ids: list[int]) -> dict[int, NDArray[np.float32]]:
     """Stored vectors of these segments, in one statement."""
     query = f"SELECT id, vector FROM vectors_{lane} WHERE id IN (SELECT value FROM json_each(?))"
     rows = connection.execute(query, (str(ids),))

@@ -15,8 +15,8 @@ from indexer.indexes import function_words
 JOINERS = "-._@+,:/&#'"
 """What may stand between the parts of a code, a number or an address; FTS5 must take these as token characters."""
 
-LONGEST_TOKEN = 64
-MOST_TERMS = 256
+MAX_TOKEN_CHARS = 64
+MAX_QUERY_TERMS = 256
 
 _HIRAGANA = "\u3041-\u309f"
 _KATAKANA = "\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"
@@ -25,67 +25,67 @@ _HAN = "\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020
 _SOUTH_EAST_ASIAN = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 _UNSPACED = _HIRAGANA + _KATAKANA + _HANGUL + _HAN + _SOUTH_EAST_ASIAN
 
-_PIECE = re.compile(
+_PIECE_PATTERN = re.compile(
     rf"(?P<run>[{_UNSPACED}]+)|[^\W_{_UNSPACED}]+(?:[{re.escape(JOINERS)}][^\W_{_UNSPACED}]+)*",
 )
-_PART = re.compile(r"[^\W_]+")
-_SCRIPT = re.compile(rf"[{_HAN}{_HIRAGANA}]+|[{_KATAKANA}]+|[{_HANGUL}]+|[{_SOUTH_EAST_ASIAN}]+")
-_HIRAGANA_RUN = re.compile(rf"[{_HIRAGANA}]+")
-_LEADING = re.compile(f"^(?:{function_words.JAPANESE})+")
-_TRAILING = re.compile(f"(?:{function_words.JAPANESE})+$")
+_PART_PATTERN = re.compile(r"[^\W_]+")
+_SCRIPT_RUN_PATTERN = re.compile(rf"[{_HAN}{_HIRAGANA}]+|[{_KATAKANA}]+|[{_HANGUL}]+|[{_SOUTH_EAST_ASIAN}]+")
+_HIRAGANA_RUN_PATTERN = re.compile(rf"[{_HIRAGANA}]+")
+_LEADING_PARTICLES = re.compile(f"^(?:{function_words.JAPANESE_STOPWORD_PATTERN})+")
+_TRAILING_PARTICLES = re.compile(f"(?:{function_words.JAPANESE_STOPWORD_PATTERN})+$")
 
 
-def tokens(text: str) -> list[str]:
+def tokenize(text: str) -> list[str]:
     """The tokens of a text, in order, function words left out.
 
     Words are folded (case, width, accents) and stemmed; codes, numbers and addresses stand whole and in parts;
     runs of Han, kana, Hangul and South-East Asian scripts give every character and every pair of neighbours.
     """
-    found: list[str] = []
-    for piece in _pieces(text):
+    terms: list[str] = []
+    for piece in _split_pieces(text):
         if piece["run"]:
-            found += _characters_and_pairs(piece[0])
+            terms += _unigrams_and_bigrams(piece[0])
         else:
-            found += _parts_and_whole(piece[0])
-    return found
+            terms += _compound_tokens(piece[0])
+    return terms
 
 
-def query_terms(text: str) -> tuple[str, ...]:
+def tokenize_query(text: str) -> tuple[str, ...]:
     """The tokens that a text must contain to answer this query, distinct, in order; none where nothing is asked for.
 
     Unspaced runs are freed of particles and question words and become pairs (single characters where they stand
     alone). A query that is one such run and would vanish is taken as it is.
     """
-    pieces = list(_pieces(text))
-    found: list[str] = []
+    pieces = list(_split_pieces(text))
+    terms: list[str] = []
     for piece in pieces:
         if piece["run"]:
-            for word in _content(piece[0]):
-                found += _pairs(word)
+            for word in _content_words(piece[0]):
+                terms += _bigrams(word)
         else:
-            found += _parts_and_whole(piece[0])
-    if not found and len(pieces) == 1 and pieces[0]["run"]:
-        found = _pairs(pieces[0][0])
-    return tuple(dict.fromkeys(found))[:MOST_TERMS]
+            terms += _compound_tokens(piece[0])
+    if not terms and len(pieces) == 1 and pieces[0]["run"]:
+        terms = _bigrams(pieces[0][0])
+    return tuple(dict.fromkeys(terms))[:MAX_QUERY_TERMS]
 
 
-def _pieces(text: str) -> Iterator[re.Match[str]]:
+def _split_pieces(text: str) -> Iterator[re.Match[str]]:
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).replace("’", "'")
-    return _PIECE.finditer(_without_marks(folded.replace("_", "-")))
+    return _PIECE_PATTERN.finditer(_strip_marks(folded.replace("_", "-")))
 
 
-def _without_marks(text: str) -> str:
+def _strip_marks(text: str) -> str:
     return text if text.isascii() else "".join(c for c in text if not unicodedata.category(c).startswith("M"))
 
 
-def _parts_and_whole(word: str) -> Iterator[str]:
-    plain = _without_marks(unicodedata.normalize("NFKD", word))
-    parts: list[str] = _PART.findall(plain)
-    if len(parts) > 1 and len(plain) <= LONGEST_TOKEN and re.search(r"[0-9@&]", plain):
+def _compound_tokens(word: str) -> Iterator[str]:
+    plain = _strip_marks(unicodedata.normalize("NFKD", word))
+    parts: list[str] = _PART_PATTERN.findall(plain)
+    if len(parts) > 1 and len(plain) <= MAX_TOKEN_CHARS and re.search(r"[0-9@&]", plain):
         yield plain
     for part in parts:
-        if part not in function_words.ENGLISH:
-            yield _stem(part)[:LONGEST_TOKEN]
+        if part not in function_words.ENGLISH_STOPWORDS:
+            yield _stem(part)[:MAX_TOKEN_CHARS]
 
 
 @lru_cache(maxsize=50_000)
@@ -106,27 +106,33 @@ class _Stemmers(threading.local):
 _stemmers = _Stemmers()
 
 
-def _characters_and_pairs(run: str) -> Iterator[str]:
+def _unigrams_and_bigrams(run: str) -> Iterator[str]:
     for place, character in enumerate(run):
         yield character
         if place + 1 < len(run):
             yield run[place : place + 2]
 
 
-def _pairs(run: str) -> list[str]:
+def _bigrams(run: str) -> list[str]:
     return [run[place : place + 2] for place in range(len(run) - 1)] or [run]
 
 
-def _content(run: str) -> Iterator[str]:
-    for spaced in _SCRIPT.findall(function_words.HAN.sub(" ", _HIRAGANA_RUN.sub(_without_particles, run))):
+def _content_words(run: str) -> Iterator[str]:
+    for spaced in _SCRIPT_RUN_PATTERN.findall(
+        function_words.CHINESE_STOPWORD_PATTERN.sub(" ", _HIRAGANA_RUN_PATTERN.sub(_strip_particles, run))
+    ):
         word = spaced
         if re.match(f"[{_HANGUL}]", word):
-            word = word if word in function_words.KOREAN else function_words.KOREAN_PARTICLES.sub("", word)
-            if word in function_words.KOREAN:
+            word = (
+                word
+                if word in function_words.KOREAN_STOPWORDS
+                else function_words.KOREAN_PARTICLE_PATTERN.sub("", word)
+            )
+            if word in function_words.KOREAN_STOPWORDS:
                 continue
         yield word
 
 
-def _without_particles(hiragana: re.Match[str]) -> str:
+def _strip_particles(hiragana: re.Match[str]) -> str:
     """Particles at both ends of a run of Hiragana become spaces; endings of verbs stay with their Han."""
-    return _TRAILING.sub(" ", _LEADING.sub(" ", hiragana[0]))
+    return _TRAILING_PARTICLES.sub(" ", _LEADING_PARTICLES.sub(" ", hiragana[0]))

@@ -1,6 +1,6 @@
 """The media process: parses hostile files with little power, and tells over a pipe what it found.
 
-Started by `MediaProcess` as `python -P -B -m indexer.media.child LIMITS`; reads requests from standard input.
+Started by `SandboxedDecoder` as `python -P -B -m indexer.media.child LIMITS`; reads requests from standard input.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from indexer.media.limits import MediaLimits
 from indexer.types import TextLine
 
 _PR_SET_NO_NEW_PRIVS = 38
-_MAX_REASON = 500
+_MAX_REASON_CHARS = 500
 
 
 def main() -> None:
@@ -33,56 +33,56 @@ def main() -> None:
     end is its parent's to say, or a stop would look like a crash."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     limits = msgspec.json.decode(sys.argv[1], type=MediaLimits)
-    _give_up_powers(limits)
-    requests, replies = os.dup(0), os.dup(1)
+    _drop_privileges(limits)
+    request_fd, reply_fd = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
-    threading.Thread(target=_end_with, args=(requests, os.getppid()), daemon=True).start()
-    server = Server(replies, limits)
+    threading.Thread(target=_exit_with_parent, args=(request_fd, os.getppid()), daemon=True).start()
+    worker = SandboxWorker(reply_fd, limits)
     while True:
         try:
-            request = wire.receive_request(requests)
-        except wire.WireError:
+            request = wire.receive_request(request_fd)
+        except wire.SandboxProtocolError:
             return
-        server.serve(request)
+        worker.handle(request)
 
 
-class Server:
+class SandboxWorker:
     """Answers one request after another on one pipe."""
 
-    def __init__(self, replies: int, limits: MediaLimits) -> None:
-        self._replies = replies
+    def __init__(self, reply_fd: int, limits: MediaLimits) -> None:
+        self._reply_fd = reply_fd
         self._limits = limits
-        self._beat_s = min(1.0, limits.stall_s / 4)
-        self._last_s = 0.0
+        self._heartbeat_interval_s = min(1.0, limits.decode_timeout_s / 4)
+        self._last_sent_s = 0.0
 
-    def serve(self, request: wire.Request) -> None:
+    def handle(self, request: wire.Request) -> None:
         """Send what was asked for, or one error; where memory ran out, that is the last thing this process does."""
-        self._last_s = time.monotonic()
+        self._last_sent_s = time.monotonic()
         try:
-            self._answer(request)
+            self._dispatch(request)
         except errors.SourceError as error:
             self._send(wire.ErrorReply(type(error).__name__, _one_line(error.reason)))
         except MemoryError:
             reason = f"needs more than {self._limits.memory_mb} MB of memory"
-            self._send(wire.ErrorReply("LimitExceeded", reason, spent=True))
+            self._send(wire.ErrorReply("LimitExceeded", reason, must_restart=True))
         except BrokenPipeError:
             sys.exit(0)
         except Exception as error:  # noqa: BLE001 - whatever a parser raises, the file is at fault, and the next one goes on
             reason = f"cannot be read ({type(error).__name__}: {error})"
             self._send(wire.ErrorReply("DamagedMedia", _one_line(reason)))
 
-    def beat(self) -> None:
+    def send_heartbeat(self) -> None:
         """Tell that work goes on, about once a second."""
-        if time.monotonic() - self._last_s > self._beat_s:
-            self._send(wire.BeatReply())
+        if time.monotonic() - self._last_sent_s > self._heartbeat_interval_s:
+            self._send(wire.HeartbeatReply())
 
     def _send(self, reply: wire.Reply, payload: wire.Payload = b"") -> None:
-        wire.send(self._replies, reply, payload)
-        self._last_s = time.monotonic()
+        wire.send(self._reply_fd, reply, payload)
+        self._last_sent_s = time.monotonic()
 
-    def _answer(self, request: wire.Request) -> None:
+    def _dispatch(self, request: wire.Request) -> None:
         path = Path(os.fsdecode(request.path))
         match request:
             case wire.ProbeRequest():
@@ -90,97 +90,97 @@ class Server:
 
                 self._send(wire.InfoReply(probe(path, self._limits)))
             case wire.FramesRequest():
-                self._frames(path, request)
+                self._send_frames(path, request)
             case wire.AudioRequest():
-                self._audio(path, request)
+                self._send_audio(path, request)
             case wire.ImageRequest():
                 from indexer.media.image import read_image
 
                 rgb = read_image(path, request.max_px)
                 self._send(wire.ImageReply(rgb.shape[0], rgb.shape[1]), rgb)
             case wire.PagesRequest():
-                self._pages(path, request)
+                self._send_pages(path, request)
             case wire.SubtitlesRequest():
-                self._subtitles(path, request)
+                self._send_subtitles(path, request)
             case wire.ClipRequest():
-                self._clip(path, request)
+                self._send_clip(path, request)
             case _:
                 assert_never(request)
 
-    def _frames(self, path: Path, request: wire.FramesRequest) -> None:
+    def _send_frames(self, path: Path, request: wire.FramesRequest) -> None:
         from indexer.media.video.reader import VideoReader
 
-        reader = VideoReader(path, request.plan, self.beat)
+        reader = VideoReader(path, request.plan, self.send_heartbeat)
         for frame in reader:
             height, width, _ = frame.rgb.shape
             base = (frame.time_base.numerator, frame.time_base.denominator)
             self._send(wire.FrameReply(frame.pts, base, frame.time_s, height, width), frame.rgb)
         self._send(wire.ReportReply(reader.report))
 
-    def _audio(self, path: Path, request: wire.AudioRequest) -> None:
+    def _send_audio(self, path: Path, request: wire.AudioRequest) -> None:
         from indexer.media.video.audio import read_audio
 
-        span = read_audio(path, request.start_s, request.end_s, request.rate, self.beat)
-        self._send(wire.AudioReply(span.start_s, span.rate), span.samples)
+        span = read_audio(path, request.start_s, request.end_s, request.sample_rate, self.send_heartbeat)
+        self._send(wire.AudioReply(span.start_s, span.sample_rate), span.samples)
 
-    def _pages(self, path: Path, request: wire.PagesRequest) -> None:
+    def _send_pages(self, path: Path, request: wire.PagesRequest) -> None:
         from indexer.media.document import read_pages
 
-        for page in read_pages(path, request.first, request.max_px):
+        for page in read_pages(path, request.first_page, request.max_px):
             height, width, _ = page.rgb.shape
-            self._send(wire.PageReply(page.number, list(page.lines), page.trusted, height, width), page.rgb)
+            self._send(wire.PageReply(page.number, list(page.lines), page.text_layer_reliable, height, width), page.rgb)
         self._send(wire.DoneReply())
 
-    def _subtitles(self, path: Path, request: wire.SubtitlesRequest) -> None:
+    def _send_subtitles(self, path: Path, request: wire.SubtitlesRequest) -> None:
         from indexer.media.subtitles import find_sidecars, read_embedded, read_sidecar
 
         lines: list[TextLine] = []
         warnings: list[str] = []
-        sources = [partial(read_embedded, path, self.beat)]
-        sources += [partial(read_sidecar, sidecar) for sidecar in find_sidecars(path) if request.sidecars]
+        sources = [partial(read_embedded, path, self.send_heartbeat)]
+        sources += [partial(read_sidecar, sidecar) for sidecar in find_sidecars(path) if request.include_sidecars]
         for read in sources:
             try:
                 lines += read()
             except errors.SourceError as error:  # the same files may have another name elsewhere
                 which = Path(error.name).name.removeprefix(path.stem)
                 warnings.append(_one_line(f"subtitles of its {which}: {error.reason}"))
-        self._send(wire.LinesReply(lines, warnings))
+        self._send(wire.SubtitlesReply(lines, warnings))
 
-    def _clip(self, path: Path, request: wire.ClipRequest) -> None:
+    def _send_clip(self, path: Path, request: wire.ClipRequest) -> None:
         from indexer.media.video.clip import cut_clip
 
         def write(data: bytes) -> None:
-            self._send(wire.PieceReply(), data)
+            self._send(wire.ClipChunkReply(), data)
 
-        cut_clip(path, request.start_s, request.end_s, request.max_px, write, self.beat)
+        cut_clip(path, request.start_s, request.end_s, request.max_px, write, self.send_heartbeat)
         self._send(wire.DoneReply())
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.encode("utf-8", "replace").decode().split())[:_MAX_REASON]
+    return " ".join(text.encode("utf-8", "replace").decode().split())[:_MAX_REASON_CHARS]
 
 
-def _give_up_powers(limits: MediaLimits) -> None:
+def _drop_privileges(limits: MediaLimits) -> None:
     """Bounded memory, no core dump, no file may be written, no new privileges."""
     memory = limits.memory_mb << 20
-    for what, bound in (
+    for limit, bound in (
         (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
     ):
-        resource.setrlimit(what, (bound, bound))
+        resource.setrlimit(limit, (bound, bound))
     try:
         ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     except (OSError, AttributeError):
         return
 
 
-def _end_with(requests: int, parent: int) -> None:
+def _exit_with_parent(request_fd: int, parent_pid: int) -> None:
     """End when the parent does, whatever the main thread is busy with. (PR_SET_PDEATHSIG would follow the thread that
     started this process, which may well end before the process that it belongs to.)"""
     poll = select.poll()
-    poll.register(requests, 0)
-    while not poll.poll(1000) and os.getppid() == parent:
+    poll.register(request_fd, 0)
+    while not poll.poll(1000) and os.getppid() == parent_pid:
         pass
     os._exit(1)
 

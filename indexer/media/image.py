@@ -20,11 +20,11 @@ from indexer.types import AssetKind, MediaInfo, Pixels
 _SIGNED_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "HEIF", "AVIF", "JPEG2000", "PSD")
 """Formats that begin with an unmistakable signature: a file that has it and still does not open is damaged."""
 
-_FORMATS = (*_SIGNED_FORMATS, "BMP", "PPM", "QOI")
+_ALLOWED_FORMATS = (*_SIGNED_FORMATS, "BMP", "PPM", "QOI")
 """All that is tried. Left out: formats that run other programs (EPS), that nest pictures of another size (ICO) or that
 cannot be told from noise (TGA)."""
 
-_SEVERAL_PICTURES = ("GIF", "PNG", "TIFF", "WEBP")
+_MULTI_FRAME_FORMATS = ("GIF", "PNG", "TIFF", "WEBP")
 _HEADER_BYTES = 64
 _MEGAPIXEL = 1_000_000
 
@@ -40,7 +40,7 @@ _VENDOR_ERRORS = (
     struct.error,
 )
 
-_UPRIGHT = {
+_EXIF_TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -59,17 +59,17 @@ def probe_image(path: Path, max_pixels: int) -> MediaInfo:
     without an offset is read as UTC. Errors: UnsupportedMedia where Pillow does not know the format, DamagedMedia where
     it does and the header is broken, LimitExceeded above `max_pixels`, SourceNotFound.
     """
-    with _opened(path) as image:
-        exif = _exif(image)
+    with _open_image(path) as image:
+        exif = _read_exif(image)
         width, height = _upright_size(image, exif)
-        _require_room(path, width, height, max_pixels)
+        _check_pixel_limit(path, width, height, max_pixels)
         return MediaInfo(
             AssetKind.IMAGE,
             (image.format or "").lower(),
             width,
             height,
-            taken_at=_taken_at(exif),
-            warnings=_several_pictures(image),
+            taken_at=_parse_taken_at(exif),
+            warnings=_multi_frame_warnings(image),
         )
 
 
@@ -79,13 +79,13 @@ def read_image(path: Path, max_px: int) -> Pixels:
     Call `probe_image` first: this function decodes whatever size it meets. Errors: those of `probe_image`; DamagedMedia
     where the pixels are truncated or corrupt.
     """
-    with _opened(path) as image:
+    with _open_image(path) as image:
         if image.format in ("JPEG", "MPO"):
-            image.draft("RGB", _fitting(image.size, max_px))
+            image.draft("RGB", _fit_size(image.size, max_px))
         image.load()
-        turn = _UPRIGHT.get(_exif(image).get(ExifTags.Base.Orientation, 1))
-        picture = _flat(image)
-        size = _fitting(picture.size, max_px)
+        turn = _EXIF_TRANSPOSE.get(_read_exif(image).get(ExifTags.Base.Orientation, 1))
+        picture = _flatten_to_rgb(image)
+        size = _fit_size(picture.size, max_px)
         if size != picture.size:
             picture = picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
         if turn is not None:
@@ -94,7 +94,7 @@ def read_image(path: Path, max_px: int) -> Pixels:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[ImageFile.ImageFile]:
+def _open_image(path: Path) -> Iterator[ImageFile.ImageFile]:
     """The file open in Pillow: its warnings kept in, its size limit replaced by ours, its errors translated."""
     if "HEIF" not in Image.OPEN:
         pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
@@ -102,12 +102,12 @@ def _opened(path: Path) -> Iterator[ImageFile.ImageFile]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=_FORMATS) as image:
+            with Image.open(path, formats=_ALLOWED_FORMATS) as image:
                 yield image
     except (FileNotFoundError, PermissionError) as error:
         raise SourceNotFound(str(path), (error.strerror or "cannot be read").lower()) from error
     except UnidentifiedImageError as error:
-        raise _unidentified(path) from error
+        raise _unidentified_error(path) from error
     except (LimitExceeded, UnsupportedMedia):
         raise
     except _VENDOR_ERRORS as error:
@@ -116,7 +116,7 @@ def _opened(path: Path) -> Iterator[ImageFile.ImageFile]:
         Image.MAX_IMAGE_PIXELS = limit
 
 
-def _unidentified(path: Path) -> DamagedMedia | UnsupportedMedia:
+def _unidentified_error(path: Path) -> DamagedMedia | UnsupportedMedia:
     """The error for a file that no format took: damaged if it is empty or begins as one of them does."""
     with path.open("rb") as file:
         header = file.read(_HEADER_BYTES)
@@ -133,7 +133,7 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _exif(image: Image.Image) -> Image.Exif:
+def _read_exif(image: Image.Image) -> Image.Exif:
     """EXIF as the header gives it (PNG's own method would decode the pixels first); nothing where it is broken."""
     try:
         return Image.Image.getexif(image)
@@ -147,13 +147,13 @@ def _upright_size(image: ImageFile.ImageFile, exif: Image.Exif) -> tuple[int, in
     return (height, width) if lies and image.format != "TIFF" else (width, height)
 
 
-def _require_room(path: Path, width: int, height: int, max_pixels: int) -> None:
+def _check_pixel_limit(path: Path, width: int, height: int, max_pixels: int) -> None:
     if width * height > max_pixels:
         limit = f"{max_pixels / _MEGAPIXEL:g} megapixels"
         raise LimitExceeded(str(path), f"{width} x {height} pixels, over the limit of {limit}")
 
 
-def _taken_at(exif: Image.Exif) -> float | None:
+def _parse_taken_at(exif: Image.Exif) -> float | None:
     try:
         tags = exif.get_ifd(ExifTags.IFD.Exif)
     except _VENDOR_ERRORS:
@@ -173,29 +173,29 @@ def _text(value: object) -> str:
     return value.strip(" \0") if isinstance(value, str) else ""
 
 
-def _several_pictures(image: ImageFile.ImageFile) -> tuple[str, ...]:
-    if image.format in _SEVERAL_PICTURES and getattr(image, "is_animated", False):
+def _multi_frame_warnings(image: ImageFile.ImageFile) -> tuple[str, ...]:
+    if image.format in _MULTI_FRAME_FORMATS and getattr(image, "is_animated", False):
         return ("holds more than one picture; only the first is read",)
     return ()
 
 
-def _fitting(size: tuple[int, int], max_px: int) -> tuple[int, int]:
+def _fit_size(size: tuple[int, int], max_px: int) -> tuple[int, int]:
     """`size` reduced in proportion until its longer side is at most `max_px`."""
     share = max_px / max(size)
     return size if share >= 1 else (max(1, round(size[0] * share)), max(1, round(size[1] * share)))
 
 
-def _flat(image: Image.Image) -> Image.Image:
+def _flatten_to_rgb(image: Image.Image) -> Image.Image:
     """8-bit RGB on white, whatever the mode."""
     if image.mode.startswith("I") or image.mode == "F":
-        image = Image.fromarray(_eight_bit(np.asarray(image)))
+        image = Image.fromarray(_to_8_bit(np.asarray(image)))
     if not image.has_transparency_data:
         return image.convert("RGB")
     layers = image.convert("LA" if image.mode == "La" else "RGBA").convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), layers).convert("RGB")
 
 
-def _eight_bit(values: NDArray[np.generic]) -> NDArray[np.uint8]:
+def _to_8_bit(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Deep grey as 8 bit: 16-bit values by their high byte, others as they are or stretched if they leave 0 to 255."""
     if values.dtype.itemsize == 2:
         return (values.astype(np.uint16) >> 8).astype(np.uint8)

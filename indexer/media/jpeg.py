@@ -14,7 +14,7 @@ from indexer.types import Box, Pixels
 
 _QUALITY = 85
 _BOX_COLOUR = (230, 30, 60)
-_CELL_PX, _GAP_PX, _LINE_PX, _FONT_PX = 240, 8, 26, 17
+_CELL_PX, _GAP_PX, _LABEL_PX, _FONT_PX = 240, 8, 26, 17
 """Of a contact sheet: width of a picture, space around it, height of the line below it and of its letters."""
 
 
@@ -33,12 +33,12 @@ def decode_jpeg(data: bytes) -> Pixels:
         return np.asarray(picture.convert("RGB"))
 
 
-def as_shown(data: bytes, max_px: int | None, webp: bool) -> bytes:
+def render(data: bytes, max_px: int | None, webp: bool) -> bytes:
     """A stored JPEG as JPEG or WebP, its longer side at most `max_px`; as it is stored where nothing has to change.
 
     Errors: ArtifactError for what is no picture.
     """
-    if not webp and (max_px is None or max(_size(data)) <= max_px):
+    if not webp and (max_px is None or max(_read_size(data)) <= max_px):
         return data
     buffer = io.BytesIO()
     try:
@@ -51,15 +51,15 @@ def as_shown(data: bytes, max_px: int | None, webp: bool) -> bytes:
     return buffer.getvalue()
 
 
-def of_one_size(pictures: Sequence[bytes]) -> list[bytes]:
+def pad_to_common_size(pictures: Sequence[bytes]) -> list[bytes]:
     """The JPEGs as pictures of one size, in order; where sizes differ, each is fitted into the largest width and
     height, the rest black. Those that have that size already stay as they are.
 
     Errors: ArtifactError for what is no picture.
     """
-    sizes = [_size(data) for data in pictures]
+    sizes = [_read_size(data) for data in pictures]
     size = (max((width for width, _ in sizes), default=0), max((height for _, height in sizes), default=0))
-    return [data if own == size else _fitted(data, size) for data, own in zip(pictures, sizes, strict=True)]
+    return [data if own == size else _pad_to(data, size) for data, own in zip(pictures, sizes, strict=True)]
 
 
 def draw_boxes(data: bytes, boxes: Sequence[Box]) -> bytes:
@@ -75,26 +75,26 @@ def draw_boxes(data: bytes, boxes: Sequence[Box]) -> bytes:
     return buffer.getvalue()
 
 
-def contact_sheet(pictures: Sequence[bytes], labels: Sequence[str]) -> bytes:
+def draw_contact_sheet(pictures: Sequence[bytes], labels: Sequence[str]) -> bytes:
     """JPEGs of one shape on one sheet, row by row, about as many across as down, each with a line of text below it."""
     first = Image.fromarray(decode_jpeg(pictures[0]))
     height = max(1, round(_CELL_PX * first.height / first.width))
-    columns = math.ceil(math.sqrt(len(pictures) * (height + _LINE_PX) / _CELL_PX))
-    across, down = _CELL_PX + _GAP_PX, height + _LINE_PX + _GAP_PX
+    columns = math.ceil(math.sqrt(len(pictures) * (height + _LABEL_PX) / _CELL_PX))
+    across, down = _CELL_PX + _GAP_PX, height + _LABEL_PX + _GAP_PX
     size = (columns * across + _GAP_PX, math.ceil(len(pictures) / columns) * down + _GAP_PX)
     sheet = Image.new("RGB", size, "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(_FONT_PX)
     for number, (data, label) in enumerate(zip(pictures, labels, strict=True)):
         left, top = _GAP_PX + number % columns * across, _GAP_PX + number // columns * down
         sheet.paste(Image.fromarray(decode_jpeg(data)).resize((_CELL_PX, height)), (left, top))
-        said = label.replace("–", "-")  # the font that Pillow carries has no other dash
-        pen.text((left + 2, top + height + 3), said, fill="black", font=font)
+        ascii_label = label.replace("–", "-")  # the font that Pillow carries has no other dash
+        pen.text((left + 2, top + height + 3), ascii_label, fill="black", font=font)
     buffer = io.BytesIO()
     sheet.save(buffer, "JPEG", quality=_QUALITY)
     return buffer.getvalue()
 
 
-def _size(data: bytes) -> tuple[int, int]:
+def _read_size(data: bytes) -> tuple[int, int]:
     try:
         with Image.open(io.BytesIO(data), formats=["JPEG"]) as picture:
             return picture.size
@@ -102,7 +102,7 @@ def _size(data: bytes) -> tuple[int, int]:
         raise ArtifactError(f"a stored picture is damaged ({error}); index its source again") from error
 
 
-def _fitted(data: bytes, size: tuple[int, int]) -> bytes:
+def _pad_to(data: bytes, size: tuple[int, int]) -> bytes:
     buffer = io.BytesIO()
     try:
         with Image.open(io.BytesIO(data)) as picture:

@@ -12,35 +12,35 @@ from statistics import median, quantiles
 
 import numpy as np
 
-_SAME_ROW = 0.5
+_MIN_ROW_OVERLAP = 0.5
 """Two boxes stand in one row where they share this much of the smaller one's height."""
-_WORD_GAP = 0.1
+_MAX_WORD_GAP = 0.1
 """Pieces closer than this many heights are one word (a change of font, a superscript)."""
-_CELL_GAP = 0.75
+_MIN_CELL_GAP = 0.75
 """Words farther apart than this many heights belong to different cells or columns."""
-_SIZE_CHANGE = 1.2
+_HEIGHT_CHANGE_FACTOR = 1.2
 """A line taller or lower than the one before by this factor begins a paragraph."""
-_PARAGRAPH_PITCH = 1.4
-_SINGLE_PITCH = 1.3
+_PARAGRAPH_PITCH_FACTOR = 1.4
+_SINGLE_SPACING_PITCH = 1.3
 """So does a line farther below than 1.4 times the usual distance of lines (the lower quarter of those in its column)
 where that is more than single spacing,"""
-_LOOSEST_PITCH = 2.8
+_MAX_PITCH = 2.8
 """or farther than this many heights,"""
-_INDENT = 0.8
+_MIN_INDENT = 0.8
 """or one indented by this many heights whose next line is not."""
 
-_COLUMN_LINES = 3
-_PROSE_CHARS = 20
-_PROSE_FILL = 0.7
+_MIN_COLUMN_LINES = 3
+_MIN_PROSE_CHARS = 20
+_MIN_PROSE_FILL = 0.7
 """A side of a gutter is prose where its middle line has this many characters and fills this share of the widest."""
-_LOOSE_CHARS = 8
-_ALIGNED_SHARE = 0.5
+_MIN_LOOSE_LINE_CHARS = 8
+_MAX_ALIGNED_SHARE = 0.5
 """Columns of shorter lines are told from a table by fewer lines than this share standing level with one opposite."""
 
-_MOST_FRAGMENTS = 3000
+_MAX_FRAGMENTS = 3000
 """A page in more pieces than this is read row by row: it is no page of columns for people."""
 
-_ITEM = re.compile(r"(?:[•◦▪‣●○■–*-]|\(?(?:\d{1,2}|[a-z])[.)])(?=\s|$)")
+_LIST_MARKER = re.compile(r"(?:[•◦▪‣●○■–*-]|\(?(?:\d{1,2}|[a-z])[.)])(?=\s|$)")
 """What a list puts before its items."""
 
 
@@ -59,12 +59,12 @@ class Word:
         return self.y1 - self.y0
 
     @property
-    def middle(self) -> float:
+    def center_y(self) -> float:
         return (self.y0 + self.y1) / 2
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TextRow:
     """A line of text, table cells separated by tabs. Rows of one `block` are one paragraph or table."""
 
     text: str
@@ -76,42 +76,42 @@ class Row:
     block: int = 0
 
     @property
-    def middle(self) -> float:
+    def center_y(self) -> float:
         return (self.y0 + self.y1) / 2
 
 
-def arrange(words: Sequence[Word]) -> list[Row]:
+def analyze_layout(words: Sequence[Word]) -> list[TextRow]:
     """The words as rows in reading order: column after column, where there are columns; `block` counts from 0."""
-    arranged: list[Row] = []
+    rows: list[TextRow] = []
     block = 0
-    for group in _columns(_fragments(words)):
-        for paragraph in _paragraphs(_rows(group)):
-            arranged += [replace(row, block=block) for row in paragraph]
+    for group in _split_columns(_build_fragments(words)):
+        for paragraph in _group_paragraphs(_group_rows(group)):
+            rows += [replace(row, block=block) for row in paragraph]
             block += 1
-    return arranged
+    return rows
 
 
 # Words to fragments: what stands side by side with no more than a space between
 
 
-def _fragments(words: Sequence[Word]) -> list[Row]:
-    following = _right_neighbours(words)
-    led = set(following.values())
+def _build_fragments(words: Sequence[Word]) -> list[TextRow]:
+    following = _find_right_neighbours(words)
+    followers = set(following.values())
     fragments = []
     for first in range(len(words)):
-        if first in led:
+        if first in followers:
             continue
         chain, at = [words[first]], first
         while at in following:
             at = following[at]
             chain.append(words[at])
-        fragments.append(_fragment(chain))
+        fragments.append(_join_words(chain))
     return fragments
 
 
-def _right_neighbours(words: Sequence[Word]) -> dict[int, int]:
+def _find_right_neighbours(words: Sequence[Word]) -> dict[int, int]:
     """For each word the one to its right in the same fragment; every word has at most one on either side."""
-    order = sorted(range(len(words)), key=lambda i: words[i].middle)
+    order = sorted(range(len(words)), key=lambda i: words[i].center_y)
     boxes = np.array([(words[i].x0, words[i].y0, words[i].x1, words[i].y1) for i in order], np.float64).reshape(-1, 4)
     x0, y0, x1, y1 = boxes.T
     heights, middles, centres = y1 - y0, (y0 + y1) / 2, (x0 + x1) / 2
@@ -124,8 +124,8 @@ def _right_neighbours(words: Sequence[Word]) -> dict[int, int]:
         shared = np.minimum(y1[near], y1[i]) - np.maximum(y0[near], y0[i])
         gap = x0[near] - x1[i]
         height = np.maximum(heights[near], heights[i])
-        beside = (shared >= _SAME_ROW * np.minimum(heights[near], heights[i])) & (centres[near] > centres[i])
-        beside &= (gap <= _CELL_GAP * height) & (gap >= -_SAME_ROW * height)
+        beside = (shared >= _MIN_ROW_OVERLAP * np.minimum(heights[near], heights[i])) & (centres[near] > centres[i])
+        beside &= (gap <= _MIN_CELL_GAP * height) & (gap >= -_MIN_ROW_OVERLAP * height)
         if beside.any():
             j = int(np.where(beside, np.abs(gap), np.inf).argmin())
             found = (float(abs(gap[j])), order[i])
@@ -133,72 +133,72 @@ def _right_neighbours(words: Sequence[Word]) -> dict[int, int]:
     return {i: j for j, (_, i) in nearest.items()}
 
 
-def _fragment(chain: list[Word]) -> Row:
+def _join_words(chain: list[Word]) -> TextRow:
     text = chain[0].text
-    if _right_to_left(chain):
+    if _is_right_to_left(chain):
         text = " ".join(word.text for word in reversed(chain))
     else:
         for left, right in pairwise(chain):
-            text += ("" if right.x0 - left.x1 < _WORD_GAP * max(left.height, right.height) else " ") + right.text
-    return _around(text, chain, median(word.height for word in chain))
+            text += ("" if right.x0 - left.x1 < _MAX_WORD_GAP * max(left.height, right.height) else " ") + right.text
+    return _bounding_row(text, chain, median(word.height for word in chain))
 
 
-def _right_to_left(chain: list[Word]) -> bool:
+def _is_right_to_left(chain: list[Word]) -> bool:
     directions = [unicodedata.bidirectional(character) for word in chain for character in word.text]
     return sum(d in ("R", "AL") for d in directions) > sum(d == "L" for d in directions)
 
 
-def _around(text: str, parts: Sequence[Word | Row], height: float) -> Row:
+def _bounding_row(text: str, parts: Sequence[Word | TextRow], height: float) -> TextRow:
     left, top = min(part.x0 for part in parts), min(part.y0 for part in parts)
-    return Row(text, left, top, max(part.x1 for part in parts), max(part.y1 for part in parts), height)
+    return TextRow(text, left, top, max(part.x1 for part in parts), max(part.y1 for part in parts), height)
 
 
 # Fragments to columns
 
 
-def _columns(fragments: list[Row]) -> list[list[Row]]:
+def _split_columns(fragments: list[TextRow]) -> list[list[TextRow]]:
     """Groups to be read one after the other. A gutter divides only the stretches of a page where it runs between text;
     what crosses it (a title, a wide table) is read where it stands."""
-    fragments = sorted(fragments, key=lambda row: row.middle)
-    gutter = _best_gutter(fragments) if len(fragments) <= _MOST_FRAGMENTS else None
+    fragments = sorted(fragments, key=lambda row: row.center_y)
+    gutter = _find_best_gutter(fragments) if len(fragments) <= _MAX_FRAGMENTS else None
     if gutter is None:
         return [fragments] if fragments else []
-    groups: list[list[Row]] = []
-    across: list[Row] = []
-    for section in _sections(fragments, gutter):
-        left, right = _sides(section, gutter)
+    groups: list[list[TextRow]] = []
+    crossing: list[TextRow] = []
+    for section in _split_sections(fragments, gutter):
+        left, right = _split_at_gutter(section, gutter)
         if _are_columns(left, right):
-            groups += [*([across] if across else []), *_columns(left), *_columns(right)]
-            across = []
+            groups += [*([crossing] if crossing else []), *_split_columns(left), *_split_columns(right)]
+            crossing = []
         else:
-            across = across + section
-    return [*groups, across] if across else groups
+            crossing = crossing + section
+    return [*groups, crossing] if crossing else groups
 
 
-def _best_gutter(fragments: list[Row]) -> float | None:
+def _find_best_gutter(fragments: list[TextRow]) -> float | None:
     """The x that divides most fragments into columns; None where none does."""
-    best, most = None, 0
-    for gutter in _gutters(fragments):
-        sides = [_sides(section, gutter) for section in _sections(fragments, gutter)]
+    best, max_divided = None, 0
+    for gutter in _candidate_gutters(fragments):
+        sides = [_split_at_gutter(section, gutter) for section in _split_sections(fragments, gutter)]
         divided = sum(len(left) + len(right) for left, right in sides if _are_columns(left, right))
-        if divided > most:
-            best, most = gutter, divided
+        if divided > max_divided:
+            best, max_divided = gutter, divided
     return best
 
 
-def _gutters(fragments: list[Row]) -> list[float]:
+def _candidate_gutters(fragments: list[TextRow]) -> list[float]:
     """Just left of where fragments begin."""
-    found: list[float] = []
+    gutters: list[float] = []
     for row in sorted(fragments, key=lambda row: row.x0):
-        gutter = row.x0 - _CELL_GAP / 3 * row.height
-        if not found or gutter - found[-1] > _SAME_ROW * row.height:
-            found.append(gutter)
-    return found[1:]
+        gutter = row.x0 - _MIN_CELL_GAP / 3 * row.height
+        if not gutters or gutter - gutters[-1] > _MIN_ROW_OVERLAP * row.height:
+            gutters.append(gutter)
+    return gutters[1:]
 
 
-def _sections(fragments: list[Row], gutter: float) -> list[list[Row]]:
+def _split_sections(fragments: list[TextRow], gutter: float) -> list[list[TextRow]]:
     """The page, given from top to bottom, cut where it changes between crossing the gutter and not crossing it."""
-    sections: list[list[Row]] = []
+    sections: list[list[TextRow]] = []
     crossed: bool | None = None
     for row in fragments:
         crosses = row.x0 < gutter < row.x1
@@ -209,35 +209,38 @@ def _sections(fragments: list[Row], gutter: float) -> list[list[Row]]:
     return sections
 
 
-def _sides(section: list[Row], gutter: float) -> tuple[list[Row], list[Row]]:
+def _split_at_gutter(section: list[TextRow], gutter: float) -> tuple[list[TextRow], list[TextRow]]:
     left = [row for row in section if row.x1 <= gutter]
     return left, [row for row in section if row.x0 >= gutter]
 
 
-def _are_columns(left: list[Row], right: list[Row]) -> bool:
-    if not left or not right or max(len(left), len(right)) < _COLUMN_LINES:
+def _are_columns(left: list[TextRow], right: list[TextRow]) -> bool:
+    if not left or not right or max(len(left), len(right)) < _MIN_COLUMN_LINES:
         return False
     if _is_prose(left) and _is_prose(right):
         return True
-    if min(len(left), len(right)) < _COLUMN_LINES or min(_middle_length(left), _middle_length(right)) < _LOOSE_CHARS:
+    if (
+        min(len(left), len(right)) < _MIN_COLUMN_LINES
+        or min(_median_length(left), _median_length(right)) < _MIN_LOOSE_LINE_CHARS
+    ):
         return False
-    level = sum(any(abs(row.middle - other.middle) < row.height / 4 for other in left) for row in right)
-    return level < _ALIGNED_SHARE * len(right)
+    level = sum(any(abs(row.center_y - other.center_y) < row.height / 4 for other in left) for row in right)
+    return level < _MAX_ALIGNED_SHARE * len(right)
 
 
-def _is_prose(side: list[Row]) -> bool:
-    if _middle_length(side) < _PROSE_CHARS:
+def _is_prose(side: list[TextRow]) -> bool:
+    if _median_length(side) < _MIN_PROSE_CHARS:
         return False
     widths = [row.x1 - row.x0 for row in side]
-    return len(side) < _COLUMN_LINES or median(widths) >= _PROSE_FILL * quantiles(widths, n=10)[-1]
+    return len(side) < _MIN_COLUMN_LINES or median(widths) >= _MIN_PROSE_FILL * quantiles(widths, n=10)[-1]
 
 
-def _middle_length(side: list[Row]) -> float:
-    return median(_length(row.text) for row in side)
+def _median_length(side: list[TextRow]) -> float:
+    return median(_display_width(row.text) for row in side)
 
 
-@lru_cache(maxsize=2 * _MOST_FRAGMENTS)
-def _length(text: str) -> int:
+@lru_cache(maxsize=2 * _MAX_FRAGMENTS)
+def _display_width(text: str) -> int:
     """Characters; full-width ones count twice."""
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
@@ -245,56 +248,56 @@ def _length(text: str) -> int:
 # Fragments to rows, rows to paragraphs
 
 
-def _rows(fragments: list[Row]) -> list[Row]:
-    rows: list[list[Row]] = []
-    for part in sorted(fragments, key=lambda part: part.middle):
-        if rows and _level(rows[-1][0], part):
+def _group_rows(fragments: list[TextRow]) -> list[TextRow]:
+    rows: list[list[TextRow]] = []
+    for part in sorted(fragments, key=lambda part: part.center_y):
+        if rows and _in_same_row(rows[-1][0], part):
             rows[-1].append(part)
         else:
             rows.append([part])
-    return [_row(sorted(parts, key=lambda part: part.x0)) for parts in rows]
+    return [_join_cells(sorted(parts, key=lambda part: part.x0)) for parts in rows]
 
 
-def _row(cells: list[Row]) -> Row:
+def _join_cells(cells: list[TextRow]) -> TextRow:
     """The cells with tabs between them; the mark of a list is no cell."""
     texts = [cell.text for cell in cells]
-    if len(texts) > 1 and _ITEM.fullmatch(texts[0]):
+    if len(texts) > 1 and _LIST_MARKER.fullmatch(texts[0]):
         texts[:2] = [f"{texts[0]} {texts[1]}"]
-    return _around("\t".join(texts), cells, median(cell.height for cell in cells))
+    return _bounding_row("\t".join(texts), cells, median(cell.height for cell in cells))
 
 
-def _level(a: Row, b: Row) -> bool:
-    return min(a.y1, b.y1) - max(a.y0, b.y0) >= _SAME_ROW * min(a.y1 - a.y0, b.y1 - b.y0)
+def _in_same_row(a: TextRow, b: TextRow) -> bool:
+    return min(a.y1, b.y1) - max(a.y0, b.y0) >= _MIN_ROW_OVERLAP * min(a.y1 - a.y0, b.y1 - b.y0)
 
 
-def _paragraphs(rows: list[Row]) -> list[list[Row]]:
-    pitches = [lower.middle - upper.middle for upper, lower in pairwise(rows)]
+def _group_paragraphs(rows: list[TextRow]) -> list[list[TextRow]]:
+    pitches = [lower.center_y - upper.center_y for upper, lower in pairwise(rows)]
     usual = sorted(pitches)[len(pitches) // 4] if pitches else 0.0
-    paragraphs: list[list[Row]] = []
+    paragraphs: list[list[TextRow]] = []
     for i, row in enumerate(rows):
         after = rows[i + 1] if i + 1 < len(rows) else None
-        if not paragraphs or _begins(paragraphs[-1], row, after, usual):
+        if not paragraphs or _starts_paragraph(paragraphs[-1], row, after, usual):
             paragraphs.append([])
         paragraphs[-1].append(row)
     return paragraphs
 
 
-def _begins(paragraph: list[Row], row: Row, after: Row | None, usual_pitch: float) -> bool:
+def _starts_paragraph(paragraph: list[TextRow], row: TextRow, next_row: TextRow | None, usual_pitch: float) -> bool:
     """Whether `row` does not go on with the paragraph before it but begins one of its own."""
     before = paragraph[-1]
     height = max(before.height, row.height)
-    pitch = row.middle - before.middle
-    if pitch > min(_LOOSEST_PITCH * height, max(_PARAGRAPH_PITCH * usual_pitch, _SINGLE_PITCH * height)):
+    pitch = row.center_y - before.center_y
+    if pitch > min(_MAX_PITCH * height, max(_PARAGRAPH_PITCH_FACTOR * usual_pitch, _SINGLE_SPACING_PITCH * height)):
         return True
-    if ("\t" in before.text) != ("\t" in row.text) or height > _SIZE_CHANGE * min(before.height, row.height):
+    if ("\t" in before.text) != ("\t" in row.text) or height > _HEIGHT_CHANGE_FACTOR * min(before.height, row.height):
         return True
-    return "\t" not in row.text and (_ITEM.match(row.text) is not None or _is_indented(paragraph, row, after))
+    return "\t" not in row.text and (_LIST_MARKER.match(row.text) is not None or _is_indented(paragraph, row, next_row))
 
 
-def _is_indented(paragraph: list[Row], row: Row, after: Row | None) -> bool:
+def _is_indented(paragraph: list[TextRow], row: TextRow, next_row: TextRow | None) -> bool:
     """Whether `row` stands to the right of the lines around it, or to the left of a paragraph that was set in."""
-    step = _INDENT * max(paragraph[-1].height, row.height)
+    step = _MIN_INDENT * max(paragraph[-1].height, row.height)
     if row.x0 - paragraph[-1].x0 > step:
-        return after is not None and row.x0 - after.x0 > step and _ITEM.match(paragraph[0].text) is None
-    is_set_in = len(paragraph) > 1 or _ITEM.match(paragraph[0].text) is not None
+        return next_row is not None and row.x0 - next_row.x0 > step and _LIST_MARKER.match(paragraph[0].text) is None
+    is_set_in = len(paragraph) > 1 or _LIST_MARKER.match(paragraph[0].text) is not None
     return is_set_in and paragraph[-1].x0 - row.x0 > step

@@ -10,6 +10,6 @@ class MediaLimits:
     """Bounds of the media process: memory, seconds without a sign of life, size of pictures and documents."""
 
     memory_mb: int = 4096
-    stall_s: float = 60.0
+    decode_timeout_s: float = 60.0
     max_image_pixels: int = 200_000_000
     max_pages: int = 2000

@@ -17,22 +17,36 @@ from indexer.media.video.container import (
     BoundedFile,
     Demuxer,
     open_media,
-    pick_audio,
-    pick_video,
+    pick_audio_stream,
+    pick_video_stream,
 )
 from indexer.media.video.picture import display_matrix, display_size
-from indexer.media.video.reader import first_frame
+from indexer.media.video.reader import decode_first_frame
 from indexer.types import AssetKind, MediaInfo
 
-_PICTURES = (
+_IMAGE_SIGNATURES = (
     b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"II+\0", b"8BPS", b"qoif", b"DDS ",
     b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51", b"\0\0\0\x0cJXL ", b"\xff\x0a", b"P4\n", b"P5\n", b"P6\n",
 )  # fmt: skip
-_PICTURE_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis"}
+_IMAGE_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis"}
 _HEAD_BYTES = 1024
-_TAIL_PACKETS = 5000
-_SOUND_PACKETS = 12
-_PLAIN_SOUND = {"mp3", "aac", "loas", "ac3", "eac3", "dts", "mp2", "truehd", "mlp", "amr", "amrnb", "amrwb", "g729"}
+_MAX_TAIL_PACKETS = 5000
+_PROBE_AUDIO_PACKETS = 12
+_HEADERLESS_AUDIO_FORMATS = {
+    "mp3",
+    "aac",
+    "loas",
+    "ac3",
+    "eac3",
+    "dts",
+    "mp2",
+    "truehd",
+    "mlp",
+    "amr",
+    "amrnb",
+    "amrwb",
+    "g729",
+}
 
 
 def probe(path: Path, limits: MediaLimits) -> MediaInfo:
@@ -44,7 +58,7 @@ def probe(path: Path, limits: MediaLimits) -> MediaInfo:
         from indexer.media.document import probe_document
 
         return probe_document(path, limits.max_pages)
-    if _is_picture(head):
+    if _is_image(head):
         from indexer.media.image import probe_image
 
         return probe_image(path, limits.max_image_pixels)
@@ -54,7 +68,7 @@ def probe(path: Path, limits: MediaLimits) -> MediaInfo:
 def probe_video(path: Path) -> MediaInfo:
     """A recording of pictures, of sound, or of both; one frame is decoded, and the claimed length is checked."""
     with open_media(path) as container:
-        pictures, sound = pick_video(container), pick_audio(container)
+        pictures, sound = pick_video_stream(container), pick_audio_stream(container)
         if not container.streams and container.format.name.startswith(("mov,", "matroska,", "avi")):
             raise DamagedMedia(str(path), "its header is damaged: it names no pictures and no sound")
         if pictures is None and sound is None:
@@ -62,34 +76,34 @@ def probe_video(path: Path) -> MediaInfo:
         name = _format_name(container)
         width = height = None
         if pictures is not None:
-            frame = first_frame(path, container, pictures)
+            frame = decode_first_frame(path, container, pictures)
             width, height = display_size(frame.width, frame.height, Fraction(pictures.sample_aspect_ratio or 1))
             if display_matrix(frame)[0] == 0:
                 width, height = height, width
             start_s = frame.time or 0.0
         else:
-            start_s = _first_sound_s(path, container, sound, name)
-        duration_s, warnings = _true_duration_s(container, pictures or sound, start_s)
+            start_s = _find_audio_start_s(path, container, sound, name)
+        duration_s, warnings = _measure_duration_s(container, pictures or sound, start_s)
         return MediaInfo(
             kind=AssetKind.VIDEO,
             format=name,
             width=width,
             height=height,
             duration_s=duration_s,
-            taken_at=_taken_at(container),
-            sees=pictures is not None,
-            hears=sound is not None,
+            taken_at=_parse_taken_at(container),
+            has_video=pictures is not None,
+            has_audio=sound is not None,
             subtitle_streams=len(container.streams.subtitles),
             warnings=tuple(warnings),
         )
 
 
-def _is_picture(head: bytes) -> bool:
-    if head.startswith(_PICTURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+def _is_image(head: bytes) -> bool:
+    if head.startswith(_IMAGE_SIGNATURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
         return True
     if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":
         return True
-    return head[4:8] == b"ftyp" and head[8:12] in _PICTURE_BRANDS
+    return head[4:8] == b"ftyp" and head[8:12] in _IMAGE_BRANDS
 
 
 def _format_name(container: av.container.InputContainer) -> str:
@@ -99,31 +113,37 @@ def _format_name(container: av.container.InputContainer) -> str:
     return name.split(",")[0]
 
 
-def _first_sound_s(path: Path, container: av.container.InputContainer, stream: av.AudioStream, name: str) -> float:
+def _find_audio_start_s(path: Path, container: av.container.InputContainer, stream: av.AudioStream, name: str) -> float:
     """Where sound begins. Formats without a header take anything for theirs, so there all of the start must decode."""
     failed, first_s = 0, None
-    for packet, _ in zip(Demuxer(container, stream), range(_SOUND_PACKETS), strict=False):
+    for packet, _ in zip(Demuxer(container, stream), range(_PROBE_AUDIO_PACKETS), strict=False):
         try:
             for frame in packet.decode():
                 first_s = frame.time or 0.0 if first_s is None else first_s
         except av.error.InvalidDataError:
             failed += 1
-    if first_s is None or (failed and name in _PLAIN_SOUND):
-        if name in _PLAIN_SOUND:
+    if first_s is None or (failed and name in _HEADERLESS_AUDIO_FORMATS):
+        if name in _HEADERLESS_AUDIO_FORMATS:
             raise UnsupportedMedia(str(path), NOT_MEDIA)
         raise DamagedMedia(str(path), "no sound in it can be decoded")
     return first_s
 
 
-def _true_duration_s(
+def _measure_duration_s(
     container: av.container.InputContainer, stream: av.stream.Stream, start_s: float
 ) -> tuple[float | None, list[str]]:
-    claimed = _claimed_end_s(container, stream)
-    found = _last_packet_end_s(container, stream, claimed)
+    claimed_end_s = _claimed_end_s(container, stream)
+    last_packet_end_s = _find_last_packet_end_s(container, stream, claimed_end_s)
     warnings = []
-    if claimed is not None and found is not None and abs(claimed - found) > max(1.0, 0.02 * claimed):
-        warnings.append(f"its header promises {claimed - start_s:.1f} s, it holds {found - start_s:.1f} s")
-    end_s = found if found is not None else claimed
+    if (
+        claimed_end_s is not None
+        and last_packet_end_s is not None
+        and abs(claimed_end_s - last_packet_end_s) > max(1.0, 0.02 * claimed_end_s)
+    ):
+        warnings.append(
+            f"its header promises {claimed_end_s - start_s:.1f} s, it holds {last_packet_end_s - start_s:.1f} s"
+        )
+    end_s = last_packet_end_s if last_packet_end_s is not None else claimed_end_s
     return (None if end_s is None else max(end_s - start_s, 0.0)), warnings
 
 
@@ -135,27 +155,27 @@ def _claimed_end_s(container: av.container.InputContainer, stream: av.stream.Str
     return float(Fraction((container.start_time or 0) + container.duration, av.time_base))
 
 
-def _last_packet_end_s(
+def _find_last_packet_end_s(
     container: av.container.InputContainer, stream: av.stream.Stream, claimed_s: float | None
 ) -> float | None:
     """Where the last packet ends, from the last stretch of the file; None where it cannot be had cheaply."""
     if claimed_s is None or not stream.time_base:
         return None
-    for time in _places_near_the_end(stream, claimed_s):
+    for time in _seek_points_near_end(stream, claimed_s):
         with suppress(av.error.FFmpegError):
             container.seek(time, stream=stream)
             ends = []
             for packet in Demuxer(container, stream):
                 if packet.pts is not None:
                     ends.append(packet.pts + (packet.duration or 0))
-                if len(ends) > _TAIL_PACKETS:
+                if len(ends) > _MAX_TAIL_PACKETS:
                     return None
             if ends:
                 return float(max(ends) * Fraction(stream.time_base))
     return None
 
 
-def _places_near_the_end(stream: av.stream.Stream, claimed_s: float) -> Iterator[int]:
+def _seek_points_near_end(stream: av.stream.Stream, claimed_s: float) -> Iterator[int]:
     """Stamps to seek to: the claimed end, then the last key frame of the index whose bytes are in the file."""
     yield int(claimed_s / stream.time_base)
     size = stream.container.size
@@ -165,7 +185,7 @@ def _places_near_the_end(stream: av.stream.Stream, claimed_s: float) -> Iterator
             return
 
 
-def _taken_at(container: av.container.InputContainer) -> float | None:
+def _parse_taken_at(container: av.container.InputContainer) -> float | None:
     text = container.metadata.get("creation_time") or container.metadata.get("com.apple.quicktime.creationdate")
     try:
         moment = datetime.fromisoformat(text) if text else None

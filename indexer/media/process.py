@@ -23,15 +23,15 @@ import indexer
 from indexer import allocator, errors
 from indexer.media import wire
 from indexer.media.limits import MediaLimits
-from indexer.media.video import FramePlan, VideoReport
-from indexer.types import AudioSpan, Frame, MediaInfo, Page, Pixels, TextLine
+from indexer.media.video import SamplingPlan, VideoReport
+from indexer.types import AudioSpan, DocumentPage, Frame, MediaInfo, Pixels, TextLine
 
-__all__ = ["FrameStream", "MediaLimits", "MediaProcess"]
+__all__ = ["FrameStream", "MediaLimits", "SandboxedDecoder"]
 
 _F_SETPIPE_SZ = 1031
 _PIPE_BYTES = 1 << 20
-_KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT", "HOME")
-_KINDS = {
+_ENVIRONMENT_ALLOWLIST = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT", "HOME")
+_ERRORS_BY_NAME = {
     kind.__name__: kind
     for kind in (
         errors.SourceNotFound,
@@ -43,11 +43,11 @@ _KINDS = {
 }
 
 R = TypeVar("R", bound=wire.Reply)
-Replies: TypeAlias = Generator[tuple[wire.Reply, NDArray[np.uint8]], None, None]
-ToPicture: TypeAlias = Callable[[NDArray[np.uint8], int, int], Pixels]
+ReplyStream: TypeAlias = Generator[tuple[wire.Reply, NDArray[np.uint8]], None, None]
+ToPixels: TypeAlias = Callable[[NDArray[np.uint8], int, int], Pixels]
 
 
-class MediaProcess:
+class SandboxedDecoder:
     """One child that serves one request at a time; started on the first, and again after it died. Not for threads to
     share. Errors of all methods: SourceNotFound, UnsupportedMedia, DamagedMedia (also where the decoder crashed),
     ProtectedMedia, LimitExceeded (memory, size, or no sign of life for `stall_s`); each names the path.
@@ -56,10 +56,10 @@ class MediaProcess:
     def __init__(self, limits: MediaLimits | None = None) -> None:
         self.limits = limits or MediaLimits()
         self._child: subprocess.Popen[bytes] | None = None
-        self._serial = 0
+        self._request_number = 0
         self._busy = False
 
-    def __enter__(self) -> MediaProcess:
+    def __enter__(self) -> SandboxedDecoder:
         return self
 
     def __exit__(
@@ -74,43 +74,43 @@ class MediaProcess:
 
     def probe(self, path: Path) -> MediaInfo:
         """What the file is and holds."""
-        return self._one(path, wire.ProbeRequest(os.fsencode(path)), wire.InfoReply)[0].info
+        return self._fetch_reply(path, wire.ProbeRequest(os.fsencode(path)), wire.InfoReply)[0].info
 
-    def frames(self, path: Path, plan: FramePlan) -> FrameStream:
+    def read_frames(self, path: Path, plan: SamplingPlan) -> FrameStream:
         """The frames of the plan in order of time; closing it early costs the child."""
-        replies = self._many(path, wire.FramesRequest(os.fsencode(path), plan))
-        return FrameStream(replies, partial(self._checked, path))
+        replies = self._stream_replies(path, wire.FramesRequest(os.fsencode(path), plan))
+        return FrameStream(replies, partial(self._to_pixels, path))
 
-    def audio(self, path: Path, start_s: float, end_s: float, rate: int = 16_000) -> AudioSpan:
+    def read_audio(self, path: Path, start_s: float, end_s: float, sample_rate: int = 16_000) -> AudioSpan:
         """The sound of `[start_s, end_s)`, cut where it ends."""
-        request = wire.AudioRequest(os.fsencode(path), start_s, end_s, rate)
-        reply, payload = self._one(path, request, wire.AudioReply)
-        return AudioSpan(reply.start_s, reply.rate, payload[: len(payload) // 4 * 4].view(np.float32))
+        request = wire.AudioRequest(os.fsencode(path), start_s, end_s, sample_rate)
+        reply, payload = self._fetch_reply(path, request, wire.AudioReply)
+        return AudioSpan(reply.start_s, reply.sample_rate, payload[: len(payload) // 4 * 4].view(np.float32))
 
-    def image(self, path: Path, max_px: int) -> Pixels:
+    def read_image(self, path: Path, max_px: int) -> Pixels:
         """The picture, upright, its longer side at most `max_px`."""
-        reply, payload = self._one(path, wire.ImageRequest(os.fsencode(path), max_px), wire.ImageReply)
-        return self._checked(path, payload, reply.height, reply.width)
+        reply, payload = self._fetch_reply(path, wire.ImageRequest(os.fsencode(path), max_px), wire.ImageReply)
+        return self._to_pixels(path, payload, reply.height, reply.width)
 
-    def pages(self, path: Path, first: int, max_px: int) -> Iterator[Page]:
+    def read_pages(self, path: Path, first_page: int, max_px: int) -> Iterator[DocumentPage]:
         """The pages from number `first` (from 1) on."""
-        for reply, payload in self._many(path, wire.PagesRequest(os.fsencode(path), first, max_px)):
+        for reply, payload in self._stream_replies(path, wire.PagesRequest(os.fsencode(path), first_page, max_px)):
             if isinstance(reply, wire.PageReply):
-                rgb = self._checked(path, payload, reply.height, reply.width)
-                yield Page(reply.number, rgb, tuple(reply.lines), reply.trusted)
+                rgb = self._to_pixels(path, payload, reply.height, reply.width)
+                yield DocumentPage(reply.number, rgb, tuple(reply.lines), reply.trusted)
 
-    def subtitles(self, path: Path, sidecars: bool = True) -> tuple[list[TextLine], tuple[str, ...]]:
+    def read_subtitles(self, path: Path, include_sidecars: bool = True) -> tuple[list[TextLine], tuple[str, ...]]:
         """The cues inside the file, then those of the files beside it; and a warning for each that cannot be read."""
-        request = wire.SubtitlesRequest(os.fsencode(path), sidecars)
-        reply = self._one(path, request, wire.LinesReply)[0]
+        request = wire.SubtitlesRequest(os.fsencode(path), include_sidecars)
+        reply = self._fetch_reply(path, request, wire.SubtitlesReply)[0]
         return reply.lines, tuple(reply.warnings)
 
-    def clip(self, path: Path, start_s: float, end_s: float, max_px: int) -> Iterator[bytes]:
+    def cut_clip(self, path: Path, start_s: float, end_s: float, max_px: int) -> Iterator[bytes]:
         """What is seen and heard in `[start_s, end_s)` as fragmented MP4, upright, piece by piece; the longer side is
         at most `max_px`. LimitExceeded where there is nothing."""
         request = wire.ClipRequest(os.fsencode(path), start_s, end_s, max_px)
-        for reply, payload in self._many(path, request):
-            if isinstance(reply, wire.PieceReply):
+        for reply, payload in self._stream_replies(path, request):
+            if isinstance(reply, wire.ClipChunkReply):
                 yield payload.tobytes()
 
     def close(self) -> None:
@@ -118,62 +118,66 @@ class MediaProcess:
         child, self._child = self._child, None
         self._busy = False
         if child is not None:
-            _end(child)
+            _kill_child(child)
 
-    def _one(self, path: Path, request: wire.Request, kind: type[R]) -> tuple[R, NDArray[np.uint8]]:
-        for reply, payload in (replies := self._many(path, request)):
+    def _fetch_reply(self, path: Path, request: wire.Request, kind: type[R]) -> tuple[R, NDArray[np.uint8]]:
+        for reply, payload in (replies := self._stream_replies(path, request)):
             if isinstance(reply, kind):
                 replies.close()
                 return reply, payload
         raise AssertionError("a request ends with its reply or an error")
 
-    def _many(self, path: Path, request: wire.Request) -> Replies:
+    def _stream_replies(self, path: Path, request: wire.Request) -> ReplyStream:
         """Replies up to the one that ends the request. Left early, or by an error, the child does not go on."""
-        child = self._ready()
-        self._serial += 1
-        serial, self._busy = self._serial, True
+        child = self._ensure_child()
+        self._request_number += 1
+        number, self._busy = self._request_number, True
         last = False
         try:
             wire.send(_fileno(child.stdin), request)
             while not last:
-                if serial != self._serial or child is not self._child:
+                if number != self._request_number or child is not self._child:
                     raise RuntimeError("another request was made before this one was read to its end")
-                reply, payload = wire.receive_reply(_fileno(child.stdout), self.limits.stall_s)
+                reply, payload = wire.receive_reply(_fileno(child.stdout), self.limits.decode_timeout_s)
                 if isinstance(reply, wire.ErrorReply):
-                    last = not reply.spent
-                    raise _KINDS.get(reply.kind, errors.DamagedMedia)(str(path), reply.reason)
-                last = not isinstance(reply, wire.FrameReply | wire.PageReply | wire.PieceReply | wire.BeatReply)
+                    last = not reply.must_restart
+                    raise _ERRORS_BY_NAME.get(reply.error_class, errors.DamagedMedia)(str(path), reply.reason)
+                last = not isinstance(
+                    reply, wire.FrameReply | wire.PageReply | wire.ClipChunkReply | wire.HeartbeatReply
+                )
                 if last:
                     self._busy = False
-                if not isinstance(reply, wire.BeatReply):
+                if not isinstance(reply, wire.HeartbeatReply):
                     yield reply, payload
-        except wire.Stalled as error:
-            what = "picture" if isinstance(request, wire.FramesRequest) else "answer"
-            raise errors.LimitExceeded(str(path), f"gave no {what} for {self.limits.stall_s:g} s") from error
-        except (wire.WireError, BrokenPipeError) as error:
-            self._crashed(path, child, error)
+        except wire.SandboxTimeout as error:
+            missing = "picture" if isinstance(request, wire.FramesRequest) else "answer"
+            raise errors.LimitExceeded(
+                str(path), f"gave no {missing} for {self.limits.decode_timeout_s:g} s"
+            ) from error
+        except (wire.SandboxProtocolError, BrokenPipeError) as error:
+            self._raise_crash(path, child, error)
         finally:
-            if serial == self._serial:
+            if number == self._request_number:
                 self._busy = False
                 if not last:
                     self.close()
 
-    def _ready(self) -> subprocess.Popen[bytes]:
+    def _ensure_child(self) -> subprocess.Popen[bytes]:
         if self._busy or (self._child is not None and self._child.poll() is not None):
             self.close()
         if self._child is None:
-            self._child = _start(self.limits)
-            weakref.finalize(self, _end, self._child)
+            self._child = _start_child(self.limits)
+            weakref.finalize(self, _kill_child, self._child)
         return self._child
 
-    def _checked(self, path: Path, payload: NDArray[np.uint8], height: int, width: int) -> Pixels:
+    def _to_pixels(self, path: Path, payload: NDArray[np.uint8], height: int, width: int) -> Pixels:
         try:
-            return wire.picture(payload, height, width)
-        except wire.WireError as error:
+            return wire.unpack_pixels(payload, height, width)
+        except wire.SandboxProtocolError as error:
             self.close()
             raise errors.DamagedMedia(str(path), f"the decoder went astray on it ({error})") from error
 
-    def _crashed(self, path: Path, child: subprocess.Popen[bytes], error: Exception) -> NoReturn:
+    def _raise_crash(self, path: Path, child: subprocess.Popen[bytes], error: Exception) -> NoReturn:
         """Say in one line why the child is gone."""
         with suppress(subprocess.TimeoutExpired):
             child.wait(1.0)
@@ -191,9 +195,9 @@ class MediaProcess:
 class FrameStream(Iterator[Frame]):
     """Frames as they are decoded; `report` is there once they have all been taken."""
 
-    def __init__(self, replies: Replies, to_picture: ToPicture) -> None:
+    def __init__(self, replies: ReplyStream, to_pixels: ToPixels) -> None:
         self._replies = replies
-        self._to_picture = to_picture
+        self._to_pixels = to_pixels
         self._report: VideoReport | None = None
 
     @property
@@ -206,7 +210,7 @@ class FrameStream(Iterator[Frame]):
     def __next__(self) -> Frame:
         for reply, payload in self._replies:
             if isinstance(reply, wire.FrameReply):
-                rgb = self._to_picture(payload, reply.height, reply.width)
+                rgb = self._to_pixels(payload, reply.height, reply.width)
                 return Frame(reply.pts, Fraction(*reply.time_base), reply.time_s, rgb)
             if isinstance(reply, wire.ReportReply):
                 self._report = reply.report
@@ -217,11 +221,11 @@ class FrameStream(Iterator[Frame]):
         self._replies.close()
 
 
-def _start(limits: MediaLimits) -> subprocess.Popen[bytes]:
+def _start_child(limits: MediaLimits) -> subprocess.Popen[bytes]:
     package_root = str(Path(indexer.__file__).parent.parent)
-    environment = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
+    environment = {name: os.environ[name] for name in _ENVIRONMENT_ALLOWLIST if name in os.environ}
     environment |= {"PYTHONPATH": package_root, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    environment |= allocator.ENVIRONMENT
+    environment |= allocator.MALLOC_ENVIRONMENT
     child = subprocess.Popen(
         [sys.executable, "-P", "-B", "-m", "indexer.media.child", msgspec.json.encode(limits).decode()],
         stdin=subprocess.PIPE,
@@ -238,7 +242,7 @@ def _start(limits: MediaLimits) -> subprocess.Popen[bytes]:
     return child
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def _kill_child(child: subprocess.Popen[bytes]) -> None:
     """Kill the child and wait for it, so that no zombie stays."""
     child.kill()
     for pipe in (child.stdin, child.stdout):

@@ -15,25 +15,34 @@ from av.stream import Discard
 from av.subtitles.subtitle import AssSubtitle
 
 from indexer.errors import DamagedMedia, LimitExceeded, SourceNotFound
-from indexer.media.video.container import BoundedFile, open_media, pick_audio, pick_video
-from indexer.media.video.reader import Beat, first_frame, no_beat
+from indexer.media.video.container import BoundedFile, open_media, pick_audio_stream, pick_video_stream
+from indexer.media.video.reader import SendHeartbeat, decode_first_frame, no_heartbeat
 from indexer.types import Origin, TextLine
 
-_BESIDE = re.compile(
+_SIDECAR_SUFFIX = re.compile(
     r"(?:\.[a-z]{2,3}(?:[-_][a-z0-9]{2,8})*)?(?:\.(?:forced|sdh|cc|hi|default))?\.(?:srt|vtt)", re.IGNORECASE
 )
 """What follows the recording's name in the name of a sidecar: perhaps a language, perhaps whom it is for."""
-_LARGEST_BYTES = 1 << 24
-_SHORTEST_S = 0.1
-_UNKNOWN_LENGTH_S = 4.0
+_MAX_FILE_BYTES = 1 << 24
+_MIN_CUE_S = 0.1
+_DEFAULT_CUE_S = 4.0
 """How long a cue is taken to stand that does not say it, unless the next one comes sooner."""
-_TOUCHING_S = 0.15
+_ROLL_UP_GAP_S = 0.15
 """Cues closer than this may roll: the later one repeats lines of the one before."""
 _MAX_READ_ERRORS = 16
-_BITMAPS = {"dvb_subtitle", "dvbsub", "dvd_subtitle", "dvdsub", "hdmv_pgs_subtitle", "pgssub", "xsub", "dvb_teletext"}
+_BITMAP_CODECS = {
+    "dvb_subtitle",
+    "dvbsub",
+    "dvd_subtitle",
+    "dvdsub",
+    "hdmv_pgs_subtitle",
+    "pgssub",
+    "xsub",
+    "dvb_teletext",
+}
 
-_STAMP = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
-_TIMING = re.compile(rf"\s*{_STAMP}\s*-->\s*{_STAMP}(?:\s.*)?")
+_TIMESTAMP = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
+_TIMING = re.compile(rf"\s*{_TIMESTAMP}\s*-->\s*{_TIMESTAMP}(?:\s.*)?")
 _NOT_CUES = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s|$)")
 _DRAWING = re.compile(r"\{[^}]*\\p[1-9]")
 _MARKUP = re.compile(r"\{\\[^}]*\}|</?[A-Za-z][^<>]*>|<\d[\d:.]*>")
@@ -56,7 +65,7 @@ def find_sidecars(path: Path) -> list[Path]:
             files = [entry.name for entry in entries if entry.name.startswith(path.stem) and entry.is_file()]
     except OSError as error:
         raise SourceNotFound(str(path.parent), (error.strerror or "cannot be listed").lower()) from error
-    return [path.with_name(name) for name in sorted(files) if _BESIDE.fullmatch(name, len(path.stem))]
+    return [path.with_name(name) for name in sorted(files) if _SIDECAR_SUFFIX.fullmatch(name, len(path.stem))]
 
 
 def read_sidecar(path: Path) -> list[TextLine]:
@@ -67,39 +76,41 @@ def read_sidecar(path: Path) -> list[TextLine]:
     """
     file = BoundedFile(path)
     try:
-        if file.size > _LARGEST_BYTES:
-            raise LimitExceeded(str(path), f"larger than {_LARGEST_BYTES >> 20} MB, which no subtitle file is")
-        text = _decoded(file.read())
+        if file.size > _MAX_FILE_BYTES:
+            raise LimitExceeded(str(path), f"larger than {_MAX_FILE_BYTES >> 20} MB, which no subtitle file is")
+        text = _decode_text(file.read())
     finally:
         file.close()
-    cues = list(_cues(text))
+    cues = list(_parse_cues(text))
     if not cues and not text.startswith("WEBVTT"):
         raise DamagedMedia(str(path), "is not a subtitle file")
-    return _lines(cues, 0)
+    return _to_text_lines(cues, 0)
 
 
-def read_embedded(path: Path, beat: Beat = no_beat) -> list[TextLine]:
+def read_embedded(path: Path, heartbeat: SendHeartbeat = no_heartbeat) -> list[TextLine]:
     """The cues of all text streams of a recording, stream by stream (its number is the `block`), each by time.
 
     Times are seconds from the first presented frame; where there are no pictures, from where sound begins. Streams of
     pictures are passed over, and so is what cannot be decoded. Errors: those of opening a video.
     """
     with open_media(path) as container:
-        streams = [s for s in container.streams.subtitles if s.codec_context and s.codec_context.name not in _BITMAPS]
+        streams = [
+            s for s in container.streams.subtitles if s.codec_context and s.codec_context.name not in _BITMAP_CODECS
+        ]
         if not streams:
             return []
         origin_s = _origin_s(path)
-        found: dict[int, list[_Cue]] = {stream.index: [] for stream in streams}
-        for packet in _packets(container, streams):
-            beat()
-            found[packet.stream.index].extend(_decode(packet, origin_s))
-    return [line for block, cues in enumerate(found.values()) for line in _lines(cues, block)]
+        cues_by_stream: dict[int, list[_Cue]] = {stream.index: [] for stream in streams}
+        for packet in _demux_subtitles(container, streams):
+            heartbeat()
+            cues_by_stream[packet.stream.index].extend(_decode_packet(packet, origin_s))
+    return [line for block, cues in enumerate(cues_by_stream.values()) for line in _to_text_lines(cues, block)]
 
 
 # Beside the recording
 
 
-def _decoded(data: bytes) -> str:
+def _decode_text(data: bytes) -> str:
     """The text of a file: by its byte order mark, as UTF-8, as UTF-16 by its zeros, or as Windows-1252."""
     zeros = data[:512].count(0)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -114,7 +125,7 @@ def _decoded(data: bytes) -> str:
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _cues(text: str) -> Iterator[_Cue]:
+def _parse_cues(text: str) -> Iterator[_Cue]:
     """Both formats alike: a line of times and the lines up to the next empty one. What has no times is no cue."""
     for blank, group in groupby(text.split("\n"), key=lambda line: not line.strip()):
         lines = list(group)
@@ -127,7 +138,9 @@ def _cues(text: str) -> Iterator[_Cue]:
             if following < len(lines) and body and body[-1].strip().isdigit():
                 body.pop()
             if timing is not None:
-                yield _Cue(_seconds(*timing.groups()[:4]), _seconds(*timing.groups()[4:]), _clean("\n".join(body)))
+                yield _Cue(
+                    _seconds(*timing.groups()[:4]), _seconds(*timing.groups()[4:]), _strip_markup("\n".join(body))
+                )
 
 
 def _seconds(hours: str | None, minutes: str, seconds: str, fraction: str) -> float:
@@ -140,10 +153,10 @@ def _seconds(hours: str | None, minutes: str, seconds: str, fraction: str) -> fl
 def _origin_s(path: Path) -> float:
     """The moment on the file's own clock that counts as 0."""
     with open_media(path) as container:
-        pictures, sound = pick_video(container), pick_audio(container)
+        pictures, sound = pick_video_stream(container), pick_audio_stream(container)
         if pictures is not None:
             try:
-                return first_frame(path, container, pictures).time or 0.0
+                return decode_first_frame(path, container, pictures).time or 0.0
             except DamagedMedia:
                 pass
         if sound is not None and sound.start_time is not None and sound.time_base:
@@ -151,7 +164,7 @@ def _origin_s(path: Path) -> float:
         return float((container.start_time or 0) / av.time_base)
 
 
-def _packets(container: av.container.InputContainer, streams: list[av.stream.Stream]) -> Iterator[av.Packet]:
+def _demux_subtitles(container: av.container.InputContainer, streams: list[av.stream.Stream]) -> Iterator[av.Packet]:
     """The packets of these streams alone; read errors are read over."""
     wanted = {stream.index for stream in streams}
     for stream in container.streams:
@@ -165,9 +178,9 @@ def _packets(container: av.container.InputContainer, streams: list[av.stream.Str
                 raise
 
 
-def _decode(packet: av.Packet, origin_s: float) -> Iterator[_Cue]:
+def _decode_packet(packet: av.Packet, origin_s: float) -> Iterator[_Cue]:
     start_s = float(packet.pts * packet.time_base) - origin_s
-    length_s = float((packet.duration or 0) * packet.time_base) or _UNKNOWN_LENGTH_S
+    length_s = float((packet.duration or 0) * packet.time_base) or _DEFAULT_CUE_S
     try:
         parts = packet.decode()
     except av.error.FFmpegError as error:
@@ -177,13 +190,13 @@ def _decode(packet: av.Packet, origin_s: float) -> Iterator[_Cue]:
     for part in parts:
         if isinstance(part, AssSubtitle):
             text = part.ass.decode("utf-8", "replace").split(",", 8)[-1]
-            yield _Cue(start_s, start_s + length_s, _clean(text.replace("\\N", "\n").replace("\\n", "\n")))
+            yield _Cue(start_s, start_s + length_s, _strip_markup(text.replace("\\N", "\n").replace("\\n", "\n")))
 
 
 # Both
 
 
-def _clean(text: str) -> tuple[str, ...]:
+def _strip_markup(text: str) -> tuple[str, ...]:
     """The lines of a cue without markup, drawings and needless space."""
     if _DRAWING.search(text):
         return ()
@@ -191,32 +204,32 @@ def _clean(text: str) -> tuple[str, ...]:
     return tuple(words for line in plain.split("\n") if (words := " ".join(line.split())))
 
 
-def _lines(cues: Iterable[_Cue], block: int) -> list[TextLine]:
+def _to_text_lines(cues: Iterable[_Cue], block: int) -> list[TextLine]:
     shown = sorted((cue for cue in cues if cue.lines and cue.end_s > 0), key=lambda cue: (cue.start_s, cue.end_s))
     lines = []
-    for cue in _unrolled(shown):
+    for cue in _merge_roll_up(shown):
         start_s = max(cue.start_s, 0.0)
-        end_s = max(cue.end_s, start_s + _SHORTEST_S)
+        end_s = max(cue.end_s, start_s + _MIN_CUE_S)
         lines.append(TextLine(" ".join(cue.lines), Origin.SUBTITLE, start_s, end_s, block=block))
     return lines
 
 
-def _unrolled(cues: list[_Cue]) -> list[_Cue]:
+def _merge_roll_up(cues: list[_Cue]) -> list[_Cue]:
     """Captions that roll up repeat lines from cue to cue; each line is kept once, a mere repetition as a longer cue."""
-    kept: list[_Cue] = []
+    merged: list[_Cue] = []
     before: tuple[str, ...] = ()
     for cue in cues:
-        touching = bool(kept) and cue.start_s - kept[-1].end_s < _TOUCHING_S
-        repeated = _repeated(before, cue.lines) if touching else 0
+        touching = bool(merged) and cue.start_s - merged[-1].end_s < _ROLL_UP_GAP_S
+        repeated = _count_repeated_lines(before, cue.lines) if touching else 0
         if repeated == len(cue.lines):
-            kept[-1] = replace(kept[-1], end_s=max(kept[-1].end_s, cue.end_s))
+            merged[-1] = replace(merged[-1], end_s=max(merged[-1].end_s, cue.end_s))
         else:
-            kept.append(replace(cue, lines=cue.lines[repeated:]))
+            merged.append(replace(cue, lines=cue.lines[repeated:]))
         before = cue.lines
-    return kept
+    return merged
 
 
-def _repeated(before: tuple[str, ...], lines: tuple[str, ...]) -> int:
+def _count_repeated_lines(before: tuple[str, ...], lines: tuple[str, ...]) -> int:
     """How many lines at the end of one cue are those at the beginning of the next."""
     longest = min(len(before), len(lines))
     return next((n for n in range(longest, 0, -1) if before[-n:] == lines[:n]), 0)

@@ -10,47 +10,47 @@ import numpy as np
 
 from indexer.artifacts import Checkpoint
 from indexer.passages import Passage
-from indexer.passes.tools import Encoded
+from indexer.passes.tools import EncodedPictures
 from indexer.types import KeyFrame, Lane, Origin, Segment, Vectors
 
 
 def build_checkpoint(
     number: int,
     end_s: float | None,
-    looked_at: int,
+    sampled_frames: int,
     pictures: Sequence[Segment],
-    encoded: Encoded,
+    visual: EncodedPictures,
     passages: Sequence[Passage],
-    text: Vectors | None,
+    text_vectors: Vectors | None,
     signatures: tuple[bytes, ...] = (),
-    frames: Sequence[int] = (),
+    frame_counts: Sequence[int] = (),
 ) -> Checkpoint:
     """Pictures first, then passages; each passage is seen in the picture that covers its start."""
     starts = [picture.start_s or 0.0 for picture in pictures]
-    segments = [*pictures, *(_segment(passage) for passage in passages)]
-    seen_in = [_covering(starts, passage.start_s) for passage in passages]
+    segments = [*pictures, *(_to_segment(passage) for passage in passages)]
+    passage_pictures = [_find_covering(starts, passage.start_s) for passage in passages]
     n = len(pictures)
     rows, vectors = {}, {}
-    if encoded.visual is not None:
-        rows[Lane.VISUAL], vectors[Lane.VISUAL] = np.arange(n), encoded.visual
-    if text is not None:
-        rows[Lane.TEXT], vectors[Lane.TEXT] = np.arange(n, len(segments)), text
+    if visual.visual is not None:
+        rows[Lane.VISUAL], vectors[Lane.VISUAL] = np.arange(n), visual.visual
+    if text_vectors is not None:
+        rows[Lane.TEXT], vectors[Lane.TEXT] = np.arange(n, len(segments)), text_vectors
     return Checkpoint(
         number=number,
         end_s=end_s,
-        looked_at=looked_at,
+        sampled_frames=sampled_frames,
         segments=tuple(replace(segment, ordinal=i) for i, segment in enumerate(segments)),
-        pictures=encoded.jpegs,
-        picture_of=(*range(n), *seen_in),
+        pictures=visual.jpegs,
+        picture_of=(*range(n), *passage_pictures),
         rows=rows,
         vectors=vectors,
         signatures=signatures,
-        frames=tuple(frames),
-        tokens=encoded.tokens,
+        frames=tuple(frame_counts),
+        tokens=visual.tokens,
     )
 
 
-def key_frames(checkpoint: Checkpoint) -> list[KeyFrame]:
+def extract_key_frames(checkpoint: Checkpoint) -> list[KeyFrame]:
     """What a memory takes of a checkpoint of a video, in order of time; nothing where no tokens were made."""
     if checkpoint.tokens is None:
         return []
@@ -61,7 +61,7 @@ def key_frames(checkpoint: Checkpoint) -> list[KeyFrame]:
     ]
 
 
-def _segment(passage: Passage) -> Segment:
+def _to_segment(passage: Passage) -> Segment:
     return Segment(
         ordinal=0,
         origin=passage.origin,
@@ -74,12 +74,12 @@ def _segment(passage: Passage) -> Segment:
     )
 
 
-def _covering(starts: Sequence[float], time_s: float | None) -> int:
+def _find_covering(starts: Sequence[float], time_s: float | None) -> int:
     if not starts:
         return -1
     return max(0, bisect_right(starts, time_s or 0.0) - 1)
 
 
-def whole_picture(page: int | None = None) -> Segment:
+def build_picture_segment(page: int | None = None) -> Segment:
     """The picture segment of a page or an image."""
     return Segment(ordinal=0, origin=Origin.PICTURE, page=page)

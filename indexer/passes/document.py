@@ -6,54 +6,63 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from indexer.artifacts import Checkpoint
-from indexer.media.process import MediaProcess
-from indexer.passages import Passage, page_passages
-from indexer.passes.backlog import Backlog, Pending
-from indexer.passes.checkpoints import build_checkpoint, whole_picture
-from indexer.passes.tools import Encoding, Models, PassSettings, embed_passages
-from indexer.readers.screen_text import read_picture
-from indexer.stages import Stage
-from indexer.types import Origin, Page, TextLine, Vectors
+from indexer.media.process import SandboxedDecoder
+from indexer.passages import Passage, build_page_passages
+from indexer.passes.backlog import CheckpointBacklog, PendingCheckpoint
+from indexer.passes.checkpoints import build_checkpoint, build_picture_segment
+from indexer.passes.tools import BatchEncoder, IndexingSettings, ModelSet, embed_passages
+from indexer.readers.screen_text import recognize_text
+from indexer.stages import BoundedStage
+from indexer.types import DocumentPage, Origin, TextLine, Vectors
 
 
 class DocumentPass:
     """Yields a checkpoint for every page, from page `first + 1` on."""
 
-    def __init__(self, media: MediaProcess, models: Models, settings: PassSettings, encode: Stage, read: Stage) -> None:
+    def __init__(
+        self,
+        media: SandboxedDecoder,
+        models: ModelSet,
+        settings: IndexingSettings,
+        encode_stage: BoundedStage,
+        read_stage: BoundedStage,
+    ) -> None:
         self._media, self._models, self._settings = media, models, settings
-        self._encode, self._read = encode, read
+        self._encode_stage, self._read_stage = encode_stage, read_stage
         self.warnings: tuple[str, ...] = ()
 
-    def checkpoints(self, path: Path, first: int) -> Iterator[Checkpoint]:
+    def run(self, path: Path, first_checkpoint: int) -> Iterator[Checkpoint]:
         """The pages' checkpoints in order; a page is read while the next one is drawn."""
-        backlog = Backlog(2)
-        for page in self._media.pages(path, first + 1, self._settings.read_page_px):
-            backlog.add(self._begin(page))
-            yield from backlog.ready()
-        yield from backlog.rest()
+        backlog = CheckpointBacklog(2)
+        for page in self._media.read_pages(path, first_checkpoint + 1, self._settings.read_page_px):
+            backlog.add(self._start_page(page))
+            yield from backlog.pop_ready()
+        yield from backlog.drain()
 
-    def _begin(self, page: Page) -> Pending:
-        encoding = Encoding(self._models.visual, self._encode, 1, self._settings.page_px)
-        encoding.add(page.rgb)
-        encoded = encoding.close()
-        written = self._read.submit(lambda: self._passages(page))
+    def _start_page(self, page: DocumentPage) -> PendingCheckpoint:
+        encoder = BatchEncoder(self._models.visual, self._encode_stage, 1, self._settings.page_px)
+        encoder.add(page.rgb)
+        wait_for_pictures = encoder.close()
+        passages_future = self._read_stage.submit(lambda: self._build_passages(page))
 
         def result() -> Checkpoint:
-            passages, text = written.result()
-            return build_checkpoint(page.number - 1, None, 1, [whole_picture(page.number)], encoded(), passages, text)
+            passages, text = passages_future.result()
+            return build_checkpoint(
+                page.number - 1, None, 1, [build_picture_segment(page.number)], wait_for_pictures(), passages, text
+            )
 
-        return Pending((*encoding.parts, written), result)
+        return PendingCheckpoint((*encoder.futures, passages_future), result)
 
-    def _passages(self, page: Page) -> tuple[list[Passage], Vectors | None]:
+    def _build_passages(self, page: DocumentPage) -> tuple[list[Passage], Vectors | None]:
         lines = page.lines
-        if not page.trusted:
-            lines = self._read_again(page)
-        passages = page_passages(lines, page.number)
+        if not page.text_layer_reliable:
+            lines = self._recognize_page(page)
+        passages = build_page_passages(lines, page.number)
         return passages, embed_passages(self._models.text, passages)
 
-    def _read_again(self, page: Page) -> tuple[TextLine, ...]:
-        if self._models.page_reader is None:
+    def _recognize_page(self, page: DocumentPage) -> tuple[TextLine, ...]:
+        if self._models.page_ocr is None:
             self.warnings = (*self.warnings, f"page {page.number} is a picture and no text reader is configured")
             return page.lines
-        read = tuple(read_picture(self._models.page_reader, page.rgb, Origin.OCR))
+        read = tuple(recognize_text(self._models.page_ocr, page.rgb, Origin.OCR))
         return max(read, page.lines, key=lambda lines: sum(len(line.text) for line in lines))

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from indexer.media.jpeg import encode_jpeg
 from indexer.passages import Passage
-from indexer.ports import ImageTextEncoder, SentenceEncoder, SpeechReader, TextReader, TokenEncoder
-from indexer.sampling import NearDuplicates
-from indexer.stages import Stage
+from indexer.ports import ImageTextEncoder, OcrEngine, SentenceEncoder, SpeechRecognizer, TokenEncoder
+from indexer.sampling import NearDuplicateDetector
+from indexer.stages import BoundedStage
 from indexer.types import Pixels, Vectors
 
 
 @dataclass(frozen=True, slots=True)
-class Models:
+class ModelSet:
     """The models of an indexing run; None switches a lane or a reader off.
 
     `reader` reads frames, `page_reader` pages and photos, whose print is finer; `tokens` makes what a video's memory
@@ -27,26 +27,26 @@ class Models:
 
     visual: ImageTextEncoder | None = None
     text: SentenceEncoder | None = None
-    reader: TextReader | None = None
-    page_reader: TextReader | None = None
-    speech: SpeechReader | None = None
-    tokens: TokenEncoder | None = None
+    frame_ocr: OcrEngine | None = None
+    page_ocr: OcrEngine | None = None
+    speech: SpeechRecognizer | None = None
+    token_encoder: TokenEncoder | None = None
 
-    def ids(self) -> dict[str, str]:
+    def model_ids(self) -> dict[str, str]:
         """What made the artifacts: lane, reader or memory → model id, for those that are on."""
         named = {
             "visual": self.visual,
             "text": self.text,
-            "reader": self.reader,
-            "page_reader": self.page_reader,
+            "reader": self.frame_ocr,
+            "page_reader": self.page_ocr,
             "speech": self.speech,
-            "memory": self.tokens,
+            "memory": self.token_encoder,
         }
         return {name: model.model_id for name, model in named.items() if model is not None}
 
 
 @dataclass(frozen=True, slots=True)
-class PassSettings:
+class IndexingSettings:
     """The numbers of a pass. Sizes in pixels are those of the longer side.
 
     `fps` frames a second are looked at where the video has them, never fewer than `fps_floor`. `picture_px` and
@@ -63,11 +63,11 @@ class PassSettings:
     page_px: int = 1024
     batch: int = 16
     encode_workers: int = 1
-    near_duplicates: NearDuplicates = field(default_factory=NearDuplicates)
+    near_duplicates: NearDuplicateDetector = field(default_factory=NearDuplicateDetector)
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class EncodedPictures:
     """Pictures that went through the visual lane: their stored JPEGs, their embeddings `[n, dim]` (None: lane off) and
     their visual tokens `[n, positions, width]` (None: no memory is made)."""
 
@@ -76,71 +76,73 @@ class Encoded:
     tokens: NDArray[np.float32] | None = None
 
 
-class Encoding:
+class BatchEncoder:
     """Pictures on their way through the visual lane, in batches that never leave their checkpoint."""
 
     def __init__(
         self,
         encoder: ImageTextEncoder | None,
-        stage: Stage,
-        batch: int,
+        stage: BoundedStage,
+        batch_size: int,
         picture_px: int,
-        tokens: TokenEncoder | None = None,
+        token_encoder: TokenEncoder | None = None,
     ) -> None:
-        self._encoder, self._stage, self._batch, self._picture_px = encoder, stage, batch, picture_px
-        self._tokens = tokens
-        self._open: list[Pixels] = []
-        self._done: list[Future[Encoded]] = []
+        self._encoder, self._stage, self._batch_size, self._picture_px = encoder, stage, batch_size, picture_px
+        self._token_encoder = token_encoder
+        self._pending_pictures: list[Pixels] = []
+        self._futures: list[Future[EncodedPictures]] = []
 
     def add(self, rgb: Pixels) -> None:
         """Take one picture; blocks while the encoder is behind."""
-        self._open.append(rgb)
-        if len(self._open) == self._batch:
+        self._pending_pictures.append(rgb)
+        if len(self._pending_pictures) == self._batch_size:
             self._flush()
 
-    def close(self) -> Callable[[], Encoded]:
+    def close(self) -> Callable[[], EncodedPictures]:
         """No more pictures; what it gives waits for all of them, and has them in order."""
-        if self._open:
+        if self._pending_pictures:
             self._flush()
-        batches = self._done
+        batches = self._futures
 
-        def result() -> Encoded:
+        def result() -> EncodedPictures:
             parts = [batch.result() for batch in batches]
             if not parts and self._encoder is not None:
-                return Encoded((), np.empty((0, self._encoder.dim), np.float32))
-            return Encoded(
+                return EncodedPictures((), np.empty((0, self._encoder.dim), np.float32))
+            return EncodedPictures(
                 tuple(jpeg for part in parts for jpeg in part.jpegs),
-                _joined([part.visual for part in parts]),
-                _joined([part.tokens for part in parts]),
+                _concatenate([part.visual for part in parts]),
+                _concatenate([part.tokens for part in parts]),
             )
 
         return result
 
     @property
-    def parts(self) -> tuple[Future[Encoded], ...]:
+    def futures(self) -> tuple[Future[EncodedPictures], ...]:
         """The batches handed in so far."""
-        return tuple(self._done)
+        return tuple(self._futures)
 
     def _flush(self) -> None:
-        pictures, self._open = self._open, []
-        encoder, tokens, picture_px = self._encoder, self._tokens, self._picture_px
+        pictures, self._pending_pictures = self._pending_pictures, []
+        encoder, token_encoder, picture_px = self._encoder, self._token_encoder, self._picture_px
 
-        def task() -> Encoded:
+        def task() -> EncodedPictures:
             jpegs = tuple(encode_jpeg(rgb, picture_px) for rgb in pictures)
-            return replace(encoded(pictures, encoder, tokens), jpegs=jpegs)
+            return replace(encode_pictures(pictures, encoder, token_encoder), jpegs=jpegs)
 
-        self._done.append(self._stage.submit(task))
+        self._futures.append(self._stage.submit(task))
 
 
-def encoded(pictures: Sequence[Pixels], encoder: ImageTextEncoder | None, tokens: TokenEncoder | None) -> Encoded:
+def encode_pictures(
+    pictures: Sequence[Pixels], encoder: ImageTextEncoder | None, token_encoder: TokenEncoder | None
+) -> EncodedPictures:
     """Embeddings and tokens of pictures, from one forward pass where both come from one tower; no JPEGs."""
-    visual, seen = (None, None) if tokens is None else tokens.encode(pictures)
+    visual, visual_tokens = (None, None) if token_encoder is None else token_encoder.encode(pictures)
     if encoder is None:
-        return Encoded((), None, seen)
-    return Encoded((), encoder.encode_images(pictures) if visual is None else visual, seen)
+        return EncodedPictures((), None, visual_tokens)
+    return EncodedPictures((), encoder.encode_images(pictures) if visual is None else visual, visual_tokens)
 
 
-def _joined(parts: list[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
+def _concatenate(parts: list[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
     there = [part for part in parts if part is not None]
     return np.concatenate(there) if there else None
 

@@ -19,150 +19,178 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.artifacts import Checkpoint
-from indexer.media.process import MediaProcess
-from indexer.media.video import FramePlan
-from indexer.passages import Passage, cue_passages, screen_passages
-from indexer.passes.backlog import Backlog, Pending
+from indexer.media.process import SandboxedDecoder
+from indexer.media.video import SamplingPlan
+from indexer.passages import Passage, build_cue_passages, build_screen_passages
+from indexer.passes.backlog import CheckpointBacklog, PendingCheckpoint
 from indexer.passes.checkpoints import build_checkpoint
-from indexer.passes.tools import Encoding, Models, PassSettings, embed_passages
-from indexer.readers.screen_text import ScreenText
-from indexer.sampling import signature
-from indexer.stages import Stage
+from indexer.passes.tools import BatchEncoder, IndexingSettings, ModelSet, embed_passages
+from indexer.readers.screen_text import TextTracker
+from indexer.sampling import compute_signature
+from indexer.stages import BoundedStage
 from indexer.types import Frame, MediaInfo, Origin, Segment, TextLine, Vectors
 
 
 @dataclass(slots=True)
-class _Stretch:
+class _OpenCheckpoint:
     """One checkpoint in the making."""
 
     number: int
-    encoding: Encoding
-    screen: ScreenText | None
-    speech: Future[list[TextLine]] | None
-    starts: list[float] = field(default_factory=list)
+    encoder: BatchEncoder
+    text_tracker: TextTracker | None
+    speech_lines: Future[list[TextLine]] | None
+    start_times_s: list[float] = field(default_factory=list)
     signatures: list[NDArray[np.uint8]] = field(default_factory=list)
-    frames: list[int] = field(default_factory=list)
+    frame_counts: list[int] = field(default_factory=list)
 
 
 class VideoPass:
     """Decodes a video once and yields its checkpoints in order, from `first` on; overlaps decoding with the models."""
 
     def __init__(
-        self, media: MediaProcess, models: Models, settings: PassSettings, encode: Stage, read: Stage, listen: Stage
+        self,
+        media: SandboxedDecoder,
+        models: ModelSet,
+        settings: IndexingSettings,
+        encode_stage: BoundedStage,
+        read_stage: BoundedStage,
+        listen_stage: BoundedStage,
     ) -> None:
         self._media, self._models, self._settings = media, models, settings
-        self._encode, self._read, self._listen = encode, read, listen
-        self._sound = MediaProcess(media.limits)
+        self._encode_stage, self._read_stage, self._listen_stage = encode_stage, read_stage, listen_stage
+        self._audio_decoder = SandboxedDecoder(media.limits)
         self.end_s: float | None = None
         self.warnings: tuple[str, ...] = ()
 
-    def checkpoints(self, path: Path, info: MediaInfo, sidecars: bool, first: int) -> Iterator[Checkpoint]:
+    def run(self, path: Path, info: MediaInfo, include_sidecars: bool, first_checkpoint: int) -> Iterator[Checkpoint]:
         """The checkpoints, each as soon as it is complete; `end_s` and `warnings` are known after the last one."""
-        cues = self._cues(path, info, sidecars)
-        self._warn_of_silence(info)
-        backlog = Backlog(1)
+        cues = self._read_cues(path, info, include_sidecars)
+        self._warn_if_unsearchable(info)
+        backlog = CheckpointBacklog(1)
         try:
-            for pending in self._stretches(path, info, cues, first):
+            for pending in self._start_checkpoints(path, info, cues, first_checkpoint):
                 if pending is not None:
                     backlog.add(pending)
-                yield from backlog.ready()
-            yield from backlog.rest()
+                yield from backlog.pop_ready()
+            yield from backlog.drain()
         finally:
-            self._sound.close()
+            self._audio_decoder.close()
 
-    def _warn_of_silence(self, info: MediaInfo) -> None:
+    def _warn_if_unsearchable(self, info: MediaInfo) -> None:
         """Say so where a recording leaves nothing to find it by but words that nobody wrote down."""
-        if not info.sees and self._models.speech is None:
+        if not info.has_video and self._models.speech is None:
             self.warnings += ("has no pictures, and speech is not written down: no speech model is named",)
 
-    def _cues(self, path: Path, info: MediaInfo, sidecars: bool) -> list[Passage]:
-        if not info.subtitle_streams and not sidecars:
+    def _read_cues(self, path: Path, info: MediaInfo, include_sidecars: bool) -> list[Passage]:
+        if not info.subtitle_streams and not include_sidecars:
             return []
-        lines, warnings = self._media.subtitles(path, sidecars)
+        lines, warnings = self._media.read_subtitles(path, include_sidecars)
         self.warnings += warnings
-        return cue_passages(lines)
+        return build_cue_passages(lines)
 
-    def _stretches(self, path: Path, info: MediaInfo, cues: Sequence[Passage], first: int) -> Iterator[Pending | None]:
+    def _start_checkpoints(
+        self, path: Path, info: MediaInfo, cues: Sequence[Passage], first_checkpoint: int
+    ) -> Iterator[PendingCheckpoint | None]:
         """The stretches as they are closed, and None for every frame, so that a finished one need not wait."""
         length_s = self._settings.checkpoint_s
-        stretch = self._open(path, info, first)
-        for frame in self._frames(path, info, first * length_s):
-            while int(frame.time_s // length_s) > stretch.number:
-                yield self._close(stretch, (stretch.number + 1) * length_s, cues)
-                stretch = self._open(path, info, stretch.number + 1)
-            self._take(stretch, frame)
+        checkpoint = self._open_checkpoint(path, info, first_checkpoint)
+        for frame in self._read_frames(path, info, first_checkpoint * length_s):
+            while int(frame.time_s // length_s) > checkpoint.number:
+                yield self._close_checkpoint(checkpoint, (checkpoint.number + 1) * length_s, cues)
+                checkpoint = self._open_checkpoint(path, info, checkpoint.number + 1)
+            self._add_frame(checkpoint, frame)
             yield None
-        end_s = max(self.end_s or 0.0, max((cue.end_s or 0.0 for cue in cues), default=0.0) if not info.sees else 0.0)
+        end_s = max(
+            self.end_s or 0.0, max((cue.end_s or 0.0 for cue in cues), default=0.0) if not info.has_video else 0.0
+        )
         self.end_s = end_s
-        while stretch.number < math.ceil(end_s / length_s):
-            boundary = (stretch.number + 1) * length_s
-            yield self._close(stretch, min(boundary, end_s), cues)
-            stretch = self._open(path, info, stretch.number + 1)
+        while checkpoint.number < math.ceil(end_s / length_s):
+            boundary = (checkpoint.number + 1) * length_s
+            yield self._close_checkpoint(checkpoint, min(boundary, end_s), cues)
+            checkpoint = self._open_checkpoint(path, info, checkpoint.number + 1)
 
-    def _frames(self, path: Path, info: MediaInfo, start_s: float) -> Iterator[Frame]:
+    def _read_frames(self, path: Path, info: MediaInfo, start_s: float) -> Iterator[Frame]:
         self.end_s = info.duration_s
-        if not info.sees:
+        if not info.has_video:
             return
         settings = self._settings
-        plan = FramePlan(fps=settings.fps, fps_floor=settings.fps_floor, start_s=start_s, max_px=settings.read_px)
-        with closing(self._media.frames(path, plan)) as frames:
+        plan = SamplingPlan(fps=settings.fps, fps_floor=settings.fps_floor, start_s=start_s, max_px=settings.read_px)
+        with closing(self._media.read_frames(path, plan)) as frames:
             yield from frames
         self.end_s = frames.report.end_s
         self.warnings += frames.report.warnings
 
-    def _open(self, path: Path, info: MediaInfo, number: int) -> _Stretch:
+    def _open_checkpoint(self, path: Path, info: MediaInfo, number: int) -> _OpenCheckpoint:
         models, settings = self._models, self._settings
-        return _Stretch(
+        return _OpenCheckpoint(
             number=number,
-            encoding=Encoding(models.visual, self._encode, settings.batch, settings.picture_px, models.tokens),
-            screen=None if models.reader is None else ScreenText(models.reader),
-            speech=self._hear(path, info, number),
+            encoder=BatchEncoder(
+                models.visual, self._encode_stage, settings.batch, settings.picture_px, models.token_encoder
+            ),
+            text_tracker=None if models.frame_ocr is None else TextTracker(models.frame_ocr),
+            speech_lines=self._transcribe(path, info, number),
         )
 
-    def _hear(self, path: Path, info: MediaInfo, number: int) -> Future[list[TextLine]] | None:
+    def _transcribe(self, path: Path, info: MediaInfo, number: int) -> Future[list[TextLine]] | None:
         speech, length_s = self._models.speech, self._settings.checkpoint_s
-        if speech is None or not info.hears:
+        if speech is None or not info.has_audio:
             return None
         start_s = number * length_s
-        return self._listen.submit(lambda: speech.read(self._sound.audio(path, start_s, start_s + length_s)))
+        return self._listen_stage.submit(
+            lambda: speech.transcribe(self._audio_decoder.read_audio(path, start_s, start_s + length_s))
+        )
 
-    def _take(self, stretch: _Stretch, frame: Frame) -> None:
-        look = signature(frame.rgb)
-        if stretch.signatures and self._settings.near_duplicates.same(stretch.signatures[-1], look):
-            stretch.frames[-1] += 1
+    def _add_frame(self, checkpoint: _OpenCheckpoint, frame: Frame) -> None:
+        frame_signature = compute_signature(frame.rgb)
+        if checkpoint.signatures and self._settings.near_duplicates.is_near_duplicate(
+            checkpoint.signatures[-1], frame_signature
+        ):
+            checkpoint.frame_counts[-1] += 1
         else:
-            stretch.frames.append(1)
-            stretch.starts.append(frame.time_s)
-            stretch.signatures.append(look)
-            stretch.encoding.add(frame.rgb)
-        if (screen := stretch.screen) is not None:
-            self._read.submit(lambda: screen.see(frame.time_s, frame.rgb))
+            checkpoint.frame_counts.append(1)
+            checkpoint.start_times_s.append(frame.time_s)
+            checkpoint.signatures.append(frame_signature)
+            checkpoint.encoder.add(frame.rgb)
+        if (screen := checkpoint.text_tracker) is not None:
+            self._read_stage.submit(lambda: screen.update(frame.time_s, frame.rgb))
 
-    def _close(self, stretch: _Stretch, end_s: float, cues: Sequence[Passage]) -> Pending:
-        start_s = stretch.number * self._settings.checkpoint_s
+    def _close_checkpoint(
+        self, checkpoint: _OpenCheckpoint, end_s: float, cues: Sequence[Passage]
+    ) -> PendingCheckpoint:
+        start_s = checkpoint.number * self._settings.checkpoint_s
         own_cues = [cue for cue in cues if start_s <= (cue.start_s or 0.0) < start_s + self._settings.checkpoint_s]
-        pictures = [_picture(start, end) for start, end in pairwise([*stretch.starts, end_s])]
-        looks = tuple(look.tobytes() for look in (*stretch.signatures[:1], *stretch.signatures[-1:]))
-        encoded = stretch.encoding.close()
-        written = self._read.submit(lambda: self._passages(stretch, end_s, own_cues))
+        pictures = [_picture_segment(start, end) for start, end in pairwise([*checkpoint.start_times_s, end_s])]
+        edge_signatures = tuple(look.tobytes() for look in (*checkpoint.signatures[:1], *checkpoint.signatures[-1:]))
+        wait_for_pictures = checkpoint.encoder.close()
+        passages_future = self._read_stage.submit(lambda: self._build_passages(checkpoint, end_s, own_cues))
 
         def result() -> Checkpoint:
-            passages, text = written.result()
-            frames = stretch.frames
+            passages, text = passages_future.result()
+            frames = checkpoint.frame_counts
             return build_checkpoint(
-                stretch.number, end_s, sum(frames), pictures, encoded(), passages, text, looks, frames
+                checkpoint.number,
+                end_s,
+                sum(frames),
+                pictures,
+                wait_for_pictures(),
+                passages,
+                text,
+                edge_signatures,
+                frames,
             )
 
-        return Pending((*stretch.encoding.parts, written), result)
+        return PendingCheckpoint((*checkpoint.encoder.futures, passages_future), result)
 
-    def _passages(
-        self, stretch: _Stretch, end_s: float, cues: Sequence[Passage]
+    def _build_passages(
+        self, checkpoint: _OpenCheckpoint, end_s: float, cues: Sequence[Passage]
     ) -> tuple[list[Passage], Vectors | None]:
-        seen = [] if stretch.screen is None else screen_passages(stretch.screen.finish(end_s))
-        heard = [] if stretch.speech is None else cue_passages(stretch.speech.result())
-        passages = sorted((*seen, *cues, *heard), key=lambda passage: (passage.start_s or 0.0, passage.origin))
+        on_screen = (
+            [] if checkpoint.text_tracker is None else build_screen_passages(checkpoint.text_tracker.finish(end_s))
+        )
+        spoken = [] if checkpoint.speech_lines is None else build_cue_passages(checkpoint.speech_lines.result())
+        passages = sorted((*on_screen, *cues, *spoken), key=lambda passage: (passage.start_s or 0.0, passage.origin))
         return passages, embed_passages(self._models.text, passages)
 
 
-def _picture(start_s: float, end_s: float) -> Segment:
+def _picture_segment(start_s: float, end_s: float) -> Segment:
     return Segment(ordinal=0, origin=Origin.PICTURE, start_s=start_s, end_s=end_s)

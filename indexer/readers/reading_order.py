@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_COLUMN_LINES = 3
-_COLUMN_WIDTH = 10.0
+_MIN_COLUMN_LINES = 3
+_MIN_PROSE_WIDTH = 10.0
 """Columns are read one after the other where each holds 3 lines or more, whose median width is 10 line heights: prose.
 Narrower ones are the columns of a table or a form, whose rows belong together."""
 _PARAGRAPH_GAP = 0.8
@@ -44,7 +44,7 @@ class Rect:
     def area(self) -> int:
         return self.width * self.height
 
-    def intersection(self, other: Rect) -> int:
+    def intersection_area(self, other: Rect) -> int:
         """The pixels that both cover."""
         width = min(self.x1, other.x1) - max(self.x0, other.x0)
         height = min(self.y1, other.y1) - max(self.y0, other.y0)
@@ -52,7 +52,7 @@ class Rect:
 
     def iou(self, other: Rect) -> float:
         """Intersection over union."""
-        shared = self.intersection(other)
+        shared = self.intersection_area(other)
         return shared / (self.area + other.area - shared)
 
     def contains(self, other: Rect) -> bool:
@@ -63,40 +63,40 @@ class Rect:
         return Rect(min(self.x0, other.x0), min(self.y0, other.y0), max(self.x1, other.x1), max(self.y1, other.y1))
 
 
-def reading_order(rects: Sequence[Rect]) -> list[int]:
+def sort_in_reading_order(rects: Sequence[Rect]) -> list[int]:
     """Indices from top to bottom; boxes that share half the smaller one's height are one line, left to right."""
     waiting = sorted(range(len(rects)), key=lambda i: (rects[i].y0 + rects[i].y1, rects[i].x0))
     order: list[int] = []
     while waiting:
         first = rects[waiting[0]]
-        row = [i for i in waiting if _beside(first, rects[i])]
+        row = [i for i in waiting if _in_same_row(first, rects[i])]
         order += sorted(row, key=lambda i: rects[i].x0)
         waiting = [i for i in waiting if i not in row]
     return order
 
 
-def paragraphs(rects: Sequence[Rect]) -> list[list[int]]:
+def group_paragraphs(rects: Sequence[Rect]) -> list[list[int]]:
     """Groups of indices, each in reading order: cut at vertical gaps, and between columns of prose."""
-    return [group for group in _cut(rects, list(range(len(rects)))) if group]
+    return [group for group in _xy_cut(rects, list(range(len(rects)))) if group]
 
 
-def _cut(rects: Sequence[Rect], chosen: list[int]) -> list[list[int]]:
-    if len(chosen) < 2:
-        return [chosen]
-    height = float(np.median([rects[i].height for i in chosen]))
-    columns = _split(chosen, lambda i: (rects[i].x0, rects[i].x1), height)
+def _xy_cut(rects: Sequence[Rect], indices: list[int]) -> list[list[int]]:
+    if len(indices) < 2:
+        return [indices]
+    height = float(np.median([rects[i].height for i in indices]))
+    columns = _split_at_gaps(indices, lambda i: (rects[i].x0, rects[i].x1), height)
     if len(columns) > 1 and all(_is_prose(rects, column) for column in columns):
-        return [part for column in columns for part in _cut(rects, column)]
-    bands = _split(chosen, lambda i: (rects[i].y0, rects[i].y1), _PARAGRAPH_GAP * height)
+        return [part for column in columns for part in _xy_cut(rects, column)]
+    bands = _split_at_gaps(indices, lambda i: (rects[i].y0, rects[i].y1), _PARAGRAPH_GAP * height)
     if len(bands) > 1:
-        return [part for band in bands for part in _cut(rects, band)]
-    return [[chosen[i] for i in reading_order([rects[i] for i in chosen])]]
+        return [part for band in bands for part in _xy_cut(rects, band)]
+    return [[indices[i] for i in sort_in_reading_order([rects[i] for i in indices])]]
 
 
-def _split(chosen: Sequence[int], extent: Callable[[int], tuple[int, int]], gap: float) -> list[list[int]]:
+def _split_at_gaps(indices: Sequence[int], extent: Callable[[int], tuple[int, int]], gap: float) -> list[list[int]]:
     groups: list[list[int]] = []
     reach = 0
-    for i in sorted(chosen, key=extent):
+    for i in sorted(indices, key=extent):
         start, end = extent(i)
         if not groups or start - reach > gap:
             groups.append([])
@@ -108,9 +108,9 @@ def _split(chosen: Sequence[int], extent: Callable[[int], tuple[int, int]], gap:
 
 def _is_prose(rects: Sequence[Rect], column: Sequence[int]) -> bool:
     shapes = [rects[i].width / rects[i].height for i in column]
-    return len(column) >= _COLUMN_LINES and float(np.median(shapes)) >= _COLUMN_WIDTH
+    return len(column) >= _MIN_COLUMN_LINES and float(np.median(shapes)) >= _MIN_PROSE_WIDTH
 
 
-def _beside(a: Rect, b: Rect) -> bool:
+def _in_same_row(a: Rect, b: Rect) -> bool:
     shared = min(a.y1, b.y1) - max(a.y0, b.y0)
     return shared > 0.5 * min(a.height, b.height)

@@ -15,11 +15,11 @@ from indexer.encoders.weights import fingerprint
 from indexer.errors import ModelError
 from indexer.types import AudioSpan, Origin, TextLine
 
-RATE = 16_000
-_NEEDED = ("model.bin", "config.json", "tokenizer.json")
+SAMPLE_RATE_HZ = 16_000
+_REQUIRED_FILES = ("model.bin", "config.json", "tokenizer.json")
 
 
-class WhisperReader:
+class WhisperRecognizer:
     """Any Whisper model that CTranslate2 runs, loaded at first use, once, whichever thread comes first.
 
     `model` is a folder (nothing is fetched) or a name that faster-whisper knows, such as `small`. `language` is a code
@@ -45,20 +45,20 @@ class WhisperReader:
         self._beam_size = beam_size
         self._skip_silence = skip_silence
         self._lock = threading.Lock()
-        self._loaded: Any = None
+        self._model: Any = None
 
     @cached_property
     def model_id(self) -> str:
         """Names model and weights: a folder by its name and the hash of its files."""
-        folder = _folder(self._name)
+        folder = _model_folder(self._name)
         if folder is None:
             return f"whisper:{self._name}"
-        return f"whisper:{folder.resolve().name}@{fingerprint(folder / file for file in _NEEDED)}"
+        return f"whisper:{folder.resolve().name}@{fingerprint(folder / file for file in _REQUIRED_FILES)}"
 
-    def read(self, audio: AudioSpan) -> list[TextLine]:
+    def transcribe(self, audio: AudioSpan) -> list[TextLine]:
         """The lines spoken in the span, in order, in the times of the video; none of them leaves the span."""
-        samples = _at_rate(audio.samples, audio.rate)
-        end_s = audio.start_s + len(audio.samples) / audio.rate
+        samples = _resample(audio.samples, audio.sample_rate)
+        end_s = audio.start_s + len(audio.samples) / audio.sample_rate
         if not len(samples):
             return []
         segments, _ = self._load().transcribe(
@@ -69,18 +69,18 @@ class WhisperReader:
             condition_on_previous_text=False,
             temperature=0.0,
         )
-        lines = (_line(segment, audio.start_s, end_s) for segment in segments)
+        lines = (_to_text_line(segment, audio.start_s, end_s) for segment in segments)
         return sorted((line for line in lines if line), key=lambda line: line.start_s or 0.0)
 
     def _load(self) -> Any:  # noqa: ANN401 - faster-whisper has no types
         with self._lock:
-            if self._loaded is None:
-                self._loaded = _load(self._name, pick_device(self._device), self._threads)
-            return self._loaded
+            if self._model is None:
+                self._model = _load(self._name, pick_device(self._device), self._threads)
+            return self._model
 
 
 def _load(name: str, device: str, threads: int) -> Any:  # noqa: ANN401 - faster-whisper has no types
-    folder = _folder(name)
+    folder = _model_folder(name)
     try:
         from faster_whisper import WhisperModel
     except ImportError as error:
@@ -99,29 +99,29 @@ def _load(name: str, device: str, threads: int) -> Any:  # noqa: ANN401 - faster
         raise ModelError(f"{place}: cannot be loaded: {reason}") from error
 
 
-def _folder(name: str) -> Path | None:
+def _model_folder(name: str) -> Path | None:
     path = Path(name).expanduser()
     if not path.is_dir():
         if path.is_absolute() or name.startswith((".", "~")):
             raise ModelError(f"{path}: no such folder; it should hold a Whisper model for CTranslate2")
         return None
-    missing = [file for file in _NEEDED if not (path / file).is_file()]
+    missing = [file for file in _REQUIRED_FILES if not (path / file).is_file()]
     if missing:
         raise ModelError(f"{path}: {', '.join(missing)} missing; this is no Whisper model for CTranslate2")
     return path
 
 
-def _at_rate(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
-    if rate == RATE:
+def _resample(samples: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
+    if sample_rate == SAMPLE_RATE_HZ:
         return samples
-    if rate > RATE:
-        width = max(1, round(rate / RATE))
+    if sample_rate > SAMPLE_RATE_HZ:
+        width = max(1, round(sample_rate / SAMPLE_RATE_HZ))
         samples = np.convolve(samples, np.full(width, 1 / width, dtype=np.float32), mode="same")
-    at = np.arange(int(len(samples) * RATE / rate)) * (rate / RATE)
+    at = np.arange(int(len(samples) * SAMPLE_RATE_HZ / sample_rate)) * (sample_rate / SAMPLE_RATE_HZ)
     return np.asarray(np.interp(at, np.arange(len(samples)), samples), dtype=np.float32)
 
 
-def _line(segment: Any, start_s: float, end_s: float) -> TextLine | None:  # noqa: ANN401 - faster-whisper has no types
+def _to_text_line(segment: Any, start_s: float, end_s: float) -> TextLine | None:  # noqa: ANN401 - faster-whisper has no types
     starts = max(start_s, start_s + float(segment.start))
     ends = min(end_s, start_s + float(segment.end))
     text = " ".join(segment.text.split())

@@ -19,7 +19,7 @@ _MONEY = re.compile(
     r"[€$£¥]|\b(?:eur|usd|gbp|chf|euros?|dollars?|pounds?|francs?|cents?|free)\b|\d[.,]\d\d\b|\d[.,]\d{3}\b",
     re.IGNORECASE,
 )
-_QUESTIONS = tuple(
+_ANSWER_TYPE_PATTERNS = tuple(
     (re.compile(asks, re.IGNORECASE), kind)
     for asks, kind in (
         (r"^(?:since |until |from |by )?when\b|\b(?:what|which) (?:date|days?|time|year)\b", _TIME),
@@ -33,6 +33,6 @@ _QUESTIONS = tuple(
 )
 
 
-def holds_what_is_asked(question: str, text: str) -> bool:
+def matches_answer_type(question: str, text: str) -> bool:
     """False where the question asks for a number, a time or a sum and there is none in the text. English only."""
-    return all(kind.search(text) for asks, kind in _QUESTIONS if asks.search(question))
+    return all(kind.search(text) for asks, kind in _ANSWER_TYPE_PATTERNS if asks.search(question))

@@ -6,25 +6,25 @@ from collections.abc import Iterator, Sequence
 
 from indexer.types import Lane
 from services.ports import Generator
-from services.types import Draft, Evidence
+from services.types import DraftSentence, Evidence
 
 
-class Quoting:
+class ModalityRouter:
     """See `services.ports.Generator`. What was found best decides: words are left to `quotes`, what is seen to `model`.
     Captions are the model's wherever there is a picture.
     """
 
-    def __init__(self, model: Generator, quotes: Generator) -> None:
-        self._model, self._quotes = model, quotes
+    def __init__(self, vision_generator: Generator, text_generator: Generator) -> None:
+        self._vision_generator, self._text_generator = vision_generator, text_generator
 
     @property
     def model_id(self) -> str:
-        return f"{self._model.model_id}+{self._quotes.model_id}"
+        return f"{self._vision_generator.model_id}+{self._text_generator.model_id}"
 
-    def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Draft]:
-        reads = bool(evidence) and bool({Lane.TEXT, Lane.KEYWORDS} & evidence[0].found.lanes.keys())
-        return (self._quotes if reads else self._model).answer(question, evidence)
+    def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[DraftSentence]:
+        reads = bool(evidence) and bool({Lane.TEXT, Lane.KEYWORDS} & evidence[0].result.lane_scores.keys())
+        return (self._text_generator if reads else self._vision_generator).answer(question, evidence)
 
-    def describe(self, evidence: Sequence[Evidence], words: int) -> Iterator[Draft]:
-        sees = any(one.found.segment.picture for one in evidence)
-        return (self._model if sees else self._quotes).describe(evidence, words)
+    def describe(self, evidence: Sequence[Evidence], max_words: int) -> Iterator[DraftSentence]:
+        sees = any(one.result.segment.picture for one in evidence)
+        return (self._vision_generator if sees else self._text_generator).describe(evidence, max_words)

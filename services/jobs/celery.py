@@ -15,38 +15,38 @@ from celery import signals
 from celery.exceptions import OperationalError
 
 from indexer.errors import AfterimageError, QueueUnavailable
-from services.jobs.dispatch import Dispatch
+from services.jobs.dispatch import JobDispatcher
 from services.jobs.types import Job, JobQueueName
 
 _log = logging.getLogger(__name__)
-_TASK = "afterimage.run"
-_CONNECT_S = 4.0
-_SETTING = "AFTERIMAGE_JOBS__URL"
+_TASK_NAME = "afterimage.run"
+_CONNECT_TIMEOUT_S = 4.0
+_URL_SETTING = "AFTERIMAGE_JOBS__URL"
 
 
 class CeleryQueue:
     """Sends jobs to workers elsewhere. See `services.jobs.ports.JobQueue`."""
 
     def __init__(self, url: str, lease_s: float) -> None:
-        self._app = _app(url, lease_s)
+        self._app = _make_app(url, lease_s)
 
     def start(self, queues: Collection[JobQueueName]) -> None:
         """Its workers are started elsewhere."""
 
     def send(self, job: Job) -> None:
         try:
-            self._app.send_task(_TASK, (job.id,), queue=job.kind.queue.value, retry=False)
+            self._app.send_task(_TASK_NAME, (job.id,), queue=job.kind.queue.value, retry=False)
         except OperationalError as error:
-            raise _unavailable(error) from error
+            raise _to_queue_unavailable(error) from error
 
-    def waiting(self, queue: JobQueueName) -> int:
+    def queue_depth(self, queue: JobQueueName) -> int:
         connection = self._app.connection_for_read()
         try:
             with connection:
-                connection.ensure_connection(max_retries=1, timeout=_CONNECT_S)
+                connection.ensure_connection(max_retries=1, timeout=_CONNECT_TIMEOUT_S)
                 return int(connection.channel().queue_declare(queue.value).message_count)
         except (OperationalError, *connection.connection_errors) as error:
-            raise _unavailable(error) from error
+            raise _to_queue_unavailable(error) from error
 
     def close(self) -> None:
         self._app.close()
@@ -60,13 +60,13 @@ class CeleryWorker:
     """
 
     def __init__(
-        self, url: str, lease_s: float, dispatch: Dispatch, run: Callable[[str], None], stop: Callable[[], None]
+        self, url: str, lease_s: float, dispatcher: JobDispatcher, run: Callable[[str], None], stop: Callable[[], None]
     ) -> None:
-        self._app, self._dispatch, self._stop = _app(url, lease_s), dispatch, stop
-        self._app.task(name=_TASK)(_forgiving(run))
+        self._app, self._dispatcher, self._stop = _make_app(url, lease_s), dispatcher, stop
+        self._app.task(name=_TASK_NAME)(_swallow_claim_errors(run))
 
     def work(self, queues: Collection[JobQueueName]) -> None:
-        signals.worker_shutting_down.connect(self._told_to_stop)
+        signals.worker_shutting_down.connect(self._on_shutdown)
         signals.setup_logging.connect(_leave_logging_alone)
         names = [queue.value for queue in queues]
         worker = self._app.Worker(
@@ -78,15 +78,15 @@ class CeleryWorker:
             without_mingle=True,
             without_heartbeat=True,
         )
-        self._dispatch.start(())
+        self._dispatcher.start(())
         worker.start()
-        self._dispatch.close()
+        self._dispatcher.close()
 
-    def _told_to_stop(self, **_: object) -> None:
+    def _on_shutdown(self, **_: object) -> None:
         self._stop()
 
 
-def _app(url: str, lease_s: float) -> Any:  # noqa: ANN401 (Celery has no types)
+def _make_app(url: str, lease_s: float) -> Any:  # noqa: ANN401 (Celery has no types)
     app = celery.Celery("afterimage", broker=url, set_as_current=False, fixups=[])
     app.conf.update(
         task_acks_late=True,
@@ -99,12 +99,12 @@ def _app(url: str, lease_s: float) -> Any:  # noqa: ANN401 (Celery has no types)
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
-        broker_connection_timeout=_CONNECT_S,
+        broker_connection_timeout=_CONNECT_TIMEOUT_S,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_transport_options={
             "visibility_timeout": 2 * lease_s,
-            "socket_connect_timeout": _CONNECT_S,
+            "socket_connect_timeout": _CONNECT_TIMEOUT_S,
             "health_check_interval": 10,
         },
     )
@@ -115,7 +115,7 @@ def _leave_logging_alone(**_: object) -> None:
     """Celery sets up logging by itself where nobody hears this signal."""
 
 
-def _forgiving(run: Callable[[str], None]) -> Callable[[str], None]:
+def _swallow_claim_errors(run: Callable[[str], None]) -> Callable[[str], None]:
     """A job that cannot even be claimed stays queued, and comes again: no failure of the task's own."""
 
     def run_job(job_id: str) -> None:
@@ -127,6 +127,6 @@ def _forgiving(run: Callable[[str], None]) -> Callable[[str], None]:
     return run_job
 
 
-def _unavailable(error: Exception) -> QueueUnavailable:
+def _to_queue_unavailable(error: Exception) -> QueueUnavailable:
     reason = " ".join(str(error).split())
-    return QueueUnavailable(f"the queue cannot be reached ({reason}; {_SETTING})")
+    return QueueUnavailable(f"the queue cannot be reached ({reason}; {_URL_SETTING})")

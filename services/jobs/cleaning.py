@@ -3,34 +3,46 @@
 from __future__ import annotations
 
 from services.catalog import Catalog, now
-from services.intake import Intake
-from services.jobs.store import Jobs
+from services.intake import SourceResolver
+from services.jobs.store import JobStore
 from services.jobs.types import IndexRequest, Job
-from services.repeats import Repeats
+from services.repeats import IdempotencyStore
 
 _DAY_S = 24 * 3600.0
 
 
-class Cleaning:
+class Retention:
     """Forgets jobs some days after their end, and with them what they were to take in and did not."""
 
-    def __init__(self, jobs: Jobs, catalog: Catalog, intake: Intake, repeats: Repeats, keep_days: float) -> None:
-        self._jobs, self._catalog, self._intake, self._repeats = jobs, catalog, intake, repeats
-        self._keep_s = keep_days * _DAY_S
+    def __init__(
+        self,
+        jobs: JobStore,
+        catalog: Catalog,
+        source_resolver: SourceResolver,
+        idempotency_store: IdempotencyStore,
+        retention_days: float,
+    ) -> None:
+        self._jobs, self._catalog, self._source_resolver, self._idempotency_store = (
+            jobs,
+            catalog,
+            source_resolver,
+            idempotency_store,
+        )
+        self._retention_s = retention_days * _DAY_S
 
-    def clean(self) -> None:
+    def purge(self) -> None:
         """Once. A job is forgotten last, so that what fails is tried again. Errors: those of the database,
         BlobsUnavailable, StorageFull.
         """
-        self._repeats.clear()
-        self._intake.clear()
-        for job in self._jobs.ended(now() - self._keep_s):
-            self._drop(job)
-            self._jobs.forget(job)
+        self._idempotency_store.purge_expired()
+        self._source_resolver.purge_expired()
+        for job in self._jobs.finished_before(now() - self._retention_s):
+            self._discard_upload(job)
+            self._jobs.delete_finished(job)
 
-    def _drop(self, job: Job) -> None:
+    def _discard_upload(self, job: Job) -> None:
         request = job.request
         if not isinstance(request, IndexRequest) or job.collection is None:
             return
-        if self._catalog.source(job.collection, request.uri) is None:
-            self._intake.drop(job.collection, request.uri)
+        if self._catalog.find_source(job.collection, request.uri) is None:
+            self._source_resolver.delete_media(job.collection, request.uri)

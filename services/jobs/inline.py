@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from threading import Event, Thread
 
 from indexer.errors import AfterimageError
-from services.jobs.dispatch import Dispatch
+from services.jobs.dispatch import JobDispatcher
 from services.jobs.types import Job, JobQueueName
 
 _log = logging.getLogger(__name__)
@@ -24,30 +24,30 @@ class InlineQueue:
 
     def __init__(self, run: Callable[[str], None], stop: Callable[[], None]) -> None:
         self._run, self._stop = run, stop
-        self._ids: dict[JobQueueName, SimpleQueue[str | None]] = {queue: SimpleQueue() for queue in JobQueueName}
+        self._id_queues: dict[JobQueueName, SimpleQueue[str | None]] = {queue: SimpleQueue() for queue in JobQueueName}
         self._threads: list[Thread] = []
 
     def start(self, queues: Collection[JobQueueName]) -> None:
         for queue in queues:
-            thread = Thread(target=self._work, args=(queue,), name=f"jobs-{queue}")
+            thread = Thread(target=self._consume, args=(queue,), name=f"jobs-{queue}")
             thread.start()
             self._threads.append(thread)
 
     def send(self, job: Job) -> None:
-        self._ids[job.kind.queue].put(job.id)
+        self._id_queues[job.kind.queue].put(job.id)
 
-    def waiting(self, queue: JobQueueName) -> int:
-        return self._ids[queue].qsize()
+    def queue_depth(self, queue: JobQueueName) -> int:
+        return self._id_queues[queue].qsize()
 
     def close(self) -> None:
         self._stop()
-        for ids in self._ids.values():
+        for ids in self._id_queues.values():
             ids.put(None)
         for thread in self._threads:
             thread.join()
 
-    def _work(self, queue: JobQueueName) -> None:
-        while (job_id := self._ids[queue].get()) is not None:
+    def _consume(self, queue: JobQueueName) -> None:
+        while (job_id := self._id_queues[queue].get()) is not None:
             try:
                 self._run(job_id)
             except AfterimageError as error:
@@ -57,13 +57,13 @@ class InlineQueue:
 class InlineWorker:
     """The inline queue as a process of its own: it does what other processes wrote down, and left."""
 
-    def __init__(self, dispatch: Dispatch) -> None:
-        self._dispatch = dispatch
+    def __init__(self, dispatcher: JobDispatcher) -> None:
+        self._dispatcher = dispatcher
 
     def work(self, queues: Collection[JobQueueName]) -> None:
         over = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: over.set())
-        self._dispatch.start(queues)
+        self._dispatcher.start(queues)
         over.wait()
-        self._dispatch.close()
+        self._dispatcher.close()

@@ -9,11 +9,11 @@ from threading import Event, Thread
 _log = logging.getLogger(__name__)
 
 
-class Repeating:
+class PeriodicTask:
     """Calls `do` every so many seconds from `start` to `close`; what fails in it is logged, and tried again."""
 
-    def __init__(self, name: str, every_s: float, do: Callable[[], object]) -> None:
-        self._every_s, self._do, self._over = every_s, do, Event()
+    def __init__(self, name: str, interval_s: float, action: Callable[[], object]) -> None:
+        self._interval_s, self._action, self._stop_event = interval_s, action, Event()
         self._thread = Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -22,7 +22,7 @@ class Repeating:
 
     def stop(self) -> None:
         """No further call."""
-        self._over.set()
+        self._stop_event.set()
 
     def close(self) -> None:
         """`stop`, and wait for a call that is under way."""
@@ -31,8 +31,8 @@ class Repeating:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._over.wait(self._every_s):
+        while not self._stop_event.wait(self._interval_s):
             try:
-                self._do()
+                self._action()
             except Exception as error:  # noqa: BLE001 (it has to go on, whatever failed)
                 _log.warning("%s: %s", self._thread.name, error, exc_info=_log.isEnabledFor(logging.DEBUG))

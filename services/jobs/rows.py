@@ -12,59 +12,61 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, upd
 
 from indexer.errors import JobNotFound
 from services import tables
-from services.jobs.types import REQUESTS, RESULTS, Job, JobEvent, JobKind, JobState, Progress
+from services.jobs.types import REQUEST_TYPES, RESULT_TYPES, Job, JobEvent, JobKind, JobProgress, JobState
 
-RUNNING = tables.Jobs.state == JobState.RUNNING.value
+IS_RUNNING = tables.Jobs.state == JobState.RUNNING.value
 
 
-def new_id() -> str:
+def generate_id() -> str:
     """32 hex digits: 12 of the time in milliseconds, so that ids sort by age, and 20 that cannot be guessed."""
     return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
 
 
-def read(connection: Connection, job_id: str) -> Job:
+def read_job(connection: Connection, job_id: str) -> Job:
     """Errors: JobNotFound."""
     row = connection.execute(select(tables.Jobs).where(tables.Jobs.job_id == job_id)).first()
     if row is None:
         raise JobNotFound(f"no job {job_id!r}")
-    return job_of(row)
+    return job_from_row(row)
 
 
-def job_of(row: Row[Any]) -> Job:
+def job_from_row(row: Row[Any]) -> Job:
     """The job of a row."""
     values = dict(row._mapping)
     kind, result = JobKind(values.pop("kind")), values.pop("result")
-    progress = Progress(values.pop("done"), values.pop("total"), values.pop("note"))
+    progress = JobProgress(values.pop("done"), values.pop("total"), values.pop("note"))
     values.pop("sent_at")
     return Job(
         id=values.pop("job_id"),
         kind=kind,
         state=JobState(values.pop("state")),
-        request=msgspec.json.decode(values.pop("request"), type=REQUESTS[kind]),
-        result=None if result is None else msgspec.json.decode(result, type=RESULTS[kind]),
+        request=msgspec.json.decode(values.pop("request"), type=REQUEST_TYPES[kind]),
+        result=None if result is None else msgspec.json.decode(result, type=RESULT_TYPES[kind]),
         progress=progress,
         **values,
     )
 
 
-def event_of(row: Row[Any]) -> JobEvent:
+def event_from_row(row: Row[Any]) -> JobEvent:
     """The event of a row."""
-    progress = Progress(row.done, row.total)
+    progress = JobProgress(row.done, row.total)
     return JobEvent(row.number, row.job_id, row.at, JobState(row.state), progress, row.note)
 
 
-def held_by(job: Job) -> ColumnElement[bool]:
+def owned_by_claim(job: Job) -> ColumnElement[bool]:
     """True of the job's row as long as nobody but this claim of it holds it."""
-    return and_(tables.Jobs.job_id == job.id, RUNNING, tables.Jobs.claims == job.claims)
+    return and_(tables.Jobs.job_id == job.id, IS_RUNNING, tables.Jobs.fencing_token == job.fencing_token)
 
 
-def change(connection: Connection, job_id: str, where: ColumnElement[bool], values: Mapping[str, object]) -> bool:
+def update_if(
+    connection: Connection, job_id: str, condition: ColumnElement[bool], values: Mapping[str, object]
+) -> bool:
     """Change a job where a condition still holds: of several who try, one does. Gives whether this one did."""
-    found = update(tables.Jobs).where(tables.Jobs.job_id == job_id, where).values(**values)
+    found = update(tables.Jobs).where(tables.Jobs.job_id == job_id, condition).values(**values)
     return connection.execute(found).rowcount == 1
 
 
-def write_down(connection: Connection, job: Job, at: float, note: str = "") -> None:
+def append_event(connection: Connection, job: Job, at: float, note: str = "") -> None:
     """Add an event that says how the job stands; to be called after the change, which puts events in order."""
     values = {"state": job.state.value, "done": job.progress.done, "total": job.progress.total}
     connection.execute(insert(tables.JobEvents).values(job_id=job.id, at=at, note=note, **values))

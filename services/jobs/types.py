@@ -40,7 +40,7 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
     @property
-    def finished(self) -> bool:
+    def is_terminal(self) -> bool:
         """Whether nothing more will happen by itself."""
         return self not in (JobState.QUEUED, JobState.RUNNING)
 
@@ -73,7 +73,7 @@ class ReindexRequest:
     """Make the index anew."""
 
 
-Request: TypeAlias = IndexRequest | SummarizeRequest | DeleteRequest | ReindexRequest
+JobRequest: TypeAlias = IndexRequest | SummarizeRequest | DeleteRequest | ReindexRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class IndexResult:
 
     files: tuple[IndexedFile, ...]
 
-    def wrong(self) -> str:
+    def describe_failure(self) -> str:
         """Why the job has failed: a line; empty where everything was taken in."""
         failed = [file for file in self.files if file.asset_id is None]
         if not self.files:
@@ -125,15 +125,15 @@ class ReindexResult:
     damaged: tuple[str, ...]
 
 
-Result: TypeAlias = IndexResult | SummarizeResult | DeleteResult | ReindexResult
+JobResult: TypeAlias = IndexResult | SummarizeResult | DeleteResult | ReindexResult
 
-REQUESTS: dict[JobKind, type[Request]] = {
+REQUEST_TYPES: dict[JobKind, type[JobRequest]] = {
     JobKind.INDEX: IndexRequest,
     JobKind.SUMMARIZE: SummarizeRequest,
     JobKind.DELETE: DeleteRequest,
     JobKind.REINDEX: ReindexRequest,
 }
-RESULTS: dict[JobKind, type[Result]] = {
+RESULT_TYPES: dict[JobKind, type[JobResult]] = {
     JobKind.INDEX: IndexResult,
     JobKind.SUMMARIZE: SummarizeResult,
     JobKind.DELETE: DeleteResult,
@@ -142,7 +142,7 @@ RESULTS: dict[JobKind, type[Result]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class JobProgress:
     """How far a job is: `done` of `total` (None: not known) seconds of video, pages, sections or assets; `note` says
     of what."""
 
@@ -155,7 +155,7 @@ class Progress:
 class Job:
     """A job as the database holds it. Times are Unix times.
 
-    A worker that claims a job holds it until `lease_until`, which it puts off while it lives. `claims` counts up with
+    A worker that claims a job holds it until `lease_until`, which it puts off while it lives. `fencing_token` counts up with
     every claim and tells one holder from the next; `attempts` counts those that ended without a result. Not before
     `not_before` is a queued job claimed. `result` is there once it is done; of an index job also where it failed
     because files could not be taken in.
@@ -166,16 +166,16 @@ class Job:
     state: JobState
     collection: str | None
     asset_id: str | None
-    request: Request
-    progress: Progress
-    claims: int
+    request: JobRequest
+    progress: JobProgress
+    fencing_token: int
     attempts: int
-    most_attempts: int
+    max_attempts: int
     not_before: float
     lease_until: float | None
     worker: str | None
     error: str | None
-    result: Result | None
+    result: JobResult | None
     created_at: float
     started_at: float | None
     finished_at: float | None
@@ -187,7 +187,7 @@ class Job:
 class NewJob:
     """What is asked for. `key_id` is the key that asks, `webhook` the URL that is told of the end."""
 
-    request: Request
+    request: JobRequest
     collection: str | None = None
     key_id: str | None = None
     webhook: str | None = None
@@ -195,7 +195,7 @@ class NewJob:
     @property
     def kind(self) -> JobKind:
         """The kind of the request."""
-        return next(kind for kind, made in REQUESTS.items() if isinstance(self.request, made))
+        return next(kind for kind, made in REQUEST_TYPES.items() if isinstance(self.request, made))
 
     @property
     def asset_id(self) -> str | None:
@@ -211,5 +211,5 @@ class JobEvent:
     job_id: str
     at: float
     state: JobState
-    progress: Progress
+    progress: JobProgress
     note: str

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import time
 
-_MOST_S = 5.0
+_MAX_CLOCK_JUMP_S = 5.0
 
 
-class Waking:
+class SuspendDetector:
     """Knows by the clocks whether this machine was asleep, or its clock was put forward: the time of day goes on
     meanwhile, the monotonic clock does not. For `rest_s` after that its workers may renew their leases."""
 
-    def __init__(self, rest_s: float) -> None:
-        self._rest_s, self._until = rest_s, 0.0
-        self._ahead = time.time() - time.monotonic()
+    def __init__(self, grace_s: float) -> None:
+        self._grace_s, self._grace_until = grace_s, 0.0
+        self._clock_offset_s = time.time() - time.monotonic()
 
-    def lately(self) -> bool:
+    def recently_resumed(self) -> bool:
         """Whether that was less than `rest_s` ago, as far as can be told between two calls."""
         awake = time.monotonic()
         ahead = time.time() - awake
-        if ahead - self._ahead > _MOST_S:
-            self._until = awake + self._rest_s
-        self._ahead = ahead
-        return awake < self._until
+        if ahead - self._clock_offset_s > _MAX_CLOCK_JUMP_S:
+            self._grace_until = awake + self._grace_s
+        self._clock_offset_s = ahead
+        return awake < self._grace_until

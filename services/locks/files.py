@@ -9,8 +9,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from indexer.errors import IndexBusy, StorageFull
-from services.ports import Held
+from indexer.errors import StorageFull, WriteLockTimeout
+from services.ports import WriteLock
 
 
 class FileLocks:
@@ -20,25 +20,25 @@ class FileLocks:
         self._home = home
 
     @contextmanager
-    def writing(self, asset_id: str | None, patience_s: float = 0.0) -> Iterator[Held]:
+    def write_lock(self, asset_id: str | None, timeout_s: float = 0.0) -> Iterator[WriteLock]:
         """See `Locks`; IndexBusy names the process that has it."""
-        lock, note = FileLock(self._home / "write.lock"), self._home / "write.pid"
+        lock, pid_file = FileLock(self._home / "write.lock"), self._home / "write.pid"
         try:
             self._home.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=max(0.0, patience_s))
+            lock.acquire(timeout=max(0.0, timeout_s))
         except Timeout as error:
-            holder = note.read_text() if note.exists() else "?"
-            raise IndexBusy(f"process {holder} is writing to {self._home}; try again when it is done") from error
+            holder = pid_file.read_text() if pid_file.exists() else "?"
+            raise WriteLockTimeout(f"process {holder} is writing to {self._home}; try again when it is done") from error
         except OSError as error:
             raise StorageFull(f"{self._home} cannot be written to ({error.strerror})") from error
         try:
             with suppress(OSError):  # a full disk: who waits is not told the process, no more
-                note.write_text(str(os.getpid()))
-            yield _Held()
+                pid_file.write_text(str(os.getpid()))
+            yield _FileWriteLock()
         finally:
             lock.release()
 
 
-class _Held:
-    def check(self) -> None:
+class _FileWriteLock:
+    def raise_if_lost(self) -> None:
         """A file that is locked stays so until it is given back."""

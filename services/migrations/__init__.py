@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, inspect, text
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest step."""
 
 
-def revision(connection: Connection) -> str | None:
+def current_revision(connection: Connection) -> str | None:
     """The newest step that a database has had; None before the first."""
     if not inspect(connection).has_table("alembic_version"):
         return None

@@ -10,12 +10,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
 from indexer.errors import ArtifactError
-from services.migrations import HEAD, revision
+from services.migrations import HEAD, current_revision
 
-_ONE_AT_A_TIME = Lock()
+_ALEMBIC_LOCK = Lock()
 """Alembic keeps the migration that runs in module globals."""
 
-_ADVISORY_LOCK = 0x4166_7465_7249_6D67
+_ADVISORY_LOCK_KEY = 0x4166_7465_7249_6D67
 """Held on PostgreSQL while steps run; SQLite has one writer anyway."""
 
 
@@ -24,10 +24,10 @@ def migrate(engine: Engine) -> None:
 
     Errors: ArtifactError where a newer Afterimage made the database; what SQLAlchemy raises.
     """
-    with _ONE_AT_A_TIME, engine.begin() as connection:
+    with _ALEMBIC_LOCK, engine.begin() as connection:
         if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-        config, found = _config(connection), revision(connection)
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK_KEY})
+        config, found = _config(connection), current_revision(connection)
         known = {step.revision for step in ScriptDirectory.from_config(config).walk_revisions()}
         if found is not None and found not in known:
             raise ArtifactError(f"a newer version of Afterimage made the catalog (step {found}; this one knows {HEAD})")

@@ -9,14 +9,14 @@ from typing import Any
 
 import httpcore2
 
-from services.outbound.reach import Reach
+from services.outbound.reach import UrlPolicy
 
 
-class CheckedBackend(httpcore2.SyncBackend):
+class PinnedAddressBackend(httpcore2.SyncBackend):
     """Resolves names by `reach`, which refuses what is not to be connected to; all is over after `whole_s`."""
 
-    def __init__(self, reach: Reach, whole_s: float) -> None:
-        self._reach, self._deadline = reach, time.monotonic() + whole_s
+    def __init__(self, policy: UrlPolicy, total_timeout_s: float) -> None:
+        self._policy, self._deadline = policy, time.monotonic() + total_timeout_s
 
     def connect_tcp(
         self,
@@ -27,7 +27,7 @@ class CheckedBackend(httpcore2.SyncBackend):
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
         """Connect to the first address that takes it. Errors: NotAllowed, AddressUnavailable, those of httpcore2."""
-        *others, last = self._reach.addresses(host, port)
+        *others, last = self._policy.resolve(host, port)
         for address in others:
             try:
                 return self._connect(address, port, timeout, socket_options)
@@ -42,10 +42,10 @@ class CheckedBackend(httpcore2.SyncBackend):
         timeout: float | None,
         options: Iterable[httpcore2.SOCKET_OPTION] | None,
     ) -> httpcore2.NetworkStream:
-        stream = super().connect_tcp(address, port, self._left_s(timeout), None, options)
-        return _Stream(stream, self._left_s)
+        stream = super().connect_tcp(address, port, self._remaining_s(timeout), None, options)
+        return _DeadlineStream(stream, self._remaining_s)
 
-    def _left_s(self, timeout: float | None) -> float:
+    def _remaining_s(self, timeout: float | None) -> float:
         """The time that one step may take. Errors: httpcore2.ReadTimeout where there is none left."""
         left_s = self._deadline - time.monotonic()
         if left_s <= 0:
@@ -53,17 +53,17 @@ class CheckedBackend(httpcore2.SyncBackend):
         return left_s if timeout is None else min(timeout, left_s)
 
 
-class _Stream(httpcore2.NetworkStream):
+class _DeadlineStream(httpcore2.NetworkStream):
     """A connection whose steps get what is left of the time: a server that drips is no better than a silent one."""
 
-    def __init__(self, stream: httpcore2.NetworkStream, left_s: Callable[[float | None], float]) -> None:
-        self._stream, self._left_s = stream, left_s
+    def __init__(self, stream: httpcore2.NetworkStream, remaining_s: Callable[[float | None], float]) -> None:
+        self._stream, self._remaining_s = stream, remaining_s
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, self._left_s(timeout))
+        return self._stream.read(max_bytes, self._remaining_s(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, self._left_s(timeout))
+        self._stream.write(buffer, self._remaining_s(timeout))
 
     def close(self) -> None:
         self._stream.close()
@@ -71,8 +71,8 @@ class _Stream(httpcore2.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.NetworkStream:
-        secured = self._stream.start_tls(ssl_context, server_hostname, self._left_s(timeout))
-        return _Stream(secured, self._left_s)
+        secured = self._stream.start_tls(ssl_context, server_hostname, self._remaining_s(timeout))
+        return _DeadlineStream(secured, self._remaining_s)
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 (as the library has it)
         return self._stream.get_extra_info(info)

@@ -10,99 +10,99 @@ from fnmatch import fnmatchcase
 from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
-from indexer.errors import AddressUnavailable, NotAllowed
+from indexer.errors import RemoteUnavailable, SourceForbidden
 
 _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-_PORTS = {"https": 443, "http": 80}
+_DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class AllowedUrl:
     """A URL, taken apart once: what was checked is what is spoken to. `name` is what people may see of it."""
 
     url: str
-    name: str
+    display_url: str
     scheme: str
     host: str
     port: int
-    path: str
+    request_target: str
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class UrlPolicy:
     """Hosts by name, `*.example.org` for all below one. `hosts` may be spoken to (None: all); `private` are those of
     them whose addresses may be private, loopback or link-local. `setting` is where people open others.
     """
 
-    hosts: frozenset[str] | None
-    private: frozenset[str]
-    setting: str
+    allowed_hosts: frozenset[str] | None
+    private_hosts: frozenset[str]
+    setting_name: str
 
-    def target(self, url: str) -> Target:
+    def validate(self, url: str) -> AllowedUrl:
         """The URL, if its form and host are allowed; no name is resolved yet. Errors: NotAllowed."""
-        parts = _split(url)
-        host = _host(parts)
-        if parts.scheme not in _PORTS or not host:
-            raise NotAllowed(f"{_shown(url)}: is no address such as https://example.org/film.mp4")
+        parts = _split_url(url)
+        host = _normalize_host(parts)
+        if parts.scheme not in _DEFAULT_PORTS or not host:
+            raise SourceForbidden(f"{_redact_url(url)}: is no address such as https://example.org/film.mp4")
         if parts.username is not None or parts.password is not None:
-            raise NotAllowed(f"{parts.scheme}://{host}: a URL must not hold a name and password")
-        if self.hosts is not None and not _listed(host, self.hosts | self.private):
-            raise NotAllowed(f"{_shown(url)}: {host} is not among the hosts of {self.setting}")
+            raise SourceForbidden(f"{parts.scheme}://{host}: a URL must not hold a name and password")
+        if self.allowed_hosts is not None and not _matches_any(host, self.allowed_hosts | self.private_hosts):
+            raise SourceForbidden(f"{_redact_url(url)}: {host} is not among the hosts of {self.setting_name}")
         path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-        return Target(url, _shown(url), parts.scheme, host, parts.port or _PORTS[parts.scheme], path)
+        return AllowedUrl(url, _redact_url(url), parts.scheme, host, parts.port or _DEFAULT_PORTS[parts.scheme], path)
 
-    def addresses(self, host: str, port: int) -> list[str]:
+    def resolve(self, host: str, port: int) -> list[str]:
         """The addresses of a host, all of which are allowed. Errors: NotAllowed, AddressUnavailable."""
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            raise AddressUnavailable(f"{host}: the name is not known ({error})") from error
+            raise RemoteUnavailable(f"{host}: the name is not known ({error})") from error
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-        if not _listed(host, self.private):
+        if not _matches_any(host, self.private_hosts):
             _check_public(host, addresses)
         return addresses
 
 
-def _split(url: str) -> SplitResult:
+def _split_url(url: str) -> SplitResult:
     try:
         if any(ord(char) <= 32 or ord(char) > 126 for char in url):
             raise ValueError
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
-        raise NotAllowed(f"{_shown(url)}: is no address such as https://example.org/film.mp4") from error
+        raise SourceForbidden(f"{_redact_url(url)}: is no address such as https://example.org/film.mp4") from error
     return parts
 
 
-def _host(parts: SplitResult) -> str:
+def _normalize_host(parts: SplitResult) -> str:
     return (parts.hostname or "").rstrip(".").lower()
 
 
-def _listed(host: str, hosts: Iterable[str]) -> bool:
+def _matches_any(host: str, hosts: Iterable[str]) -> bool:
     return any(fnmatchcase(host, pattern.lower()) for pattern in hosts)
 
 
 def _check_public(host: str, addresses: Iterable[str]) -> None:
     for address in addresses:
-        if not _public(ipaddress.ip_address(address.partition("%")[0])):
-            raise NotAllowed(f"{host}: its address {address} is not a public one")
+        if not _is_public(ipaddress.ip_address(address.partition("%")[0])):
+            raise SourceForbidden(f"{host}: its address {address} is not a public one")
 
 
-def _public(address: _Address) -> bool:
+def _is_public(address: _Address) -> bool:
     """Whether it is an address of the open internet; of one that holds another inside, whether both are."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour
         if inner is None and address in _NAT64:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
         if inner is not None:
-            return _public(inner)
+            return _is_public(inner)
         if address.is_site_local:
             return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
-def _shown(url: str) -> str:
+def _redact_url(url: str) -> str:
     """A URL for people: without what may be secret in it, and not too long."""
     line = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in url.partition("?")[0])
     scheme, slashes, rest = line.partition("//")

@@ -21,7 +21,7 @@ ABOUT_GULLS, ABOUT_ROPE = "lighthouse keeper counts gulls", "mooring rope costs 
 PLAIN = {
     "visual__model": "",
     "text__model": "",
-    "reader__enabled": "false",
+    "ocr__enabled": "false",
     "generator__kind": "extractive",
     "memory__enabled": "false",
 }
@@ -50,7 +50,7 @@ def make_document(path: Path, *pages: str) -> None:
 def index_plain_archive(container: Container, folder: Path) -> None:
     """Index each folder into the collection of its name."""
     for name in (SHORE, HARBOUR):
-        lines = list(container.indexing.index([folder / name], name))
+        lines = list(container.indexing.index_paths([folder / name], name))
         assert [line.reason for line in lines if line.outcome == "failed"] == []
 
 

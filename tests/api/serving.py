@@ -19,7 +19,7 @@ from services.container import Container
 @contextmanager
 def serving(container: Container, *, open_to_all: bool = True, once: str = "/readyz") -> Iterator[str]:
     """The address of a server over these services, once this is answered; it closes them at its end."""
-    app = create_app(container, open_to_all=open_to_all)
+    app = create_app(container, allow_anonymous=open_to_all)
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=10)
     server = uvicorn.Server(config)
     with socket.socket(proto=socket.IPPROTO_TCP) as listening:  # asyncio sends small packets at once if it knows

@@ -7,7 +7,7 @@ from pathlib import Path
 from fake_vllm import FakeVllm, fake_vllm
 from running import Cli, Said
 
-from services.generators.wording import checking
+from services.generators.wording import entailment_prompt
 
 NOTICE = "What is the notice period once probation is over?"
 KEY = "sk-very-secret"
@@ -18,9 +18,9 @@ def _run(cli: Cli, home: Path, fake: FakeVllm, *arguments: str) -> Said:
         home,
         *arguments,
         generator__kind="openai_compatible",
-        generator__quotes=False,
+        generator__quote_text=False,
         generator__model="",
-        generator__budget_tokens=8192,
+        generator__max_prompt_tokens=8192,
         generator__url=fake.url,
         generator__api_key=KEY,
         generator__timeout_s=2,
@@ -40,7 +40,7 @@ def test_what_the_server_says_is_cited(cli: Cli, indexed_home: Path) -> None:
     texts = [part["text"] for part in asked["messages"][1]["content"] if part["type"] == "text"]
     assert texts[-1] == NOTICE and any("eight weeks" in text for text in texts)
     checked = {request["messages"][1]["content"][-1]["text"] for request in fake.requests if not request["stream"]}
-    assert checked == {checking("It is long."), checking("And short.")}
+    assert checked == {entailment_prompt("It is long."), entailment_prompt("And short.")}
 
 
 def test_what_the_evidence_does_not_show_is_no_answer(cli: Cli, indexed_home: Path) -> None:

@@ -30,7 +30,7 @@ from shared import Services
 from indexer.errors import StorageFull
 from indexer.types import SegmentFilter
 from services.container import Container
-from services.indexing import Indexed, Outcome
+from services.indexing import FileReport, Outcome
 from services.settings import load_settings
 from services.types import Query
 
@@ -141,8 +141,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "media"
 
 
-def _index(container: Container, *paths: Path) -> dict[str, Indexed]:
-    return {Path(line.name).name: line for line in container.indexing.index(list(paths), "default")}
+def _index(container: Container, *paths: Path) -> dict[str, FileReport]:
+    return {Path(line.name).name: line for line in container.indexing.index_paths(list(paths), "default")}
 
 
 def _found(container: Container, text: str) -> list[str]:
@@ -153,10 +153,10 @@ def _check_whole(container: Container, names: set[str]) -> None:
     """These assets and no others are seen, and all of each is there: catalog, artifacts, index, search."""
     assets = container.catalog.assets()
     assert {asset.name for asset in assets} == names
-    assert container.index.counts() == {asset.asset_id: asset.segments for asset in assets}
+    assert container.index.segment_counts() == {asset.asset_id: asset.segments for asset in assets}
     for asset in assets:
-        manifest = container.artifacts.manifest(asset.asset_id, asset.version)
-        stored = sum(len(record.segments) for record, _ in container.artifacts.checkpoints(manifest))
+        manifest = container.artifacts.read_manifest(asset.asset_id, asset.version)
+        stored = sum(len(record.segments) for record, _ in container.artifacts.read_checkpoints(manifest))
         assert stored == manifest.segments
     for name, words in {"earlier.pdf": EARLIER, "good.pdf": GOOD}.items():
         assert (name in _found(container, words)) == (name in names)
@@ -166,7 +166,9 @@ def _check_whole(container: Container, names: set[str]) -> None:
 
 
 @pytest.fixture(scope="module")
-def run(loaded: Container, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Container, dict[str, Indexed]]]:
+def run(
+    loaded: Container, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Container, dict[str, FileReport]]]:
     """All that is bad in one folder with a good file, indexed after another good one."""
     root = tmp_path_factory.mktemp("bad")
     (root / "media").mkdir()
@@ -178,14 +180,14 @@ def run(loaded: Container, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         patched.setenv("AFTERIMAGE_HOME", str(root / "home"))
         patched.setenv("AFTERIMAGE_MEDIA__MEMORY_MB", "512")
         container = Container(load_settings("demo"))
-    container.__dict__.update(text=loaded.text, readers=loaded.readers)
+    container.__dict__.update(sentence_encoder=loaded.sentence_encoder, ocr_engines=loaded.ocr_engines)
     _index(container, root / "earlier.pdf")
     yield container, _index(container, root / "media")
     container.close()
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_file_gets_one_line_with_the_reason(run: tuple[Container, dict[str, Indexed]], name: str) -> None:
+def test_a_bad_file_gets_one_line_with_the_reason(run: tuple[Container, dict[str, FileReport]], name: str) -> None:
     line = run[1][name]
     assert line.outcome is Outcome.FAILED
     assert line.asset is None
@@ -193,7 +195,7 @@ def test_a_bad_file_gets_one_line_with_the_reason(run: tuple[Container, dict[str
     assert len(line.reason) < 160 and line.reason.isprintable()
 
 
-def test_bad_files_cost_nothing_but_themselves(run: tuple[Container, dict[str, Indexed]]) -> None:
+def test_bad_files_cost_nothing_but_themselves(run: tuple[Container, dict[str, FileReport]]) -> None:
     container, lines = run
     assert {name for name, line in lines.items() if line.outcome is Outcome.INDEXED} == {"good.pdf"}
     assert len(lines) == len(BAD) + 1
@@ -223,7 +225,7 @@ def test_a_wrong_suffix_does_not_matter_and_text_in_a_folder_is_passed_over(serv
     container = services()
     lines = _index(container, folder)
     assert lines["photo.mp4"].asset is not None and lines["photo.mp4"].asset.kind == "image"
-    assert lines["notes.txt"].outcome is lines["drawing.svg"].outcome is Outcome.PASSED_OVER
+    assert lines["notes.txt"].outcome is lines["drawing.svg"].outcome is Outcome.SKIPPED
     named = _index(container, folder / "notes.txt")["notes.txt"]
     assert (named.outcome, named.reason) == (Outcome.FAILED, NO_MEDIA)
 
@@ -359,11 +361,11 @@ def _no_file_above(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def _filled(container: Container, folder: Path) -> tuple[dict[str, Indexed], StorageFull | None]:
+def _filled(container: Container, folder: Path) -> tuple[dict[str, FileReport], StorageFull | None]:
     """The lines of a run on a disk that may be full; where even its end could not be written, the error too."""
-    lines: dict[str, Indexed] = {}
+    lines: dict[str, FileReport] = {}
     try:
-        for line in container.indexing.index([folder], "default"):
+        for line in container.indexing.index_paths([folder], "default"):
             lines[line.name] = line
     except StorageFull as error:
         return lines, error

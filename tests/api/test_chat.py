@@ -79,7 +79,11 @@ def chat(reading: httpx2.Client) -> Iterator[openai.OpenAI]:
 def _behind(home: Path, **fake: object) -> Iterator[tuple[openai.OpenAI, FakeVllm]]:
     """A server whose answers come from a model behind another server, which fails as it is told."""
     with fake_vllm(**fake) as model:
-        settings = {"generator__kind": "openai_compatible", "generator__quotes": "false", "generator__url": model.url}
+        settings = {
+            "generator__kind": "openai_compatible",
+            "generator__quote_text": "false",
+            "generator__url": model.url,
+        }
         with (
             closing(plain_container(home, **settings)) as container,
             serving(container) as url,
@@ -207,8 +211,8 @@ def test_what_would_make_another_answer_is_refused_with_the_field_named(
 
 def test_a_key_asks_the_collections_it_sees_and_no_others(plain_home_copy: Container) -> None:
     container = plain_home_copy
-    shore = container.keys.create("shore", {Scope.READ}, {SHORE})[1]
-    writer = container.keys.create("writer", {Scope.WRITE}, None)[1]
+    shore = container.api_keys.create("shore", {Scope.READ}, {SHORE})[1]
+    writer = container.api_keys.create("writer", {Scope.WRITE}, None)[1]
     with serving(container, open_to_all=False) as url:
         with _client(url, shore) as client:
             assert [model.id for model in client.models.list()] == [SEA]

@@ -19,7 +19,7 @@ from reportlab.pdfgen.canvas import Canvas
 from running import Cli
 
 from api.cli.main import app
-from services.settings import variable_names
+from services.settings import describe_variables
 
 NUMBER = (int, float)
 HIT = {
@@ -46,7 +46,7 @@ ASSET = {
     "width": int,
     "height": int,
     "segments": int,
-    "looked_at_fps": (*NUMBER, type(None)),
+    "sampled_fps": (*NUMBER, type(None)),
     "warnings": list,
 }
 SLOT = {"start_s": float, "end_s": float, "frames": int, "medoid_s": float, "children": list}
@@ -131,7 +131,7 @@ def test_list_and_show_for_machines_give_assets_of_one_shape(cli: Cli, indexed_h
     assert {asset["kind"] for asset in listed} == {"video", "image", "document"}
     for asset in listed:
         _check_shape(asset, ASSET)
-        assert (asset["duration_s"] is not None) == (asset["looked_at_fps"] is not None) == (asset["kind"] == "video")
+        assert (asset["duration_s"] is not None) == (asset["sampled_fps"] is not None) == (asset["kind"] == "video")
         assert (asset["pages"] is not None) == (asset["kind"] == "document")
     one = listed[0]
     for name in (one["asset"], one["asset"][:8], one["name"]):
@@ -224,7 +224,7 @@ def test_an_empty_archive_says_how_to_begin(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     assert cli(None, "index", tmp_path / "folder").out == "no video, photo or PDF found\n"
     (tmp_path / "folder" / "notes.txt").write_text("not media")
-    assert cli(None, "index", tmp_path / "folder").out == "no video, photo or PDF found (1 passed over)\n"
+    assert cli(None, "index", tmp_path / "folder").out == "no video, photo or PDF found (1 skipped)\n"
 
 
 @pytest.mark.parametrize("question", [SOUP, NOTICE])
@@ -428,8 +428,8 @@ def test_doctor_names_the_part_that_is_broken(cli: Cli, tmp_path: Path) -> None:
 def test_doctor_lists_every_setting(cli: Cli) -> None:
     said = cli(None, "doctor", "--settings")
     assert said.code == 0
-    assert [line.split()[0] for line in said.out.splitlines()] == list(variable_names())
-    assert cli(None, "doctor", "--settings", "--json").json == variable_names()
+    assert [line.split()[0] for line in said.out.splitlines()] == list(describe_variables())
+    assert cli(None, "doctor", "--settings", "--json").json == describe_variables()
 
 
 # The process

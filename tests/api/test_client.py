@@ -12,7 +12,7 @@ from plain import ABOUT_GULLS, ABOUT_ROPE, GULLS, HARBOUR, ROPE, SHORE, copied, 
 from serving import serving
 
 from api.client import AsyncClient, Client, ProblemError, ServerUnavailable
-from api.client.flows import EventLines
+from api.client.flows import SseParser
 from api.job_shapes import JobShape
 from api.replies import EvidenceEvent, UsageShape
 from api.schemas import AnswerShape, SentenceShape
@@ -34,18 +34,22 @@ def url(plain_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def test_both_clients_give_the_same(url: str) -> None:
     async def asked() -> tuple[object, ...]:
         async with AsyncClient(url) as archive:
-            told = [event async for event in archive.told(ABOUT_ROPE)]
+            told = [event async for event in archive.ask_stream(ABOUT_ROPE)]
             return await archive.search(ABOUT_GULLS), (await archive.ask(ABOUT_ROPE)).answer, told[:-1]
 
     with Client(url) as archive:
-        blocking = archive.search(ABOUT_GULLS), archive.ask(ABOUT_ROPE).answer, list(archive.told(ABOUT_ROPE))[:-1]
+        blocking = (
+            archive.search(ABOUT_GULLS),
+            archive.ask(ABOUT_ROPE).answer,
+            list(archive.ask_stream(ABOUT_ROPE))[:-1],
+        )
     assert asyncio.run(asked()) == blocking
     assert blocking[0].hits[0].text == GULLS and blocking[1] == ROPE
 
 
 def test_an_answer_is_told_in_parts(url: str) -> None:
     with Client(url) as archive:
-        told = list(archive.told(ABOUT_ROPE, collections=[HARBOUR]))
+        told = list(archive.ask_stream(ABOUT_ROPE, collections=[HARBOUR]))
     assert [type(one) for one in told] == [EvidenceEvent, SentenceShape, AnswerShape, UsageShape]
 
 
@@ -53,15 +57,15 @@ def test_an_upload_reports_its_progress_and_its_job_is_followed_to_its_end(url: 
     make_document(tmp_path / "lanterns.pdf", PUFFIN)
     size, sent = (tmp_path / "lanterns.pdf").stat().st_size, []
     with Client(url) as archive:
-        upload = partial(archive.upload, tmp_path / "lanterns.pdf", "new", once="lanterns")
+        upload = partial(archive.upload, tmp_path / "lanterns.pdf", "new", idempotency_key="lanterns")
         job = upload(progress=lambda done, whole: sent.append((done, whole)))
         assert upload().id == job.id
-        *happened, end = archive.follow(job.id)
+        *happened, end = archive.follow_job(job.id)
         assert sent == [(size, size)] and happened and isinstance(end, JobShape) and end.state == "done"
         assert archive.search("puffin warden owes lanterns").hits[0].name == "lanterns.pdf"
-        assert end.asset_id is not None and archive.page(end.asset_id, 1).startswith(b"\xff\xd8")
-        (gone,) = archive.delete(end.asset_id)
-        assert list(archive.follow(gone.id))[-1].state == "done"
+        assert end.asset_id is not None and archive.get_page(end.asset_id, 1).startswith(b"\xff\xd8")
+        (gone,) = archive.delete_asset(end.asset_id)
+        assert list(archive.follow_job(gone.id))[-1].state == "done"
 
 
 def test_who_follows_a_job_waits_for_a_server_that_is_not_itself(
@@ -77,27 +81,27 @@ def test_who_follows_a_job_waits_for_a_server_that_is_not_itself(
 
     async def followed(job: str) -> list[object]:
         async with AsyncClient(url) as archive:
-            return [one async for one in archive.follow(job)]
+            return [one async for one in archive.follow_job(job)]
 
     with serving(changing) as url, Client(url) as archive:
         job = archive.upload(tmp_path / "lanterns.pdf", "new").id
-        whole = list(archive.follow(job))
+        whole = list(archive.follow_job(job))
         monkeypatch.setattr(changing.jobs, "get", sometimes)
-        assert list(archive.follow(job)) == whole and not away
+        assert list(archive.follow_job(job)) == whole and not away
         away += [True, False, True]
         assert asyncio.run(followed(job)) == whole and not away
         away.append(True)
         with pytest.raises(ProblemError, match="503"):
-            archive.job(job)
+            archive.get_job(job)
 
 
 def test_assets_are_looked_at(url: str) -> None:
     with Client(url) as archive:
-        (video,) = [one for one in archive.assets(SHORE).items if one.kind == "video"]
-        assert archive.asset(video.asset).collections == [SHORE]
-        assert archive.frame(video.asset, 2.0, max_px=64, form="webp")[8:12] == b"WEBP"
-        assert b"ftyp" in archive.clip(video.asset, 0, 0.4, max_px=64)[:16]
-        assert {one.name for one in archive.collections()} >= {SHORE, HARBOUR}
+        (video,) = [one for one in archive.list_assets(SHORE).items if one.kind == "video"]
+        assert archive.get_asset(video.asset).collections == [SHORE]
+        assert archive.get_frame(video.asset, 2.0, max_px=64, image_format="webp")[8:12] == b"WEBP"
+        assert b"ftyp" in archive.get_clip(video.asset, 0, 0.4, max_px=64)[:16]
+        assert {one.name for one in archive.list_collections()} >= {SHORE, HARBOUR}
 
 
 def test_a_problem_is_an_error_with_all_that_the_server_said(url: str) -> None:
@@ -105,17 +109,17 @@ def test_a_problem_is_an_error_with_all_that_the_server_said(url: str) -> None:
         archive.search("a", collections=["nowhere"])
     assert raised.value.problem.status == 404
     with Client(url) as archive, pytest.raises(ProblemError):
-        list(archive.told("a", collections=["nowhere"]))
+        list(archive.ask_stream("a", collections=["nowhere"]))
 
 
 def test_a_server_that_is_not_there_is_named_as_that() -> None:
     with Client("http://127.0.0.1:9") as archive, pytest.raises(ServerUnavailable, match="cannot be reached"):
-        archive.collections()
+        archive.list_collections()
 
 
 def test_a_stream_goes_on_behind_the_last_event_that_came_whole() -> None:
-    lines = EventLines("6")
+    lines = SseParser("6")
     sent = "id: 7\nevent: event\ndata: a\u2028b\x85c\n\nid: 8\nevent: event\n".encode()
     came = [event for at in range(0, len(sent), 3) for event in lines.feed(sent[at : at + 3])]
     assert came == [("event", "a\u2028b\x85c")]
-    assert lines.id == "7"
+    assert lines.last_event_id == "7"

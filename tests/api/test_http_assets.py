@@ -18,7 +18,7 @@ from making import number_in
 from PIL import Image
 from plain import ABOUT_GULLS, ABOUT_ROPE, GULLS, HARBOUR, LENGTH_S, RATE, ROPE, SHORE
 
-from indexer.media.process import MediaProcess
+from indexer.media.process import SandboxedDecoder
 
 CLIP_S = 1.2
 
@@ -164,14 +164,14 @@ def test_who_asks_for_the_head_alone_gets_what_a_get_would_say(reading: httpx2.C
 
 
 def test_who_brings_a_picture_waits_for_no_clip(reading: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    cutting, let_go, clip = Event(), Event(), MediaProcess.clip
+    cutting, let_go, clip = Event(), Event(), SandboxedDecoder.cut_clip
 
-    def slow(media: MediaProcess, path: Path, start_s: float, end_s: float, max_px: int) -> Iterator[bytes]:
+    def slow(media: SandboxedDecoder, path: Path, start_s: float, end_s: float, max_px: int) -> Iterator[bytes]:
         cutting.set()
         assert let_go.wait(60)
         return clip(media, path, start_s, end_s, max_px)
 
-    monkeypatch.setattr(MediaProcess, "clip", slow)
+    monkeypatch.setattr(SandboxedDecoder, "cut_clip", slow)
     address = f"/v1/assets/{_id(reading, 'gulls.mp4')}/clip?start_s=0&end_s=1"
     picture = {"image": base64.b64encode(b"GIF89a but not really").decode()}
     with ThreadPoolExecutor(1) as threads:

@@ -33,13 +33,13 @@ def behind(home: Path, **settings: object) -> Iterator[tuple[httpx2.Client, Fake
         container = plain_container(
             home,
             generator__kind="openai_compatible",
-            generator__quotes="false",
+            generator__quote_text="false",
             generator__model="",
-            generator__budget_tokens="8192",
+            generator__max_prompt_tokens="8192",
             generator__url=fake.url,
             generator__timeout_s="3",
-            serve__answers="1",
-            serve__waiting="1",
+            serve__max_concurrent_answers="1",
+            serve__max_queued="1",
         )
         with serving(container) as url, httpx2.Client(base_url=url, timeout=30) as client:
             yield client, fake

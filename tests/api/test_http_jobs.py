@@ -19,7 +19,7 @@ from serving import events, serving
 from api.multipart import read_form
 from indexer.errors import DatabaseUnavailable, StorageFull
 from services.container import Container
-from services.jobs.rows import write_down
+from services.jobs.rows import append_event
 from services.jobs.types import IndexRequest, NewJob, ReindexRequest
 from services.keys import Scope
 
@@ -33,7 +33,9 @@ MB = 1 << 20
 def container(plain_home: Path, tmp_path: Path) -> Iterator[Container]:
     (tmp_path / "open").mkdir()
     roots = f'["{tmp_path / "open"}"]'
-    made = plain_container(copied(plain_home, tmp_path / "home"), intake__roots=roots, jobs__wait_s="0")
+    made = plain_container(
+        copied(plain_home, tmp_path / "home"), ingest__allowed_roots=roots, jobs__retry_backoff_s="0"
+    )
     yield made
     made.close()
 
@@ -104,7 +106,7 @@ def test_a_path_is_indexed_where_the_settings_open_it_and_nowhere_else(live: htt
         f"{document.as_uri()}/../../home/catalog.db",
     ):
         refused = live.post("/v1/imports", json={"source": source, "collection": "new"})
-        assert (refused.status_code, refused.json()["type"]) == (403, "urn:afterimage:not-allowed"), source
+        assert (refused.status_code, refused.json()["type"]) == (403, "urn:afterimage:source-forbidden"), source
 
 
 def test_what_is_no_media_fails_its_job_and_says_why(live: httpx2.Client) -> None:
@@ -205,7 +207,7 @@ def test_a_request_that_is_sent_again_is_done_once(live: httpx2.Client, document
     assert "idempotency-replayed" not in first.headers and second.headers["idempotency-replayed"] == "true"
     assert len(live.get("/v1/jobs").json()["items"]) == 1
     other = live.post("/v1/imports", json={**body, "collection": "other"}, headers=named)
-    assert (other.status_code, other.json()["type"]) == (409, "urn:afterimage:repeat-conflict")
+    assert (other.status_code, other.json()["type"]) == (409, "urn:afterimage:idempotency-conflict")
     refused = live.post("/v1/imports", json=body, headers={"idempotency-key": "x" * 300})
     assert refused.status_code == 422
 
@@ -218,7 +220,7 @@ def test_an_upload_is_taken_in_once_though_its_answer_was_not_kept(
         return live.post("/v1/uploads", **form, headers={"idempotency-key": "lanterns"})
 
     with monkeypatch.context() as patched:
-        patched.setattr(container.repeats, "finish", _away)
+        patched.setattr(container.idempotency, "store", _away)
         assert send().status_code == 503
     first, second = send(), send()
     assert first.json() == second.json() and "idempotency-replayed" in second.headers
@@ -262,7 +264,7 @@ def test_a_resumable_upload_is_begun_and_taken_in_once(
     address = first.headers["location"]
     assert second.status_code == 201 and second.headers["location"] == address
     other = live.post("/v1/uploads/tus", headers={**begun, "upload-length": "7"})
-    assert other.json()["type"] == "urn:afterimage:repeat-conflict"
+    assert other.json()["type"] == "urn:afterimage:idempotency-conflict"
     with monkeypatch.context() as patched:
         patched.setattr(container.uploads, "finish", _away)
         assert live.patch(address, content=data, headers={**PATCH, "upload-offset": "0"}).status_code == 503
@@ -278,9 +280,9 @@ def test_an_upload_that_came_whole_is_taken_in_once_though_its_answer_was_not_ke
     about = {"upload-metadata": _metadata(collection="new", filename="lanterns.pdf"), "idempotency-key": "lanterns"}
     whole = {**PATCH, **about, "upload-length": str(document.stat().st_size)}
     with monkeypatch.context() as patched:
-        patched.setattr(container.repeats, "finish", _away)
+        patched.setattr(container.idempotency, "store", _away)
         assert live.post("/v1/uploads/tus", content=document.read_bytes(), headers=whole).status_code == 503
-    monkeypatch.setattr("services.repeats._GIVEN_UP_S", 0.0)
+    monkeypatch.setattr("services.repeats._CLAIM_TIMEOUT_S", 0.0)
     again = live.post("/v1/uploads/tus", content=document.read_bytes(), headers=whole)
     assert (again.status_code, again.headers["upload-offset"]) == (201, whole["upload-length"])
     assert [again.headers["afterimage-job"]] == [job["id"] for job in live.get("/v1/jobs").json()["items"]]
@@ -289,7 +291,7 @@ def test_an_upload_that_came_whole_is_taken_in_once_though_its_answer_was_not_ke
 @pytest.mark.parametrize("scope", ["read", "write", None])
 def test_no_body_is_held_because_it_has_a_name(container: Container, scope: str | None) -> None:
     """Neither of who may not ask, nor of who may."""
-    secret = "ai_0123456789ab_x" if scope is None else container.keys.create("a", [Scope(scope)])[1]
+    secret = "ai_0123456789ab_x" if scope is None else container.api_keys.create("a", [Scope(scope)])[1]
     headers = {"authorization": f"Bearer {secret}", "idempotency-key": "a", "content-type": "text/plain"}
     own = psutil.Process(os.getpid())
     with serving(container, open_to_all=False) as url:
@@ -314,16 +316,16 @@ def test_a_disk_that_is_full_is_named_as_that() -> None:
 
 
 def test_what_a_url_says_behind_its_path_is_shown_to_nobody(live: httpx2.Client, container: Container) -> None:
-    job = container.dispatch.submit(NewJob(IndexRequest("https://example.org/a.png?sig=secret", "a.png"), HARBOUR))
+    job = container.dispatcher.submit(NewJob(IndexRequest("https://example.org/a.png?sig=secret", "a.png"), HARBOUR))
     assert "secret" not in live.get(f"/v1/jobs/{job.id}").text
 
 
 def test_all_that_happened_to_a_job_is_told_however_much_it_was(live: httpx2.Client, container: Container) -> None:
     job = container.jobs.submit(NewJob(ReindexRequest()))
     container.jobs.cancel(job.id)
-    with container.database.begin() as connection:
+    with container.database.write() as connection:
         for _ in range(1200):
-            write_down(connection, job, 0.0)
+            append_event(connection, job, 0.0)
     with live.stream("GET", f"/v1/jobs/{job.id}/events") as response:
         assert [name for name, _ in events(response)] == ["event"] * 1202 + ["job"]
 

@@ -43,10 +43,10 @@ class Twice:
 def twice(plain_home_copy: Container, plain_archive: Path) -> Iterator[Twice]:
     container = plain_home_copy
     for asset in container.catalog.assets():
-        container.indexing.delete(asset.asset_id, None)
+        container.indexing.delete_asset(asset.asset_id, None)
     files = {"prices": plain_archive / HARBOUR / "prices.pdf", "film": plain_archive / SHORE / "gulls.mp4"}
     scopes = {Scope.READ, Scope.WRITE}
-    secrets = {name: container.keys.create(name, scopes, {name})[1] for name in (SHORE, HARBOUR)}
+    secrets = {name: container.api_keys.create(name, scopes, {name})[1] for name in (SHORE, HARBOUR)}
     with serving(container, open_to_all=False) as url:
         made = Twice(url, secrets, {})
         for collection in (SHORE, HARBOUR):

@@ -62,7 +62,7 @@ def read(container: Container, monkeypatch: pytest.MonkeyPatch) -> list[tuple[in
         raise AssertionError(f"{key} was fetched whole")
 
     monkeypatch.setattr(blobs, "get", watched)
-    monkeypatch.setattr(blobs, "fetched", fetched)
+    monkeypatch.setattr(blobs, "local_file", fetched)
     return seen
 
 
@@ -87,7 +87,7 @@ def test_who_stops_listening_has_no_more_read(
 ) -> None:
     """The blob is read while it is sent, a few megabytes at a time."""
     (row,) = container.catalog.sources(film.split("/")[3])
-    key = container.intake.kept_at(row.collection, row.uri)
+    key = container.source_resolver.media_key(row.collection, row.uri)
     assert key is not None
     with (tmp_path / "large").open("wb") as file:
         file.truncate(160 * MB)
@@ -102,6 +102,6 @@ def test_media_that_is_gone_from_the_store_is_not_found_before_anything_is_sent(
     client: httpx2.Client, film: str, container: Container
 ) -> None:
     (row,) = container.catalog.sources(film.split("/")[3])
-    container.intake.drop(row.collection, row.uri)
+    container.source_resolver.delete_media(row.collection, row.uri)
     for method in ("GET", "HEAD"):
         assert client.request(method, film).status_code == 404

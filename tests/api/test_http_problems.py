@@ -13,7 +13,7 @@ import pytest
 from plain import copied, plain_container
 from serving import serving
 
-from api.logs import JsonLines
+from api.logs import JsonFormatter
 from api.problems import Problem
 from benchmarks.servers import free_port
 from services.container import Container
@@ -39,14 +39,14 @@ JSON = {"content-type": "application/json"}
         ),
         ("POST", "/v1/search", {"content": b'{"question": "\\ud800"}', "headers": JSON}, 422, "invalid-request"),
         ("POST", "/v1/ask", {"json": {"question": "   "}}, 422, "invalid-request"),
-        ("POST", "/v1/ask", {"content": b'{"question": "' + b"a" * (33 << 20) + b'"}'}, 413, "too-large"),
+        ("POST", "/v1/ask", {"content": b'{"question": "' + b"a" * (33 << 20) + b'"}'}, 413, "content-too-large"),
         ("GET", f"/v1/assets/{ASSET}", {}, 404, "asset-not-found"),
         ("GET", "/v1/assets/x", {}, 422, "invalid-request"),
-        ("GET", "/v1/assets?after=x", {}, 422, "query-error"),
+        ("GET", "/v1/assets?after=x", {}, 422, "invalid-input"),
         ("GET", "/v1/assets?collection=nowhere", {}, 404, "collection-not-found"),
         ("GET", f"/v1/assets/{ASSET}/frames/nan", {}, 422, "invalid-request"),
         ("GET", "/v1/jobs/x", {}, 404, "job-not-found"),
-        ("POST", "/v1/uploads", {"json": {}}, 422, "query-error"),
+        ("POST", "/v1/uploads", {"json": {}}, 422, "invalid-input"),
     ],
 )
 def test_every_error_has_one_shape(
@@ -83,7 +83,7 @@ def test_of_many_things_that_are_wrong_a_few_are_told(reading: httpx2.Client, sa
 def test_a_fault_of_the_server_has_the_id_that_its_log_has(
     plain_home_copy: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plain_home_copy.catalog, "page", lambda *_: 1 // 0)
+    monkeypatch.setattr(plain_home_copy.catalog, "list_page", lambda *_: 1 // 0)
     with serving(plain_home_copy) as url:
         answer = httpx2.get(f"{url}/v1/assets")
     assert answer.status_code == 500 and answer.headers["x-request-id"] == answer.json()["request"]
@@ -102,7 +102,7 @@ def test_a_request_keeps_the_id_it_came_with_where_that_can_be_one(reading: http
 
 
 def test_each_request_is_a_line_of_json_in_the_log(reading: httpx2.Client, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.handler.setFormatter(JsonLines())
+    caplog.handler.setFormatter(JsonFormatter())
     with caplog.at_level(logging.INFO, "api.observing"):
         reading.get(f"/v1/assets/{ASSET}", headers={"x-request-id": "seen"})
         deadline = time.monotonic() + 10
@@ -115,7 +115,7 @@ def test_each_request_is_a_line_of_json_in_the_log(reading: httpx2.Client, caplo
 
 def _lines(caplog: pytest.LogCaptureFixture, path: str) -> list[dict[str, Any]]:
     """Those of a path: what another request leaves may come late."""
-    lines = [json.loads(JsonLines().format(one)) for one in caplog.records if one.name == "api.observing"]
+    lines = [json.loads(JsonFormatter().format(one)) for one in caplog.records if one.name == "api.observing"]
     return [line for line in lines if line["path"] == path]
 
 

@@ -41,7 +41,7 @@ def site(plain_home_copy: Container) -> Iterator[Site]:
     container = plain_home_copy
     ids = {asset.name.partition(".")[0]: asset.asset_id for asset in container.catalog.assets()}
     ids["job"] = container.jobs.submit(NewJob(SummarizeRequest(ids["prices"]), HARBOUR)).id
-    ids["upload"] = container.uploads.begin(10, "a.pdf", HARBOUR, None, None).id
+    ids["upload"] = container.uploads.create(10, "a.pdf", HARBOUR, None, None).id
     with serving(container, open_to_all=False) as url, httpx2.Client(base_url=url, timeout=30) as client:
         made = Site(client, ids)
         for name, scopes, collections in (
@@ -50,7 +50,7 @@ def site(plain_home_copy: Container) -> Iterator[Site]:
             ("writer", {Scope.WRITE}, None),
             ("admin", set(Scope), None),
         ):
-            made.secrets[name] = container.keys.create(name, scopes, collections)[1]
+            made.secrets[name] = container.api_keys.create(name, scopes, collections)[1]
         yield made
 
 
@@ -152,7 +152,7 @@ def _asked(site: Site, key: str | None, name: tuple[str, str]) -> httpx2.Respons
 
 def test_every_route_has_a_test_of_rights(changing: Container) -> None:
     """A route that is added without one fails here."""
-    paths = create_app(changing, open_to_all=False).openapi()["paths"]
+    paths = create_app(changing, allow_anonymous=False).openapi()["paths"]
     there = {(method.upper(), path) for path, operations in paths.items() for method in operations}
     assert there == ROUTES.keys() | _OPEN
 
@@ -204,7 +204,7 @@ def test_a_key_that_is_revoked_or_unknown_is_refused_at_once(site: Site) -> None
     assert made.json()["secret"] not in site.ask("admin", "GET", "/v1/keys").text
     assert site.ask("admin", "DELETE", f"/v1/keys/{made.json()['id']}").json()["revoked_at"] is not None
     refused = site.ask("short", "GET", "/v1/collections")
-    assert refused.status_code == 401 and refused.json()["type"] == "urn:afterimage:key-refused"
+    assert refused.status_code == 401 and refused.json()["type"] == "urn:afterimage:invalid-api-key"
     site.secrets["invented"] = "ai_0123456789ab_x"
     assert site.ask("invented", "GET", "/v1/collections").status_code == 401
 

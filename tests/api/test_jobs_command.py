@@ -26,12 +26,12 @@ def container(services: Services, tmp_path: Path) -> Container:
 
 @pytest.fixture
 def failed(container: Container) -> Job:
-    job = container.dispatch.submit(NewJob(IndexRequest("file:///srv/film.mp4", "film.mp4"), "trips", webhook=HOOK))
+    job = container.dispatcher.submit(NewJob(IndexRequest("file:///srv/film.mp4", "film.mp4"), "trips", webhook=HOOK))
     return container.leases.fail(container.leases.claim(job.id, "machine:7"), "film.mp4: is [bold]empty")
 
 
 def test_jobs_are_listed_newest_first_with_what_went_wrong(cli: Cli, container: Container, failed: Job) -> None:
-    queued = container.dispatch.submit(NewJob(IndexRequest("file:///srv/lease.pdf", "lease.pdf"), "leases"))
+    queued = container.dispatcher.submit(NewJob(IndexRequest("file:///srv/lease.pdf", "lease.pdf"), "leases"))
     said = cli(container.home, "jobs", "list").out
     assert [line.split()[0] for line in said.splitlines()[1:]] == [queued.id, failed.id]
     assert "film.mp4: is [bold]empty" in said
@@ -62,7 +62,7 @@ def test_a_job_that_is_not_there_is_one_line(cli: Cli, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_worker_touches_a_file_while_what_it_needs_answers(tmp_path: Path) -> None:
-    alive, plain = tmp_path / "alive", {"TEXT__MODEL": "", "VISUAL__MODEL": "", "READER__ENABLED": "false"}
+    alive, plain = tmp_path / "alive", {"TEXT__MODEL": "", "VISUAL__MODEL": "", "OCR__ENABLED": "false"}
     settings = {"PROFILE": "demo", "HOME": str(tmp_path / "home"), "GENERATOR__KIND": "extractive", **plain}
     environment = os.environ | {f"AFTERIMAGE_{name}": value for name, value in settings.items()}
     process = subprocess.Popen([sys.executable, "-m", "api.cli", "worker", "--alive", str(alive)], env=environment)

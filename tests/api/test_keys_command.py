@@ -7,7 +7,7 @@ from pathlib import Path
 from running import Cli
 from shared import Services
 
-from services.rights import Rights
+from services.rights import Permissions
 
 
 def test_a_key_is_made_listed_and_revoked(cli: Cli, services: Services, tmp_path: Path) -> None:
@@ -16,7 +16,7 @@ def test_a_key_is_made_listed_and_revoked(cli: Cli, services: Services, tmp_path
     secret = made.out.strip()
     assert made.code == 0
     assert "read, write in one; keep the secret" in made.err
-    rights = Rights.of(services(home).keys.verify(secret))
+    rights = Permissions.of_key(services(home).api_keys.verify(secret))
     assert (rights.scopes, rights.collections) == ({"read", "write"}, {"one"})
     listed = cli(home, "keys", "list")
     assert "the kitchen's" in listed.out

@@ -43,7 +43,11 @@ def connect(request: pytest.FixtureRequest, plain_home: Path, reading: httpx2.Cl
 def slow(request: pytest.FixtureRequest, plain_home: Path) -> Iterator[tuple[Connect, FakeVllm]]:
     """Connects a client to an archive whose answers never end."""
     with fake_vllm(pieces=["It"], fault="endless") as fake:
-        settings = {"generator__kind": "openai_compatible", "generator__url": fake.url, "generator__quotes": "false"}
+        settings = {
+            "generator__kind": "openai_compatible",
+            "generator__url": fake.url,
+            "generator__quote_text": "false",
+        }
         if request.param == "pipes":
             yield partial(over_pipes, command(plain_home, **settings)), fake
             return
@@ -172,25 +176,25 @@ def test_sections_are_counted_while_a_summary_is_made(changing: Container) -> No
             assert talk.progress == [(done, parts, "sections") for done in range(parts + 1)]
 
     hold(conversation)
-    assert changing.jobs.page().items == ()
+    assert changing.jobs.list_page().items == ()
 
 
 @over_http_in_both_forms
 def test_over_http_a_summary_is_made_by_a_job_and_then_given_at_once(changing: Container, mode: str) -> None:
     _forget_summaries(changing)
-    key, secret = changing.keys.create("shore", {Scope.READ}, {SHORE})
+    key, secret = changing.api_keys.create("shore", {Scope.READ}, {SHORE})
 
     async def conversation(url: str) -> None:
         async with over_http(url, secret, mode) as talk:
             made = await talk.shape("summarize", asset="gulls.mp4")
             parts = len(made["chapters"])
-            (job,) = changing.jobs.page().items
+            (job,) = changing.jobs.list_page().items
             assert (job.kind, job.state, job.collection, job.key_id) == ("summarize", "done", SHORE, key.id)
             assert talk.progress[-1] == (parts, parts, "sections")
             assert talk.progress == sorted(talk.progress)
             talk.progress.clear()
             assert await talk.shape("summarize", asset="gulls.mp4") == made
-            assert talk.progress == [] and len(changing.jobs.page().items) == 1
+            assert talk.progress == [] and len(changing.jobs.list_page().items) == 1
 
     with serving(changing, open_to_all=False) as url:
         hold(partial(conversation, url))
@@ -217,7 +221,7 @@ def test_a_summary_that_nobody_waits_for_any_more_is_not_made(
                     await anyio.sleep(0.02)
             calls.cancel_scope.cancel()
         with anyio.fail_after(20):
-            while changing.jobs.page().items[0].state != "cancelled":
+            while changing.jobs.list_page().items[0].state != "cancelled":
                 await anyio.sleep(0.02)
 
     with serving(changing) as url:
@@ -242,13 +246,13 @@ def test_a_summary_that_cannot_be_made_is_told_to_be(changing: Container, monkey
 
 def _forget_summaries(container: Container) -> None:
     for asset in container.catalog.assets():
-        container.blobs.delete(f"{container.artifacts.folder(asset.asset_id, asset.version)}/summary")
+        container.blobs.delete_prefix(f"{container.artifacts.version_prefix(asset.asset_id, asset.version)}/summary")
 
 
 def test_a_key_of_one_collection_finds_nothing_of_another_by_any_tool(changing: Container) -> None:
     container = changing
     (prices,) = [asset.asset_id for asset in container.catalog.assets() if asset.name == "prices.pdf"]
-    secret = container.keys.create("shore", {Scope.READ}, {SHORE})[1]
+    secret = container.api_keys.create("shore", {Scope.READ}, {SHORE})[1]
 
     async def conversation(url: str) -> None:
         async with over_http(url, secret) as talk:
@@ -274,7 +278,7 @@ def test_a_key_of_one_collection_finds_nothing_of_another_by_any_tool(changing: 
 
 
 def test_without_a_key_that_reads_nothing_is_answered(changing: Container) -> None:
-    writer = changing.keys.create("writer", {Scope.WRITE})[1]
+    writer = changing.api_keys.create("writer", {Scope.WRITE})[1]
     call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_assets", "arguments": {}}}
     with serving(changing, open_to_all=False) as url, httpx2.Client(base_url=url, timeout=30) as client:
         for secret, status in (("", 401), ("ai_0123456789ab_x", 401), (writer, 403)):
@@ -286,7 +290,11 @@ def test_without_a_key_that_reads_nothing_is_answered(changing: Container) -> No
 
 def test_what_is_wrong_with_the_server_is_told_to_its_log_alone(plain_home: Path) -> None:
     with fake_vllm(status=500, body="the secret reason") as fake:
-        settings = {"generator__kind": "openai_compatible", "generator__url": fake.url, "generator__quotes": "false"}
+        settings = {
+            "generator__kind": "openai_compatible",
+            "generator__url": fake.url,
+            "generator__quote_text": "false",
+        }
 
         async def conversation(url: str) -> str:
             async with over_http(url) as talk:

@@ -22,11 +22,11 @@ from api.client import Client, ServerUnavailable
 from api.job_shapes import JobShape
 from benchmarks.servers import free_port
 from benchmarks.serving import started, wait_until_ready
-from services.database import Database
-from services.jobs.store import Jobs
+from services.database import SqlDatabase
+from services.jobs.store import JobStore
 from services.keys import Scope
 
-SETTINGS = PLAIN | {"jobs__lease_s": "3", "jobs__sweep_s": "0.5"}
+SETTINGS = PLAIN | {"jobs__lease_s": "3", "jobs__sweep_interval_s": "0.5"}
 
 
 @contextmanager
@@ -42,14 +42,14 @@ def served(home: Path, log: Path, port: int, **settings: str) -> Iterator[Popen[
 
 
 @contextmanager
-def answers_held_up(database: Database) -> Iterator[None]:
+def answers_held_up(database: SqlDatabase) -> Iterator[None]:
     """Answers that are to be kept wait until the context ends."""
     wait = "BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NEW; END"
-    with database.begin() as connection:
+    with database.write() as connection:
         connection.execute(text(f"CREATE FUNCTION held_up() RETURNS trigger LANGUAGE plpgsql AS '{wait}'"))
-        when = "BEFORE UPDATE OF status ON repeats FOR EACH ROW EXECUTE FUNCTION held_up()"
+        when = "BEFORE UPDATE OF status ON idempotency_keys FOR EACH ROW EXECUTE FUNCTION held_up()"
         connection.execute(text(f"CREATE TRIGGER held_up {when}"))
-    with closing(database.session()) as session:
+    with closing(database.open_session()) as session:
         session.execute(text("SELECT pg_advisory_lock(7)"))
         yield
 
@@ -71,10 +71,10 @@ def test_a_job_and_who_follows_it_outlive_a_server_that_is_killed(plain_home: Pa
     home, log, port = copied(plain_home, tmp_path / "home"), tmp_path / "log", free_port()
     make_document(tmp_path / "long.pdf", *(f"The {number}th lantern is lit." for number in range(60)))
     happened: list[object] = []
-    with Client(f"http://127.0.0.1:{port}", patience_s=240) as archive:
+    with Client(f"http://127.0.0.1:{port}", resume_timeout_s=240) as archive:
         with served(home, log, port):
             job = archive.upload(tmp_path / "long.pdf", HARBOUR)
-            following = Thread(target=lambda: happened.extend(archive.follow(job.id)))
+            following = Thread(target=lambda: happened.extend(archive.follow_job(job.id)))
             following.start()
         with served(home, log, port):
             following.join(240)
@@ -82,32 +82,32 @@ def test_a_job_and_who_follows_it_outlive_a_server_that_is_killed(plain_home: Pa
             assert isinstance(end, JobShape) and (end.id, end.state) == (job.id, "done")
             numbers = [event.number for event in happened[:-1]]
             assert numbers == sorted(set(numbers))
-            assert [one.name for one in archive.assets(HARBOUR).items].count("long.pdf") == 1
+            assert [one.name for one in archive.list_assets(HARBOUR).items].count("long.pdf") == 1
 
 
 @pytest.mark.slow
 def test_a_job_is_made_once_though_its_server_is_killed_before_it_answers(postgres_url: str, tmp_path: Path) -> None:
     document, log, port = tmp_path / "lanterns.pdf", tmp_path / "log", free_port()
     make_document(document, "The puffin warden owes nine lanterns.")
-    settings = {"catalog__url": postgres_url, "intake__roots": f'["{tmp_path}"]'}
-    database = Database(postgres_url)
+    settings = {"catalog__url": postgres_url, "ingest__allowed_roots": f'["{tmp_path}"]'}
+    database = SqlDatabase(postgres_url)
 
     with Client(f"http://127.0.0.1:{port}") as archive:
 
         def ask() -> JobShape:
-            return archive.import_source(str(document), "new", once="lanterns")
+            return archive.import_source(str(document), "new", idempotency_key="lanterns")
 
         with answers_held_up(database), ThreadPoolExecutor(1) as threads:
             with served(tmp_path / "home", log, port, **settings):
                 asked = threads.submit(ask)
-                while not (made := Jobs(database, 1).page().items):
+                while not (made := JobStore(database, 1).list_page().items):
                     time.sleep(0.05)
             with pytest.raises(ServerUnavailable):
                 asked.result()
         with served(tmp_path / "home", log, port, **settings):
             assert ask().id == made[0].id and ask().id == made[0].id
-            assert [job.id for job in archive.jobs().items] == [made[0].id]
-            *_, end = archive.follow(made[0].id)
+            assert [job.id for job in archive.list_jobs().items] == [made[0].id]
+            *_, end = archive.follow_job(made[0].id)
             assert isinstance(end, JobShape) and end.state == "done"
     database.close()
 
@@ -119,9 +119,9 @@ def test_a_server_that_others_can_reach_needs_keys(cli: Cli, plain_home: Path) -
 
 def test_once_there_is_a_key_each_request_needs_one(plain_home: Path, tmp_path: Path) -> None:
     container = plain_container(copied(plain_home, tmp_path / "home"))
-    assert not container.keys.usable()
-    key, _ = container.keys.create("a", {Scope.READ})
-    assert container.keys.usable()
-    container.keys.revoke(key.id)
-    assert not container.keys.usable()
+    assert not container.api_keys.any_active()
+    key, _ = container.api_keys.create("a", {Scope.READ})
+    assert container.api_keys.any_active()
+    container.api_keys.revoke(key.id)
+    assert not container.api_keys.any_active()
     container.close()

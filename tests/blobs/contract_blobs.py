@@ -35,7 +35,7 @@ class BlobStoreContract:
         blobs.put("a/nothing", b"")
         assert (blobs.get("a/nothing"), blobs.size("a/nothing")) == (b"", 0)
         assert list(blobs.stream("a/nothing")) == []
-        assert list(blobs.names("a")) == ["a/nothing"]
+        assert list(blobs.list_keys("a")) == ["a/nothing"]
 
     def test_a_missing_key_and_a_short_one_are_artifact_errors(self, blobs: BlobStore) -> None:
         blobs.put("x/short", b"abc")
@@ -43,7 +43,7 @@ class BlobStoreContract:
             for key in ("missing", "x"):
                 with pytest.raises(ArtifactError):
                     use(key)
-        with pytest.raises(ArtifactError), blobs.fetched("missing"):
+        with pytest.raises(ArtifactError), blobs.local_file("missing"):
             pass
         with pytest.raises(ArtifactError, match="2 bytes short"):
             blobs.get("x/short", offset=1, length=4)
@@ -53,21 +53,21 @@ class BlobStoreContract:
     def test_names_are_sorted_and_below_the_prefix_only(self, blobs: BlobStore) -> None:
         for key in ("x/2", "x/1", "x/y/3", "xx/4"):
             blobs.put(key, b"")
-        assert list(blobs.names("x")) == ["x/1", "x/2", "x/y/3"]
-        assert list(blobs.names("x/1")) == []
-        assert list(blobs.names("nothing")) == []
-        assert list(blobs.names("")) == ["x/1", "x/2", "x/y/3", "xx/4"]
+        assert list(blobs.list_keys("x")) == ["x/1", "x/2", "x/y/3"]
+        assert list(blobs.list_keys("x/1")) == []
+        assert list(blobs.list_keys("nothing")) == []
+        assert list(blobs.list_keys("")) == ["x/1", "x/2", "x/y/3", "xx/4"]
 
     def test_delete_removes_all_below_and_counts_it(self, blobs: BlobStore) -> None:
         for key in ("x/1", "x/y/2", "x/film [1080p] *.mp4", "z/3"):
             blobs.put(key, b"")
-        assert blobs.delete("x") == 3
-        assert blobs.delete("x") == 0
-        assert list(blobs.names("")) == ["z/3"]
+        assert blobs.delete_prefix("x") == 3
+        assert blobs.delete_prefix("x") == 0
+        assert list(blobs.list_keys("")) == ["z/3"]
 
     def test_a_key_cannot_leave_the_store(self, blobs: BlobStore) -> None:
         for key in ("../outside", "/etc/passwd", "a/../../b"):
-            for use in (blobs.get, blobs.size, blobs.delete, lambda key: blobs.put(key, b"")):
+            for use in (blobs.get, blobs.size, blobs.delete_prefix, lambda key: blobs.put(key, b"")):
                 with pytest.raises(ArtifactError, match="is not a key"):
                     use(key)
 
@@ -76,7 +76,7 @@ class BlobStoreContract:
         source.write_bytes(bytes(range(256)) * 100_000)  # several parts and chunks
         blobs.put_file("media/a/film [1].mp4", source)
         assert blobs.size("media/a/film [1].mp4") == 25_600_000
-        with blobs.fetched("media/a/film [1].mp4") as path:
+        with blobs.local_file("media/a/film [1].mp4") as path:
             assert path.name == "film [1].mp4"
             assert path.read_bytes() == source.read_bytes()
         assert source.exists()
@@ -92,4 +92,4 @@ class BlobStoreContract:
     def test_a_source_that_is_not_there_changes_nothing(self, blobs: BlobStore, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError):
             blobs.put_file("key", tmp_path / "nowhere")
-        assert list(blobs.names("")) == []
+        assert list(blobs.list_keys("")) == []

@@ -29,7 +29,7 @@ class TestFolderBlobs(BlobStoreContract):
 def test_nothing_is_left_of_what_was_deleted(blobs: FolderBlobs, tmp_path: Path) -> None:
     for key in ("x/1", "x/y/2", "z/3"):
         blobs.put(key, b"")
-    blobs.delete("x")
+    blobs.delete_prefix("x")
     assert sorted(path.name for path in (tmp_path / "blobs").iterdir()) == ["z"]
 
 
@@ -39,7 +39,7 @@ def test_what_a_kill_left_of_a_deletion_goes_with_a_later_one(blobs: FolderBlobs
         (root / f".deleting-{name}" / "x").mkdir(parents=True)
         os.utime(root / f".deleting-{name}", (time.time() - age_s,) * 2)
     blobs.put("x/1", b"")
-    assert blobs.delete("x") == 1
+    assert blobs.delete_prefix("x") == 1
     assert [path.name for path in root.iterdir()] == [".deleting-new"]
 
 

@@ -15,7 +15,7 @@ from contract_blobs import BlobStoreContract
 from object_store import make_bucket, s3_server
 
 from indexer.blobs.object_store import ObjectStoreBlobs
-from indexer.errors import BlobsUnavailable, SettingsError
+from indexer.errors import BlobStoreUnavailable, SettingsError
 
 
 @pytest.fixture(scope="module")
@@ -40,16 +40,16 @@ class TestS3(BlobStoreContract):
 
     def test_what_another_process_writes_is_seen_at_once(self, url: str) -> None:
         one, two = ObjectStoreBlobs(url), ObjectStoreBlobs(f"{url}/")
-        assert list(two.names("a")) == []
+        assert list(two.list_keys("a")) == []
         one.put("a/b", b"1")
-        assert (list(two.names("a")), two.get("a/b")) == (["a/b"], b"1")
+        assert (list(two.list_keys("a")), two.get("a/b")) == (["a/b"], b"1")
         one.put("a/b", b"22")
         assert (two.size("a/b"), two.get("a/b")) == (2, b"22")
-        one.delete("a")
-        assert list(two.names("a")) == []
+        one.delete_prefix("a")
+        assert list(two.list_keys("a")) == []
 
     def test_a_set_loses_what_completes_it_first(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("indexer.blobs.object_store._DELETED_AT_ONCE", 1)
+        monkeypatch.setattr("indexer.blobs.object_store._MAX_KEYS_PER_DELETE", 1)
         blobs = ObjectStoreBlobs(url)
         for name in ("00000.json", "00001.json", "manifest.json"):
             blobs.put(f"x/{name}", b"")
@@ -61,7 +61,7 @@ class TestS3(BlobStoreContract):
             remove(names)
 
         monkeypatch.setattr(blobs, "_remove", watched)
-        blobs.delete("x")
+        blobs.delete_prefix("x")
         assert removed == ["x/manifest.json", "x/00001.json", "x/00000.json"]
 
     @pytest.mark.slow
@@ -108,6 +108,6 @@ def test_a_store_that_is_not_there_is_not_taken_for_an_empty_one(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     blobs = ObjectStoreBlobs("s3://bucket/archive")
-    for use in (lambda: blobs.get("key"), lambda: list(blobs.names("a")), lambda: blobs.put("key", b"")):
-        with pytest.raises(BlobsUnavailable):
+    for use in (lambda: blobs.get("key"), lambda: list(blobs.list_keys("a")), lambda: blobs.put("key", b"")):
+        with pytest.raises(BlobStoreUnavailable):
             use()

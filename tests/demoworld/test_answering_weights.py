@@ -19,8 +19,8 @@ from demoworld.world.scene import WIDE, Scene
 from indexer.types import AssetKind, Origin, PictureRef, Segment
 from services.catalog import Asset
 from services.generators.onevision.generator import OneVisionGenerator
-from services.generators.onevision.layout import layout_of
-from services.types import Evidence, Found
+from services.generators.onevision.layout import load_prompt_template
+from services.types import Evidence, RetrievedSegment
 
 WEIGHTS = Path(__file__).parents[2] / "demoworld" / "weights" / "onevision"
 FILM = Asset("f" * 64, "v", AssetKind.VIDEO, "film.mp4", 600.0, None, 480, 270, 0.0, 1, 1, (), 0.0)
@@ -45,12 +45,12 @@ def _jpegs(scenes: list[Scene]) -> Callable[[PictureRef], bytes]:
 def _evidence(number: int) -> Evidence:
     picture = PictureRef("scenes", number, 1)
     segment = Segment(0, Origin.PICTURE, 10.0 * number, 10.0 * number + 5, picture=picture)
-    return Evidence(f"F{number + 1}", Found(FILM, segment, 0.9, {}, 0.1))
+    return Evidence(f"F{number + 1}", RetrievedSegment(FILM, segment, 0.9, {}, 0.1))
 
 
 def test_it_is_small_and_brings_its_layout() -> None:
     assert sum(file.stat().st_size for file in WEIGHTS.iterdir()) < _MOST_BYTES
-    assert layout_of(WEIGHTS) == LAYOUT
+    assert load_prompt_template(WEIGHTS) == LAYOUT
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,9 @@ def scenes() -> list[Scene]:
 
 @pytest.fixture(scope="module")
 def generator(scenes: list[Scene]) -> OneVisionGenerator:
-    return OneVisionGenerator(f"local-dir:{WEIGHTS}", _jpegs(scenes), budget=2048, limit=64, device="cpu")
+    return OneVisionGenerator(
+        f"local-dir:{WEIGHTS}", _jpegs(scenes), max_prompt_tokens=2048, max_output_tokens=64, device="cpu"
+    )
 
 
 def test_it_tells_what_a_picture_shows_from_what_it_does_not(
@@ -71,7 +73,8 @@ def test_it_tells_what_a_picture_shows_from_what_it_does_not(
         (name,) = Seen.of(scene).counts
         other = concepts()[(number * 37) % len(concepts())].name
         true, false = (
-            generator.shows(f"Yes, there is {with_article(one)}.", [_evidence(number)])[0] for one in (name, other)
+            generator.entailment_scores(f"Yes, there is {with_article(one)}.", [_evidence(number)])[0]
+            for one in (name, other)
         )
         right += (true > false) or other == name
     assert right >= 26

@@ -30,11 +30,11 @@ from demoworld.world.concepts import concepts
 from demoworld.world.drawing import draw
 from demoworld.world.places import PLACES
 from demoworld.world.random_scenes import Split, random_scene
-from services.generators.cited import NOT_SHOWN
-from services.generators.onevision.checkpoint import load
-from services.generators.onevision.vision import Vision
-from services.generators.onevision.words import Words
-from services.generators.wording import clock
+from services.generators.cited import ABSTENTION
+from services.generators.onevision.checkpoint import load_checkpoint
+from services.generators.onevision.vision import VisionEncoder
+from services.generators.onevision.words import PromptTokenizer
+from services.generators.wording import format_timestamp
 
 EYES = Path(__file__).parents[2] / "demoworld" / "weights" / "open_clip"
 
@@ -100,7 +100,7 @@ def test_what_is_said_to_be_absent_is_nowhere(footage: Footage) -> None:
     for showing in _showings(footage, 60):
         seen = {name for item in _items(showing).values() for look in item.looks for name in look.seen.counts}
         for lesson in lessons(rng, showing, 12):
-            if lesson.answer == NOT_SHOWN:
+            if lesson.answer == ABSTENTION:
                 absent += 1
                 asked = {
                     one.name for one in concepts() if re.search(rf"\b(?:{one.name}|{one.plural})\b", lesson.request)
@@ -120,7 +120,7 @@ def test_half_of_the_sentences_to_check_are_true(footage: Footage) -> None:
 
 
 def test_a_question_among_many_reads_as_if_it_were_alone(footage: Footage, untaught: Path) -> None:
-    words = Words(AutoTokenizer.from_pretrained(untaught))
+    words = PromptTokenizer(AutoTokenizer.from_pretrained(untaught))
     packer, reader = Packer(LAYOUT, words), Reader(untaught, footage, words).eval()
     rng = np.random.default_rng(9)
     showing = show(rng, footage, 6, 4)
@@ -147,14 +147,14 @@ def test_lookups_name_the_moment_its_time_and_its_number(footage: Footage) -> No
                 elif lesson.kind == "moments":
                     assert all(items[one] in showing_it for one in said[1:-1].split(", ")), lesson
                 elif lesson.kind == "times":
-                    assert said in {clock(item.start_s) for item in showing_it}, lesson
+                    assert said in {format_timestamp(item.start_s) for item in showing_it}, lesson
                 told[lesson.kind if said != "none" else "none"] += 1
     assert min(told[kind] for kind in ("moments", "times", "numbers", "none")) > 30
 
 
 def test_layers_put_in_front_change_nothing_at_first(footage: Footage, untaught: Path, tmp_path: Path) -> None:
     deepen(untaught, tmp_path / "deeper", 2, seed=1)
-    words = Words(AutoTokenizer.from_pretrained(untaught))
+    words = PromptTokenizer(AutoTokenizer.from_pretrained(untaught))
     showing = show(np.random.default_rng(12), footage, 4, 2)
     row = Packer(LAYOUT, words).row(showing, lessons(np.random.default_rng(13), showing, 3))
     readers = [Reader(folder, footage, words).eval() for folder in (untaught, tmp_path / "deeper")]
@@ -165,10 +165,10 @@ def test_layers_put_in_front_change_nothing_at_first(footage: Footage, untaught:
 
 
 def test_a_row_is_the_prompt_that_the_generator_plans(footage: Footage, untaught: Path) -> None:
-    words = Words(AutoTokenizer.from_pretrained(untaught))
+    words = PromptTokenizer(AutoTokenizer.from_pretrained(untaught))
     showing = show(np.random.default_rng(10), footage, 5, 3)
     row = Packer(LAYOUT, words).row(showing, [])
-    assert tuple(row.ids[:3]) == words.ruling(LAYOUT.opening)[:3]
+    assert tuple(row.ids[:3]) == words.encode_trusted(LAYOUT.opening)[:3]
     text = words._tokenizer.decode([one for one in row.ids if one >= 0])
     assert re.findall(r"\[([MFI]\d+)", text)[: len(showing.slots)] == [item.id for item in showing.slots]
     assert [unit.tokens for unit in row.units] == [4] * len(showing.slots) + [16] * len(showing.frames)
@@ -181,13 +181,13 @@ def test_what_is_learnt_from_is_what_the_generator_sees(untaught: Path) -> None:
     with torch.inference_mode():
         seen = clip_tower(EYES)(normalised(planes), output_hidden_states=True).hidden_states[-1][:, 1:]
         footage = Footage((), (), seen.half(), torch.zeros(2, 16, dtype=torch.long))
-        reader = Reader(untaught, footage, Words(AutoTokenizer.from_pretrained(untaught))).eval()
+        reader = Reader(untaught, footage, PromptTokenizer(AutoTokenizer.from_pretrained(untaught))).eval()
         learnt = reader._looked([Unit((0,), 16, (1, 0, 0, 0, 0), ()), Unit((1,), 4, (2, 0, 0, 0, 0), ())]).split(
             [16, 4]
         )
-        vision = Vision(load(f"local-dir:{untaught}", "cpu", "fp32"))
+        vision = VisionEncoder(load_checkpoint(f"local-dir:{untaught}", "cpu", "fp32"))
         for picture, count, tokens in zip(pixels, (16, 4), learnt, strict=True):
-            (wanted,) = vision.frames([picture], count)
+            (wanted,) = vision.encode_frames([picture], count)
             assert torch.nn.functional.cosine_similarity(tokens, wanted.float(), dim=-1).min() > 0.999
 
 

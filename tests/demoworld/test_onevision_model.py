@@ -11,9 +11,9 @@ import torch
 from demoworld.train.onevision_model import LAYOUT, make_onevision
 from demoworld.train.tower import clip_tower
 from demoworld.world.concepts import concepts
-from services.generators.onevision.checkpoint import Checkpoint, load
-from services.generators.onevision.vision import Vision
-from services.generators.onevision.words import Words
+from services.generators.onevision.checkpoint import OneVisionCheckpoint, load_checkpoint
+from services.generators.onevision.vision import VisionEncoder
+from services.generators.onevision.words import PromptTokenizer
 
 EYES = Path(__file__).parents[2] / "demoworld" / "weights" / "open_clip"
 _MOST_BYTES = 25_000_000
@@ -27,31 +27,31 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def checkpoint(folder: Path) -> Checkpoint:
-    return load(f"local-dir:{folder}", "cpu", "fp32")
+def checkpoint(folder: Path) -> OneVisionCheckpoint:
+    return load_checkpoint(f"local-dir:{folder}", "cpu", "fp32")
 
 
-def test_it_is_small_enough_and_brings_its_layout(folder: Path, checkpoint: Checkpoint) -> None:
+def test_it_is_small_enough_and_brings_its_layout(folder: Path, checkpoint: OneVisionCheckpoint) -> None:
     assert sum(file.stat().st_size for file in folder.iterdir()) < _MOST_BYTES
-    assert checkpoint.layout == LAYOUT
-    assert Vision(checkpoint).count(LAYOUT.frame_tokens) == 16
-    assert Vision(checkpoint).count(LAYOUT.slot_tokens) == 4
+    assert checkpoint.prompt_template == LAYOUT
+    assert VisionEncoder(checkpoint).count_frame_tokens(LAYOUT.frame_tokens) == 16
+    assert VisionEncoder(checkpoint).count_frame_tokens(LAYOUT.slot_tokens) == 4
 
 
-def test_it_looks_with_the_tower_of_the_visual_lane(checkpoint: Checkpoint) -> None:
+def test_it_looks_with_the_tower_of_the_visual_lane(checkpoint: OneVisionCheckpoint) -> None:
     pixels = torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         seen = checkpoint.model.model.vision_tower(pixels, output_hidden_states=True).hidden_states[-1]
         wanted = clip_tower(EYES)(pixels, output_hidden_states=True).hidden_states[-1]
     assert torch.allclose(seen, wanted, atol=1e-2)
-    frames = Vision(checkpoint).frames([np.zeros((270, 480, 3), np.uint8)] * 2, 16)
+    frames = VisionEncoder(checkpoint).encode_frames([np.zeros((270, 480, 3), np.uint8)] * 2, 16)
     assert [tuple(frame.shape) for frame in frames] == [(16, 256)] * 2
 
 
-def test_words_are_few_tokens_and_times_three(checkpoint: Checkpoint) -> None:
-    words = Words(checkpoint.processor.tokenizer)
-    lengths = [len(words.plain(f" {known.name}")) for known in concepts()]
+def test_words_are_few_tokens_and_times_three(checkpoint: OneVisionCheckpoint) -> None:
+    words = PromptTokenizer(checkpoint.processor.tokenizer)
+    lengths = [len(words.encode_untrusted(f" {known.name}")) for known in concepts()]
     assert np.mean(lengths) < 2.5
-    assert len(words.plain("00:13:02")) == 3 and len(words.plain("[F17 00:13:02–01:13:10]")) == 11
+    assert len(words.encode_untrusted("00:13:02")) == 3 and len(words.encode_untrusted("[F17 00:13:02–01:13:10]")) == 11
     text = "Is there a zebra in 猫の島 [F7 00:13:02]?"
-    assert "".join(words.said(iter(words.plain(text)))) == text
+    assert "".join(words.decode_stream(iter(words.encode_untrusted(text)))) == text

@@ -14,7 +14,7 @@ from demoworld.world.drawing import draw, label
 from demoworld.world.places import PLACES, backdrop
 from demoworld.world.random_scenes import SIGN_WORDS, Split, is_held_out, random_scene
 from demoworld.world.scene import Scene, Sign, Thing
-from indexer.readers.rapid_ocr import RapidOcrReader
+from indexer.readers.rapid_ocr import RapidOcrEngine
 
 DOG = Thing("dog", 0.3, 0.6, 0.5)
 CAKE = Thing("cake", 0.7, 0.6, 0.4)
@@ -85,10 +85,10 @@ def test_a_scene_is_the_same_each_time_and_alike_at_every_size() -> None:
 
 
 def test_signs_can_be_read() -> None:
-    reader = RapidOcrReader(threads=2)
+    reader = RapidOcrEngine(threads=2)
     picture = draw(Scene("street", False, 1, (), Sign("GATE 47", 0.5, 0.2)), 480, 270)
     quads = reader.detect(picture)
-    assert "GATE 47" in [text for text, _ in reader.recognise(picture, quads)]
+    assert "GATE 47" in [text for text, _ in reader.recognize(picture, quads)]
 
 
 @pytest.mark.parametrize("split", [Split.TRAIN, Split.HELD_OUT])

@@ -79,8 +79,10 @@ def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def container(services: Services, filmed: Path, tmp_path: Path) -> Container:
-    container = services(tmp_path / "home", reader__enabled="false")
-    lines = [line for line in container.indexing.index([filmed], "default") if not line.name.endswith("truth.json")]
+    container = services(tmp_path / "home", ocr__enabled="false")
+    lines = [
+        line for line in container.indexing.index_paths([filmed], "default") if not line.name.endswith("truth.json")
+    ]
     assert {line.outcome for line in lines} == {"indexed"}
     return container
 
@@ -104,7 +106,7 @@ def test_what_happens_in_a_video_is_found_when_it_happens_and_nothing_else_is(
 
 
 def test_a_photo_finds_itself(container: Container, filmed: Path) -> None:
-    rgb = container.media.image(filmed / "photos" / "photo_0003.jpg", 1000)
+    rgb = container.decoder.read_image(filmed / "photos" / "photo_0003.jpg", 1000)
     found = container.retrieval.search(Query(picture=rgb), EVERYWHERE, 3)
     assert found[0].asset.name.endswith("photo_0003.jpg")
 

@@ -12,7 +12,7 @@ from contract_encoders import TokenEncoderContract, natural_picture
 from tiny_clip import make_tiny_clip
 
 from indexer.encoders.open_clip import OpenClipEncoder
-from indexer.encoders.patches import PatchTokens
+from indexer.encoders.patches import PatchTokenEncoder
 from indexer.errors import ModelError
 
 VIT: dict[str, Any] = {"image_size": 64, "layers": 2, "width": 64, "patch_size": 8, "head_width": 32}
@@ -37,8 +37,8 @@ class TestPatchTokens(TokenEncoderContract):
         return _encoder(tiny_clip)
 
     @pytest.fixture
-    def tokens(self, lane: OpenClipEncoder) -> PatchTokens:
-        return PatchTokens(lane)
+    def tokens(self, lane: OpenClipEncoder) -> PatchTokenEncoder:
+        return PatchTokenEncoder(lane)
 
 
 class TestHalfPrecision(TokenEncoderContract):
@@ -49,15 +49,15 @@ class TestHalfPrecision(TokenEncoderContract):
         return OpenClipEncoder(f"local-dir:{tiny_clip}", device="cpu", batch_size=4, precision="bf16")
 
     @pytest.fixture
-    def tokens(self, lane: OpenClipEncoder) -> PatchTokens:
-        return PatchTokens(lane)
+    def tokens(self, lane: OpenClipEncoder) -> PatchTokenEncoder:
+        return PatchTokenEncoder(lane)
 
 
 @pytest.mark.parametrize("name", TOWERS)
 def test_towers_of_every_make_give_their_grid_and_the_same_embeddings(tmp_path: Path, name: str) -> None:
     tower, shape = TOWERS[name]
     encoder = _encoder(make_tiny_clip(tmp_path / "clip", tower=tower))
-    tokens = PatchTokens(encoder)
+    tokens = PatchTokenEncoder(encoder)
     pictures = [natural_picture(i) for i in range(4)]
     vectors, found = tokens.encode(pictures)
     assert (tokens.positions, tokens.width) == shape == found.shape[1:]
@@ -66,7 +66,7 @@ def test_towers_of_every_make_give_their_grid_and_the_same_embeddings(tmp_path: 
 
 
 def test_tokens_stand_where_their_patches_do(tiny_clip: Path) -> None:
-    tokens, picture = PatchTokens(_encoder(tiny_clip)), np.full((64, 64, 3), 90, np.uint8)
+    tokens, picture = PatchTokenEncoder(_encoder(tiny_clip)), np.full((64, 64, 3), 90, np.uint8)
     changed = picture.copy()
     changed[48:, :16] = (250, 20, 20)  # the last row's first patch of 4×4
     (before, after) = tokens.encode([picture, changed])[1]
@@ -76,7 +76,7 @@ def test_tokens_stand_where_their_patches_do(tiny_clip: Path) -> None:
 def test_a_large_grid_is_averaged(tmp_path: Path) -> None:
     encoder = _encoder(make_tiny_clip(tmp_path / "clip", tower=VIT | {"image_size": 112}))
     picture = natural_picture(1)
-    _, (found,) = PatchTokens(encoder).encode([picture])
+    _, (found,) = PatchTokenEncoder(encoder).encode([picture])
     loaded = encoder._load()
     with torch.inference_mode():
         batch = loaded.transform([picture])
@@ -88,7 +88,7 @@ def test_a_large_grid_is_averaged(tmp_path: Path) -> None:
 
 def test_there_is_one_forward_pass(tiny_clip: Path) -> None:
     encoder = _encoder(tiny_clip)
-    tokens, runs = PatchTokens(encoder), [0]
+    tokens, runs = PatchTokenEncoder(encoder), [0]
     assert tokens.positions == 16
     encoder._load().model.visual.conv1.register_forward_hook(lambda *_: runs.append(1))
     tokens.encode([natural_picture(i) for i in range(3)])
@@ -101,4 +101,4 @@ def test_a_tower_without_a_grid_is_named(tiny_clip: Path) -> None:
     with pytest.raises(
         ModelError, match=r"^open_clip:tiny@\w+: its image tower gives no grid .*switch the memory off$"
     ):
-        _ = PatchTokens(encoder).positions
+        _ = PatchTokenEncoder(encoder).positions

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from contract_encoders import SentenceEncoderContract
 
-from indexer.encoders.sentence import PACKAGED, SentenceTransformerEncoder
+from indexer.encoders.sentence import PACKAGED_MODEL, SentenceTransformerEncoder
 from indexer.errors import ModelError
 
 
@@ -38,7 +38,7 @@ def test_what_means_the_same_is_near(packaged: SentenceTransformerEncoder) -> No
 
 
 def test_the_packaged_model_has_a_name_a_hash_and_384_dimensions(packaged: SentenceTransformerEncoder) -> None:
-    assert packaged.model_id.startswith(f"sentence:{PACKAGED}@")
+    assert packaged.model_id.startswith(f"sentence:{PACKAGED_MODEL}@")
     assert packaged.dim == 384
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer.errors import AfterimageError, AssetNotFound, IndexMismatch, QueryError
+from indexer.errors import AfterimageError, AssetNotFound, IndexMismatch, InvalidInput
 from indexer.indexes.exact import ExactIndex
 from indexer.ports import SegmentIndex
 from indexer.types import (
@@ -132,7 +132,7 @@ class SegmentIndexContract:
     def test_an_empty_index_finds_nothing(self, index: SegmentIndex) -> None:
         assert index.search(Lane.VISUAL, axis(0), 10, EVERYTHING) == []
         assert index.search(Lane.KEYWORDS, "anything", 10, EVERYTHING) == []
-        assert index.counts() == {}
+        assert index.segment_counts() == {}
         assert index.generation() == 0
 
     def test_a_segment_comes_back_as_it_went_in(self, index: SegmentIndex) -> None:
@@ -160,7 +160,7 @@ class SegmentIndexContract:
         batches = (seen(unit_vectors(random, 5), first) for first in range(0, 20, 5))
         assert index.put(tags("a"), batches) == 20
         assert index.put(tags("b"), []) == 0
-        assert index.counts() == {"a": 20, "b": 0}
+        assert index.segment_counts() == {"a": 20, "b": 0}
 
     def test_put_replaces_what_the_asset_had(self, index: SegmentIndex) -> None:
         index.put(
@@ -174,13 +174,13 @@ class SegmentIndexContract:
         assert found(index, "old") == ["an old house"]
         assert found(index, "word", SegmentFilter(collections=frozenset({"red"}))) == []
         assert found(index, "word", SegmentFilter(collections=frozenset({"blue"}))) == ["a new word"]
-        assert index.counts() == {"a": 2, "b": 1}
+        assert index.segment_counts() == {"a": 2, "b": 1}
 
     def test_what_is_removed_is_found_in_no_lane(self, index: SegmentIndex) -> None:
         put_archive(index)
         assert index.remove("a1") == 12
         assert index.remove("a1") == 0
-        assert "a1" not in index.counts()
+        assert "a1" not in index.segment_counts()
         queries = (Lane.VISUAL, axis(0)), (Lane.TEXT, axis(0, 24)), (Lane.KEYWORDS, "fire engine truck")
         for lane, query in queries:
             hits = index.search(lane, query, 1000, EVERYTHING)
@@ -192,7 +192,7 @@ class SegmentIndexContract:
         for change in (
             lambda: index.put(tags("a"), [said("one")]),
             lambda: index.put(tags("a"), [said("two")]),
-            lambda: index.tag(tags("a", "red")),
+            lambda: index.update_tags(tags("a", "red")),
             lambda: index.remove("a"),
         ):
             change()
@@ -204,14 +204,14 @@ class SegmentIndexContract:
 
     def test_tags_change_what_filters_see(self, index: SegmentIndex) -> None:
         index.put(tags("a", "red", at=1.0), [said("word")])
-        index.tag(tags("a", "blue", kind=AssetKind.DOCUMENT, at=2.0))
+        index.update_tags(tags("a", "blue", kind=AssetKind.DOCUMENT, at=2.0))
         assert found(index, "word", SegmentFilter(collections=frozenset({"red"}))) == []
         now = SegmentFilter(frozenset({"blue"}), frozenset({AssetKind.DOCUMENT}), file_after=2.0)
         assert found(index, "word", now) == ["word"]
 
     def test_an_unknown_asset_cannot_be_tagged(self, index: SegmentIndex) -> None:
         with pytest.raises(AssetNotFound):
-            index.tag(tags("nobody"))
+            index.update_tags(tags("nobody"))
 
     @pytest.mark.parametrize("name", FILTERS)
     def test_hits_and_scores_are_those_of_an_exact_search(self, index: SegmentIndex, name: str) -> None:
@@ -256,7 +256,7 @@ class SegmentIndexContract:
             index.put(tags("b"), [said("one"), seen(np.eye(1, 8, dtype=np.float32), first=1)])
         with pytest.raises(IndexMismatch):
             index.search(Lane.VISUAL, axis(0, 8), 10, EVERYTHING)
-        assert index.counts() == {"a": 1}
+        assert index.segment_counts() == {"a": 1}
         assert index.generation() == 1
 
     def test_the_only_asset_of_a_lane_may_come_back_in_another_width(self, index: SegmentIndex) -> None:
@@ -269,7 +269,7 @@ class SegmentIndexContract:
         index.put(tags("a"), [seen(axis(0)[None])])
         with pytest.raises(IndexMismatch, match="finite"):
             index.put(tags("b"), [seen(np.full((1, DIM), np.nan, dtype=np.float32))])
-        with pytest.raises(QueryError, match="finite"):
+        with pytest.raises(InvalidInput, match="finite"):
             index.search(Lane.VISUAL, np.full(DIM, np.inf, dtype=np.float32), 1, EVERYTHING)
 
     def test_words_are_no_vector_and_a_vector_no_words(self, index: SegmentIndex) -> None:
@@ -279,9 +279,9 @@ class SegmentIndexContract:
                 seen(axis(0)[None]),
             ],
         )
-        with pytest.raises(QueryError):
+        with pytest.raises(InvalidInput):
             index.search(Lane.VISUAL, "words", 1, EVERYTHING)
-        with pytest.raises(QueryError):
+        with pytest.raises(InvalidInput):
             index.search(Lane.KEYWORDS, axis(0), 1, EVERYTHING)
 
     def test_a_vector_must_belong_to_a_segment(self, index: SegmentIndex) -> None:
@@ -292,11 +292,11 @@ class SegmentIndexContract:
     def test_an_ordinal_stands_once_in_an_asset(self, index: SegmentIndex) -> None:
         with pytest.raises(AfterimageError):
             index.put(tags("a"), [said("one"), said("two")])
-        assert index.counts() == {}
+        assert index.segment_counts() == {}
 
     def test_a_stream_that_breaks_changes_nothing(self, index: SegmentIndex) -> None:
         put_archive(index)
-        before = index.counts(), index.generation(), index.search(Lane.VISUAL, axis(1), 500, EVERYTHING)
+        before = index.segment_counts(), index.generation(), index.search(Lane.VISUAL, axis(1), 500, EVERYTHING)
 
         def broken() -> Iterator[SegmentBatch]:
             yield seen(np.eye(3, DIM, dtype=np.float32))
@@ -304,7 +304,11 @@ class SegmentIndexContract:
 
         with pytest.raises(OSError, match="went away"):
             index.put(tags("a0"), broken())
-        assert (index.counts(), index.generation(), index.search(Lane.VISUAL, axis(1), 500, EVERYTHING)) == before
+        assert (
+            index.segment_counts(),
+            index.generation(),
+            index.search(Lane.VISUAL, axis(1), 500, EVERYTHING),
+        ) == before
 
     @pytest.mark.parametrize(
         ("text", "queries"),

@@ -74,7 +74,7 @@ def test_an_index_opened_again_is_the_same(folder: Path) -> None:
     first.close()
     again = FaissIndex(folder)
     assert again.search(Lane.VISUAL, axis(0), 9, EVERYTHING) == hits
-    assert (again.counts(), again.generation()) == (first.counts(), first.generation())
+    assert (again.segment_counts(), again.generation()) == (first.segment_counts(), first.generation())
 
 
 def test_two_instances_on_one_folder_see_each_others_changes(folder: Path) -> None:
@@ -85,7 +85,7 @@ def test_two_instances_on_one_folder_see_each_others_changes(folder: Path) -> No
     assert places(one.search(Lane.VISUAL, axis(0), 2, EVERYTHING)) == [("a", 0), ("b", 0)]
     one.remove("a")
     assert places(two.search(Lane.VISUAL, axis(0), 9, EVERYTHING)) == [("b", 0)]
-    two.tag(tags("b", "red"))
+    two.update_tags(tags("b", "red"))
     assert one.search(Lane.VISUAL, axis(0), 9, SegmentFilter(collections=frozenset({"red"})))
 
 
@@ -97,16 +97,16 @@ def test_a_change_is_taken_in_without_reading_the_rest_again(folder: Path, monke
     index.put(tags("a"), [seen(unit_vectors(random, 300))])
     index.search(Lane.VISUAL, axis(0), 1, EVERYTHING)
     loaded: list[int] = []
-    chunks = vectors.chunks
+    chunks = vectors.iter_chunks
 
     def counted(connection: sqlite3.Connection, lane: Lane, after_id: int) -> Iterator[tuple[object, Vectors]]:
         for ids, rows in chunks(connection, lane, after_id):
             loaded.append(len(ids))
             yield ids, rows
 
-    monkeypatch.setattr(vectors, "chunks", counted)
+    monkeypatch.setattr(vectors, "iter_chunks", counted)
     index.put(tags("b"), [seen(unit_vectors(random, 7))])
-    index.tag(tags("a", "red"))
+    index.update_tags(tags("a", "red"))
     index.search(Lane.VISUAL, axis(0), 1, EVERYTHING)
     index.remove("a")
     assert len(index.search(Lane.VISUAL, axis(0), 999, EVERYTHING)) == 7
@@ -134,7 +134,7 @@ def test_searches_in_threads_beside_a_writer_always_see_a_whole_state(folder: Pa
 def test_a_killed_put_leaves_the_old_state(folder: Path) -> None:
     index = FaissIndex(folder)
     put_archive(index)
-    before = index.counts(), index.generation(), index.search(Lane.VISUAL, axis(0), 500, EVERYTHING)
+    before = index.segment_counts(), index.generation(), index.search(Lane.VISUAL, axis(0), 500, EVERYTHING)
     script = """
         import sys, time
         from pathlib import Path
@@ -158,7 +158,7 @@ def test_a_killed_put_leaves_the_old_state(folder: Path) -> None:
         assert process.stdout.readline() == b"half way\n"
         process.send_signal(signal.SIGKILL)
     for survivor in (index, FaissIndex(folder)):
-        after = survivor.counts(), survivor.generation(), survivor.search(Lane.VISUAL, axis(0), 500, EVERYTHING)
+        after = survivor.segment_counts(), survivor.generation(), survivor.search(Lane.VISUAL, axis(0), 500, EVERYTHING)
         assert after == before
     assert index.put(tags("a0"), [seen(axis(0)[None])]) == 1
 
@@ -176,7 +176,7 @@ def test_a_full_disk_is_named_and_changes_nothing(folder: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert found(index, "truck") == ["fire truck"]
-    assert index.counts() == {"a": 1}
+    assert index.segment_counts() == {"a": 1}
     assert index.put(tags("b"), [said("harbour")]) == 1
 
 
@@ -208,7 +208,7 @@ def test_another_models_vectors_are_refused_and_both_models_named(folder: Path) 
     for use in (
         lambda: other.put(tags("b"), [seen(axis(0)[None])]),
         lambda: other.search(Lane.VISUAL, axis(0), 1, EVERYTHING),
-        other.check,
+        other.verify_models,
     ):
         with pytest.raises(IndexMismatch, match=r"siglip.*clip"):
             use()
@@ -222,7 +222,7 @@ def test_another_models_vectors_are_refused_and_both_models_named(folder: Path) 
         == 1
     )
     assert other.put(tags("a"), [seen(axis(0)[None])]) == 1  # the lane was emptied by this very change
-    other.check()
+    other.verify_models()
     with pytest.raises(IndexMismatch):
         index.search(Lane.VISUAL, axis(0), 1, EVERYTHING)
 
@@ -252,17 +252,17 @@ def test_a_swapped_folder_is_noticed(folder: Path, tmp_path: Path, by_link: bool
         assert places(instance.search(Lane.VISUAL, axis(0), 9, EVERYTHING)) == [("b", 0), ("c", 0), ("b", 1)]
         instance.close()
     shutil.rmtree(home if by_link else tmp_path / "old")
-    assert FaissIndex(folder).counts() == {"b": 2, "c": 1}
+    assert FaissIndex(folder).segment_counts() == {"b": 2, "c": 1}
     assert index.put(tags("d"), [said("word")]) == 1
     assert found(reader, "word") == ["word"]
 
 
 def test_a_folder_that_went_away_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("indexer.indexes.database._SWAP_PATIENCE_S", 0.01)
+    monkeypatch.setattr("indexer.indexes.database._PROMOTE_TIMEOUT_S", 0.01)
     index = FaissIndex(folder)
     shutil.rmtree(folder)
     with pytest.raises(ArtifactError, match="is missing"):
-        index.counts()
+        index.segment_counts()
 
 
 class TestMainFile:
@@ -317,7 +317,7 @@ class TestMainFile:
         assert self.recall(pair, where) == 1.0
 
     def test_large_sets_keep_recall(self, pair: tuple[FaissIndex, ExactIndex], monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("indexer.indexes.faiss_main._EXACT_BELOW", 0)
+        monkeypatch.setattr("indexer.indexes.faiss_main._MIN_FILTERED_CANDIDATES", 0)
         assert self.recall(pair, SegmentFilter(collections=frozenset({"red"}))) >= 0.98
 
     def test_more_hits_than_the_nearest_cells_hold_are_all_found(self, pair: tuple[FaissIndex, ExactIndex]) -> None:

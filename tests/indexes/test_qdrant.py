@@ -32,7 +32,7 @@ from indexer.errors import IndexMismatch, IndexUnavailable
 from indexer.indexes.exact import ExactIndex
 from indexer.indexes.faiss import FaissIndex
 from indexer.indexes.qdrant.index import QdrantIndex
-from indexer.indexes.qdrant.server import QdrantServer
+from indexer.indexes.qdrant.server import QdrantConnection
 from indexer.indexes.qdrant.shadows import QdrantShadow
 from indexer.ports import SegmentIndex
 from indexer.types import AssetKind, Lane, Origin, Segment, SegmentBatch, SegmentFilter
@@ -40,14 +40,14 @@ from indexer.types import AssetKind, Lane, Origin, Segment, SegmentBatch, Segmen
 
 class TestQdrantInMemory(SegmentIndexContract):
     @pytest.fixture
-    def index(self, server: QdrantServer) -> QdrantIndex:
+    def index(self, server: QdrantConnection) -> QdrantIndex:
         return QdrantIndex(server, "afterimage")
 
 
 class TestQdrantInAFolder(SegmentIndexContract):
     @pytest.fixture
     def index(self, tmp_path: Path) -> Iterator[QdrantIndex]:
-        server = QdrantServer.in_folder(tmp_path / "qdrant")
+        server = QdrantConnection.in_folder(tmp_path / "qdrant")
         yield QdrantIndex(server, "afterimage")
         server.close()
 
@@ -56,15 +56,15 @@ WORDS = (Lane.KEYWORDS, "new word of a fire truck")
 
 
 @pytest.fixture
-def server() -> Iterator[QdrantServer]:
-    server = QdrantServer.in_memory()
+def server() -> Iterator[QdrantConnection]:
+    server = QdrantConnection.in_memory()
     yield server
     server.close()
 
 
-def points(server: QdrantServer) -> int:
+def points(server: QdrantConnection) -> int:
     """How many segments are stored, seen or not."""
-    with server.asked() as client:
+    with server.client() as client:
         return client.count("afterimage-0").count
 
 
@@ -73,12 +73,12 @@ def contents(index: SegmentIndex) -> tuple[object, ...]:
     filters = (FILTERS[name] for name in ("everything", "one collection", "unknown collection", "kind"))
     searches = ((lane, query, where) for where in filters for lane, query in ((Lane.VISUAL, axis(0)), WORDS))
     hits = [index.search(lane, query, 999, where) for lane, query, where in searches]
-    return index.counts(), [places(each) for each in hits], {hit.kind for each in hits for hit in each}
+    return index.segment_counts(), [places(each) for each in hits], {hit.kind for each in hits for hit in each}
 
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[QdrantIndex, FaissIndex]]:
-    server = QdrantServer.in_memory()
+    server = QdrantConnection.in_memory()
     qdrant, faiss = QdrantIndex(server, "afterimage"), FaissIndex(tmp_path_factory.mktemp("faiss") / "index")
     for number in range(30):
         for index in (qdrant, faiss):
@@ -126,19 +126,19 @@ class _Died(BaseException):
     """Stands for SIGKILL: nothing that tidies up may run."""
 
 
-class _Dying(QdrantServer):
+class _Dying(QdrantConnection):
     """The same Qdrant, for a process that dies before its request number `last`."""
 
-    def __init__(self, alive: QdrantServer, last: int) -> None:
-        super().__init__(alive._client, "dying", local=True)
+    def __init__(self, alive: QdrantConnection, last: int) -> None:
+        super().__init__(alive._client, "dying", is_local=True)
         self._left = last
 
     @contextmanager
-    def asked(self) -> Iterator[QdrantClient]:
+    def client(self) -> Iterator[QdrantClient]:
         if not self._left:
             raise _Died
         self._left -= 1
-        with super().asked() as client:
+        with super().client() as client:
             yield client
 
 
@@ -151,17 +151,17 @@ def changes() -> dict[str, object]:
     return {
         "put": lambda index: index.put(tags("a1", "red"), [new]),
         "put anew": lambda index: index.put(tags("new", "red"), [new]),
-        "tag": lambda index: index.tag(tags("a1", "red", "green", kind=AssetKind.IMAGE)),
+        "tag": lambda index: index.update_tags(tags("a1", "red", "green", kind=AssetKind.IMAGE)),
         "remove": lambda index: index.remove("a1"),
     }
 
 
 @pytest.mark.parametrize("name", changes())
-def test_a_change_that_dies_at_any_moment_is_seen_wholly_or_not_at_all(server: QdrantServer, name: str) -> None:
+def test_a_change_that_dies_at_any_moment_is_seen_wholly_or_not_at_all(server: QdrantConnection, name: str) -> None:
     change = changes()[name]
     states: dict[int, tuple[object, ...]] = {}
     for last in range(4, 100):
-        with server.asked() as client:
+        with server.client() as client:
             for each in client.get_collections().collections:
                 client.delete_collection(each.name)
         index = QdrantIndex(server, "afterimage")
@@ -183,7 +183,7 @@ def test_a_change_that_dies_at_any_moment_is_seen_wholly_or_not_at_all(server: Q
     assert left == points(server)
 
 
-def test_a_reader_beside_writers_always_sees_whole_assets(server: QdrantServer) -> None:
+def test_a_reader_beside_writers_always_sees_whole_assets(server: QdrantConnection) -> None:
     index = QdrantIndex(server, "afterimage")
     random = np.random.default_rng(0)
     batches = [[seen(unit_vectors(random, 25), first) for first in (0, 25)] for _ in range(6)]
@@ -205,68 +205,68 @@ def test_a_reader_beside_writers_always_sees_whole_assets(server: QdrantServer) 
         for writer in [pool.submit(write, number) for number in range(5)]:
             writer.result()
         assert set().union(*(watcher.result() for watcher in watchers)) == {0}
-    assert index.counts() == {f"a{number}": 50 for number in (0, 1, 2, 4)}
+    assert index.segment_counts() == {f"a{number}": 50 for number in (0, 1, 2, 4)}
     assert index.generation() == 1 + 5 * 2 + 1
 
 
 def test_an_index_opened_again_is_the_same(tmp_path: Path) -> None:
-    first = QdrantServer.in_folder(tmp_path)
+    first = QdrantConnection.in_folder(tmp_path)
     index = QdrantIndex(first, "afterimage")
     put_archive(index)
     before = contents(index), index.generation()
     first.close()
-    second = QdrantServer.in_folder(tmp_path)
+    second = QdrantConnection.in_folder(tmp_path)
     index = QdrantIndex(second, "afterimage")
     assert (contents(index), index.generation()) == before
     second.close()
 
 
 def test_a_folder_is_for_one_process(tmp_path: Path) -> None:
-    server = QdrantServer.in_folder(tmp_path)
+    server = QdrantConnection.in_folder(tmp_path)
     script = f"""
         from pathlib import Path
-        from indexer.indexes.qdrant.server import QdrantServer
-        QdrantServer.in_folder(Path({str(tmp_path)!r}))
+        from indexer.indexes.qdrant.server import QdrantConnection
+        QdrantConnection.in_folder(Path({str(tmp_path)!r}))
     """
     other = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False)
-    assert "IndexBusy" in other.stderr
+    assert "WriteLockTimeout" in other.stderr
     assert "in use" in other.stderr
     server.close()
-    QdrantServer.in_folder(tmp_path).close()
+    QdrantConnection.in_folder(tmp_path).close()
 
 
-def test_another_models_vectors_are_refused_and_both_models_named(server: QdrantServer) -> None:
+def test_another_models_vectors_are_refused_and_both_models_named(server: QdrantConnection) -> None:
     index = QdrantIndex(server, "p", {Lane.VISUAL: "siglip", Lane.TEXT: "minilm"})
     index.put(tags("a"), [seen(axis(0)[None])])
     other = QdrantIndex(server, "p", {Lane.VISUAL: "clip", Lane.TEXT: "minilm"})
-    assert other.made_by() == {Lane.VISUAL: "siglip"}
+    assert other.stored_model_ids() == {Lane.VISUAL: "siglip"}
     for use in (
         lambda: other.put(tags("b"), [seen(axis(0)[None])]),
         lambda: other.search(Lane.VISUAL, axis(0), 1, EVERYTHING),
-        other.check,
+        other.verify_models,
     ):
         with pytest.raises(IndexMismatch, match=r"siglip.*clip"):
             use()
     assert other.put(tags("b"), [seen(axis(0)[None], lane=Lane.TEXT)]) == 1
     assert other.put(tags("a"), [seen(axis(0)[None])]) == 1  # the lane was emptied by this very change
-    other.check()
+    other.verify_models()
     with pytest.raises(IndexMismatch):
         index.search(Lane.VISUAL, axis(0), 1, EVERYTHING)
 
 
-def test_two_indexes_on_one_server_do_not_meet(server: QdrantServer) -> None:
+def test_two_indexes_on_one_server_do_not_meet(server: QdrantConnection) -> None:
     one, two = QdrantIndex(server, "one"), QdrantIndex(server, "one-2")
     one.put(tags("a"), [said("a word")])
-    QdrantShadow(server, "one", lambda place: QdrantIndex(server, "one", place=place)).begin()
+    QdrantShadow(server, "one", lambda place: QdrantIndex(server, "one", pair=place)).create()
     assert found(two, "word") == []
     two.put(tags("b"), [said("another word")])
-    shadow = QdrantShadow(server, "one", lambda place: QdrantIndex(server, "one", place=place))
-    shadow.begin().put(tags("c"), [said("third word")])
-    shadow.swap()
+    shadow = QdrantShadow(server, "one", lambda place: QdrantIndex(server, "one", pair=place))
+    shadow.create().put(tags("c"), [said("third word")])
+    shadow.promote()
     assert (found(one, "word"), found(two, "word")) == (["third word"], ["another word"])
 
 
-def test_a_large_put_arrives_whole(server: QdrantServer) -> None:
+def test_a_large_put_arrives_whole(server: QdrantConnection) -> None:
     index, oracle = QdrantIndex(server, "afterimage"), ExactIndex()
     for each in (index, oracle):
         random = np.random.default_rng(3)
@@ -277,6 +277,6 @@ def test_a_large_put_arrives_whole(server: QdrantServer) -> None:
 
 
 def test_a_server_that_is_not_there_is_named() -> None:
-    index = QdrantIndex(QdrantServer.at("http://127.0.0.1:9", "key"), "afterimage")
+    index = QdrantIndex(QdrantConnection.connect("http://127.0.0.1:9", "key"), "afterimage")
     with pytest.raises(IndexUnavailable, match=r"http://127\.0\.0\.1:9 cannot be reached"):
-        index.counts()
+        index.segment_counts()

@@ -5,42 +5,43 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.indexes.qdrant.changes import Entry, Space, View
+from indexer.indexes.qdrant.changes import LogEntry, Snapshot, VectorSpace
 from indexer.types import AssetKind, AssetTags, Lane
 
 LANES = (Lane.VISUAL, Lane.TEXT)
 
 
 @st.composite
-def entries(draw: st.DrawFn) -> Entry:
+def entries(draw: st.DrawFn) -> LogEntry:
     """Any entry of one of four assets."""
     tags = AssetTags(draw(st.sampled_from("abcd")), AssetKind.IMAGE, frozenset(["default"]), None)
     if draw(st.booleans()):
-        return Entry(tags, generation=draw(st.integers(0, 9)))
+        return LogEntry(tags, generation=draw(st.integers(0, 9)))
     spaces = {
-        lane: Space(f"{lane}-1", "m", 4, draw(st.integers(0, 5))) for lane in draw(st.sets(st.sampled_from(LANES)))
+        lane: VectorSpace(f"{lane}-1", "m", 4, draw(st.integers(0, 5)))
+        for lane in draw(st.sets(st.sampled_from(LANES)))
     }
-    return Entry(
+    return LogEntry(
         tags,
         put="p",
         documents=draw(st.integers(0, 5)),
         tokens=draw(st.integers(0, 50)),
         spaces=spaces,
         hidden=draw(st.sampled_from([(), ("q",)])),
-        mixed=draw(st.booleans()),
+        retagging=draw(st.booleans()),
     )
 
 
 @given(st.lists(entries(), max_size=12), st.integers(0, 12))
-def test_a_view_is_taken_on_to_what_all_entries_make(written: list[Entry], first: int) -> None:
+def test_a_view_is_taken_on_to_what_all_entries_make(written: list[LogEntry], first: int) -> None:
     numbered = list(enumerate(written, 1))
-    view = View().with_entries(numbered[:first]).with_entries(numbered[first:])
+    view = Snapshot().with_entries(numbered[:first]).with_entries(numbered[first:])
     latest = {entry.tags.asset_id: (number, entry) for number, entry in numbered}
     assert view.entries == latest
     assert (view.number, view.generation) == (len(written), written[-1].generation if written else 0)
     in_force = [entry for _, entry in latest.values()]
-    assert sorted(entry.tags.asset_id for entry in view.unsettled) == sorted(
-        entry.tags.asset_id for entry in in_force if not entry.settled
+    assert sorted(entry.tags.asset_id for entry in view.unsettled_entries) == sorted(
+        entry.tags.asset_id for entry in in_force if not entry.is_settled
     )
     assert view.documents == sum(entry.documents for entry in in_force)
     assert view.tokens == sum(entry.tokens for entry in in_force)

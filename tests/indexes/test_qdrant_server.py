@@ -12,8 +12,8 @@ from contract import EVERYTHING, SegmentIndexContract, axis, places, put_archive
 
 from indexer.indexes.exact import ExactIndex
 from indexer.indexes.qdrant.index import QdrantIndex
-from indexer.indexes.qdrant.layout import Layout
-from indexer.indexes.qdrant.server import QdrantServer
+from indexer.indexes.qdrant.layout import CollectionOptions
+from indexer.indexes.qdrant.server import QdrantConnection
 from indexer.indexes.qdrant.shadows import QdrantShadow
 from indexer.types import Lane
 
@@ -23,17 +23,17 @@ if not URL:
 
 
 @pytest.fixture
-def server() -> Iterator[QdrantServer]:
-    server = QdrantServer.at(URL)
+def server() -> Iterator[QdrantConnection]:
+    server = QdrantConnection.connect(URL)
     yield server
     server.close()
 
 
 @pytest.fixture
-def prefix(server: QdrantServer) -> Iterator[str]:
+def prefix(server: QdrantConnection) -> Iterator[str]:
     prefix = f"test{uuid.uuid4().hex}"
     yield prefix
-    with server.asked() as client:
+    with server.client() as client:
         for collection in client.get_collections().collections:
             if collection.name.startswith(prefix):
                 client.delete_collection(collection.name)
@@ -41,17 +41,17 @@ def prefix(server: QdrantServer) -> Iterator[str]:
 
 class TestQdrantOnAServer(SegmentIndexContract):
     @pytest.fixture
-    def index(self, server: QdrantServer, prefix: str) -> QdrantIndex:
+    def index(self, server: QdrantConnection, prefix: str) -> QdrantIndex:
         return QdrantIndex(server, prefix)
 
 
 class TestQdrantWithInt8Copies(SegmentIndexContract):
     @pytest.fixture
-    def index(self, server: QdrantServer, prefix: str) -> QdrantIndex:
-        return QdrantIndex(server, prefix, layout=Layout(quantized=True, shards=2))
+    def index(self, server: QdrantConnection, prefix: str) -> QdrantIndex:
+        return QdrantIndex(server, prefix, options=CollectionOptions(quantized=True, shards=2))
 
 
-def test_a_large_lane_keeps_recall(server: QdrantServer, prefix: str) -> None:
+def test_a_large_lane_keeps_recall(server: QdrantConnection, prefix: str) -> None:
     index, oracle = QdrantIndex(server, prefix, exact_up_to=10), ExactIndex()
     random = np.random.default_rng(0)
     for number in range(10):
@@ -65,11 +65,11 @@ def test_a_large_lane_keeps_recall(server: QdrantServer, prefix: str) -> None:
     assert np.mean(shares) >= 0.99
 
 
-def test_a_shadow_takes_the_place_of_the_index_in_use(server: QdrantServer, prefix: str) -> None:
+def test_a_shadow_takes_the_place_of_the_index_in_use(server: QdrantConnection, prefix: str) -> None:
     reader = QdrantIndex(server, prefix)
     put_archive(reader)
-    shadow = QdrantShadow(server, prefix, lambda place: QdrantIndex(server, prefix, place=place))
-    shadow.begin().put(tags("only"), [seen(axis(0)[None])])
-    assert len(reader.counts()) == 8
-    shadow.swap()
+    shadow = QdrantShadow(server, prefix, lambda place: QdrantIndex(server, prefix, pair=place))
+    shadow.create().put(tags("only"), [seen(axis(0)[None])])
+    assert len(reader.segment_counts()) == 8
+    shadow.promote()
     assert places(reader.search(Lane.VISUAL, axis(0), 5, EVERYTHING)) == [("only", 0)]

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from indexer.indexes.bm25 import Corpus, keyword_score
-from indexer.indexes.words import JOINERS, query_terms, tokens
+from indexer.indexes.bm25 import CorpusStatistics, score_keywords
+from indexer.indexes.words import JOINERS, tokenize, tokenize_query
 
 
 @pytest.mark.parametrize(
@@ -29,34 +29,34 @@ from indexer.indexes.words import JOINERS, query_terms, tokens
     }.items(),
 )
 def test_a_query_asks_for_its_content_words(query: str, terms: tuple[str, ...]) -> None:
-    assert query_terms(query) == terms
+    assert tokenize_query(query) == terms
 
 
 def test_unspaced_runs_give_every_character_and_every_pair() -> None:
-    assert tokens("계약서") == ["계", "계약", "약", "약서", "서"]
+    assert tokenize("계약서") == ["계", "계약", "약", "약서", "서"]
 
 
 def test_tokens_hold_no_ascii_that_would_end_them() -> None:
     text = "".join(map(chr, range(1, 0x3000))) + " a" + JOINERS + "b 1" + "2".join(JOINERS) + "3"
-    plain = {character for token in tokens(text) for character in token if character.isascii()}
+    plain = {character for token in tokenize(text) for character in token if character.isascii()}
     assert all(character.isalnum() or character in JOINERS for character in plain)
 
 
 def test_a_token_is_never_longer_than_a_word() -> None:
-    assert max(map(len, tokens("x" * 5000 + " " + "1-" * 5000))) <= 64
+    assert max(map(len, tokenize("x" * 5000 + " " + "1-" * 5000))) <= 64
 
 
 def test_a_score_lies_between_none_and_all_of_the_query() -> None:
-    corpus = Corpus(100, 1000, {"fire": 50, "truck": 1})
-    both = keyword_score(("fire", "truck"), ["fire", "truck"], corpus)
-    rare = keyword_score(("fire", "truck"), ["truck"], corpus)
-    common = keyword_score(("fire", "truck"), ["fire"] * 9, corpus)
+    corpus = CorpusStatistics(100, 1000, {"fire": 50, "truck": 1})
+    both = score_keywords(("fire", "truck"), ["fire", "truck"], corpus)
+    rare = score_keywords(("fire", "truck"), ["truck"], corpus)
+    common = score_keywords(("fire", "truck"), ["fire"] * 9, corpus)
     assert 1 >= both > rare > 0.8 > 0.2 > common > 0
-    assert keyword_score(("fire",), ["harbour"], corpus) == 0
+    assert score_keywords(("fire",), ["harbour"], corpus) == 0
 
 
 def test_equal_shares_are_ordered_by_bm25() -> None:
-    corpus = Corpus(100, 1000, {"fire": 5})
-    dense = keyword_score(("fire",), ["fire", "fire", "engine"], corpus)
-    thin = keyword_score(("fire",), ["fire"] + ["word"] * 50, corpus)
+    corpus = CorpusStatistics(100, 1000, {"fire": 5})
+    dense = score_keywords(("fire",), ["fire", "fire", "engine"], corpus)
+    thin = score_keywords(("fire",), ["fire"] + ["word"] * 50, corpus)
     assert thin < dense < thin + 0.01

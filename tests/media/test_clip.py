@@ -11,14 +11,14 @@ import pytest
 from making import make_sound, make_video, number_in
 
 from indexer.errors import DamagedMedia, LimitExceeded, SourceNotFound
-from indexer.media.process import MediaProcess
+from indexer.media.process import SandboxedDecoder
 
 RATE = 25
 FAST = {"preset": "ultrafast", "g": "50"}
 
 
-def _cut(media: MediaProcess, path: Path, start_s: float, end_s: float, max_px: int = 640) -> bytes:
-    return b"".join(media.clip(path, start_s, end_s, max_px))
+def _cut(media: SandboxedDecoder, path: Path, start_s: float, end_s: float, max_px: int = 640) -> bytes:
+    return b"".join(media.cut_clip(path, start_s, end_s, max_px))
 
 
 def _seen(clip: bytes, tmp_path: Path) -> list[tuple[float, int]]:
@@ -32,7 +32,7 @@ def _seen(clip: bytes, tmp_path: Path) -> list[tuple[float, int]]:
 @pytest.mark.parametrize("start_s", [0.0, 1.0, 3.02, 6.48])
 def test_a_clip_shows_the_pictures_of_its_stretch_and_no_others(tmp_path: Path, start_s: float) -> None:
     times = make_video(tmp_path / "a.mp4", count=200, rate=RATE, options=FAST)
-    with MediaProcess() as media:
+    with SandboxedDecoder() as media:
         seen = _seen(_cut(media, tmp_path / "a.mp4", start_s, start_s + 0.8), tmp_path)
     first = max(number for number, time_s in enumerate(times) if time_s <= start_s)
     last = max(number for number, time_s in enumerate(times) if time_s < start_s + 0.8)
@@ -44,7 +44,7 @@ def test_a_clip_shows_the_pictures_of_its_stretch_and_no_others(tmp_path: Path, 
 
 def test_a_clip_has_its_sound_at_the_same_time(tmp_path: Path) -> None:
     make_video(tmp_path / "a.mp4", count=100, rate=RATE, options=FAST, sound_s=2.0)
-    with MediaProcess() as media:
+    with SandboxedDecoder() as media:
         clip = _cut(media, tmp_path / "a.mp4", 1.0, 3.0)
     (tmp_path / "clip.mp4").write_bytes(clip)
     with av.open(str(tmp_path / "clip.mp4")) as container:
@@ -55,7 +55,7 @@ def test_a_clip_has_its_sound_at_the_same_time(tmp_path: Path) -> None:
 
 def test_sound_alone_makes_a_clip_too(tmp_path: Path) -> None:
     make_sound(tmp_path / "a.wav", 3.0)
-    with MediaProcess() as media:
+    with SandboxedDecoder() as media:
         clip = _cut(media, tmp_path / "a.wav", 1.0, 2.0)
     (tmp_path / "clip.mp4").write_bytes(clip)
     with av.open(str(tmp_path / "clip.mp4")) as container:
@@ -64,7 +64,7 @@ def test_sound_alone_makes_a_clip_too(tmp_path: Path) -> None:
 
 def test_a_clip_is_upright_and_no_larger_than_asked(tmp_path: Path) -> None:
     make_video(tmp_path / "a.mp4", count=50, rate=RATE, options=FAST, rotation=90, size=(180, 320))
-    with MediaProcess() as media:
+    with SandboxedDecoder() as media:
         clip = _cut(media, tmp_path / "a.mp4", 0.0, 0.4, max_px=241)
     (tmp_path / "clip.mp4").write_bytes(clip)
     with av.open(str(tmp_path / "clip.mp4")) as container:
@@ -75,7 +75,7 @@ def test_a_clip_is_upright_and_no_larger_than_asked(tmp_path: Path) -> None:
 def test_uneven_times_are_kept(tmp_path: Path) -> None:
     stamps = [0, 100, 900, 1000, 4000, 4040, 5000]
     make_video(tmp_path / "a.mkv", count=7, stamps=stamps, time_base=Fraction(1, 1000), options=FAST)
-    with MediaProcess() as media:
+    with SandboxedDecoder() as media:
         seen = _seen(_cut(media, tmp_path / "a.mkv", 2.0, 4.5), tmp_path)
     assert [number for _, number in seen] == [3, 4, 5]
     assert [time_s for time_s, _ in seen] == pytest.approx([0.0, 2.0, 2.04], abs=0.001)
@@ -84,7 +84,7 @@ def test_uneven_times_are_kept(tmp_path: Path) -> None:
 def test_a_clip_of_nothing_is_refused_and_so_is_what_is_no_video(tmp_path: Path) -> None:
     make_video(tmp_path / "a.mp4", count=50, rate=RATE, options=FAST)
     (tmp_path / "b.mp4").write_bytes(b"")
-    with MediaProcess() as media:
+    with SandboxedDecoder() as media:
         with pytest.raises(LimitExceeded, match="shows and says nothing from 9 s on"):
             _cut(media, tmp_path / "a.mp4", 9.0, 10.0)
         with pytest.raises(DamagedMedia, match="is empty"):

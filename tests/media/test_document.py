@@ -16,7 +16,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from indexer.errors import DamagedMedia, LimitExceeded, ProtectedMedia, SourceNotFound, UnsupportedMedia
 from indexer.media.document import probe_document, read_pages
-from indexer.types import AssetKind, Box, Origin, Page, Pixels
+from indexer.types import AssetKind, Box, DocumentPage, Origin, Pixels
 
 A4 = (595.276, 841.89)
 MAX_PX = 800
@@ -64,12 +64,12 @@ def both(*draws: Draw) -> Draw:
     return draw
 
 
-def only_page(path: Path) -> Page:
+def only_page(path: Path) -> DocumentPage:
     (page,) = read_pages(path, 1, MAX_PX)
     return page
 
 
-def texts(page: Page) -> list[str]:
+def texts(page: DocumentPage) -> list[str]:
     return [line.text for line in page.lines]
 
 
@@ -147,7 +147,7 @@ def test_lines_come_with_their_paragraphs(tmp_path: Path) -> None:
     page = only_page(path)
     assert page.rgb.shape == (800, 566, 3)
     assert page.rgb.flags.c_contiguous
-    assert (page.number, page.trusted) == (1, True)
+    assert (page.number, page.text_layer_reliable) == (1, True)
     assert [(line.text, line.block) for line in page.lines] == [
         ("Notice of termination", 0),
         ("Either party may end this agreement by", 1),
@@ -342,7 +342,7 @@ def hidden(*lines: str) -> Draw:
 def test_a_scan_without_text_is_not_trusted(tmp_path: Path) -> None:
     page = only_page(make(tmp_path / "scan.pdf", lambda canvas: canvas.drawImage(scan(), 0, 0, *A4)))
     assert page.lines == ()
-    assert not page.trusted
+    assert not page.text_layer_reliable
     assert (page.rgb.mean(axis=2) < 128).any()
 
 
@@ -350,17 +350,17 @@ def test_a_scan_with_nothing_but_a_stamp_is_not_trusted(tmp_path: Path) -> None:
     stamp = text_at(200, 20, "Case 1:20-cv-123 Document 45 Page 5 of 30", size=9)
     page = only_page(make(tmp_path / "stamp.pdf", both(lambda canvas: canvas.drawImage(scan(), 0, 0, *A4), stamp)))
     assert texts(page) == ["Case 1:20-cv-123 Document 45 Page 5 of 30"]
-    assert not page.trusted
+    assert not page.text_layer_reliable
 
 
 def test_the_hidden_layer_of_a_recognised_scan_counts(tmp_path: Path) -> None:
     page = only_page(make(tmp_path / "ocr.pdf", hidden(*["Minutes of the meeting"] * 12)))
     assert texts(page) == ["Minutes of the meeting"] * 12
-    assert page.trusted
+    assert page.text_layer_reliable
 
 
 def test_a_hidden_layer_of_garbage_does_not(tmp_path: Path) -> None:
-    assert not only_page(make(tmp_path / "noise.pdf", hidden(*["~^| ;:' ,, i|! %% '`^ {}"] * 12))).trusted
+    assert not only_page(make(tmp_path / "noise.pdf", hidden(*["~^| ;:' ,, i|! %% '`^ {}"] * 12))).text_layer_reliable
 
 
 def test_text_where_nothing_can_be_seen_is_not_trusted(tmp_path: Path) -> None:
@@ -370,7 +370,7 @@ def test_text_where_nothing_can_be_seen_is_not_trusted(tmp_path: Path) -> None:
 
     page = only_page(make(tmp_path / "white.pdf", draw))
     assert texts(page) == LEFT + RIGHT
-    assert not page.trusted
+    assert not page.text_layer_reliable
 
 
 def test_text_drawn_as_shapes_is_not_trusted_for_its_page_number(tmp_path: Path) -> None:
@@ -379,11 +379,11 @@ def test_text_drawn_as_shapes_is_not_trusted_for_its_page_number(tmp_path: Path)
             canvas.rect(72 + 10 * i, 400, 6, 12, fill=1)
         text_at(300, 40, "17")(canvas)
 
-    assert not only_page(make(tmp_path / "shapes.pdf", draw)).trusted
+    assert not only_page(make(tmp_path / "shapes.pdf", draw)).text_layer_reliable
 
 
 def test_a_short_but_true_layer_is_trusted(tmp_path: Path) -> None:
-    assert only_page(make(tmp_path / "short.pdf", text_at(72, 700, "Thanks!", size=40))).trusted
+    assert only_page(make(tmp_path / "short.pdf", text_at(72, 700, "Thanks!", size=40))).text_layer_reliable
 
 
 def test_glyphs_without_meaning_make_a_layer_poor(tmp_path: Path) -> None:
@@ -392,7 +392,7 @@ def test_glyphs_without_meaning_make_a_layer_poor(tmp_path: Path) -> None:
     names = " ".join(f"/g{i}" for i in range(97, 123))
     encoding = f"<< /Type /Encoding /Differences [97 {names}] >>".encode()
     path.write_bytes(data.replace(b"/WinAnsiEncoding", encoding))
-    assert not only_page(path).trusted
+    assert not only_page(path).text_layer_reliable
 
 
 # Pages in series
@@ -421,7 +421,7 @@ def test_one_broken_page_does_not_lose_the_others(tmp_path: Path, damage: str) -
     pages = list(read_pages(path, 1, 200))
     assert [page.number for page in pages] == [1, 2, 3]
     assert [texts(page) for page in pages] == [["This is page 1"], [], ["This is page 3"]]
-    assert [page.trusted for page in pages] == [True, False, True]
+    assert [page.text_layer_reliable for page in pages] == [True, False, True]
     assert pages[1].rgb.shape in ((200, 141, 3), (200, 142, 3))
 
 
@@ -435,7 +435,7 @@ def test_memory_does_not_grow_with_the_pages(tmp_path: Path) -> None:
     path = make(tmp_path / "pictures.pdf", *map(draw, range(160)))
     process, resident = psutil.Process(), []
     for page in read_pages(path, 1, 300):
-        assert page.trusted
+        assert page.text_layer_reliable
         resident.append(process.memory_info().rss)
     assert max(resident[80:]) - max(resident[:80]) < 8_000_000
 

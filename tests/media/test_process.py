@@ -16,8 +16,8 @@ from making import make_sound, make_video, number_in
 
 from indexer.errors import DamagedMedia, LimitExceeded, SourceNotFound, UnsupportedMedia
 from indexer.media import wire
-from indexer.media.process import MediaLimits, MediaProcess
-from indexer.media.video import FramePlan
+from indexer.media.process import MediaLimits, SandboxedDecoder
+from indexer.media.video import SamplingPlan
 from indexer.media.video.reader import VideoReader
 
 FAST = {"preset": "ultrafast", "g": "50"}
@@ -37,11 +37,11 @@ def is_gone(pid: int, within_s: float = 5.0) -> bool:
 
 
 def test_frames_pass_as_they_were_decoded(video: Path) -> None:
-    plan = FramePlan(5, 5)
+    plan = SamplingPlan(5, 5)
     reader = VideoReader(video, plan)
     expected = list(reader)
-    with MediaProcess() as media:
-        stream = media.frames(video, plan)
+    with SandboxedDecoder() as media:
+        stream = media.read_frames(video, plan)
         frames = list(stream)
     assert stream.report == reader.report
     assert len(frames) == len(expected) == 40
@@ -52,36 +52,36 @@ def test_frames_pass_as_they_were_decoded(video: Path) -> None:
 
 def test_one_child_serves_many_requests(video: Path, tmp_path: Path) -> None:
     make_sound(tmp_path / "b.wav")
-    with MediaProcess() as media:
+    with SandboxedDecoder() as media:
         info = media.probe(video)
         pid = media.pid
-        assert info.sees and info.hears
-        assert media.audio(tmp_path / "b.wav", 0.0, 1.0).samples.shape == (16_000,)
+        assert info.has_video and info.has_audio
+        assert media.read_audio(tmp_path / "b.wav", 0.0, 1.0).samples.shape == (16_000,)
         with pytest.raises(SourceNotFound, match=r"absent\.mp4"):
             media.probe(tmp_path / "absent.mp4")
-        assert len(list(media.frames(video, FramePlan(1, 1)))) == 8
+        assert len(list(media.read_frames(video, SamplingPlan(1, 1)))) == 8
         assert media.pid == pid
     assert pid is not None and is_gone(pid)
 
 
 def test_a_stream_left_early_does_not_disturb_the_next_request(video: Path) -> None:
-    with MediaProcess() as media:
-        stream = media.frames(video, FramePlan(25, 25))
+    with SandboxedDecoder() as media:
+        stream = media.read_frames(video, SamplingPlan(25, 25))
         assert number_in(next(stream).rgb) == 0
         stream.close()
-        abandoned = media.frames(video, FramePlan(25, 25))
+        abandoned = media.read_frames(video, SamplingPlan(25, 25))
         next(abandoned)
         assert media.probe(video).width == 320
         with pytest.raises(RuntimeError, match="another request"):
             next(abandoned)
         with pytest.raises(RuntimeError, match="last frame"):
             _ = abandoned.report
-        assert len(list(media.frames(video, FramePlan(1, 1)))) == 8
+        assert len(list(media.read_frames(video, SamplingPlan(1, 1)))) == 8
 
 
 def test_a_child_that_is_killed_costs_one_request(video: Path) -> None:
-    with MediaProcess() as media:
-        stream = media.frames(video, FramePlan(25, 25))
+    with SandboxedDecoder() as media:
+        stream = media.read_frames(video, SamplingPlan(25, 25))
         next(stream)
         pid = media.pid
         assert pid is not None
@@ -89,13 +89,13 @@ def test_a_child_that_is_killed_costs_one_request(video: Path) -> None:
         with pytest.raises(LimitExceeded, match=r"a\.mp4: its decoder was killed"):
             list(stream)
         assert is_gone(pid)
-        assert len(list(media.frames(video, FramePlan(1, 1)))) == 8
+        assert len(list(media.read_frames(video, SamplingPlan(1, 1)))) == 8
 
 
 def test_a_service_that_is_told_to_stop_damages_no_file(video: Path) -> None:
     """Whoever stops it may tell all of its processes."""
-    with MediaProcess() as media:
-        stream = media.frames(video, FramePlan(25, 25))
+    with SandboxedDecoder() as media:
+        stream = media.read_frames(video, SamplingPlan(25, 25))
         next(stream)
         assert media.pid is not None
         os.kill(media.pid, signal.SIGTERM)
@@ -103,8 +103,8 @@ def test_a_service_that_is_told_to_stop_damages_no_file(video: Path) -> None:
 
 
 def test_a_decoder_that_crashes_is_told_from_one_that_was_killed(video: Path) -> None:
-    with MediaProcess() as media:
-        stream = media.frames(video, FramePlan(25, 25))
+    with SandboxedDecoder() as media:
+        stream = media.read_frames(video, SamplingPlan(25, 25))
         next(stream)
         assert media.pid is not None
         os.kill(media.pid, signal.SIGSEGV)
@@ -113,8 +113,8 @@ def test_a_decoder_that_crashes_is_told_from_one_that_was_killed(video: Path) ->
 
 
 def test_silence_is_given_up_on_and_named(video: Path) -> None:
-    with MediaProcess(MediaLimits(stall_s=0.7)) as media:
-        stream = media.frames(video, FramePlan(25, 25, max_px=320))
+    with SandboxedDecoder(MediaLimits(decode_timeout_s=0.7)) as media:
+        stream = media.read_frames(video, SamplingPlan(25, 25, max_px=320))
         next(stream)
         pid = media.pid
         assert pid is not None
@@ -127,15 +127,15 @@ def test_silence_is_given_up_on_and_named(video: Path) -> None:
 def test_memory_has_a_limit_and_the_next_file_goes_on(tmp_path: Path) -> None:
     make_video(tmp_path / "big.mp4", count=6, size=(7680, 4320), options={"preset": "ultrafast"})
     make_video(tmp_path / "small.mp4", count=12, options={"preset": "ultrafast"})
-    with MediaProcess(MediaLimits(memory_mb=500)) as media:
+    with SandboxedDecoder(MediaLimits(memory_mb=500)) as media:
         with pytest.raises((LimitExceeded, DamagedMedia), match=r"big\.mp4"):
-            list(media.frames(tmp_path / "big.mp4", FramePlan(25, 25, max_px=7680)))
+            list(media.read_frames(tmp_path / "big.mp4", SamplingPlan(25, 25, max_px=7680)))
         assert media.probe(tmp_path / "small.mp4").width == 320
 
 
 def test_the_child_has_little_power(video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AFTERIMAGE_SECRET", "key")
-    with MediaProcess(MediaLimits(memory_mb=3000)) as media:
+    with SandboxedDecoder(MediaLimits(memory_mb=3000)) as media:
         media.probe(video)
         assert media.pid is not None
         limits = Path(f"/proc/{media.pid}/limits").read_text()
@@ -150,8 +150,8 @@ def test_the_child_has_little_power(video: Path, tmp_path: Path, monkeypatch: py
 def test_the_child_dies_with_its_parent(video: Path) -> None:
     script = (
         "import os, sys, time; from pathlib import Path; from indexer.media.process import *;"
-        "from indexer.media.video import FramePlan; m = MediaProcess();"
-        "s = m.frames(Path(sys.argv[1]), FramePlan(25, 25)); next(s); print(m.pid, flush=True); time.sleep(60)"
+        "from indexer.media.video import SamplingPlan; m = SandboxedDecoder();"
+        "s = m.read_frames(Path(sys.argv[1]), SamplingPlan(25, 25)); next(s); print(m.pid, flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", script, str(video)], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
@@ -162,8 +162,8 @@ def test_the_child_dies_with_its_parent(video: Path) -> None:
 
 
 def test_an_interrupt_is_passed_on_and_leaves_no_process(video: Path) -> None:
-    with MediaProcess(MediaLimits(stall_s=30)) as media:
-        stream = media.frames(video, FramePlan(25, 25, max_px=320))
+    with SandboxedDecoder(MediaLimits(decode_timeout_s=30)) as media:
+        stream = media.read_frames(video, SamplingPlan(25, 25, max_px=320))
         next(stream)
         pid = media.pid
         assert pid is not None
@@ -183,7 +183,7 @@ def test_odd_names_and_kinds_of_file_are_handled(video: Path, tmp_path: Path) ->
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9\nb.mp4"))
     odd.write_bytes(video.read_bytes())
     os.mkfifo(tmp_path / "pipe.mp4")
-    with MediaProcess() as media:
+    with SandboxedDecoder() as media:
         assert media.probe(odd).width == 320
         with pytest.raises(UnsupportedMedia, match="not a regular file"):
             media.probe(tmp_path / "pipe.mp4")
@@ -204,9 +204,9 @@ def test_what_breaks_the_protocol_is_refused(written: bytes) -> None:
     os.write(writing, written)
     os.close(writing)
     try:
-        with pytest.raises(wire.WireError):
+        with pytest.raises(wire.SandboxProtocolError):
             wire.receive_reply(reading, 1.0)
     finally:
         os.close(reading)
-    with pytest.raises(wire.WireError):
-        wire.picture(np.zeros(5, np.uint8), 1, 2)
+    with pytest.raises(wire.SandboxProtocolError):
+        wire.unpack_pixels(np.zeros(5, np.uint8), 1, 2)

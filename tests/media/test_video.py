@@ -15,9 +15,9 @@ from making import HEIGHT, WIDTH, make_sound, make_video, number_in, numbered_pi
 from indexer.errors import DamagedMedia, SourceNotFound, UnsupportedMedia
 from indexer.media.limits import MediaLimits
 from indexer.media.probe import probe
-from indexer.media.video import FramePlan, VideoReport
+from indexer.media.video import SamplingPlan, VideoReport
 from indexer.media.video.audio import read_audio
-from indexer.media.video.plan import choose_as_they_come, choose_frames
+from indexer.media.video.plan import choose_frames, choose_streaming
 from indexer.media.video.reader import VideoReader
 from indexer.types import Frame
 
@@ -43,7 +43,7 @@ SHAPES = {
 }
 
 
-def look(path: Path, plan: FramePlan) -> tuple[list[Frame], VideoReport]:
+def look(path: Path, plan: SamplingPlan) -> tuple[list[Frame], VideoReport]:
     reader = VideoReader(path, plan)
     return list(reader), reader.report
 
@@ -75,16 +75,16 @@ class TestEveryShape:
     ) -> None:
         name, codec, options = SHAPES[shape]
         truth = make_video(tmp_path / name, codec, 110, options=dict(options))
-        for plan in (FramePlan(4, 3), FramePlan(1, 0.5), FramePlan(25, 25)):
+        for plan in (SamplingPlan(4, 3), SamplingPlan(1, 0.5), SamplingPlan(25, 25)):
             frames, report = look(tmp_path / name, plan)
             check_times(frames, truth)
             check_floor(frames, report.end_s, plan.fps_floor, truth)
             assert report.end_s == pytest.approx(4.4, abs=0.05)
             assert report.damaged_packets == 0
         assert len(frames) == 110
-        whole, _ = look(tmp_path / name, FramePlan(4, 3))
+        whole, _ = look(tmp_path / name, SamplingPlan(4, 3))
         for start_s in (0.01, 1.0, 2.3, 4.1):
-            part, _ = look(tmp_path / name, FramePlan(4, 3, start_s))
+            part, _ = look(tmp_path / name, SamplingPlan(4, 3, start_s))
             expected = [f for f in whole if f.time_s >= start_s]
             assert len(part) == len(expected)
             assert all(same(a, b) for a, b in zip(part, expected, strict=True))
@@ -93,25 +93,25 @@ class TestEveryShape:
 def test_a_long_video_is_resumed_by_a_seek_to_the_same_frames(tmp_path: Path) -> None:
     for name in ("a.mp4", "a.mkv", "a.ts"):
         make_video(tmp_path / name, "libx264", 500, options={**X264_FAST, "g": "40", "bf": "2"})
-        whole, _ = look(tmp_path / name, FramePlan(2, 1))
-        part, report = look(tmp_path / name, FramePlan(2, 1, 13.0))
+        whole, _ = look(tmp_path / name, SamplingPlan(2, 1))
+        part, report = look(tmp_path / name, SamplingPlan(2, 1, 13.0))
         assert all(same(a, b) for a, b in zip(part, [f for f in whole if f.time_s >= 13.0], strict=True))
-        assert report.frames_decoded < 200
+        assert report.decoded_frames < 200
 
 
 def test_sparse_sampling_decodes_key_frames_alone(tmp_path: Path) -> None:
     make_video(tmp_path / "a.mp4", "libx264", 1500, options={"preset": "ultrafast", "g": "125"})
-    frames, report = look(tmp_path / "a.mp4", FramePlan(0.2, 0.1))
-    assert len(frames) == report.frames_decoded == 12
+    frames, report = look(tmp_path / "a.mp4", SamplingPlan(0.2, 0.1))
+    assert len(frames) == report.decoded_frames == 12
     check_floor(frames, 60.0, 0.1, [])
 
 
 def test_pictures_that_nothing_refers_to_are_not_decoded(tmp_path: Path) -> None:
     options = {**X264_FAST, "bf": "3", "g": "250", "x264-params": "b-adapt=0:scenecut=0"}
     make_video(tmp_path / "a.mp4", "libx264", 250, options=options)
-    frames, report = look(tmp_path / "a.mp4", FramePlan(1, 1))
+    frames, report = look(tmp_path / "a.mp4", SamplingPlan(1, 1))
     assert len(frames) == 10
-    assert report.frames_decoded < 150
+    assert report.decoded_frames < 150
 
 
 def test_a_variable_frame_rate_keeps_its_own_times(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_variable_frame_rate_keeps_its_own_times(tmp_path: Path) -> None:
     truth = make_video(
         tmp_path / "a.mkv", "libx264", rate=30, stamps=stamps, time_base=Fraction(1, 1000), options={"bf": "0"}
     )
-    frames, report = look(tmp_path / "a.mkv", FramePlan(1, 1))
+    frames, report = look(tmp_path / "a.mkv", SamplingPlan(1, 1))
     assert [number_in(f.rgb) for f in frames] == [0, 6, 7, 8, 9]
     assert [f.time_s for f in frames] == pytest.approx([truth[i] for i in (0, 6, 7, 8, 9)])
     check_floor(frames, report.end_s, 1, truth)
@@ -129,7 +129,7 @@ def test_a_variable_frame_rate_keeps_its_own_times(tmp_path: Path) -> None:
 def test_time_begins_with_the_first_presented_frame(name: str, tmp_path: Path) -> None:
     stamps = range(250, 350)
     truth = make_video(tmp_path / name, "libx264", stamps=stamps, options={**X264_FAST, "bf": "2"})
-    frames, report = look(tmp_path / name, FramePlan(2, 2))
+    frames, report = look(tmp_path / name, SamplingPlan(2, 2))
     assert truth[0] == frames[0].time_s == 0.0
     check_times(frames, truth)
     assert report.end_s == pytest.approx(4.0, abs=0.05)
@@ -139,7 +139,7 @@ def test_time_begins_with_the_first_presented_frame(name: str, tmp_path: Path) -
 def test_a_turned_recording_is_seen_upright(degrees: int, tmp_path: Path) -> None:
     size = (WIDTH, HEIGHT) if degrees == 180 else (HEIGHT, WIDTH)
     truth = make_video(tmp_path / "a.mp4", count=30, rotation=degrees, options=X264_FAST, size=size)
-    frames, _ = look(tmp_path / "a.mp4", FramePlan(5, 5))
+    frames, _ = look(tmp_path / "a.mp4", SamplingPlan(5, 5))
     assert frames[0].rgb.shape == (HEIGHT, WIDTH, 3) and frames[0].rgb.flags.c_contiguous
     check_times(frames, truth)
     info = probe(tmp_path / "a.mp4", MediaLimits())
@@ -148,8 +148,8 @@ def test_a_turned_recording_is_seen_upright(degrees: int, tmp_path: Path) -> Non
 
 def test_pixels_are_square_and_no_longer_than_asked(tmp_path: Path) -> None:
     make_video(tmp_path / "a.mp4", count=10, sample_aspect=Fraction(4, 3), options=X264_FAST)
-    assert look(tmp_path / "a.mp4", FramePlan())[0][0].rgb.shape == (180, 427, 3)
-    assert look(tmp_path / "a.mp4", FramePlan(max_px=100))[0][0].rgb.shape == (42, 100, 3)
+    assert look(tmp_path / "a.mp4", SamplingPlan())[0][0].rgb.shape == (180, 427, 3)
+    assert look(tmp_path / "a.mp4", SamplingPlan(max_px=100))[0][0].rgb.shape == (42, 100, 3)
 
 
 @pytest.mark.parametrize(("matrix", "tag"), [("bt709", 1), ("smpte170m", 6)])
@@ -167,7 +167,7 @@ def test_colours_follow_the_tagged_matrix(matrix: str, tag: int, tmp_path: Path)
             picture = av.VideoFrame.from_ndarray(red, "rgb24")
             output.mux(stream.encode(picture.reformat(format="yuv420p", dst_colorspace=1 if tag == 1 else 5)))
         output.mux(stream.encode())
-    rgb = look(tmp_path / "a.mp4", FramePlan())[0][0].rgb
+    rgb = look(tmp_path / "a.mp4", SamplingPlan())[0][0].rgb
     assert np.abs(rgb.astype(int).mean(axis=(0, 1)) - (200, 40, 30)).max() < 4
 
 
@@ -188,7 +188,7 @@ def test_interlaced_material_comes_without_combs(tmp_path: Path) -> None:
             frame.pts, frame.time_base = number, Fraction(1, 25)
             output.mux(stream.encode(frame))
         output.mux(stream.encode())
-    frames, _ = look(tmp_path / "a.ts", FramePlan(5, 5))
+    frames, _ = look(tmp_path / "a.ts", SamplingPlan(5, 5))
     check_times(frames, [i / 25 for i in range(40)])
     luma = frames[3].rgb[70:170].astype(int).mean(axis=2)
     combing = np.abs(luma[1:-1] * 2 - luma[:-2] - luma[2:]).mean()
@@ -206,7 +206,7 @@ def test_damage_in_the_middle_is_passed_over(name: str, codec: str, filling: int
     at, size = len(data) // 2, len(data) // 20
     data[at : at + size] = np.random.default_rng(7).bytes(size) if filling is None else bytes([filling]) * size
     (tmp_path / name).write_bytes(data)
-    frames, report = look(tmp_path / name, FramePlan(2, 2))
+    frames, report = look(tmp_path / name, SamplingPlan(2, 2))
     assert frames[-1].time_s > 7.0
     check_times([f for f in frames if not 2.5 < f.time_s < 6.0], truth)
     if filling is not None:
@@ -218,7 +218,7 @@ def test_a_cut_video_gives_what_is_there(tmp_path: Path) -> None:
     truth = make_video(tmp_path / "a.mp4", count=200, options={**X264_FAST, "g": "25"}, container_options=options)
     whole = (tmp_path / "a.mp4").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) * 6 // 10])
-    frames, report = look(tmp_path / "cut.mp4", FramePlan(2, 2))
+    frames, report = look(tmp_path / "cut.mp4", SamplingPlan(2, 2))
     check_times(frames[:-1], truth)
     assert 3.0 < report.end_s < 6.0
     info = probe(tmp_path / "cut.mp4", MediaLimits())
@@ -238,7 +238,7 @@ def test_a_header_that_lies_about_its_length_is_not_believed(claimed_s: float, t
     (tmp_path / "a.mkv").write_bytes(data)
     info = probe(tmp_path / "a.mkv", MediaLimits())
     assert info.duration_s == pytest.approx(5.0, abs=0.1) and info.warnings
-    frames, report = look(tmp_path / "a.mkv", FramePlan(1, 1))
+    frames, report = look(tmp_path / "a.mkv", SamplingPlan(1, 1))
     assert len(frames) == 5 and report.end_s == pytest.approx(5.0, abs=0.1)
 
 
@@ -246,10 +246,10 @@ def test_a_file_that_grows_is_read_as_it_was(tmp_path: Path) -> None:
     make_video(tmp_path / "a.ts", count=150, options={**X264_FAST, "g": "25"})
     data = (tmp_path / "a.ts").read_bytes()
     (tmp_path / "b.ts").write_bytes(data[: len(data) // 2])
-    expected, _ = look(tmp_path / "b.ts", FramePlan(5, 5))
+    expected, _ = look(tmp_path / "b.ts", SamplingPlan(5, 5))
     (tmp_path / "c.ts").write_bytes(data[: len(data) // 2])
     frames = []
-    for frame in VideoReader(tmp_path / "c.ts", FramePlan(5, 5)):
+    for frame in VideoReader(tmp_path / "c.ts", SamplingPlan(5, 5)):
         frames.append(frame)
         with (tmp_path / "c.ts").open("ab") as file:
             file.write(data[len(data) // 2 :][:20_000])
@@ -258,10 +258,10 @@ def test_a_file_that_grows_is_read_as_it_was(tmp_path: Path) -> None:
 
 def test_streams_without_times_are_counted_out(tmp_path: Path) -> None:
     truth = make_video(tmp_path / "a.h264", count=75, options={**X264_FAST, "bf": "0"})
-    frames, report = look(tmp_path / "a.h264", FramePlan(5, 5))
+    frames, report = look(tmp_path / "a.h264", SamplingPlan(5, 5))
     check_times(frames, truth)
     assert report.end_s == pytest.approx(3.0, abs=0.05)
-    part, _ = look(tmp_path / "a.h264", FramePlan(5, 5, 1.1))
+    part, _ = look(tmp_path / "a.h264", SamplingPlan(5, 5, 1.1))
     assert all(same(a, b) for a, b in zip(part, [f for f in frames if f.time_s >= 1.1], strict=True))
 
 
@@ -270,18 +270,18 @@ def test_probe_tells_what_a_video_holds(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes((tmp_path / "a.mp4").read_bytes())
     info = probe(tmp_path / "a.jpg", MediaLimits())
     assert (info.kind, info.format, info.width, info.height) == ("video", "mp4", WIDTH, HEIGHT)
-    assert info.sees and info.hears and not info.warnings
+    assert info.has_video and info.has_audio and not info.warnings
     assert info.duration_s == pytest.approx(2.0, abs=0.05)
 
 
 def test_sound_alone_is_a_video_without_pictures(tmp_path: Path) -> None:
     make_sound(tmp_path / "a.wav", 2.0)
     info = probe(tmp_path / "a.wav", MediaLimits())
-    assert info.hears and not info.sees and info.duration_s == pytest.approx(2.0, abs=0.02)
+    assert info.has_audio and not info.has_video and info.duration_s == pytest.approx(2.0, abs=0.02)
     with pytest.raises(UnsupportedMedia, match="no pictures"):
-        look(tmp_path / "a.wav", FramePlan())
+        look(tmp_path / "a.wav", SamplingPlan())
     span = read_audio(tmp_path / "a.wav", 0.5, 1.5)
-    assert (span.start_s, span.rate, span.samples.dtype) == (0.5, 16_000, np.float32)
+    assert (span.start_s, span.sample_rate, span.samples.dtype) == (0.5, 16_000, np.float32)
     assert len(span.samples) == 16_000
     expected = 12_000 / 32_768 * np.sin((np.arange(16_000) + 8_000) * (2 * np.pi * 440 / 16_000))
     assert np.abs(span.samples - expected)[200:-200].max() < 0.02
@@ -333,10 +333,10 @@ def test_both_ways_to_choose_agree_and_hold_the_floor() -> None:
     rng = np.random.default_rng(3)
     for fps, floor in ((1, 1), (1, 0.4), (3, 2), (0.2, 0.1), (30, 30)):
         times = np.concatenate([[0.0], np.cumsum(rng.choice([0.02, 0.033, 0.2, 3.0], 800, p=[0.4, 0.5, 0.09, 0.01]))])
-        plan = FramePlan(fps, floor)
+        plan = SamplingPlan(fps, floor)
         end = float(times[-1]) + 0.03
         rows = choose_frames(times, np.zeros(len(times), bool), end, plan)
-        streamed = [t for t, _ in choose_as_they_come(((float(t), None) for t in times), plan, 0.03)]
+        streamed = [t for t, _ in choose_streaming(((float(t), None) for t in times), plan, 0.03)]
         assert streamed == times[rows].tolist()
         for a, b in pairwise(rows):
             assert times[b] - times[a] <= 1 / floor + 1e-6 or b == a + 1

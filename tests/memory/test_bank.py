@@ -11,26 +11,26 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from streams import POSITIONS, WIDTH, frame_node, numbers, stream
 
-from memory.bank import MomentBank
-from memory.costs import GLOBAL, NOVELTY, Cost
-from memory.types import Node, merged
+from memory.bank import MemoryBank
+from memory.costs import GLOBAL_COST, NOVELTY_COST, MergeCost
+from memory.types import Node, merge_nodes
 
-COSTS = (GLOBAL, NOVELTY, Cost(0.0, 1.0))
+COSTS = (GLOBAL_COST, NOVELTY_COST, MergeCost(0.0, 1.0))
 
 
-def _bank(capacity: int, cost: Cost, watch: list[Node] | None = None) -> MomentBank:
+def _bank(capacity: int, cost: MergeCost, watch: list[Node] | None = None) -> MemoryBank:
     told = watch if watch is not None else []
-    return MomentBank(capacity, POSITIONS, WIDTH, cost, numbers(), told.append)
+    return MemoryBank(capacity, POSITIONS, WIDTH, cost, numbers(), told.append)
 
 
-def _fill(bank: MomentBank, frames: NDArray[np.float32], first: int = 0) -> MomentBank:
+def _fill(bank: MemoryBank, frames: NDArray[np.float32], first: int = 0) -> MemoryBank:
     for index, tokens in enumerate(frames, start=first):
         bank.add(frame_node(10_000 + index, index), tokens)
     return bank
 
 
 def _naive(
-    frames: NDArray[np.float32], capacity: int, cost: Cost, given_away: frozenset[int] = frozenset()
+    frames: NDArray[np.float32], capacity: int, cost: MergeCost, given_away: frozenset[int] = frozenset()
 ) -> list[tuple[Node, NDArray[np.float64]]]:
     """The same rule with nothing kept: every cost is worked out from the tokens at every step, in double precision.
 
@@ -46,11 +46,11 @@ def _naive(
             place = int(np.argmin(costs))
             (before, a), (after, b) = kept[place], kept.pop(place + 1)
             mean = (before.weight * a + after.weight * b) / (before.weight + after.weight)
-            kept[place] = (merged(number(), before, after), mean)
+            kept[place] = (merge_nodes(number(), before, after), mean)
     return kept
 
 
-def _cost(one: tuple[Node, NDArray[np.float64]], other: tuple[Node, NDArray[np.float64]], cost: Cost) -> float:
+def _cost(one: tuple[Node, NDArray[np.float64]], other: tuple[Node, NDArray[np.float64]], cost: MergeCost) -> float:
     (a, x), (b, y) = one, other
     unlike = 1 - (x * y).sum(1) / np.linalg.norm(x, axis=1) / np.linalg.norm(y, axis=1)
     size = a.weight * b.weight / (a.weight + b.weight)
@@ -60,7 +60,7 @@ def _cost(one: tuple[Node, NDArray[np.float64]], other: tuple[Node, NDArray[np.f
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 12), st.integers(1, 60), st.sampled_from(COSTS), st.floats(0.05, 1.0))
 def test_slots_partition_the_time_and_weights_count_the_frames(
-    seed: int, capacity: int, length: int, cost: Cost, noise: float
+    seed: int, capacity: int, length: int, cost: MergeCost, noise: float
 ) -> None:
     frames = stream(seed, length, noise=noise)
     slots = _fill(_bank(capacity, cost), frames).slots()
@@ -78,7 +78,9 @@ def test_slots_partition_the_time_and_weights_count_the_frames(
 
 @settings(deadline=None, max_examples=30, derandomize=True)  # two costs may be equal but for rounding
 @given(st.integers(0, 2**32 - 1), st.integers(2, 10), st.sampled_from(COSTS))
-def test_the_incremental_bank_equals_one_that_works_out_everything_anew(seed: int, capacity: int, cost: Cost) -> None:
+def test_the_incremental_bank_equals_one_that_works_out_everything_anew(
+    seed: int, capacity: int, cost: MergeCost
+) -> None:
     frames = stream(seed, 50)
     slots, naive = _fill(_bank(capacity, cost), frames).slots(), _naive(frames, capacity, cost)
     assert [slot.node for slot in slots] == [node for node, _ in naive]
@@ -89,7 +91,7 @@ def test_the_incremental_bank_equals_one_that_works_out_everything_anew(seed: in
 @settings(deadline=None, max_examples=30, derandomize=True)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 10), st.sampled_from(COSTS), st.frozensets(st.integers(1, 49)))
 def test_the_incremental_bank_equals_a_naive_one_where_slots_are_given_away(
-    seed: int, capacity: int, cost: Cost, given_away: frozenset[int]
+    seed: int, capacity: int, cost: MergeCost, given_away: frozenset[int]
 ) -> None:
     frames, bank = stream(seed, 50), _bank(capacity, cost)
     for index, tokens in enumerate(frames):
@@ -104,11 +106,11 @@ def test_the_incremental_bank_equals_a_naive_one_where_slots_are_given_away(
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 59), st.sampled_from(COSTS))
-def test_a_run_that_is_split_anywhere_equals_one_pass(seed: int, split: int, cost: Cost) -> None:
+def test_a_run_that_is_split_anywhere_equals_one_pass(seed: int, split: int, cost: MergeCost) -> None:
     frames, number = stream(seed, 60), numbers()
     whole = _fill(_bank(8, cost), frames)
-    first = _fill(MomentBank(8, POSITIONS, WIDTH, cost, number), frames[:split])
-    second = MomentBank(8, POSITIONS, WIDTH, cost, number)
+    first = _fill(MemoryBank(8, POSITIONS, WIDTH, cost, number), frames[:split])
+    second = MemoryBank(8, POSITIONS, WIDTH, cost, number)
     second.restore(first.state())
     _fill(second, frames[split:], first=split)
     assert second.nodes() == whole.nodes()
@@ -117,7 +119,7 @@ def test_a_run_that_is_split_anywhere_equals_one_pass(seed: int, split: int, cos
 
 def test_every_merge_is_told_with_its_children_so_that_the_tree_can_be_climbed_down() -> None:
     told: list[Node] = []
-    bank = _fill(_bank(4, GLOBAL, told), stream(3, 30))
+    bank = _fill(_bank(4, GLOBAL_COST, told), stream(3, 30))
     leaves = [frame_node(10_000 + index, index) for index in range(30)]
     known = {node.number: node for node in (*told, *leaves)}
     assert len(told) == 30 - 4
@@ -130,18 +132,18 @@ def test_every_merge_is_told_with_its_children_so_that_the_tree_can_be_climbed_d
 
 def test_events_keep_their_slots_where_frames_inside_them_merge() -> None:
     frames = stream(5, 80, event=10, noise=0.1)
-    slots = _fill(_bank(8, GLOBAL), frames).slots()
+    slots = _fill(_bank(8, GLOBAL_COST), frames).slots()
     assert [slot.node.start_s for slot in slots] == [float(start) for start in range(0, 80, 10)]
 
 
 def test_a_needle_survives_where_the_largest_change_counts() -> None:
     frames = stream(6, 100, event=50, noise=0.05)
     frames[70, 2] = -frames[70, 2]  # one position of one frame
-    assert any(node.weight == 1 and node.start_s == 70 for node in _fill(_bank(6, NOVELTY), frames).nodes())
+    assert any(node.weight == 1 and node.start_s == 70 for node in _fill(_bank(6, NOVELTY_COST), frames).nodes())
 
 
 def test_the_oldest_slot_can_be_given_away() -> None:
-    bank = _fill(_bank(5, GLOBAL), stream(1, 20))
+    bank = _fill(_bank(5, GLOBAL_COST), stream(1, 20))
     first = bank.nodes()[0]
     assert bank.pop_oldest().node == first
     assert len(bank) == 4
@@ -149,16 +151,16 @@ def test_the_oldest_slot_can_be_given_away() -> None:
 
 
 def test_tokens_of_another_shape_and_moments_out_of_order_are_refused() -> None:
-    bank = _fill(_bank(4, GLOBAL), stream(1, 3))
+    bank = _fill(_bank(4, GLOBAL_COST), stream(1, 3))
     with pytest.raises(ValueError, match=r"tokens of shape \(2, 2\) for a bank of \(6, 8\)"):
         bank.add(frame_node(9, 3), np.zeros((2, 2), np.float32))
     with pytest.raises(ValueError, match="does not follow"):
         bank.add(frame_node(9, 1), np.zeros((POSITIONS, WIDTH), np.float32))
     with pytest.raises(ValueError, match="cannot merge"):
-        _bank(1, GLOBAL)
+        _bank(1, GLOBAL_COST)
 
 
 def test_black_frames_make_no_trouble() -> None:
-    slots = _fill(_bank(3, NOVELTY), np.zeros((20, POSITIONS, WIDTH), np.float32)).slots()
+    slots = _fill(_bank(3, NOVELTY_COST), np.zeros((20, POSITIONS, WIDTH), np.float32)).slots()
     assert sum(slot.node.weight for slot in slots) == 20
     assert all(np.isfinite(slot.tokens).all() for slot in slots)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from streams import POSITIONS, WIDTH, frame_node, stream
 
 from memory.baselines import Fifo, KMeans, Uniform
-from memory.malmm import MaLmm, merge_all_again
-from memory.policy import Policy
+from memory.malmm import MaLmm, reference_merge_step
+from memory.policy import MemoryPolicy
 
-BASELINES: dict[str, Callable[[int], Policy]] = {
+BASELINES: dict[str, Callable[[int], MemoryPolicy]] = {
     "fifo": Fifo,
     "uniform": Uniform,
     "kmeans": KMeans,
@@ -22,7 +22,7 @@ BASELINES: dict[str, Callable[[int], Policy]] = {
 }
 
 
-def _fill(policy: Policy, length: int, seed: int = 1) -> Policy:
+def _fill(policy: MemoryPolicy, length: int, seed: int = 1) -> MemoryPolicy:
     for index, tokens in enumerate(stream(seed, length)):
         policy.add(frame_node(index, index), tokens)
     return policy
@@ -37,7 +37,7 @@ def test_the_incremental_malmm_equals_the_published_rule(seed: int, capacity: in
         bank.add(frame_node(index, index), tokens)
         rows, sizes = np.concatenate([rows, tokens[None]]), np.concatenate([sizes, np.ones((1, POSITIONS), np.float32)])
         if len(rows) > capacity:
-            rows, sizes = merge_all_again(capacity, rows, sizes)
+            rows, sizes = reference_merge_step(capacity, rows, sizes)
         np.testing.assert_allclose(np.stack([slot.tokens for slot in bank.slots()]), rows, atol=1e-5)
 
 

@@ -7,15 +7,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from streams import POSITIONS, WIDTH, frame_node, numbers, stream
 
-from memory.costs import GLOBAL, NOVELTY
-from memory.hierarchy import LANES, LaneShape, MemoryLane
+from memory.costs import GLOBAL_COST, NOVELTY_COST
+from memory.hierarchy import LANE_CONFIGS, LaneConfig, MemoryLane
 from memory.types import Node
 
-SMALL = LaneShape(12, 14, 10, GLOBAL)
+SMALL = LaneConfig(12, 14, 10, GLOBAL_COST)
 HOUR_S = 3600
 
 
-def _lane(shape: LaneShape = SMALL) -> MemoryLane:
+def _lane(shape: LaneConfig = SMALL) -> MemoryLane:
     return MemoryLane(shape, POSITIONS, WIDTH, numbers())
 
 
@@ -44,7 +44,7 @@ def test_the_levels_together_cover_everything_once_and_stay_bounded(seed: int, s
 
 
 def test_the_slots_are_those_of_the_nodes() -> None:
-    lane = _fill(_lane(LaneShape(6, 8, 4, NOVELTY)), 0, 5 * HOUR_S)
+    lane = _fill(_lane(LaneConfig(6, 8, 4, NOVELTY_COST)), 0, 5 * HOUR_S)
     assert [slot.node for slot in lane.slots()] == lane.nodes()
 
 
@@ -72,7 +72,7 @@ def test_a_lane_that_is_split_anywhere_equals_one_pass(split_s: int) -> None:
 
 
 def test_a_short_video_stays_in_the_bank_as_it_came() -> None:
-    lane = MemoryLane(LANES["global"], POSITIONS, WIDTH, numbers())
+    lane = MemoryLane(LANE_CONFIGS["global"], POSITIONS, WIDTH, numbers())
     for index, tokens in enumerate(stream(2, 60)):
         lane.add(frame_node(index, index), tokens)
     assert [node.weight for node in lane.nodes()] == [1] * 60

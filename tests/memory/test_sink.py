@@ -57,7 +57,7 @@ def _key_frames(number: int) -> list[KeyFrame]:
 
 def _feed(sink: MemorySink, first: int = 0, end: int = COUNT) -> None:
     for number in range(first, end):
-        sink.take(number, _key_frames(number))
+        sink.save_checkpoint(number, _key_frames(number))
 
 
 def _check_same(found: StoredMemory, expected: StoredMemory) -> None:

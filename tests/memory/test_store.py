@@ -12,8 +12,8 @@ from streams import POSITIONS, WIDTH, stream
 
 from indexer.blobs.folder import FolderBlobs
 from indexer.errors import ArtifactError, MemoryMismatch
-from memory.hierarchy import LANES
-from memory.precision import Precision
+from memory.hierarchy import LANE_CONFIGS
+from memory.precision import TokenPrecision
 from memory.store import MemoryStore
 from memory.types import Node
 from memory.video import VideoMemory
@@ -42,13 +42,13 @@ def _checkpoints(store: MemoryStore, memory: VideoMemory, first: int = 0) -> int
     last = -(-LENGTH // A_CHECKPOINT)
     for number in range(first, last):
         _fill(memory, number * A_CHECKPOINT, min(LENGTH, (number + 1) * A_CHECKPOINT))
-        store.save(number, memory)
+        store.save_checkpoint(number, memory)
     return last
 
 
 def test_each_lane_covers_the_whole_video_and_counts_its_frames() -> None:
     lanes = _fill(_memory(), 0, LENGTH).slots()
-    assert set(lanes) == set(LANES)
+    assert set(lanes) == set(LANE_CONFIGS)
     for slots in lanes.values():
         edges = [slot.node.start_s for slot in slots] + [slots[-1].node.end_s]
         assert (edges[0], edges[-1]) == (0.0, 3.0 * LENGTH)
@@ -65,7 +65,7 @@ def test_a_memory_that_goes_on_from_a_checkpoint_equals_one_pass(
     first = _memory()
     for number in range(stopped_after + 1):
         _fill(first, number * A_CHECKPOINT, (number + 1) * A_CHECKPOINT)
-        store.save(number, first)
+        store.save_checkpoint(number, first)
     second = _memory()
     store.resume(stopped_after, second)
     assert _checkpoints(store, second, stopped_after + 1) == count
@@ -87,9 +87,9 @@ def test_a_finished_memory_comes_back_in_half_precision(store: MemoryStore) -> N
 
 def test_a_finished_memory_comes_back_in_bytes_with_a_scale_per_token(store: MemoryStore) -> None:
     memory = _memory()
-    assert store.finish(_checkpoints(store, memory), memory, Precision.INT8).precision is Precision.INT8
+    assert store.finish(_checkpoints(store, memory), memory, TokenPrecision.INT8).precision is TokenPrecision.INT8
     stored = store.load("model@1")
-    assert stored.manifest.precision is Precision.INT8
+    assert stored.manifest.precision is TokenPrecision.INT8
     for name, slots in memory.slots().items():
         assert [slot.node for slot in stored.lanes[name]] == [slot.node for slot in slots]
         for one, other in zip(stored.lanes[name], slots, strict=True):
@@ -104,12 +104,12 @@ def test_bytes_take_half_the_room(tmp_path: Path) -> None:
     for index, tokens in enumerate(frames):
         memory.add(float(index), float(index + 1), 1, tokens)
     sizes = {}
-    for precision in Precision:
+    for precision in TokenPrecision:
         MemoryStore(FolderBlobs(tmp_path), precision).finish(0, memory, precision)
         sizes[precision] = (tmp_path / precision / "memory/bank").stat().st_size
     slots = sum(map(len, memory.slots().values()))
-    assert sizes[Precision.FLOAT16] == pytest.approx(slots * 49 * 64 * 2, rel=0.02)
-    assert sizes[Precision.INT8] == pytest.approx(slots * 49 * (64 + 4), rel=0.03)
+    assert sizes[TokenPrecision.FLOAT16] == pytest.approx(slots * 49 * 64 * 2, rel=0.02)
+    assert sizes[TokenPrecision.INT8] == pytest.approx(slots * 49 * (64 + 4), rel=0.03)
 
 
 def test_a_memory_that_is_not_what_its_manifest_says_is_named(store: MemoryStore, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_slots_can_be_climbed_down_to_their_frames_from_disk(store: MemoryStore)
     memory = _memory()
     store.finish(_checkpoints(store, memory), memory)
     for name, slots in store.load().lanes.items():
-        tree = store.children(name)
+        tree = store.merge_tree(name)
 
         def frames(node: Node, tree: dict[int, Node] = tree) -> list[Node]:  # type: ignore[assignment]
             return [node] if node.children is None else [one for n in node.children for one in frames(tree[n])]
@@ -146,7 +146,7 @@ def test_only_the_two_newest_states_are_kept_and_none_once_it_is_finished(store:
     memory = _memory()
     count = _checkpoints(store, memory)
     folder = tmp_path / "artifacts/abc/v1/memory"
-    levels = {f"{lane}.{level}": len(bank) for lane, level, bank in memory.levels()}
+    levels = {f"{lane}.{level}": len(bank) for lane, level, bank in memory.iter_banks()}
     blocks = [f"{level}.{block:02}" for level, length in levels.items() for block in range(-(-length // 16))]
     for place in (0, 1):
         stored = sorted(path.name for path in folder.glob(f"after/{place}/*"))
@@ -166,11 +166,11 @@ def test_a_memory_of_another_model_is_refused_by_name(store: MemoryStore) -> Non
         store.load("model@2")
 
 
-@pytest.mark.parametrize("precision", Precision)
+@pytest.mark.parametrize("precision", TokenPrecision)
 @pytest.mark.parametrize("name", ["bank", "00003.log", "manifest.json"])
 @pytest.mark.parametrize("harm", ["cut", "changed", "gone"])
 def test_a_damaged_memory_is_named(
-    store: MemoryStore, tmp_path: Path, name: str, harm: str, precision: Precision
+    store: MemoryStore, tmp_path: Path, name: str, harm: str, precision: TokenPrecision
 ) -> None:
     memory = _memory()
     store.finish(_checkpoints(store, memory), memory, precision)
@@ -181,7 +181,7 @@ def test_a_damaged_memory_is_named(
         path.write_bytes(data[: len(data) // 2] if harm == "cut" else bytes([data[0] ^ 1]) + data[1:])
     with pytest.raises(ArtifactError, match=name):
         store.load()
-        store.children("global")
+        store.merge_tree("global")
 
 
 def test_a_damaged_state_is_named(store: MemoryStore, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_what_did_not_change_is_not_written_again(tmp_path: Path) -> None:
     for number, (start, end) in enumerate([(0, 200), (200, 380), (380, 390), (390, LENGTH)]):
         _fill(memory, start, end)
         written.clear()
-        store.save(number, memory)
+        store.save_checkpoint(number, memory)
     changed = {key.split("/")[-1].rsplit(".", 1)[0] for key in written if "/after/" in key}
     assert {"global.bank", "novelty.bank", "ring"} <= changed and "global.hour" not in changed
     assert (tmp_path / "x/memory/after/1/global.hour.00").exists()
@@ -217,7 +217,7 @@ def test_damage_anywhere_in_a_state_or_a_log_is_seen(
 ) -> None:
     folder = tmp_path_factory.mktemp("blobs")
     store, memory = MemoryStore(FolderBlobs(folder), "x"), _fill(_memory(), 0, 70)
-    store.save(0, memory)
+    store.save_checkpoint(0, memory)
     name = data.draw(st.sampled_from(["after/0/ring", "after/0/global.bank.00", "00000.log"]))
     path = folder / "x/memory" / name
     whole = path.read_bytes()
@@ -229,8 +229,8 @@ def test_damage_anywhere_in_a_state_or_a_log_is_seen(
         store.finish(1, memory)
 
 
-@pytest.mark.parametrize("precision", Precision)
-def test_a_video_without_pictures_has_an_empty_memory(store: MemoryStore, precision: Precision) -> None:
+@pytest.mark.parametrize("precision", TokenPrecision)
+def test_a_video_without_pictures_has_an_empty_memory(store: MemoryStore, precision: TokenPrecision) -> None:
     memory = _memory()
     store.finish(0, memory, precision)
     assert store.load("model@1").lanes == {"global": [], "novelty": []}

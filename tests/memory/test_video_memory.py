@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from streams import POSITIONS, WIDTH, stream
 
 from indexer.blobs.folder import FolderBlobs
-from memory.hierarchy import LANES
+from memory.hierarchy import LANE_CONFIGS
 from memory.store import MemoryStore
-from memory.tensors import state_index, state_of
+from memory.tensors import decode_state, encode_state_index
 from memory.types import Node, Slot
-from memory.video import RING, VideoMemory
+from memory.video import RING_SIZE, VideoMemory
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,8 @@ def test_each_lane_is_a_partition_of_the_time_and_counts_every_frame(film: Film)
         assert (edges[0], edges[-1]) == (0.0, film.edges[-1])
         assert [slot.node.end_s for slot in slots] == edges[1:]
         assert sum(slot.node.weight for slot in slots) == film.weights.sum()
-        shape = LANES[name]
-        assert len(slots) <= shape.slots + shape.hour + shape.day + RING
+        shape = LANE_CONFIGS[name]
+        assert len(slots) <= shape.slots + shape.hour + shape.day + RING_SIZE
         _check_own(film, slots)
 
 
@@ -85,11 +85,11 @@ def test_a_memory_that_is_split_at_any_moment_equals_one_pass(film: Film, data: 
     split = data.draw(st.integers(0, length))
     whole = film.feed(_memory(), 0, length)
     first, second = film.feed(_memory(), 0, split), _memory()
-    tokens = {f"{lane}.{level}.tokens": bank.state().tokens for lane, level, bank in first.levels()}
-    second.restore(state_of(state_index(first) | tokens))
+    tokens = {f"{lane}.{level}.tokens": bank.state().tokens for lane, level, bank in first.iter_banks()}
+    second.restore(decode_state(encode_state_index(first) | tokens))
     film.feed(second, split, length)
     _check_equal(second, whole)
-    logs = [memory.take_log() for memory in (first, second, whole)]
+    logs = [memory.drain_log() for memory in (first, second, whole)]
     assert {name: logs[0][name] + logs[1][name] for name in logs[0]} == logs[2]
 
 
@@ -101,7 +101,7 @@ def test_a_memory_that_goes_on_from_disk_equals_one_pass(
     length = len(film.tokens)
     split = data.draw(st.integers(0, length))
     store = MemoryStore(FolderBlobs(tmp_path_factory.mktemp("blobs")), "x")
-    store.save(0, film.feed(_memory(), 0, split))
+    store.save_checkpoint(0, film.feed(_memory(), 0, split))
     resumed = _memory()
     store.resume(0, resumed)
     _check_equal(film.feed(resumed, split, length), film.feed(_memory(), 0, length))
@@ -126,20 +126,20 @@ def test_no_slot_leaves_its_asset_where_two_are_indexed_at_once(
         for film, memory, _ in memories.values():
             film.feed(memory, index, min(index + 1, len(film.tokens)))
     for _, memory, store in memories.values():
-        store.save(0, memory)
+        store.save_checkpoint(0, memory)
     for film, memory, store in memories.values():
         store.finish(1, memory)
         for name, slots in memory.slots().items():
             _check_own(film, slots)
             assert [slot.node for slot in store.load().lanes[name]] == [slot.node for slot in slots]
-            frames = [node for node in store.children(name).values() if node.children is None]
+            frames = [node for node in store.merge_tree(name).values() if node.children is None]
             assert [node.start_s for node in frames] == film.edges[:-1].tolist()
 
 
 def test_the_newest_moments_stay_as_they_came() -> None:
     film = _film(1, 300)
     for slots in film.feed(_memory(), 0, 300).slots().values():
-        for slot, tokens in zip(slots[-RING:], film.tokens[-RING:], strict=True):
+        for slot, tokens in zip(slots[-RING_SIZE:], film.tokens[-RING_SIZE:], strict=True):
             assert slot.node.children is None
             np.testing.assert_array_equal(slot.tokens, tokens)
 
@@ -153,7 +153,7 @@ def test_tokens_of_another_shape_are_refused_and_change_nothing() -> None:
 
 def test_a_memory_goes_as_soon_as_nobody_needs_it() -> None:
     memory = _memory()
-    bank = weakref.ref(next(memory.levels())[2])
+    bank = weakref.ref(next(memory.iter_banks())[2])
     gc.disable()
     try:
         del memory

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from indexer.readers.rapid_ocr import RapidOcrReader
+from indexer.readers.rapid_ocr import RapidOcrEngine
 
 
 @pytest.fixture(scope="session")
-def rapid_ocr() -> RapidOcrReader:
-    return RapidOcrReader()
+def rapid_ocr() -> RapidOcrEngine:
+    return RapidOcrEngine()

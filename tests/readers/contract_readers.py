@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from indexer.ports import SpeechReader, TextReader
+from indexer.ports import OcrEngine, SpeechRecognizer
 from indexer.types import AudioSpan, Origin, Pixels
 
 Drawn = tuple[Pixels, list[tuple[float, float, float, float]]]
@@ -32,19 +32,19 @@ class TextReaderContract:
     LINES = ((30, 30, 32, "The notice period"), (30, 120, 24, "is three months."), (380, 120, 24, "Page 7 of 12"))
 
     @pytest.fixture
-    def reader(self) -> TextReader:
+    def reader(self) -> OcrEngine:
         raise NotImplementedError
 
-    def test_lines_are_found_in_reading_order_and_read_with_their_spaces(self, reader: TextReader) -> None:
+    def test_lines_are_found_in_reading_order_and_read_with_their_spaces(self, reader: OcrEngine) -> None:
         picture, _ = drawn(self.LINES)
         quads = reader.detect(picture)
         assert quads.shape == (3, 4, 2)
         assert quads.dtype == np.float32
-        readings = reader.recognise(picture, quads)
+        readings = reader.recognize(picture, quads)
         assert [text for text, _ in readings] == [text for *_, text in self.LINES]
         assert all(0.9 < confidence <= 1 for _, confidence in readings)
 
-    def test_a_quadrilateral_covers_the_ink_and_goes_clockwise_from_its_upper_left(self, reader: TextReader) -> None:
+    def test_a_quadrilateral_covers_the_ink_and_goes_clockwise_from_its_upper_left(self, reader: OcrEngine) -> None:
         picture, boxes = drawn(self.LINES)
         for quad, (x0, y0, x1, y1) in zip(reader.detect(picture), boxes, strict=True):
             left, top, right, bottom = *quad.min(axis=0), *quad.max(axis=0)
@@ -58,28 +58,28 @@ class TextReaderContract:
             assert lower_left[0] < lower_right[0]
             assert upper_left[1] < lower_left[1]
 
-    def test_an_empty_picture_has_no_text(self, reader: TextReader) -> None:
+    def test_an_empty_picture_has_no_text(self, reader: OcrEngine) -> None:
         quads = reader.detect(np.full((120, 200, 3), 255, dtype=np.uint8))
         assert quads.shape == (0, 4, 2)
-        assert reader.recognise(np.full((120, 200, 3), 255, dtype=np.uint8), quads) == []
+        assert reader.recognize(np.full((120, 200, 3), 255, dtype=np.uint8), quads) == []
 
     @pytest.mark.parametrize("size", [(1, 1), (3, 400), (400, 3), (33, 31)])
-    def test_a_picture_of_any_size_can_be_searched(self, reader: TextReader, size: tuple[int, int]) -> None:
+    def test_a_picture_of_any_size_can_be_searched(self, reader: OcrEngine, size: tuple[int, int]) -> None:
         assert reader.detect(np.zeros((*size, 3), dtype=np.uint8)).shape[1:] == (4, 2)
 
 
 class SpeechReaderContract:
     @pytest.fixture
-    def reader(self) -> SpeechReader:
+    def reader(self) -> SpeechRecognizer:
         raise NotImplementedError
 
-    def test_lines_lie_inside_the_span_and_are_in_order(self, reader: SpeechReader) -> None:
+    def test_lines_lie_inside_the_span_and_are_in_order(self, reader: SpeechRecognizer) -> None:
         seconds = np.arange(4 * 16_000) / 16_000
         wave = 0.3 * np.sin(2 * np.pi * (200 + 100 * np.sin(6 * seconds)) * seconds)
-        lines = reader.read(AudioSpan(3600.0, 16_000, wave.astype(np.float32)))
+        lines = reader.transcribe(AudioSpan(3600.0, 16_000, wave.astype(np.float32)))
         assert all(line.origin is Origin.SPEECH and line.text for line in lines)
         assert all(3600.0 <= line.start_s < line.end_s <= 3604.0 for line in lines if line.start_s and line.end_s)
         assert [line.start_s for line in lines] == sorted(line.start_s or 0 for line in lines)
 
-    def test_nothing_is_said_in_an_empty_span(self, reader: SpeechReader) -> None:
-        assert reader.read(AudioSpan(0.0, 16_000, np.zeros(0, dtype=np.float32))) == []
+    def test_nothing_is_said_in_an_empty_span(self, reader: SpeechRecognizer) -> None:
+        assert reader.transcribe(AudioSpan(0.0, 16_000, np.zeros(0, dtype=np.float32))) == []

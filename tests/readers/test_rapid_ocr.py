@@ -9,38 +9,38 @@ import pytest
 from contract_readers import TextReaderContract, drawn
 
 from indexer.errors import ModelError
-from indexer.readers.rapid_ocr import RapidOcrReader
+from indexer.readers.rapid_ocr import RapidOcrEngine
 
 
 class TestRapidOcrReader(TextReaderContract):
     @pytest.fixture
-    def reader(self, rapid_ocr: RapidOcrReader) -> RapidOcrReader:
+    def reader(self, rapid_ocr: RapidOcrEngine) -> RapidOcrEngine:
         return rapid_ocr
 
 
-def test_colours_are_not_swapped(rapid_ocr: RapidOcrReader) -> None:
+def test_colours_are_not_swapped(rapid_ocr: RapidOcrEngine) -> None:
     red, _ = drawn([(20, 20, 32, "Red on blue")], (260, 80), paper="#2020ff")
     red = np.where(red == 0, np.array([255, 40, 40], dtype=np.uint8), red)
-    assert rapid_ocr.recognise(red, rapid_ocr.detect(red))[0][0] == "Red on blue"
+    assert rapid_ocr.recognize(red, rapid_ocr.detect(red))[0][0] == "Red on blue"
 
 
 @pytest.mark.parametrize("turns", [1, 3])
-def test_lines_that_stand_on_end_are_read(rapid_ocr: RapidOcrReader, turns: int) -> None:
+def test_lines_that_stand_on_end_are_read(rapid_ocr: RapidOcrEngine, turns: int) -> None:
     lying, _ = drawn([(30, 40, 36, "Standing tall 42")], (400, 120))
     standing = np.ascontiguousarray(np.rot90(lying, turns))
-    assert rapid_ocr.recognise(standing, rapid_ocr.detect(standing))[0][0] == "Standing tall 42"
+    assert rapid_ocr.recognize(standing, rapid_ocr.detect(standing))[0][0] == "Standing tall 42"
 
 
-def test_small_print_is_found_in_a_frame_larger_than_the_limit(rapid_ocr: RapidOcrReader) -> None:
+def test_small_print_is_found_in_a_frame_larger_than_the_limit(rapid_ocr: RapidOcrEngine) -> None:
     lines = [(40, 60, 14, "Terms and conditions apply"), (900, 600, 80, "Sale")]
     frame, _ = drawn(lines, (1280, 720))
-    assert [text for text, _ in rapid_ocr.recognise(frame, rapid_ocr.detect(frame))] == [text for *_, text in lines]
+    assert [text for text, _ in rapid_ocr.recognize(frame, rapid_ocr.detect(frame))] == [text for *_, text in lines]
 
 
-def test_a_reader_with_another_limit_shares_the_weights_and_has_another_id(rapid_ocr: RapidOcrReader) -> None:
-    finer = rapid_ocr.at(1472)
+def test_a_reader_with_another_limit_shares_the_weights_and_has_another_id(rapid_ocr: RapidOcrEngine) -> None:
+    finer = rapid_ocr.with_max_side(1472)
     assert finer.model_id != rapid_ocr.model_id
-    assert finer._weights is rapid_ocr._weights
+    assert finer._models is rapid_ocr._models
 
 
 def test_nothing_is_fetched_and_nothing_printed(
@@ -52,9 +52,9 @@ def test_nothing_is_fetched_and_nothing_printed(
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
     picture, _ = drawn([(20, 20, 32, "Offline")], (200, 80))
-    reader = RapidOcrReader()
+    reader = RapidOcrEngine()
     with caplog.at_level(logging.INFO):
-        assert reader.recognise(picture, reader.detect(picture))[0][0] == "Offline"
+        assert reader.recognize(picture, reader.detect(picture))[0][0] == "Offline"
     assert capfd.readouterr() == ("", "")
     assert not caplog.records
 
@@ -62,7 +62,7 @@ def test_nothing_is_fetched_and_nothing_printed(
 def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("indexer.readers.rapid_ocr.find_spec", lambda name: None)
     with pytest.raises(ModelError, match="not installed"):
-        RapidOcrReader().detect(np.zeros((8, 8, 3), dtype=np.uint8))
+        RapidOcrEngine().detect(np.zeros((8, 8, 3), dtype=np.uint8))
 
 
 def test_missing_and_damaged_weights_are_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -71,9 +71,9 @@ def test_missing_and_damaged_weights_are_said(monkeypatch: pytest.MonkeyPatch, t
 
     monkeypatch.setattr("indexer.readers.rapid_ocr.find_spec", lambda name: Spec)
     with pytest.raises(ModelError, match="missing"):
-        _ = RapidOcrReader().model_id
+        _ = RapidOcrEngine().model_id
     (tmp_path / "models").mkdir()
     for step in ("det", "rec"):
         (tmp_path / "models" / f"PP_{step}_x.onnx").write_bytes(b"no model")
     with pytest.raises(ModelError, match="cannot be loaded"):
-        RapidOcrReader().detect(np.zeros((8, 8, 3), dtype=np.uint8))
+        RapidOcrEngine().detect(np.zeros((8, 8, 3), dtype=np.uint8))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from indexer.readers.same_text import alike, part_of, shifted
+from indexer.readers.same_text import is_fragment, is_same, is_scrolled
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from indexer.readers.same_text import alike, part_of, shifted
     ],
 )
 def test_small_differences_are_alike_and_other_digits_are_not(a: str, b: str, expected: bool) -> None:
-    assert alike(a, b) is expected
+    assert is_same(a, b) is expected
 
 
 @pytest.mark.parametrize(
@@ -32,8 +32,8 @@ def test_small_differences_are_alike_and_other_digits_are_not(a: str, b: str, ex
     ],
 )
 def test_a_part_is_told_from_another_number(a: str, b: str, expected: bool) -> None:
-    assert part_of(a, b) is expected
-    assert part_of(b, a) is expected
+    assert is_fragment(a, b) is expected
+    assert is_fragment(b, a) is expected
 
 
 @pytest.mark.parametrize(
@@ -47,4 +47,4 @@ def test_a_part_is_told_from_another_number(a: str, b: str, expected: bool) -> N
     ],
 )
 def test_a_text_that_passes_by_is_shifted(a: str, b: str, expected: bool) -> None:
-    assert shifted(a, b) is expected
+    assert is_scrolled(a, b) is expected

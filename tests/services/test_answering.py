@@ -10,42 +10,42 @@ import pytest
 from shared import Services
 
 from indexer.types import AssetKind, Box, Lane, LineSpan, Origin, Segment, SegmentFilter
-from services.answering import Answering, gather
+from services.answering import Answering, number_evidence
 from services.catalog import Asset
-from services.generators.asked_for import holds_what_is_asked
-from services.generators.extractive import ExtractiveGenerator, clock
-from services.grounding import Grounding, Thresholds
-from services.types import Draft, Evidence, Found, Quote, Verdict
+from services.generators.asked_for import matches_answer_type
+from services.generators.extractive import ExtractiveGenerator, format_short_timestamp
+from services.grounding import Grounding, VerdictThresholds
+from services.types import DraftSentence, Evidence, Quote, RetrievedSegment, Verdict
 
 EVERYWHERE = SegmentFilter()
 PAPER = Asset("d" * 64, "v", AssetKind.DOCUMENT, "paper.pdf", None, 9, 600, 800, 0.0, 1, 1, (), 0.0)
 TEXT = "Notice\nThe notice period is eight weeks. It is longer for captains."
 
-GROUNDING = Grounding(Thresholds(0.5, 0.3))
+GROUNDING = Grounding(VerdictThresholds(0.5, 0.3))
 
 
 def _evidence(text: str = TEXT, asset: Asset = PAPER, **segment: object) -> list[Evidence]:
     origin = Origin.PAGE if text else Origin.PICTURE
     given = Segment(0, origin, text=text, **segment)  # type: ignore[arg-type]
-    return gather([Found(asset, given, 0.9, {Lane.TEXT: 0.9}, 0.1)])
+    return number_evidence([RetrievedSegment(asset, given, 0.9, {Lane.TEXT: 0.9}, 0.1)])
 
 
 @dataclass
 class _Saying:
     """A generator that says what it is told to, to see what the service lets through."""
 
-    drafts: tuple[Draft, ...]
+    drafts: tuple[DraftSentence, ...]
     model_id = "told"
 
-    def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Draft]:
+    def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[DraftSentence]:
         yield from self.drafts
 
 
 def test_evidence_is_numbered_by_kind() -> None:
     film = replace(PAPER, asset_id="f" * 64, kind=AssetKind.VIDEO)
     photo = replace(PAPER, asset_id="a" * 64, kind=AssetKind.IMAGE)
-    found = [_evidence(asset=asset)[0].found for asset in (film, PAPER, film, photo)]
-    assert [one.id for one in gather(found)] == ["F1", "P1", "F2", "I1"]
+    found = [_evidence(asset=asset)[0].result for asset in (film, PAPER, film, photo)]
+    assert [one.id for one in number_evidence(found)] == ["F1", "P1", "F2", "I1"]
 
 
 def test_the_sentence_that_answers_is_quoted_to_the_letter() -> None:
@@ -78,7 +78,7 @@ def test_where_only_a_picture_was_found_its_place_is_said() -> None:
     ],
 )
 def test_a_question_for_a_number_or_a_time_is_not_answered_without(question: str, text: str, holds: bool) -> None:
-    assert holds_what_is_asked(question, text) is holds
+    assert matches_answer_type(question, text) is holds
 
 
 @pytest.mark.parametrize(
@@ -91,38 +91,44 @@ def test_a_question_for_a_number_or_a_time_is_not_answered_without(question: str
     ],
 )
 def test_a_quote_carries_a_sentence_or_not(sentence: str, verdict: Verdict) -> None:
-    draft = Draft(sentence, (Quote("P1", 7, 41),), 1.0)
+    draft = DraftSentence(sentence, (Quote("P1", 7, 41),), 1.0)
     assert GROUNDING.verify(draft, _evidence()).verdict is verdict
 
 
 def test_invented_ids_and_unsupported_sentences_do_not_leave(services: Services, indexed_home: Path) -> None:
     retrieval = services(indexed_home).retrieval
-    told = _Saying((Draft("Made up.", (Quote("P99", 0, 5),), 1.0), Draft("Made up.", (), 1.0)))
+    told = _Saying((DraftSentence("Made up.", (Quote("P99", 0, 5),), 1.0), DraftSentence("Made up.", (), 1.0)))
     answer = Answering(retrieval, told, GROUNDING, 5).ask("What is the notice period?", EVERYWHERE)
     assert answer.abstained
-    lying = _Saying((Draft("The notice period is a hundred years.", (Quote("P1", 0, 40),), 1.0),))
+    lying = _Saying((DraftSentence("The notice period is a hundred years.", (Quote("P1", 0, 40),), 1.0),))
     assert Answering(retrieval, lying, GROUNDING, 5).ask("What is the notice period?", EVERYWHERE).abstained
 
 
 def test_what_was_said_already_is_not_said_again(services: Services, indexed_home: Path) -> None:
-    said = Draft("The notice period is eight weeks.", (Quote("P1"),), 1.0)
+    said = DraftSentence("The notice period is eight weeks.", (Quote("P1"),), 1.0)
     answering = Answering(services(indexed_home).retrieval, _Saying((said, said)), GROUNDING, 5)
-    assert [sentence.text for sentence in answering.sentences("When?", _evidence())] == [said.text]
+    assert [sentence.text for sentence in answering.stream_sentences("When?", _evidence())] == [said.text]
 
 
 def test_the_box_of_a_quote_lies_inside_its_passage() -> None:
     lines = (LineSpan(0, 6, Box(0.1, 0.1, 0.3, 0.15)), LineSpan(7, len(TEXT), Box(0.1, 0.2, 0.9, 0.25)))
     (evidence,) = _evidence(lines=lines, box=Box(0.1, 0.1, 0.9, 0.25), page=7)
-    from services.answering import _citation
+    from services.answering import _make_citation
 
-    box = _citation(evidence, Quote("P1", 7, 41)).box
+    box = _make_citation(evidence, Quote("P1", 7, 41)).box
     assert box is not None
     assert (box.x0, box.y0, box.y1) == (0.1, 0.2, 0.25)
     assert 0.4 < box.x1 < 0.7
 
 
 def test_times_are_written_as_people_write_them() -> None:
-    assert [clock(t) for t in (0, 9.99, 62, 3601, 36000)] == ["0:00", "0:09", "1:02", "1:00:01", "10:00:00"]
+    assert [format_short_timestamp(t) for t in (0, 9.99, 62, 3601, 36000)] == [
+        "0:00",
+        "0:09",
+        "1:02",
+        "1:00:01",
+        "10:00:00",
+    ]
 
 
 @pytest.mark.slow
@@ -141,13 +147,13 @@ def test_a_sentence_leaves_before_the_next_one_is_made(services: Services, home:
     begun: list[str] = []
 
     class Slow(_Saying):
-        def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Draft]:
+        def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[DraftSentence]:
             for text in ("One.", "Two."):
                 begun.append(text)
-                yield Draft(text, (Quote(evidence[0].id),), 0.9)
+                yield DraftSentence(text, (Quote(evidence[0].id),), 0.9)
 
     answering = Answering(container.retrieval, Slow(()), GROUNDING, 4)
     question = "What is the notice period once probation is over?"
-    stream = answering.sentences(question, answering.evidence(question, EVERYWHERE))
+    stream = answering.stream_sentences(question, answering.gather_evidence(question, EVERYWHERE))
     assert (next(stream).text, begun) == ("One.", ["One."])
     assert [sentence.text for sentence in stream] == ["Two."]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.asking import Reach, asked, times_in, without_times
+from services.asking import TemporalScope, analyze_question, parse_timestamps, strip_timestamps
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from services.asking import Reach, asked, times_in, without_times
     ],
 )
 def test_things_are_looked_for_one_by_one_and_bare_of_what_else_is_said(question: str, parts: tuple[str, ...]) -> None:
-    assert asked(question).parts == parts
+    assert analyze_question(question).sub_queries == parts
 
 
 @pytest.mark.parametrize(
@@ -37,32 +37,32 @@ def test_things_are_looked_for_one_by_one_and_bare_of_what_else_is_said(question
     ],
 )
 def test_times_are_read_as_seconds_from_the_beginning(text: str, times_s: list[float]) -> None:
-    assert times_in(text) == times_s
+    assert parse_timestamps(text) == times_s
 
 
 def test_a_question_gives_its_times_in_order_and_each_once() -> None:
-    assert asked("What changed between 0:40 and 0:10, at 0:40?").times_s == (10.0, 40.0)
+    assert analyze_question("What changed between 0:40 and 0:10, at 0:40?").timestamps_s == (10.0, 40.0)
 
 
 def test_a_sentence_is_left_whole_without_its_times() -> None:
-    assert without_times("A dog appears at 00:12:05.") == "A dog appears."
+    assert strip_timestamps("A dog appears at 00:12:05.") == "A dog appears."
     said = "The dog was seen first, at 00:12:05, before the cat, at 00:20:10."
-    assert without_times(said) == "The dog was seen first, before the cat."
+    assert strip_timestamps(said) == "The dog was seen first, before the cat."
 
 
 @pytest.mark.parametrize(
     ("question", "reach"),
     [
-        ("When does the fire truck leave?", Reach.WITHIN),
-        ("Which was seen first, the dog or the cat?", Reach.WITHIN),
-        ("What came before the dog?", Reach.BEFORE),
-        ("What happened after the goal?", Reach.AFTER),
-        ("Was kam nach dem Tor?", Reach.AFTER),
-        ("What was seen between the dog and the cat?", Reach.BETWEEN),
-        ("What is between the pages?", Reach.ALL),
-        ("What is the video about?", Reach.ALL),
-        ("What changed between 0:40 and 0:10?", Reach.WITHIN),
+        ("When does the fire truck leave?", TemporalScope.WITHIN),
+        ("Which was seen first, the dog or the cat?", TemporalScope.WITHIN),
+        ("What came before the dog?", TemporalScope.BEFORE),
+        ("What happened after the goal?", TemporalScope.AFTER),
+        ("Was kam nach dem Tor?", TemporalScope.AFTER),
+        ("What was seen between the dog and the cat?", TemporalScope.BETWEEN),
+        ("What is between the pages?", TemporalScope.ALL),
+        ("What is the video about?", TemporalScope.ALL),
+        ("What changed between 0:40 and 0:10?", TemporalScope.WITHIN),
     ],
 )
-def test_a_question_says_how_far_it_reaches(question: str, reach: Reach) -> None:
-    assert asked(question).reach is reach
+def test_a_question_says_how_far_it_reaches(question: str, reach: TemporalScope) -> None:
+    assert analyze_question(question).temporal_scope is reach

@@ -16,17 +16,17 @@ from indexer.errors import (
     CollectionExists,
     CollectionInUse,
     CollectionNotFound,
-    QueryError,
+    InvalidInput,
 )
 from indexer.types import AssetKind, AssetTags
-from services.catalog import Asset, Catalog, SourceRow
-from services.database import Database
+from services.catalog import Asset, Catalog, Source
+from services.database import SqlDatabase
 
 A, B = "a" * 64, "ab" * 32
 
 
 @pytest.fixture
-def catalog(database: Database) -> Catalog:
+def catalog(database: SqlDatabase) -> Catalog:
     return Catalog(database)
 
 
@@ -34,36 +34,36 @@ def _asset(key: str, name: str = "film.mp4", version: str = "v1") -> Asset:
     return Asset(key, version, AssetKind.VIDEO, name, 12.5, None, 640, 360, 1.0, 3, 13, ("a warning",), 2.0)
 
 
-def _source(collection: str, uri: str, key: str, name: str = "film.mp4", state: str = "s") -> SourceRow:
-    return SourceRow(collection, uri, key, state, name, 1.0)
+def _source(collection: str, uri: str, key: str, name: str = "film.mp4", state: str = "s") -> Source:
+    return Source(collection, uri, key, state, name, 1.0)
 
 
 def test_an_asset_comes_back_as_it_was(catalog: Catalog) -> None:
-    catalog.point(_source("default", "file:///film.mp4", A), _asset(A))
+    catalog.upsert_source(_source("default", "file:///film.mp4", A), _asset(A))
     assert catalog.get([A]) == {A: _asset(A)}
-    assert _asset(A).looked_at_fps == 1.04
+    assert _asset(A).sampled_fps == 1.04
 
 
 def test_pointing_a_source_elsewhere_tells_what_it_pointed_to(catalog: Catalog) -> None:
     source = _source("default", "file:///film.mp4", A)
-    assert catalog.point(source, _asset(A)) is None
-    assert catalog.point(source, _asset(A, version="v2")) is None
+    assert catalog.upsert_source(source, _asset(A)) is None
+    assert catalog.upsert_source(source, _asset(A, version="v2")) is None
     assert catalog.get([A])[A].version == "v2"
-    assert catalog.point(_source("default", "file:///film.mp4", B, state="t"), _asset(B)) == A
-    assert catalog.orphans() == [A]
+    assert catalog.upsert_source(_source("default", "file:///film.mp4", B, state="t"), _asset(B)) == A
+    assert catalog.orphaned_asset_ids() == [A]
     assert catalog.get([A]) == {}
-    assert catalog.assets() == list(catalog.page(None, None, 10).items) == [_asset(B)]
-    assert catalog.source("default", "file:///film.mp4") == _source("default", "file:///film.mp4", B, state="t")
+    assert catalog.assets() == list(catalog.list_page(None, None, 10).items) == [_asset(B)]
+    assert catalog.find_source("default", "file:///film.mp4") == _source("default", "file:///film.mp4", B, state="t")
 
 
 def test_collections_hold_what_is_in_them(catalog: Catalog) -> None:
-    catalog.point(_source("one", "file:///x", A), _asset(A))
-    catalog.point(_source("two", "file:///x", A), _asset(A))
-    catalog.point(_source("two", "file:///y", B), _asset(B))
+    catalog.upsert_source(_source("one", "file:///x", A), _asset(A))
+    catalog.upsert_source(_source("two", "file:///x", A), _asset(A))
+    catalog.upsert_source(_source("two", "file:///y", B), _asset(B))
     assert catalog.collections() == {"one": 1, "two": 2}
     assert [asset.asset_id for asset in catalog.assets(["one"])] == [A]
     assert catalog.get([A, B], ["one"]) == {A: _asset(A)}
-    catalog.drop_membership(A, "two")
+    catalog.remove_from_collection(A, "two")
     assert catalog.collections() == {"one": 1, "two": 1}
     with pytest.raises(CollectionNotFound, match=r"^no collection 'three'$"):
         catalog.assets(["three"])
@@ -71,7 +71,7 @@ def test_collections_hold_what_is_in_them(catalog: Catalog) -> None:
 
 def test_an_asset_is_found_by_id_beginning_path_and_name(catalog: Catalog, tmp_path: Path) -> None:
     uri = (tmp_path / "film.mp4").as_uri()
-    catalog.point(_source("default", uri, B, "trips/film.mp4"), _asset(B, "trips/film.mp4"))
+    catalog.upsert_source(_source("default", uri, B, "trips/film.mp4"), _asset(B, "trips/film.mp4"))
     for name in (B, B[:6], str(tmp_path / "film.mp4"), uri, "trips/film.mp4", "film.mp4"):
         assert catalog.find(name).asset_id == B
     for name in ("ilm.mp4", "ab", "%", "_ilm.mp4", "trips", "Film.mp4", "film.mp4\0", "\udcff", B.upper()):
@@ -80,17 +80,17 @@ def test_an_asset_is_found_by_id_beginning_path_and_name(catalog: Catalog, tmp_p
 
 
 def test_a_name_of_two_is_not_guessed(catalog: Catalog) -> None:
-    catalog.point(_source("default", "file:///x/film.mp4", A, "x/film.mp4"), _asset(A, "x/film.mp4"))
-    catalog.point(_source("default", "file:///y/film.mp4", B, "y/film.mp4"), _asset(B, "y/film.mp4"))
+    catalog.upsert_source(_source("default", "file:///x/film.mp4", A, "x/film.mp4"), _asset(A, "x/film.mp4"))
+    catalog.upsert_source(_source("default", "file:///y/film.mp4", B, "y/film.mp4"), _asset(B, "y/film.mp4"))
     with pytest.raises(AssetNotFound, match=r"'film.mp4' fits 2 assets: aaaaaaaaaaaa, abababababab"):
         catalog.find("film.mp4")
     assert catalog.find("y/film.mp4").asset_id == B
 
 
 def test_outside_of_the_collections_that_are_named_nothing_is_told(catalog: Catalog) -> None:
-    catalog.point(_source("one", "file:///x/film.mp4", A, "x/film.mp4"), _asset(A, "x/film.mp4"))
-    catalog.point(_source("two", "file:///x/film.mp4", A, "x/film.mp4"), _asset(A, "x/film.mp4"))
-    catalog.point(_source("two", "file:///y/film.mp4", B, "y/film.mp4"), _asset(B, "y/film.mp4"))
+    catalog.upsert_source(_source("one", "file:///x/film.mp4", A, "x/film.mp4"), _asset(A, "x/film.mp4"))
+    catalog.upsert_source(_source("two", "file:///x/film.mp4", A, "x/film.mp4"), _asset(A, "x/film.mp4"))
+    catalog.upsert_source(_source("two", "file:///y/film.mp4", B, "y/film.mp4"), _asset(B, "y/film.mp4"))
     assert catalog.find("film.mp4", ["one"]).asset_id == A
     for name in (B, B[:8], "y/film.mp4", "file:///y/film.mp4"):
         with pytest.raises(AssetNotFound, match="no asset"):
@@ -102,9 +102,9 @@ def test_outside_of_the_collections_that_are_named_nothing_is_told(catalog: Cata
 
 
 def test_an_asset_is_called_what_the_collections_that_are_named_call_it(catalog: Catalog) -> None:
-    catalog.point(SourceRow("two", "file:///z/b.mp4", A, "s", "z/b.mp4", 3.0), _asset(A, "z/b.mp4"))
-    catalog.point(SourceRow("one", "file:///x/a.mp4", A, "s", "x/a.mp4", 5.0), _asset(A, "x/a.mp4"))
-    catalog.point(SourceRow("two", "file:///y/c.mp4", A, "s", "y/c.mp4", None), _asset(A, "y/c.mp4"))
+    catalog.upsert_source(Source("two", "file:///z/b.mp4", A, "s", "z/b.mp4", 3.0), _asset(A, "z/b.mp4"))
+    catalog.upsert_source(Source("one", "file:///x/a.mp4", A, "s", "x/a.mp4", 5.0), _asset(A, "x/a.mp4"))
+    catalog.upsert_source(Source("two", "file:///y/c.mp4", A, "s", "y/c.mp4", None), _asset(A, "y/c.mp4"))
     for collections, name, file_time in (
         (["one"], "x/a.mp4", 5.0),
         (["two"], "y/c.mp4", None),
@@ -114,7 +114,7 @@ def test_an_asset_is_called_what_the_collections_that_are_named_call_it(catalog:
         shown = replace(_asset(A, name), file_time=file_time)
         assert catalog.get([A], collections) == {A: shown}
         assert catalog.assets(collections) == [shown]
-        assert catalog.page(collections, None, 1).items == (shown,)
+        assert catalog.list_page(collections, None, 1).items == (shown,)
         assert catalog.find(A, collections) == shown
     assert catalog.find("b.mp4", ["two"]).name == "y/c.mp4"
     for hidden in ("a.mp4", "x/a.mp4", "file:///x/a.mp4"):
@@ -122,14 +122,14 @@ def test_an_asset_is_called_what_the_collections_that_are_named_call_it(catalog:
             catalog.find(hidden, ["two"])
     for name in ("a.mp4", "y/c.mp4", "b.mp4"):
         assert catalog.find(name).asset_id == A
-    catalog.drop_membership(A, "one")
+    catalog.remove_from_collection(A, "one")
     assert catalog.find(A).name == "y/c.mp4"
 
 
 def test_two_assets_of_one_name_in_two_collections_are_told_apart_by_what_is_seen(catalog: Catalog) -> None:
-    catalog.point(_source("one", "file:///x", A, "film.mp4"), _asset(A))
-    catalog.point(_source("two", "file:///x", A, "day.mp4"), _asset(A))
-    catalog.point(_source("two", "file:///y", B, "film.mp4"), _asset(B))
+    catalog.upsert_source(_source("one", "file:///x", A, "film.mp4"), _asset(A))
+    catalog.upsert_source(_source("two", "file:///x", A, "day.mp4"), _asset(A))
+    catalog.upsert_source(_source("two", "file:///y", B, "film.mp4"), _asset(B))
     assert catalog.find("film.mp4", ["one"]).asset_id == A
     assert catalog.find("film.mp4", ["two"]).asset_id == B
     with pytest.raises(AssetNotFound, match="fits 2 assets"):
@@ -138,12 +138,12 @@ def test_two_assets_of_one_name_in_two_collections_are_told_apart_by_what_is_see
 
 def test_filters_see_the_oldest_time_of_an_assets_files(catalog: Catalog) -> None:
     asset = _asset(A)
-    catalog.point(SourceRow("one", "file:///x", A, "s", "x", 3.0), asset)
-    catalog.point(SourceRow("two", "file:///y", A, "s", "y", None), asset)
-    assert catalog.tags(asset) == AssetTags(A, asset.kind, frozenset({"one", "two"}), 3.0)
-    older = SourceRow("new", "file:///z", A, "s", "z", 2.0)
-    assert catalog.tags(asset, older) == AssetTags(A, asset.kind, frozenset({"one", "two", "new"}), 2.0)
-    assert catalog.tags(asset, SourceRow("one", "file:///x", A, "t", "x", 7.0)).file_time == 7.0
+    catalog.upsert_source(Source("one", "file:///x", A, "s", "x", 3.0), asset)
+    catalog.upsert_source(Source("two", "file:///y", A, "s", "y", None), asset)
+    assert catalog.filter_tags(asset) == AssetTags(A, asset.kind, frozenset({"one", "two"}), 3.0)
+    older = Source("new", "file:///z", A, "s", "z", 2.0)
+    assert catalog.filter_tags(asset, older) == AssetTags(A, asset.kind, frozenset({"one", "two", "new"}), 2.0)
+    assert catalog.filter_tags(asset, Source("one", "file:///x", A, "t", "x", 7.0)).file_time == 7.0
 
 
 def test_a_collection_is_made_once_and_goes_when_it_is_empty(catalog: Catalog) -> None:
@@ -151,18 +151,18 @@ def test_a_collection_is_made_once_and_goes_when_it_is_empty(catalog: Catalog) -
     assert catalog.collections() == {"trips": 0}
     with pytest.raises(CollectionExists, match="there is a collection 'trips' already"):
         catalog.create_collection("trips")
-    catalog.point(_source("trips", "file:///x", A), _asset(A))
+    catalog.upsert_source(_source("trips", "file:///x", A), _asset(A))
     with pytest.raises(CollectionInUse, match="'trips' is not empty"):
-        catalog.drop_collection("trips")
-    catalog.drop_membership(A, "trips")
-    catalog.drop_collection("trips")
+        catalog.delete_collection("trips")
+    catalog.remove_from_collection(A, "trips")
+    catalog.delete_collection("trips")
     with pytest.raises(CollectionNotFound):
-        catalog.drop_collection("trips")
+        catalog.delete_collection("trips")
 
 
 @pytest.mark.parametrize("name", ["", " ", "a/b", "..", "a\nb", "\0", "x" * 201, "\udcff"])
 def test_a_name_that_no_address_can_hold_is_no_collection(catalog: Catalog, name: str) -> None:
-    with pytest.raises(QueryError, match="collection"):
+    with pytest.raises(InvalidInput, match="collection"):
         catalog.create_collection(name)
     assert catalog.collections() == {}
 
@@ -177,26 +177,26 @@ def test_pages_hold_the_list_in_its_order(catalog: Catalog) -> None:
     keys = [f"{number:064x}" for number in range(23)]
     for number, key in enumerate(keys):
         asset = replace(_asset(key), indexed_at=1000.1 + number // 5)
-        catalog.point(_source("default", f"file:///{key}", key), asset)
+        catalog.upsert_source(_source("default", f"file:///{key}", key), asset)
     pages, after = [], None
     while not pages or after:
-        page = catalog.page(["default"], after, 4)
+        page = catalog.list_page(["default"], after, 4)
         pages.append(page.items)
-        after = page.after
+        after = page.next_cursor
     assert [len(items) for items in pages] == [4, 4, 4, 4, 4, 3]
     assert [asset for items in pages for asset in items] == catalog.assets()
-    assert catalog.page(None, None, 23).after is None
+    assert catalog.list_page(None, None, 23).next_cursor is None
 
 
 def test_a_page_goes_on_where_the_last_one_ended_though_assets_come_and_go(catalog: Catalog) -> None:
     for number in range(6):
         key = f"{number:064x}"
-        catalog.point(_source("default", f"file:///{key}", key), replace(_asset(key), indexed_at=float(number)))
-    first = catalog.page(None, None, 3)
-    catalog.point(_source("default", "file:///new", A), replace(_asset(A), indexed_at=99.0))
-    catalog.drop_membership(first.items[-1].asset_id, None)
-    catalog.forget(first.items[-1].asset_id)
-    second = catalog.page(None, first.after, 3)
+        catalog.upsert_source(_source("default", f"file:///{key}", key), replace(_asset(key), indexed_at=float(number)))
+    first = catalog.list_page(None, None, 3)
+    catalog.upsert_source(_source("default", "file:///new", A), replace(_asset(A), indexed_at=99.0))
+    catalog.remove_from_collection(first.items[-1].asset_id, None)
+    catalog.delete_asset(first.items[-1].asset_id)
+    second = catalog.list_page(None, first.next_cursor, 3)
     times = [asset.indexed_at for asset in (*first.items, *second.items)]
     assert times == [5.0, 4.0, 3.0, 2.0, 1.0, 0.0]
     assert all(a > b for a, b in pairwise(times))
@@ -204,18 +204,18 @@ def test_a_page_goes_on_where_the_last_one_ended_though_assets_come_and_go(catal
 
 @pytest.mark.parametrize("after", ["", "x", "é", "bm9uZQ", "bm90IGEgdGltZQ", "\0"])
 def test_what_is_no_place_in_the_list_is_refused(catalog: Catalog, after: str) -> None:
-    with pytest.raises(QueryError, match="no place in a list"):
-        catalog.page(None, after, 3)
+    with pytest.raises(InvalidInput, match="no place in a list"):
+        catalog.list_page(None, after, 3)
 
 
 @pytest.mark.parametrize("limit", [0, -1, 501])
 def test_a_page_is_neither_empty_nor_endless(catalog: Catalog, limit: int) -> None:
-    with pytest.raises(QueryError, match="1 to 500"):
-        catalog.page(None, None, limit)
+    with pytest.raises(InvalidInput, match="1 to 500"):
+        catalog.list_page(None, None, limit)
 
 
 def test_ids_that_no_asset_can_have_are_not_found(catalog: Catalog) -> None:
-    catalog.point(_source("default", "file:///x", A), _asset(A))
+    catalog.upsert_source(_source("default", "file:///x", A), _asset(A))
     assert catalog.get([A, "x" * 100]) == {A: _asset(A)}
     assert catalog.get([]) == {}
 
@@ -223,7 +223,7 @@ def test_ids_that_no_asset_can_have_are_not_found(catalog: Catalog) -> None:
 def test_many_writers_may_fill_a_new_collection(catalog: Catalog) -> None:
     def point(number: int) -> None:
         key = f"{number % 5:064x}"
-        catalog.point(_source("new", f"file:///{number % 10}", key), _asset(key))
+        catalog.upsert_source(_source("new", f"file:///{number % 10}", key), _asset(key))
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(point, range(40)))
@@ -236,23 +236,23 @@ def test_a_collection_goes_and_is_filled_at_the_same_time_without_a_contradictio
 
     def drop() -> None:
         with suppress(CollectionInUse, CollectionNotFound):
-            catalog.drop_collection("brief")
+            catalog.delete_collection("brief")
 
     def fill() -> None:
-        catalog.point(_source("brief", "file:///x", A), _asset(A))
+        catalog.upsert_source(_source("brief", "file:///x", A), _asset(A))
         with suppress(CollectionNotFound):
-            catalog.drop_membership(A, "brief")
+            catalog.remove_from_collection(A, "brief")
 
     with ThreadPoolExecutor(4) as threads:
         for done in [threads.submit(work) for _ in range(30) for work in (drop, fill)]:
             done.result()
     assert catalog.collections() in ({}, {"brief": 0})
-    assert catalog.sources(A) == [] and catalog.orphans() == [A]
+    assert catalog.sources(A) == [] and catalog.orphaned_asset_ids() == [A]
 
 
 def test_a_damaged_catalog_is_said_to_be_damaged(tmp_path: Path) -> None:
     (tmp_path / "catalog.db").write_bytes(b"not a database at all, but long enough to be taken for one" * 20)
-    database = Database(f"sqlite:///{tmp_path / 'catalog.db'}")
+    database = SqlDatabase(f"sqlite:///{tmp_path / 'catalog.db'}")
     with pytest.raises(ArtifactError, match="the catalog is damaged"):
         Catalog(database).assets()
     database.close()

@@ -17,31 +17,31 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, insert, select, text
 
 from benchmarks.servers import Postgres, free_port
-from indexer.errors import ArtifactError, DatabaseUnavailable, RepeatConflict, SettingsError
+from indexer.errors import ArtifactError, DatabaseUnavailable, IdempotencyConflict, SettingsError
 from services.catalog import Catalog, now
-from services.database import Database
-from services.migrations import HEAD, revision
+from services.database import SqlDatabase
+from services.migrations import HEAD, current_revision
 from services.migrations.running import _config
-from services.repeats import Answered, Repeatable, Repeats
+from services.repeats import IdempotencyKey, IdempotencyStore, StoredResponse
 from services.tables import Base, Collections
 
 BEFORE_MIGRATIONS = Path(__file__).parent / "data" / "catalog_before_migrations.sql"
 
 
-def _add(database: Database, name: str) -> None:
-    with database.begin() as connection:
+def _add(database: SqlDatabase, name: str) -> None:
+    with database.write() as connection:
         connection.execute(insert(Collections).values(name=name, created_at=0.0))
 
 
-def _names(database: Database) -> list[str]:
-    with database.reading() as connection:
+def _names(database: SqlDatabase) -> list[str]:
+    with database.read() as connection:
         return sorted(connection.execute(select(Collections.name)).scalars())
 
 
-def test_the_steps_make_the_tables_that_the_code_expects(database: Database) -> None:
-    with database.begin() as connection:
+def test_the_steps_make_the_tables_that_the_code_expects(database: SqlDatabase) -> None:
+    with database.write() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
-        assert revision(connection) == HEAD
+        assert current_revision(connection) == HEAD
 
 
 def test_the_newest_step_is_named() -> None:
@@ -58,14 +58,14 @@ def test_a_catalog_made_before_there_were_steps_is_kept(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.executescript(BEFORE_MIGRATIONS.read_text("utf-8"))
     connection.close()
-    database = Database(f"sqlite:///{path}")
+    database = SqlDatabase(f"sqlite:///{path}")
     catalog = Catalog(database)
     assert catalog.collections() == {"trips": 1}
     asset = catalog.find("film.mp4")
-    assert (asset.warnings, asset.looked_at_fps) == (("a warning",), 1.04)
+    assert (asset.warnings, asset.sampled_fps) == (("a warning",), 1.04)
     assert catalog.sources(asset.asset_id)[0].state == "s@v1"
-    with database.reading() as connection:
-        assert revision(connection) == HEAD
+    with database.read() as connection:
+        assert current_revision(connection) == HEAD
     database.close()
 
 
@@ -90,7 +90,7 @@ def test_sources_get_the_names_of_their_assets_and_no_others(database_url: str) 
                 connection.execute(text(f"INSERT INTO collections VALUES ('{collection}', 1.0)"))
             connection.execute(text(f"INSERT INTO sources VALUES ('{collection}', '{uri}', '{asset}', 's')"))
     engine.dispose()
-    database = Database(database_url)
+    database = SqlDatabase(database_url)
     rows = [row for asset in ("a", "b") for row in Catalog(database).sources(asset)]
     assert [(row.collection, row.name, row.file_time) for row in rows] == [
         ("mine", "trips/day at sea.mp4", 7.0),
@@ -111,11 +111,13 @@ def test_answers_that_are_kept_keep_their_type(database_url: str) -> None:
         connection.execute(text(begun), {"name": "done", "at": now(), "s": 200, "t": "text/plain", "b": b"gulls"})
         connection.execute(text(begun), {"name": "begun", "at": now(), "s": None, "t": None, "b": None})
     engine.dispose()
-    database = Database(database_url)
-    repeats = Repeats(database)
-    assert repeats.begin(Repeatable("", "done", "r")) == Answered(200, {"content-type": "text/plain"}, b"gulls")
-    with pytest.raises(RepeatConflict, match="is being answered"):
-        repeats.begin(Repeatable("", "begun", "r"))
+    database = SqlDatabase(database_url)
+    repeats = IdempotencyStore(database)
+    assert repeats.claim(IdempotencyKey("", "done", "r")) == StoredResponse(
+        200, {"content-type": "text/plain"}, b"gulls"
+    )
+    with pytest.raises(IdempotencyConflict, match="is being answered"):
+        repeats.claim(IdempotencyKey("", "begun", "r"))
     database.close()
 
 
@@ -125,13 +127,13 @@ def test_a_catalog_whose_making_was_cut_off_is_completed(tmp_path: Path) -> None
         connection.execute("CREATE TABLE collections (name VARCHAR(200) PRIMARY KEY, created_at DOUBLE NOT NULL)")
         connection.execute("INSERT INTO collections VALUES ('trips', 1.0)")
     connection.close()
-    database = Database(f"sqlite:///{path}")
+    database = SqlDatabase(f"sqlite:///{path}")
     assert Catalog(database).collections() == {"trips": 0}
     database.close()
 
 
-def test_many_processes_may_be_the_first(database_url: str, database: Database) -> None:
-    code = "import sys; from services.database import Database; Database(sys.argv[1]).begin().__enter__()"
+def test_many_processes_may_be_the_first(database_url: str, database: SqlDatabase) -> None:
+    code = "import sys; from services.database import SqlDatabase; SqlDatabase(sys.argv[1]).write().__enter__()"
     command = [sys.executable, "-c", f"{code}; print('begun')", database_url]
     started = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(5)]
     for process in started:
@@ -140,37 +142,37 @@ def test_many_processes_may_be_the_first(database_url: str, database: Database) 
     assert _names(database) == []
 
 
-def test_a_database_of_a_newer_version_is_left_alone(database_url: str, database: Database) -> None:
+def test_a_database_of_a_newer_version_is_left_alone(database_url: str, database: SqlDatabase) -> None:
     _add(database, "trips")
-    with database.begin() as connection:
+    with database.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    newer = Database(database_url)
+    newer = SqlDatabase(database_url)
     with pytest.raises(ArtifactError, match=r"a newer version of Afterimage made the catalog \(step 9999"):
         _names(newer)
     newer.close()
     assert _names(database) == ["trips"]
 
 
-def test_a_transaction_that_fails_changed_nothing(database: Database) -> None:
-    with pytest.raises(KeyError), database.begin() as connection:
+def test_a_transaction_that_fails_changed_nothing(database: SqlDatabase) -> None:
+    with pytest.raises(KeyError), database.write() as connection:
         connection.execute(insert(Collections).values(name="trips", created_at=0.0))
         raise KeyError
     assert _names(database) == []
 
 
-def test_a_reader_waits_for_no_writer_and_sees_what_is_whole(database: Database) -> None:
+def test_a_reader_waits_for_no_writer_and_sees_what_is_whole(database: SqlDatabase) -> None:
     _add(database, "one")
-    with database.begin() as connection:
+    with database.write() as connection:
         connection.execute(insert(Collections).values(name="two", created_at=0.0))
         assert _names(database) == ["one"]
     assert _names(database) == ["one", "two"]
 
 
-def test_writers_take_turns(database: Database) -> None:
+def test_writers_take_turns(database: SqlDatabase) -> None:
     """Who read first writes all the same: what another one wrote meanwhile does not stop it."""
 
     def write(number: int) -> None:
-        with database.begin() as connection:
+        with database.write() as connection:
             connection.execute(select(Collections.name)).all()
             connection.execute(insert(Collections).values(name=f"{number:02}", created_at=0.0))
 
@@ -180,7 +182,7 @@ def test_writers_take_turns(database: Database) -> None:
 
 
 def test_a_server_that_is_not_there_is_named_by_its_setting() -> None:
-    database = Database(f"postgresql://me:hunter2@127.0.0.1:{free_port()}/x")
+    database = SqlDatabase(f"postgresql://me:hunter2@127.0.0.1:{free_port()}/x")
     with pytest.raises(DatabaseUnavailable, match=r"AFTERIMAGE_CATALOG__URL") as raised:
         _names(database)
     assert "hunter2" not in str(raised.value)
@@ -190,9 +192,9 @@ def test_a_server_that_is_not_there_is_named_by_its_setting() -> None:
 def test_a_server_that_restarts_costs_what_was_under_way_and_no_more(
     postgres_server: Postgres, postgres_url: str
 ) -> None:
-    database = Database(postgres_url)
+    database = SqlDatabase(postgres_url)
     _add(database, "before")
-    with pytest.raises(DatabaseUnavailable), database.begin() as connection:
+    with pytest.raises(DatabaseUnavailable), database.write() as connection:
         connection.execute(insert(Collections).values(name="under way", created_at=0.0))
         with postgres_server.away():
             pass
@@ -214,5 +216,5 @@ def test_a_server_that_restarts_costs_what_was_under_way_and_no_more(
 )
 def test_an_address_that_makes_no_sense_is_refused(url: str, message: str) -> None:
     with pytest.raises(SettingsError, match=f"AFTERIMAGE_CATALOG__URL: {message}") as raised:
-        Database(url)
+        SqlDatabase(url)
     assert "hunter2" not in str(raised.value)

@@ -11,10 +11,10 @@ from object_store import make_bucket, s3_server
 
 from benchmarks.servers import Redis
 from services.container import Container
-from services.doctor import Check, State, examine
+from services.doctor import Check, CheckStatus, run_checks
 from services.settings import load_settings
 
-_NO_MODELS = {"TEXT__MODEL": "", "READER__ENABLED": "false"}
+_NO_MODELS = {"TEXT__MODEL": "", "OCR__ENABLED": "false"}
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def examined(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callab
         for name, value in {"HOME": str(tmp_path), **_NO_MODELS, **settings}.items():
             monkeypatch.setenv(f"AFTERIMAGE_{name}", value)
         made.append(Container(load_settings("cluster")))
-        return {check.part: check for check in examine(made[-1])}
+        return {check.part: check for check in run_checks(made[-1])}
 
     yield examined
     for container in made:
@@ -56,15 +56,15 @@ def test_every_part_of_a_cluster_that_cannot_be_reached_is_named_with_its_settin
         "index": "AFTERIMAGE_INDEX__URL",
         "generator": "AFTERIMAGE_GENERATOR__URL",
     }.items():
-        assert checks[part].state is State.FAILED
+        assert checks[part].status is CheckStatus.FAILED
         assert setting in checks[part].detail
         assert "hidden" not in checks[part].detail
-    assert checks["home"].state is checks["video"].state is State.OK
+    assert checks["home"].status is checks["video"].status is CheckStatus.OK
 
 
 def test_a_catalog_in_a_file_is_no_catalog_of_a_cluster(examined: Callable[..., dict[str, Check]], nobody: str) -> None:
     checks = examined(JOBS__URL=f"redis://{nobody}/0", INDEX__URL="", GENERATOR__KIND="extractive")
-    assert checks["catalog"].state is State.FAILED
+    assert checks["catalog"].status is CheckStatus.FAILED
     assert "AFTERIMAGE_CATALOG__URL" in checks["catalog"].detail
     assert "every machine must have this folder" in checks["blobs"].detail
 
@@ -79,6 +79,6 @@ def test_parts_that_are_there_do_their_work(
         checks = examined(
             JOBS__URL=redis_server.url, BLOBS__URL="s3://archive/a", INDEX__URL="", GENERATOR__KIND="extractive"
         )
-    assert (checks["blobs"].state, checks["blobs"].detail) == (State.OK, "s3://archive/a")
+    assert (checks["blobs"].status, checks["blobs"].detail) == (CheckStatus.OK, "s3://archive/a")
     assert checks["jobs"].detail == "celery: 0 waiting in index, 0 waiting in summarize"
-    assert (checks["index"].state, checks["index"].detail) == (State.OK, "0 segments of 0 assets")
+    assert (checks["index"].status, checks["index"].detail) == (CheckStatus.OK, "0 segments of 0 assets")

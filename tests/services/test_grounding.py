@@ -9,11 +9,11 @@ import pytest
 
 from indexer.types import AssetKind, Origin, PictureRef, Segment
 from services.catalog import Asset
-from services.grounding import Grounding, Thresholds
-from services.types import Draft, Evidence, Found, Quote, Verdict
+from services.grounding import Grounding, VerdictThresholds
+from services.types import DraftSentence, Evidence, Quote, RetrievedSegment, Verdict
 
 FILM = Asset("f" * 64, "v", AssetKind.VIDEO, "film 09:99 at 12:30.mp4", 600.0, None, 480, 270, 0.0, 1, 1, (), 0.0)
-THRESHOLDS = Thresholds(0.6, 0.3)
+THRESHOLDS = VerdictThresholds(0.6, 0.3)
 
 
 @dataclass
@@ -23,22 +23,22 @@ class _Eyes:
     shown: Mapping[str, str]
     asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 
-    def shows(self, sentence: str, evidence: Sequence[Evidence]) -> list[float]:
+    def entailment_scores(self, sentence: str, evidence: Sequence[Evidence]) -> list[float]:
         self.asked.append((sentence, tuple(one.id for one in evidence)))
         return [float(any(word in sentence for word in self.shown[one.id].split())) for one in evidence]
 
 
 def _moment(name: str, start_s: float, end_s: float, text: str = "") -> Evidence:
     segment = Segment(0, Origin.PICTURE, start_s, end_s, text=text, picture=PictureRef(name, 0, 1))
-    return Evidence(name, Found(FILM, segment, 0.9, {}, 0.1))
+    return Evidence(name, RetrievedSegment(FILM, segment, 0.9, {}, 0.1))
 
 
 EVIDENCE = [_moment("F1", 10, 15), _moment("F2", 30, 36), _moment("F3", 50, 52), _moment("F4", 70, 75, "EXIT 42")]
 SHOWN = {"F1": "dog", "F2": "cat", "F3": "dog", "F4": "street"}
 
 
-def _said(text: str, *ids: str) -> Draft:
-    return Draft(text, tuple(Quote(one) for one in ids), 0.5)
+def _said(text: str, *ids: str) -> DraftSentence:
+    return DraftSentence(text, tuple(Quote(one) for one in ids), 0.5)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_sentence_is_held_against_what_it_cites(text: str, ids: tuple[str, ...
 )
 def test_what_is_put_in_other_words_is_held_against_the_text(text: str, verdict: Verdict) -> None:
     page = Segment(0, Origin.PAGE, page=7, text="The notice period is eight weeks, 12 for captains (page 31).")
-    evidence = [Evidence("P1", Found(replace(FILM, kind=AssetKind.DOCUMENT), page, 0.9, {}, 0.1))]
+    evidence = [Evidence("P1", RetrievedSegment(replace(FILM, kind=AssetKind.DOCUMENT), page, 0.9, {}, 0.1))]
     for checker in (None, _Eyes({})):
         assert Grounding(THRESHOLDS, checker).verify(_said(text, "P1"), evidence).verdict is verdict
 
@@ -103,8 +103,8 @@ def test_the_same_sentence_is_asked_of_a_picture_once() -> None:
 
 def test_a_sentence_without_a_valid_id_gets_the_picture_that_shows_it_or_none() -> None:
     grounding = Grounding(THRESHOLDS, _Eyes(SHOWN))
-    assert grounding.attributed(_said("A cat can be seen.", "F99"), EVIDENCE).quotes == (Quote("F2"),)
-    nowhere = grounding.attributed(_said("A whale can be seen."), EVIDENCE)
+    assert grounding.attribute(_said("A cat can be seen.", "F99"), EVIDENCE).quotes == (Quote("F2"),)
+    nowhere = grounding.attribute(_said("A whale can be seen."), EVIDENCE)
     assert nowhere.quotes == ()
     assert grounding.verify(nowhere, EVIDENCE).verdict is Verdict.UNSUPPORTED
 
@@ -123,14 +123,14 @@ def test_a_sentence_without_a_valid_id_gets_the_picture_that_shows_it_or_none() 
 def test_a_citation_that_does_not_show_it_gives_way_to_one_that_does(
     text: str, ids: tuple[str, ...], proof: tuple[str, ...]
 ) -> None:
-    draft = Grounding(THRESHOLDS, _Eyes(SHOWN)).attributed(_said(text, *ids), EVIDENCE)
+    draft = Grounding(THRESHOLDS, _Eyes(SHOWN)).attribute(_said(text, *ids), EVIDENCE)
     assert draft.quotes == tuple(Quote(one) for one in proof)
 
 
 def test_what_pictures_show_is_unclear_where_nobody_looks() -> None:
     grounding = Grounding(THRESHOLDS)
     assert grounding.verify(_said("A dog can be seen.", "F1"), EVIDENCE).verdict is Verdict.UNCLEAR
-    assert grounding.attributed(_said("A dog can be seen.", "F1", "F99"), EVIDENCE).quotes == (Quote("F1"),)
+    assert grounding.attribute(_said("A dog can be seen.", "F1", "F99"), EVIDENCE).quotes == (Quote("F1"),)
     assert grounding.verify(_said("A dog at 00:01:40.", "F1"), EVIDENCE).verdict is Verdict.UNSUPPORTED
 
 
@@ -141,4 +141,4 @@ def test_times_in_the_name_of_a_file_are_no_statement() -> None:
 
 def test_thresholds_that_are_out_of_order_are_refused() -> None:
     with pytest.raises(ValueError, match="does not hold"):
-        Thresholds(0.3, 0.6)
+        VerdictThresholds(0.3, 0.6)

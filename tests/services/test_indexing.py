@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 from shared import Services
 
-from indexer.errors import AssetNotFound, CollectionNotFound, IndexBusy, QueryError
+from indexer.errors import AssetNotFound, CollectionNotFound, InvalidInput, WriteLockTimeout
 from indexer.types import SegmentFilter
 from services.container import Container
-from services.indexing import Indexed, Outcome
+from services.indexing import FileReport, Outcome
 from services.locks.files import FileLocks
 from services.types import Query
 
 EVERYWHERE = SegmentFilter()
 
 
-def _index(container: Container, *paths: Path, collection: str = "default") -> dict[str, Indexed]:
-    return {line.name: line for line in container.indexing.index(list(paths), collection)}
+def _index(container: Container, *paths: Path, collection: str = "default") -> dict[str, FileReport]:
+    return {line.name: line for line in container.indexing.index_paths(list(paths), collection)}
 
 
 def _found(container: Container, text: str, where: SegmentFilter = EVERYWHERE) -> list[str]:
@@ -70,8 +70,8 @@ def test_a_changed_file_replaces_its_old_version_everywhere(services: Services, 
     line = _index(container, photos)["2023/label.jpg"]
     assert line.outcome is Outcome.UPDATED
     assert _found(container, "TERNFLOAT inflatable lifejacket") == []
-    assert old.asset_id not in container.index.counts()
-    assert container.artifacts.versions(old.asset_id) == []
+    assert old.asset_id not in container.index.segment_counts()
+    assert container.artifacts.list_versions(old.asset_id) == []
     with pytest.raises(AssetNotFound):
         container.catalog.find(old.asset_id)
 
@@ -80,20 +80,20 @@ def test_one_file_in_two_collections_is_stored_once_and_goes_with_the_last(servi
     container, sign = services(), photos / "street_sign.jpg"
     asset = _index(container, sign, collection="one")["street_sign.jpg"].asset
     assert asset is not None
-    counts = container.index.counts()
+    counts = container.index.segment_counts()
     assert _index(container, sign, collection="two")["street_sign.jpg"].outcome is Outcome.INDEXED
-    assert container.index.counts() == counts
+    assert container.index.segment_counts() == counts
     for name in ("one", "two"):
         assert _found(container, "Lightkeeper Lane", SegmentFilter(collections=frozenset({name})))
-    gone = container.indexing.delete("street_sign.jpg", "one")
+    gone = container.indexing.delete_asset("street_sign.jpg", "one")
     assert (gone.collections, gone.segments) == (("one",), 0)
     assert not _found(container, "Lightkeeper Lane", SegmentFilter(collections=frozenset({"one"})))
     assert _found(container, "Lightkeeper Lane", SegmentFilter(collections=frozenset({"two"})))
-    gone = container.indexing.delete("street_sign.jpg", None)
+    gone = container.indexing.delete_asset("street_sign.jpg", None)
     assert gone.segments == asset.segments
     assert gone.files > 0
-    assert container.index.counts() == {}
-    assert container.artifacts.assets() == []
+    assert container.index.segment_counts() == {}
+    assert container.artifacts.list_assets() == []
     assert container.catalog.assets() == []
 
 
@@ -105,7 +105,7 @@ def test_one_file_is_called_what_each_collection_calls_it(services: Services, ph
     _index(container, other, collection="two")
     for collection, name in (("one", "street_sign.jpg"), ("two", "lane.jpg")):
         assert _found(container, "Lightkeeper Lane", SegmentFilter(collections=frozenset({collection}))) == [name]
-    assert container.indexing.delete("lane.jpg", "one").asset.name == "street_sign.jpg"
+    assert container.indexing.delete_asset("lane.jpg", "one").asset.name == "street_sign.jpg"
     assert _found(container, "Lightkeeper Lane") == ["lane.jpg"]
 
 
@@ -131,12 +131,15 @@ def test_a_running_reader_sees_what_another_process_indexed_and_deleted(services
     assert _found(reader, "Lightkeeper Lane") == []
     _index(writer, photos / "street_sign.jpg")
     assert _found(reader, "Lightkeeper Lane") == ["street_sign.jpg"]
-    writer.indexing.delete("street_sign.jpg", None)
+    writer.indexing.delete_asset("street_sign.jpg", None)
     assert _found(reader, "Lightkeeper Lane") == []
 
 
 def test_only_one_process_writes_at_a_time(services: Services, photos: Path, tmp_path: Path) -> None:
-    with FileLocks(tmp_path / "home").writing(None), pytest.raises(IndexBusy, match=r"process \d+ is writing"):
+    with (
+        FileLocks(tmp_path / "home").write_lock(None),
+        pytest.raises(WriteLockTimeout, match=r"process \d+ is writing"),
+    ):
         _index(services(), photos)
     assert _index(services(), photos / "street_sign.jpg")["street_sign.jpg"].outcome is Outcome.INDEXED
 
@@ -149,8 +152,8 @@ def test_another_sampling_makes_the_asset_anew_and_keeps_one_version(services: S
     assert first is not None
     assert second.asset is not None
     assert second.outcome is Outcome.UPDATED
-    assert second.asset.looked_at > 1.5 * first.looked_at
-    assert container.artifacts.versions(first.asset_id) == [second.asset.version]
+    assert second.asset.sampled_frames > 1.5 * first.sampled_frames
+    assert container.artifacts.list_versions(first.asset_id) == [second.asset.version]
 
 
 def test_another_sidecar_makes_another_asset(services: Services, archive: Path, tmp_path: Path) -> None:
@@ -166,7 +169,7 @@ def test_another_sidecar_makes_another_asset(services: Services, archive: Path, 
     assert second.asset is not None
     assert first.asset_id != second.asset.asset_id
     assert _found(container, "Where is the marmalade kept?") == ["slipway_2022.webm"]
-    assert list(container.index.counts()) == [second.asset.asset_id]
+    assert list(container.index.segment_counts()) == [second.asset.asset_id]
 
 
 def test_a_file_that_grows_while_it_is_indexed_says_so_and_is_taken_up_again(
@@ -179,7 +182,7 @@ def test_a_file_that_grows_while_it_is_indexed_says_so_and_is_taken_up_again(
     def write_on(name: str, done: float, total: float | None) -> None:
         film.write_bytes(whole)
 
-    (line,) = container.indexing.index([film], "default", write_on)
+    (line,) = container.indexing.index_paths([film], "default", write_on)
     assert line.asset is not None
     assert "was written to while it was indexed" in line.reason
     again = _index(container, film)["film.webm"]
@@ -196,14 +199,14 @@ def test_what_a_reindex_left_out_as_damaged_is_indexed_again_from_its_source(ser
     container.index.remove(asset.asset_id)
     sign.touch()
     _index(container, sign)
-    assert container.index.counts() == {asset.asset_id: asset.segments}
+    assert container.index.segment_counts() == {asset.asset_id: asset.segments}
 
 
 def test_a_run_that_waits_is_let_in(services: Services, photos: Path, tmp_path: Path) -> None:
     container = services()
     with ThreadPoolExecutor(1) as threads:
-        with FileLocks(tmp_path / "home").writing(None):
-            lines = threads.submit(lambda: list(container.indexing.index([photos], "default", patience_s=60.0)))
+        with FileLocks(tmp_path / "home").write_lock(None):
+            lines = threads.submit(lambda: list(container.indexing.index_paths([photos], "default", timeout_s=60.0)))
         assert [line.outcome for line in lines.result()] == [Outcome.INDEXED] * 3
 
 
@@ -212,16 +215,16 @@ def test_workers_on_postgresql_index_different_assets_side_by_side(
 ) -> None:
     one, other = (services(catalog__url=postgres_url) for _ in range(2))
     sign, label = photos / "street_sign.jpg", photos / "2023" / "label.jpg"
-    meanwhile: list[Indexed] = []
+    meanwhile: list[FileReport] = []
 
     def index_another(name: str, done: float, total: float | None) -> None:
-        meanwhile.extend(other.indexing.index([label], "default"))
-        with pytest.raises(IndexBusy):
-            list(other.indexing.index([sign], "default"))
+        meanwhile.extend(other.indexing.index_paths([label], "default"))
+        with pytest.raises(WriteLockTimeout):
+            list(other.indexing.index_paths([sign], "default"))
 
-    assert [line.outcome for line in one.indexing.index([sign], "default", index_another)] == [Outcome.INDEXED]
+    assert [line.outcome for line in one.indexing.index_paths([sign], "default", index_another)] == [Outcome.INDEXED]
     assert [line.outcome for line in meanwhile] == [Outcome.INDEXED]
-    assert len(one.catalog.assets()) == len(one.index.counts()) == 2
+    assert len(one.catalog.assets()) == len(one.index.segment_counts()) == 2
 
 
 def test_what_another_worker_is_at_is_not_taken_for_a_leftover(
@@ -231,29 +234,29 @@ def test_what_another_worker_is_at_is_not_taken_for_a_leftover(
     container = services(catalog__url=postgres_url)
     asset = _index(container, photos / "street_sign.jpg")["street_sign.jpg"].asset
     assert asset is not None
-    container.catalog.drop_membership(asset.asset_id, None)
-    container.catalog.forget(asset.asset_id)
+    container.catalog.remove_from_collection(asset.asset_id, None)
+    container.catalog.delete_asset(asset.asset_id)
     later = services(catalog__url=postgres_url)
-    with container.locks.writing(asset.asset_id):
+    with container.locks.write_lock(asset.asset_id):
         _index(later, photos / "2023" / "label.jpg")
-        assert asset.asset_id in later.index.counts()
+        assert asset.asset_id in later.index.segment_counts()
     _index(later, photos / "2023" / "label.jpg")
-    assert asset.asset_id not in later.index.counts()
+    assert asset.asset_id not in later.index.segment_counts()
 
 
 def test_a_collection_goes_with_what_it_alone_holds(services: Services, photos: Path) -> None:
     container = services()
     _index(container, photos, collection="trips")
     _index(container, photos / "street_sign.jpg", collection="signs")
-    gone = container.indexing.drop_collection("trips")
+    gone = container.indexing.delete_collection("trips")
     assert len(gone) == 3
     assert container.catalog.collections() == {"signs": 1}
     assert [asset.name for asset in container.catalog.assets()] == ["street_sign.jpg"]
-    assert len(container.index.counts()) == 1
+    assert len(container.index.segment_counts()) == 1
     with pytest.raises(CollectionNotFound):
-        container.indexing.drop_collection("trips")
+        container.indexing.delete_collection("trips")
 
 
 def test_a_collection_with_a_name_that_none_can_have_takes_nothing_in(services: Services, photos: Path) -> None:
-    with pytest.raises(QueryError, match="collection's name"):
+    with pytest.raises(InvalidInput, match="collection's name"):
         _index(services(), photos, collection="a/b")

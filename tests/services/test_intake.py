@@ -12,11 +12,11 @@ from hosting import Host, hosted
 from PIL import Image
 from shared import Services
 
-from indexer.errors import ArtifactError, NotAllowed, SourceError
+from indexer.errors import ArtifactError, SourceError, SourceForbidden
 from services.container import Container
-from services.sources import Candidate
+from services.sources import DiscoveredFile
 
-QUICK = {"text__model": "", "visual__model": "", "reader__enabled": "false"}
+QUICK = {"text__model": "", "visual__model": "", "ocr__enabled": "false"}
 
 
 @pytest.fixture
@@ -35,18 +35,18 @@ def host(roots: Path) -> Iterator[Host]:
 
 @pytest.fixture
 def container(services: Services, roots: Path) -> Container:
-    return services(**QUICK, intake__roots=f'["{roots}"]', intake__private_hosts='["127.0.0.1"]')
+    return services(**QUICK, ingest__allowed_roots=f'["{roots}"]', ingest__allowed_private_hosts='["127.0.0.1"]')
 
 
-def _found(container: Container, uri: str) -> list[Candidate | SourceError]:
-    with container.intake.found(uri, "photo.png", "default", _nothing) as found:
+def _found(container: Container, uri: str) -> list[DiscoveredFile | SourceError]:
+    with container.source_resolver.resolve(uri, "photo.png", "default", _nothing) as found:
         return list(found)
 
 
 def _taken(container: Container, uri: str, collection: str = "default") -> str:
     """Take a source in; gives the id of its asset."""
-    with container.intake.found(uri, "photo.png", collection, _nothing) as found:
-        (line,) = container.indexing.take(found, collection, None, 0.0)
+    with container.source_resolver.resolve(uri, "photo.png", collection, _nothing) as found:
+        (line,) = container.indexing.index_files(found, collection, None, 0.0)
     assert line.asset is not None, line
     return line.asset.asset_id
 
@@ -56,9 +56,9 @@ def _nothing(name: str, done: float, total: float | None) -> None: ...
 
 def test_files_below_the_open_folders_are_found(container: Container, roots: Path) -> None:
     (candidate,) = _found(container, roots.as_uri())
-    assert isinstance(candidate, Candidate)
+    assert isinstance(candidate, DiscoveredFile)
     assert (candidate.name, candidate.uri) == ("photo.png", (roots / "photo.png").as_uri())
-    assert _found(container, (roots / "photo.png").as_uri()) == [Candidate(roots / "photo.png", "photo.png", True)]
+    assert _found(container, (roots / "photo.png").as_uri()) == [DiscoveredFile(roots / "photo.png", "photo.png", True)]
 
 
 def test_nothing_outside_of_them_is_found_by_whatever_name(container: Container, roots: Path, tmp_path: Path) -> None:
@@ -80,8 +80,10 @@ def test_nothing_outside_of_them_is_found_by_whatever_name(container: Container,
         "file:open",
         "file:///",
     ):
-        with pytest.raises(NotAllowed, match="is not below one of the folders of AFTERIMAGE_INTAKE__ROOTS"):
-            container.intake.check(uri)
+        with pytest.raises(
+            SourceForbidden, match="is not below one of the folders of AFTERIMAGE_INGEST__ALLOWED_ROOTS"
+        ):
+            container.source_resolver.validate(uri)
 
 
 def test_a_link_that_leads_out_is_said_to_and_the_others_are_found(
@@ -92,39 +94,39 @@ def test_a_link_that_leads_out_is_said_to_and_the_others_are_found(
     (roots / "photo.srt").symlink_to(tmp_path / "secret.srt")
     Image.new("RGB", (32, 24), "red").save(roots / "red.png")
     found = {one.name: type(one) for one in _found(container, roots.as_uri())}
-    assert found == {"link.png": SourceError, "photo.png": SourceError, "red.png": Candidate}
+    assert found == {"link.png": SourceError, "photo.png": SourceError, "red.png": DiscoveredFile}
 
 
 def test_without_open_folders_and_hosts_nothing_can_be_named(services: Services, roots: Path) -> None:
     closed = services(**QUICK)
-    upload = closed.intake.keep(roots / "photo.png", "photo.png")  # whoever sent it named nothing
+    upload = closed.source_resolver.store_upload(roots / "photo.png", "photo.png")  # whoever sent it named nothing
     for uri in (
         *((roots / "photo.png").as_uri(), "https://example.org/x.mp4", "http://127.0.0.1/x", upload),
         *("http://[", "file://[", "FILE:///etc/passwd", "file:", ":", ""),
     ):
-        with pytest.raises(NotAllowed):
-            closed.intake.check(uri)
+        with pytest.raises(SourceForbidden):
+            closed.source_resolver.validate(uri)
 
 
 def test_an_upload_is_kept_until_the_last_source_that_names_it_is_deleted(container: Container, roots: Path) -> None:
-    uri = container.intake.keep(roots / "photo.png", "../my holiday/Phöto 1.png")
-    key = container.intake.kept_at("default", uri)
+    uri = container.source_resolver.store_upload(roots / "photo.png", "../my holiday/Phöto 1.png")
+    key = container.source_resolver.media_key("default", uri)
     assert key is not None
     assert key.endswith("/Ph_to_1.png")
     asset_id = _taken(container, uri)
     assert [source.uri for source in container.catalog.sources(asset_id)] == [uri]
-    with container.blobs.fetched(key) as path:
+    with container.blobs.local_file(key) as path:
         assert path.read_bytes() == (roots / "photo.png").read_bytes()
-    container.indexing.delete(asset_id, None)
-    assert list(container.blobs.names("media")) == []
-    with pytest.raises(ArtifactError), container.blobs.fetched(key):
+    container.indexing.delete_asset(asset_id, None)
+    assert list(container.blobs.list_keys("media")) == []
+    with pytest.raises(ArtifactError), container.blobs.local_file(key):
         pass
 
 
 def test_nobody_names_another_part_of_the_store_as_an_upload(container: Container) -> None:
     for uri in ("blob:artifacts/x/y", f"blob:media/{'a' * 32}/../../catalog.db", "blob:media/x/y", "blob:"):
-        with pytest.raises(NotAllowed, match="is no upload"):
-            container.intake.kept_at("default", uri)
+        with pytest.raises(SourceForbidden, match="is no upload"):
+            container.source_resolver.media_key("default", uri)
 
 
 def test_what_is_fetched_is_indexed_and_kept_for_each_collection_by_itself(container: Container, host: Host) -> None:
@@ -132,9 +134,9 @@ def test_what_is_fetched_is_indexed_and_kept_for_each_collection_by_itself(conta
     one, two = _taken(container, uri, "one"), _taken(container, uri, "two")
     assert one == two
     assert {source.uri for source in container.catalog.sources(one)} == {uri}
-    assert len(list(container.blobs.names("media"))) == 2
-    container.indexing.delete(one, "one")
-    assert [*container.blobs.names("media")] == [container.intake.kept_at("two", uri)]
+    assert len(list(container.blobs.list_keys("media"))) == 2
+    container.indexing.delete_asset(one, "one")
+    assert [*container.blobs.list_keys("media")] == [container.source_resolver.media_key("two", uri)]
     assert list((container.home / "incoming").iterdir()) == []
 
 
@@ -147,13 +149,16 @@ def test_what_changed_at_its_url_is_another_asset_in_the_place_of_the_first(
     host.files["/photo.png"] = (tmp_path / "red.png").read_bytes()
     second = _taken(container, uri)
     assert [asset.asset_id for asset in container.catalog.assets()] == [second] != [first]
-    assert container.blobs.get(str(container.intake.kept_at("default", uri))) == host.files["/photo.png"]
+    assert container.blobs.get(str(container.source_resolver.media_key("default", uri))) == host.files["/photo.png"]
 
 
 def test_what_could_not_be_indexed_is_not_kept(container: Container, host: Host) -> None:
-    with pytest.raises(ZeroDivisionError), container.intake.found(f"{host.url}/photo.png", "p", "default", _nothing):
+    with (
+        pytest.raises(ZeroDivisionError),
+        container.source_resolver.resolve(f"{host.url}/photo.png", "p", "default", _nothing),
+    ):
         raise ZeroDivisionError
-    assert list(container.blobs.names("media")) == []
+    assert list(container.blobs.list_keys("media")) == []
     assert list((container.home / "incoming").iterdir()) == []
 
 

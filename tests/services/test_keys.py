@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from indexer.errors import KeyNotFound, KeyRefused, QueryError
+from indexer.errors import InvalidApiKey, InvalidInput, KeyNotFound
 from services import keys as module
-from services.database import Database
-from services.keys import Keys, Scope
+from services.database import SqlDatabase
+from services.keys import ApiKeyStore, Scope
 
 READ = [Scope.READ]
 
 
 @pytest.fixture
-def keys(database: Database) -> Keys:
-    return Keys(database)
+def keys(database: SqlDatabase) -> ApiKeyStore:
+    return ApiKeyStore(database)
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return lambda time: monkeypatch.setattr(module, "now", lambda: time)
 
 
-def test_a_secret_opens_what_it_was_made_for(keys: Keys) -> None:
+def test_a_secret_opens_what_it_was_made_for(keys: ApiKeyStore) -> None:
     made, secret = keys.create("the kitchen's", [Scope.READ, Scope.WRITE], ["one", "two"], 1e11, 60)
     found = keys.verify(secret)
     assert (found.id, found.name, found.scopes) == (made.id, "the kitchen's", {Scope.READ, Scope.WRITE})
@@ -37,55 +37,55 @@ def test_a_secret_opens_what_it_was_made_for(keys: Keys) -> None:
     assert everywhere.collections is None
 
 
-def test_secrets_are_long_and_never_the_same(keys: Keys) -> None:
+def test_secrets_are_long_and_never_the_same(keys: ApiKeyStore) -> None:
     secrets = {keys.create("x", READ)[1] for _ in range(20)}
     assert len(secrets) == 20
     assert all(secret.startswith("ai_") and len(secret.split("_", 2)[2]) == 43 for secret in secrets)
 
 
-def test_the_secret_is_nowhere_in_the_database(keys: Keys, database: Database, tmp_path: Path) -> None:
+def test_the_secret_is_nowhere_in_the_database(keys: ApiKeyStore, database: SqlDatabase, tmp_path: Path) -> None:
     made, secret = keys.create("x", READ)
     random = secret.split("_", 2)[2]
-    with database.reading() as connection:
+    with database.read() as connection:
         row = connection.execute(text("SELECT * FROM api_keys")).one()
     assert random not in repr(tuple(row)) + repr(made)
     assert all(random.encode() not in file.read_bytes() for file in tmp_path.iterdir())
 
 
-def test_no_other_secret_opens(keys: Keys) -> None:
+def test_no_other_secret_opens(keys: ApiKeyStore) -> None:
     made, secret = keys.create("x", READ)
     other, _ = keys.create("y", READ)
     random = secret.split("_", 2)[2]
     wrong = ["", "ai", "ai_", "ai__", random, f"ai_{other.id}_{random}", secret[:-1], f"{secret}x", secret.upper()]
     wrong += [f"xx_{made.id}_{random}", f"ai_{made.id}", f"ai_{made.id}_", "ai_\0_x", "ai_é_x", f"ai_{made.id}_\udcff"]
     for one in wrong:
-        with pytest.raises(KeyRefused, match="this key is not known"):
+        with pytest.raises(InvalidApiKey, match="this key is not known"):
             keys.verify(one)
 
 
-def test_a_key_expires(keys: Keys, at: Callable[[float], None]) -> None:
+def test_a_key_expires(keys: ApiKeyStore, at: Callable[[float], None]) -> None:
     at(1000.0)
     made, secret = keys.create("x", READ, expires_at=1500.0)
     at(1499.9)
     keys.verify(secret)
     at(1500.0)
-    with pytest.raises(KeyRefused, match=f"the key {made.id} has expired"):
+    with pytest.raises(InvalidApiKey, match=f"the key {made.id} has expired"):
         keys.verify(secret)
 
 
-def test_a_revoked_key_stays_revoked(keys: Keys, at: Callable[[float], None]) -> None:
+def test_a_revoked_key_stays_revoked(keys: ApiKeyStore, at: Callable[[float], None]) -> None:
     made, secret = keys.create("x", READ)
     at(2000.0)
     assert keys.revoke(made.id).revoked_at == 2000.0
     at(3000.0)
     assert keys.revoke(made.id).revoked_at == 2000.0
-    with pytest.raises(KeyRefused, match=f"the key {made.id} was revoked"):
+    with pytest.raises(InvalidApiKey, match=f"the key {made.id} was revoked"):
         keys.verify(secret)
     with pytest.raises(KeyNotFound, match="no key 'nothing'"):
         keys.revoke("nothing")
 
 
-def test_when_a_key_was_used_is_noted_once_a_minute(keys: Keys, at: Callable[[float], None]) -> None:
+def test_when_a_key_was_used_is_noted_once_a_minute(keys: ApiKeyStore, at: Callable[[float], None]) -> None:
     at(1000.0)
     _, secret = keys.create("x", READ)
     assert keys.list()[0].last_used_at is None
@@ -95,7 +95,7 @@ def test_when_a_key_was_used_is_noted_once_a_minute(keys: Keys, at: Callable[[fl
         assert keys.list()[0].last_used_at == noted
 
 
-def test_keys_are_listed_newest_first(keys: Keys, at: Callable[[float], None]) -> None:
+def test_keys_are_listed_newest_first(keys: ApiKeyStore, at: Callable[[float], None]) -> None:
     for time, name in ((1.0, "old"), (3.0, "new"), (2.0, "between")):
         at(time)
         keys.create(name, READ)
@@ -115,8 +115,8 @@ def test_keys_are_listed_newest_first(keys: Keys, at: Callable[[float], None]) -
         ({"requests_per_minute": 0}, "at least one request"),
     ],
 )
-def test_a_key_that_makes_no_sense_is_not_made(keys: Keys, wrong: dict[str, object], message: str) -> None:
+def test_a_key_that_makes_no_sense_is_not_made(keys: ApiKeyStore, wrong: dict[str, object], message: str) -> None:
     arguments: dict[str, object] = {"name": "x", "scopes": READ} | wrong
-    with pytest.raises(QueryError, match=message):
+    with pytest.raises(InvalidInput, match=message):
         keys.create(**arguments)  # type: ignore[arg-type]
     assert keys.list() == ()

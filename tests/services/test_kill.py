@@ -26,13 +26,13 @@ from tiny_clip import make_tiny_clip
 
 from benchmarks.workload import make_film
 from indexer.artifacts import CheckpointRecord, Manifest
-from indexer.media.process import FrameStream, MediaProcess
-from indexer.media.video import FramePlan
-from indexer.passes.tools import Models, PassSettings
-from indexer.pipeline import Pipeline, Source
+from indexer.media.process import FrameStream, SandboxedDecoder
+from indexer.media.video import SamplingPlan
+from indexer.passes.tools import IndexingSettings, ModelSet
+from indexer.pipeline import IndexSource, Pipeline
 from indexer.types import Frame, Hit, Lane, SegmentFilter, Vectors
 from memory.store import StoredMemory
-from services.catalog import Asset, SourceRow
+from services.catalog import Asset, Source
 from services.container import Container
 from services.types import Query
 
@@ -60,7 +60,7 @@ class State:
     """All that an indexed home holds, but for the time at which it was indexed."""
 
     assets: list[Asset]
-    sources: list[SourceRow]
+    sources: list[Source]
     manifests: list[Manifest]
     records: list[CheckpointRecord]
     vectors: list[dict[Lane, Vectors]]
@@ -114,9 +114,9 @@ def test_a_finished_checkpoint_is_stored_while_the_next_one_is_made(
     film, length_s = bench.folder / "film.mp4", 10
     ahead: list[float] = []
     with _CountingMedia() as media:
-        models = Models(text=loaded.text, reader=loaded.readers[0])
-        pipeline = Pipeline(media, container.artifacts, models, PassSettings(checkpoint_s=length_s))
-        source = Source(film, "ab" * 32, media.probe(film), (film.with_suffix(".srt"),))
+        models = ModelSet(text=loaded.sentence_encoder, frame_ocr=loaded.ocr_engines[0])
+        pipeline = Pipeline(media, container.artifacts, models, IndexingSettings(checkpoint_s=length_s))
+        source = IndexSource(film, "ab" * 32, media.probe(film), (film.with_suffix(".srt"),))
         pipeline.run(source, lambda done, _: ahead.append(media.taken - done))
     assert len(ahead) == 4
     assert max(ahead) < length_s
@@ -125,28 +125,28 @@ def test_a_finished_checkpoint_is_stored_while_the_next_one_is_made(
 def test_a_run_measures_the_calibration_that_a_killed_one_did_not_come_to(bench: Bench, services: Services) -> None:
     container = services()
     notice = bench.folder / "notice.png"
-    assert [line.outcome for line in container.indexing.index([notice], "default")] == ["indexed"]
+    assert [line.outcome for line in container.indexing.index_paths([notice], "default")] == ["indexed"]
     measured = container.home / "calibration.json"
     expected = json.loads(measured.read_bytes())
     measured.unlink()
-    assert [line.outcome for line in container.indexing.index([notice], "default")] == ["unchanged"]
+    assert [line.outcome for line in container.indexing.index_paths([notice], "default")] == ["unchanged"]
     again = json.loads(measured.read_bytes())
     assert again.pop("measured_at") > expected.pop("measured_at")
     assert again == expected
 
 
-class _CountingMedia(MediaProcess):
+class _CountingMedia(SandboxedDecoder):
     """Counts the frames it has handed out, one for every second of the film."""
 
     taken = 0
 
-    def frames(self, path: Path, plan: FramePlan) -> FrameStream:
-        return _Counted(self, super().frames(path, plan))
+    def read_frames(self, path: Path, plan: SamplingPlan) -> FrameStream:
+        return _Counted(self, super().read_frames(path, plan))
 
 
 class _Counted(FrameStream):
     def __init__(self, media: _CountingMedia, stream: FrameStream) -> None:
-        super().__init__(stream._replies, stream._to_picture)
+        super().__init__(stream._replies, stream._to_pixels)
         self._media = media
 
     def __next__(self) -> Frame:
@@ -211,11 +211,11 @@ def _identity(path: Path) -> tuple[int, int]:
 
 def _check_nothing_half_is_seen(container: Container) -> None:
     """What the catalog lists is whole everywhere; what it does not list is not found."""
-    assets, counts = container.catalog.assets(), container.index.counts()
+    assets, counts = container.catalog.assets(), container.index.segment_counts()
     assert {asset.asset_id: counts[asset.asset_id] for asset in assets} == {a.asset_id: a.segments for a in assets}
     for asset in assets:
-        manifest = container.artifacts.manifest(asset.asset_id, asset.version)
-        assert len(list(container.artifacts.checkpoints(manifest))) == CHECKPOINTS[asset.name]
+        manifest = container.artifacts.read_manifest(asset.asset_id, asset.version)
+        assert len(list(container.artifacts.read_checkpoints(manifest))) == CHECKPOINTS[asset.name]
     listed = {asset.asset_id for asset in assets}
     for query in QUERIES:
         found = container.retrieval.search(Query(query), EVERYWHERE, 20)
@@ -225,10 +225,10 @@ def _check_nothing_half_is_seen(container: Container) -> None:
 def _state(container: Container) -> State:
     assets = sorted(container.catalog.assets(), key=lambda asset: asset.name)
     assert [asset.name for asset in assets] == list(CHECKPOINTS)
-    manifests = [container.artifacts.manifest(asset.asset_id, asset.version) for asset in assets]
-    memory = container.remembering.memory(assets[0])
+    manifests = [container.artifacts.read_manifest(asset.asset_id, asset.version) for asset in assets]
+    memory = container.video_memory.memory(assets[0])
     assert memory is not None
-    stored = [pair for manifest in manifests for pair in container.artifacts.checkpoints(manifest)]
+    stored = [pair for manifest in manifests for pair in container.artifacts.read_checkpoints(manifest)]
     return State(
         assets=[replace(asset, indexed_at=0.0) for asset in assets],
         sources=[source for asset in assets for source in container.catalog.sources(asset.asset_id)],
@@ -236,22 +236,22 @@ def _state(container: Container) -> State:
         records=[replace(record, tensors_sha="") for record, _ in stored],
         vectors=[vectors for _, vectors in stored],
         memory=memory,
-        counts=container.index.counts(),
+        counts=container.index.segment_counts(),
         hits=[hit for query in QUERIES for hit in _hits(container, query)],
     )
 
 
 def _hits(container: Container, query: str) -> list[Hit]:
-    assert container.text is not None
-    assert container.visual is not None
+    assert container.sentence_encoder is not None
+    assert container.image_text_encoder is not None
     asked = {
-        Lane.VISUAL: container.visual.encode_texts([query])[0],
-        Lane.TEXT: container.text.encode([query])[0],
+        Lane.VISUAL: container.image_text_encoder.encode_texts([query])[0],
+        Lane.TEXT: container.sentence_encoder.encode([query])[0],
         Lane.KEYWORDS: query,
     }
     found = [container.index.search(lane, what, 5, EVERYWHERE) for lane, what in asked.items()]
     assert all(found[:2])
-    calibrated = [container.calibration.curve(hit.lane, query).calibrated(hit.score) for hits in found for hit in hits]
+    calibrated = [container.calibration.curve(hit.lane, query).calibrate(hit.score) for hits in found for hit in hits]
     return [replace(hit, score=score) for hit, score in zip(chain(*found), calibrated, strict=True)]
 
 

@@ -13,19 +13,19 @@ from pathlib import Path
 import pytest
 
 from benchmarks.servers import Postgres
-from indexer.errors import DatabaseUnavailable, IndexBusy, StorageFull
-from services.database import Database
+from indexer.errors import DatabaseUnavailable, StorageFull, WriteLockTimeout
+from services.database import SqlDatabase
 from services.locks.files import FileLocks
 from services.locks.postgres import PostgresLocks
-from services.migrations import HEAD, revision
+from services.migrations import HEAD, current_revision
 from services.ports import Locks
 
 A, B = "a" * 64, "b" * 64
 LONG_S = 60.0
 MAKE = {
     "files": "from services.locks.files import FileLocks as L; from pathlib import Path; locks = L(Path(sys.argv[1]))",
-    "postgres": "from services.locks.postgres import PostgresLocks as L; from services.database import Database; "
-    "locks = L(Database(sys.argv[1]))",
+    "postgres": "from services.locks.postgres import PostgresLocks as L; from services.database import SqlDatabase; "
+    "locks = L(SqlDatabase(sys.argv[1]))",
 }
 
 
@@ -35,21 +35,25 @@ class LocksContract:
     kind: str
 
     def test_an_asset_is_changed_by_one(self, locks: Locks) -> None:
-        with locks.writing(A), pytest.raises(IndexBusy, match="try again when it is done"), locks.writing(A):
+        with (
+            locks.write_lock(A),
+            pytest.raises(WriteLockTimeout, match="try again when it is done"),
+            locks.write_lock(A),
+        ):
             pass
-        with locks.writing(A):
+        with locks.write_lock(A):
             pass
 
     def test_who_changes_everything_is_alone(self, locks: Locks) -> None:
         for mine, others in ((A, None), (None, A), (None, None)):
-            with locks.writing(mine), pytest.raises(IndexBusy), locks.writing(others):
+            with locks.write_lock(mine), pytest.raises(WriteLockTimeout), locks.write_lock(others):
                 pass
 
     def test_who_waits_is_let_in(self, locks: Locks) -> None:
         inside = []
 
         def change(number: int) -> None:
-            with locks.writing(A if number % 3 else None, LONG_S):
+            with locks.write_lock(A if number % 3 else None, LONG_S):
                 inside.append(number)
                 assert inside == [number]
                 time.sleep(0.01)
@@ -59,28 +63,28 @@ class LocksContract:
             list(threads.map(change, range(18)))
 
     def test_who_waits_in_vain_is_told_after_that_time(self, locks: Locks) -> None:
-        with locks.writing(A):
+        with locks.write_lock(A):
             begun = time.monotonic()
-            with pytest.raises(IndexBusy), locks.writing(A, 0.3):
+            with pytest.raises(WriteLockTimeout), locks.write_lock(A, 0.3):
                 pass
             assert 0.3 <= time.monotonic() - begun < LONG_S
 
     def test_what_is_raised_inside_comes_out_and_the_lock_is_given_back(self, locks: Locks) -> None:
-        with pytest.raises(UnicodeEncodeError), locks.writing(A):
+        with pytest.raises(UnicodeEncodeError), locks.write_lock(A):
             "\udcff".encode()
-        with locks.writing(A) as held:
-            held.check()
+        with locks.write_lock(A) as held:
+            held.raise_if_lost()
 
     def test_a_process_that_is_killed_holds_nothing(self, locks: Locks, address: str) -> None:
-        hold = f"held = locks.writing('{A}'); held.__enter__(); print('held', flush=True); input()"
+        hold = f"held = locks.write_lock('{A}'); held.__enter__(); print('held', flush=True); input()"
         command = [sys.executable, "-c", f"import sys; {MAKE[self.kind]}; {hold}", address]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == b"held\n"
-            with pytest.raises(IndexBusy), locks.writing(A):
+            with pytest.raises(WriteLockTimeout), locks.write_lock(A):
                 pass
             process.kill()
-            with locks.writing(A, LONG_S):
+            with locks.write_lock(A, LONG_S):
                 pass
 
 
@@ -96,12 +100,15 @@ class TestFileLocks(LocksContract):
         return FileLocks(Path(address))
 
     def test_other_assets_wait_too(self, locks: Locks) -> None:
-        with locks.writing(A), pytest.raises(IndexBusy, match=r"process \d+ is writing"), locks.writing(B):
+        with locks.write_lock(A), pytest.raises(WriteLockTimeout, match=r"process \d+ is writing"), locks.write_lock(B):
             pass
 
     def test_a_folder_that_cannot_be_made_is_named(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
-        with pytest.raises(StorageFull, match="cannot be written to"), FileLocks(tmp_path / "file" / "home").writing(A):
+        with (
+            pytest.raises(StorageFull, match="cannot be written to"),
+            FileLocks(tmp_path / "file" / "home").write_lock(A),
+        ):
             pass
 
 
@@ -113,53 +120,62 @@ class TestPostgresLocks(LocksContract):
         return postgres_url
 
     @pytest.fixture
-    def database(self, address: str) -> Iterator[Database]:
-        database = Database(address)
+    def database(self, address: str) -> Iterator[SqlDatabase]:
+        database = SqlDatabase(address)
         yield database
         database.close()
 
     @pytest.fixture
-    def locks(self, database: Database) -> Locks:
+    def locks(self, database: SqlDatabase) -> Locks:
         return PostgresLocks(database)
 
     def test_different_assets_are_changed_side_by_side(self, locks: Locks) -> None:
-        with locks.writing(A), locks.writing(B), pytest.raises(IndexBusy, match=f"asset {A}"), locks.writing(A):
+        with (
+            locks.write_lock(A),
+            locks.write_lock(B),
+            pytest.raises(WriteLockTimeout, match=f"asset {A}"),
+            locks.write_lock(A),
+        ):
             pass
 
     def test_who_waits_for_everything_is_not_passed(self, locks: Locks, postgres_server: Postgres) -> None:
         with ThreadPoolExecutor(1) as threads:
-            with locks.writing(A):
+            with locks.write_lock(A):
                 waiting = threads.submit(self._change_everything, locks)
-                with pytest.raises(IndexBusy):  # as soon as that one waits
+                with pytest.raises(WriteLockTimeout):  # as soon as that one waits
                     while True:
-                        with locks.writing(B):
+                        with locks.write_lock(B):
                             pass
             assert waiting.result() == "changed"
 
     def test_a_lock_whose_connection_is_lost_says_so_and_is_free(self, locks: Locks, postgres_server: Postgres) -> None:
-        with pytest.raises(DatabaseUnavailable, match="the right to write was lost"), locks.writing(A) as held:
+        with pytest.raises(DatabaseUnavailable, match="the right to write was lost"), locks.write_lock(A) as held:
             with postgres_server.away():
                 pass
             for _ in range(2):
                 with pytest.raises(DatabaseUnavailable):
-                    held.check()
-            with locks.writing(A):
+                    held.raise_if_lost()
+            with locks.write_lock(A):
                 pass
 
-    def test_many_locks_take_no_connection_from_queries(self, database: Database) -> None:
+    def test_many_locks_take_no_connection_from_queries(self, database: SqlDatabase) -> None:
         locks = PostgresLocks(database)
         with ExitStack() as held:
             for number in range(20):
-                held.enter_context(locks.writing(f"{number:064x}"))
-            with database.reading() as connection:
-                assert revision(connection) == HEAD
+                held.enter_context(locks.write_lock(f"{number:064x}"))
+            with database.read() as connection:
+                assert current_revision(connection) == HEAD
 
     def _change_everything(self, locks: Locks) -> str:
-        with locks.writing(None, LONG_S):
+        with locks.write_lock(None, LONG_S):
             return "changed"
 
 
 def test_without_a_server_there_is_no_right_to_write(postgres_server: Postgres, postgres_url: str) -> None:
-    locks = PostgresLocks(Database(postgres_url))
-    with postgres_server.away(), pytest.raises(DatabaseUnavailable, match="AFTERIMAGE_CATALOG__URL"), locks.writing(A):
+    locks = PostgresLocks(SqlDatabase(postgres_url))
+    with (
+        postgres_server.away(),
+        pytest.raises(DatabaseUnavailable, match="AFTERIMAGE_CATALOG__URL"),
+        locks.write_lock(A),
+    ):
         pass

@@ -16,24 +16,24 @@ from fake_vllm import FakeVllm, fake_vllm, jpegs, tensor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.errors import ArtifactError, GeneratorUnavailable, ModelError, QueryError, SettingsError
+from indexer.errors import ArtifactError, GeneratorUnavailable, InvalidInput, ModelError, SettingsError
 from indexer.media.jpeg import encode_jpeg
 from indexer.types import AssetKind, Lane, Origin, PictureRef, Segment
 from memory.types import Tokens
 from services.catalog import Asset
-from services.generators.openai_compatible.choosing import choose
+from services.generators.openai_compatible.choosing import pack_evidence
 from services.generators.openai_compatible.generator import OpenAiCompatibleGenerator
-from services.generators.openai_compatible.limits import Limits
-from services.generators.openai_compatible.parts import messages
-from services.generators.openai_compatible.server import Server
-from services.generators.wording import checking, headers
-from services.types import Draft, Evidence, Found
+from services.generators.openai_compatible.limits import TokenBudget
+from services.generators.openai_compatible.parts import build_messages
+from services.generators.openai_compatible.server import ChatClient
+from services.generators.wording import entailment_prompt, format_headers
+from services.types import DraftSentence, Evidence, RetrievedSegment
 
 FILM = Asset("f" * 64, "v", AssetKind.VIDEO, "film.mp4", 900.0, None, 64, 48, 0.0, 1, 1, (), 0.0)
 PAPER = replace(FILM, asset_id="d" * 64, kind=AssetKind.DOCUMENT, name="paper.pdf", duration_s=None, pages=9)
 PHOTO = replace(FILM, asset_id="a" * 64, kind=AssetKind.IMAGE, name="cat.jpg", duration_s=None)
 QUESTION = "What does the dog do?"
-LIMITS = Limits(budget_tokens=20_000)
+LIMITS = TokenBudget(max_prompt_tokens=20_000)
 KEY = "sk-very-secret"
 SHADES: dict[PictureRef, tuple[int, tuple[int, int]]] = {}
 
@@ -62,7 +62,7 @@ def _evidence(
     end_s = None if start_s is None else start_s + 5
     origin = Origin.SUBTITLE if text else Origin.PICTURE
     segment = Segment(0, origin, start_s=start_s, end_s=end_s, text=text, picture=picture, page=page)
-    return Evidence(name, Found(asset, segment, 0.8, {Lane.TEXT: 0.8}, 0.1), tokens)
+    return Evidence(name, RetrievedSegment(asset, segment, 0.8, {Lane.TEXT: 0.8}, 0.1), tokens)
 
 
 def _slots(count: int, hidden: int | None = None) -> list[Evidence]:
@@ -80,12 +80,17 @@ EVERYTHING = [F1, P1, F2, I1, F3, P2, *_slots(3)]
 
 
 def _generator(
-    url: str, limits: Limits = LIMITS, model: str = "m", key: str = "", timeout_s: float = 2.0, max_tokens: int = 64
+    url: str,
+    limits: TokenBudget = LIMITS,
+    model: str = "m",
+    key: str = "",
+    timeout_s: float = 2.0,
+    max_tokens: int = 64,
 ) -> OpenAiCompatibleGenerator:
-    return OpenAiCompatibleGenerator(Server(url, key, timeout_s), _stored, limits, model, max_tokens)
+    return OpenAiCompatibleGenerator(ChatClient(url, key, timeout_s), _stored, limits, model, max_tokens)
 
 
-def _ask(fake: FakeVllm, evidence: Sequence[Evidence] = (F1, I1), limits: Limits = LIMITS) -> list[Draft]:
+def _ask(fake: FakeVllm, evidence: Sequence[Evidence] = (F1, I1), limits: TokenBudget = LIMITS) -> list[DraftSentence]:
     return list(_generator(fake.url, limits).answer(QUESTION, evidence))
 
 
@@ -108,7 +113,7 @@ def test_an_answer_comes_with_the_ids_that_it_names() -> None:
 def test_memory_frames_pictures_and_texts_stand_in_order_behind_their_headers_and_the_question_is_last() -> None:
     with fake_vllm() as fake:
         _ask(fake, EVERYTHING)
-    head = headers(EVERYTHING)
+    head = format_headers(EVERYTHING)
     kinds = ["text", "video_url", "text", "image_url", "text", "image_url", "text", "text", "text", "text", "text"]
     assert [part["type"] for part in fake.parts] == kinds
     listed = [head["M1"], head["M2"], head["M3"], head["F2"], f"{head['F1']} {head['F3']}"]
@@ -145,7 +150,7 @@ def test_memory_goes_as_tokens_where_the_server_takes_them() -> None:
     assert [part["type"] for part in fake.parts[:6]] == ["text", "image_embeds"] * 3
     assert [tuple(tensor(part).shape) for part in fake.parts[1:6:2]] == [(6, 8)] * 3
     assert "image_url" not in [part["type"] for part in fake.parts]
-    assert fake.texts[:3] == [headers([F1, P1, *_slots(3)])[name] for name in ("M1", "M2", "M3")]
+    assert fake.texts[:3] == [format_headers([F1, P1, *_slots(3)])[name] for name in ("M1", "M2", "M3")]
 
 
 def test_beside_photos_memory_goes_as_frames_since_the_server_takes_no_mix() -> None:
@@ -171,7 +176,7 @@ def test_memory_tokens_that_are_no_numbers_are_never_sent() -> None:
 def test_no_more_pictures_go_out_than_the_server_takes() -> None:
     photos = [_evidence(f"I{n + 1}", PHOTO, picture=_picture(n)) for n in range(5)]
     with fake_vllm(images=3, pieces=["Five [I5]. Three [I3]."]) as fake:
-        drafts = _ask(fake, photos, Limits(budget_tokens=100_000, images=3))
+        drafts = _ask(fake, photos, TokenBudget(max_prompt_tokens=100_000, max_images=3))
     assert fake.texts == ["[I1]", "[I2]", "[I3]", QUESTION]
     assert [one.quotes for one in drafts if one.text == "Five."] == [()]
 
@@ -184,10 +189,10 @@ def test_describing_asks_for_what_is_shown() -> None:
 
 def test_a_sentence_is_checked_by_how_likely_yes_is_each_picture_alone() -> None:
     with fake_vllm(weights={"Yes": 0.6, " yes": 0.2, "No": 0.1, "NO": 0.1, "I": 0.0001}) as fake:
-        scores = _generator(fake.url).shows("A dog runs.", [F1, I1, *_slots(1)])
+        scores = _generator(fake.url).entailment_scores("A dog runs.", [F1, I1, *_slots(1)])
         assert scores == pytest.approx([0.8, 0.8, 0.8])
         contents = [request["messages"][1]["content"] for request in fake.requests]
-        assert all(content[-1]["text"] == checking("A dog runs.") for content in contents)
+        assert all(content[-1]["text"] == entailment_prompt("A dog runs.") for content in contents)
         pictures = [[part["uuid"] for part in content if part["type"] != "text"] for content in contents]
         assert [len(shown) for shown in pictures] == [1, 1, 1] and len({shown[0] for shown in pictures}) == 3
 
@@ -195,7 +200,7 @@ def test_a_sentence_is_checked_by_how_likely_yes_is_each_picture_alone() -> None
 @pytest.mark.parametrize(("word", "score"), [("Yes.", 1.0), ("no", 0.0), ("Maybe", 0.5)])
 def test_a_server_that_does_not_weigh_its_words_is_taken_at_its_word(word: str, score: float) -> None:
     with fake_vllm(weights=None, word=word) as fake:
-        assert _generator(fake.url).shows("A dog runs.", [F1]) == [score]
+        assert _generator(fake.url).entailment_scores("A dog runs.", [F1]) == [score]
 
 
 @pytest.mark.parametrize(
@@ -203,7 +208,7 @@ def test_a_server_that_does_not_weigh_its_words_is_taken_at_its_word(word: str, 
 )
 def test_a_server_that_fails_while_it_checks_is_named(broken: dict[str, Any], says: str) -> None:
     with fake_vllm(**broken) as fake, pytest.raises(GeneratorUnavailable, match=says):
-        _generator(fake.url).shows("A dog runs.", [F1, F2])
+        _generator(fake.url).entailment_scores("A dog runs.", [F1, F2])
 
 
 def test_without_evidence_nothing_is_asked() -> None:
@@ -217,7 +222,9 @@ def test_a_question_with_half_a_sign_can_be_asked() -> None:
 
 
 def test_a_stored_picture_that_is_damaged_is_named() -> None:
-    generator = OpenAiCompatibleGenerator(Server("http://127.0.0.1:1/v1", "", 1), lambda _: b"\xff\xd8", LIMITS, "m", 9)
+    generator = OpenAiCompatibleGenerator(
+        ChatClient("http://127.0.0.1:1/v1", "", 1), lambda _: b"\xff\xd8", LIMITS, "m", 9
+    )
     with pytest.raises(ArtifactError, match="damaged"):
         list(generator.answer(QUESTION, [F1]))
 
@@ -225,19 +232,19 @@ def test_a_stored_picture_that_is_damaged_is_named() -> None:
 # The budget
 
 
-def _cost(evidence: Sequence[Evidence], limits: Limits) -> int:
+def _cost(evidence: Sequence[Evidence], limits: TokenBudget) -> int:
     """The tokens of a request, counted from what is sent."""
-    chosen = choose(QUESTION, evidence, limits)
-    total = 24 + sum(len(slot.tokens) for slot in chosen.tokens if slot.tokens is not None)
-    for message in messages(chosen, QUESTION, _stored):
+    chosen = pack_evidence(QUESTION, evidence, limits)
+    total = 24 + sum(len(slot.visual_tokens) for slot in chosen.token_slots if slot.visual_tokens is not None)
+    for message in build_messages(chosen, QUESTION, _stored):
         content = message["content"]
         parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
         for part in parts:
             match part:
                 case {"type": "text", "text": str(text)}:
-                    total += limits.text(text)
+                    total += limits.count_text_tokens(text)
                 case {"type": "video_url"}:
-                    total += limits.frame_tokens * (len(chosen.memory) + len(chosen.frames)) + 1
+                    total += limits.frame_tokens * (len(chosen.memory_frames) + len(chosen.frames)) + 1
                 case {"type": "image_url"}:
                     total += limits.image_tokens
     return total
@@ -246,7 +253,7 @@ def _cost(evidence: Sequence[Evidence], limits: Limits) -> int:
 @given(st.integers(600, 12_000), st.integers(0, 40), st.sampled_from([0, 8]))
 @settings(max_examples=40, deadline=None)
 def test_a_request_never_costs_more_than_the_budget(budget: int, slots: int, hidden: int) -> None:
-    limits = Limits(budget_tokens=budget, image_tokens=700, hidden_size=hidden)
+    limits = TokenBudget(max_prompt_tokens=budget, image_tokens=700, hidden_size=hidden)
     assert _cost([*EVERYTHING[:6], *_slots(slots, 8)], limits) <= budget
 
 
@@ -254,39 +261,39 @@ def test_a_budget_is_used_but_for_what_rounding_takes() -> None:
     frames = [_evidence(f"F{n}", start_s=float(n), picture=_picture(n)) for n in range(1, 10)]
     needed = [_cost(frames[:n], LIMITS) for n in range(1, 10)]
     for n, tokens in enumerate(needed[1:], 2):
-        assert len(choose(QUESTION, frames, Limits(budget_tokens=tokens + 2 * n)).frames) == n
-        assert len(choose(QUESTION, frames, Limits(budget_tokens=tokens - 1)).frames) == n - 1
+        assert len(pack_evidence(QUESTION, frames, TokenBudget(max_prompt_tokens=tokens + 2 * n)).frames) == n
+        assert len(pack_evidence(QUESTION, frames, TokenBudget(max_prompt_tokens=tokens - 1)).frames) == n - 1
 
 
 def test_what_does_not_fit_is_left_out_the_least_relevant_first() -> None:
     frames = [_evidence(f"F{n}", start_s=float(20 - n), picture=_picture(n)) for n in range(1, 10)]
     with fake_vllm(pieces=["A dog runs [F9]. It barks [F2]."]) as fake:
-        drafts = _ask(fake, [*frames, *_slots(4)], Limits(budget_tokens=_cost(frames[:3], LIMITS) + 20))
+        drafts = _ask(fake, [*frames, *_slots(4)], TokenBudget(max_prompt_tokens=_cost(frames[:3], LIMITS) + 20))
     assert fake.texts[0].endswith(": [F3 00:00:17–00:00:22] [F2 00:00:18–00:00:23] [F1 00:00:19–00:00:24]")
     assert [[quote.evidence_id for quote in one.quotes] for one in drafts] == [[], ["F2"]]
 
 
 def test_a_memory_that_does_not_fit_whole_still_covers_the_whole_time() -> None:
     slots = _slots(64)
-    chosen = choose(QUESTION, slots, Limits(budget_tokens=_cost(slots[:9], LIMITS)))
-    times = [seen[0].found.segment.start_s or 0.0 for seen in chosen.memory.values()]
+    chosen = pack_evidence(QUESTION, slots, TokenBudget(max_prompt_tokens=_cost(slots[:9], LIMITS)))
+    times = [seen[0].result.segment.start_s or 0.0 for seen in chosen.memory_frames.values()]
     assert times == sorted(times) and len(times) >= 8
     assert max(np.diff([0.0, *times, 640.0])) <= 160
 
 
 def test_a_question_longer_than_the_budget_names_both_numbers() -> None:
-    with pytest.raises(QueryError, match=r"the question takes 1\d{4} tokens; there is room for 1\d{3}$"):
-        list(_generator("http://127.0.0.1:1/v1", Limits(budget_tokens=2000)).answer("why? " * 8000, [F1]))
+    with pytest.raises(InvalidInput, match=r"the question takes 1\d{4} tokens; there is room for 1\d{3}$"):
+        list(_generator("http://127.0.0.1:1/v1", TokenBudget(max_prompt_tokens=2000)).answer("why? " * 8000, [F1]))
 
 
 def test_a_budget_smaller_than_one_frame_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"BUDGET_TOKENS is 300; the instructions and one frame take 3\d\d"):
-        Limits(budget_tokens=300)
+        TokenBudget(max_prompt_tokens=300)
 
 
 def test_evidence_of_which_nothing_fits_is_refused_rather_than_ignored() -> None:
-    with pytest.raises(QueryError, match="no piece of the evidence fits into 1000 tokens"):
-        list(_generator("http://127.0.0.1:1/v1", Limits(budget_tokens=1000)).answer(QUESTION, [I1]))
+    with pytest.raises(InvalidInput, match="no piece of the evidence fits into 1000 tokens"):
+        list(_generator("http://127.0.0.1:1/v1", TokenBudget(max_prompt_tokens=1000)).answer(QUESTION, [I1]))
 
 
 # How a server fails
@@ -399,13 +406,13 @@ def test_a_server_without_models_is_named(models: str, says: str) -> None:
 def test_the_chat_template_keeps_media_behind_their_headers() -> None:
     """vLLM names parts `image` and `video` by the time that a template sees them."""
     kinds = {"text": "text", "video_url": "video", "image_url": "image", "image_embeds": "image"}
-    system, user = messages(choose(QUESTION, [F1, I1, P1], LIMITS), QUESTION, _stored)
+    system, user = build_messages(pack_evidence(QUESTION, [F1, I1, P1], LIMITS), QUESTION, _stored)
     parts = [{"type": kinds[part["type"]], "text": part.get("text", "")} for part in user["content"]]
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((Path(__file__).parents[2] / "docs" / "llava_onevision.jinja").read_text())
     said = template.render(messages=[system, {"role": "user", "content": parts}], add_generation_prompt=True)
     assert said.startswith("<|im_start|>system\nYou answer from the evidence")
-    head = headers([F1, I1, P1])
+    head = format_headers([F1, I1, P1])
     assert said.endswith(
         f"<|im_end|>\n<|im_start|>user\nVideo frames, in this order: {head['F1']}\n<video>\n{head['I1']}\n<image>\n"
         f"{head['P1']}\n<image>\n{head['P1']}\n| Dogs are welcome.\n{QUESTION}<|im_end|>\n<|im_start|>assistant\n"

@@ -21,22 +21,22 @@ EVERYWHERE = SegmentFilter()
 
 
 def _hits(container: Container, text: str) -> list[tuple[str, float]]:
-    vector = container.text.encode([text])[0] if container.text else np.zeros(1, np.float32)
+    vector = container.sentence_encoder.encode([text])[0] if container.sentence_encoder else np.zeros(1, np.float32)
     hits = container.index.search(Lane.TEXT, vector, 20, EVERYWHERE)
     return [(hit.segment.text, round(hit.score, 5)) for hit in hits]
 
 
 def test_a_lost_index_is_rebuilt_from_artifacts_alone(services: Services, home: Path, tmp_path: Path) -> None:
     before = services(home)
-    expected, counts = _hits(before, "notice period"), before.index.counts()
+    expected, counts = _hits(before, "notice period"), before.index.segment_counts()
     before.close()
     for folder in home.glob("index*"):
         folder.unlink() if folder.is_symlink() else shutil.rmtree(folder)
     container = services(home)
-    assert container.index.counts() == {}
+    assert container.index.segment_counts() == {}
     done = container.reindexing.reindex(lambda *_: None)
-    assert (done.assets, done.encoded_again, done.damaged) == (len(counts), 0, ())
-    assert container.index.counts() == counts
+    assert (done.assets, done.reencoded_assets, done.damaged_assets) == (len(counts), 0, ())
+    assert container.index.segment_counts() == counts
     assert _hits(container, "notice period") == expected
 
 
@@ -53,10 +53,10 @@ def test_a_damaged_asset_is_named_and_the_others_go_on(services: Services, home:
     asset = container.catalog.find("street_sign.jpg")
     (home / "artifacts" / asset.asset_id / asset.version / "00000.json").write_text("{")
     done = container.reindexing.reindex(lambda *_: None)
-    assert len(done.damaged) == 1
-    assert done.damaged[0].startswith("photos/street_sign.jpg: ")
-    assert asset.asset_id not in container.index.counts()
-    assert len(container.index.counts()) == done.assets
+    assert len(done.damaged_assets) == 1
+    assert done.damaged_assets[0].startswith("photos/street_sign.jpg: ")
+    assert asset.asset_id not in container.index.segment_counts()
+    assert len(container.index.segment_counts()) == done.assets
 
 
 @pytest.mark.parametrize(
@@ -73,12 +73,12 @@ def test_indexing_a_source_again_repairs_what_is_damaged(
     whole = damaged.read_bytes()
     damaged.write_bytes(whole + b" " if damage is None else damage)
     first.reindexing.reindex(lambda *_: None)
-    assert asset.asset_id not in first.index.counts()
+    assert asset.asset_id not in first.index.segment_counts()
     for container in (first, services(home)):
-        lines = list(container.indexing.index([source], "default"))
+        lines = list(container.indexing.index_paths([source], "default"))
         assert [line.outcome for line in lines] == ["unchanged"]
         assert damaged.read_bytes() == whole
-        assert container.index.counts()[asset.asset_id] == asset.segments
+        assert container.index.segment_counts()[asset.asset_id] == asset.segments
 
 
 def test_what_a_job_is_to_go_on_with_outlives_a_reindex(services: Services, home: Path, archive: Path) -> None:
@@ -88,10 +88,10 @@ def test_what_a_job_is_to_go_on_with_outlives_a_reindex(services: Services, home
     shutil.copytree(home / "artifacts" / asset.asset_id / version, folder / version)
     shutil.copytree(home / "artifacts" / asset.asset_id / version, home / "artifacts" / ("b" * 64) / "older")
     job = container.jobs.submit(NewJob(IndexRequest("file:///srv/film.mp4", "film.mp4"), "default"))
-    assert container.reindexing.reindex(lambda *_: None).cleared == 1
+    assert container.reindexing.reindex(lambda *_: None).deleted_artifacts == 1
     assert folder.exists()
     container.jobs.cancel(job.id)
-    assert container.reindexing.reindex(lambda *_: None).cleared == 1
+    assert container.reindexing.reindex(lambda *_: None).deleted_artifacts == 1
     assert not folder.exists()
 
 
@@ -102,10 +102,10 @@ def test_naming_weights_later_encodes_the_stored_pictures(services: Services, ho
     pictures = container.index.search(Lane.VISUAL, np.eye(64, dtype=np.float32)[0], 1, EVERYWHERE)
     assert pictures == []
     done = container.reindexing.reindex(lambda *_: None)
-    assert done.encoded_again == done.assets
+    assert done.reencoded_assets == done.assets
     assert container.index.search(Lane.VISUAL, np.eye(64, dtype=np.float32)[0], 1, EVERYWHERE)
     for asset in container.catalog.assets():
-        assert container.artifacts.versions(asset.asset_id) == [asset.version]
+        assert container.artifacts.list_versions(asset.asset_id) == [asset.version]
 
 
 def test_another_model_is_refused_by_name_until_the_index_has_moved_over(
@@ -117,14 +117,14 @@ def test_another_model_is_refused_by_name_until_the_index_has_moved_over(
     container = services(home, visual__model=new)
     generation = container.index.generation()
     for attempt in (
-        lambda: list(container.indexing.index([archive], "default")),
+        lambda: list(container.indexing.index_paths([archive], "default")),
         lambda: container.retrieval.search(Query("a ferry"), EVERYWHERE, 5),
     ):
         with pytest.raises(IndexMismatch, match=r"open_clip:old@\w+.*open_clip:new@\w+|open_clip:new.*open_clip:old"):
             attempt()
     assert container.index.generation() == generation
     done = container.reindexing.reindex(lambda *_: None)
-    assert done.encoded_again == done.assets
+    assert done.reencoded_assets == done.assets
     container.retrieval.search(Query("a ferry"), EVERYWHERE, 5)
 
 
@@ -153,7 +153,7 @@ def test_missing_weights_are_named_and_the_index_is_not_touched(
     generation = before.index.generation()
     container = services(home, visual__model=f"local-dir:{tmp_path / 'nothing'}")
     with pytest.raises(ModelError, match="nothing"):
-        list(container.indexing.index([archive], "default"))
+        list(container.indexing.index_paths([archive], "default"))
     assert before.index.generation() == generation
 
 
@@ -161,11 +161,11 @@ def test_an_archive_moves_to_qdrant_and_is_found_as_before(services: Services, h
     before = services(home)
     expected, words = _hits(before, "notice period"), before.index.search(Lane.KEYWORDS, "notice", 10, EVERYWHERE)
     container = services(home, index__kind="qdrant", index__url="")
-    assert container.index.counts() == {}
+    assert container.index.segment_counts() == {}
     for _ in range(2):
         done = container.reindexing.reindex(lambda *_: None)
-        assert (done.assets, done.damaged) == (len(before.index.counts()), ())
-        assert container.index.counts() == before.index.counts()
+        assert (done.assets, done.damaged_assets) == (len(before.index.segment_counts()), ())
+        assert container.index.segment_counts() == before.index.segment_counts()
         hits = _hits(container, "notice period")
         assert {text for text, _ in hits} == {text for text, _ in expected}
         assert [score for _, score in hits] == pytest.approx([score for _, score in expected], abs=1e-4)

@@ -33,7 +33,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _indexed(services: Services, film: Path, weights: Path | str, **settings: object) -> tuple[Container, Asset]:
     visual = f"local-dir:{weights}" if weights else ""
     container = services(visual__model=visual, sampling__checkpoint_s=CHECKPOINT_S, **settings)
-    (line,) = container.indexing.index([film], "default")
+    (line,) = container.indexing.index_paths([film], "default")
     assert line.asset is not None, line.reason
     return container, line.asset
 
@@ -44,29 +44,29 @@ def _memory_file(container: Container, asset: Asset, name: str) -> Path:
 
 def test_a_video_is_remembered_by_the_pass_that_indexes_it(services: Services, film: Path, weights: Path) -> None:
     container, asset = _indexed(services, film, weights)
-    memory = container.remembering.memory(asset)
+    memory = container.video_memory.memory(asset)
     assert memory is not None
-    assert memory is container.remembering.memory(asset)
-    manifest = container.artifacts.manifest(asset.asset_id, asset.version)
+    assert memory is container.video_memory.memory(asset)
+    manifest = container.artifacts.read_manifest(asset.asset_id, asset.version)
     assert memory.manifest.model == manifest.models["memory"]
     for lane, slots in memory.lanes.items():
-        assert sum(slot.node.weight for slot in slots) == manifest.looked_at
-        tree = container.remembering.tree(asset, lane)
+        assert sum(slot.node.weight for slot in slots) == manifest.sampled_frames
+        tree = container.video_memory.merge_tree(asset, lane)
         assert all(tree[slot.node.number] == slot.node for slot in slots)
 
 
 def test_a_time_leads_to_the_stored_key_frame_that_covers_it(services: Services, film: Path, weights: Path) -> None:
     container, asset = _indexed(services, film, weights)
-    memory = container.remembering.memory(asset)
+    memory = container.video_memory.memory(asset)
     assert memory is not None
     nodes = [slot.node for slot in memory.lanes["global"]]
-    pictures = [container.remembering.key_frame(asset, node.medoid_s).picture for node in nodes]
+    pictures = [container.video_memory.key_frame_at(asset, node.medoid_s).picture for node in nodes]
     assert len(set(pictures)) == len(nodes)
-    assert decode_jpeg(container.artifacts.picture(pictures[0])).shape == (180, 320, 3)
+    assert decode_jpeg(container.artifacts.read_picture(pictures[0])).shape == (180, 320, 3)
     between = (nodes[1].medoid_s + nodes[1].end_s) / 2
-    assert container.remembering.key_frame(asset, between).picture == pictures[1]
-    assert container.remembering.key_frame(asset, -1.0).picture == pictures[0]
-    assert container.remembering.key_frame(asset, 1e9).picture == pictures[-1]
+    assert container.video_memory.key_frame_at(asset, between).picture == pictures[1]
+    assert container.video_memory.key_frame_at(asset, -1.0).picture == pictures[0]
+    assert container.video_memory.key_frame_at(asset, 1e9).picture == pictures[-1]
 
 
 @pytest.mark.parametrize("off", [{"memory__enabled": "false"}, {"visual__model": ""}])
@@ -75,27 +75,27 @@ def test_a_video_that_was_indexed_without_one_has_none(
 ) -> None:
     on = {"visual__model": f"local-dir:{weights}", "sampling__checkpoint_s": CHECKPOINT_S}
     container = services(**on | off)
-    (line,) = container.indexing.index([film], "default")
+    (line,) = container.indexing.index_paths([film], "default")
     assert line.asset is not None
-    assert container.remembering.memory(line.asset) is None
+    assert container.video_memory.memory(line.asset) is None
     later = services(**on)
     done = later.reindexing.reindex(lambda *_: None)
-    assert done.encoded_again == 1
+    assert done.reencoded_assets == 1
     (asset,) = later.catalog.assets()
-    assert later.remembering.memory(asset) is not None
+    assert later.video_memory.memory(asset) is not None
 
 
 def test_another_model_makes_it_anew_without_the_source(
     services: Services, film: Path, weights: Path, tmp_path: Path
 ) -> None:
     before, old = _indexed(services, film, weights)
-    remembered = before.remembering.memory(old)
+    remembered = before.video_memory.memory(old)
     other = make_tiny_clip(tmp_path / "other", seed=1)
     container = services(visual__model=f"local-dir:{other}", sampling__checkpoint_s=CHECKPOINT_S)
     container.reindexing.reindex(lambda *_: None)
     (asset,) = container.catalog.assets()
-    assert container.artifacts.versions(asset.asset_id) == [asset.version] != [old.version]
-    memory = container.remembering.memory(asset)
+    assert container.artifacts.list_versions(asset.asset_id) == [asset.version] != [old.version]
+    memory = container.video_memory.memory(asset)
     assert memory is not None and remembered is not None
     assert memory.manifest.model.startswith("open_clip:other@")
     for lane, slots in memory.lanes.items():
@@ -115,10 +115,10 @@ def test_a_damaged_memory_is_one_line_and_search_goes_on(
     if harm == "cut":
         bank.write_bytes(data[: len(data) // 2])
     with pytest.raises(ArtifactError, match="memory/bank: ") as caught:
-        container.remembering.memory(asset)
+        container.video_memory.memory(asset)
     assert "\n" not in str(caught.value)
     container.retrieval.search(Query("Scene 2"), EVERYWHERE, 5)
-    assert container.reindexing.reindex(lambda *_: None).damaged == ()
+    assert container.reindexing.reindex(lambda *_: None).damaged_assets == ()
 
 
 def test_a_memory_of_another_model_is_refused_with_both_names(services: Services, film: Path, weights: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_memory_of_another_model_is_refused_with_both_names(services: Services
     manifest = _memory_file(container, asset, "manifest.json")
     manifest.write_bytes(manifest.read_bytes().replace(b"open_clip:clip@", b"open_clip:clap@"))
     with pytest.raises(MemoryMismatch, match=r"was made by open_clip:clap@.*, not by open_clip:clip@"):
-        container.remembering.memory(asset)
+        container.video_memory.memory(asset)
 
 
 def test_it_goes_with_its_asset_and_is_counted(services: Services, film: Path, weights: Path) -> None:
@@ -134,7 +134,7 @@ def test_it_goes_with_its_asset_and_is_counted(services: Services, film: Path, w
     folder = _memory_file(container, asset, "bank").parent
     stored = len([path for path in folder.parent.rglob("*") if path.is_file()])
     assert len(list(folder.iterdir())) == 3 + 2  # a log for each checkpoint, bank, manifest
-    assert container.indexing.delete("film.mp4", None).files == stored
+    assert container.indexing.delete_asset("film.mp4", None).files == stored
     assert not folder.parent.exists()
 
 

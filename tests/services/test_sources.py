@@ -6,15 +6,15 @@ import os
 from pathlib import Path
 
 from indexer.errors import SourceError
-from services.sources import Candidate, candidates
+from services.sources import DiscoveredFile, discover
 
 
 def _names(path: Path) -> list[str]:
-    return [one.name for one in candidates(path) if isinstance(one, Candidate)]
+    return [one.name for one in discover(path) if isinstance(one, DiscoveredFile)]
 
 
 def _errors(path: Path) -> list[str]:
-    return [str(one) for one in candidates(path) if isinstance(one, SourceError)]
+    return [str(one) for one in discover(path) if isinstance(one, SourceError)]
 
 
 def test_folders_are_searched_in_order_hidden_and_subtitle_files_passed_over(tmp_path: Path) -> None:
@@ -22,7 +22,7 @@ def test_folders_are_searched_in_order_hidden_and_subtitle_files_passed_over(tmp
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert _names(tmp_path) == ["a/b/y.pdf", "a/z.jpg", "b.mp4", "notes"]
-    expected = {one.name: one.expected for one in candidates(tmp_path) if isinstance(one, Candidate)}
+    expected = {one.name: one.explicit for one in discover(tmp_path) if isinstance(one, DiscoveredFile)}
     assert (expected["b.mp4"], expected["notes"]) == (True, False)
 
 
@@ -49,9 +49,9 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
 def test_a_sidecar_that_is_written_to_changes_the_state(tmp_path: Path) -> None:
     film, cues = tmp_path / "film.mp4", tmp_path / "film.srt"
     film.touch()
-    candidate = Candidate(film, "film.mp4", expected=True)
-    alone = candidate.state()
+    candidate = DiscoveredFile(film, "film.mp4", explicit=True)
+    alone = candidate.fingerprint()
     cues.write_text("1\n")
-    with_cues = candidate.state()
+    with_cues = candidate.fingerprint()
     cues.write_text("1\n2\n")
-    assert len({alone, with_cues, candidate.state()}) == 3
+    assert len({alone, with_cues, candidate.fingerprint()}) == 3

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from shared import Services
 
-from api.chapters import as_markdown, as_webvtt
+from api.chapters import format_markdown, format_webvtt
 from indexer.errors import AssetNotFound, GeneratorUnavailable, SourceError
 from indexer.types import AssetKind, Origin
 from services.catalog import Asset
 from services.container import Container
-from services.grounding import Grounding, Thresholds
+from services.grounding import Grounding, VerdictThresholds
 from services.summarizing import Chapter, Statement, Summarizing, Summary
-from services.types import Draft, Evidence, Quote, Verdict
+from services.types import DraftSentence, Evidence, Quote, Verdict
 
 TOUR = "videos/harbour_tour.mp4"
 
@@ -30,16 +30,16 @@ class Describing:
         self.seen: list[Sequence[Evidence]] = []
         self._breaks_after = breaks_after
 
-    def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Draft]:
+    def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[DraftSentence]:
         raise AssertionError(question)
 
-    def describe(self, evidence: Sequence[Evidence], words: int) -> Iterator[Draft]:
-        if words > 10:
+    def describe(self, evidence: Sequence[Evidence], max_words: int) -> Iterator[DraftSentence]:
+        if max_words > 10:
             if len(self.seen) == self._breaks_after:
                 raise GeneratorUnavailable("the server went away")
             self.seen.append(evidence)
-        yield Draft(f"There are {len(evidence)} things.", (Quote(evidence[0].id),), 0.9)
-        yield Draft("This is proven by nothing.", (Quote("F99"),), 0.9)
+        yield DraftSentence(f"There are {len(evidence)} things.", (Quote(evidence[0].id),), 0.9)
+        yield DraftSentence("This is proven by nothing.", (Quote("F99"),), 0.9)
 
 
 def _video(container: Container) -> Asset:
@@ -50,9 +50,9 @@ def _summarizing(container: Container, generator: Describing) -> Summarizing:
     return Summarizing(
         container.blobs,
         container.artifacts,
-        container.remembering,
+        container.video_memory,
         generator,
-        Grounding(Thresholds(0.5, 0.3)),
+        Grounding(VerdictThresholds(0.5, 0.3)),
         lambda asset_id: bool(container.catalog.sources(asset_id)),
     )
 
@@ -61,17 +61,17 @@ def test_a_video_that_is_deleted_while_it_is_summarized_leaves_nothing(
     services: Services, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     container = services(home, generator__kind="extractive")
-    video, said = _video(container), Summarizing._said
+    video, said = _video(container), Summarizing._verified_statements
 
     def delete_first(summarizing: Summarizing, *arguments: object) -> object:
         if container.catalog.sources(video.asset_id):
-            container.indexing.delete(video.asset_id, None)
+            container.indexing.delete_asset(video.asset_id, None)
         return said(summarizing, *arguments)  # type: ignore[arg-type]  # as it was called
 
-    monkeypatch.setattr(Summarizing, "_said", delete_first)
+    monkeypatch.setattr(Summarizing, "_verified_statements", delete_first)
     with pytest.raises(AssetNotFound):
         container.summarizing.summarize(video)
-    assert video.asset_id not in container.artifacts.assets()
+    assert video.asset_id not in container.artifacts.list_assets()
 
 
 def test_chapters_cover_a_video_without_a_gap_and_every_sentence_is_proven(services: Services, home: Path) -> None:
@@ -95,15 +95,15 @@ def test_chapters_cover_a_video_without_a_gap_and_every_sentence_is_proven(servi
 def test_a_summary_is_kept_when_all_of_it_is_made(services: Services, home: Path) -> None:
     container = services(home, generator__kind="extractive")
     video = _video(container)
-    assert _summarizing(container, Describing()).kept(video) is None
+    assert _summarizing(container, Describing()).cached(video) is None
     with pytest.raises(GeneratorUnavailable):
         _summarizing(container, Describing(breaks_after=1)).summarize(video)
-    assert _summarizing(container, Describing()).kept(video) is None
+    assert _summarizing(container, Describing()).cached(video) is None
     made = _summarizing(container, Describing()).summarize(video)
-    assert _summarizing(container, Describing(breaks_after=0)).kept(video) == made
+    assert _summarizing(container, Describing(breaks_after=0)).cached(video) == made
     photo = next(asset for asset in container.catalog.assets() if asset.kind is AssetKind.IMAGE)
     with pytest.raises(SourceError, match="only videos"):
-        container.summarizing.kept(photo)
+        container.summarizing.cached(photo)
 
 
 def test_a_caption_is_made_from_pictures_and_passages_of_its_section(services: Services, home: Path) -> None:
@@ -113,11 +113,11 @@ def test_a_caption_is_made_from_pictures_and_passages_of_its_section(services: S
     *captions, whole = generator.seen
     assert len(summary.chapters) == len(whole) < len(captions)
     for evidence in captions:
-        pictures = [one.found.segment for one in evidence if one.found.segment.origin is Origin.PICTURE]
+        pictures = [one.result.segment for one in evidence if one.result.segment.origin is Origin.PICTURE]
         assert 0 < len(pictures) <= 6
         (chapter,) = [one for one in summary.chapters if one.start_s <= (pictures[0].start_s or 0.0) < one.end_s]
         assert f"There are {len(evidence)} things." in [one.text for one in chapter.statements]
-        assert all(chapter.start_s <= (one.found.segment.start_s or 0.0) < chapter.end_s for one in evidence)
+        assert all(chapter.start_s <= (one.result.segment.start_s or 0.0) < chapter.end_s for one in evidence)
 
 
 def test_a_stopped_summary_goes_on_where_it_was(services: Services, home: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_stopped_summary_goes_on_where_it_was(services: Services, home: Path) 
     video = _video(container)
     whole = Describing()
     undisturbed = _summarizing(container, whole).summarize(video)
-    container.blobs.delete(f"{container.artifacts.folder(video.asset_id, video.version)}/summary")
+    container.blobs.delete_prefix(f"{container.artifacts.version_prefix(video.asset_id, video.version)}/summary")
     first, second, third = Describing(breaks_after=len(whole.seen) // 2), Describing(), Describing()
     with pytest.raises(GeneratorUnavailable):
         _summarizing(container, first).summarize(video)
@@ -139,8 +139,8 @@ def test_a_damaged_section_is_made_again(services: Services, home: Path) -> None
     container = services(home, generator__kind="extractive")
     video = _video(container)
     summary = _summarizing(container, Describing()).summarize(video)
-    folder = f"{container.artifacts.folder(video.asset_id, video.version)}/summary"
-    for name in container.blobs.names(folder):
+    folder = f"{container.artifacts.version_prefix(video.asset_id, video.version)}/summary"
+    for name in container.blobs.list_keys(folder):
         if name.endswith(("00001.json", "whole.json")):
             container.blobs.put(name, b'{"title": ')
     again = Describing()
@@ -152,14 +152,14 @@ def test_deleting_a_video_deletes_its_summary(services: Services, home: Path) ->
     container = services(home, generator__kind="extractive")
     video = _video(container)
     _summarizing(container, Describing()).summarize(video)
-    container.indexing.delete(video.asset_id, None)
-    assert list(container.blobs.names(f"artifacts/{video.asset_id}")) == []
+    container.indexing.delete_asset(video.asset_id, None)
+    assert list(container.blobs.list_keys(f"artifacts/{video.asset_id}")) == []
 
 
 def test_without_a_memory_sections_are_even_and_captions_come_from_what_is_said(services: Services, home: Path) -> None:
     container = services(home, generator__kind="extractive")
     video = _video(container)
-    container.remembering.memory = lambda _: None  # type: ignore[method-assign, assignment]
+    container.video_memory.memory = lambda _: None  # type: ignore[method-assign, assignment]
     chapters = container.summarizing.summarize(video).chapters
     lengths = {round(chapter.end_s - chapter.start_s, 6) for chapter in chapters}
     assert len(lengths) == 1 and any(chapter.statements for chapter in chapters)
@@ -179,17 +179,17 @@ HOSTILE = Summary(
 
 
 def test_markdown_shows_what_was_said_and_no_more(services: Services, home: Path) -> None:
-    text = as_markdown(_video(services(home, generator__kind="extractive")), HOSTILE)
+    text = format_markdown(_video(services(home, generator__kind="extractive")), HOSTILE)
     assert r"A \<b\>boat\</b\> \[x\](y) --\> leaves. (0:00–0:04?)" in text
     assert r"## 0:00–1:02:03 One & \<two\> --\> three" in text
 
 
 def test_a_chapters_track_is_webvtt() -> None:
     cue = "00:00:00.000 --> 01:02:03.500\nOne &amp; &lt;two&gt; --&gt; three\n"
-    assert as_webvtt(HOSTILE).startswith(f"WEBVTT\n\n{cue}\n01:02:03.500 --> 01:06:40.000\nRest\n")
+    assert format_webvtt(HOSTILE).startswith(f"WEBVTT\n\n{cue}\n01:02:03.500 --> 01:06:40.000\nRest\n")
 
 
 def _texts(container: Container, asset: Asset) -> Iterator[str]:
-    manifest = container.artifacts.manifest(asset.asset_id, asset.version)
-    for batch in container.pipeline.batches(manifest):
+    manifest = container.artifacts.read_manifest(asset.asset_id, asset.version)
+    for batch in container.pipeline.read_batches(manifest):
         yield from (" ".join(segment.text.split()) for segment in batch.segments)

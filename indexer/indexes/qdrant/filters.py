@@ -9,40 +9,44 @@ from qdrant_client import models
 from indexer.types import SegmentFilter
 
 
-def passes_nothing(where: SegmentFilter) -> bool:
+def passes_nothing(filters: SegmentFilter) -> bool:
     """Whether a field of the filter is empty, not None: Qdrant would take an empty list for no condition."""
-    return any(field is not None and not field for field in (where.collections, where.kinds, where.assets))
+    return any(field is not None and not field for field in (filters.collections, filters.kinds, filters.assets))
 
 
-def filter_of(where: SegmentFilter, left_out: Iterable[str]) -> models.Filter:
+def to_qdrant_filter(filters: SegmentFilter, excluded_puts: Iterable[str]) -> models.Filter:
     """A filter as conditions on payload fields, without the points of the puts `left_out`."""
     must: list[models.Condition] = [
-        _any(field, values)
-        for field, values in (("collections", where.collections), ("kind", where.kinds), ("asset_id", where.assets))
+        _match_any(field, values)
+        for field, values in (
+            ("collections", filters.collections),
+            ("kind", filters.kinds),
+            ("asset_id", filters.assets),
+        )
         if values is not None
     ]
-    if where.file_after is not None or where.file_before is not None:
-        must.append(_range("file_time", models.Range(gte=where.file_after, lt=where.file_before)))
-    if where.start_s is not None:
-        must.append(_range("end_s", models.Range(gt=where.start_s)))
-    if where.end_s is not None:
-        must.append(_range("start_s", models.Range(lt=where.end_s)))
-    return models.Filter(must=must or None, must_not=_puts(left_out))
+    if filters.file_after is not None or filters.file_before is not None:
+        must.append(_match_range("file_time", models.Range(gte=filters.file_after, lt=filters.file_before)))
+    if filters.start_s is not None:
+        must.append(_match_range("end_s", models.Range(gt=filters.start_s)))
+    if filters.end_s is not None:
+        must.append(_match_range("start_s", models.Range(lt=filters.end_s)))
+    return models.Filter(must=must or None, must_not=_match_puts(excluded_puts))
 
 
-def holding(field: str, value: str, left_out: Iterable[str] = ()) -> models.Filter:
+def field_equals(field: str, value: str, excluded_puts: Iterable[str] = ()) -> models.Filter:
     """What holds a value in a field."""
-    return models.Filter(must=[_any(field, [value])], must_not=_puts(left_out))
+    return models.Filter(must=[_match_any(field, [value])], must_not=_match_puts(excluded_puts))
 
 
-def _puts(puts: Iterable[str]) -> list[models.Condition] | None:
+def _match_puts(puts: Iterable[str]) -> list[models.Condition] | None:
     named = list(puts)
-    return [_any("put", named)] if named else None
+    return [_match_any("put", named)] if named else None
 
 
-def _any(field: str, values: Iterable[str]) -> models.FieldCondition:
+def _match_any(field: str, values: Iterable[str]) -> models.FieldCondition:
     return models.FieldCondition(key=field, match=models.MatchAny(any=sorted(str(value) for value in values)))
 
 
-def _range(field: str, bounds: models.Range) -> models.FieldCondition:
+def _match_range(field: str, bounds: models.Range) -> models.FieldCondition:
     return models.FieldCondition(key=field, range=bounds)

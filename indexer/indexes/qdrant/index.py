@@ -15,25 +15,25 @@ from qdrant_client import models
 
 from indexer.errors import AfterimageError, ArtifactError, AssetNotFound
 from indexer.indexes import vectors
-from indexer.indexes.qdrant.changes import Changes, Entry, View
-from indexer.indexes.qdrant.filters import holding, passes_nothing
-from indexer.indexes.qdrant.layout import Layout, Place, make_space, place_in_use
-from indexer.indexes.qdrant.points import Draft, space_besides, tags_of
-from indexer.indexes.qdrant.reading import Precision, Reader
-from indexer.indexes.qdrant.server import CollectionGone, QdrantServer
+from indexer.indexes.qdrant.changes import CommitLog, LogEntry, Snapshot
+from indexer.indexes.qdrant.filters import field_equals, passes_nothing
+from indexer.indexes.qdrant.layout import CollectionOptions, CollectionPair, create_vector_space, ensure_active_pair
+from indexer.indexes.qdrant.points import PointBuilder, space_of_other_assets, tags_payload
+from indexer.indexes.qdrant.reading import QdrantSearcher, SearchPrecision
+from indexer.indexes.qdrant.server import QdrantCollectionMissing, QdrantConnection
 from indexer.types import AssetTags, Hit, Lane, SegmentBatch, SegmentFilter
 
 T = TypeVar("T")
 
-_NO_MODELS: Mapping[Lane, str] = MappingProxyType({})
-_POINTS_AT_ONCE = 256
+_NO_MODEL_IDS: Mapping[Lane, str] = MappingProxyType({})
+_MAX_POINTS_PER_UPSERT = 256
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
-    place: Place
-    changes: Changes
-    reader: Reader
+class _OpenIndex:
+    pair: CollectionPair
+    log: CommitLog
+    searcher: QdrantSearcher
 
 
 class QdrantIndex:
@@ -47,160 +47,160 @@ class QdrantIndex:
 
     def __init__(
         self,
-        server: QdrantServer,
+        connection: QdrantConnection,
         prefix: str,
-        models_of: Mapping[Lane, str] = _NO_MODELS,
-        layout: Layout | None = None,
+        model_ids: Mapping[Lane, str] = _NO_MODEL_IDS,
+        options: CollectionOptions | None = None,
         *,
         exact_up_to: int = 100_000,
-        place: Place | None = None,
+        pair: CollectionPair | None = None,
     ) -> None:
-        self._server, self._prefix, self._layout = server, prefix, layout or Layout()
-        self._models_of, self._place = models_of, place
-        self._precision = Precision(exact_up_to, self._layout.quantized)
-        self._in_use: _Opened | None = None
+        self._connection, self._prefix, self._options = connection, prefix, options or CollectionOptions()
+        self._model_ids, self._pair = model_ids, pair
+        self._precision = SearchPrecision(exact_up_to, self._options.quantized)
+        self._current: _OpenIndex | None = None
 
-    def made_by(self) -> dict[Lane, str]:
+    def stored_model_ids(self) -> dict[Lane, str]:
         """The encoders whose vectors are stored, whatever `models_of` names now."""
-        view = self._reading(lambda opened: opened.changes.follow())
+        view = self._retry_when_replaced(lambda opened: opened.log.refresh())
         return {lane: space.model for lane, space in view.spaces.items() if space.model}
 
     def put(self, tags: AssetTags, batches: Iterable[SegmentBatch]) -> int:
-        opened = self._opened(afresh=True)
-        self._settle(opened, tags.asset_id)
-        draft = Draft(tags, opened.changes.follow(), self._models_of)
-        opened.changes.append(lambda view: _announced(view, tags, draft.put))
+        opened = self._open_current(reread_alias=True)
+        self._finish_pending(opened, tags.asset_id)
+        draft = PointBuilder(tags, opened.log.refresh(), self._model_ids)
+        opened.log.commit(lambda view: _pending_entry(view, tags, draft.put))
         try:
-            self._write(opened, draft, batches)
-            entry = opened.changes.append(lambda view: self._shown(view, draft, tags.asset_id))
+            self._upload_points(opened, draft, batches)
+            entry = opened.log.commit(lambda view: self._visible_entry(view, draft, tags.asset_id))
         except BaseException:
             with suppress(AfterimageError):  # what is left is hidden, and goes with the asset's next change
-                self._settle(opened, tags.asset_id)
+                self._finish_pending(opened, tags.asset_id)
             raise
-        self._settle(opened, tags.asset_id)
+        self._finish_pending(opened, tags.asset_id)
         return entry.segments
 
-    def tag(self, tags: AssetTags) -> None:
-        opened = self._opened(afresh=True)
-        self._settle(opened, tags.asset_id)
-        before = _seen(opened.changes.follow(), tags.asset_id)
+    def update_tags(self, tags: AssetTags) -> None:
+        opened = self._open_current(reread_alias=True)
+        self._finish_pending(opened, tags.asset_id)
+        before = _visible_or_none(opened.log.refresh(), tags.asset_id)
         if before is None:
             raise AssetNotFound(f"the index has no asset {tags.asset_id}")
-        opened.changes.append(lambda view: replace(before, mixed=True, generation=view.generation))
-        self._tag_points(opened, before.put, tags_of(tags, before.tags))
-        opened.changes.append(lambda view: replace(before, tags=tags, mixed=True, generation=view.generation + 1))
-        self._settle(opened, tags.asset_id)
+        opened.log.commit(lambda view: replace(before, retagging=True, generation=view.generation))
+        self._update_point_tags(opened, before.put, tags_payload(tags, before.tags))
+        opened.log.commit(lambda view: replace(before, tags=tags, retagging=True, generation=view.generation + 1))
+        self._finish_pending(opened, tags.asset_id)
 
     def remove(self, asset_id: str) -> int:
-        opened = self._opened(afresh=True)
-        self._settle(opened, asset_id)
-        before = _seen(opened.changes.follow(), asset_id)
+        opened = self._open_current(reread_alias=True)
+        self._finish_pending(opened, asset_id)
+        before = _visible_or_none(opened.log.refresh(), asset_id)
         if before is None:
             return 0
-        gone = Entry(before.tags, hidden=(before.put,))
-        opened.changes.append(lambda view: replace(gone, generation=view.generation + 1))
-        self._settle(opened, asset_id)
+        gone = LogEntry(before.tags, hidden=(before.put,))
+        opened.log.commit(lambda view: replace(gone, generation=view.generation + 1))
+        self._finish_pending(opened, asset_id)
         return before.segments
 
-    def search(self, lane: Lane, query: NDArray[np.float32] | str, limit: int, where: SegmentFilter) -> list[Hit]:
-        if limit < 1 or passes_nothing(where):
+    def search(self, lane: Lane, query: NDArray[np.float32] | str, limit: int, filters: SegmentFilter) -> list[Hit]:
+        if limit < 1 or passes_nothing(filters):
             return []
-        return self._reading(lambda opened: opened.reader.search(lane, query, limit, where))
+        return self._retry_when_replaced(lambda opened: opened.searcher.search(lane, query, limit, filters))
 
-    def counts(self) -> dict[str, int]:
-        view = self._reading(lambda opened: opened.changes.follow())
+    def segment_counts(self) -> dict[str, int]:
+        view = self._retry_when_replaced(lambda opened: opened.log.refresh())
         return {key: entry.segments for key, (_, entry) in sorted(view.entries.items()) if entry.put}
 
     def generation(self) -> int:
-        return self._reading(lambda opened: opened.changes.follow()).generation
+        return self._retry_when_replaced(lambda opened: opened.log.refresh()).generation
 
-    def check(self) -> None:
-        self._in_use = None
-        view = self._reading(lambda opened: opened.changes.follow())
+    def verify_models(self) -> None:
+        self._current = None
+        view = self._retry_when_replaced(lambda opened: opened.log.refresh())
         for lane, space in view.spaces.items():
-            vectors.require_model(lane, space.model, self._models_of.get(lane, ""))
+            vectors.verify_model(lane, space.model, self._model_ids.get(lane, ""))
 
     def close(self) -> None:
         """Forget what was read; the next use reads it again."""
-        self._in_use = None
+        self._current = None
 
-    def _opened(self, *, afresh: bool = False) -> _Opened:
+    def _open_current(self, *, reread_alias: bool = False) -> _OpenIndex:
         """The collections in use. A writer looks at the alias each time: it must not write into an index that is out
         of use; a reader notices when its collections are gone."""
-        opened = self._in_use
-        if opened is None or afresh:
-            place = self._place or place_in_use(self._server, self._prefix, self._layout)
-            if opened is None or opened.place != place:
-                changes = Changes(self._server, place.changes)
-                reader = Reader(self._server, place.segments, changes, self._models_of, self._precision)
-                opened = _Opened(place, changes, reader)
-                opened.changes.follow()
-                self._in_use = opened
+        opened = self._current
+        if opened is None or reread_alias:
+            pair = self._pair or ensure_active_pair(self._connection, self._prefix, self._options)
+            if opened is None or opened.pair != pair:
+                log = CommitLog(self._connection, pair.log)
+                searcher = QdrantSearcher(self._connection, pair.segments, log, self._model_ids, self._precision)
+                opened = _OpenIndex(pair, log, searcher)
+                opened.log.refresh()
+                self._current = opened
         return opened
 
-    def _reading(self, ask: Callable[[_Opened], T]) -> T:
+    def _retry_when_replaced(self, read: Callable[[_OpenIndex], T]) -> T:
         try:
-            return ask(self._opened())
-        except CollectionGone:
-            self._in_use = None
-            return ask(self._opened())
+            return read(self._open_current())
+        except QdrantCollectionMissing:
+            self._current = None
+            return read(self._open_current())
 
-    def _write(self, opened: _Opened, draft: Draft, batches: Iterable[SegmentBatch]) -> None:
+    def _upload_points(self, opened: _OpenIndex, draft: PointBuilder, batches: Iterable[SegmentBatch]) -> None:
         """Write the points of a put, and count what has arrived. Errors: ArtifactError where some have not."""
-        made: set[str] = set()
-        written = 0
+        created_spaces: set[str] = set()
+        sent_count = 0
         for batch in batches:
-            for points in _some_at_a_time(draft.points(batch)):
+            for points in _batch_points(draft.build_points(batch)):
                 for space in draft.spaces():
-                    if space.name not in made:
-                        make_space(self._server, opened.place, space.name, space.dim)
-                        made.add(space.name)
-                with self._server.asked() as client:
-                    client.upsert(opened.place.segments, points)
-                written += len(points)
-        with self._server.asked() as client:
-            arrived = client.count(opened.place.segments, holding("put", draft.put), exact=True).count
-        if arrived != written:
-            raise ArtifactError(f"{arrived} of {written} segments have arrived in Qdrant")
+                    if space.name not in created_spaces:
+                        create_vector_space(self._connection, opened.pair, space.name, space.dim)
+                        created_spaces.add(space.name)
+                with self._connection.client() as client:
+                    client.upsert(opened.pair.segments, points)
+                sent_count += len(points)
+        with self._connection.client() as client:
+            stored_count = client.count(opened.pair.segments, field_equals("put", draft.put), exact=True).count
+        if stored_count != sent_count:
+            raise ArtifactError(f"{stored_count} of {sent_count} segments have arrived in Qdrant")
 
-    def _shown(self, view: View, draft: Draft, asset_id: str) -> Entry:
+    def _visible_entry(self, snapshot: Snapshot, draft: PointBuilder, asset_id: str) -> LogEntry:
         """The entry that shows a put, unless another writer has filled a lane with another model meanwhile."""
-        entry = draft.entry(view.entry(asset_id))
+        entry = draft.build_entry(snapshot.entry(asset_id))
         for lane, space in entry.spaces.items():
-            other = space_besides(view, lane, asset_id)
+            other = space_of_other_assets(snapshot, lane, asset_id)
             if other is not None and other.name != space.name:
-                vectors.require_model(lane, f"{other.model} ({other.dim})", f"{space.model} ({space.dim})")
-        return replace(entry, generation=view.generation + 1)
+                vectors.verify_model(lane, f"{other.model} ({other.dim})", f"{space.model} ({space.dim})")
+        return replace(entry, generation=snapshot.generation + 1)
 
-    def _settle(self, opened: _Opened, asset_id: str) -> None:
+    def _finish_pending(self, opened: _OpenIndex, asset_id: str) -> None:
         """Do what is left to be done for an asset, by this change or by one that was killed."""
-        entry = opened.changes.follow().entry(asset_id)
-        if entry is None or entry.settled:
+        entry = opened.log.refresh().entry(asset_id)
+        if entry is None or entry.is_settled:
             return
         for put in entry.hidden:
-            with self._server.asked() as client:
-                client.delete(opened.place.segments, models.FilterSelector(filter=holding("put", put)))
-        if entry.mixed:
-            self._tag_points(opened, entry.put, tags_of(entry.tags))
-        opened.changes.append(lambda view: replace(entry, hidden=(), mixed=False, generation=view.generation))
+            with self._connection.client() as client:
+                client.delete(opened.pair.segments, models.FilterSelector(filter=field_equals("put", put)))
+        if entry.retagging:
+            self._update_point_tags(opened, entry.put, tags_payload(entry.tags))
+        opened.log.commit(lambda view: replace(entry, hidden=(), retagging=False, generation=view.generation))
 
-    def _tag_points(self, opened: _Opened, put: str, fields: dict[str, object]) -> None:
-        with self._server.asked() as client:
-            client.set_payload(opened.place.segments, fields, holding("put", put))
+    def _update_point_tags(self, opened: _OpenIndex, put: str, fields: dict[str, object]) -> None:
+        with self._connection.client() as client:
+            client.set_payload(opened.pair.segments, fields, field_equals("put", put))
 
 
-def _announced(view: View, tags: AssetTags, put: str) -> Entry:
+def _pending_entry(snapshot: Snapshot, tags: AssetTags, put: str) -> LogEntry:
     """The asset as it is, with a put to come that is not to be seen."""
-    before = view.entry(tags.asset_id) or Entry(tags)
-    return replace(before, hidden=(*before.hidden, put), generation=view.generation)
+    before = snapshot.entry(tags.asset_id) or LogEntry(tags)
+    return replace(before, hidden=(*before.hidden, put), generation=snapshot.generation)
 
 
-def _seen(view: View, asset_id: str) -> Entry | None:
-    entry = view.entry(asset_id)
+def _visible_or_none(snapshot: Snapshot, asset_id: str) -> LogEntry | None:
+    entry = snapshot.entry(asset_id)
     return entry if entry is not None and entry.put else None
 
 
-def _some_at_a_time(points: Iterable[models.PointStruct]) -> Iterator[list[models.PointStruct]]:
+def _batch_points(points: Iterable[models.PointStruct]) -> Iterator[list[models.PointStruct]]:
     remaining = iter(points)
-    while some := list(islice(remaining, _POINTS_AT_ONCE)):
+    while some := list(islice(remaining, _MAX_POINTS_PER_UPSERT)):
         yield some

@@ -8,78 +8,80 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from qdrant_client import models
 
-from indexer.indexes.bm25 import Corpus, keyword_score
-from indexer.indexes.qdrant.changes import View
-from indexer.indexes.qdrant.filters import filter_of, holding
-from indexer.indexes.qdrant.layout import KEYWORDS
-from indexer.indexes.qdrant.server import QdrantServer
+from indexer.indexes.bm25 import CorpusStatistics, score_keywords
+from indexer.indexes.qdrant.changes import Snapshot
+from indexer.indexes.qdrant.filters import field_equals, to_qdrant_filter
+from indexer.indexes.qdrant.layout import KEYWORDS_VECTOR
+from indexer.indexes.qdrant.server import QdrantConnection
 from indexer.types import SegmentFilter
 
-_FEWEST_CANDIDATES = 1000
-_SATURATION = 1.2
-_LENGTH_WEIGHT = 0.75
-_USUAL_LENGTH = 64
+_MIN_CANDIDATES = 1000
+_BM25_K1 = 1.2
+_BM25_B = 0.75
+_TYPICAL_TOKEN_COUNT = 64
 """Tokens of a text whose length counts neither for nor against it, among candidates."""
 
 
-def sparse(tokens: Sequence[str]) -> models.SparseVector:
+def to_sparse_vector(tokens: Sequence[str]) -> models.SparseVector:
     """What BM25 says of a text alone, a value for each term; Qdrant weighs them by rarity when it searches."""
-    norm = _SATURATION * (1 - _LENGTH_WEIGHT + _LENGTH_WEIGHT * len(tokens) / _USUAL_LENGTH)
+    norm = _BM25_K1 * (1 - _BM25_B + _BM25_B * len(tokens) / _TYPICAL_TOKEN_COUNT)
     values: Counter[int] = Counter()
     for term, count in Counter(tokens).items():
-        values[_dimension(term)] += count
+        values[_term_index(term)] += count
     indices = sorted(values)
-    saturated = [values[at] * (_SATURATION + 1) / (values[at] + norm) for at in indices]
+    saturated = [values[at] * (_BM25_K1 + 1) / (values[at] + norm) for at in indices]
     return models.SparseVector(indices=indices, values=saturated)
 
 
-class Keywords:
+class KeywordScorer:
     """Scores texts by the share of the query's weight that they hold, as every index does (`bm25.keyword_score`).
 
     In how many texts a term stands is counted once for each state of the index.
     """
 
-    def __init__(self, server: QdrantServer, collection: str) -> None:
-        self._server, self._collection = server, collection
-        self._counted: tuple[int, dict[str, int]] = (0, {})
+    def __init__(self, connection: QdrantConnection, collection: str) -> None:
+        self._connection, self._collection = connection, collection
+        self._frequency_cache: tuple[int, dict[str, int]] = (0, {})
 
-    def scores(self, view: View, terms: Sequence[str], limit: int, where: SegmentFilter) -> dict[str, float]:
+    def score(self, snapshot: Snapshot, terms: Sequence[str], limit: int, filters: SegmentFilter) -> dict[str, float]:
         """Point ids and scores. Candidates are the best by BM25, a thousand or four times the limit."""
-        candidates = self._candidates(view, terms, max(_FEWEST_CANDIDATES, 4 * limit), where)
+        candidates = self._candidates(snapshot, terms, max(_MIN_CANDIDATES, 4 * limit), filters)
         if not candidates:
             return {}
-        corpus = Corpus(view.documents, view.tokens, self._frequencies(view, terms))
-        scores = {key: keyword_score(terms, tokens.split(" "), corpus) for key, tokens in candidates.items()}
+        corpus = CorpusStatistics(snapshot.documents, snapshot.tokens, self._document_frequencies(snapshot, terms))
+        scores = {key: score_keywords(terms, tokens.split(" "), corpus) for key, tokens in candidates.items()}
         return {key: score for key, score in scores.items() if score}
 
-    def _candidates(self, view: View, terms: Iterable[str], count: int, where: SegmentFilter) -> dict[str, str]:
-        indices = sorted({_dimension(term) for term in terms})
+    def _candidates(
+        self, snapshot: Snapshot, terms: Iterable[str], count: int, filters: SegmentFilter
+    ) -> dict[str, str]:
+        indices = sorted({_term_index(term) for term in terms})
         query = models.SparseVector(indices=indices, values=[1.0] * len(indices))
-        with self._server.asked() as client:
-            found = client.query_points(
+        with self._connection.client() as client:
+            response = client.query_points(
                 self._collection,
                 query=query,
-                using=KEYWORDS,
-                query_filter=filter_of(where, view.not_to_be_seen(where)),
+                using=KEYWORDS_VECTOR,
+                query_filter=to_qdrant_filter(filters, snapshot.hidden_puts(filters)),
                 limit=count,
                 with_payload=["tokens"],
             )
-        return {str(point.id): str((point.payload or {})["tokens"]) for point in found.points}
+        return {str(point.id): str((point.payload or {})["tokens"]) for point in response.points}
 
-    def _frequencies(self, view: View, terms: Iterable[str]) -> Mapping[str, int]:
-        number, known = self._counted
-        if number != view.number:
-            known = {}
-            self._counted = view.number, known
-        hidden = view.not_to_be_seen(SegmentFilter())
+    def _document_frequencies(self, snapshot: Snapshot, terms: Iterable[str]) -> Mapping[str, int]:
+        number, frequencies = self._frequency_cache
+        if number != snapshot.number:
+            frequencies = {}
+            self._frequency_cache = snapshot.number, frequencies
+        hidden = snapshot.hidden_puts(SegmentFilter())
         for term in terms:
-            if term not in known:
-                with self._server.asked() as client:
-                    counted = client.count(self._collection, holding("terms", term, hidden), exact=True)
-                known[term] = counted.count
-        return known
+            if term not in frequencies:
+                with self._connection.client() as client:
+                    counted = client.count(self._collection, field_equals("terms", term, hidden), exact=True)
+                frequencies[term] = counted.count
+        return frequencies
 
 
-def _dimension(term: str) -> int:
+def _term_index(term: str) -> int:
     """A term's place among 2³² (two terms that share one meet among the candidates only)."""
     return int.from_bytes(hashlib.blake2s(term.encode(), digest_size=4).digest(), "big")

@@ -9,26 +9,26 @@ import numpy as np
 from numpy.typing import NDArray
 from qdrant_client import models
 
-from indexer.errors import IndexBusy, QueryError
+from indexer.errors import InvalidInput, WriteLockTimeout
 from indexer.indexes import vectors, words
-from indexer.indexes.qdrant.changes import Changes, Space, View
-from indexer.indexes.qdrant.filters import filter_of
-from indexer.indexes.qdrant.keywords import Keywords
-from indexer.indexes.qdrant.points import segment_of
-from indexer.indexes.qdrant.server import QdrantServer
-from indexer.indexes.ranking import best_first
+from indexer.indexes.qdrant.changes import CommitLog, Snapshot, VectorSpace
+from indexer.indexes.qdrant.filters import to_qdrant_filter
+from indexer.indexes.qdrant.keywords import KeywordScorer
+from indexer.indexes.qdrant.points import decode_segment
+from indexer.indexes.qdrant.server import QdrantConnection
+from indexer.indexes.ranking import sort_best_first
 from indexer.types import Hit, Lane, SegmentFilter
 
-_SPARE = 8
-_MOST_TIED = 4096
-_TIED = 2e-6
-_DECIMALS = 6
+_EXTRA_CANDIDATES = 8
+_MAX_TIED_CANDIDATES = 4096
+_TIE_TOLERANCE = 2e-6
+_SCORE_DECIMALS = 6
 """Qdrant's scores are float32: what is equal is equal up to here."""
-_TRIES = 50
+_MAX_ATTEMPTS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Precision:
+class SearchPrecision:
     """Lanes of up to `exact_up_to` vectors are searched exactly; in larger ones, where vectors are `quantized`, more
     are found by their copies and scored by themselves."""
 
@@ -36,96 +36,98 @@ class Precision:
     quantized: bool
 
 
-class Reader:
+class QdrantSearcher:
     """Searches the collection `segments`, whose log is `changes`. Errors: those of `SegmentIndex.search`, IndexBusy."""
 
     def __init__(
         self,
-        server: QdrantServer,
+        connection: QdrantConnection,
         segments: str,
-        changes: Changes,
-        models_of: Mapping[Lane, str],
-        precision: Precision,
+        log: CommitLog,
+        model_ids: Mapping[Lane, str],
+        precision: SearchPrecision,
     ) -> None:
-        self._server, self._segments, self._changes = server, segments, changes
-        self._models_of, self._precision = models_of, precision
-        self._keywords = Keywords(server, segments)
+        self._connection, self._segments, self._log = connection, segments, log
+        self._model_ids, self._precision = model_ids, precision
+        self._keyword_scorer = KeywordScorer(connection, segments)
 
-    def search(self, lane: Lane, query: NDArray[np.float32] | str, limit: int, where: SegmentFilter) -> list[Hit]:
+    def search(self, lane: Lane, query: NDArray[np.float32] | str, limit: int, filters: SegmentFilter) -> list[Hit]:
         """Hits of one state: found again where something was written meanwhile."""
-        for _ in range(_TRIES):
-            view = self._changes.view
-            hits = self._found(view, lane, query, limit, where)
-            if self._changes.follow() is view:
-                return best_first(hits)[:limit]
-        raise IndexBusy("the index changes faster than it can be searched")
+        for _ in range(_MAX_ATTEMPTS):
+            snapshot = self._log.snapshot
+            hits = self._search_snapshot(snapshot, lane, query, limit, filters)
+            if self._log.refresh() is snapshot:
+                return sort_best_first(hits)[:limit]
+        raise WriteLockTimeout("the index changes faster than it can be searched")
 
-    def _found(
-        self, view: View, lane: Lane, query: NDArray[np.float32] | str, limit: int, where: SegmentFilter
+    def _search_snapshot(
+        self, snapshot: Snapshot, lane: Lane, query: NDArray[np.float32] | str, limit: int, filters: SegmentFilter
     ) -> list[Hit]:
         if lane is not Lane.KEYWORDS:
-            return self._nearest(view, lane, query, limit, where)
+            return self._search_vectors(snapshot, lane, query, limit, filters)
         if not isinstance(query, str):
-            raise QueryError("the keywords lane is searched with words, not with a vector")
-        terms = words.query_terms(query)
-        return self._with_words(view, terms, limit, where) if terms else []
+            raise InvalidInput("the keywords lane is searched with words, not with a vector")
+        terms = words.tokenize_query(query)
+        return self._search_keywords(snapshot, terms, limit, filters) if terms else []
 
-    def _nearest(
-        self, view: View, lane: Lane, query: NDArray[np.float32] | str, limit: int, where: SegmentFilter
+    def _search_vectors(
+        self, snapshot: Snapshot, lane: Lane, query: NDArray[np.float32] | str, limit: int, filters: SegmentFilter
     ) -> list[Hit]:
         """The nearest segments, and all that are tied with the last of them (up to 4,096)."""
-        space = view.spaces.get(lane)
+        space = snapshot.spaces.get(lane)
         if space is None:
             return []
-        vectors.require_model(lane, space.model, self._models_of.get(lane, ""))
-        point = vectors.checked_query(query, lane, space.dim).tolist()
-        count = limit + _SPARE
-        found = self._query(view, space, point, count, where)
-        while _ends_in_a_tie(found, limit, count) and count < limit + _MOST_TIED:
+        vectors.verify_model(lane, space.model, self._model_ids.get(lane, ""))
+        point = vectors.validate_query(query, lane, space.dim).tolist()
+        count = limit + _EXTRA_CANDIDATES
+        candidates = self._query(snapshot, space, point, count, filters)
+        while _ends_in_a_tie(candidates, limit, count) and count < limit + _MAX_TIED_CANDIDATES:
             count *= 2
-            found = self._query(view, space, point, count, where)
-        scored = ((round(point.score, _DECIMALS), point.payload) for point in found)
-        return list(_hits(view, lane, scored))
+            candidates = self._query(snapshot, space, point, count, filters)
+        scored = ((round(point.score, _SCORE_DECIMALS), point.payload) for point in candidates)
+        return list(_hits(snapshot, lane, scored))
 
     def _query(
-        self, view: View, space: Space, point: list[float], count: int, where: SegmentFilter
+        self, snapshot: Snapshot, space: VectorSpace, vector: list[float], count: int, filters: SegmentFilter
     ) -> list[models.ScoredPoint]:
-        with self._server.asked() as client:
+        with self._connection.client() as client:
             return client.query_points(
                 self._segments,
-                query=point,
+                query=vector,
                 using=space.name,
-                query_filter=filter_of(where, view.not_to_be_seen(where)),
+                query_filter=to_qdrant_filter(filters, snapshot.hidden_puts(filters)),
                 search_params=self._search_params(space),
                 limit=count,
                 with_payload=["asset_id", "segment"],
             ).points
 
-    def _search_params(self, space: Space) -> models.SearchParams | None:
-        if self._server.local:  # always exact
+    def _search_params(self, space: VectorSpace) -> models.SearchParams | None:
+        if self._connection.is_local:  # always exact
             return None
         if space.vectors <= self._precision.exact_up_to:
             return models.SearchParams(exact=True)
         quantization = models.QuantizationSearchParams(rescore=True, oversampling=2.0)
         return models.SearchParams(hnsw_ef=256, quantization=quantization if self._precision.quantized else None)
 
-    def _with_words(self, view: View, terms: tuple[str, ...], limit: int, where: SegmentFilter) -> list[Hit]:
-        scores = self._keywords.scores(view, terms, limit, where)
+    def _search_keywords(
+        self, snapshot: Snapshot, terms: tuple[str, ...], limit: int, filters: SegmentFilter
+    ) -> list[Hit]:
+        scores = self._keyword_scorer.score(snapshot, terms, limit, filters)
         least = sorted(scores.values(), reverse=True)[:limit][-1:]
-        wanted = [key for key, score in scores.items() if score >= least[0]]
-        if not wanted:
+        best_ids = [key for key, score in scores.items() if score >= least[0]]
+        if not best_ids:
             return []
-        with self._server.asked() as client:
-            records = client.retrieve(self._segments, wanted, with_payload=["asset_id", "segment"])
-        return list(_hits(view, Lane.KEYWORDS, ((scores[str(record.id)], record.payload) for record in records)))
+        with self._connection.client() as client:
+            records = client.retrieve(self._segments, best_ids, with_payload=["asset_id", "segment"])
+        return list(_hits(snapshot, Lane.KEYWORDS, ((scores[str(record.id)], record.payload) for record in records)))
 
 
-def _hits(view: View, lane: Lane, scored: Iterable[tuple[float, models.Payload | None]]) -> Iterator[Hit]:
+def _hits(snapshot: Snapshot, lane: Lane, scored: Iterable[tuple[float, models.Payload | None]]) -> Iterator[Hit]:
     for score, payload in scored:
-        entry = view.entry(str((payload or {})["asset_id"]))
+        entry = snapshot.entry(str((payload or {})["asset_id"]))
         if entry is not None:  # else the view is behind, and the hits are found again
-            yield Hit(entry.tags.asset_id, entry.tags.kind, lane, segment_of(payload or {}), score)
+            yield Hit(entry.tags.asset_id, entry.tags.kind, lane, decode_segment(payload or {}), score)
 
 
-def _ends_in_a_tie(found: list[models.ScoredPoint], limit: int, count: int) -> bool:
-    return len(found) >= count and found[limit - 1].score - found[-1].score < _TIED
+def _ends_in_a_tie(candidates: list[models.ScoredPoint], limit: int, count: int) -> bool:
+    return len(candidates) >= count and candidates[limit - 1].score - candidates[-1].score < _TIE_TOLERANCE

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from indexer.indexes.qdrant.layout import Layout, Place, make, new_place, put_in_use
-from indexer.indexes.qdrant.server import QdrantServer
+from indexer.indexes.qdrant.layout import CollectionOptions, CollectionPair, activate_pair, create_collections, new_pair
+from indexer.indexes.qdrant.server import QdrantConnection
 from indexer.ports import SegmentIndex
 
 
@@ -14,22 +14,22 @@ class QdrantShadow:
 
     def __init__(
         self,
-        server: QdrantServer,
+        connection: QdrantConnection,
         prefix: str,
-        open_index: Callable[[Place], SegmentIndex],
-        layout: Layout | None = None,
+        open_index: Callable[[CollectionPair], SegmentIndex],
+        options: CollectionOptions | None = None,
     ) -> None:
-        self._server, self._prefix, self._open_index = server, prefix, open_index
-        self._layout = layout or Layout()
-        self._begun: Place | None = None
+        self._connection, self._prefix, self._open_index = connection, prefix, open_index
+        self._options = options or CollectionOptions()
+        self._shadow: CollectionPair | None = None
 
-    def begin(self) -> SegmentIndex:
-        self._begun = new_place(self._prefix)
-        make(self._server, self._begun, self._layout)
-        return self._open_index(self._begun)
+    def create(self) -> SegmentIndex:
+        self._shadow = new_pair(self._prefix)
+        create_collections(self._connection, self._shadow, self._options)
+        return self._open_index(self._shadow)
 
-    def swap(self) -> None:
-        if self._begun is None:
+    def promote(self) -> None:
+        if self._shadow is None:
             raise ValueError("there is no shadow to swap in")
-        put_in_use(self._server, self._prefix, self._begun)
-        self._begun = None
+        activate_pair(self._connection, self._prefix, self._shadow)
+        self._shadow = None

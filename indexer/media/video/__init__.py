@@ -1,5 +1,5 @@
 """Video decoding with PyAV. All but the plan runs inside the sandboxed media process (`indexer.media.process`)."""
 
-from indexer.media.video.plan import FramePlan, VideoReport
+from indexer.media.video.plan import SamplingPlan, VideoReport
 
-__all__ = ["FramePlan", "VideoReport"]
+__all__ = ["SamplingPlan", "VideoReport"]

@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import IntFlag
 
-_LOOK_BYTES = 8192
+_SCAN_BYTES = 8192
 
 
-class Role(IntFlag):
+class PacketRole(IntFlag):
     """KEY: pictures presented after it decode from here on. CLEAN: so do those presented before it (an IDR).
     DROPPABLE: no other picture refers to it. HIDDEN: decoded but not presented (an edit list cuts it off)."""
 
     NONE = 0
     KEY = 1
-    CLEAN = 2
-    DROPPABLE = 4
-    HIDDEN = 8
+    CLOSED_GOP = 2
+    NON_REFERENCE = 4
+    DISCARD = 8
 
 
 class PacketInspector:
@@ -27,45 +27,47 @@ class PacketInspector:
 
     def __init__(self, codec: str, extradata: bytes, intra_only: bool) -> None:
         self._codec = codec
-        self._alone = intra_only or codec in {"vp8", "vp9", "av1", "libdav1d"}
-        self._length_bytes = _length_bytes(codec, extradata)
+        self._keys_are_closed = intra_only or codec in {"vp8", "vp9", "av1", "libdav1d"}
+        self._nal_length_bytes = _read_nal_length_bytes(codec, extradata)
 
-    def role(self, data: memoryview, is_key: bool) -> tuple[Role, int]:
+    def classify(self, data: memoryview, is_key: bool) -> tuple[PacketRole, int]:
         """The role, and the temporal layer (0 where the codec has none)."""
         match self._codec:
             case "h264":
-                return self._h264(data, is_key), 0
+                return self._classify_h264(data, is_key), 0
             case "hevc":
-                return self._hevc(data, is_key)
+                return self._classify_hevc(data, is_key)
             case "mpeg2video" | "mpeg1video":
-                return _mpeg2(data, is_key), 0
+                return _classify_mpeg2(data, is_key), 0
         if not is_key:
-            return Role.NONE, 0
-        return (Role.KEY | Role.CLEAN if self._alone else Role.KEY), 0
+            return PacketRole.NONE, 0
+        return (PacketRole.KEY | PacketRole.CLOSED_GOP if self._keys_are_closed else PacketRole.KEY), 0
 
-    def _h264(self, data: memoryview, is_key: bool) -> Role:
-        for nal in _nal_units(data, self._length_bytes):
+    def _classify_h264(self, data: memoryview, is_key: bool) -> PacketRole:
+        for nal in _nal_units(data, self._nal_length_bytes):
             kind = nal[0] & 31
             if kind == 5:
-                return Role.KEY | Role.CLEAN
+                return PacketRole.KEY | PacketRole.CLOSED_GOP
             if kind == 1:
                 if is_key and _h264_slice_is_intra(nal):
-                    return Role.KEY
-                return Role.NONE if nal[0] & 0x60 else Role.DROPPABLE
-        return Role.NONE
+                    return PacketRole.KEY
+                return PacketRole.NONE if nal[0] & 0x60 else PacketRole.NON_REFERENCE
+        return PacketRole.NONE
 
-    def _hevc(self, data: memoryview, is_key: bool) -> tuple[Role, int]:
-        for nal in _nal_units(data, self._length_bytes):
+    def _classify_hevc(self, data: memoryview, is_key: bool) -> tuple[PacketRole, int]:
+        for nal in _nal_units(data, self._nal_length_bytes):
             kind, layer = nal[0] >> 1 & 63, max((nal[1] & 7) - 1, 0) if len(nal) > 1 else 0
             if kind >= 32:
                 continue
             if 16 <= kind <= 23:
-                return (Role.KEY | Role.CLEAN if kind <= 20 else Role.KEY) if is_key else Role.NONE, layer
-            return (Role.DROPPABLE if kind < 16 and kind % 2 == 0 else Role.NONE), layer
-        return Role.NONE, 0
+                return (
+                    PacketRole.KEY | PacketRole.CLOSED_GOP if kind <= 20 else PacketRole.KEY
+                ) if is_key else PacketRole.NONE, layer
+            return (PacketRole.NON_REFERENCE if kind < 16 and kind % 2 == 0 else PacketRole.NONE), layer
+        return PacketRole.NONE, 0
 
 
-def _length_bytes(codec: str, extradata: bytes) -> int:
+def _read_nal_length_bytes(codec: str, extradata: bytes) -> int:
     """Size of the length before each NAL unit; 0 where start codes separate them."""
     if codec == "h264" and len(extradata) > 6 and extradata[0] == 1:
         return (extradata[4] & 3) + 1
@@ -83,7 +85,7 @@ def _nal_units(data: memoryview, length_bytes: int) -> Iterator[bytes]:
             yield bytes(data[at + length_bytes : at + length_bytes + min(size, 16)]) or b"\xff"
             at += length_bytes + size
         return
-    start = bytes(data[:_LOOK_BYTES])
+    start = bytes(data[:_SCAN_BYTES])
     at = start.find(b"\0\0\1")
     while 0 <= at < len(start) - 4:
         yield start[at + 3 : at + 19]
@@ -106,10 +108,10 @@ def _exp_golomb(bits: int, at: int) -> tuple[int, int]:
     return (bits >> (64 - end) & ((1 << (zeros + 1)) - 1)) - 1, end
 
 
-def _mpeg2(data: memoryview, is_key: bool) -> Role:
+def _classify_mpeg2(data: memoryview, is_key: bool) -> PacketRole:
     if is_key:
-        return Role.KEY
-    start = bytes(data[:_LOOK_BYTES])
+        return PacketRole.KEY
+    start = bytes(data[:_SCAN_BYTES])
     at = start.find(b"\0\0\1\0")
     is_b_picture = 0 <= at < len(start) - 5 and start[at + 5] >> 3 & 7 == 3
-    return Role.DROPPABLE if is_b_picture else Role.NONE
+    return PacketRole.NON_REFERENCE if is_b_picture else PacketRole.NONE

@@ -12,43 +12,48 @@ import numpy as np
 
 from indexer.errors import LimitExceeded, UnsupportedMedia
 from indexer.media.video.audio import read_audio
-from indexer.media.video.container import Demuxer, open_media, pick_video
+from indexer.media.video.container import Demuxer, open_media, pick_video_stream
 from indexer.media.video.decoder import Decoder
-from indexer.media.video.picture import PictureMaker
-from indexer.media.video.reader import Beat, first_pts, no_beat
+from indexer.media.video.picture import FrameConverter
+from indexer.media.video.reader import SendHeartbeat, no_heartbeat, read_first_pts
 from indexer.types import AudioSpan, Pixels
 
-_BASE = Fraction(1, 90_000)
-_SOUND_RATE, _SOUND_FRAME = 44_100, 1024
+_TIME_BASE = Fraction(1, 90_000)
+_AUDIO_RATE_HZ, _AUDIO_FRAME_SAMPLES = 44_100, 1024
 _PREROLL_S = 1.0
-_RATE = 30
-_MP4 = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
-_H264 = {"preset": "veryfast", "crf": "23", "g": "60", "bf": "0", "threads": "1"}
+_FRAME_RATE = 30
+_MP4_OPTIONS = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+_H264_OPTIONS = {"preset": "veryfast", "crf": "23", "g": "60", "bf": "0", "threads": "1"}
 """No B-frames: without an edit list, which a stream cannot have, they would move the first picture away from 0."""
 
 
 def cut_clip(
-    path: Path, start_s: float, end_s: float, max_px: int, write: Callable[[bytes], None], beat: Beat = no_beat
+    path: Path,
+    start_s: float,
+    end_s: float,
+    max_px: int,
+    write: Callable[[bytes], None],
+    heartbeat: SendHeartbeat = no_heartbeat,
 ) -> None:
     """Write what is seen and heard in `[start_s, end_s)`, piece by piece; the longer side is at most `max_px`.
 
     Times count from the first presented frame; the frame that is shown at `start_s` is the first. The sound is mono.
     Errors: LimitExceeded (nothing is seen or heard there), SourceNotFound, UnsupportedMedia, DamagedMedia.
     """
-    pictures = _pictures(path, start_s, end_s, max_px, beat)
+    pictures = _decode_pictures(path, start_s, end_s, max_px, heartbeat)
     first = next(pictures, None)
-    sound = _sound(path, start_s, end_s, beat)
+    sound = _read_sound(path, start_s, end_s, heartbeat)
     if first is None and sound is None:
         raise LimitExceeded(str(path), f"shows and says nothing from {start_s:g} s on")
-    with av.open(_Sink(write), "w", format="mp4", options=_MP4) as container:
-        tracks = _Tracks(container, None if first is None else first[1], sound)
+    with av.open(_WriteOnlyFile(write), "w", format="mp4", options=_MP4_OPTIONS) as container:
+        muxer = _ClipMuxer(container, None if first is None else first[1], sound)
         for time_s, rgb in chain([] if first is None else [first], pictures):
-            tracks.show(max(time_s - start_s, 0.0), rgb)
-            beat()
-        tracks.finish()
+            muxer.write_frame(max(time_s - start_s, 0.0), rgb)
+            heartbeat()
+        muxer.finish()
 
 
-class _Sink:
+class _WriteOnlyFile:
     """What the muxer writes to: it goes on as it comes, nothing can be changed afterwards."""
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
@@ -59,100 +64,108 @@ class _Sink:
         return len(data)
 
 
-class _Tracks:
+class _ClipMuxer:
     """Pictures and sound of a clip on their way into one container, the sound never far ahead of the pictures."""
 
     def __init__(self, container: av.container.OutputContainer, first: Pixels | None, sound: AudioSpan | None) -> None:
-        self._container, self._sound = container, sound
-        self._at, self._last = 0, -1
-        self._pictures: av.VideoStream | None = None
-        self._heard: av.AudioStream | None = None
+        self._container, self._audio = container, sound
+        self._audio_position, self._last_pts = 0, -1
+        self._video_stream: av.VideoStream | None = None
+        self._audio_stream: av.AudioStream | None = None
         if first is not None:
-            self._pictures = container.add_stream("libx264", rate=_RATE, options=_H264)
-            self._pictures.height, self._pictures.width = (side - side % 2 for side in first.shape[:2])
-            self._pictures.pix_fmt = "yuv420p"
-            self._pictures.codec_context.time_base = _BASE
+            self._video_stream = container.add_stream("libx264", rate=_FRAME_RATE, options=_H264_OPTIONS)
+            self._video_stream.height, self._video_stream.width = (side - side % 2 for side in first.shape[:2])
+            self._video_stream.pix_fmt = "yuv420p"
+            self._video_stream.codec_context.time_base = _TIME_BASE
         if sound is not None:
-            self._heard = container.add_stream("aac", rate=_SOUND_RATE, layout="mono")
+            self._audio_stream = container.add_stream("aac", rate=_AUDIO_RATE_HZ, layout="mono")
 
-    def show(self, time_s: float, rgb: Pixels) -> None:
+    def write_frame(self, time_s: float, rgb: Pixels) -> None:
         """The next picture, shown from `time_s` of the clip on; two at one time are one."""
-        assert self._pictures is not None
-        pts = round(time_s / _BASE)
-        if pts > self._last:
-            self._last = pts
-            frame = av.VideoFrame.from_ndarray(_even(rgb, self._pictures.height, self._pictures.width), format="rgb24")
-            frame.pts, frame.time_base = pts, _BASE
-            self._container.mux(self._pictures.encode(frame))
-            self._say(time_s)
+        assert self._video_stream is not None
+        pts = round(time_s / _TIME_BASE)
+        if pts > self._last_pts:
+            self._last_pts = pts
+            frame = av.VideoFrame.from_ndarray(
+                _fit_even_size(rgb, self._video_stream.height, self._video_stream.width), format="rgb24"
+            )
+            frame.pts, frame.time_base = pts, _TIME_BASE
+            self._container.mux(self._video_stream.encode(frame))
+            self._write_audio(time_s)
 
     def finish(self) -> None:
         """All that is left."""
-        self._say(float("inf"))
-        for stream in (self._pictures, self._heard):
+        self._write_audio(float("inf"))
+        for stream in (self._video_stream, self._audio_stream):
             if stream is not None:
                 self._container.mux(stream.encode(None))
 
-    def _say(self, until_s: float) -> None:
-        if self._heard is None or self._sound is None:
+    def _write_audio(self, until_s: float) -> None:
+        if self._audio_stream is None or self._audio is None:
             return
-        samples = self._sound.samples
-        while self._at < len(samples) and self._at < until_s * _SOUND_RATE:
-            part = samples[None, self._at : self._at + _SOUND_FRAME]
+        samples = self._audio.samples
+        while self._audio_position < len(samples) and self._audio_position < until_s * _AUDIO_RATE_HZ:
+            part = samples[None, self._audio_position : self._audio_position + _AUDIO_FRAME_SAMPLES]
             frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(part), format="fltp", layout="mono")
-            frame.sample_rate, frame.pts, frame.time_base = _SOUND_RATE, self._at, Fraction(1, _SOUND_RATE)
-            self._container.mux(self._heard.encode(frame))
-            self._at += part.shape[1]
+            frame.sample_rate, frame.pts, frame.time_base = (
+                _AUDIO_RATE_HZ,
+                self._audio_position,
+                Fraction(1, _AUDIO_RATE_HZ),
+            )
+            self._container.mux(self._audio_stream.encode(frame))
+            self._audio_position += part.shape[1]
 
 
-def _pictures(path: Path, start_s: float, end_s: float, max_px: int, beat: Beat) -> Iterator[tuple[float, Pixels]]:
+def _decode_pictures(
+    path: Path, start_s: float, end_s: float, max_px: int, heartbeat: SendHeartbeat
+) -> Iterator[tuple[float, Pixels]]:
     """The frames that are shown in the stretch, with their times, the one that is shown when it begins included."""
     with open_media(path) as container:
-        stream = pick_video(container)
+        stream = pick_video_stream(container)
         if stream is None or stream.time_base is None:
             return
-        origin = first_pts(path) or 0
-        maker = PictureMaker(stream.sample_aspect_ratio, max_px)
-        shown: tuple[float, av.VideoFrame] | None = None
+        origin = read_first_pts(path) or 0
+        converter = FrameConverter(stream.sample_aspect_ratio, max_px)
+        current: tuple[float, av.VideoFrame] | None = None
         gap_s = 0.0
-        for frame in _decoded(container, stream, origin + int(start_s / stream.time_base), beat):
+        for frame in _decode_from(container, stream, origin + int(start_s / stream.time_base), heartbeat):
             time_s = float(((frame.pts if frame.pts is not None else frame.dts or 0) - origin) * stream.time_base)
-            if shown is not None:
-                gap_s = time_s - shown[0]
+            if current is not None:
+                gap_s = time_s - current[0]
                 if time_s > start_s:
-                    yield shown[0], maker.make(shown[1])
-            shown = (time_s, frame) if time_s < end_s else None
-            if shown is None:
+                    yield current[0], converter.convert(current[1])
+            current = (time_s, frame) if time_s < end_s else None
+            if current is None:
                 return
-        if shown is not None and shown[0] + gap_s > start_s:  # the last of all is shown as long as the one before
-            yield shown[0], maker.make(shown[1])
+        if current is not None and current[0] + gap_s > start_s:  # the last of all is shown as long as the one before
+            yield current[0], converter.convert(current[1])
 
 
-def _decoded(
-    container: av.container.InputContainer, stream: av.VideoStream, from_pts: int, beat: Beat
+def _decode_from(
+    container: av.container.InputContainer, stream: av.VideoStream, from_pts: int, heartbeat: SendHeartbeat
 ) -> Iterator[av.VideoFrame]:
     """Frames from the key frame before that time on; from the start where the container cannot seek."""
-    base = stream.time_base or _BASE
+    base = stream.time_base or _TIME_BASE
     try:
         container.seek(max(from_pts - int(_PREROLL_S / base), stream.start_time or 0), stream=stream)
     except (av.error.FFmpegError, OSError):
         container.seek(0)
     decoder = Decoder(stream.codec_context)
     for packet in Demuxer(container, stream):
-        beat()
+        heartbeat()
         yield from decoder.feed(packet)
     yield from decoder.feed(None)
 
 
-def _sound(path: Path, start_s: float, end_s: float, beat: Beat) -> AudioSpan | None:
+def _read_sound(path: Path, start_s: float, end_s: float, heartbeat: SendHeartbeat) -> AudioSpan | None:
     try:
-        span = read_audio(path, start_s, end_s, _SOUND_RATE, beat)
+        span = read_audio(path, start_s, end_s, _AUDIO_RATE_HZ, heartbeat)
     except UnsupportedMedia:
         return None
     return span if len(span.samples) else None
 
 
-def _even(rgb: Pixels, height: int, width: int) -> Pixels:
+def _fit_even_size(rgb: Pixels, height: int, width: int) -> Pixels:
     """The picture in the size of the clip, whose sides are even; one that differs for other reasons is filled up."""
     if rgb.shape[:2] == (height, width):
         return rgb

@@ -15,7 +15,7 @@ from indexer.errors import DamagedMedia, SourceError, SourceNotFound, Unsupporte
 
 NOT_MEDIA = "is not a video, picture or PDF that any decoder here can open"
 
-_OPENS_OTHER_FILES = frozenset(
+_FORBIDDEN_FORMATS = frozenset(
     {"hls", "applehttp", "dash", "webm_dash_manifest", "concat", "image2", "image2pipe", "alias_pix", "brender_pix"}
     | {"lavfi", "rtsp", "rtp", "rtp_mpegts", "sdp", "sap", "imf", "vobsub", "avisynth", "vapoursynth", "mpegtsraw"}
     | {"video4linux2", "v4l2", "fbdev", "alsa", "oss", "x11grab", "kmsgrab", "xcbgrab"}
@@ -38,27 +38,27 @@ class BoundedFile:
             self.close()
             raise UnsupportedMedia(str(path), "is not a regular file")
         self.size = facts.st_size
-        self._at = 0
+        self._position = 0
         if not self.size:
             self.close()
             raise DamagedMedia(str(path), "is empty")
 
     def read(self, count: int = -1) -> bytes:
         """At most `count` bytes (all that is left, if negative); `b""` at the end."""
-        left = max(self.size - self._at, 0)
-        data = os.pread(self._fd, left if count < 0 else min(count, left), self._at)
-        self._at += len(data)
+        left = max(self.size - self._position, 0)
+        data = os.pread(self._fd, left if count < 0 else min(count, left), self._position)
+        self._position += len(data)
         return data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move as `io.IOBase.seek` does; gives the new position."""
-        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
-        self._at = max(origin + offset, 0)
-        return self._at
+        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}[whence]
+        self._position = max(origin + offset, 0)
+        return self._position
 
     def tell(self) -> int:
         """Where the next read begins."""
-        return self._at
+        return self._position
 
     def close(self) -> None:
         """Give the file back; a second call does nothing."""
@@ -79,12 +79,12 @@ def open_media(path: Path) -> Iterator[av.container.InputContainer]:
                 container_options={"format_whitelist": _allowed_formats(), "protocol_whitelist": "none"},
                 metadata_errors="replace",
                 buffer_size=_BUFFER_BYTES,
-                io_open=_refuse,
+                io_open=_forbid_other_files,
             )
         except (av.error.FFmpegError, ValueError) as error:
             if isinstance(error, MemoryError):
                 raise
-            raise _why_not_open(path, file, error) from error
+            raise _open_error(path, file, error) from error
         try:
             yield container
         finally:
@@ -93,14 +93,14 @@ def open_media(path: Path) -> Iterator[av.container.InputContainer]:
         file.close()
 
 
-def pick_video(container: av.container.InputContainer) -> av.VideoStream | None:
+def pick_video_stream(container: av.container.InputContainer) -> av.VideoStream | None:
     """The largest picture stream that has a decoder; cover art and thumbnails are none."""
     unfit = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
     streams = [s for s in container.streams.video if s.codec_context is not None and not s.disposition & unfit]
     return max(streams, key=lambda s: (s.codec_context.width * s.codec_context.height, -s.index), default=None)
 
 
-def pick_audio(container: av.container.InputContainer) -> av.AudioStream | None:
+def pick_audio_stream(container: av.container.InputContainer) -> av.AudioStream | None:
     """The sound stream that a player would pick."""
     streams = [s for s in container.streams.audio if s.codec_context is not None]
     return next((s for s in streams if s.disposition & Disposition.default), next(iter(streams), None))
@@ -112,12 +112,12 @@ class Demuxer:
     def __init__(self, container: av.container.InputContainer, stream: av.stream.Stream) -> None:
         self._container = container
         self._stream = stream
-        self.errors = 0
+        self.error_count = 0
         for other in container.streams:
             other.discard = Discard.default if other.index == stream.index else Discard.all
 
     def __iter__(self) -> Iterator[av.Packet]:
-        while self.errors <= _MAX_READ_ERRORS:
+        while self.error_count <= _MAX_READ_ERRORS:
             try:
                 for packet in self._container.demux(self._stream):
                     if packet.size:
@@ -126,23 +126,23 @@ class Demuxer:
             except av.error.FFmpegError as error:
                 if isinstance(error, MemoryError):
                     raise
-                self.errors += 1
+                self.error_count += 1
 
 
 def _allowed_formats() -> str:
     names = {name for names in av.formats_available for name in names.split(",")}
-    return ",".join(sorted(n for n in names if n not in _OPENS_OTHER_FILES and not n.endswith("_pipe")))
+    return ",".join(sorted(n for n in names if n not in _FORBIDDEN_FORMATS and not n.endswith("_pipe")))
 
 
-def _refuse(url: str, flags: int, options: dict[str, str]) -> object:
+def _forbid_other_files(url: str, flags: int, options: dict[str, str]) -> object:
     raise PermissionError(f"a media file may not open another: {url!r} ({flags}, {options})")
 
 
-def _why_not_open(path: Path, file: BoundedFile, error: Exception) -> SourceError:
+def _open_error(path: Path, file: BoundedFile, error: Exception) -> SourceError:
     file.seek(0)
     head = file.read(16)
     if head[4:8] in {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"}:
-        if b"moov" not in _atoms(file):
+        if b"moov" not in _list_atoms(file):
             return DamagedMedia(str(path), "no index (moov): cut short or still being written")
         return DamagedMedia(str(path), "its index (moov) is damaged")
     if head.startswith(b"\x1aE\xdf\xa3") or (head.startswith(b"RIFF") and head[8:12] in {b"AVI ", b"WAVE"}):
@@ -152,7 +152,7 @@ def _why_not_open(path: Path, file: BoundedFile, error: Exception) -> SourceErro
     return UnsupportedMedia(str(path), NOT_MEDIA)
 
 
-def _atoms(file: BoundedFile) -> set[bytes]:
+def _list_atoms(file: BoundedFile) -> set[bytes]:
     """Names of the top-level boxes of an MP4 that lie in the file."""
     names: set[bytes] = set()
     at = 0

@@ -17,9 +17,9 @@ class Decoder:
         self._codec = codec_context
         self._codec.thread_type = "AUTO"
         self._codec.thread_count = min((os.cpu_count() or 1) + 1, _MAX_THREADS)
-        self._depth = 0
-        self.frames = 0
-        self.damaged = 0
+        self._reorder_depth = 0
+        self.frame_count = 0
+        self.damaged_count = 0
 
     def feed(self, packet: av.Packet | None) -> Iterator[av.VideoFrame]:
         """The frames that come out, in order of presentation; None asks for all that are still inside."""
@@ -28,16 +28,16 @@ class Decoder:
         except av.error.FFmpegError as error:
             if isinstance(error, MemoryError):
                 raise
-            self.damaged += not isinstance(error, EOFError)
+            self.damaged_count += not isinstance(error, EOFError)
             return
         for frame in frames:
-            self.frames += 1
-            self.damaged += bool(frame.is_corrupt)
+            self.frame_count += 1
+            self.damaged_count += bool(frame.is_corrupt)
             yield frame
 
     def drain(self) -> Iterator[av.VideoFrame]:
         """What is still inside; afterwards decoding can begin anew at any key packet."""
         yield from self.feed(None)
-        self._depth = max(self._depth, self._codec.reorder_depth)
+        self._reorder_depth = max(self._reorder_depth, self._codec.reorder_depth)
         self._codec.flush_buffers()
-        self._codec.reorder_depth = self._depth
+        self._codec.reorder_depth = self._reorder_depth

@@ -14,7 +14,7 @@ _UNSPECIFIED = 2
 _RGB = 0
 
 
-class PictureMaker:
+class FrameConverter:
     """Scales, converts, deinterlaces and turns the frames of one stream; keeps the scaler's tables between frames."""
 
     def __init__(self, sample_aspect: Fraction | None, max_px: int) -> None:
@@ -22,11 +22,11 @@ class PictureMaker:
         self._max_px = max_px
         self._scaler = VideoReformatter()
 
-    def make(self, frame: av.VideoFrame) -> Pixels:
+    def convert(self, frame: av.VideoFrame) -> Pixels:
         """The picture as a viewer sees it, its longer side at most `max_px`."""
         matrix = display_matrix(frame)
         if frame.interlaced_frame:
-            frame = _deinterlaced(frame)
+            frame = _deinterlace(frame)
         width, height = display_size(frame.width, frame.height, self._aspect)
         scale = min(1.0, self._max_px / max(width, height))
         scaled = self._scaler.reformat(
@@ -34,12 +34,12 @@ class PictureMaker:
             max(round(width * scale), 1),
             max(round(height * scale), 1),
             "rgb24",
-            src_colorspace=_colorspace(frame),
+            src_colorspace=_pick_colorspace(frame),
             dst_color_range=ColorRange.JPEG,
             interpolation=Interpolation.AREA,
             threads=1,
         )
-        return turned(np.asarray(scaled.to_ndarray(), np.uint8), matrix)
+        return apply_display_matrix(np.asarray(scaled.to_ndarray(), np.uint8), matrix)
 
 
 def display_size(width: int, height: int, sample_aspect: Fraction) -> tuple[int, int]:
@@ -52,11 +52,11 @@ def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     for side_data in frame.side_data:
         if getattr(side_data, "type", None) is not None and side_data.type.name == "DISPLAYMATRIX":
             a, b, _, c, d = np.frombuffer(bytes(side_data), np.int32)[:5].tolist()
-            return _snapped(a, b, c, d)
+            return _snap_to_axes(a, b, c, d)
     return 1, 0, 0, 1
 
 
-def turned(picture: Pixels, matrix: tuple[int, int, int, int]) -> Pixels:
+def apply_display_matrix(picture: Pixels, matrix: tuple[int, int, int, int]) -> Pixels:
     """The picture under one of the eight turns and mirrorings."""
     a, b, c, d = matrix
     if b or c:
@@ -71,20 +71,20 @@ def turned(picture: Pixels, matrix: tuple[int, int, int, int]) -> Pixels:
     return np.ascontiguousarray(picture)
 
 
-def _snapped(a: int, b: int, c: int, d: int) -> tuple[int, int, int, int]:
+def _snap_to_axes(a: int, b: int, c: int, d: int) -> tuple[int, int, int, int]:
     if abs(a) + abs(d) >= abs(b) + abs(c):
         return (-1 if a < 0 else 1), 0, 0, (-1 if d < 0 else 1)
     return 0, (-1 if b < 0 else 1), (-1 if c < 0 else 1), 0
 
 
-def _colorspace(frame: av.VideoFrame) -> int:
+def _pick_colorspace(frame: av.VideoFrame) -> int:
     """What is untagged is BT.709 from 720 lines on and BT.601 below, as players hold it."""
     if frame.colorspace not in {_UNSPECIFIED, _RGB}:
         return int(frame.colorspace)
     return int(Colorspace.ITU709 if frame.height >= 720 or frame.width >= 1280 else Colorspace.ITU601)
 
 
-def _deinterlaced(frame: av.VideoFrame) -> av.VideoFrame:
+def _deinterlace(frame: av.VideoFrame) -> av.VideoFrame:
     """Edge-directed, within the one frame: no neighbour is needed, so the result is the same wherever reading began."""
     graph = av.filter.Graph()
     source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 90000))

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 T = TypeVar("T")
 
-_TINY_S = 1e-9
+_TIME_EPSILON_S = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class FramePlan:
+class SamplingPlan:
     """How densely to look, from where on, and at what size.
 
     The frame for grid time `k / fps` is the first key frame at or after it that still holds the floor, else the first
@@ -56,14 +56,16 @@ class VideoReport:
     """What became of a reading. `end_s` is the true end of the pictures, whatever the header says. `damaged_packets`
     counts what the demuxer or the decoder refused; pictures that the decoder patched up in silence are not known."""
 
-    frames_looked_at: int
-    frames_decoded: int
+    sampled_frames: int
+    decoded_frames: int
     damaged_packets: int
     end_s: float
     warnings: tuple[str, ...] = ()
 
 
-def choose_frames(times_s: NDArray[np.float64], is_key: NDArray[np.bool_], end_s: float, plan: FramePlan) -> list[int]:
+def choose_frames(
+    times_s: NDArray[np.float64], is_key: NDArray[np.bool_], end_s: float, plan: SamplingPlan
+) -> list[int]:
     """Rows of the frames to look at, ascending, where all times are known beforehand.
 
     `times_s` is `[n]`, ascending, from 0; `is_key[i]` marks frames that decode on their own.
@@ -74,8 +76,8 @@ def choose_frames(times_s: NDArray[np.float64], is_key: NDArray[np.bool_], end_s
     key_times = times_s[key_rows]
     chosen, target = [0], plan.next_target_s(0.0)
     while True:
-        latest = float(times_s[chosen[-1]]) + plan.max_gap_s + _TINY_S
-        k = int(np.searchsorted(key_times, target - _TINY_S))
+        latest = float(times_s[chosen[-1]]) + plan.max_gap_s + _TIME_EPSILON_S
+        k = int(np.searchsorted(key_times, target - _TIME_EPSILON_S))
         if k < len(key_rows) and key_times[k] <= latest:
             row = int(key_rows[k])
         else:
@@ -87,7 +89,7 @@ def choose_frames(times_s: NDArray[np.float64], is_key: NDArray[np.bool_], end_s
 
 
 def _first_or_last_within(times_s: NDArray[np.float64], target: float, latest: float, last: int, end_s: float) -> int:
-    row = int(np.searchsorted(times_s, target - _TINY_S))
+    row = int(np.searchsorted(times_s, target - _TIME_EPSILON_S))
     if row < len(times_s) and times_s[row] <= latest:
         return row
     if row >= len(times_s) and end_s <= latest:
@@ -95,20 +97,20 @@ def _first_or_last_within(times_s: NDArray[np.float64], target: float, latest: f
     return max(int(np.searchsorted(times_s, latest, side="right")) - 1, last + 1)
 
 
-def choose_as_they_come(
-    frames: Iterable[tuple[float, T]], plan: FramePlan, interval_s: float
+def choose_streaming(
+    frames: Iterable[tuple[float, T]], plan: SamplingPlan, interval_s: float
 ) -> Iterator[tuple[float, T]]:
     """The same choice, key frames apart, where times are only known as frames come; one frame is held back."""
     last = target = -math.inf
-    held: tuple[float, T] | None = None
+    candidate: tuple[float, T] | None = None
     for time_s, frame in frames:
-        if held is not None and time_s > last + plan.max_gap_s + _TINY_S:
-            yield held
-            last, target, held = held[0], plan.next_target_s(max(held[0], target)), None
-        if time_s >= target - _TINY_S or time_s > last + plan.max_gap_s + _TINY_S:
+        if candidate is not None and time_s > last + plan.max_gap_s + _TIME_EPSILON_S:
+            yield candidate
+            last, target, candidate = candidate[0], plan.next_target_s(max(candidate[0], target)), None
+        if time_s >= target - _TIME_EPSILON_S or time_s > last + plan.max_gap_s + _TIME_EPSILON_S:
             yield time_s, frame
-            last, target, held = time_s, plan.next_target_s(max(time_s, target)), None
+            last, target, candidate = time_s, plan.next_target_s(max(time_s, target)), None
         else:
-            held = time_s, frame
-    if held is not None and held[0] + interval_s > last + plan.max_gap_s + _TINY_S:
-        yield held
+            candidate = time_s, frame
+    if candidate is not None and candidate[0] + interval_s > last + plan.max_gap_s + _TIME_EPSILON_S:
+        yield candidate

@@ -16,32 +16,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import DamagedMedia, UnsupportedMedia
-from indexer.media.video.bitstream import Role
-from indexer.media.video.container import Demuxer, open_media, pick_video
+from indexer.media.video.bitstream import PacketRole
+from indexer.media.video.container import Demuxer, open_media, pick_video_stream
 from indexer.media.video.decoder import Decoder
-from indexer.media.video.picture import PictureMaker
-from indexer.media.video.plan import FramePlan, VideoReport, choose_as_they_come, choose_frames
-from indexer.media.video.scan import PacketTable, has_fields, scan
+from indexer.media.video.picture import FrameConverter
+from indexer.media.video.plan import SamplingPlan, VideoReport, choose_frames, choose_streaming
+from indexer.media.video.scan import PacketTable, is_interlaced, scan_packets
 from indexer.media.video.source import PacketSource
 from indexer.types import Frame, Pixels
 
-Beat: TypeAlias = Callable[[], None]
+SendHeartbeat: TypeAlias = Callable[[], None]
 
-_CONVERTING = 2
-_FALLBACK_RATE = Fraction(25)
+_CONVERT_AHEAD = 2
+_DEFAULT_FRAME_RATE = Fraction(25)
 
 
-def no_beat() -> None:
+def no_heartbeat() -> None:
     """Stands in where nobody watches for signs of life."""
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class DecodeSpan:
     """Rows `[first, last]` of the packet table that are decoded in one go; `clean`: nothing before can leak in."""
 
     first: int
     last: int
-    clean: bool
+    closed_gop: bool
 
 
 class VideoReader:
@@ -51,126 +51,126 @@ class VideoReader:
     SourceNotFound, UnsupportedMedia (no pictures), DamagedMedia (none can be decoded).
     """
 
-    def __init__(self, path: Path, plan: FramePlan, beat: Beat = no_beat) -> None:
+    def __init__(self, path: Path, plan: SamplingPlan, heartbeat: SendHeartbeat = no_heartbeat) -> None:
         self._path = path
         self._plan = plan
-        self._beat = beat
-        self._looked_at = 0
+        self._heartbeat = heartbeat
+        self._sampled_frames = 0
         self.report = VideoReport(0, 0, 0, 0.0, ("not read to the end",))
 
     def __iter__(self) -> Iterator[Frame]:
-        origin = first_pts(self._path)
+        origin = read_first_pts(self._path)
         with open_media(self._path) as container:
-            stream = pick_video(container)
+            stream = pick_video_stream(container)
             if stream is None or stream.time_base is None:
                 raise UnsupportedMedia(str(self._path), "has no pictures")
-            table = scan(container, stream, has_fields(stream), self._beat)
-            maker = PictureMaker(stream.sample_aspect_ratio, self._plan.max_px)
+            table = scan_packets(container, stream, is_interlaced(stream), self._heartbeat)
+            converter = FrameConverter(stream.sample_aspect_ratio, self._plan.max_px)
             decoder = Decoder(stream.codec_context)
-            if table.ordered and origin is not None:
-                found = self._indexed(table, stream, decoder, origin)
+            if table.is_ordered and origin is not None:
+                frames = self._read_indexed(table, stream, decoder, origin)
             else:
-                found = self._sequential(stream, decoder, table)
-            yield from self._converted(found, maker, stream.time_base)
+                frames = self._read_sequential(stream, decoder, table)
+            yield from self._convert(frames, converter, stream.time_base)
 
-    def _converted(
-        self, found: Iterator[tuple[float, av.VideoFrame]], maker: PictureMaker, time_base: Fraction
+    def _convert(
+        self, frames: Iterator[tuple[float, av.VideoFrame]], converter: FrameConverter, time_base: Fraction
     ) -> Iterator[Frame]:
         """Pictures are made in a thread of their own while the next frames are decoded."""
-        waiting: deque[tuple[float, int, Future[Pixels]]] = deque()
-        with ThreadPoolExecutor(1) as converter:
-            for time_s, frame in found:
-                self._looked_at += 1
-                waiting.append((time_s, _pts(frame) or 0, converter.submit(maker.make, frame)))
-                if len(waiting) > _CONVERTING:
-                    yield _made(*waiting.popleft(), time_base)
-            while waiting:
-                yield _made(*waiting.popleft(), time_base)
+        pending: deque[tuple[float, int, Future[Pixels]]] = deque()
+        with ThreadPoolExecutor(1) as executor:
+            for time_s, frame in frames:
+                self._sampled_frames += 1
+                pending.append((time_s, _pts_or_dts(frame) or 0, executor.submit(converter.convert, frame)))
+                if len(pending) > _CONVERT_AHEAD:
+                    yield _make_frame(*pending.popleft(), time_base)
+            while pending:
+                yield _make_frame(*pending.popleft(), time_base)
 
-    def _indexed(
+    def _read_indexed(
         self, table: PacketTable, stream: av.VideoStream, decoder: Decoder, origin: int
     ) -> Iterator[tuple[float, av.VideoFrame]]:
-        order = _presented(table, origin)
+        order = _presentation_order(table, origin)
         base = Fraction(stream.time_base)
         times = ((table.pts[order] - origin) * float(base)).astype(np.float64)
-        interval = float(times[-1] / (len(times) - 1)) if len(times) > 1 else float(1 / _rate(stream))
+        interval = float(times[-1] / (len(times) - 1)) if len(times) > 1 else float(1 / _frame_rate(stream))
         end_s = max(float((table.end_pts - origin) * base), float(times[-1]) + interval / 2)
-        rows = choose_frames(times, (table.roles[order] & Role.KEY) > 0, end_s, self._plan)
-        wanted = [int(order[row]) for row in rows if times[row] >= self._plan.start_s - 1e-9]
-        due = deque(sorted(int(table.pts[row]) for row in wanted))
-        asked = len(due)
-        for frame in self._decode_spans(table, stream.index, decoder, set(wanted)):
-            pts = _pts(frame)
-            if pts is None or not due or pts < due[0]:
+        rows = choose_frames(times, (table.roles[order] & PacketRole.KEY) > 0, end_s, self._plan)
+        target_rows = [int(order[row]) for row in rows if times[row] >= self._plan.start_s - 1e-9]
+        due_pts = deque(sorted(int(table.pts[row]) for row in target_rows))
+        target_count = len(due_pts)
+        for frame in self._decode_spans(table, stream.index, decoder, set(target_rows)):
+            pts = _pts_or_dts(frame)
+            if pts is None or not due_pts or pts < due_pts[0]:
                 continue
-            while due and due[0] <= pts:
-                due.popleft()
+            while due_pts and due_pts[0] <= pts:
+                due_pts.popleft()
             yield float((pts - origin) * base), frame
-        self._finish(decoder, table.damaged, end_s, asked)
+        self._finish(decoder, table.damaged_packets, end_s, target_count)
 
     def _decode_spans(
-        self, table: PacketTable, stream_index: int, decoder: Decoder, wanted: set[int]
+        self, table: PacketTable, stream_index: int, decoder: Decoder, target_rows: set[int]
     ) -> Iterator[av.VideoFrame]:
         with PacketSource(self._path, stream_index, table) as source:
             at = 0
-            for span in plan_spans(table, sorted(wanted)):
-                if span.first != at and not span.clean:
+            for span in plan_spans(table, sorted(target_rows)):
+                if span.first != at and not span.closed_gop:
                     yield from decoder.drain()
-                for row, packet in source.rows(span.first, span.last):
-                    self._beat()
-                    if row in wanted or not table.roles[row] & Role.DROPPABLE:
+                for row, packet in source.read_rows(span.first, span.last):
+                    self._heartbeat()
+                    if row in target_rows or not table.roles[row] & PacketRole.NON_REFERENCE:
                         yield from decoder.feed(packet)
                 at = span.last + 1
             yield from decoder.feed(None)
 
-    def _sequential(
+    def _read_sequential(
         self, stream: av.VideoStream, decoder: Decoder, table: PacketTable
     ) -> Iterator[tuple[float, av.VideoFrame]]:
         """For streams whose times are missing or run backwards: every frame is decoded, from the start."""
-        clock = _Clock(stream.time_base, 1 / _rate(stream))
+        clock = _FallbackClock(stream.time_base, 1 / _frame_rate(stream))
 
         def all_frames() -> Iterator[tuple[float, av.VideoFrame]]:
             with open_media(self._path) as container:
                 for packet in Demuxer(container, container.streams[stream.index]):
-                    self._beat()
+                    self._heartbeat()
                     for frame in decoder.feed(packet):
-                        yield clock.tell(_pts(frame)), frame
+                        yield clock.advance(_pts_or_dts(frame)), frame
             for frame in decoder.feed(None):
-                yield clock.tell(_pts(frame)), frame
+                yield clock.advance(_pts_or_dts(frame)), frame
 
-        asked = 0
-        for time_s, frame in choose_as_they_come(all_frames(), self._plan, float(clock.interval)):
-            asked += 1
+        chosen_count = 0
+        for time_s, frame in choose_streaming(all_frames(), self._plan, float(clock.interval)):
+            chosen_count += 1
             if time_s >= self._plan.start_s - 1e-9:
                 yield time_s, frame
-        self._finish(decoder, table.damaged, clock.end_s, asked)
+        self._finish(decoder, table.damaged_packets, clock.end_s, chosen_count)
 
-    def _finish(self, decoder: Decoder, damaged: int, end_s: float, asked: int) -> None:
-        if not decoder.frames and (asked or not self._plan.start_s):
+    def _finish(self, decoder: Decoder, damaged_packets: int, end_s: float, target_count: int) -> None:
+        if not decoder.frame_count and (target_count or not self._plan.start_s):
             raise DamagedMedia(str(self._path), "no picture in it can be decoded")
-        damaged += decoder.damaged
-        warnings = (f"{damaged} damaged packets were passed over",) if damaged else ()
-        self.report = VideoReport(self._looked_at, decoder.frames, damaged, end_s, warnings)
+        damaged_packets += decoder.damaged_count
+        warnings = (f"{damaged_packets} damaged packets were passed over",) if damaged_packets else ()
+        self.report = VideoReport(self._sampled_frames, decoder.frame_count, damaged_packets, end_s, warnings)
 
 
-def read_frames(path: Path, plan: FramePlan) -> Iterator[Frame]:
+def read_frames(path: Path, plan: SamplingPlan) -> Iterator[Frame]:
     """The frames alone, for who does not ask what became of the reading."""
     return iter(VideoReader(path, plan))
 
 
-def first_pts(path: Path) -> int | None:
+def read_first_pts(path: Path) -> int | None:
     """The time stamp of the first presented frame, in units of the stream; None where it has none.
 
     Errors: UnsupportedMedia (no pictures), DamagedMedia (no frame can be decoded).
     """
     with open_media(path) as container:
-        stream = pick_video(container)
+        stream = pick_video_stream(container)
         if stream is None:
             raise UnsupportedMedia(str(path), "has no pictures")
-        return _pts(first_frame(path, container, stream))
+        return _pts_or_dts(decode_first_frame(path, container, stream))
 
 
-def first_frame(path: Path, container: av.container.InputContainer, stream: av.VideoStream) -> av.VideoFrame:
+def decode_first_frame(path: Path, container: av.container.InputContainer, stream: av.VideoStream) -> av.VideoFrame:
     """Decode until a frame comes out. The container must not have been read from."""
     decoder = Decoder(stream.codec_context)
     for packet in Demuxer(container, stream):
@@ -181,70 +181,70 @@ def first_frame(path: Path, container: av.container.InputContainer, stream: av.V
     raise DamagedMedia(str(path), "no picture in it can be decoded")
 
 
-def plan_spans(table: PacketTable, wanted: list[int]) -> list[Span]:
+def plan_spans(table: PacketTable, target_rows: list[int]) -> list[DecodeSpan]:
     """The rows to decode for the wanted ones (ascending), merged where they touch.
 
     A frame decodes from the key packet before it. One that follows a key packet but is presented before it may refer
     to what came earlier still, unless the key is clean, and decodes from the key packet before that.
     """
-    keys = np.flatnonzero(table.roles & Role.KEY).tolist()
-    spans: list[Span] = []
-    for row in wanted:
-        first = _start_of(table, keys, row)
+    keys = np.flatnonzero(table.roles & PacketRole.KEY).tolist()
+    spans: list[DecodeSpan] = []
+    for row in target_rows:
+        first = _find_decode_start(table, keys, row)
         if spans and first <= spans[-1].last + 1:
-            spans[-1] = Span(spans[-1].first, max(row, spans[-1].last), spans[-1].clean)
+            spans[-1] = DecodeSpan(spans[-1].first, max(row, spans[-1].last), spans[-1].closed_gop)
         else:
-            spans.append(Span(first, row, bool(table.roles[first] & Role.CLEAN)))
+            spans.append(DecodeSpan(first, row, bool(table.roles[first] & PacketRole.CLOSED_GOP)))
     return spans
 
 
-def _start_of(table: PacketTable, keys: list[int], row: int) -> int:
+def _find_decode_start(table: PacketTable, keys: list[int], row: int) -> int:
     at = bisect_right(keys, row) - 1
     if at < 0:
         return 0
-    leads = table.pts[row] < table.pts[keys[at]] and not table.roles[keys[at]] & Role.CLEAN
+    leads = table.pts[row] < table.pts[keys[at]] and not table.roles[keys[at]] & PacketRole.CLOSED_GOP
     return (keys[at - 1] if at else 0) if leads else keys[at]
 
 
-def _presented(table: PacketTable, origin: int) -> NDArray[np.int64]:
+def _presentation_order(table: PacketTable, origin: int) -> NDArray[np.int64]:
     """Rows in order of presentation, from the first presented frame on."""
-    rows = np.flatnonzero(((table.roles & Role.HIDDEN) == 0) & (table.pts >= origin))
+    rows = np.flatnonzero(((table.roles & PacketRole.DISCARD) == 0) & (table.pts >= origin))
     _, unique = np.unique(table.pts[rows], return_index=True)
     return rows[unique]
 
 
-def _pts(frame: av.VideoFrame) -> int | None:
+def _pts_or_dts(frame: av.VideoFrame) -> int | None:
     stamp: int | None = frame.pts if frame.pts is not None else frame.dts
     return stamp
 
 
-def _made(time_s: float, pts: int, rgb: Future[Pixels], time_base: Fraction) -> Frame:
+def _make_frame(time_s: float, pts: int, rgb: Future[Pixels], time_base: Fraction) -> Frame:
     return Frame(pts, time_base, time_s, rgb.result())
 
 
-def _rate(stream: av.VideoStream) -> Fraction:
-    return Fraction(stream.average_rate or stream.base_rate or _FALLBACK_RATE)
+def _frame_rate(stream: av.VideoStream) -> Fraction:
+    return Fraction(stream.average_rate or stream.base_rate or _DEFAULT_FRAME_RATE)
 
 
-class _Clock:
+class _FallbackClock:
     """Times for frames whose stamps cannot be relied on: where one is missing or steps back, time goes on evenly."""
 
     def __init__(self, time_base: Fraction, interval: Fraction) -> None:
         self.interval = interval
         self._base = time_base
-        self._shift: Fraction | None = None
-        self._now = -interval
+        self._offset: Fraction | None = None
+        self._current = -interval
 
     @property
     def end_s(self) -> float:
-        return float(self._now + self.interval)
+        return float(self._current + self.interval)
 
-    def tell(self, pts: int | None) -> float:
-        expected = self._now + self.interval
+    def advance(self, pts: int | None) -> float:
+        expected = self._current + self.interval
         stamp = None if pts is None else pts * self._base
-        if stamp is not None and self._shift is not None and stamp - self._shift > self._now:
-            expected = stamp - self._shift
+        if stamp is not None and self._offset is not None and stamp - self._offset > self._current:
+            expected = stamp - self._offset
         elif stamp is not None:
-            self._shift = stamp - expected
-        self._now = expected
+            self._offset = stamp - expected
+        self._current = expected
         return float(expected)

@@ -10,12 +10,12 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.media.video.bitstream import PacketInspector, Role
+from indexer.media.video.bitstream import PacketInspector, PacketRole
 from indexer.media.video.container import Demuxer
 
-_BEAT_PACKETS = 256
-_PROGRESSIVE = 1
-_ENTRY_EVERY_ROWS = 12
+_HEARTBEAT_PACKETS = 256
+_FIELD_ORDER_PROGRESSIVE = 1
+_MIN_ROWS_BETWEEN_ENTRIES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +29,15 @@ class PacketTable:
 
     pts: NDArray[np.int64]
     roles: NDArray[np.uint8]
-    keys: dict[tuple[int | None, int], int]
+    key_rows: dict[tuple[int | None, int], int]
     key_dts: dict[int, int]
     end_pts: int
-    ordered: bool
-    damaged: int
+    is_ordered: bool
+    damaged_packets: int
 
 
-def scan(
-    container: av.container.InputContainer, stream: av.VideoStream, fields_in_packets: bool, beat: Callable[[], None]
+def scan_packets(
+    container: av.container.InputContainer, stream: av.VideoStream, interlaced: bool, heartbeat: Callable[[], None]
 ) -> PacketTable:
     """Read all packets of the stream; `beat` is called as it goes on."""
     codec = stream.codec_context
@@ -48,15 +48,15 @@ def scan(
     ordered, damaged, last_dts, end = True, 0, None, 0
     demuxer = Demuxer(container, stream)
     for row, packet in enumerate(demuxer):
-        if row % _BEAT_PACKETS == 0:
-            beat()
-        role, layer = inspector.role(memoryview(packet), packet.is_keyframe)
+        if row % _HEARTBEAT_PACKETS == 0:
+            heartbeat()
+        role, layer = inspector.classify(memoryview(packet), packet.is_keyframe)
         if packet.is_discard:
-            role |= Role.HIDDEN
+            role |= PacketRole.DISCARD
         ordered = ordered and packet.pts is not None and not (last_dts is not None and (packet.dts or 0) < last_dts)
         last_dts = packet.dts if packet.dts is not None else last_dts
         time = packet.pts if packet.pts is not None else 0
-        if role & Role.KEY and (not key_dts or row - next(reversed(key_dts)) >= _ENTRY_EVERY_ROWS):
+        if role & PacketRole.KEY and (not key_dts or row - next(reversed(key_dts)) >= _MIN_ROWS_BETWEEN_ENTRIES):
             keys[packet.pos, time] = row
             key_dts[row] = packet.dts if packet.dts is not None else time
         damaged += packet.is_corrupt
@@ -64,21 +64,23 @@ def scan(
         pts.append(time)
         roles.append(int(role))
         layers.append(layer)
-    table_roles = _only_safe_drops(np.frombuffer(bytes(roles), np.uint8), np.frombuffer(bytes(layers), np.uint8))
-    if fields_in_packets:
-        table_roles = table_roles & np.uint8(0xFF - Role.DROPPABLE)
+    table_roles = _clear_unsafe_non_reference(
+        np.frombuffer(bytes(roles), np.uint8), np.frombuffer(bytes(layers), np.uint8)
+    )
+    if interlaced:
+        table_roles = table_roles & np.uint8(0xFF - PacketRole.NON_REFERENCE)
     return PacketTable(
-        np.array(pts, np.int64), table_roles, keys, key_dts, end, ordered and bool(pts), damaged + demuxer.errors
+        np.array(pts, np.int64), table_roles, keys, key_dts, end, ordered and bool(pts), damaged + demuxer.error_count
     )
 
 
-def has_fields(stream: av.VideoStream) -> bool:
+def is_interlaced(stream: av.VideoStream) -> bool:
     """Whether a packet may hold half a picture (interlaced material)."""
-    return int(stream.codec_context.field_order) > _PROGRESSIVE
+    return int(stream.codec_context.field_order) > _FIELD_ORDER_PROGRESSIVE
 
 
-def _only_safe_drops(roles: NDArray[np.uint8], layers: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _clear_unsafe_non_reference(roles: NDArray[np.uint8], layers: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A picture of a lower temporal layer may serve the layers above it (H.265, 7.4.2.2)."""
     if not len(layers) or not layers.any():
         return roles
-    return np.where(layers == layers.max(), roles, roles & np.uint8(0xFF - Role.DROPPABLE)).astype(np.uint8)
+    return np.where(layers == layers.max(), roles, roles & np.uint8(0xFF - PacketRole.NON_REFERENCE)).astype(np.uint8)

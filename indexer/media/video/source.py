@@ -14,8 +14,8 @@ import av
 from indexer.media.video.container import Demuxer, open_media
 from indexer.media.video.scan import PacketTable
 
-_WORTH_SEEKING_PACKETS = 48
-_LOOK_PACKETS = 2000
+_MIN_SEEK_DISTANCE_PACKETS = 48
+_MAX_RESYNC_PACKETS = 2000
 
 
 class PacketSource:
@@ -23,10 +23,10 @@ class PacketSource:
 
     def __init__(self, path: Path, stream_index: int, table: PacketTable) -> None:
         self._path = path
-        self._index = stream_index
+        self._stream_index = stream_index
         self._table = table
         self._entries = list(table.key_dts)
-        self._seeks = True
+        self._can_seek = True
         self._stack = ExitStack()
         self._open()
 
@@ -38,14 +38,14 @@ class PacketSource:
     ) -> None:
         self._stack.close()
 
-    def rows(self, first: int, last: int) -> Iterator[tuple[int, av.Packet]]:
+    def read_rows(self, first: int, last: int) -> Iterator[tuple[int, av.Packet]]:
         """The packets of rows `first` (a key packet, or 0) to `last`; calls must ask for rising rows."""
         entry = bisect_right(self._entries, first) - 1
-        if self._seeks and entry >= 0 and self._entries[entry] - self._at > _WORTH_SEEKING_PACKETS:
+        if self._can_seek and entry >= 0 and self._entries[entry] - self._next_row > _MIN_SEEK_DISTANCE_PACKETS:
             self._seek(entry)
         for packet in self._packets:
-            row = self._at
-            self._at += 1
+            row = self._next_row
+            self._next_row += 1
             if row >= first:
                 yield row, packet
             if row >= last:
@@ -54,23 +54,23 @@ class PacketSource:
     def _open(self) -> None:
         self._stack.close()
         self._container = self._stack.enter_context(open_media(self._path))
-        self._stream = self._container.streams[self._index]
+        self._stream = self._container.streams[self._stream_index]
         self._restart_packets(0)
 
     def _restart_packets(self, at: int, *ahead: av.Packet) -> None:
         self._packets = chain(ahead, iter(Demuxer(self._container, self._stream)))
-        self._at = at
+        self._next_row = at
 
     def _seek(self, entry: int) -> None:
         """Go to that entry or one before it; where the container cannot, start over and never seek again."""
-        before = self._at
-        for time in self._times_to_try(entry):
+        before = self._next_row
+        for time in self._seek_times(entry):
             if self._try_seek(time, before, self._entries[entry]):
                 return
-        self._seeks = False
+        self._can_seek = False
         self._open()
 
-    def _times_to_try(self, entry: int) -> list[int]:
+    def _seek_times(self, entry: int) -> list[int]:
         row = self._entries[entry]
         pts, dts = int(self._table.pts[row]), self._table.key_dts[row]
         times = [pts, dts] if "matroska" in self._container.format.name else [dts]
@@ -82,11 +82,11 @@ class PacketSource:
         except (av.error.FFmpegError, OSError):
             return False
         demuxer = iter(Demuxer(self._container, self._stream))
-        for _, packet in zip(range(_LOOK_PACKETS), demuxer, strict=False):
-            row = self._table.keys.get((packet.pos, packet.pts)) if packet.is_keyframe else None
+        for _, packet in zip(range(_MAX_RESYNC_PACKETS), demuxer, strict=False):
+            row = self._table.key_rows.get((packet.pos, packet.pts)) if packet.is_keyframe else None
             if row is not None:
                 if not before <= row <= first:
                     return False
-                self._packets, self._at = chain((packet,), demuxer), row
+                self._packets, self._next_row = chain((packet,), demuxer), row
                 return True
         return False

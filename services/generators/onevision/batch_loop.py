@@ -10,15 +10,15 @@ from typing import Any
 import torch
 
 from indexer.errors import ModelError
-from services.generators.onevision.checkpoint import Checkpoint
+from services.generators.onevision.checkpoint import OneVisionCheckpoint
 
-PAGE = 32
+PAGE_TOKENS = 32
 """Tokens of a block of keys and values; a beginning is shared in whole blocks."""
 
 _POLL_S = 0.1
 
 
-class Stopped(Exception):
+class LoopStopped(Exception):
     """The loop takes no more prompts."""
 
 
@@ -30,14 +30,14 @@ class BatchLoop:
     model is used by nobody else meanwhile. Attention stays SDPA.
     """
 
-    def __init__(self, checkpoint: Checkpoint, parallel: int, chunk: int, tokens: int) -> None:
+    def __init__(self, checkpoint: OneVisionCheckpoint, max_batch: int, chunk_tokens: int, cache_tokens: int) -> None:
         from transformers import ContinuousBatchingConfig, GenerationConfig
 
         room = ContinuousBatchingConfig(
-            page_size=PAGE,
-            num_blocks=-(-tokens // PAGE),
-            max_batch_tokens=chunk,
-            max_requests_per_batch=parallel,
+            page_size=PAGE_TOKENS,
+            num_blocks=-(-cache_tokens // PAGE_TOKENS),
+            max_batch_tokens=chunk_tokens,
+            max_requests_per_batch=max_batch,
             max_blocks_per_request=0,
             use_async_batching=False,
             use_cuda_graph=False,
@@ -48,43 +48,43 @@ class BatchLoop:
         self._manager = checkpoint.model.init_continuous_batching(likeliest, room)
         self._inboxes: dict[str, queue.Queue[Any]] = {}
         self._lock = threading.Lock()
-        self._count = 0
+        self._request_count = 0
         self._stopped = False
         self._manager.start()
-        self._post = threading.Thread(target=self._deliver, name="afterimage-batch-post", daemon=True)
-        self._post.start()
+        self._router = threading.Thread(target=self._route_outputs, name="afterimage-batch-post", daemon=True)
+        self._router.start()
 
-    def add(self, ids: Sequence[int], limit: int, ends: frozenset[int]) -> str:
+    def add(self, ids: Sequence[int], max_output_tokens: int, stop_ids: frozenset[int]) -> str:
         """Take a prompt in; the name it has from now on. Errors: Stopped."""
         with self._lock:
-            name = f"prompt-{self._count}"
-            self._count += 1
-            self._inboxes[name] = queue.Queue()
+            request_id = f"prompt-{self._request_count}"
+            self._request_count += 1
+            self._inboxes[request_id] = queue.Queue()
         taken = self._manager.add_request(
-            list(ids), name, max_new_tokens=limit, streaming=True, eos_token_id=sorted(ends)
+            list(ids), request_id, max_new_tokens=max_output_tokens, streaming=True, eos_token_id=sorted(stop_ids)
         )
         if taken is None:
-            self._forget(name)
-            raise Stopped
-        return name
+            self._remove_inbox(request_id)
+            raise LoopStopped
+        return request_id
 
-    def words(self, name: str) -> Iterator[int]:
+    def stream_tokens(self, request_id: str) -> Iterator[int]:
         """The ids that are written for a prompt, as they come. Errors: ModelError where the loop ended before it;
         torch.OutOfMemoryError where that was why."""
-        given = 0
+        offset = 0
         while True:
-            out = self._next(name)
+            out = self._next_output(request_id)
             if out.error is not None:
-                raise _failure(out.error)
-            yield from out.generated_tokens[given:]
-            given = len(out.generated_tokens)
+                raise _to_error(out.error)
+            yield from out.generated_tokens[offset:]
+            offset = len(out.generated_tokens)
             if out.is_finished():
                 return
 
-    def leave(self, name: str) -> None:
+    def cancel(self, request_id: str) -> None:
         """Write no more for a prompt, and forget it."""
-        if self._forget(name):
-            self._manager.cancel_request(name)
+        if self._remove_inbox(request_id):
+            self._manager.cancel_request(request_id)
 
     def stop(self) -> None:
         """End the loop; prompts that it has not finished fail. Returns when its threads are gone."""
@@ -92,18 +92,18 @@ class BatchLoop:
             stopped, self._stopped = self._stopped, True
         if not stopped:
             self._manager.stop(block=True, hard_stop=True)
-        self._post.join()
+        self._router.join()
 
-    def _next(self, name: str) -> Any:  # noqa: ANN401 - transformers' GenerationOutput
-        inbox = self._inboxes[name]
+    def _next_output(self, request_id: str) -> Any:  # noqa: ANN401 - transformers' GenerationOutput
+        inbox = self._inboxes[request_id]
         while True:
             try:
                 return inbox.get(timeout=_POLL_S)
             except queue.Empty:
-                if not self._post.is_alive() and inbox.empty():
-                    raise self._end() from None
+                if not self._router.is_alive() and inbox.empty():
+                    raise self._end_error() from None
 
-    def _deliver(self) -> None:
+    def _route_outputs(self) -> None:
         """Bring what was written to who waits for it, until the loop has ended and all of it is brought."""
         status = self._manager.background_thread_status
         while True:
@@ -119,16 +119,16 @@ class BatchLoop:
             elif not threading.main_thread().is_alive():
                 self._manager.stop(block=False, hard_stop=True)
 
-    def _forget(self, name: str) -> bool:
+    def _remove_inbox(self, request_id: str) -> bool:
         with self._lock:
-            return self._inboxes.pop(name, None) is not None
+            return self._inboxes.pop(request_id, None) is not None
 
-    def _end(self) -> Exception:
+    def _end_error(self) -> Exception:
         fatal = self._manager.background_thread_status.fatal_error
-        return _failure("it was ended" if fatal is None else str(fatal))
+        return _to_error("it was ended" if fatal is None else str(fatal))
 
 
-def _failure(error: str) -> Exception:
+def _to_error(error: str) -> Exception:
     if "out of memory" in error:
         return torch.OutOfMemoryError(error)
     return ModelError(f"several questions at once: the loop that decodes them failed: {error}")

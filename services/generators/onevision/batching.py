@@ -12,30 +12,30 @@ import torch
 from torch import Tensor
 
 from indexer.errors import ModelError
-from services.generators.onevision.batch_loop import PAGE, BatchLoop, Stopped
-from services.generators.onevision.checkpoint import Checkpoint, twin
-from services.generators.onevision.engine import Part, length
-from services.generators.onevision.visuals import VisualStore
+from services.generators.onevision.batch_loop import PAGE_TOKENS, BatchLoop, LoopStopped
+from services.generators.onevision.checkpoint import OneVisionCheckpoint, clone_modules
+from services.generators.onevision.engine import PromptPart, count_tokens
+from services.generators.onevision.visuals import VisualVocabulary
 
-_KEPT_PROMPTS = 16
+_MAX_PREFIXES = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class BatchPrompt:
     """What is read before an answer: `shared`, which begins every prompt of this key, then `own`.
 
     Both are made when it is the prompt's turn, one prompt after the other; `shared` only where the key is new.
     """
 
-    key: str
-    shared: Callable[[], Sequence[Part]]
-    own: Callable[[], Sequence[Part]]
+    prefix_key: str
+    prefix_parts: Callable[[], Sequence[PromptPart]]
+    suffix_parts: Callable[[], Sequence[PromptPart]]
 
 
 @dataclass(slots=True)
-class _Kept:
+class _SharedPrefix:
     ids: list[int]
-    users: int = 0
+    reference_count: int = 0
 
 
 class Batcher:
@@ -49,30 +49,36 @@ class Batcher:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, parallel: int, longest: int, *, cache_bytes: int = 0, chunk: int = 1024
+        self,
+        checkpoint: OneVisionCheckpoint,
+        max_batch: int,
+        max_sequence_tokens: int,
+        *,
+        cache_bytes: int = 0,
+        chunk_tokens: int = 1024,
     ) -> None:
-        self._checkpoint, self._parallel, self._chunk = twin(checkpoint), parallel, chunk
-        self._cache_bytes, self.longest = cache_bytes, longest
-        self.store = VisualStore(checkpoint.model.get_input_embeddings(), self._tokens())
-        self._checkpoint.model.set_input_embeddings(self.store.embedding)
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
-        self._turns = threading.Semaphore(parallel)
-        self._making, self._lock = threading.Lock(), threading.Lock()
+        self._checkpoint, self._max_batch, self._chunk_tokens = clone_modules(checkpoint), max_batch, chunk_tokens
+        self._cache_bytes, self.max_sequence_tokens = cache_bytes, max_sequence_tokens
+        self.visual_vocabulary = VisualVocabulary(checkpoint.model.get_input_embeddings(), self._cache_tokens())
+        self._checkpoint.model.set_input_embeddings(self.visual_vocabulary.embedding)
+        self._prefixes: OrderedDict[str, _SharedPrefix] = OrderedDict()
+        self._admission = threading.Semaphore(max_batch)
+        self._prompt_lock, self._lock = threading.Lock(), threading.Lock()
         self._loop: BatchLoop | None = None
         self._closed = False
 
-    def write(self, prompt: Prompt, limit: int, ends: frozenset[int]) -> Iterator[int]:
+    def generate(self, prompt: BatchPrompt, max_output_tokens: int, stop_ids: frozenset[int]) -> Iterator[int]:
         """The likeliest words, as they come, `limit` at most, until one of `ends`, which is not given.
 
         Closing the iterator ends the work on it. Errors: ModelError for a prompt that is too long, where the loop
         failed, and when closed; torch.OutOfMemoryError.
         """
-        with self._turns:
-            shared, own = self._made(prompt)
+        with self._admission:
+            prefix, suffix_ids = self._build_ids(prompt)
             try:
-                yield from self._written([*shared.ids, *own], limit, ends)
+                yield from self._generate_ids([*prefix.ids, *suffix_ids], max_output_tokens, stop_ids)
             finally:
-                self._leave(shared, own)
+                self._release(prefix, suffix_ids)
 
     def close(self) -> None:
         """End the loop, failing what it has not finished. Nothing is written afterwards."""
@@ -82,82 +88,84 @@ class Batcher:
         if loop is not None:
             loop.stop()
 
-    def _written(self, ids: Sequence[int], limit: int, ends: frozenset[int]) -> Iterator[int]:
-        if len(ids) + limit > self.longest:
-            raise ModelError(f"{len(ids)} tokens and {limit} of the answer are more than {self.longest}")
-        loop, name = self._begun(ids, limit, ends)
+    def _generate_ids(self, ids: Sequence[int], max_output_tokens: int, stop_ids: frozenset[int]) -> Iterator[int]:
+        if len(ids) + max_output_tokens > self.max_sequence_tokens:
+            raise ModelError(
+                f"{len(ids)} tokens and {max_output_tokens} of the answer are more than {self.max_sequence_tokens}"
+            )
+        loop, request_id = self._submit(ids, max_output_tokens, stop_ids)
         try:
-            yield from (word for word in loop.words(name) if word not in ends)
+            yield from (word for word in loop.stream_tokens(request_id) if word not in stop_ids)
         finally:
-            loop.leave(name)
+            loop.cancel(request_id)
 
-    def _begun(self, ids: Sequence[int], limit: int, ends: frozenset[int]) -> tuple[BatchLoop, str]:
+    def _submit(self, ids: Sequence[int], max_output_tokens: int, stop_ids: frozenset[int]) -> tuple[BatchLoop, str]:
         """The loop that has taken the prompt, and its name there. A loop that has failed is replaced."""
         with self._lock:
             if self._closed:
                 raise ModelError("several questions at once: closed")
             if self._loop is not None:
                 try:
-                    return self._loop, self._loop.add(ids, limit, ends)
-                except Stopped:
+                    return self._loop, self._loop.add(ids, max_output_tokens, stop_ids)
+                except LoopStopped:
                     self._loop.stop()
                     self._loop = None
-            self._loop = BatchLoop(self._checkpoint, self._parallel, self._chunk, self._tokens())
-            return self._loop, self._loop.add(ids, limit, ends)
+            self._loop = BatchLoop(self._checkpoint, self._max_batch, self._chunk_tokens, self._cache_tokens())
+            return self._loop, self._loop.add(ids, max_output_tokens, stop_ids)
 
-    def _made(self, prompt: Prompt) -> tuple[_Kept, list[int]]:
+    def _build_ids(self, prompt: BatchPrompt) -> tuple[_SharedPrefix, list[int]]:
         """The ids of a prompt: of its beginning, which stay as they are for the next, and of the rest."""
-        with self._making:
-            shared = self._shared(prompt)
+        with self._prompt_lock:
+            prefix = self._acquire_prefix(prompt)
             try:
-                return shared, self._ids(prompt.own())
+                return prefix, self._assign_ids(prompt.suffix_parts())
             except BaseException:
-                self._leave(shared, [])
+                self._release(prefix, [])
                 raise
 
-    def _shared(self, prompt: Prompt) -> _Kept:
+    def _acquire_prefix(self, prompt: BatchPrompt) -> _SharedPrefix:
         with self._lock:
-            kept = self._kept.get(prompt.key)
+            kept = self._prefixes.get(prompt.prefix_key)
             if kept is not None:
-                self._kept.move_to_end(prompt.key)
-                kept.users += 1
+                self._prefixes.move_to_end(prompt.prefix_key)
+                kept.reference_count += 1
                 return kept
-        made = _Kept(self._ids(prompt.shared()), 1)
+        made = _SharedPrefix(self._assign_ids(prompt.prefix_parts()), 1)
         with self._lock:
-            self._kept[prompt.key] = made
+            self._prefixes[prompt.prefix_key] = made
         return made
 
-    def _leave(self, shared: _Kept, own: Sequence[int]) -> None:
-        self.store.drop(own)
+    def _release(self, prefix: _SharedPrefix, suffix_ids: Sequence[int]) -> None:
+        self.visual_vocabulary.release(suffix_ids)
         with self._lock:
-            shared.users -= 1
+            prefix.reference_count -= 1
 
-    def _ids(self, parts: Sequence[Part]) -> list[int]:
+    def _assign_ids(self, parts: Sequence[PromptPart]) -> list[int]:
         """Errors: ModelError for more visual tokens than a prompt may have."""
-        if (tokens := length(parts)) > self.longest:
-            raise ModelError(f"{tokens} tokens are more than {self.longest}")
+        if (tokens := count_tokens(parts)) > self.max_sequence_tokens:
+            raise ModelError(f"{tokens} tokens are more than {self.max_sequence_tokens}")
         seen = [part for part in parts if isinstance(part, Tensor)]
-        self._make_room(length(seen))
-        ids = iter(self.store.put(torch.cat(seen)) if seen else ())
+        self._evict_prefixes(count_tokens(seen))
+        ids = iter(self.visual_vocabulary.add(torch.cat(seen)) if seen else ())
         return [one for part in parts for one in (islice(ids, len(part)) if isinstance(part, Tensor) else part)]
 
-    def _make_room(self, tokens: int) -> None:
+    def _evict_prefixes(self, tokens: int) -> None:
         """Beginnings that were longest not asked for go, until there is room for so many visual tokens."""
         with self._lock:
-            for key, kept in list(self._kept.items()):
-                if self.store.free >= tokens and len(self._kept) < _KEPT_PROMPTS:
+            for key, kept in list(self._prefixes.items()):
+                if self.visual_vocabulary.free_count >= tokens and len(self._prefixes) < _MAX_PREFIXES:
                     return
-                if not kept.users:
-                    self.store.drop(self._kept.pop(key).ids)
+                if not kept.reference_count:
+                    self.visual_vocabulary.release(self._prefixes.pop(key).ids)
 
-    def _tokens(self) -> int:
+    def _cache_tokens(self) -> int:
         """How many tokens there is room for: those of all prompts, and kept beginnings."""
-        kept = min(self._cache_bytes // self._token_bytes(), _KEPT_PROMPTS * self.longest)
-        return self._parallel * self.longest + kept + PAGE
+        kept = min(self._cache_bytes // self._bytes_per_token(), _MAX_PREFIXES * self.max_sequence_tokens)
+        return self._max_batch * self.max_sequence_tokens + kept + PAGE_TOKENS
 
-    def _token_bytes(self) -> int:
+    def _bytes_per_token(self) -> int:
         """What a kept token takes: keys and values, a column of the mask, an index, its row in the store."""
         words, size = self._checkpoint.model.config.text_config, self._checkpoint.dtype.itemsize
         head = getattr(words, "head_dim", None) or words.hidden_size // words.num_attention_heads
         kept = 2 * words.num_hidden_layers * words.num_key_value_heads * head
-        return int(size * (kept + self._chunk + words.hidden_size) + 8)
+        return int(size * (kept + self._chunk_tokens + words.hidden_size) + 8)

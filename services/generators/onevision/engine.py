@@ -13,14 +13,14 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from services.generators.onevision.checkpoint import Checkpoint
+from services.generators.onevision.checkpoint import OneVisionCheckpoint
 
-Ids: TypeAlias = tuple[int, ...]
-Part: TypeAlias = Ids | Tensor
+TokenIds: TypeAlias = tuple[int, ...]
+PromptPart: TypeAlias = TokenIds | Tensor
 """Word ids, or visual tokens `[n, D]`."""
 
 
-def length(parts: Sequence[Part]) -> int:
+def count_tokens(parts: Sequence[PromptPart]) -> int:
     """How many tokens the parts are."""
     return sum(len(part) for part in parts)
 
@@ -30,10 +30,10 @@ class Prefix:
     """What the model has read already: its keys and values, and how many tokens they are of."""
 
     cache: Any
-    tokens: int
+    token_count: int
 
     @property
-    def bytes(self) -> int:
+    def size_bytes(self) -> int:
         """The memory it takes."""
         return sum(layer.keys.nbytes + layer.values.nbytes for layer in self.cache.layers if layer.is_initialized)
 
@@ -42,15 +42,15 @@ class Engine:
     """Reads prompts in chunks of `chunk` tokens, which bounds what reading takes besides the cache. Not for several
     threads at once."""
 
-    def __init__(self, checkpoint: Checkpoint, chunk: int = 1024) -> None:
-        self._model, self._device, self._dtype, self._chunk = (
+    def __init__(self, checkpoint: OneVisionCheckpoint, chunk_tokens: int = 1024) -> None:
+        self._model, self._device, self._dtype, self._chunk_tokens = (
             checkpoint.model,
             checkpoint.device,
             checkpoint.dtype,
-            chunk,
+            chunk_tokens,
         )
 
-    def embed(self, parts: Sequence[Part]) -> Tensor:
+    def embed(self, parts: Sequence[PromptPart]) -> Tensor:
         """The parts as one row of embeddings, `[n, D]`."""
         words = self._model.get_input_embeddings()
         rows = [
@@ -61,45 +61,47 @@ class Engine:
         ]
         return torch.cat(rows)
 
-    def fresh(self) -> Prefix:
+    def new_prefix(self) -> Prefix:
         """Nothing read yet."""
         from transformers import DynamicCache
 
         return Prefix(DynamicCache(config=self._model.config.text_config), 0)
 
-    def read(self, parts: Sequence[Part], prefix: Prefix) -> Tensor:
+    def prefill(self, parts: Sequence[PromptPart], prefix: Prefix) -> Tensor:
         """Read on behind `prefix`, which grows by the parts (at least one token); logits of the next word, `[V]`."""
         rows = self.embed(parts)
         with torch.inference_mode():
-            for some in torch.split(rows, self._chunk):
+            for chunk in torch.split(rows, self._chunk_tokens):
                 out = self._model.model.language_model(
-                    inputs_embeds=some[None], past_key_values=prefix.cache, use_cache=True
+                    inputs_embeds=chunk[None], past_key_values=prefix.cache, use_cache=True
                 )
                 hidden = out.last_hidden_state[0]
-                prefix.tokens += len(some)
+                prefix.token_count += len(chunk)
             logits: Tensor = self._model.lm_head(hidden[-1]).float()
         return logits
 
-    def rewind(self, prefix: Prefix, tokens: int) -> None:
+    def truncate(self, prefix: Prefix, token_count: int) -> None:
         """Forget all but the first `tokens` tokens."""
         for layer in prefix.cache.layers:
-            if (extra := layer.get_seq_length() - tokens) > 0:
+            if (extra := layer.get_seq_length() - token_count) > 0:
                 layer.crop(-extra)
-        prefix.tokens = min(prefix.tokens, tokens)
+        prefix.token_count = min(prefix.token_count, token_count)
 
-    def write(self, parts: Sequence[Part], prefix: Prefix, limit: int, ends: frozenset[int]) -> Iterator[int]:
+    def generate(
+        self, parts: Sequence[PromptPart], prefix: Prefix, max_output_tokens: int, stop_ids: frozenset[int]
+    ) -> Iterator[int]:
         """Read the parts behind `prefix`, then the likeliest words one after the other, `limit` at most, until one of
         `ends`, which is not given. The prefix holds all that was read and written afterwards; `rewind` it."""
-        logits = self.read(parts, prefix)
-        for count in range(limit):
+        logits = self.prefill(parts, prefix)
+        for count in range(max_output_tokens):
             word = int(logits.argmax())
-            if word in ends:
+            if word in stop_ids:
                 return
             yield word
-            if count + 1 < limit:
-                logits = self.read([(word,)], prefix)
+            if count + 1 < max_output_tokens:
+                logits = self.prefill([(word,)], prefix)
 
-    def next_logits(self, prompts: Sequence[Sequence[Part]]) -> Tensor:
+    def next_logits(self, prompts: Sequence[Sequence[PromptPart]]) -> Tensor:
         """The logits for what comes after each of several prompts of any lengths, read together, `[n, V]`."""
         rows = [self.embed(parts) for parts in prompts]
         longest = max(len(row) for row in rows)

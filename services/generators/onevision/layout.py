@@ -8,13 +8,13 @@ from pathlib import Path
 import msgspec
 
 from indexer.errors import ModelError
-from services.generators.wording import SYSTEM
+from services.generators.wording import SYSTEM_PROMPT
 
-FILE = "afterimage_layout.json"
+PROMPT_TEMPLATE_FILE = "afterimage_layout.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class PromptTemplate:
     """The parts of a prompt: `opening`, memory slots, frames, pictures, text, `closing`. The defaults are those of the
     OneVision checkpoints, which are Qwen2 in its chat form.
 
@@ -23,7 +23,7 @@ class Layout:
     newline where `newline` is set, as its videos do. Without `detail` photos and pages are seen as frames are.
     """
 
-    opening: str = f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n"
+    opening: str = f"<|im_start|>system\n{SYSTEM_PROMPT}<|im_end|>\n<|im_start|>user\n"
     closing: str = "<|im_end|>\n<|im_start|>assistant\n"
     end: str = "<|im_end|>"
     frame_tokens: int = 196
@@ -40,19 +40,19 @@ class Layout:
             raise ValueError(f"memory_share is {self.memory_share}, not 0 to 1")
 
 
-def layout_of(folder: Path) -> Layout:
+def load_prompt_template(folder: Path) -> PromptTemplate:
     """The layout beside the weights, or the default. Errors: ModelError where it is damaged."""
-    file = folder / FILE
+    file = folder / PROMPT_TEMPLATE_FILE
     if not file.is_file():
-        return Layout()
+        return PromptTemplate()
     try:
-        return msgspec.json.decode(file.read_bytes(), type=Layout)
+        return msgspec.json.decode(file.read_bytes(), type=PromptTemplate)
     except (msgspec.MsgspecError, ValueError, OSError) as error:
         raise ModelError(f"{file}: is no layout: {error}") from error
 
 
-def grid_of(tokens: int, side: int) -> tuple[int, int]:
+def fit_grid(max_tokens: int, side: int) -> tuple[int, int]:
     """Rows and columns that `tokens` visual tokens at most are laid out in, as square as they can be, in a grid of
     `side` × `side`."""
-    rows = max(number for number in range(1, side + 1) if number * number <= tokens)
-    return rows, min(tokens // rows, side)
+    rows = max(number for number in range(1, side + 1) if number * number <= max_tokens)
+    return rows, min(max_tokens // rows, side)

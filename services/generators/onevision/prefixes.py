@@ -15,27 +15,27 @@ class PrefixCache:
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._kept: OrderedDict[str, Prefix] = OrderedDict()
+        self._prefixes: OrderedDict[str, Prefix] = OrderedDict()
 
     def get(self, key: str) -> Prefix | None:
         """The prefix of that key, now the latest; the caller may read on behind it and must rewind it."""
-        if key in self._kept:
-            self._kept.move_to_end(key)
-        return self._kept.get(key)
+        if key in self._prefixes:
+            self._prefixes.move_to_end(key)
+        return self._prefixes.get(key)
 
     def put(self, key: str, prefix: Prefix) -> None:
         """Keep a prefix; others go to make room."""
-        if prefix.bytes > self._max_bytes:
+        if prefix.size_bytes > self._max_bytes:
             return
-        self._kept[key] = prefix
-        while self.bytes > self._max_bytes:
-            self._kept.popitem(last=False)
+        self._prefixes[key] = prefix
+        while self.size_bytes > self._max_bytes:
+            self._prefixes.popitem(last=False)
 
     def clear(self) -> None:
         """Keep none."""
-        self._kept.clear()
+        self._prefixes.clear()
 
     @property
-    def bytes(self) -> int:
+    def size_bytes(self) -> int:
         """What all of them take."""
-        return sum(prefix.bytes for prefix in self._kept.values())
+        return sum(prefix.size_bytes for prefix in self._prefixes.values())

@@ -9,35 +9,35 @@ from collections.abc import Callable, Sequence
 from torch import Tensor
 
 from indexer.types import PictureRef, Pixels
-from services.generators.onevision.vision import Vision
+from services.generators.onevision.vision import VisionEncoder
 
 _Key = tuple[PictureRef, int]
 
 
-class Sights:
+class VisualTokenCache:
     """Looks at pictures as frames; the last ones stay, in `room` bytes at most. For several threads."""
 
-    def __init__(self, pixels: Callable[[PictureRef], Pixels], room: int = 64 << 20) -> None:
-        self._pixels, self._room = pixels, room
-        self._kept: OrderedDict[_Key, Tensor] = OrderedDict()
-        self._bytes = 0
+    def __init__(self, load_pixels: Callable[[PictureRef], Pixels], max_bytes: int = 64 << 20) -> None:
+        self._load_pixels, self._max_bytes = load_pixels, max_bytes
+        self._entries: OrderedDict[_Key, Tensor] = OrderedDict()
+        self._size_bytes = 0
         self._lock = threading.Lock()
 
-    def frames(self, vision: Vision, pictures: Sequence[PictureRef], tokens: int) -> list[Tensor]:
+    def encode_frames(self, vision: VisionEncoder, pictures: Sequence[PictureRef], max_tokens: int) -> list[Tensor]:
         """The tokens of each picture, `[tokens, D]`. Errors: as of `pixels`."""
         with self._lock:
-            known = {picture: self._kept.get((picture, tokens)) for picture in pictures}
+            known = {picture: self._entries.get((picture, max_tokens)) for picture in pictures}
         missing = [picture for picture, seen in known.items() if seen is None]
-        seen = vision.frames([self._pixels(picture) for picture in missing], tokens) if missing else []
+        seen = vision.encode_frames([self._load_pixels(picture) for picture in missing], max_tokens) if missing else []
         fresh = dict(zip(missing, seen, strict=True))
-        self._keep(fresh, tokens)
+        self._store(fresh, max_tokens)
         return [fresh[picture] if (tensor := known[picture]) is None else tensor for picture in pictures]
 
-    def _keep(self, fresh: dict[PictureRef, Tensor], tokens: int) -> None:
+    def _store(self, new_entries: dict[PictureRef, Tensor], max_tokens: int) -> None:
         with self._lock:
-            for picture, tensor in fresh.items():
-                if (picture, tokens) not in self._kept:
-                    self._kept[picture, tokens] = tensor.clone()
-                    self._bytes += tensor.nbytes
-            while self._bytes > self._room and self._kept:
-                self._bytes -= self._kept.popitem(last=False)[1].nbytes
+            for picture, tensor in new_entries.items():
+                if (picture, max_tokens) not in self._entries:
+                    self._entries[picture, max_tokens] = tensor.clone()
+                    self._size_bytes += tensor.nbytes
+            while self._size_bytes > self._max_bytes and self._entries:
+                self._size_bytes -= self._entries.popitem(last=False)[1].nbytes

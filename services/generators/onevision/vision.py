@@ -12,72 +12,72 @@ from torch import Tensor
 from torch.nn import functional
 
 from indexer.types import Pixels
-from services.generators.onevision.checkpoint import Checkpoint
-from services.generators.onevision.layout import grid_of
+from services.generators.onevision.checkpoint import OneVisionCheckpoint
+from services.generators.onevision.layout import fit_grid
 
 _log = logging.getLogger(__name__)
 
 
-class Vision:
+class VisionEncoder:
     """The eyes of a checkpoint. All tokens are `[n, D]`, on its device, in its precision.
 
     Where the GPU's memory runs out, fewer pictures are seen at once, down to one, and this says so.
     """
 
-    def __init__(self, checkpoint: Checkpoint, batch: int = 16) -> None:
+    def __init__(self, checkpoint: OneVisionCheckpoint, batch_size: int = 16) -> None:
         self._model, self._processor = checkpoint.model, checkpoint.processor
-        self._device, self._dtype, self._batch = checkpoint.device, checkpoint.dtype, batch
+        self._device, self._dtype, self._batch_size = checkpoint.device, checkpoint.dtype, batch_size
         vision = checkpoint.model.config.vision_config
-        self.side = math.ceil(vision.image_size // vision.patch_size / 2)
+        self.grid_side = math.ceil(vision.image_size // vision.patch_size / 2)
         """Rows and columns of a frame's tokens before they are pooled any further: 14 for SigLIP's 27."""
 
         self.width = int(checkpoint.model.config.text_config.hidden_size)
         self.view_tokens = (vision.image_size // vision.patch_size) ** 2 + 1
 
     @property
-    def newline(self) -> Tensor:
+    def newline_token(self) -> Tensor:
         """The token that ends a video or a picture, `[1, D]`."""
         newline: Tensor = self._model.model.image_newline[None]
         return newline.to(self._dtype)
 
-    def count(self, tokens: int) -> int:
+    def count_frame_tokens(self, max_tokens: int) -> int:
         """How many tokens a frame gets when it may have `tokens`."""
-        rows, columns = grid_of(tokens, self.side)
+        rows, columns = fit_grid(max_tokens, self.grid_side)
         return rows * columns
 
-    def frames(self, pictures: Sequence[Pixels], tokens: int) -> list[Tensor]:
+    def encode_frames(self, pictures: Sequence[Pixels], max_tokens: int) -> list[Tensor]:
         """Video frames, of any sizes: each `count(tokens)` tokens."""
-        seen: list[Tensor] = []
-        while len(seen) < len(pictures):
-            some = pictures[len(seen) : len(seen) + self._batch]
-            seen += self._spared(partial(self._frames, some, tokens), len(some))
-        return seen
+        visual_tokens: list[Tensor] = []
+        while len(visual_tokens) < len(pictures):
+            batch = pictures[len(visual_tokens) : len(visual_tokens) + self._batch_size]
+            visual_tokens += self._run_or_halve_batch(partial(self._encode_frame_batch, batch, max_tokens), len(batch))
+        return visual_tokens
 
-    def image(self, picture: Pixels) -> Tensor:
+    def encode_image(self, picture: Pixels) -> Tensor:
         """One picture in full detail, as AnyRes cuts it: a base view and tiles, rows ended by newlines."""
-        (tokens,) = self._images(self._processor.image_processor(picture, return_tensors="pt"))
+        (tokens,) = self._encode_image_planes(self._processor.image_processor(picture, return_tensors="pt"))
         return tokens
 
-    def image_tokens(self, height: int, width: int) -> int:
+    def count_image_tokens(self, height: int, width: int) -> int:
         """How many tokens `image` gives for a picture of that size in pixels."""
         (tokens,) = self._processor._get_num_multimodal_tokens(image_sizes=[(height, width)])["num_image_tokens"]
         return int(tokens)
 
-    def views(self, pictures: Sequence[Pixels]) -> list[Tensor]:
+    def encode_views(self, pictures: Sequence[Pixels]) -> list[Tensor]:
         """Several pictures as the model takes several: padded squares, `view_tokens` each."""
         if not pictures:
             return []
         planes = self._processor.image_processor([[*pictures, pictures[-1]]], return_tensors="pt")
-        return self._images(planes)[:-1]
+        return self._encode_image_planes(planes)[:-1]
 
-    def _frames(self, pictures: Sequence[Pixels], tokens: int) -> list[Tensor]:
+    def _encode_frame_batch(self, pictures: Sequence[Pixels], max_tokens: int) -> list[Tensor]:
         planes = self._processor.video_processor([[picture] for picture in pictures], return_tensors="pt")
         pixels = torch.stack(list(planes["pixel_values_videos"])).to(self._device, self._dtype)
         with torch.inference_mode():
             grids = self._model.model.get_video_features(pixels, return_dict=True).pooler_output[:, :-1]
-            return list(pooled(grids, self.side, tokens))
+            return list(pool_grids(grids, self.grid_side, max_tokens))
 
-    def _images(self, planes: dict[str, Tensor]) -> list[Tensor]:
+    def _encode_image_planes(self, planes: dict[str, Tensor]) -> list[Tensor]:
         with torch.inference_mode():
             out = self._model.model.get_image_features(
                 planes["pixel_values"].to(self._device, self._dtype),
@@ -88,21 +88,21 @@ class Vision:
             )
         return list(out.pooler_output)
 
-    def _spared(self, look: Callable[[], list[Tensor]], at_once: int) -> list[Tensor]:
+    def _run_or_halve_batch(self, encode: Callable[[], list[Tensor]], batch_size: int) -> list[Tensor]:
         try:
-            return look()
+            return encode()
         except torch.OutOfMemoryError:
-            if at_once == 1:
+            if batch_size == 1:
                 raise
-        self._batch = max(1, at_once // 2)
+        self._batch_size = max(1, batch_size // 2)
         torch.cuda.empty_cache()
-        _log.warning("out of GPU memory: from now on %d pictures are seen at once", self._batch)
+        _log.warning("out of GPU memory: from now on %d pictures are seen at once", self._batch_size)
         return []
 
 
-def pooled(grids: Tensor, side: int, tokens: int) -> Tensor:
+def pool_grids(grids: Tensor, side: int, max_tokens: int) -> Tensor:
     """Grids of tokens `[n, side², D]` averaged to at most `tokens` each, `[n, rows · columns, D]`."""
-    rows, columns = grid_of(tokens, side)
+    rows, columns = fit_grid(max_tokens, side)
     if (rows, columns) == (side, side):
         return grids
     planes = grids.reshape(len(grids), side, side, -1).permute(0, 3, 1, 2)

@@ -15,47 +15,47 @@ from typing import Literal, TypeAlias, TypedDict
 import numpy as np
 
 from indexer.errors import ModelError
-from indexer.media.jpeg import of_one_size
+from indexer.media.jpeg import pad_to_common_size
 from indexer.types import PictureRef
 from memory.types import Tokens
-from services.generators.openai_compatible.choosing import Chosen, Shown, text_of
-from services.generators.openai_compatible.limits import FRAMES
-from services.generators.wording import SYSTEM, without_tokens
+from services.generators.openai_compatible.choosing import EvidenceByPicture, PackedEvidence, format_text_part
+from services.generators.openai_compatible.limits import FRAMES_INTRO
+from services.generators.wording import SYSTEM_PROMPT, strip_special_tokens
 
-Pictures = Callable[[PictureRef], bytes]
+PictureLoader = Callable[[PictureRef], bytes]
 """The stored JPEG of a reference."""
 
 
-class Url(TypedDict):
+class DataUrl(TypedDict):
     """Media inside the request: a `data:` address."""
 
     url: str
 
 
-class TextPart(TypedDict):
+class VllmTextPart(TypedDict):
     """Words."""
 
     type: Literal["text"]
     text: str
 
 
-class ImagePart(TypedDict):
+class VllmImagePart(TypedDict):
     """A picture."""
 
     type: Literal["image_url"]
-    image_url: Url
+    image_url: DataUrl
     uuid: str
 
 
-class VideoPart(TypedDict):
+class VllmVideoPart(TypedDict):
     """Frames as a list of JPEGs."""
 
     type: Literal["video_url"]
-    video_url: Url
+    video_url: DataUrl
     uuid: str
 
 
-class EmbedsPart(TypedDict):
+class VllmEmbedsPart(TypedDict):
     """Visual tokens, `[n, hidden]`, as a saved tensor."""
 
     type: Literal["image_embeds"]
@@ -63,81 +63,88 @@ class EmbedsPart(TypedDict):
     uuid: str
 
 
-Part: TypeAlias = TextPart | ImagePart | VideoPart | EmbedsPart
+VllmPart: TypeAlias = VllmTextPart | VllmImagePart | VllmVideoPart | VllmEmbedsPart
 
 
-class Message(TypedDict):
+class VllmMessage(TypedDict):
     """What the system or the user says."""
 
     role: Literal["system", "user"]
-    content: str | list[Part]
+    content: str | list[VllmPart]
 
 
-def messages(chosen: Chosen, question: str, pictures: Pictures) -> list[Message]:
+def build_messages(packed_evidence: PackedEvidence, question: str, load_picture: PictureLoader) -> list[VllmMessage]:
     """The instructions, then memory, frames, pictures, texts and, last, the question. ArtifactError, ModelError."""
     content = [
-        *_memory(chosen),
-        *_video(chosen, pictures),
-        *_images(chosen, pictures),
-        *(_text(text_of(one, chosen.header[one.id])) for one in chosen.texts),
-        _text(without_tokens(question)),
+        *_memory_parts(packed_evidence),
+        *_video_parts(packed_evidence, load_picture),
+        *_image_parts(packed_evidence, load_picture),
+        *(_text_part(format_text_part(one, packed_evidence.header_by_id[one.id])) for one in packed_evidence.texts),
+        _text_part(strip_special_tokens(question)),
     ]
-    return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": content}]
+    return [{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": content}]
 
 
-def _memory(chosen: Chosen) -> Iterator[Part]:
-    for slot in chosen.tokens:
-        if slot.tokens is not None:
-            yield _text(chosen.header[slot.id])
-            yield _embeds(slot.id, slot.tokens)
+def _memory_parts(packed_evidence: PackedEvidence) -> Iterator[VllmPart]:
+    for slot in packed_evidence.token_slots:
+        if slot.visual_tokens is not None:
+            yield _text_part(packed_evidence.header_by_id[slot.id])
+            yield _embeds_part(slot.id, slot.visual_tokens)
 
 
-def _video(chosen: Chosen, pictures: Pictures) -> Iterator[Part]:
-    frames = [*chosen.memory, *chosen.frames]
+def _video_parts(packed_evidence: PackedEvidence, load_picture: PictureLoader) -> Iterator[VllmPart]:
+    frames = [*packed_evidence.memory_frames, *packed_evidence.frames]
     if not frames:
         return
-    listed = " ".join((*_listed(chosen, chosen.memory), *_listed(chosen, chosen.frames)))
-    yield _text(f"{FRAMES} {listed}")
-    jpegs = of_one_size([pictures(frame) for frame in frames])
-    url = "data:video/jpeg;base64," + ",".join(_base64(jpeg) for jpeg in jpegs)
-    yield {"type": "video_url", "video_url": {"url": url}, "uuid": _named("video", jpegs)}
+    listed = " ".join(
+        (
+            *_join_headers(packed_evidence, packed_evidence.memory_frames),
+            *_join_headers(packed_evidence, packed_evidence.frames),
+        )
+    )
+    yield _text_part(f"{FRAMES_INTRO} {listed}")
+    jpegs = pad_to_common_size([load_picture(frame) for frame in frames])
+    url = "data:video/jpeg;base64," + ",".join(_encode_base64(jpeg) for jpeg in jpegs)
+    yield {"type": "video_url", "video_url": {"url": url}, "uuid": _content_uuid("video", jpegs)}
 
 
-def _images(chosen: Chosen, pictures: Pictures) -> Iterator[Part]:
-    for picture, header in zip(chosen.images, _listed(chosen, chosen.images), strict=True):
-        (jpeg,) = of_one_size([pictures(picture)])
-        yield _text(header)
-        url = f"data:image/jpeg;base64,{_base64(jpeg)}"
-        yield {"type": "image_url", "image_url": {"url": url}, "uuid": _named("image", [jpeg])}
+def _image_parts(packed_evidence: PackedEvidence, load_picture: PictureLoader) -> Iterator[VllmPart]:
+    for picture, header in zip(
+        packed_evidence.images, _join_headers(packed_evidence, packed_evidence.images), strict=True
+    ):
+        (jpeg,) = pad_to_common_size([load_picture(picture)])
+        yield _text_part(header)
+        url = f"data:image/jpeg;base64,{_encode_base64(jpeg)}"
+        yield {"type": "image_url", "image_url": {"url": url}, "uuid": _content_uuid("image", [jpeg])}
 
 
-def _listed(chosen: Chosen, shown: Shown) -> list[str]:
+def _join_headers(packed_evidence: PackedEvidence, pictures: EvidenceByPicture) -> list[str]:
     """For each picture the headers of what is seen in it."""
-    return [" ".join(chosen.header[one.id] for one in seen) for seen in shown.values()]
+    return [" ".join(packed_evidence.header_by_id[one.id] for one in seen) for seen in pictures.values()]
 
 
-def _text(text: str) -> TextPart:
+def _text_part(text: str) -> VllmTextPart:
     return {"type": "text", "text": text.encode("utf-8", "replace").decode("utf-8")}
 
 
-def _embeds(name: str, tokens: Tokens) -> EmbedsPart:
+def _embeds_part(slot_id: str, tokens: Tokens) -> VllmEmbedsPart:
     """One slot: vLLM stacks the items of a request itself, so that each goes without an axis for itself."""
     import torch
 
     values = np.ascontiguousarray(tokens, np.float16)
     if not np.isfinite(values).all():
-        raise ModelError(f"memory {name} has tokens that are no numbers")
+        raise ModelError(f"memory {slot_id} has tokens that are no numbers")
     file = io.BytesIO()
     torch.save(torch.from_numpy(values.copy()), file)
-    named = _named(f"tokens {values.shape}", [values.tobytes()])
-    return {"type": "image_embeds", "image_embeds": _base64(file.getvalue()), "uuid": named}
+    named = _content_uuid(f"tokens {values.shape}", [values.tobytes()])
+    return {"type": "image_embeds", "image_embeds": _encode_base64(file.getvalue()), "uuid": named}
 
 
-def _base64(data: bytes) -> str:
+def _encode_base64(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
-def _named(kind: str, contents: Sequence[bytes]) -> str:
+def _content_uuid(kind: str, contents: Sequence[bytes]) -> str:
     digest = hashlib.sha256(kind.encode())
     for content in contents:
         digest.update(len(content).to_bytes(8, "big") + content)

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 import sqlalchemy as sa
 from alembic import op
 
-from services.sources import printable
+from services.sources import sanitize
 
 revision = "0005"
 down_revision = "0004"
@@ -31,7 +31,7 @@ def upgrade() -> None:
         end = _end(unquote(place.path)) or place.hostname or ""
         if _as_key(end) != _as_key(_end(row.name)):
             here = sources.update().where(sources.c.collection == row.collection, sources.c.uri == row.uri)
-            connection.execute(here.values(name=printable(end)))
+            connection.execute(here.values(name=sanitize(end)))
 
 
 def _end(path: str) -> str:

@@ -11,21 +11,21 @@ from places import QUICK, make_files
 from shared import Services
 
 from services.container import Container
-from services.database import Database
+from services.database import SqlDatabase
 from services.jobs.leases import Leases
-from services.jobs.store import Jobs
+from services.jobs.store import JobStore
 
 pytest.register_assert_rewrite("contract_jobs")
 
 
 @pytest.fixture
-def jobs(database: Database) -> Jobs:
-    return Jobs(database, most_attempts=3)
+def jobs(database: SqlDatabase) -> JobStore:
+    return JobStore(database, max_attempts=3)
 
 
 @pytest.fixture
-def leases(database: Database) -> Leases:
-    return Leases(database, lease_s=60, wait_s=0)
+def leases(database: SqlDatabase) -> Leases:
+    return Leases(database, lease_s=60, retry_backoff_s=0)
 
 
 @pytest.fixture(scope="session")
@@ -44,4 +44,4 @@ def files(made_files: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def asking(services: Services, files: Path) -> Callable[..., Container]:
     """Makes containers at which jobs are asked for; `files` may be taken in."""
-    return lambda **settings: services(**{**QUICK, "intake__roots": f'["{files}"]'} | settings)
+    return lambda **settings: services(**{**QUICK, "ingest__allowed_roots": f'["{files}"]'} | settings)

@@ -16,9 +16,9 @@ from services.jobs.types import (
     DeleteRequest,
     DeleteResult,
     IndexResult,
+    JobProgress,
     JobState,
     NewJob,
-    Progress,
     ReindexRequest,
     ReindexResult,
     SummarizeRequest,
@@ -47,21 +47,21 @@ class JobQueueContract:
     def test_jobs_of_every_kind_come_to_what_they_were_asked_for(self, place: Place) -> None:
         container = place.container
         with place.work():
-            (taken,) = ended(container, container.dispatch.submit(take_in(place.files / "film.mp4")))
+            (taken,) = ended(container, container.dispatcher.submit(take_in(place.files / "film.mp4")))
             assert isinstance(taken.result, IndexResult), taken
             key = taken.result.files[0].asset_id
             assert key is not None
             assert (taken.state, taken.asset_id) == (JobState.DONE, key)
-            assert taken.progress == Progress(40.0, 40.0, "film.mp4")
+            assert taken.progress == JobProgress(40.0, 40.0, "film.mp4")
             told, made = ended(
                 container,
-                container.dispatch.submit(NewJob(SummarizeRequest(key), "default")),
-                container.dispatch.submit(NewJob(ReindexRequest())),
+                container.dispatcher.submit(NewJob(SummarizeRequest(key), "default")),
+                container.dispatcher.submit(NewJob(ReindexRequest())),
             )
             assert isinstance(told.result, SummarizeResult), told
             assert told.result.summary == container.summarizing.summarize(container.catalog.find(key))
             assert made.result == ReindexResult(1, container.catalog.find(key).segments, ())
-            (gone,) = ended(container, container.dispatch.submit(NewJob(DeleteRequest(key), "default")))
+            (gone,) = ended(container, container.dispatcher.submit(NewJob(DeleteRequest(key), "default")))
             assert gone.result == DeleteResult(key)
             assert container.jobs.get(told.id).result is None, "what it said of the film is gone with it"
         with pytest.raises(AssetNotFound):
@@ -77,19 +77,19 @@ class JobQueueContract:
             NewJob(DeleteRequest("f" * 64), "default"),
         ]
         with place.work():
-            jobs = ended(container, *(container.dispatch.submit(new) for new in asked))
+            jobs = ended(container, *(container.dispatcher.submit(new) for new in asked))
         assert {job.state for job in jobs} == {JobState.FAILED}
         assert [times_begun(container, job) for job in jobs] == [1] * len(jobs)
         said = [job.error or "" for job in jobs]
         assert said[0].startswith("broken.mp4: ")
         assert said[1].endswith("missing.mp4: there is no such file")
-        assert said[2].endswith("is not below one of the folders of AFTERIMAGE_INTAKE__ROOTS")
+        assert said[2].endswith("is not below one of the folders of AFTERIMAGE_INGEST__ALLOWED_ROOTS")
         assert said[3:] == [f"no asset '{'f' * 64}'"] * 2
 
     def test_a_folder_is_one_job_which_fails_where_a_file_of_it_does(self, place: Place) -> None:
         container = place.container
         with place.work():
-            (job,) = ended(container, container.dispatch.submit(take_in(place.files)))
+            (job,) = ended(container, container.dispatcher.submit(take_in(place.files)))
         assert isinstance(job.result, IndexResult), job
         taken = {file.name: file.asset_id is not None for file in job.result.files}
         assert taken == {"broken.mp4": False, "film.mp4": True, "photo.png": True, "report.pdf": True}
@@ -99,7 +99,7 @@ class JobQueueContract:
 
     def test_many_jobs_are_done_once_each(self, place: Place) -> None:
         container = place.container
-        jobs = [container.dispatch.submit(take_in(photo(place.files, number))) for number in range(12)]
+        jobs = [container.dispatcher.submit(take_in(photo(place.files, number))) for number in range(12)]
         with place.work():
             done = ended(container, *jobs)
         assert {job.state for job in done} == {JobState.DONE}
@@ -108,7 +108,7 @@ class JobQueueContract:
 
     def test_what_the_queue_lost_is_sent_again(self, place: Place) -> None:
         container = place.container
-        jobs = [container.dispatch.submit(take_in(photo(place.files, number))) for number in range(5)]
+        jobs = [container.dispatcher.submit(take_in(photo(place.files, number))) for number in range(5)]
         place.lose()
         with place.work():
             assert {job.state for job in ended(container, *jobs)} == {JobState.DONE}
@@ -116,19 +116,19 @@ class JobQueueContract:
     def test_a_cancelled_job_stops_and_a_retry_goes_on_where_it_was(self, place: Place) -> None:
         container = place.container
         with place.work():
-            job = container.dispatch.submit(take_in(place.files / "film.mp4"))
+            job = container.dispatcher.submit(take_in(place.files / "film.mp4"))
             until(container, job, lambda current: current.state is JobState.RUNNING)
             container.jobs.cancel(job.id)
-            after = container.dispatch.submit(take_in(place.files / "photo.png"))
+            after = container.dispatcher.submit(take_in(place.files / "photo.png"))
             assert ended(container, after)[0].state is JobState.DONE
             assert container.jobs.get(job.id).state is JobState.CANCELLED
-            (done,) = ended(container, container.dispatch.retry(job.id))
+            (done,) = ended(container, container.dispatcher.retry(job.id))
         assert done.state is JobState.DONE
         assert times_begun(container, job) == 2
 
     def test_a_worker_that_is_stopped_gives_its_job_back(self, place: Place) -> None:
         container = place.container
-        job = container.dispatch.submit(take_in(place.files / "film.mp4"))
+        job = container.dispatcher.submit(take_in(place.files / "film.mp4"))
         with place.work():
             until(container, job, lambda current: current.state is JobState.RUNNING)
         back = container.jobs.get(job.id)
@@ -137,7 +137,7 @@ class JobQueueContract:
         with place.work():
             (done,) = ended(container, job)
         assert (done.state, done.attempts) == (JobState.DONE, 0)
-        manifest = container.artifacts.manifest(*_only(container))
+        manifest = container.artifacts.read_manifest(*_only(container))
         assert len(manifest.checkpoints) == CHECKPOINTS
 
 

@@ -23,13 +23,13 @@ CHECKPOINT_S, CHECKPOINTS = 5, 8
 QUICK = {
     "text__model": "",
     "visual__model": "",
-    "reader__enabled": "false",
+    "ocr__enabled": "false",
     "generator__kind": "extractive",
     "sampling__checkpoint_s": str(CHECKPOINT_S),
     "jobs__lease_s": "30",
-    "jobs__sweep_s": "0.2",
-    "jobs__resend_s": "1",
-    "jobs__wait_s": "0.1",
+    "jobs__sweep_interval_s": "0.2",
+    "jobs__redeliver_after_s": "1",
+    "jobs__retry_backoff_s": "0.1",
 }
 """Settings of places where nothing is encoded, and what is lost is soon found."""
 
@@ -63,7 +63,7 @@ def photo(folder: Path, number: int) -> Path:
 
 def ended(container: Container, *jobs: Job) -> list[Job]:
     """The jobs, once all are at their ends."""
-    return [until(container, job, lambda current: current.state.finished) for job in jobs]
+    return [until(container, job, lambda current: current.state.is_terminal) for job in jobs]
 
 
 def until(container: Container, job: Job, happened: Callable[[Job], bool]) -> Job:
@@ -71,14 +71,14 @@ def until(container: Container, job: Job, happened: Callable[[Job], bool]) -> Jo
     deadline = time.monotonic() + PATIENCE_S
     while not happened(current := container.jobs.get(job.id)):
         assert time.monotonic() < deadline, current
-        assert not current.state.finished, current
+        assert not current.state.is_terminal, current
         time.sleep(0.02)
     return current
 
 
 def times_begun(container: Container, job: Job) -> int:
     """How often a job was begun: taken from the queue by a worker."""
-    events = container.jobs.events(job.id)
+    events = container.jobs.list_events(job.id)
     begun = [event for before, event in pairwise(events) if before.state is JobState.QUEUED]
     return sum(event.state is JobState.RUNNING for event in begun)
 

@@ -16,7 +16,7 @@ from benchmarks.servers import Redis, free_port
 from indexer.errors import QueueUnavailable
 from services.container import Container
 from services.jobs.celery import CeleryQueue
-from services.jobs.store import Jobs
+from services.jobs.store import JobStore
 from services.jobs.types import JobQueueName
 
 AskingAt = Callable[..., Container]
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 class TestCeleryQueue(JobQueueContract):
     @pytest.fixture
     def place(self, asking: AskingAt, files: Path, tmp_path: Path, redis_server: Redis) -> Place:
-        celery = {"jobs__kind": "celery", "jobs__url": redis_server.url, "intake__roots": f'["{files}"]'}
+        celery = {"jobs__kind": "celery", "jobs__url": redis_server.url, "ingest__allowed_roots": f'["{files}"]'}
         container = asking(**celery)
 
         def work() -> AbstractContextManager[object]:
@@ -36,13 +36,13 @@ class TestCeleryQueue(JobQueueContract):
         return Place(container, files, work, redis_server.empty)
 
 
-def test_a_message_holds_an_id_and_no_more(redis_server: Redis, jobs: Jobs) -> None:
+def test_a_message_holds_an_id_and_no_more(redis_server: Redis, jobs: JobStore) -> None:
     queue = CeleryQueue(redis_server.url, 60)
     job = jobs.submit(new_job("secret collection"))
-    assert queue.waiting(JobQueueName.INDEX) == 0
+    assert queue.queue_depth(JobQueueName.INDEX) == 0
     queue.send(job)
-    assert queue.waiting(JobQueueName.INDEX) == 1
-    assert queue.waiting(JobQueueName.SUMMARIZE) == 0
+    assert queue.queue_depth(JobQueueName.INDEX) == 1
+    assert queue.queue_depth(JobQueueName.SUMMARIZE) == 0
     with Client.from_url(redis_server.url) as client:
         (message,) = client.lrange("index", 0, -1)
     assert job.id.encode() in message
@@ -52,26 +52,26 @@ def test_a_message_holds_an_id_and_no_more(redis_server: Redis, jobs: Jobs) -> N
 
 
 def test_a_redis_that_is_not_there_is_named_by_its_setting_and_takes_no_job_with_it(
-    asking: AskingAt, files: Path, jobs: Jobs
+    asking: AskingAt, files: Path, jobs: JobStore
 ) -> None:
     url = f"redis://:hunter2@127.0.0.1:{free_port()}/0"
     queue = CeleryQueue(url, 60)
     job = jobs.submit(new_job())
-    for ask in (lambda: queue.send(job), lambda: queue.waiting(JobQueueName.INDEX)):
+    for ask in (lambda: queue.send(job), lambda: queue.queue_depth(JobQueueName.INDEX)):
         with pytest.raises(QueueUnavailable, match="AFTERIMAGE_JOBS__URL") as raised:
             ask()
         assert "hunter2" not in str(raised.value)
     container = asking(jobs__kind="celery", jobs__url=url)
-    kept = container.dispatch.submit(new_job())
-    container.dispatch.sweep()
+    kept = container.dispatcher.submit(new_job())
+    container.dispatcher.sweep()
     assert container.jobs.get(kept.id).state == "queued"
 
 
 def test_what_could_not_be_sent_is_sent_later_whatever_else_waits(asking: AskingAt, redis_server: Redis) -> None:
     container = asking(jobs__kind="celery", jobs__url=redis_server.url)
     with redis_server.away():
-        kept = container.dispatch.submit(new_job())
-    assert container.dispatch.waiting(JobQueueName.INDEX) == 0
-    container.dispatch.submit(new_job())
-    container.dispatch.sweep()
-    assert container.dispatch.waiting(JobQueueName.INDEX) == 2, kept.id
+        kept = container.dispatcher.submit(new_job())
+    assert container.dispatcher.queue_depth(JobQueueName.INDEX) == 0
+    container.dispatcher.submit(new_job())
+    container.dispatcher.sweep()
+    assert container.dispatcher.queue_depth(JobQueueName.INDEX) == 2, kept.id

@@ -157,8 +157,8 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Films:
 def undisturbed(films: Films, tmp_path_factory: pytest.TempPathFactory) -> Iterator[State]:
     """The same jobs in a process to which nothing happens."""
     roots = f'["{films.first[0].parent}"]'
-    container = opened(tmp_path_factory.mktemp("undisturbed"), **SETTINGS, intake__roots=roots)
-    container.dispatch.start()
+    container = opened(tmp_path_factory.mktemp("undisturbed"), **SETTINGS, ingest__allowed_roots=roots)
+    container.dispatcher.start()
     jobs = _done(container, *(take_in(path) for path in films.first), *(take_in(path) for path in films.later))
     told, gone = SummarizeRequest(_asset(jobs[0])), DeleteRequest(_asset(jobs[len(films.first)]))
     jobs += _done(container, NewJob(told, COLLECTION), NewJob(gone, COLLECTION))
@@ -173,7 +173,11 @@ def undisturbed(films: Films, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def cluster(redis_server: Redis, postgres_server: Postgres, films: Films, tmp_path: Path) -> Iterator[Cluster]:
     with postgres_server.database() as url:
         settings = {"jobs__kind": "celery", "jobs__url": redis_server.url, "catalog__url": url}
-        settings |= {"jobs__lease_s": "8", "jobs__attempts": "20", "intake__roots": f'["{films.first[0].parent}"]'}
+        settings |= {
+            "jobs__lease_s": "8",
+            "jobs__max_attempts": "20",
+            "ingest__allowed_roots": f'["{films.first[0].parent}"]',
+        }
         cluster = Cluster(settings, tmp_path / "home", tmp_path, redis_server, postgres_server)
         try:
             yield cluster
@@ -188,9 +192,9 @@ def test_every_job_ends_done_once_as_if_nothing_had_happened(
     draw = random.Random(round_)
     container = services(cluster.home, **(SETTINGS | cluster.settings))
     cluster.start()
-    with Client(cluster.url, patience_s=PATIENCE_S) as archive, ThreadPoolExecutor(1) as threads:
+    with Client(cluster.url, resume_timeout_s=PATIENCE_S) as archive, ThreadPoolExecutor(1) as threads:
         jobs = _ask(archive, films.first)
-        seen = threads.submit(lambda: list(archive.follow(jobs[0])))
+        seen = threads.submit(lambda: list(archive.follow_job(jobs[0])))
         _kill_in_mid_film(cluster, container, jobs[0], draw)
         assert _ask(archive, films.first) == jobs  # as by someone who was not answered
         jobs += _ask_a_server_that_is_killed(archive, cluster, films.later, draw)
@@ -209,7 +213,7 @@ def test_every_job_ends_done_once_as_if_nothing_had_happened(
 
 def _ask(archive: Client, paths: Sequence[Path]) -> list[str]:
     """The jobs that take files in; asked for again, they are the same."""
-    return [archive.import_source(path.as_uri(), COLLECTION, path.name, once=path.name).id for path in paths]
+    return [archive.import_source(path.as_uri(), COLLECTION, path.name, idempotency_key=path.name).id for path in paths]
 
 
 def _ask_a_server_that_is_killed(
@@ -230,7 +234,7 @@ def _insisting(ask: Callable[[], list[str]]) -> list[str]:
         except ServerUnavailable:
             pass
         except ProblemError as error:
-            assert error.problem.type == "urn:afterimage:repeat-conflict"
+            assert error.problem.type == "urn:afterimage:idempotency-conflict"
         time.sleep(0.1)
 
 
@@ -260,27 +264,27 @@ def _summarize_and_delete(
 ) -> list[str]:
     """Of the film, and of a photo; whoever is at one of both is killed, and sometimes the API."""
     film, pictured = (_asset(container.jobs.get(jobs[number])) for number in (0, len(jobs) - LATER_PHOTOS))
-    (deleted,) = archive.delete(pictured, COLLECTION)
-    asked = [archive.summarize(film, once="film").id, deleted.id]
+    (deleted,) = archive.delete_asset(pictured, COLLECTION)
+    asked = [archive.summarize(film, idempotency_key="film").id, deleted.id]
     doomed = draw.choice(asked)
     _until(lambda: container.jobs.get(doomed).state is not JobState.QUEUED)
     cluster.kill_worker(container.jobs.get(doomed).worker)
     if draw.random() < 0.5:
         cluster.kill_api()
         cluster.wait_for_api()
-    assert archive.summarize(film, once="film").id == asked[0]
+    assert archive.summarize(film, idempotency_key="film").id == asked[0]
     _wait_for_all(container, asked)
     return asked
 
 
 def _done(container: Container, *asked: NewJob) -> list[Job]:
-    jobs = [container.dispatch.submit(new).id for new in asked]
+    jobs = [container.dispatcher.submit(new).id for new in asked]
     _wait_for_all(container, jobs)
     return [container.jobs.get(job) for job in jobs]
 
 
 def _ended(container: Container, jobs: Sequence[str]) -> int:
-    return sum(container.jobs.get(job).state.finished for job in jobs)
+    return sum(container.jobs.get(job).state.is_terminal for job in jobs)
 
 
 def _wait_for_all(container: Container, jobs: Sequence[str]) -> None:
@@ -309,39 +313,39 @@ def _check_nothing_missed(container: Container, job: str, seen: Sequence[JobEven
     *events, end = seen
     assert isinstance(end, JobShape)
     assert end.model_dump_json() == JobShape.of(container.jobs.get(job)).model_dump_json()
-    happened = container.jobs.events(job)
+    happened = container.jobs.list_events(job)
     assert events == [JobEventShape.of(event) for event in happened]
     assert all(one.number < other.number for one, other in pairwise(happened))
 
 
 def _check_done_once(container: Container, jobs: Sequence[str]) -> None:
-    assert sorted(jobs) == sorted(job.id for job in container.jobs.page(limit=500).items)
+    assert sorted(jobs) == sorted(job.id for job in container.jobs.list_page(limit=500).items)
     for job in jobs:
-        current, events = container.jobs.get(job), container.jobs.events(job)
+        current, events = container.jobs.get(job), container.jobs.list_events(job)
         said = [(event.state.value, event.note) for event in events]
         assert current.state is JobState.DONE, (current, said)
-        assert sum(event.state.finished for event in events) == 1, said
-        assert times_begun(container, current) == current.claims, said
+        assert sum(event.state.is_terminal for event in events) == 1, said
+        assert times_begun(container, current) == current.fencing_token, said
 
 
 def _check_nothing_left_over(container: Container) -> None:
     """Neither of what was deleted, nor of what was made twice."""
-    assert container.catalog.orphans() == []
-    assert container.artifacts.assets() == sorted(asset.asset_id for asset in container.catalog.assets())
+    assert container.catalog.orphaned_asset_ids() == []
+    assert container.artifacts.list_assets() == sorted(asset.asset_id for asset in container.catalog.assets())
 
 
 def _state(container: Container, jobs: Sequence[str]) -> State:
     assets = sorted(container.catalog.assets(), key=lambda asset: asset.name)
-    manifests = [container.artifacts.manifest(asset.asset_id, asset.version) for asset in assets]
-    stored = [pair for manifest in manifests for pair in container.artifacts.checkpoints(manifest)]
-    memory = container.remembering.memory(assets[0])
+    manifests = [container.artifacts.read_manifest(asset.asset_id, asset.version) for asset in assets]
+    stored = [pair for manifest in manifests for pair in container.artifacts.read_checkpoints(manifest)]
+    memory = container.video_memory.memory(assets[0])
     assert memory is not None
     return State(
         [replace(asset, indexed_at=0.0) for asset in assets],
         [replace(record, tensors_sha="") for record, _ in stored],
         [vectors for _, vectors in stored],
         memory,
-        container.index.counts(),
+        container.index.segment_counts(),
         [container.jobs.get(job).result for job in jobs],
     )
 

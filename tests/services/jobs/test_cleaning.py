@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from indexer.errors import BlobsUnavailable
+from indexer.errors import BlobStoreUnavailable
 from services import repeats as module
 from services.container import Container
-from services.jobs.cleaning import Cleaning
+from services.jobs.cleaning import Retention
 from services.jobs.types import IndexRequest, NewJob
-from services.repeats import Answered, Repeatable
+from services.repeats import IdempotencyKey, StoredResponse
 
 
 @pytest.fixture
@@ -22,13 +22,13 @@ def container(asking: Callable[..., Container]) -> Container:
     return asking()
 
 
-def _cleaning(container: Container, keep_days: float = -1.0) -> Cleaning:
-    return Cleaning(container.jobs, container.catalog, container.intake, container.repeats, keep_days)
+def _cleaning(container: Container, keep_days: float = -1.0) -> Retention:
+    return Retention(container.jobs, container.catalog, container.source_resolver, container.idempotency, keep_days)
 
 
 def _refused(container: Container, file: Path) -> str:
     """An upload whose job came to nothing; its URI."""
-    uri = container.intake.keep(file, file.name)
+    uri = container.source_resolver.store_upload(file, file.name)
     job = container.jobs.submit(NewJob(IndexRequest(uri, file.name), "default"))
     container.jobs.cancel(job.id)
     return uri
@@ -36,10 +36,10 @@ def _refused(container: Container, file: Path) -> str:
 
 def test_an_upload_that_came_to_nothing_goes_with_its_job(container: Container, files: Path) -> None:
     _refused(container, files / "photo.png")
-    _cleaning(container, keep_days=1).clean()
-    assert len(container.jobs.page().items) == len(list(container.blobs.names("media"))) == 1
-    _cleaning(container).clean()
-    assert list(container.jobs.page().items) == list(container.blobs.names("media")) == []
+    _cleaning(container, keep_days=1).purge()
+    assert len(container.jobs.list_page().items) == len(list(container.blobs.list_keys("media"))) == 1
+    _cleaning(container).purge()
+    assert list(container.jobs.list_page().items) == list(container.blobs.list_keys("media")) == []
 
 
 def test_what_could_not_be_removed_is_removed_later(
@@ -49,36 +49,36 @@ def test_what_could_not_be_removed_is_removed_later(
         _refused(container, files / "photo.png")
 
     def away(*_: object) -> int:
-        raise BlobsUnavailable("the store is away")
+        raise BlobStoreUnavailable("the store is away")
 
     with monkeypatch.context() as patched:
-        patched.setattr(container.blobs, "delete", away)
-        with pytest.raises(BlobsUnavailable):
-            _cleaning(container).clean()
-    assert len(container.jobs.page().items) == 3
-    _cleaning(container).clean()
-    assert list(container.jobs.page().items) == list(container.blobs.names("media")) == []
+        patched.setattr(container.blobs, "delete_prefix", away)
+        with pytest.raises(BlobStoreUnavailable):
+            _cleaning(container).purge()
+    assert len(container.jobs.list_page().items) == 3
+    _cleaning(container).purge()
+    assert list(container.jobs.list_page().items) == list(container.blobs.list_keys("media")) == []
 
 
 def test_a_job_that_is_queued_again_meanwhile_stays(container: Container, files: Path) -> None:
     job = container.jobs.cancel(container.jobs.submit(NewJob(IndexRequest("file:///a", "a"), "default")).id)
     container.jobs.retry(job.id)
-    container.jobs.forget(job)
+    container.jobs.delete_finished(job)
     assert container.jobs.get(job.id).state == "queued"
 
 
 def test_answers_and_files_on_their_way_are_kept_for_a_day(
     container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, at = Repeatable("", "a", "b" * 64), time.time()
-    container.repeats.begin(asked)
-    container.repeats.finish(asked, Answered(200, {}, b"gulls"))
+    asked, at = IdempotencyKey("", "a", "b" * 64), time.time()
+    container.idempotency.claim(asked)
+    container.idempotency.store(asked, StoredResponse(200, {}, b"gulls"))
     for name in ("old", "young"):
-        (container.incoming() / name).mkdir(parents=True)
-    os.utime(container.incoming() / "old", (at - 25 * 3600,) * 2)
-    _cleaning(container).clean()
-    assert [path.name for path in container.incoming().iterdir()] == ["young"]
-    assert container.repeats.begin(asked) == Answered(200, {}, b"gulls")
+        (container.incoming_folder() / name).mkdir(parents=True)
+    os.utime(container.incoming_folder() / "old", (at - 25 * 3600,) * 2)
+    _cleaning(container).purge()
+    assert [path.name for path in container.incoming_folder().iterdir()] == ["young"]
+    assert container.idempotency.claim(asked) == StoredResponse(200, {}, b"gulls")
     monkeypatch.setattr(module, "now", lambda: at + 25 * 3600)
-    _cleaning(container).clean()
-    assert container.repeats.begin(asked) is None
+    _cleaning(container).purge()
+    assert container.idempotency.claim(asked) is None

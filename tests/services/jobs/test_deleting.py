@@ -19,25 +19,25 @@ def _breaks(*_: object) -> int:
 
 def test_what_is_named_like_an_asset_is_another_one(asking: Callable[..., Container], files: Path) -> None:
     """No name that somebody gives to theirs keeps an asset from being deleted."""
-    container = asking(jobs__wait_s="0")
-    (line,) = container.indexing.index([files / "photo.png"], "mine")
+    container = asking(jobs__retry_backoff_s="0")
+    (line,) = container.indexing.index_paths([files / "photo.png"], "mine")
     assert line.asset is not None
     poster = photo(files, 1).rename(files / f"{line.asset.asset_id}")
-    (other,) = container.indexing.index([poster], "theirs")
-    job = container.dispatch.submit(NewJob(DeleteRequest(line.asset.asset_id), None))
+    (other,) = container.indexing.index_paths([poster], "theirs")
+    job = container.dispatcher.submit(NewJob(DeleteRequest(line.asset.asset_id), None))
     container.runner.run(job.id)
     assert container.jobs.get(job.id).state is JobState.DONE
     assert container.catalog.assets() == [other.asset]
 
 
-@pytest.mark.parametrize(("part", "step"), [("index", "remove"), ("artifacts", "delete"), ("catalog", "forget")])
+@pytest.mark.parametrize(("part", "step"), [("index", "remove"), ("artifacts", "delete"), ("catalog", "delete_asset")])
 def test_a_deletion_that_was_cut_off_is_finished_by_the_next_try(
     asking: Callable[..., Container], files: Path, part: str, step: str
 ) -> None:
-    container = asking(jobs__wait_s="0")
-    (line,) = container.indexing.index([files / "photo.png"], "default")
+    container = asking(jobs__retry_backoff_s="0")
+    (line,) = container.indexing.index_paths([files / "photo.png"], "default")
     assert line.asset is not None
-    job = container.dispatch.submit(NewJob(DeleteRequest(line.asset.asset_id), "default"))
+    job = container.dispatcher.submit(NewJob(DeleteRequest(line.asset.asset_id), "default"))
     with pytest.MonkeyPatch.context() as broken:
         broken.setattr(getattr(container, part), step, _breaks)
         container.runner.run(job.id)
@@ -45,4 +45,8 @@ def test_a_deletion_that_was_cut_off_is_finished_by_the_next_try(
     assert container.catalog.assets() == []
     container.runner.run(job.id)
     assert container.jobs.get(job.id).state is JobState.DONE
-    assert (container.catalog.orphans(), container.index.counts(), container.artifacts.assets()) == ([], {}, [])
+    assert (
+        container.catalog.orphaned_asset_ids(),
+        container.index.segment_counts(),
+        container.artifacts.list_assets(),
+    ) == ([], {}, [])

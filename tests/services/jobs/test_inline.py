@@ -23,7 +23,7 @@ class TestInlineQueue(JobQueueContract):
         @contextmanager
         def work() -> Iterator[None]:
             container = asking()
-            container.dispatch.start()
+            container.dispatcher.start()
             try:
                 yield
             finally:
@@ -33,9 +33,9 @@ class TestInlineQueue(JobQueueContract):
 
 
 def test_jobs_asked_for_where_they_are_done_need_no_sweep(asking: AskingAt, files: Path) -> None:
-    container = asking(jobs__sweep_s="1000")
-    container.dispatch.start()
-    job = container.dispatch.submit(take_in(files / "photo.png"))
+    container = asking(jobs__sweep_interval_s="1000")
+    container.dispatcher.start()
+    job = container.dispatcher.submit(take_in(files / "photo.png"))
     assert ended(container, job)[0].state == "done"
 
 
@@ -45,9 +45,9 @@ def test_many_jobs_that_fill_the_archive_have_it_measured_by_the_last(
     container = asking()
     calibration, refresh, measured = container.calibration, container.calibration.refresh, []
     monkeypatch.setattr(calibration, "refresh", lambda: (refresh(), measured.append(container.index.generation())))
-    jobs = [container.dispatch.submit(take_in(photo(files, number))) for number in range(9)]
-    jobs.append(container.dispatch.submit(take_in(files / "nowhere.png")))
-    container.dispatch.start()
+    jobs = [container.dispatcher.submit(take_in(photo(files, number))) for number in range(9)]
+    jobs.append(container.dispatcher.submit(take_in(files / "nowhere.png")))
+    container.dispatcher.start()
     assert {job.state.value for job in ended(container, *jobs)} == {"done", "failed"}
     assert len(measured) == 2, "once before there was anything to go by, once at the end"
     assert measured[-1] == container.index.generation()

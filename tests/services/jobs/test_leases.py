@@ -7,28 +7,28 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from asked import DONE, new_job
 
-from indexer.errors import JobNotFound, JobNotHeld
-from services.database import Database
+from indexer.errors import JobNotFound, LeaseLost
+from services.database import SqlDatabase
 from services.jobs import leases as module
 from services.jobs.leases import Leases
 from services.jobs.outbox import Outbox
-from services.jobs.store import Jobs
-from services.jobs.types import Job, JobState, Progress
+from services.jobs.store import JobStore
+from services.jobs.types import Job, JobProgress, JobState
 
 
 @pytest.fixture
-def running_out(database: Database) -> Leases:
+def running_out(database: SqlDatabase) -> Leases:
     """Leases that have run out when they are given."""
-    return Leases(database, lease_s=-1, wait_s=0)
+    return Leases(database, lease_s=-1, retry_backoff_s=0)
 
 
-def test_of_many_workers_one_gets_a_job(jobs: Jobs, leases: Leases) -> None:
+def test_of_many_workers_one_gets_a_job(jobs: JobStore, leases: Leases) -> None:
     job = jobs.submit(new_job())
 
     def claim(number: int) -> Job | None:
         try:
             return leases.claim(job.id, f"w{number}")
-        except JobNotHeld:
+        except LeaseLost:
             return None
 
     with ThreadPoolExecutor(8) as threads:
@@ -43,102 +43,102 @@ def test_a_job_that_is_not_there_is_not_claimed(leases: Leases) -> None:
 
 
 def test_a_worker_whose_clock_is_behind_takes_a_job_at_once(
-    jobs: Jobs, leases: Leases, monkeypatch: pytest.MonkeyPatch
+    jobs: JobStore, leases: Leases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = jobs.submit(new_job())
     monkeypatch.setattr(module, "now", lambda: job.created_at - 10)
-    with pytest.raises(JobNotHeld):
+    with pytest.raises(LeaseLost):
         leases.claim(job.id, "w")
     monkeypatch.setattr(module, "now", lambda: job.created_at - 4)
     assert leases.claim(job.id, "w").state is JobState.RUNNING
 
 
-def test_a_job_ends_once(jobs: Jobs, leases: Leases) -> None:
+def test_a_job_ends_once(jobs: JobStore, leases: Leases) -> None:
     held = leases.claim(jobs.submit(new_job()).id, "w")
     done = leases.finish(held, DONE)
     assert (done.state, done.result, done.asset_id) == (JobState.DONE, DONE, "a" * 64)
     for again in (
         lambda: leases.claim(held.id, "w"),
-        lambda: leases.heartbeat(held, Progress(1)),
+        lambda: leases.heartbeat(held, JobProgress(1)),
         lambda: leases.finish(held, DONE),
         lambda: leases.fail(held, "late"),
-        lambda: leases.try_again(held, "late"),
-        lambda: leases.give_back(held, "late"),
+        lambda: leases.retry_with_backoff(held, "late"),
+        lambda: leases.release(held, "late"),
     ):
-        with pytest.raises(JobNotHeld, match="is done"):
+        with pytest.raises(LeaseLost, match="is done"):
             again()
     assert jobs.get(held.id) == done
 
 
-def test_a_worker_learns_at_its_next_heartbeat_that_the_job_is_cancelled(jobs: Jobs, leases: Leases) -> None:
-    held = leases.heartbeat(leases.claim(jobs.submit(new_job()).id, "w"), Progress(1))
+def test_a_worker_learns_at_its_next_heartbeat_that_the_job_is_cancelled(jobs: JobStore, leases: Leases) -> None:
+    held = leases.heartbeat(leases.claim(jobs.submit(new_job()).id, "w"), JobProgress(1))
     jobs.cancel(held.id)
-    with pytest.raises(JobNotHeld, match="is cancelled"):
-        leases.heartbeat(held, Progress(2))
-    with pytest.raises(JobNotHeld):
+    with pytest.raises(LeaseLost, match="is cancelled"):
+        leases.heartbeat(held, JobProgress(2))
+    with pytest.raises(LeaseLost):
         leases.finish(held, DONE)
 
 
-def test_who_lost_a_job_cannot_end_it_once_another_has_it(jobs: Jobs, leases: Leases, running_out: Leases) -> None:
+def test_who_lost_a_job_cannot_end_it_once_another_has_it(jobs: JobStore, leases: Leases, running_out: Leases) -> None:
     lost = running_out.claim(jobs.submit(new_job()).id, "w1")
-    assert leases.expire() == 1
+    assert leases.reclaim_expired() == 1
     held = leases.claim(lost.id, "w2")
-    for late in (lambda: leases.finish(lost, DONE), lambda: leases.heartbeat(lost, Progress())):
-        with pytest.raises(JobNotHeld):
+    for late in (lambda: leases.finish(lost, DONE), lambda: leases.heartbeat(lost, JobProgress())):
+        with pytest.raises(LeaseLost):
             late()
     assert jobs.get(held.id) == held
     assert held.attempts == 1
-    assert jobs.events(held.id)[-2].note == "worker w1 was lost"
+    assert jobs.list_events(held.id)[-2].note == "worker w1 was lost"
 
 
-def test_a_job_that_costs_every_worker_fails(jobs: Jobs, running_out: Leases) -> None:
+def test_a_job_that_costs_every_worker_fails(jobs: JobStore, running_out: Leases) -> None:
     job = jobs.submit(new_job())
     for _ in range(3):
         running_out.claim(job.id, "w")
-        assert running_out.expire() == 1
-    assert running_out.expire() == 0
+        assert running_out.reclaim_expired() == 1
+    assert running_out.reclaim_expired() == 0
     failed = jobs.get(job.id)
     assert (failed.state, failed.error) == (JobState.FAILED, "worker w was lost, in attempt 3 of 3")
 
 
-def test_a_living_worker_keeps_its_job(jobs: Jobs, leases: Leases, running_out: Leases) -> None:
+def test_a_living_worker_keeps_its_job(jobs: JobStore, leases: Leases, running_out: Leases) -> None:
     held = running_out.claim(jobs.submit(new_job()).id, "w")
-    leases.heartbeat(held, Progress())
-    assert leases.expire() == 0
+    leases.heartbeat(held, JobProgress())
+    assert leases.reclaim_expired() == 0
     leases.finish(held, DONE)
 
 
-def test_a_job_waits_longer_before_each_attempt_and_fails_with_the_last(jobs: Jobs, database: Database) -> None:
-    slow, at_once = Leases(database, 60, wait_s=100), Leases(database, 60, wait_s=0)
+def test_a_job_waits_longer_before_each_attempt_and_fails_with_the_last(jobs: JobStore, database: SqlDatabase) -> None:
+    slow, at_once = Leases(database, 60, retry_backoff_s=100), Leases(database, 60, retry_backoff_s=0)
     job = jobs.submit(new_job())
-    waiting = slow.try_again(at_once.claim(job.id, "w"), "the server is down")
+    waiting = slow.retry_with_backoff(at_once.claim(job.id, "w"), "the server is down")
     assert (waiting.state, waiting.attempts, waiting.error) == (JobState.QUEUED, 1, "the server is down")
     assert 79 <= waiting.not_before - waiting.created_at <= 130
-    with pytest.raises(JobNotHeld, match="is queued"):
+    with pytest.raises(LeaseLost, match="is queued"):
         at_once.claim(job.id, "w")
     jobs.cancel(job.id)
     jobs.retry(job.id)
-    at_once.try_again(at_once.claim(job.id, "w"), "down")
-    assert at_once.try_again(at_once.claim(job.id, "w"), "down").attempts == 2
-    assert at_once.try_again(at_once.claim(job.id, "w"), "still down").state is JobState.FAILED
+    at_once.retry_with_backoff(at_once.claim(job.id, "w"), "down")
+    assert at_once.retry_with_backoff(at_once.claim(job.id, "w"), "down").attempts == 2
+    assert at_once.retry_with_backoff(at_once.claim(job.id, "w"), "still down").state is JobState.FAILED
     assert jobs.get(job.id).error == "still down"
 
 
-def test_a_job_that_is_given_back_has_lost_no_attempt(jobs: Jobs, leases: Leases) -> None:
+def test_a_job_that_is_given_back_has_lost_no_attempt(jobs: JobStore, leases: Leases) -> None:
     job = jobs.submit(new_job())
     for _ in range(5):
-        assert leases.give_back(leases.claim(job.id, "w"), "the worker is stopped").attempts == 0
+        assert leases.release(leases.claim(job.id, "w"), "the worker is stopped").attempts == 0
     assert jobs.get(job.id).state is JobState.QUEUED
 
 
-def test_every_end_of_a_job_with_a_webhook_is_to_be_told(jobs: Jobs, leases: Leases, database: Database) -> None:
+def test_every_end_of_a_job_with_a_webhook_is_to_be_told(jobs: JobStore, leases: Leases, database: SqlDatabase) -> None:
     job = jobs.submit(new_job(webhook="https://example.org/told"))
     leases.fail(leases.claim(job.id, "w"), "no")
     jobs.retry(job.id)
     jobs.cancel(job.id)
     leases.finish(leases.claim(jobs.retry(job.id).id, "w"), DONE)
     leases.finish(leases.claim(jobs.submit(new_job()).id, "w"), DONE)
-    told = Outbox(database).due(again_s=60)
+    told = Outbox(database).claim_due(visibility_timeout_s=60)
     assert sorted(one.body.split('"')[3] for one in told) == ["job.cancelled", "job.done", "job.failed"]
     assert {one.job_id for one in told} == {job.id}
-    assert Outbox(database).due(again_s=60) == []
+    assert Outbox(database).claim_due(visibility_timeout_s=60) == []

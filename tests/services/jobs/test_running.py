@@ -9,12 +9,12 @@ import pytest
 from asked import DONE, new_job
 
 from benchmarks.servers import Postgres
-from indexer.errors import AfterimageError, GeneratorUnavailable, IndexBusy, NotAllowed, SourceError
-from services.database import Database
+from indexer.errors import AfterimageError, GeneratorUnavailable, SourceError, SourceForbidden, WriteLockTimeout
+from services.database import SqlDatabase
 from services.jobs.leases import Leases
-from services.jobs.running import Report, Runner
-from services.jobs.store import Jobs
-from services.jobs.types import IndexedFile, IndexResult, Job, JobState, Progress, Result
+from services.jobs.running import JobProgressCallback, JobRunner
+from services.jobs.store import JobStore
+from services.jobs.types import IndexedFile, IndexResult, Job, JobProgress, JobResult, JobState
 
 NOT_TAKEN = IndexResult((IndexedFile("a.mp4", "a" * 64, ""), IndexedFile("b.mp4", None, "is empty")))
 
@@ -22,120 +22,120 @@ NOT_TAKEN = IndexResult((IndexedFile("a.mp4", "a" * 64, ""), IndexedFile("b.mp4"
 class _Work:
     """Calls what it is given, once for every job that is done."""
 
-    def __init__(self, do: Callable[[Report], Result]) -> None:
+    def __init__(self, do: Callable[[JobProgressCallback], JobResult]) -> None:
         self._do = do
 
-    def do(self, job: Job, report: Report) -> Result:
+    def handle(self, job: Job, report: JobProgressCallback) -> JobResult:
         return self._do(report)
 
 
-def _raise(error: Exception) -> Callable[[Report], Result]:
-    def do(report: Report) -> Result:
+def _raise(error: Exception) -> Callable[[JobProgressCallback], JobResult]:
+    def do(report: JobProgressCallback) -> JobResult:
         raise error
 
     return do
 
 
-def _run(jobs: Jobs, leases: Leases, do: Callable[[Report], Result]) -> Job:
+def _run(jobs: JobStore, leases: Leases, do: Callable[[JobProgressCallback], JobResult]) -> Job:
     job = jobs.submit(new_job())
-    Runner(leases, _Work(do)).run(job.id)
+    JobRunner(leases, _Work(do)).run(job.id)
     return jobs.get(job.id)
 
 
-def test_a_job_is_done_with_its_result_and_its_last_progress(jobs: Jobs, leases: Leases) -> None:
-    def do(report: Report) -> Result:
+def test_a_job_is_done_with_its_result_and_its_last_progress(jobs: JobStore, leases: Leases) -> None:
+    def do(report: JobProgressCallback) -> JobResult:
         report("film.mp4", 30, 60)
         report("film.mp4", 60, 60)
         return DONE
 
     job = _run(jobs, leases, do)
-    assert (job.state, job.result, job.progress) == (JobState.DONE, DONE, Progress(60, 60, "film.mp4"))
+    assert (job.state, job.result, job.progress) == (JobState.DONE, DONE, JobProgress(60, 60, "film.mp4"))
 
 
-def test_files_that_were_not_taken_in_fail_the_job_and_the_others_are_told(jobs: Jobs, leases: Leases) -> None:
+def test_files_that_were_not_taken_in_fail_the_job_and_the_others_are_told(jobs: JobStore, leases: Leases) -> None:
     job = _run(jobs, leases, lambda report: NOT_TAKEN)
     assert (job.state, job.result) == (JobState.FAILED, NOT_TAKEN)
     assert job.error == "1 of 2 files not taken in; b.mp4: is empty"
     assert _run(jobs, leases, lambda report: IndexResult(())).error == "no video, photo or PDF found"
 
 
-@pytest.mark.parametrize("error", [SourceError("b.mp4", "is empty"), NotAllowed("/etc/passwd: is not below")])
-def test_what_cannot_get_better_fails_at_once(jobs: Jobs, leases: Leases, error: AfterimageError) -> None:
+@pytest.mark.parametrize("error", [SourceError("b.mp4", "is empty"), SourceForbidden("/etc/passwd: is not below")])
+def test_what_cannot_get_better_fails_at_once(jobs: JobStore, leases: Leases, error: AfterimageError) -> None:
     job = _run(jobs, leases, _raise(error))
-    assert (job.state, job.error, job.claims) == (JobState.FAILED, str(error), 1)
+    assert (job.state, job.error, job.fencing_token) == (JobState.FAILED, str(error), 1)
 
 
 @pytest.mark.parametrize(
     "error", [GeneratorUnavailable("the server is down"), OSError("no space"), ZeroDivisionError()]
 )
 def test_all_else_is_tried_again_and_fails_with_the_last_attempt(
-    jobs: Jobs, leases: Leases, error: Exception, caplog: pytest.LogCaptureFixture
+    jobs: JobStore, leases: Leases, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What it was, addresses and paths included, is for the log."""
     job = jobs.submit(new_job())
     for number in (1, 2):
-        Runner(leases, _Work(_raise(error))).run(job.id)
+        JobRunner(leases, _Work(_raise(error))).run(job.id)
         assert (jobs.get(job.id).state, jobs.get(job.id).attempts) == (JobState.QUEUED, number)
-    Runner(leases, _Work(_raise(error))).run(job.id)
+    JobRunner(leases, _Work(_raise(error))).run(job.id)
     assert jobs.get(job.id).state is JobState.FAILED
     assert jobs.get(job.id).error == f"{type(error).__name__}: the worker's log has more under the id of this job"
     assert f"job {job.id}: {type(error).__name__}: {error}" in caplog.text
 
 
-def test_a_job_that_finds_the_archive_in_use_waits_without_losing_an_attempt(jobs: Jobs, leases: Leases) -> None:
-    job = _run(jobs, leases, _raise(IndexBusy("process 7 is writing")))
+def test_a_job_that_finds_the_archive_in_use_waits_without_losing_an_attempt(jobs: JobStore, leases: Leases) -> None:
+    job = _run(jobs, leases, _raise(WriteLockTimeout("process 7 is writing")))
     assert (job.state, job.attempts, job.error) == (JobState.QUEUED, 0, None)
     assert job.not_before > job.created_at + 4
-    assert jobs.events(job.id)[-1].note == "process 7 is writing"
+    assert jobs.list_events(job.id)[-1].note == "process 7 is writing"
 
 
-def test_an_id_that_comes_late_or_twice_changes_nothing(jobs: Jobs, leases: Leases) -> None:
+def test_an_id_that_comes_late_or_twice_changes_nothing(jobs: JobStore, leases: Leases) -> None:
     done = _run(jobs, leases, lambda report: DONE)
-    never = Runner(leases, _Work(_raise(AssertionError())))
+    never = JobRunner(leases, _Work(_raise(AssertionError())))
     never.run(done.id)
     never.run("unknown")
     assert jobs.get(done.id) == done
 
 
-def test_a_runner_that_is_stopped_takes_nothing_more(jobs: Jobs, leases: Leases) -> None:
+def test_a_runner_that_is_stopped_takes_nothing_more(jobs: JobStore, leases: Leases) -> None:
     job = jobs.submit(new_job())
-    runner = Runner(leases, _Work(_raise(AssertionError())))
+    runner = JobRunner(leases, _Work(_raise(AssertionError())))
     runner.stop()
     runner.run(job.id)
     assert jobs.get(job.id) == job
 
 
-def test_a_stop_gives_the_job_back_at_its_next_checkpoint(jobs: Jobs, leases: Leases) -> None:
+def test_a_stop_gives_the_job_back_at_its_next_checkpoint(jobs: JobStore, leases: Leases) -> None:
     job = jobs.submit(new_job())
 
-    def do(report: Report) -> Result:
+    def do(report: JobProgressCallback) -> JobResult:
         report("film.mp4", 5, 60)
         runner.stop()
         report("film.mp4", 10, 60)
         raise AssertionError("it goes on")
 
-    runner = Runner(leases, _Work(do))
+    runner = JobRunner(leases, _Work(do))
     runner.run(job.id)
     back = jobs.get(job.id)
     assert (back.state, back.attempts, back.worker) == (JobState.QUEUED, 0, None)
 
 
-def test_a_job_that_takes_longer_than_its_lease_is_held(jobs: Jobs, database: Database) -> None:
-    leases = Leases(database, lease_s=0.8, wait_s=0)
+def test_a_job_that_takes_longer_than_its_lease_is_held(jobs: JobStore, database: SqlDatabase) -> None:
+    leases = Leases(database, lease_s=0.8, retry_backoff_s=0)
 
-    def do(report: Report) -> Result:
+    def do(report: JobProgressCallback) -> JobResult:
         assert not Event().wait(2)
-        assert leases.expire() == 0
+        assert leases.reclaim_expired() == 0
         return DONE
 
     assert _run(jobs, leases, do).state is JobState.DONE
 
 
-def test_work_stops_at_the_checkpoint_after_the_job_was_cancelled(jobs: Jobs, database: Database) -> None:
-    leases = Leases(database, lease_s=0.8, wait_s=0)
+def test_work_stops_at_the_checkpoint_after_the_job_was_cancelled(jobs: JobStore, database: SqlDatabase) -> None:
+    leases = Leases(database, lease_s=0.8, retry_backoff_s=0)
     ids: list[str] = []
 
-    def do(report: Report) -> Result:
+    def do(report: JobProgressCallback) -> JobResult:
         jobs.cancel(ids[0])
         for number in range(1000):
             report("film.mp4", number, 1000)
@@ -143,24 +143,24 @@ def test_work_stops_at_the_checkpoint_after_the_job_was_cancelled(jobs: Jobs, da
         raise AssertionError("it goes on")
 
     ids.append(jobs.submit(new_job()).id)
-    Runner(leases, _Work(do)).run(ids[0])
+    JobRunner(leases, _Work(do)).run(ids[0])
     assert jobs.get(ids[0]).state is JobState.CANCELLED
 
 
 def test_a_database_that_is_away_for_a_while_costs_no_job(postgres_server: Postgres, postgres_url: str) -> None:
-    database, stopped = Database(postgres_url), Event()
-    jobs, leases = Jobs(database, most_attempts=3), Leases(database, lease_s=60, wait_s=0)
+    database, stopped = SqlDatabase(postgres_url), Event()
+    jobs, leases = JobStore(database, max_attempts=3), Leases(database, lease_s=60, retry_backoff_s=0)
 
-    def do(report: Report) -> Result:
+    def do(report: JobProgressCallback) -> JobResult:
         postgres_server.stop()
         stopped.set()
         return DONE
 
     job = jobs.submit(new_job())
-    running = Thread(target=Runner(leases, _Work(do)).run, args=(job.id,))
+    running = Thread(target=JobRunner(leases, _Work(do)).run, args=(job.id,))
     running.start()
     assert stopped.wait(60)
     postgres_server.start()
     running.join()
-    assert (jobs.get(job.id).state, jobs.get(job.id).claims) == (JobState.DONE, 1)
+    assert (jobs.get(job.id).state, jobs.get(job.id).fencing_token) == (JobState.DONE, 1)
     database.close()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from services.jobs import waking as module
-from services.jobs.waking import Waking
+from services.jobs.waking import SuspendDetector
 
 
 @dataclass
@@ -31,21 +31,21 @@ def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
 
 
 def test_a_machine_that_slept_is_given_a_leases_time(clocks: Clocks) -> None:
-    waking = Waking(60)
+    waking = SuspendDetector(60)
     clocks.pass_s(5, 5)
-    assert not waking.lately()
+    assert not waking.recently_resumed()
     clocks.pass_s(3600, 5)
-    assert waking.lately()
+    assert waking.recently_resumed()
     clocks.pass_s(55, 55)
-    assert waking.lately()
+    assert waking.recently_resumed()
     clocks.pass_s(6, 6)
-    assert not waking.lately()
+    assert not waking.recently_resumed()
 
 
 def test_clocks_that_drift_or_are_put_back_are_none_that_slept(clocks: Clocks) -> None:
-    waking = Waking(60)
+    waking = SuspendDetector(60)
     for _ in range(1000):
         clocks.pass_s(5.001, 5)
-        assert not waking.lately()
+        assert not waking.recently_resumed()
     clocks.pass_s(-3600, 5)
-    assert not waking.lately()
+    assert not waking.recently_resumed()

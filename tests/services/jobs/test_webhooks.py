@@ -12,20 +12,20 @@ import pytest
 from asked import DONE, new_job
 from hosting import Host, hosted
 
-from indexer.errors import NotAllowed
-from services.database import Database
+from indexer.errors import SourceForbidden
+from services.database import SqlDatabase
 from services.jobs import outbox as outbox_module
 from services.jobs import webhooks as webhooks_module
 from services.jobs.leases import Leases
 from services.jobs.outbox import Outbox
-from services.jobs.store import Jobs
+from services.jobs.store import JobStore
 from services.jobs.types import Job
-from services.jobs.webhooks import Webhooks
-from services.outbound.http import Outbound
-from services.outbound.reach import Reach
+from services.jobs.webhooks import WebhookSender
+from services.outbound.http import OutboundClient
+from services.outbound.reach import UrlPolicy
 
 SECRET = "of the webhooks"
-Telling = Callable[..., Webhooks]
+Telling = Callable[..., WebhookSender]
 
 
 @pytest.fixture
@@ -35,22 +35,24 @@ def host() -> Iterator[Host]:
 
 
 @pytest.fixture
-def telling(database: Database) -> Telling:
-    def make(private: frozenset[str] = frozenset({"127.0.0.1"}), secret: str = SECRET, attempts: int = 3) -> Webhooks:
-        outbound = Outbound(Reach(None, private, "SETTING"), stall_s=5, whole_s=10)
-        return Webhooks(Outbox(database), outbound, secret, attempts)
+def telling(database: SqlDatabase) -> Telling:
+    def make(
+        private: frozenset[str] = frozenset({"127.0.0.1"}), secret: str = SECRET, attempts: int = 3
+    ) -> WebhookSender:
+        outbound = OutboundClient(UrlPolicy(None, private, "SETTING"), read_timeout_s=5, total_timeout_s=10)
+        return WebhookSender(Outbox(database), outbound, secret, attempts)
 
     return make
 
 
-def _ended(jobs: Jobs, leases: Leases, url: str) -> Job:
+def _ended(jobs: JobStore, leases: Leases, url: str) -> Job:
     return leases.finish(leases.claim(jobs.submit(new_job(webhook=url)).id, "w"), DONE)
 
 
-def test_the_end_of_a_job_is_told_once_and_signed(jobs: Jobs, leases: Leases, telling: Telling, host: Host) -> None:
+def test_the_end_of_a_job_is_told_once_and_signed(jobs: JobStore, leases: Leases, telling: Telling, host: Host) -> None:
     job = _ended(jobs, leases, f"{host.url}/told")
-    telling().deliver()
-    telling().deliver()
+    telling().deliver_due()
+    telling().deliver_due()
     (sent,) = host.sent
     body = json.loads(sent.body)
     assert body["event"] == "job.done"
@@ -66,86 +68,86 @@ def test_the_end_of_a_job_is_told_once_and_signed(jobs: Jobs, leases: Leases, te
 
 
 def test_who_did_not_hear_is_told_again_later_under_the_same_id(
-    jobs: Jobs, leases: Leases, telling: Telling, host: Host, database: Database, monkeypatch: pytest.MonkeyPatch
+    jobs: JobStore, leases: Leases, telling: Telling, host: Host, database: SqlDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = _ended(jobs, leases, f"{host.url}/told")
     host.statuses = [500, 503]
-    telling().deliver()
-    (told,) = Outbox(database).told(job.id)
+    telling().deliver_due()
+    (told,) = Outbox(database).list_deliveries(job.id)
     assert (told.attempts, told.delivered_at, told.error) == (1, None, "http://127.0.0.1: answered 500")
     assert told.next_at is not None
     assert 8 < told.next_at - time.time() <= 10
     at = time.time()
     for later_s in (20, 60):
         _at(monkeypatch, at + later_s)
-        telling().deliver()
+        telling().deliver_due()
     assert len({sent.headers["afterimage-delivery"] for sent in host.sent}) == 1
     assert len({sent.headers["afterimage-signature"] for sent in host.sent}) == 3
-    (told,) = Outbox(database).told(job.id)
+    (told,) = Outbox(database).list_deliveries(job.id)
     assert (told.attempts, told.next_at, told.error) == (3, None, None)
     assert told.delivered_at is not None
 
 
 def test_a_process_that_is_to_stop_tells_nobody_more(
-    jobs: Jobs, leases: Leases, telling: Telling, host: Host, monkeypatch: pytest.MonkeyPatch
+    jobs: JobStore, leases: Leases, telling: Telling, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(3):
         _ended(jobs, leases, f"{host.url}/told")
-    webhooks, post = telling(), Outbound.post
+    webhooks, post = telling(), OutboundClient.post
 
-    def stop_then_post(outbound: Outbound, url: str, body: bytes, headers: dict[str, str]) -> None:
+    def stop_then_post(outbound: OutboundClient, url: str, body: bytes, headers: dict[str, str]) -> None:
         webhooks.stop()
         post(outbound, url, body, headers)
 
-    monkeypatch.setattr(Outbound, "post", stop_then_post)
-    webhooks.deliver()
+    monkeypatch.setattr(OutboundClient, "post", stop_then_post)
+    webhooks.deliver_due()
     assert len(host.sent) == 1
     monkeypatch.undo()
-    telling().deliver()
+    telling().deliver_due()
     assert len(host.sent) == 3
 
 
 def test_who_never_hears_is_given_up(
-    jobs: Jobs, leases: Leases, telling: Telling, host: Host, database: Database, monkeypatch: pytest.MonkeyPatch
+    jobs: JobStore, leases: Leases, telling: Telling, host: Host, database: SqlDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job, at = _ended(jobs, leases, f"{host.url}/told"), time.time()
     host.statuses = [500] * 9
     for number in range(5):
         _at(monkeypatch, at + 1000 * number)
-        telling(attempts=3).deliver()
+        telling(attempts=3).deliver_due()
     assert len(host.sent) == 3
-    (told,) = Outbox(database).told(job.id)
+    (told,) = Outbox(database).list_deliveries(job.id)
     assert (told.next_at, told.delivered_at, told.error) == (None, None, "http://127.0.0.1: answered 500")
 
 
 def test_a_private_address_is_never_told(
-    jobs: Jobs, leases: Leases, telling: Telling, host: Host, database: Database
+    jobs: JobStore, leases: Leases, telling: Telling, host: Host, database: SqlDatabase
 ) -> None:
     job = _ended(jobs, leases, f"{host.url}/told")
-    telling(private=frozenset()).deliver()
+    telling(private=frozenset()).deliver_due()
     assert host.sent == []
-    (told,) = Outbox(database).told(job.id)
+    (told,) = Outbox(database).list_deliveries(job.id)
     assert (told.next_at, told.error) == (None, "127.0.0.1: its address 127.0.0.1 is not a public one")
 
 
 def test_without_a_secret_there_are_no_webhooks(telling: Telling) -> None:
-    with pytest.raises(NotAllowed, match="AFTERIMAGE_JOBS__WEBHOOK_SECRET, which signs them, is empty"):
-        telling(secret="").check("https://example.org/told")
-    telling().check("https://example.org/told")
+    with pytest.raises(SourceForbidden, match="AFTERIMAGE_JOBS__WEBHOOK_SECRET, which signs them, is empty"):
+        telling(secret="").validate_url("https://example.org/told")
+    telling().validate_url("https://example.org/told")
 
 
 def test_a_delivery_whose_process_died_is_due_again(
-    jobs: Jobs, leases: Leases, database: Database, monkeypatch: pytest.MonkeyPatch
+    jobs: JobStore, leases: Leases, database: SqlDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _ended(jobs, leases, "https://example.org/told")
     outbox = Outbox(database)
-    (first,) = outbox.due(again_s=600)
-    assert outbox.due(again_s=600) == []
+    (first,) = outbox.claim_due(visibility_timeout_s=600)
+    assert outbox.claim_due(visibility_timeout_s=600) == []
     _at(monkeypatch, time.time() + 601)
-    (second,) = outbox.due(again_s=600)
+    (second,) = outbox.claim_due(visibility_timeout_s=600)
     assert (second.id, second.attempts) == (first.id, 2)
-    outbox.delivered(first)  # its process was only slow: the try after it counts
-    assert outbox.told(first.job_id)[0].delivered_at is None
+    outbox.mark_delivered(first)  # its process was only slow: the try after it counts
+    assert outbox.list_deliveries(first.job_id)[0].delivered_at is None
 
 
 def _at(monkeypatch: pytest.MonkeyPatch, at: float) -> None:

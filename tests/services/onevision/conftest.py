@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tiny_onevision import make_tiny_onevision
 
-from services.generators.onevision.checkpoint import Checkpoint, load
+from services.generators.onevision.checkpoint import OneVisionCheckpoint, load_checkpoint
 
 
 @pytest.fixture(scope="session", params=["siglip", "clip"])
@@ -14,5 +14,5 @@ def tiny_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 
 
 @pytest.fixture(scope="session")
-def tiny(tiny_folder: Path) -> Checkpoint:
-    return load(f"local-dir:{tiny_folder}", "cpu", "fp32")
+def tiny(tiny_folder: Path) -> OneVisionCheckpoint:
+    return load_checkpoint(f"local-dir:{tiny_folder}", "cpu", "fp32")

@@ -20,10 +20,10 @@ def _container(services: Services, home: Path, folder: Path, **more: object) -> 
     return services(
         home,
         generator__kind="onevision",
-        generator__quotes=False,
+        generator__quote_text=False,
         generator__model=f"local-dir:{folder}",
-        generator__budget_tokens=3600,
-        generator__max_tokens=24,
+        generator__max_prompt_tokens=3600,
+        generator__max_output_tokens=24,
         **more,
     )
 
@@ -34,18 +34,18 @@ def test_a_question_is_asked_with_frames_memory_and_text(
 ) -> None:
     container = _container(services, home, tiny_folder)
     read: list[int] = []
-    real = Engine.read
+    real = Engine.prefill
 
     def counted(self, parts, prefix):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         read.append(sum(isinstance(part, torch.Tensor) for part in parts))
         return real(self, parts, prefix)
 
-    monkeypatch.setattr(Engine, "read", counted)
+    monkeypatch.setattr(Engine, "prefill", counted)
     question = "What happens when a sailing is cancelled in bad weather?"
-    evidence = container.answering.evidence(question, SegmentFilter())
+    evidence = container.answering.gather_evidence(question, SegmentFilter())
     ids = [one.id[0] for one in evidence]
     assert ids == sorted(ids, key=lambda letter: letter == "M") and {"F", "M"} <= set(ids)
-    pointed = container.answering.evidence("Who may cancel a sailing in bad weather?", SegmentFilter())
+    pointed = container.answering.gather_evidence("Who may cancel a sailing in bad weather?", SegmentFilter())
     assert pointed and not any(one.id.startswith("M") for one in pointed)
     answer = container.answering.ask(question, SegmentFilter())
     assert answer.abstained == (not answer.sentences)
@@ -60,21 +60,21 @@ def test_a_question_is_asked_with_frames_memory_and_text(
 def test_a_memory_of_the_generators_own_tokens_is_injected(
     services: Services, archive: Path, tmp_path: Path, tiny_folder: Path
 ) -> None:
-    container = _container(services, tmp_path / "home", tiny_folder, memory__space="onevision")
-    (line,) = container.indexing.index([archive / "videos" / "welcome_aboard.mp4"], "default")
+    container = _container(services, tmp_path / "home", tiny_folder, memory__token_source="onevision")
+    (line,) = container.indexing.index_paths([archive / "videos" / "welcome_aboard.mp4"], "default")
     assert line.asset is not None, line.reason
-    memory = container.remembering.memory(line.asset)
+    memory = container.video_memory.memory(line.asset)
     assert isinstance(memory, StoredMemory)
-    assert memory.manifest.model == container.tokens.model_id  # type: ignore[union-attr]
+    assert memory.manifest.model == container.token_encoder.model_id  # type: ignore[union-attr]
     assert (memory.manifest.positions, memory.manifest.width) == (4, 32)
-    found = container.retrieval.evidence(Query("welcome aboard"), SegmentFilter(), 3)
+    found = container.retrieval.retrieve_evidence(Query("welcome aboard"), SegmentFilter(), 3)
     assert found
-    shown = container.answering.evidence("Describe the welcome aboard.", SegmentFilter())
+    shown = container.answering.gather_evidence("Describe the welcome aboard.", SegmentFilter())
     slots = [one for one in shown if one.id[0] == "M"]
-    assert slots and all(one.tokens is not None and one.tokens.shape == (4, 32) for one in slots)
+    assert slots and all(one.visual_tokens is not None and one.visual_tokens.shape == (4, 32) for one in slots)
     assert list(container.generator.answer("What is said?", slots)) is not None
 
 
 def test_a_memory_of_onevision_tokens_needs_the_generator(services: Services, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="AFTERIMAGE_GENERATOR__KIND is not onevision"):
-        services(tmp_path, generator__kind="extractive", memory__space="onevision").tokens  # noqa: B018
+        services(tmp_path, generator__kind="extractive", memory__token_source="onevision").token_encoder  # noqa: B018

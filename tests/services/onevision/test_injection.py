@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from services.generators.onevision.checkpoint import Checkpoint
-from services.generators.onevision.engine import Engine, Part
-from services.generators.onevision.vision import Vision
-from services.generators.onevision.words import Words
+from services.generators.onevision.checkpoint import OneVisionCheckpoint
+from services.generators.onevision.engine import Engine, PromptPart
+from services.generators.onevision.vision import VisionEncoder
+from services.generators.onevision.words import PromptTokenizer
 
 CLOSE = 1e-5
 
@@ -25,122 +25,127 @@ def pictures(count: int, height: int = 40, width: int = 64, seed: int = 0) -> li
     return list(coarse.repeat(8, 1).repeat(8, 2))
 
 
-def parts_of_video(tiny: Checkpoint, frames: list[NDArray[np.uint8]], words: Words) -> list[Part]:
+def parts_of_video(
+    tiny: OneVisionCheckpoint, frames: list[NDArray[np.uint8]], words: PromptTokenizer
+) -> list[PromptPart]:
     """A video as the model's own template lays it out: all frames, a newline, words."""
-    vision = Vision(tiny)
-    tokens = torch.cat([*vision.frames(frames, 196), vision.newline])
-    return [words.ruling("<|im_start|>user\n"), tokens, words.ruling("What is that?<|im_end|>")]
+    vision = VisionEncoder(tiny)
+    tokens = torch.cat([*vision.encode_frames(frames, 196), vision.newline_token])
+    return [words.encode_trusted("<|im_start|>user\n"), tokens, words.encode_trusted("What is that?<|im_end|>")]
 
 
-def logits_of_pixels(tiny: Checkpoint, text: str, **media: object) -> Tensor:
+def logits_of_pixels(tiny: OneVisionCheckpoint, text: str, **media: object) -> Tensor:
     inputs = tiny.processor(text=text, return_tensors="pt", **media)
     with torch.inference_mode():
         return torch.as_tensor(tiny.model(**inputs).logits[0, -1])
 
 
 @pytest.mark.parametrize("count", [1, 2, 16, 64])
-def test_frames_give_the_logits_of_a_video(tiny: Checkpoint, count: int) -> None:
+def test_frames_give_the_logits_of_a_video(tiny: OneVisionCheckpoint, count: int) -> None:
     frames = pictures(count)
     text = "<|im_start|>user\n<video>What is that?<|im_end|>"
     wanted = logits_of_pixels(tiny, text, videos=[np.stack(frames)])
     engine = Engine(tiny)
-    parts = parts_of_video(tiny, frames, Words(tiny.processor.tokenizer))
-    assert torch.allclose(engine.read(parts, engine.fresh()), wanted, atol=CLOSE, rtol=0)
-    others = parts_of_video(tiny, pictures(count, seed=9), Words(tiny.processor.tokenizer))
-    assert (engine.read(others, engine.fresh()) - wanted).abs().max() > 100 * CLOSE
+    parts = parts_of_video(tiny, frames, PromptTokenizer(tiny.processor.tokenizer))
+    assert torch.allclose(engine.prefill(parts, engine.new_prefix()), wanted, atol=CLOSE, rtol=0)
+    others = parts_of_video(tiny, pictures(count, seed=9), PromptTokenizer(tiny.processor.tokenizer))
+    assert (engine.prefill(others, engine.new_prefix()) - wanted).abs().max() > 100 * CLOSE
 
 
-def test_text_may_stand_between_the_frames(tiny: Checkpoint) -> None:
-    words, vision, engine = Words(tiny.processor.tokenizer), Vision(tiny), Engine(tiny)
+def test_text_may_stand_between_the_frames(tiny: OneVisionCheckpoint) -> None:
+    words, vision, engine = PromptTokenizer(tiny.processor.tokenizer), VisionEncoder(tiny), Engine(tiny)
     first, second = pictures(2)
     text = "<|im_start|>user\n[F1 00:00:01]<video>\n[F2 00:00:09]<video>\nWhich came first?<|im_end|>"
     wanted = logits_of_pixels(tiny, text, videos=[first[None], second[None]])
-    one, other = vision.frames([first, second], 196)
-    parts: list[Part] = [
-        words.ruling("<|im_start|>user\n[F1 00:00:01]"),
-        torch.cat([one, vision.newline]),
-        words.plain("\n[F2 00:00:09]"),
-        torch.cat([other, vision.newline]),
-        words.ruling("\nWhich came first?<|im_end|>"),
+    one, other = vision.encode_frames([first, second], 196)
+    parts: list[PromptPart] = [
+        words.encode_trusted("<|im_start|>user\n[F1 00:00:01]"),
+        torch.cat([one, vision.newline_token]),
+        words.encode_untrusted("\n[F2 00:00:09]"),
+        torch.cat([other, vision.newline_token]),
+        words.encode_trusted("\nWhich came first?<|im_end|>"),
     ]
-    assert torch.allclose(engine.read(parts, engine.fresh()), wanted, atol=CLOSE, rtol=0)
+    assert torch.allclose(engine.prefill(parts, engine.new_prefix()), wanted, atol=CLOSE, rtol=0)
 
 
 @pytest.mark.parametrize("size", [(56, 56), (40, 64), (168, 96), (30, 200), (500, 90)])
-def test_one_image_gives_the_logits_of_its_tiles(tiny: Checkpoint, size: tuple[int, int]) -> None:
-    words, vision, engine = Words(tiny.processor.tokenizer), Vision(tiny), Engine(tiny)
+def test_one_image_gives_the_logits_of_its_tiles(tiny: OneVisionCheckpoint, size: tuple[int, int]) -> None:
+    words, vision, engine = PromptTokenizer(tiny.processor.tokenizer), VisionEncoder(tiny), Engine(tiny)
     (picture,) = pictures(1, *size)
     wanted = logits_of_pixels(tiny, "<image>What is that?<|im_end|>", images=picture)
-    tokens = vision.image(picture)
-    assert len(tokens) == vision.image_tokens(*picture.shape[:2])
-    parts: list[Part] = [tokens, words.ruling("What is that?<|im_end|>")]
-    assert torch.allclose(engine.read(parts, engine.fresh()), wanted, atol=CLOSE, rtol=0)
+    tokens = vision.encode_image(picture)
+    assert len(tokens) == vision.count_image_tokens(*picture.shape[:2])
+    parts: list[PromptPart] = [tokens, words.encode_trusted("What is that?<|im_end|>")]
+    assert torch.allclose(engine.prefill(parts, engine.new_prefix()), wanted, atol=CLOSE, rtol=0)
 
 
-def test_several_images_give_the_logits_of_their_views(tiny: Checkpoint) -> None:
-    words, vision, engine = Words(tiny.processor.tokenizer), Vision(tiny), Engine(tiny)
+def test_several_images_give_the_logits_of_their_views(tiny: OneVisionCheckpoint) -> None:
+    words, vision, engine = PromptTokenizer(tiny.processor.tokenizer), VisionEncoder(tiny), Engine(tiny)
     some = [*pictures(2), *pictures(1, 96, 40, seed=1)]
     wanted = logits_of_pixels(tiny, "<image> and <image> and <image> differ<|im_end|>", images=[some])
-    one, two, three = vision.views(some)
+    one, two, three = vision.encode_views(some)
     assert {len(one), len(two), len(three)} == {vision.view_tokens}
-    parts: list[Part] = [one, words.plain(" and "), two, words.plain(" and "), three]
-    parts.append(words.ruling(" differ<|im_end|>"))
-    assert torch.allclose(engine.read(parts, engine.fresh()), wanted, atol=CLOSE, rtol=0)
+    parts: list[PromptPart] = [one, words.encode_untrusted(" and "), two, words.encode_untrusted(" and "), three]
+    parts.append(words.encode_trusted(" differ<|im_end|>"))
+    assert torch.allclose(engine.prefill(parts, engine.new_prefix()), wanted, atol=CLOSE, rtol=0)
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 64, 10_000])
-def test_reading_in_chunks_gives_the_same(tiny: Checkpoint, chunk: int) -> None:
-    parts = parts_of_video(tiny, pictures(5), Words(tiny.processor.tokenizer))
+def test_reading_in_chunks_gives_the_same(tiny: OneVisionCheckpoint, chunk: int) -> None:
+    parts = parts_of_video(tiny, pictures(5), PromptTokenizer(tiny.processor.tokenizer))
     whole, chunked = Engine(tiny, 1 << 20), Engine(tiny, chunk)
-    wanted = whole.read(parts, whole.fresh())
-    assert torch.allclose(chunked.read(parts, chunked.fresh()), wanted, atol=CLOSE, rtol=0)
+    wanted = whole.prefill(parts, whole.new_prefix())
+    assert torch.allclose(chunked.prefill(parts, chunked.new_prefix()), wanted, atol=CLOSE, rtol=0)
 
 
-def test_prompts_of_different_lengths_can_be_read_together(tiny: Checkpoint) -> None:
-    words, engine = Words(tiny.processor.tokenizer), Engine(tiny)
+def test_prompts_of_different_lengths_can_be_read_together(tiny: OneVisionCheckpoint) -> None:
+    words, engine = PromptTokenizer(tiny.processor.tokenizer), Engine(tiny)
     prompts = [parts_of_video(tiny, pictures(count), words) for count in (1, 5, 3)]
     together = engine.next_logits(prompts)
-    alone = torch.stack([engine.read(parts, engine.fresh()) for parts in prompts])
+    alone = torch.stack([engine.prefill(parts, engine.new_prefix()) for parts in prompts])
     assert torch.allclose(together, alone, atol=CLOSE, rtol=0)
 
 
-def test_a_prefix_read_before_gives_the_same_as_none_and_can_be_used_again(tiny: Checkpoint) -> None:
-    words, engine = Words(tiny.processor.tokenizer), Engine(tiny)
+def test_a_prefix_read_before_gives_the_same_as_none_and_can_be_used_again(tiny: OneVisionCheckpoint) -> None:
+    words, engine = PromptTokenizer(tiny.processor.tokenizer), Engine(tiny)
     opening, tokens, _ = parts_of_video(tiny, pictures(6), words)
-    prefix = engine.fresh()
-    engine.read([opening, tokens], prefix)
-    kept = prefix.tokens
+    prefix = engine.new_prefix()
+    engine.prefill([opening, tokens], prefix)
+    kept = prefix.token_count
     for question in ("What is that?", "And when, and where, and why?", "What is that?"):
-        closing = words.plain(question)
-        wanted = engine.read([opening, tokens, closing], engine.fresh())
-        assert torch.allclose(engine.read([closing], prefix), wanted, atol=CLOSE, rtol=0)
-        engine.rewind(prefix, kept)
-        assert prefix.tokens == kept
+        closing = words.encode_untrusted(question)
+        wanted = engine.prefill([opening, tokens, closing], engine.new_prefix())
+        assert torch.allclose(engine.prefill([closing], prefix), wanted, atol=CLOSE, rtol=0)
+        engine.truncate(prefix, kept)
+        assert prefix.token_count == kept
 
 
 @pytest.mark.parametrize(("dtype", "most"), [(torch.float16, 2e-3), (torch.float32, CLOSE)])
-def test_stored_tokens_lose_little(tiny: Checkpoint, dtype: torch.dtype, most: float) -> None:
+def test_stored_tokens_lose_little(tiny: OneVisionCheckpoint, dtype: torch.dtype, most: float) -> None:
     engine = Engine(tiny)
-    opening, tokens, closing = parts_of_video(tiny, pictures(6), Words(tiny.processor.tokenizer))
+    opening, tokens, closing = parts_of_video(tiny, pictures(6), PromptTokenizer(tiny.processor.tokenizer))
     assert isinstance(tokens, Tensor)
-    wanted = engine.read([opening, tokens, closing], engine.fresh())
-    stored = engine.read([opening, tokens.to(dtype), closing], engine.fresh())
+    wanted = engine.prefill([opening, tokens, closing], engine.new_prefix())
+    stored = engine.prefill([opening, tokens.to(dtype), closing], engine.new_prefix())
     assert (stored - wanted).abs().max() < most
 
 
-def test_writing_is_what_the_model_itself_generates(tiny: Checkpoint) -> None:
+def test_writing_is_what_the_model_itself_generates(tiny: OneVisionCheckpoint) -> None:
     frames = pictures(4)
     inputs = tiny.processor(text="<video>Say it!<|im_end|>", videos=[np.stack(frames)], return_tensors="pt")
     generated = tiny.model.generate(**inputs, max_new_tokens=24, do_sample=False)[0, inputs["input_ids"].shape[1] :]
-    words, vision, engine = Words(tiny.processor.tokenizer), Vision(tiny), Engine(tiny)
-    parts: list[Part] = [torch.cat([*vision.frames(frames, 196), vision.newline]), words.ruling("Say it!<|im_end|>")]
+    words, vision, engine = PromptTokenizer(tiny.processor.tokenizer), VisionEncoder(tiny), Engine(tiny)
+    parts: list[PromptPart] = [
+        torch.cat([*vision.encode_frames(frames, 196), vision.newline_token]),
+        words.encode_trusted("Say it!<|im_end|>"),
+    ]
     ends = frozenset([tiny.model.generation_config.eos_token_id])
-    written = list(engine.write(parts, engine.fresh(), 24, ends))
+    written = list(engine.generate(parts, engine.new_prefix(), 24, ends))
     assert written == [one for one in generated.tolist() if one not in ends]
 
 
 @pytest.mark.parametrize(("tokens", "given"), [(1, 1), (2, 2), (3, 2), (4, 4), (196, 4)])
-def test_a_frame_has_as_many_tokens_as_it_may(tiny: Checkpoint, tokens: int, given: int) -> None:
-    vision = Vision(tiny)
-    assert vision.count(tokens) == given
-    assert [len(frame) for frame in vision.frames(pictures(3), tokens)] == [given] * 3
+def test_a_frame_has_as_many_tokens_as_it_may(tiny: OneVisionCheckpoint, tokens: int, given: int) -> None:
+    vision = VisionEncoder(tiny)
+    assert vision.count_frame_tokens(tokens) == given
+    assert [len(frame) for frame in vision.encode_frames(pictures(3), tokens)] == [given] * 3

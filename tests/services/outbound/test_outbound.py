@@ -10,9 +10,9 @@ import pytest
 from hosting import Host, hosted
 
 from benchmarks.servers import free_port
-from indexer.errors import AddressUnavailable, LimitExceeded, NotAllowed, SourceNotFound, StorageFull
-from services.outbound.http import Outbound
-from services.outbound.reach import Reach
+from indexer.errors import LimitExceeded, RemoteUnavailable, SourceForbidden, SourceNotFound, StorageFull
+from services.outbound.http import OutboundClient
+from services.outbound.reach import UrlPolicy
 
 HERE = frozenset({"127.0.0.1"})
 FILM = bytes(range(256)) * 1000
@@ -25,8 +25,8 @@ def host() -> Iterator[Host]:
         yield host
 
 
-def _outbound(stall_s: float = 5.0, whole_s: float = 30.0, hosts: frozenset[str] = HERE) -> Outbound:
-    return Outbound(Reach(hosts, HERE, "SETTING"), stall_s, whole_s)
+def _outbound(stall_s: float = 5.0, whole_s: float = 30.0, hosts: frozenset[str] = HERE) -> OutboundClient:
+    return OutboundClient(UrlPolicy(hosts, HERE, "SETTING"), stall_s, whole_s)
 
 
 def _nothing(done: float, total: float | None) -> None: ...
@@ -50,7 +50,7 @@ def test_a_file_is_fetched_piece_by_piece(host: Host, tmp_path: Path) -> None:
 def test_what_is_too_large_is_refused_whether_or_not_its_size_is_announced(host: Host, tmp_path: Path) -> None:
     for announced in (True, False):
         host.announced = announced
-        with pytest.raises(LimitExceeded, match=r"/film.mp4: is larger than 1000 bytes \(AFTERIMAGE_INTAKE__MAX_BYTES"):
+        with pytest.raises(LimitExceeded, match=r"/film.mp4: is larger than 1000 bytes \(AFTERIMAGE_INGEST__MAX_BYTES"):
             _outbound().fetch(f"{host.url}/film.mp4?token=hunter2", tmp_path / "f", 1000, _nothing)
 
 
@@ -60,9 +60,9 @@ def test_a_redirect_is_followed_to_allowed_hosts_alone(host: Host, tmp_path: Pat
     assert (tmp_path / "f").read_bytes() == FILM
     for place in ("http://localhost:1/x", "http://169.254.169.254/latest", "file:///etc/passwd"):
         host.redirects["/out"] = place
-        with pytest.raises(NotAllowed):
+        with pytest.raises(SourceForbidden):
             _outbound().fetch(f"{host.url}/out", tmp_path / "g", len(FILM), _nothing)
-    with pytest.raises(AddressUnavailable, match="redirects again and again"):
+    with pytest.raises(RemoteUnavailable, match="redirects again and again"):
         _outbound().fetch(f"{host.url}/round", tmp_path / "g", len(FILM), _nothing)
     assert not (tmp_path / "g").exists()
 
@@ -70,9 +70,9 @@ def test_a_redirect_is_followed_to_allowed_hosts_alone(host: Host, tmp_path: Pat
 def test_a_name_of_an_allowed_host_that_points_inside_is_refused_when_it_is_connected_to(
     host: Host, tmp_path: Path
 ) -> None:
-    inside = Outbound(Reach(frozenset({"localhost"}), frozenset(), "SETTING"), 5, 30)
+    inside = OutboundClient(UrlPolicy(frozenset({"localhost"}), frozenset(), "SETTING"), 5, 30)
     url = host.url.replace("127.0.0.1", "localhost")
-    with pytest.raises(NotAllowed, match="is not a public one"):
+    with pytest.raises(SourceForbidden, match="is not a public one"):
         inside.fetch(f"{url}/film.mp4", tmp_path / "f", len(FILM), _nothing)
     assert host.sent == []
 
@@ -80,20 +80,20 @@ def test_a_name_of_an_allowed_host_that_points_inside_is_refused_when_it_is_conn
 def test_what_is_not_there_is_not_asked_for_again_and_all_else_may_be(host: Host, tmp_path: Path) -> None:
     with pytest.raises(SourceNotFound, match=r"/gone.mp4: its server answered 404"):
         _outbound().fetch(f"{host.url}/gone.mp4", tmp_path / "f", 1, _nothing)
-    with pytest.raises(AddressUnavailable, match="cannot be reached"):
+    with pytest.raises(RemoteUnavailable, match="cannot be reached"):
         _outbound().fetch(f"http://127.0.0.1:{free_port()}/", tmp_path / "f", 1, _nothing)
     host.cut = 100
-    with pytest.raises(AddressUnavailable, match="the connection broke off"):
+    with pytest.raises(RemoteUnavailable, match="the connection broke off"):
         _outbound().fetch(f"{host.url}/film.mp4", tmp_path / "f", len(FILM), _nothing)
 
 
 def test_a_server_that_drips_is_given_up_as_one_that_is_silent(host: Host, tmp_path: Path) -> None:
     host.drip_s = 0.1
     begun = time.monotonic()
-    with pytest.raises(AddressUnavailable, match="says nothing"):
+    with pytest.raises(RemoteUnavailable, match="says nothing"):
         _outbound(stall_s=5, whole_s=1).fetch(f"{host.url}/film.mp4", tmp_path / "f", len(FILM), _nothing)
     host.drip_s = 30
-    with pytest.raises(AddressUnavailable, match="says nothing"):
+    with pytest.raises(RemoteUnavailable, match="says nothing"):
         _outbound(stall_s=0.5, whole_s=60).fetch(f"{host.url}/film.mp4", tmp_path / "f", len(FILM), _nothing)
     assert time.monotonic() - begun < 20
 
@@ -114,6 +114,6 @@ def test_a_post_is_heard_where_it_is_answered_with_success_and_follows_no_redire
     host.redirects["/elsewhere"] = "/told"
     host.statuses = [500]
     for path, status in (("/elsewhere", 307), ("/told", 500)):
-        with pytest.raises(AddressUnavailable, match=f"answered {status}"):
+        with pytest.raises(RemoteUnavailable, match=f"answered {status}"):
             _outbound().post(f"{host.url}{path}", b"{}", {})
     assert len(host.sent) == 3

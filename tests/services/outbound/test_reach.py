@@ -6,10 +6,10 @@ import socket
 
 import pytest
 
-from indexer.errors import AddressUnavailable, NotAllowed
-from services.outbound.reach import Reach
+from indexer.errors import RemoteUnavailable, SourceForbidden
+from services.outbound.reach import UrlPolicy
 
-ANY = Reach(None, frozenset(), "SETTING")
+ANY = UrlPolicy(None, frozenset(), "SETTING")
 
 
 @pytest.mark.parametrize(
@@ -26,25 +26,25 @@ ANY = Reach(None, frozenset(), "SETTING")
     ],
 )
 def test_what_is_no_plain_web_address_is_refused(url: str, message: str) -> None:
-    with pytest.raises(NotAllowed, match=message) as raised:
-        ANY.target(url)
+    with pytest.raises(SourceForbidden, match=message) as raised:
+        ANY.validate(url)
     assert "hunter2" not in str(raised.value)
 
 
 def test_only_listed_hosts_may_be_asked_and_names_below_them_where_a_star_says_so() -> None:
-    reach = Reach(frozenset({"example.org", "*.films.example"}), frozenset({"nas.local"}), "SETTING")
+    reach = UrlPolicy(frozenset({"example.org", "*.films.example"}), frozenset({"nas.local"}), "SETTING")
     for url in ("https://example.org/x", "http://EXAMPLE.org./", "https://a.b.films.example/x", "http://nas.local"):
-        reach.target(url)
+        reach.validate(url)
     for url in ("https://www.example.org/", "https://films.example/", "https://example.org.evil.example/"):
-        with pytest.raises(NotAllowed, match="is not among the hosts of SETTING"):
-            reach.target(url)
-    with pytest.raises(NotAllowed, match="not among"):
-        Reach(frozenset(), frozenset(), "SETTING").target("https://example.org/")
+        with pytest.raises(SourceForbidden, match="is not among the hosts of SETTING"):
+            reach.validate(url)
+    with pytest.raises(SourceForbidden, match="not among"):
+        UrlPolicy(frozenset(), frozenset(), "SETTING").validate("https://example.org/")
 
 
 def test_what_may_be_secret_in_a_url_is_not_repeated() -> None:
-    target = ANY.target("https://example.org/film.mp4?token=hunter2")
-    assert (target.name, target.path) == ("https://example.org/film.mp4", "/film.mp4?token=hunter2")
+    target = ANY.validate("https://example.org/film.mp4?token=hunter2")
+    assert (target.display_url, target.request_target) == ("https://example.org/film.mp4", "/film.mp4?token=hunter2")
 
 
 @pytest.mark.parametrize(
@@ -56,26 +56,26 @@ def test_what_may_be_secret_in_a_url_is_not_repeated() -> None:
     ],
 )
 def test_an_address_that_is_not_public_is_refused_in_whatever_way_it_is_written(host: str) -> None:
-    with pytest.raises(NotAllowed, match="is not a public one"):
-        ANY.addresses(host, 80)
+    with pytest.raises(SourceForbidden, match="is not a public one"):
+        ANY.resolve(host, 80)
 
 
 def test_a_public_address_may_be_connected_to() -> None:
-    assert ANY.addresses("93.184.215.14", 443) == ["93.184.215.14"]
-    assert ANY.addresses("2606:2800:21f:cb07:6820:80da:af6b:8b2c", 443) == ["2606:2800:21f:cb07:6820:80da:af6b:8b2c"]
+    assert ANY.resolve("93.184.215.14", 443) == ["93.184.215.14"]
+    assert ANY.resolve("2606:2800:21f:cb07:6820:80da:af6b:8b2c", 443) == ["2606:2800:21f:cb07:6820:80da:af6b:8b2c"]
 
 
 def test_one_private_address_among_public_ones_is_one_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80)) for address in ("93.184.215.14", "10.0.0.1")]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
-    with pytest.raises(NotAllowed, match=r"mixed.example: its address 10.0.0.1 is not a public one"):
-        ANY.addresses("mixed.example", 80)
+    with pytest.raises(SourceForbidden, match=r"mixed.example: its address 10.0.0.1 is not a public one"):
+        ANY.resolve("mixed.example", 80)
 
 
 def test_a_private_address_is_reached_where_the_settings_say_so() -> None:
-    assert Reach(None, frozenset({"localhost"}), "SETTING").addresses("localhost", 80)[-1] in ("127.0.0.1", "::1")
+    assert UrlPolicy(None, frozenset({"localhost"}), "SETTING").resolve("localhost", 80)[-1] in ("127.0.0.1", "::1")
 
 
 def test_a_name_that_is_not_known_may_be_known_later() -> None:
-    with pytest.raises(AddressUnavailable, match=r"nowhere.invalid: the name is not known"):
-        ANY.addresses("nowhere.invalid", 80)
+    with pytest.raises(RemoteUnavailable, match=r"nowhere.invalid: the name is not known"):
+        ANY.resolve("nowhere.invalid", 80)
