@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.report import Figure, arguments, print_table, report
+from benchmarks.report import Figure, make_parser, print_table, report
 from demoworld.archive import make_archive
 from indexer.types import SegmentFilter
 from services.container import Container
@@ -41,13 +41,13 @@ class Answerable(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedAnswer:
     """What became of one answerable question."""
 
     question: Answerable
     answer: Answer
-    cited: bool
-    said: bool
+    cites_truth: bool
+    contains_answer: bool
 
 
 def load_answerable() -> list[Answerable]:
@@ -62,43 +62,51 @@ def load_unrelated() -> list[str]:
     return [str(json.loads(line)["question"]) for line in lines]
 
 
-def is_right(question: Answerable, citation: Citation) -> bool:
+def is_citation_right(question: Answerable, citation: Citation) -> bool:
     """Whether a citation points to where the answer stands."""
-    found = citation.evidence.result
-    if found.asset.name != question.file or found.segment.page != question.page:
+    result = citation.evidence.result
+    if result.asset.name != question.file or result.segment.page != question.page:
         return False
     if question.start_s is None or question.end_s is None:
         return True
-    start_s, end_s = found.segment.start_s, found.segment.end_s
+    start_s, end_s = result.segment.start_s, result.segment.end_s
     return start_s is not None and end_s is not None and start_s < question.end_s and question.start_s < end_s
 
 
-def judge(question: Answerable, answer: Answer) -> Judged:
+def judge(question: Answerable, answer: Answer) -> JudgedAnswer:
     """Compare an answer with the truth."""
     first = answer.sentences[0].citations if answer.sentences else ()
-    said = question.answer.casefold() in " ".join(answer.text.split()).casefold()
-    return Judged(question, answer, any(is_right(question, citation) for citation in first), said)
+    contains_answer = question.answer.casefold() in " ".join(answer.text.split()).casefold()
+    return JudgedAnswer(
+        question, answer, any(is_citation_right(question, citation) for citation in first), contains_answer
+    )
 
 
 def run() -> list[Figure]:
     """Both rates, with the misses in a table."""
     with tempfile.TemporaryDirectory() as folder:
-        container = indexed_archive(Path(folder))
+        container = index_demo_archive(Path(folder))
         judged = [judge(q, container.answering.ask(q.question, SegmentFilter())) for q in load_answerable()]
         unrelated = [(q, container.answering.ask(q, SegmentFilter())) for q in load_unrelated()]
         container.close()
-    misses = [[j.question.id, j.question.question, _first(j.answer)] for j in judged if not (j.cited and j.said)]
-    answered = [["", question, _first(answer)] for question, answer in unrelated if not answer.abstained]
+    misses = [
+        [j.question.id, j.question.question, _format_first_sentence(j.answer)]
+        for j in judged
+        if not (j.cites_truth and j.contains_answer)
+    ]
+    answered = [
+        ["", question, _format_first_sentence(answer)] for question, answer in unrelated if not answer.abstained
+    ]
     print_table("Answerable, but wrong or not said", ["id", "question", "answer"], misses)
     print_table("Unrelated, but answered", ["", "question", "answer"], answered)
     return [
-        Figure("answerable, right citation", sum(j.cited for j in judged), "of 30", 27, at_least=True),
-        Figure("answerable, answer said", sum(j.said for j in judged), "of 30"),
+        Figure("answerable, right citation", sum(j.cites_truth for j in judged), "of 30", 27, at_least=True),
+        Figure("answerable, answer said", sum(j.contains_answer for j in judged), "of 30"),
         Figure("unrelated, answered", len(answered), "of 30", 1, at_least=False),
     ]
 
 
-def indexed_archive(folder: Path) -> Container:
+def index_demo_archive(folder: Path) -> Container:
     """The services over a freshly drawn and indexed sample archive."""
     make_archive(folder / "archive")
     os.environ["AFTERIMAGE_HOME"] = str(folder / "home")
@@ -109,7 +117,7 @@ def indexed_archive(folder: Path) -> Container:
     return container
 
 
-def _first(answer: Answer) -> str:
+def _format_first_sentence(answer: Answer) -> str:
     if not answer.sentences:
         return "(nothing found)"
     citation = answer.sentences[0].citations[0]
@@ -119,5 +127,5 @@ def _first(answer: Answer) -> str:
 
 
 if __name__ == "__main__":
-    given = arguments(__doc__ or "").parse_args()
-    sys.exit(report("answers", run(), given.check, given.json))
+    args = make_parser(__doc__ or "").parse_args()
+    sys.exit(report("answers", run(), args.check, args.json))

@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 
 from benchmarks import servers
 from benchmarks.answers import load_answerable, load_unrelated
-from benchmarks.report import Figure, arguments, print_table, report
-from benchmarks.serving import container, working
+from benchmarks.report import Figure, make_parser, print_table, report
+from benchmarks.serving import open_container, run_worker
 from demoworld.archive import make_archive
-from demoworld.tour import TOUR, VIDEO
-from demoworld.world.sample import asked_of, make_sample
+from demoworld.tour import DEMO_COMMANDS, VIDEO_NAME
+from demoworld.world.sample import make_sample, select_questions
 from demoworld.world.truth import read_video_truth
 from indexer.errors import AfterimageError
 from indexer.types import Lane, SegmentFilter
@@ -37,151 +37,174 @@ from services.jobs.types import IndexRequest, JobState, NewJob
 from services.sources import DiscoveredFile, discover
 from services.types import Answer, Citation, Query
 
-_BEST, _DEPTH, _PATIENCE_S = 10, 50, 1800.0
-_EVERYWHERE = SegmentFilter()
-_MOST_APART, _LEAST_SHARED = 1e-4, 0.95
-_Place: TypeAlias = tuple[str, int]
+_RESULT_LIMIT, _SCORE_DEPTH, _JOBS_TIMEOUT_S = 10, 50, 1800.0
+_NO_FILTERS = SegmentFilter()
+_MAX_SCORE_DIFFERENCE, _MIN_SHARED = 1e-4, 0.95
+_SegmentKey: TypeAlias = tuple[str, int]
 """An asset and a segment of it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ArchiveComparison:
     """How far two archives are apart: the largest difference of a dense score, the shares of the ten best that both
     have, of search and of keywords alone, and the questions with their answers where those differ."""
 
-    scores: float
-    found: float
-    keywords: float
-    asked: int
-    different: list[tuple[str, str, str]]
+    max_score_difference: float
+    shared_results: float
+    shared_keyword_results: float
+    question_count: int
+    differing_answers: list[tuple[str, str, str]]
 
 
-def in_one_process(home: Path, files: Path, settings: dict[str, str]) -> Container:
+def index_in_one_process(home: Path, files: Path, settings: dict[str, str]) -> Container:
     """The files, indexed here."""
-    made = container(home, settings)
+    made = open_container(home, settings)
     list(made.indexing.index_paths([files], "default"))
     return made
 
 
 @contextmanager
-def on_a_cluster(work: Path, files: Path, settings: dict[str, str]) -> Iterator[Container]:
+def index_on_cluster(work: Path, files: Path, settings: dict[str, str]) -> Iterator[Container]:
     """The files, indexed by a worker; the services over what it made."""
-    with servers.postgres() as postgres, servers.redis() as redis, postgres.database() as url:
+    with servers.start_postgres() as postgres, servers.start_redis() as redis, postgres.create_database() as url:
         shared = {"catalog__url": url, "jobs__kind": "celery", "jobs__url": redis.url, "index__kind": "qdrant"}
         server = os.environ.get("AFTERIMAGE_TEST_QDRANT_URL", "")
         shared |= {"index__url": server, "index__prefix": f"compared_{token_hex(4)}"}
         settings = settings | shared | {"ingest__allowed_roots": f'["{files}"]'}
-        with closing(container(work / "cluster", settings)) as asking:
-            _index(asking, work, files, settings)
-        with closing(container(work / "cluster", settings)) as made:
+        with closing(open_container(work / "cluster", settings)) as asking:
+            _index_by_jobs(asking, work, files, settings)
+        with closing(open_container(work / "cluster", settings)) as made:
             yield made
 
 
 def compare(
-    one: Container, other: Container, searched: Sequence[str], asked: Sequence[tuple[str, SegmentFilter]]
-) -> Compared:
+    reference: Container, candidate: Container, queries: Sequence[str], questions: Sequence[tuple[str, SegmentFilter]]
+) -> ArchiveComparison:
     """Both asked the same: searches, and questions with where they are asked."""
-    scores, found, keywords = 0.0, [], []
-    for words in searched:
-        for lane, vector in _dense(one, words):
-            scores = max(scores, _apart(one, other, lane, vector))
-        found.append(_shared(_search(one, words), _search(other, words)))
-        keywords.append(_shared(_by_words(one, words), _by_words(other, words)))
-    answers = [(text, one.answering.ask(text, where), other.answering.ask(text, where)) for text, where in asked]
-    different = [(text, a.text, b.text) for text, a, b in answers if _said(a) != _said(b)]
-    return Compared(scores, sum(found) / len(found), sum(keywords) / len(keywords), len(answers), different)
+    scores, shared_results, shared_keyword_results = 0.0, [], []
+    for words in queries:
+        for lane, vector in _encode_dense(reference, words):
+            scores = max(scores, _score_difference(reference, candidate, lane, vector))
+        shared_results.append(_share_in_common(_search_segments(reference, words), _search_segments(candidate, words)))
+        shared_keyword_results.append(
+            _share_in_common(_search_keywords(reference, words), _search_keywords(candidate, words))
+        )
+    answers = [
+        (text, reference.answering.ask(text, where), candidate.answering.ask(text, where)) for text, where in questions
+    ]
+    different = [(text, a.text, b.text) for text, a, b in answers if _answer_fingerprint(a) != _answer_fingerprint(b)]
+    return ArchiveComparison(
+        scores,
+        sum(shared_results) / len(shared_results),
+        sum(shared_keyword_results) / len(shared_keyword_results),
+        len(answers),
+        different,
+    )
 
 
-def _index(asking: Container, work: Path, files: Path, settings: dict[str, str]) -> None:
+def _index_by_jobs(services: Container, work: Path, files: Path, settings: dict[str, str]) -> None:
     """Errors: AfterimageError where a job does not come to a good end."""
     paths = [one.path for one in discover(files) if isinstance(one, DiscoveredFile) and one.explicit]
     jobs = [
-        asking.dispatcher.submit(NewJob(IndexRequest(path.as_uri(), _name(path, files)), "default")) for path in paths
+        services.dispatcher.submit(NewJob(IndexRequest(path.as_uri(), _relative_name(path, files)), "default"))
+        for path in paths
     ]
-    deadline = time.monotonic() + _PATIENCE_S
-    with working(work / "cluster", work / "worker.log", settings):
-        while any(not asking.jobs.get(job.id).state.is_terminal for job in jobs) and time.monotonic() < deadline:
+    deadline = time.monotonic() + _JOBS_TIMEOUT_S
+    with run_worker(work / "cluster", work / "worker.log", settings):
+        while any(not services.jobs.get(job.id).state.is_terminal for job in jobs) and time.monotonic() < deadline:
             time.sleep(0.2)
     for job in jobs:
-        ended = asking.jobs.get(job.id)
+        ended = services.jobs.get(job.id)
         if ended.state is not JobState.DONE:
             raise AfterimageError(f"a job is {ended.state}: {ended.error}")
 
 
-def _name(path: Path, files: Path) -> str:
+def _relative_name(path: Path, files: Path) -> str:
     return path.relative_to(files).as_posix()
 
 
-def _dense(services: Container, words: str) -> Iterator[tuple[Lane, NDArray[np.float32]]]:
+def _encode_dense(services: Container, words: str) -> Iterator[tuple[Lane, NDArray[np.float32]]]:
     if services.image_text_encoder is not None:
         yield Lane.VISUAL, services.image_text_encoder.encode_texts([words])[0]
     if services.sentence_encoder is not None:
         yield Lane.TEXT, services.sentence_encoder.encode([words])[0]
 
 
-def _apart(one: Container, other: Container, lane: Lane, vector: NDArray[np.float32]) -> float:
+def _score_difference(reference: Container, candidate: Container, lane: Lane, vector: NDArray[np.float32]) -> float:
     """The largest difference of the scores of best, second best …; infinite where one finds less."""
-    hits = [[hit.score for hit in each.index.search(lane, vector, _DEPTH, _EVERYWHERE)] for each in (one, other)]
+    hits = [
+        [hit.score for hit in each.index.search(lane, vector, _SCORE_DEPTH, _NO_FILTERS)]
+        for each in (reference, candidate)
+    ]
     if len(hits[0]) != len(hits[1]):
         return float("inf")
     return max((abs(a - b) for a, b in zip(*hits, strict=True)), default=0.0)
 
 
-def _search(services: Container, words: str) -> list[_Place]:
-    moments = services.retrieval.search(Query(words), _EVERYWHERE, _BEST)
+def _search_segments(services: Container, words: str) -> list[_SegmentKey]:
+    moments = services.retrieval.search(Query(words), _NO_FILTERS, _RESULT_LIMIT)
     return [(moment.asset.asset_id, moment.best_segment.ordinal) for moment in moments]
 
 
-def _by_words(services: Container, words: str) -> list[_Place]:
-    hits = services.index.search(Lane.KEYWORDS, words, _BEST, _EVERYWHERE)
+def _search_keywords(services: Container, words: str) -> list[_SegmentKey]:
+    hits = services.index.search(Lane.KEYWORDS, words, _RESULT_LIMIT, _NO_FILTERS)
     return [(hit.asset_id, hit.segment.ordinal) for hit in hits]
 
 
-def _shared(one: Sequence[_Place], other: Sequence[_Place]) -> float:
+def _share_in_common(left: Sequence[_SegmentKey], right: Sequence[_SegmentKey]) -> float:
     """How many of the longer list's places the other one has, as a share; two empty ones share all."""
-    return len({*one} & {*other}) / max(len(one), len(other)) if one or other else 1.0
+    return len({*left} & {*right}) / max(len(left), len(right)) if left or right else 1.0
 
 
-def _said(answer: Answer) -> tuple[object, ...]:
+def _answer_fingerprint(answer: Answer) -> tuple[object, ...]:
     """The sentences with what they cite."""
     return tuple(
-        (sentence.text, sentence.verification.verdict, tuple(_cited(citation) for citation in sentence.citations))
+        (
+            sentence.text,
+            sentence.verification.verdict,
+            tuple(_citation_fingerprint(citation) for citation in sentence.citations),
+        )
         for sentence in answer.sentences
     )
 
 
-def _cited(citation: Citation) -> tuple[object, ...]:
+def _citation_fingerprint(citation: Citation) -> tuple[object, ...]:
     segment = citation.evidence.result.segment
     return (citation.evidence.result.asset.asset_id, segment.page, segment.start_s, segment.end_s, citation.quote)
 
 
-def figures(compared: Compared) -> list[Figure]:
+def make_figures(comparison: ArchiveComparison) -> list[Figure]:
     """What is asked of two archives of the same files."""
     return [
-        Figure("dense scores apart, at most", compared.scores, "", _MOST_APART, at_least=False),
-        Figure("the ten best of search, shared", compared.found, "", _LEAST_SHARED),
-        Figure("the ten best by keywords, shared", compared.keywords, "", _LEAST_SHARED),
-        Figure("questions asked", compared.asked),
-        Figure("answered differently", len(compared.different), "", 0.0, at_least=False),
+        Figure(
+            "dense scores apart, at most", comparison.max_score_difference, "", _MAX_SCORE_DIFFERENCE, at_least=False
+        ),
+        Figure("the ten best of search, shared", comparison.shared_results, "", _MIN_SHARED),
+        Figure("the ten best by keywords, shared", comparison.shared_keyword_results, "", _MIN_SHARED),
+        Figure("questions asked", comparison.question_count),
+        Figure("answered differently", len(comparison.differing_answers), "", 0.0, at_least=False),
     ]
 
 
 def main() -> int:
     """The command."""
-    given = arguments(__doc__ or "").parse_args()
-    with tempfile.TemporaryDirectory() as made:
-        work, files = Path(made), Path(made) / "archive"
+    args = make_parser(__doc__ or "").parse_args()
+    with tempfile.TemporaryDirectory() as temp_folder:
+        work, files = Path(temp_folder), Path(temp_folder) / "archive"
         make_archive(files)
         make_sample(files / "drawn")
         truth = read_video_truth(files / "drawn" / "camera.truth.json")
-        with closing(in_one_process(work / "one", files, {})) as one, on_a_cluster(work, files, {}) as other:
-            video = SegmentFilter(assets=frozenset([one.catalog.find(VIDEO).asset_id]))
-            asked = [(command[1], _EVERYWHERE) for command in TOUR if command[0] == "ask"]
-            asked += [(question.text, video) for question in asked_of(truth)]
+        with (
+            closing(index_in_one_process(work / "one", files, {})) as reference,
+            index_on_cluster(work, files, {}) as candidate,
+        ):
+            video = SegmentFilter(assets=frozenset([reference.catalog.find(VIDEO_NAME).asset_id]))
+            asked = [(command[1], _NO_FILTERS) for command in DEMO_COMMANDS if command[0] == "ask"]
+            asked += [(question.text, video) for question in select_questions(truth)]
             searched = [one.question for one in load_answerable()] + load_unrelated()
-            compared = compare(one, other, searched, asked)
-    print_table("answered differently", ("question", "in one process", "on a cluster"), compared.different)
-    return report("one process and a cluster", figures(compared), given.check, given.json)
+            compared = compare(reference, candidate, searched, asked)
+    print_table("answered differently", ("question", "in one process", "on a cluster"), compared.differing_answers)
+    return report("one process and a cluster", make_figures(compared), args.check, args.json)
 
 
 if __name__ == "__main__":

@@ -20,15 +20,15 @@ import numpy as np
 import open_clip
 import torch
 
-from benchmarks.report import Figure, arguments, print_table, report
-from demoworld.world.claims import Claim, Seen, holds, plain, say
-from demoworld.world.concepts import concept, concepts
-from demoworld.world.drawing import draw
+from benchmarks.report import Figure, make_parser, print_table, report
+from demoworld.world.claims import Claim, VisibleContent, evaluate_claim, phrase_claim, phrase_plainly
+from demoworld.world.concepts import get_concept, load_concepts
+from demoworld.world.drawing import render_scene
 from demoworld.world.places import PLACES
-from demoworld.world.random_scenes import Split, random_scene, scatter
-from demoworld.world.rolling import Reel, roll
-from demoworld.world.scene import WIDE, Scene
-from demoworld.world.truth import Happened, VideoTruth
+from demoworld.world.random_scenes import Split, sample_scene, scatter_things
+from demoworld.world.rolling import VideoSpec, render_video
+from demoworld.world.scene import WIDESCREEN_ASPECT, Scene
+from demoworld.world.truth import EventTruth, VideoTruth
 from indexer.encoders.open_clip import OpenClipEncoder
 from indexer.encoders.weights import resolve_weights
 from indexer.types import SegmentFilter, Vectors
@@ -37,92 +37,94 @@ from services.indexing import Outcome
 from services.settings import Settings, load_settings
 from services.types import Query
 
-FRAMES, PAIRS, MOMENTS, EVENTS = 1000, 400, 300, 200
-_SEED, _WIDTH, _HEIGHT, _HOUR_S, _NEVER = 20_000, 480, 270, 3600, 24
-_OVERLAP, _LEAST_S = 0.5, 3.0
-Wording = Callable[[Claim], str]
+FRAME_COUNT, PAIR_COUNT, SAME_SCENE_COUNT, EVENT_COUNT = 1000, 400, 300, 200
+_SEED, _WIDTH, _HEIGHT, _HOUR_S, _ABSENT_CONCEPT_COUNT = 20_000, 480, 270, 3600, 24
+_MIN_IOU, _MIN_EVENT_S = 0.5, 3.0
+ClaimPhraser = Callable[[Claim], str]
 
 
-class Gallery:
+class HeldOutGallery:
     """The held-out pictures, their vectors, and what they show."""
 
     def __init__(self, encoder: OpenClipEncoder) -> None:
         self.encoder = encoder
         rng = np.random.default_rng(_SEED)
-        self.scenes = [random_scene(rng, Split.HELD_OUT, aspect=WIDE) for _ in range(FRAMES)]
-        self.seen = [Seen.of(scene) for scene in self.scenes]
-        self.vectors = encode(encoder, self.scenes)
+        self.scenes = [sample_scene(rng, Split.HELD_OUT, aspect=WIDESCREEN_ASPECT) for _ in range(FRAME_COUNT)]
+        self.contents = [VisibleContent.from_scene(scene) for scene in self.scenes]
+        self.vectors = encode_scenes(encoder, self.scenes)
 
-    def r_precision(self, claims: Sequence[Claim], wording: Wording) -> float:
+    def measure_r_precision(self, claims: Sequence[Claim], phrase: ClaimPhraser) -> float:
         """The mean over the claims that hold of at least one picture."""
-        scores = self.encoder.encode_texts([wording(claim) for claim in claims]) @ self.vectors.T
+        scores = self.encoder.encode_texts([phrase(claim) for claim in claims]) @ self.vectors.T
         return float(np.mean(list(self._precisions(claims, scores))))
 
     def _precisions(self, claims: Sequence[Claim], scores: Vectors) -> Iterator[float]:
         for claim, row in zip(claims, scores, strict=True):
-            verdicts = [holds(claim, seen) for seen in self.seen]
+            verdicts = [evaluate_claim(claim, seen) for seen in self.contents]
             ranked = [verdicts[number] for number in np.argsort(-row) if verdicts[number] is not None]
             if right := sum(bool(verdict) for verdict in ranked):
                 yield sum(bool(verdict) for verdict in ranked[:right]) / right
 
-    def same_scene(self) -> float:
+    def measure_same_scene(self) -> float:
         """How often a picture of the same scene at another moment is among the first five."""
         rng = np.random.default_rng(_SEED + 1)
-        later = encode(self.encoder, [_later(scene, rng) for scene in self.scenes[:MOMENTS]])
+        later = encode_scenes(self.encoder, [_rearrange_scene(scene, rng) for scene in self.scenes[:SAME_SCENE_COUNT]])
         scores = later @ self.vectors.T
         places = (scores > np.diagonal(scores)[:, None]).sum(1)
         return float((places < 5).mean())
 
-    def claims(self) -> dict[str, list[Claim]]:
+    def build_claims(self) -> dict[str, list[Claim]]:
         """What is asked for: every concept, pairs that are seen together, concepts in the places they are seen in."""
-        together = {pair for seen in self.seen for pair in combinations(sorted(set(seen.counts) - seen.unclear), 2)}
-        chosen = np.random.default_rng(_SEED + 2).permutation(sorted(together))[:PAIRS].tolist()
-        where = {(name, seen.place) for seen in self.seen for name in seen.counts}
+        together = {pair for seen in self.contents for pair in combinations(sorted(set(seen.counts) - seen.unclear), 2)}
+        chosen = np.random.default_rng(_SEED + 2).permutation(sorted(together))[:PAIR_COUNT].tolist()
+        where = {(name, seen.place) for seen in self.contents for name in seen.counts}
         return {
-            "one concept": [Claim(((known.name, None),)) for known in concepts()],
+            "one concept": [Claim(((known.name, None),)) for known in load_concepts()],
             'two concepts with "and"': [Claim(((one, None), (other, None))) for one, other in chosen],
             "concept and place": [Claim(((name, None),), place) for name, place in sorted(where)],
         }
 
 
-def encode(encoder: OpenClipEncoder, scenes: Iterable[Scene]) -> Vectors:
+def encode_scenes(encoder: OpenClipEncoder, scenes: Iterable[Scene]) -> Vectors:
     """The vectors of scenes as a video shows them."""
-    return encoder.encode_images([draw(scene, _WIDTH, _HEIGHT) for scene in scenes])
+    return encoder.encode_images([render_scene(scene, _WIDTH, _HEIGHT) for scene in scenes])
 
 
-def frames(encoder: OpenClipEncoder) -> Iterator[Figure]:
+def measure_frames(encoder: OpenClipEncoder) -> Iterator[Figure]:
     """What the model knows of single pictures."""
-    gallery = Gallery(encoder)
+    gallery = HeldOutGallery(encoder)
     rng = np.random.default_rng(_SEED + 3)
     rows = []
     targets = {"one concept": 0.9, 'two concepts with "and"': 0.8, "concept and place": 0.8}
     losses = []
-    for name, claims in gallery.claims().items():
-        as_is = gallery.r_precision(claims, plain)
-        other_words = gallery.r_precision(claims, lambda claim: say(claim, rng, synonyms=1.0))
-        turned = gallery.r_precision(claims, lambda claim: say(claim, rng, shuffled=True))
+    for name, claims in gallery.build_claims().items():
+        as_is = gallery.measure_r_precision(claims, phrase_plainly)
+        other_words = gallery.measure_r_precision(claims, lambda claim: phrase_claim(claim, rng, synonym_share=1.0))
+        turned = gallery.measure_r_precision(claims, lambda claim: phrase_claim(claim, rng, reverse_order=True))
         rows.append((name, str(len(claims)), f"{as_is:.3f}", f"{other_words:.3f}", f"{turned:.3f}"))
         losses += [as_is - other_words, as_is - turned]
         yield Figure(f"R-precision, {name}", as_is, "", targets[name])
     print_table("R-precision", ("asked for", "texts", "plain", "synonyms", "other order"), rows)
     yield Figure("R-precision lost by synonyms or another order, at most", max(losses), "", 0.05, at_least=False)
-    yield Figure("same scene at another moment among the first 5", gallery.same_scene(), "", 0.95)
+    yield Figure("same scene at another moment among the first 5", gallery.measure_same_scene(), "", 0.95)
 
 
-def _later(scene: Scene, rng: np.random.Generator) -> Scene:
+def _rearrange_scene(scene: Scene, rng: np.random.Generator) -> Scene:
     """The same things in the same place, moved, each in its size."""
     names = sorted({thing.concept for thing in scene.things})
     counts = [sum(thing.concept == name for thing in scene.things) for name in names]
     sizes = {thing.concept: thing.size for thing in scene.things}
-    moved = scatter(rng, names, counts)
+    moved = scatter_things(rng, names, counts)
     return replace(scene, things=tuple(replace(thing, size=sizes[thing.concept]) for thing in moved))
 
 
-def speed(encoder: OpenClipEncoder, name: str, batch: int = 64, rounds: int = 12) -> Iterator[Figure]:
+def measure_speed(encoder: OpenClipEncoder, name: str, batch: int = 64, rounds: int = 12) -> Iterator[Figure]:
     """Pictures a second through the encoder, beside the bare forward pass of the same model; rounds in turns."""
     rng = np.random.default_rng(_SEED + 4)
-    pictures = [draw(random_scene(rng, Split.HELD_OUT, aspect=WIDE), _WIDTH, _HEIGHT) for _ in range(batch)]
-    forward = forward_alone(name, batch)
+    pictures = [
+        render_scene(sample_scene(rng, Split.HELD_OUT, aspect=WIDESCREEN_ASPECT), _WIDTH, _HEIGHT) for _ in range(batch)
+    ]
+    forward = make_forward_pass(name, batch)
     own, bare = [], []
     for _ in range(rounds):
         own.append(_seconds(lambda: encoder.encode_images(pictures)))
@@ -133,7 +135,7 @@ def speed(encoder: OpenClipEncoder, name: str, batch: int = 64, rounds: int = 12
     yield Figure("encoder over forward pass alone", own_rate / bare_rate, "×", 0.9)
 
 
-def forward_alone(name: str, batch: int) -> Callable[[], object]:
+def make_forward_pass(name: str, batch: int) -> Callable[[], object]:
     """The image tower of the same weights, as open_clip gives it, on tensors that are ready."""
     model = open_clip.create_model_from_pretrained(name, return_transform=False).eval()
     planes = torch.rand(batch, 3, *model.visual.image_size)
@@ -151,14 +153,14 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def hour(settings: Settings) -> Iterator[Figure]:
+def measure_hour(settings: Settings) -> Iterator[Figure]:
     """An hour of video, made, indexed, and searched for what happens in it and for what does not."""
     rng = np.random.default_rng(_SEED + 5)
-    never = tuple(rng.permutation([known.name for known in concepts()])[:_NEVER].tolist())
+    absent_concepts = tuple(rng.permutation([known.name for known in load_concepts()])[:_ABSENT_CONCEPT_COUNT].tolist())
     with tempfile.TemporaryDirectory() as name:
         video = Path(name) / "hour.mp4"
         started = time.perf_counter()
-        truth = roll(Reel(_SEED, _HOUR_S, _WIDTH, _HEIGHT, without=never), video)
+        truth = render_video(VideoSpec(_SEED, _HOUR_S, _WIDTH, _HEIGHT, excluded_concepts=absent_concepts), video)
         yield Figure("rendering, times real time", _HOUR_S / (time.perf_counter() - started), "×", 20.0)
         container = Container(settings.model_copy(update={"home": Path(name) / "home"}))
         try:
@@ -167,75 +169,79 @@ def hour(settings: Settings) -> Iterator[Figure]:
             if line.outcome is not Outcome.INDEXED:
                 raise RuntimeError(f"{line.name}: {line.outcome} {line.reason}")
             yield Figure("indexing, times real time", _HOUR_S / (time.perf_counter() - started), "×")
-            yield from _searched(container, truth, never, rng)
+            yield from _measure_search(container, truth, absent_concepts, rng)
         finally:
             container.close()
 
 
-def _searched(
-    container: Container, truth: VideoTruth, never: Sequence[str], rng: np.random.Generator
+def _measure_search(
+    container: Container, truth: VideoTruth, absent_concepts: Sequence[str], rng: np.random.Generator
 ) -> Iterator[Figure]:
-    long_enough = [event for event in truth.events if event.end_s - event.start_s >= _LEAST_S]
-    chosen = [long_enough[number] for number in rng.permutation(len(long_enough))[:EVENTS]]
-    overlaps = [_overlap(container, event, truth) for event in chosen]
+    long_enough = [event for event in truth.events if event.end_s - event.start_s >= _MIN_EVENT_S]
+    chosen = [long_enough[number] for number in rng.permutation(len(long_enough))[:EVENT_COUNT]]
+    overlaps = [_best_iou(container, event, truth) for event in chosen]
     yield Figure("events asked for", len(chosen), "")
-    yield Figure("moment found, IoU ≥ 0.5", float(np.mean([overlap >= _OVERLAP for overlap in overlaps])), "", 0.85)
+    yield Figure("moment found, IoU ≥ 0.5", float(np.mean([overlap >= _MIN_IOU for overlap in overlaps])), "", 0.85)
     yield Figure("moment found, IoU > 0", float(np.mean([overlap > 0 for overlap in overlaps])), "")
     places = [place.name for place in PLACES]
     absent = [
-        plain(Claim(((str(rng.choice(never)), None),), str(rng.choice(places)) if number % 2 else None))
-        for number in range(EVENTS // 2)
+        phrase_plainly(
+            Claim(((str(rng.choice(absent_concepts)), None),), str(rng.choice(places)) if number % 2 else None)
+        )
+        for number in range(EVENT_COUNT // 2)
     ]
-    elsewhere = [plain(_in_another_place(truth, rng)) for _ in range(EVENTS // 2)]
-    yield Figure("found something for concepts that never appear", _finding(container, absent), "")
-    yield Figure("found something for concepts in places where they never are", _finding(container, elsewhere), "")
-    both = _finding(container, absent + elsewhere)
+    elsewhere = [phrase_plainly(_sample_absent_pair(truth, rng)) for _ in range(EVENT_COUNT // 2)]
+    yield Figure("found something for concepts that never appear", _share_with_results(container, absent), "")
+    yield Figure(
+        "found something for concepts in places where they never are", _share_with_results(container, elsewhere), ""
+    )
+    both = _share_with_results(container, absent + elsewhere)
     yield Figure("found something for events that never happen", both, "", 0.05, at_least=False)
 
 
-def _finding(container: Container, texts: Sequence[str]) -> float:
+def _share_with_results(container: Container, texts: Sequence[str]) -> float:
     return float(np.mean([bool(container.retrieval.search(Query(text), SegmentFilter(), 1)) for text in texts]))
 
 
-def _overlap(container: Container, event: Happened, truth: VideoTruth) -> float:
+def _best_iou(container: Container, event: EventTruth, truth: VideoTruth) -> float:
     """IoU of the first moment found with the best of the events that the same words describe."""
-    text = plain(Claim(((event.concept, None),), event.place))
+    text = phrase_plainly(Claim(((event.concept, None),), event.place))
     found = container.retrieval.search(Query(text), SegmentFilter(), 1)
     if not found or found[0].start_s is None or found[0].end_s is None:
         return 0.0
     span = (found[0].start_s, found[0].end_s)
     alike = [other for other in truth.events if (other.concept, other.place) == (event.concept, event.place)]
-    return max(_iou(span, (other.start_s, other.end_s)) for other in alike)
+    return max(_compute_iou(span, (other.start_s, other.end_s)) for other in alike)
 
 
-def _iou(one: tuple[float, float], other: tuple[float, float]) -> float:
-    both = max(0.0, min(one[1], other[1]) - max(one[0], other[0]))
-    return both / (one[1] - one[0] + other[1] - other[0] - both)
+def _compute_iou(left: tuple[float, float], right: tuple[float, float]) -> float:
+    both = max(0.0, min(left[1], right[1]) - max(left[0], right[0]))
+    return both / (left[1] - left[0] + right[1] - right[0] - both)
 
 
-def _in_another_place(truth: VideoTruth, rng: np.random.Generator) -> Claim:
+def _sample_absent_pair(truth: VideoTruth, rng: np.random.Generator) -> Claim:
     """A concept that appears, in a place that appears, never together."""
     together = {(event.concept, event.place) for event in truth.events}
-    names, places = sorted(truth.concepts()), sorted({stretch.place for stretch in truth.stretches})
+    names, places = sorted(truth.collect_concepts()), sorted({stretch.place for stretch in truth.stretches})
     while True:
         pair = str(rng.choice(names)), str(rng.choice(places))
         if pair not in together:
-            return Claim(((concept(pair[0]).name, None),), pair[1])
+            return Claim(((get_concept(pair[0]).name, None),), pair[1])
 
 
 def main() -> int:
     """The command."""
-    parser = arguments(__doc__ or "")
+    parser = make_parser(__doc__ or "")
     parser.add_argument("--frames-only", action="store_true", help="leave out the hour of video")
-    given = parser.parse_args()
+    args = parser.parse_args()
     settings = load_settings("demo")
     if settings.visual.model is None:
         raise SystemExit("the demo profile names no visual model")
     encoder = OpenClipEncoder(settings.visual.model, threads=settings.threads)
-    figures = [*frames(encoder), *speed(encoder, resolve_weights(settings.visual.model))]
-    if not given.frames_only:
-        figures += hour(settings)
-    return report("demo_world", figures, given.check, given.json)
+    figures = [*measure_frames(encoder), *measure_speed(encoder, resolve_weights(settings.visual.model))]
+    if not args.frames_only:
+        figures += measure_hour(settings)
+    return report("demo_world", figures, args.check, args.json)
 
 
 if __name__ == "__main__":

@@ -34,10 +34,10 @@ from api.replies import EvidenceEvent, PageShape
 from api.schemas import AnswerShape
 from benchmarks import servers
 from benchmarks.answers import load_answerable, load_unrelated
-from benchmarks.report import Figure, arguments, print_table, report
-from benchmarks.serving import Running, container, serving, working
+from benchmarks.report import Figure, make_parser, print_table, report
+from benchmarks.serving import RunningServer, open_container, run_server, run_worker
 from demoworld.archive import make_archive
-from demoworld.world.questions import Kind, questions
+from demoworld.world.questions import QuestionKind, generate_questions
 from demoworld.world.sample import make_sample
 from demoworld.world.truth import read_video_truth
 from indexer.types import SegmentFilter
@@ -45,36 +45,36 @@ from services.container import Container
 from services.types import Query
 
 _PARTS = ("searches", "answers", "jobs", "upload")
-_AT_ONCE, _ROUNDS, _SEARCHES = (1, 10, 50), 3, 120
-_ASKING, _ASKED_EACH = 10, 6
-_MOST_MS, _FLAT_MB, _MB = 5.0, 64.0, 1 << 20
+_CLIENT_COUNTS, _ROUND_COUNT, _SEARCHES_PER_ROUND = (1, 10, 50), 3, 120
+_ASKING_CLIENTS, _QUESTIONS_PER_CLIENT = 10, 6
+_MAX_OVERHEAD_MS, _MAX_UPLOAD_MB, _BYTES_PER_MB = 5.0, 64.0, 1 << 20
 _Call = Callable[[str], object]
-_Shape = TypeVar("_Shape", bound=BaseModel)
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
-class Timed:
+class Timings:
     """How long each call took, in seconds, and all of them together."""
 
-    each_s: list[float]
-    whole_s: float
+    latencies_s: list[float]
+    total_s: float
 
     @property
     def p50_ms(self) -> float:
-        return 1000 * median(self.each_s)
+        return 1000 * median(self.latencies_s)
 
     @property
     def p95_ms(self) -> float:
-        return 1000 * float(np.quantile(self.each_s, 0.95))
+        return 1000 * float(np.quantile(self.latencies_s, 0.95))
 
     @property
-    def ms_of_the_whole(self) -> float:
-        return 1000 * self.whole_s / len(self.each_s)
+    def ms_per_call(self) -> float:
+        return 1000 * self.total_s / len(self.latencies_s)
 
 
-def timed(calls: Sequence[_Call], asked: Sequence[str]) -> Timed:
+def time_calls(calls: Sequence[_Call], questions: Sequence[str]) -> Timings:
     """Every question asked once, by as many threads as there are calls, each with its own."""
-    waiting, each_s = iter(asked), []
+    waiting, each_s = iter(questions), []
 
     def one(call: _Call) -> None:
         for question in waiting:  # a list's iterator gives each item to one thread only
@@ -85,65 +85,74 @@ def timed(calls: Sequence[_Call], asked: Sequence[str]) -> Timed:
     begun = time.perf_counter()
     with ThreadPoolExecutor(len(calls)) as pool:
         list(pool.map(one, calls))
-    return Timed(each_s, time.perf_counter() - begun)
+    return Timings(each_s, time.perf_counter() - begun)
 
 
-def searches(server: Running, services: Container, count: int) -> tuple[list[Figure], list[list[str]]]:
+def measure_searches(server: RunningServer, services: Container, count: int) -> tuple[list[Figure], list[list[str]]]:
     """Searches over HTTP beside the bare service, by turns."""
     words = [one.question for one in load_answerable()] + load_unrelated()
-    asked = list(islice(cycle(words), count))
+    questions = list(islice(cycle(words), count))
     slots = Semaphore(services.settings.serve.max_concurrent_searches)
 
-    def bare(question: str) -> object:
+    def search_service(question: str) -> object:
         with slots:
             return services.retrieval.search(Query(question), SegmentFilter(), 10)
 
     figures, rows = [], []
-    for clients in _AT_ONCE:
-        direct, over_http = Timed([], 0.0), Timed([], 0.0)
-        with _clients(server, clients) as calls:
-            for _ in range(_ROUNDS):
-                direct = _sum(direct, timed([bare] * clients, asked))
-                over_http = _sum(over_http, timed(calls, asked))
-        for name, one in (("service", direct), ("HTTP", over_http)):
-            rows.append([str(clients), name, *(f"{value:.1f}" for value in (one.p50_ms, one.p95_ms)), _rate(one)])
+    for clients in _CLIENT_COUNTS:
+        direct, over_http = Timings([], 0.0), Timings([], 0.0)
+        with _open_clients(server, clients) as calls:
+            for _ in range(_ROUND_COUNT):
+                direct = _add_timings(direct, time_calls([search_service] * clients, questions))
+                over_http = _add_timings(over_http, time_calls(calls, questions))
+        for name, timings in (("service", direct), ("HTTP", over_http)):
+            rows.append(
+                [
+                    str(clients),
+                    name,
+                    *(f"{value:.1f}" for value in (timings.p50_ms, timings.p95_ms)),
+                    _format_rate(timings),
+                ]
+            )
         if clients == 1:
             figures.append(
                 Figure(
                     "HTTP over the service, p50, 1 at a time",
                     over_http.p50_ms - direct.p50_ms,
                     "ms",
-                    _MOST_MS,
+                    _MAX_OVERHEAD_MS,
                     at_least=False,
                 )
             )
         else:
-            more = over_http.ms_of_the_whole - direct.ms_of_the_whole
+            more = over_http.ms_per_call - direct.ms_per_call
             figures.append(Figure(f"HTTP over the service, each of {clients} at a time", more, "ms"))
     return figures, rows
 
 
-def answers(server: Running, asked: Sequence[str]) -> list[Figure]:
+def measure_answers(server: RunningServer, questions: Sequence[str]) -> list[Figure]:
     """Ten who ask at once, each question after question, as streams; and searches meanwhile."""
-    share = list(islice(cycle(asked), _ASKING * _ASKED_EACH))
-    alone = _answered(server, share)
+    share = list(islice(cycle(questions), _ASKING_CLIENTS * _QUESTIONS_PER_CLIENT))
+    alone = _time_answers(server, share)
     over, meanwhile = Event(), list[float]()
-    with ThreadPoolExecutor(_ASKING + 1) as pool:
-        searching = pool.submit(_search_until, server, over, meanwhile)
+    with ThreadPoolExecutor(_ASKING_CLIENTS + 1) as pool:
+        searching = pool.submit(_search_until_done, server, over, meanwhile)
         begun = time.perf_counter()
-        asking = [pool.submit(_answered, server, share[n::_ASKING]) for n in range(_ASKING)]
+        asking = [pool.submit(_time_answers, server, share[n::_ASKING_CLIENTS]) for n in range(_ASKING_CLIENTS)]
         each = [one.result() for one in asking]
         whole_s = time.perf_counter() - begun
         over.set()
         searching.result()
-    means = [fmean(one.whole_s for one in own) for own in each]
+    means = [fmean(one.total_s for one in own) for own in each]
     every = [one for own in each for one in own]
     return [
-        Figure("answers a second, one at a time", len(alone) / sum(one.whole_s for one in alone), "/s"),
-        Figure(f"answers a second, {_ASKING} at once", len(every) / whole_s, "/s"),
-        Figure(f"an answer, p50, {_ASKING} at once", median(one.whole_s for one in every), "s"),
-        Figure(f"an answer, p95, {_ASKING} at once", float(np.quantile([one.whole_s for one in every], 0.95)), "s"),
-        Figure(f"its evidence, p50, {_ASKING} at once", median(one.evidence_s for one in every), "s"),
+        Figure("answers a second, one at a time", len(alone) / sum(one.total_s for one in alone), "/s"),
+        Figure(f"answers a second, {_ASKING_CLIENTS} at once", len(every) / whole_s, "/s"),
+        Figure(f"an answer, p50, {_ASKING_CLIENTS} at once", median(one.total_s for one in every), "s"),
+        Figure(
+            f"an answer, p95, {_ASKING_CLIENTS} at once", float(np.quantile([one.total_s for one in every], 0.95)), "s"
+        ),
+        Figure(f"its evidence, p50, {_ASKING_CLIENTS} at once", median(one.evidence_s for one in every), "s"),
         Figure(
             "fairness (Jain's index of the clients' means)",
             sum(means) ** 2 / (len(means) * sum(m * m for m in means)),
@@ -155,59 +164,59 @@ def answers(server: Running, asked: Sequence[str]) -> list[Figure]:
     ]
 
 
-def many_jobs(server: Running, folder: Path, count: int, where: str = "") -> list[Figure]:
+def measure_jobs(server: RunningServer, folder: Path, count: int, label: str = "") -> list[Figure]:
     """So many pictures asked for at once, until all are done; the list is asked for meanwhile."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [_picture(folder, number) for number in range(count)]
-    listed = []
+    paths = [_write_picture(folder, number) for number in range(count)]
+    page_times_s = []
     with Client(server.url) as client:
         begun = time.perf_counter()
-        each = timed([lambda path: client.import_source(path, "many")], paths)
+        each = time_calls([lambda path: client.import_source(path, "many")], paths)
         while client.list_jobs("many", limit=1, states=("queued", "running")).items:
-            listed.append(_seconds(lambda: client.list_jobs("many")))
+            page_times_s.append(_time_call(lambda: client.list_jobs("many")))
             time.sleep(0.5)
         whole_s = time.perf_counter() - begun
-        ended = list(_all(lambda after: client.list_jobs("many", after, 500)))
-        there = len(list(_all(lambda after: client.list_assets("many", after, 500))))
-    done = sum(job.state == "done" for job in ended)
+        jobs = list(_list_all(lambda after: client.list_jobs("many", after, 500)))
+        there = len(list(_list_all(lambda after: client.list_assets("many", after, 500))))
+    done = sum(job.state == "done" for job in jobs)
     return [
-        Figure(f"{where}jobs asked for", len(ended)),
-        Figure(f"{where}jobs done", done, "", float(count)),
-        Figure(f"{where}assets of theirs", there, "", float(count)),
-        Figure(f"{where}to ask for one, p50", each.p50_ms, "ms"),
-        Figure(f"{where}to ask for one, p95", each.p95_ms, "ms"),
-        Figure(f"{where}jobs done a second", count / whole_s, "/s"),
-        Figure(f"{where}a page of the list meanwhile, p50", 1000 * median(listed), "ms"),
+        Figure(f"{label}jobs asked for", len(jobs)),
+        Figure(f"{label}jobs done", done, "", float(count)),
+        Figure(f"{label}assets of theirs", there, "", float(count)),
+        Figure(f"{label}to ask for one, p50", each.p50_ms, "ms"),
+        Figure(f"{label}to ask for one, p95", each.p95_ms, "ms"),
+        Figure(f"{label}jobs done a second", count / whole_s, "/s"),
+        Figure(f"{label}a page of the list meanwhile, p50", 1000 * median(page_times_s), "ms"),
     ]
 
 
-def long_upload(server: Running, film: Path, folder: Path, gb: float) -> list[Figure]:
+def measure_upload(server: RunningServer, film: Path, folder: Path, gb: float) -> list[Figure]:
     """A film of so many GB, most of it padding, sent piece by piece, and indexed."""
     padded = folder / "long.mp4"
     size = int(gb * (1 << 30))
-    pad(film, padded, size)
+    pad_film(film, padded, size)
     with Client(server.url, timeout_s=600) as client:
-        server.forget_peak()
+        server.reset_peak()
         before = server.memory_mb()
         begun = time.perf_counter()
         job = client.upload(padded, "long")
         sent_s = time.perf_counter() - begun
-        grown = server.memory_mb("VmHWM") - before
+        growth_mb = server.memory_mb("VmHWM") - before
         padded.unlink()
-        *_, ended = client.follow_job(job.id)
-        assert isinstance(ended, JobShape)
+        *_, job_result = client.follow_job(job.id)
+        assert isinstance(job_result, JobShape)
         indexed = server.memory_mb("VmHWM") - before
-        stored = ended.asset_id if ended.state == "done" else None
+        stored = job_result.asset_id if job_result.state == "done" else None
     return [
         Figure("upload", size / (1 << 30), "GiB"),
-        Figure("upload, at", size / _MB / sent_s, "MiB/s"),
-        Figure("memory that it takes", grown, "MiB", _FLAT_MB, at_least=False),
+        Figure("upload, at", size / _BYTES_PER_MB / sent_s, "MiB/s"),
+        Figure("memory that it takes", growth_mb, "MiB", _MAX_UPLOAD_MB, at_least=False),
         Figure("memory with its indexing", indexed, "MiB"),
         Figure("it was indexed", float(stored is not None), "", 1.0),
     ]
 
 
-def pad(film: Path, padded: Path, size: int) -> None:
+def pad_film(film: Path, padded: Path, size: int) -> None:
     """The film with a last box that is skipped by everyone, so that the file has `size` bytes; those take no space."""
     whole = film.read_bytes()
     box = (1).to_bytes(4, "big") + b"free" + (size - len(whole)).to_bytes(8, "big")
@@ -216,15 +225,15 @@ def pad(film: Path, padded: Path, size: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answered:
+class _AnswerTiming:
     evidence_s: float
-    whole_s: float
+    total_s: float
 
 
-def _answered(server: Running, asked: Sequence[str]) -> list[_Answered]:
-    told = []
+def _time_answers(server: RunningServer, questions: Sequence[str]) -> list[_AnswerTiming]:
+    timings = []
     with Client(server.url, timeout_s=600) as client:
-        for question in asked:
+        for question in questions:
             begun = time.perf_counter()
             evidence_s = whole_s = 0.0
             for event in client.ask_stream(question):
@@ -232,33 +241,33 @@ def _answered(server: Running, asked: Sequence[str]) -> list[_Answered]:
                     evidence_s = time.perf_counter() - begun
                 elif isinstance(event, AnswerShape):
                     whole_s = time.perf_counter() - begun
-            told.append(_Answered(evidence_s, whole_s))
-    return told
+            timings.append(_AnswerTiming(evidence_s, whole_s))
+    return timings
 
 
-def _search_until(server: Running, over: Event, each_s: list[float]) -> None:
+def _search_until_done(server: RunningServer, done: Event, each_s: list[float]) -> None:
     with Client(server.url) as client:
-        while not over.wait(0.2):
-            each_s.append(_seconds(lambda: client.search("lifejackets")))
+        while not done.wait(0.2):
+            each_s.append(_time_call(lambda: client.search("lifejackets")))
 
 
-def _picture(folder: Path, number: int) -> str:
+def _write_picture(folder: Path, number: int) -> str:
     path = folder / f"picture_{number:05}.png"
     Image.new("RGB", (64, 48), (number % 256, number // 256 % 256, 100)).save(path)
     return str(path)
 
 
-def _all(part: Callable[[str | None], PageShape[_Shape]]) -> Iterator[_Shape]:
+def _list_all(fetch_page: Callable[[str | None], PageShape[_Model]]) -> Iterator[_Model]:
     after = None
     while True:
-        page = part(after)
+        page = fetch_page(after)
         yield from page.items
         if (after := page.after) is None:
             return
 
 
 @contextmanager
-def _clients(server: Running, count: int) -> Iterator[list[_Call]]:
+def _open_clients(server: RunningServer, count: int) -> Iterator[list[_Call]]:
     with ExitStack() as stack:
         clients = [stack.enter_context(Client(server.url)) for _ in range(count)]
         yield [partial(_search, client) for client in clients]
@@ -268,70 +277,77 @@ def _search(client: Client, question: str) -> object:
     return client.search(question, limit=10)
 
 
-def _sum(one: Timed, other: Timed) -> Timed:
-    return Timed(one.each_s + other.each_s, one.whole_s + other.whole_s)
+def _add_timings(left: Timings, right: Timings) -> Timings:
+    return Timings(left.latencies_s + right.latencies_s, left.total_s + right.total_s)
 
 
-def _rate(one: Timed) -> str:
-    return f"{len(one.each_s) / one.whole_s:.1f}"
+def _format_rate(timings: Timings) -> str:
+    return f"{len(timings.latencies_s) / timings.total_s:.1f}"
 
 
-def _seconds(call: Callable[[], object]) -> float:
+def _time_call(call: Callable[[], object]) -> float:
     begun = time.perf_counter()
     call()
     return time.perf_counter() - begun
 
 
-def archive(work: Path) -> tuple[Path, list[str]]:
+def prepare_archive(work: Path) -> tuple[Path, list[str]]:
     """The home of the sample archive, indexed where it is not yet, and questions about what is seen in it."""
     files, home = work / "archive", work / "home"
     if not (files / "drawn" / "camera.truth.json").exists():
         make_archive(files)
         make_sample(files / "drawn")
-    with closing(container(home, {})) as services:
+    with closing(open_container(home, {})) as services:
         list(services.indexing.index_paths([files], "default"))
     truth = read_video_truth(files / "drawn" / "camera.truth.json")
-    kinds = (Kind.IS_THERE, Kind.WHAT, Kind.WHEN, Kind.PLACE, Kind.FIRST, Kind.HOW_MANY)
-    return home, [asked.text for asked in questions(truth, 1, 4) if asked.kind in kinds]
+    kinds = (
+        QuestionKind.IS_THERE,
+        QuestionKind.VISIBLE_AT,
+        QuestionKind.WHEN,
+        QuestionKind.PLACE,
+        QuestionKind.FIRST,
+        QuestionKind.HOW_MANY,
+    )
+    return home, [asked.text for asked in generate_questions(truth, 1, 4) if asked.kind in kinds]
 
 
 @contextmanager
-def cluster() -> Iterator[dict[str, str]]:
+def start_cluster() -> Iterator[dict[str, str]]:
     """The settings of a catalog in PostgreSQL and of jobs that Celery carries over Redis to a worker elsewhere."""
-    with servers.postgres() as postgres, servers.redis() as redis, postgres.database() as url:
+    with servers.start_postgres() as postgres, servers.start_redis() as redis, postgres.create_database() as url:
         yield {"catalog__url": url, "jobs__kind": "celery", "jobs__url": redis.url}
 
 
-def run(given: argparse.Namespace, work: Path) -> list[Figure]:
+def run(args: argparse.Namespace, work: Path) -> list[Figure]:
     """The parts that were named, in this order, each with a server of its own; jobs with an archive of their own."""
-    home, asked = archive(work)
+    home, questions = prepare_archive(work)
     (work / "many").mkdir(exist_ok=True)
     settings = {"ingest__allowed_roots": f'["{work / "many"}"]', "ingest__max_bytes": str(16 << 30)}
     log, film = work / "server.log", work / "archive" / "drawn" / "camera.mp4"
     figures: list[Figure] = []
-    if "searches" in given.parts:
-        with serving(home, log, settings) as server, closing(container(home, {})) as services:
-            found, rows = searches(server, services, given.searches)
+    if "searches" in args.parts:
+        with run_server(home, log, settings) as server, closing(open_container(home, {})) as services:
+            found, rows = measure_searches(server, services, args.searches)
         print_table("searches", ("at a time", "asked of", "p50 ms", "p95 ms", "a second"), rows)
         figures += found
-    if "answers" in given.parts:
-        with serving(home, log, settings) as server:
-            figures += answers(server, asked)
-    if "jobs" in given.parts:
-        with _empty(work) as new, serving(new, log, settings) as server:
-            figures += many_jobs(server, work / "many", given.jobs)
-        with _empty(work) as new, cluster() as shared, ExitStack() as running:
-            server = running.enter_context(serving(new, log, settings | shared))
-            running.enter_context(working(new, work / "worker.log", settings | shared))
-            figures += many_jobs(server, work / "many", given.jobs, "Celery: ")
-    if "upload" in given.parts:
-        with _empty(work) as new, serving(new, log, settings) as server:
-            figures += long_upload(server, film, work, given.gb)
+    if "answers" in args.parts:
+        with run_server(home, log, settings) as server:
+            figures += measure_answers(server, questions)
+    if "jobs" in args.parts:
+        with _new_home(work) as new, run_server(new, log, settings) as server:
+            figures += measure_jobs(server, work / "many", args.jobs)
+        with _new_home(work) as new, start_cluster() as shared, ExitStack() as running:
+            server = running.enter_context(run_server(new, log, settings | shared))
+            running.enter_context(run_worker(new, work / "worker.log", settings | shared))
+            figures += measure_jobs(server, work / "many", args.jobs, "Celery: ")
+    if "upload" in args.parts:
+        with _new_home(work) as new, run_server(new, log, settings) as server:
+            figures += measure_upload(server, film, work, args.gb)
     return figures
 
 
 @contextmanager
-def _empty(work: Path) -> Iterator[Path]:
+def _new_home(work: Path) -> Iterator[Path]:
     """A new home."""
     with tempfile.TemporaryDirectory(dir=work, ignore_cleanup_errors=True) as folder:
         yield Path(folder)
@@ -339,17 +355,17 @@ def _empty(work: Path) -> Iterator[Path]:
 
 def main() -> int:
     """The command."""
-    parser = arguments(__doc__ or "")
+    parser = make_parser(__doc__ or "")
     parser.add_argument("--parts", nargs="+", default=[*_PARTS], choices=_PARTS, help="which")
-    parser.add_argument("--searches", type=int, default=_SEARCHES, help="searches a round")
+    parser.add_argument("--searches", type=int, default=_SEARCHES_PER_ROUND, help="searches a round")
     parser.add_argument("--jobs", type=int, default=1000, help="jobs that are asked for at once")
     parser.add_argument("--gb", type=float, default=4.0, help="length of the upload in GiB; as much again is stored")
     parser.add_argument("--work", type=Path, help="where the archive is kept")
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as made:
-        work = given.work or Path(made)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temp_folder:
+        work = args.work or Path(temp_folder)
         work.mkdir(parents=True, exist_ok=True)
-        return report("load", run(given, work), given.check, given.json)
+        return report("load", run(args, work), args.check, args.json)
 
 
 if __name__ == "__main__":

@@ -20,49 +20,49 @@ from statistics import median
 
 import psutil
 
-from benchmarks.report import Figure, arguments, report
-from benchmarks.workload import ENCODER, make_encoder, make_film
+from benchmarks.report import Figure, make_parser, report
+from benchmarks.workload import ENCODER_NAME, make_encoder, make_film
 from services.container import Container
 from services.indexing import Outcome
 from services.settings import Settings, VisualSettings
 
 _WIDTH, _HEIGHT, _FPS, _SCENE_S, _PAN_EVERY, _CUE_S = 320, 180, 5, 8, 5, 5
 _SHORT_S = 600
-_EVERY_S = 0.2
-_MB = 1 << 20
+_SAMPLE_INTERVAL_S = 0.2
+_BYTES_PER_MB = 1 << 20
 
 
 @dataclass(slots=True)
-class Trace:
+class MemoryTrace:
     """Resident memory of this process and its children over time: seconds, and bytes.
 
     `indexed` counts the samples up to the last checkpoint; those after it are of the commit.
     """
 
     times_s: list[float] = field(default_factory=list)
-    resident: list[int] = field(default_factory=list)
-    indexed: int = 0
+    resident_bytes: list[int] = field(default_factory=list)
+    checkpointed_samples: int = 0
 
     def sample(self) -> None:
         self.times_s.append(time.perf_counter())
-        self.resident.append(resident_bytes())
+        self.resident_bytes.append(measure_resident_bytes())
 
-    def checkpoint(self, *_: object) -> None:
+    def mark_checkpoint(self, *_: object) -> None:
         """Called when one is finished."""
-        self.indexed = len(self.resident)
+        self.checkpointed_samples = len(self.resident_bytes)
 
     @property
     def seconds(self) -> float:
         return self.times_s[-1] - self.times_s[0]
 
-    def slope(self) -> float:
+    def measure_slope(self) -> float:
         """Bytes a second while checkpoints are made, from the median of the third quarter to that of the last."""
-        quarter = self.indexed // 4
-        third, last = (self.resident[n * quarter : (n + 1) * quarter] for n in (2, 3))
+        quarter = self.checkpointed_samples // 4
+        third, last = (self.resident_bytes[n * quarter : (n + 1) * quarter] for n in (2, 3))
         return (median(last) - median(third)) / (self.times_s[3 * quarter] - self.times_s[2 * quarter])
 
 
-def resident_bytes() -> int:
+def measure_resident_bytes() -> int:
     """Resident memory of this process and everything it started."""
     total = 0
     for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
@@ -72,12 +72,12 @@ def resident_bytes() -> int:
 
 
 @contextmanager
-def watched() -> Iterator[Trace]:
+def trace_memory() -> Iterator[MemoryTrace]:
     """A trace of what happens inside, sampled by a thread; complete when it is left."""
-    trace, done = Trace(), threading.Event()
+    trace, stop = MemoryTrace(), threading.Event()
 
     def watch() -> None:
-        while not done.wait(_EVERY_S):
+        while not stop.wait(_SAMPLE_INTERVAL_S):
             trace.sample()
 
     trace.sample()
@@ -86,7 +86,7 @@ def watched() -> Iterator[Trace]:
     try:
         yield trace
     finally:
-        done.set()
+        stop.set()
         thread.join()
         trace.sample()
 
@@ -100,28 +100,40 @@ def run(hours: float) -> list[Figure]:
         long = _make_film(folder / "long.mp4", int(hours * 3600))
         container = _container(folder)
         try:
-            _index(container, first, Trace())
-            with watched() as loaded:
-                _index(container, second, loaded)
-            with watched() as trace:
+            _index(container, first, MemoryTrace())
+            with trace_memory() as baseline_trace:
+                _index(container, second, baseline_trace)
+            with trace_memory() as trace:
                 segments = _index(container, long, trace)
         finally:
             container.close()
-    return _figures(loaded, trace, segments, hours)
+    return _make_figures(baseline_trace, trace, segments, hours)
 
 
-def _figures(loaded: Trace, trace: Trace, segments: int, hours: float) -> list[Figure]:
-    at_rest, baseline, peak = loaded.resident[-1] / _MB, max(loaded.resident) / _MB, max(trace.resident) / _MB
+def _make_figures(baseline_trace: MemoryTrace, trace: MemoryTrace, segments: int, hours: float) -> list[Figure]:
+    at_rest, baseline, peak = (
+        baseline_trace.resident_bytes[-1] / _BYTES_PER_MB,
+        max(baseline_trace.resident_bytes) / _BYTES_PER_MB,
+        max(trace.resident_bytes) / _BYTES_PER_MB,
+    )
     growth, speed = peak - baseline, hours * 3600 / trace.seconds
     return [
         Figure("at rest after ten minutes", at_rest, "MB"),
         Figure("baseline, peak over ten minutes", baseline, "MB"),
         Figure(f"film of {hours:g} h, {segments} segments, indexed in", trace.seconds, "s"),
         Figure("peak", peak, "MB"),
-        Figure("peak while checkpoints are made", max(trace.resident[: trace.indexed]) / _MB, "MB"),
+        Figure(
+            "peak while checkpoints are made",
+            max(trace.resident_bytes[: trace.checkpointed_samples]) / _BYTES_PER_MB,
+            "MB",
+        ),
         Figure("growth over rest", (peak - at_rest) / hours, "MB/h of video"),
-        Figure("slope over the second half of the checkpoints", trace.slope() / _MB / speed * 3600, "MB/h of video"),
-        Figure(f"growth, {ENCODER}, MiniLM, RapidOCR", growth / hours, "MB/h of video", 10.0, at_least=False),
+        Figure(
+            "slope over the second half of the checkpoints",
+            trace.measure_slope() / _BYTES_PER_MB / speed * 3600,
+            "MB/h of video",
+        ),
+        Figure(f"growth, {ENCODER_NAME}, MiniLM, RapidOCR", growth / hours, "MB/h of video", 10.0, at_least=False),
     ]
 
 
@@ -130,8 +142,8 @@ def _container(folder: Path) -> Container:
     return Container(Settings().model_copy(update={"home": folder / "home", "visual": visual}))
 
 
-def _index(container: Container, film: Path, trace: Trace) -> int:
-    (line,) = container.indexing.index_paths([film], "benchmark", trace.checkpoint)
+def _index(container: Container, film: Path, trace: MemoryTrace) -> int:
+    (line,) = container.indexing.index_paths([film], "benchmark", trace.mark_checkpoint)
     if line.asset is None or line.outcome is not Outcome.INDEXED:
         raise RuntimeError(f"{line.name}: {line.outcome} {line.reason}")
     return line.asset.segments
@@ -154,7 +166,7 @@ def _clock(time_s: int) -> str:
 
 
 if __name__ == "__main__":
-    parser = arguments(__doc__ or "")
+    parser = make_parser(__doc__ or "")
     parser.add_argument("--hours", type=float, default=2.0, help="length of the film")
-    given = parser.parse_args()
-    sys.exit(report("memory", run(given.hours), given.check, given.json))
+    args = parser.parse_args()
+    sys.exit(report("memory", run(args.hours), args.check, args.json))

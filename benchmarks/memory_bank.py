@@ -21,7 +21,7 @@ import psutil
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from benchmarks.report import Figure, arguments, report
+from benchmarks.report import Figure, make_parser, report
 from memory.bank import MemoryBank
 from memory.costs import GLOBAL_COST, NOVELTY_COST, MergeCost
 from memory.malmm import MaLmm, reference_merge_step
@@ -29,26 +29,26 @@ from memory.types import Node
 from memory.video import VideoMemory
 
 _SLOTS, _POSITIONS, _WIDTH, _FRAMES, _STEPS, _ROUNDS = 64, 196, 1024, 80, 120, 5
-_CLIP_POSITIONS, _CLIP_WIDTH, _LOG_EVERY = 49, 768, 60
+_CLIP_POSITIONS, _CLIP_WIDTH, _LOG_EVERY_FRAMES = 49, 768, 60
 _SHORT_S, _LONG_S = 600, 36_000
 
 
-def speed() -> list[Figure]:
+def measure_speed() -> list[Figure]:
     """Milliseconds a frame of each; the best of rounds that are taken in turns."""
     rng = np.random.default_rng(0)
     frames = rng.standard_normal((_FRAMES, _POSITIONS, _WIDTH), np.float32)
     block, target = rng.standard_normal((2, 8, _POSITIONS, _WIDTH), np.float32)
     steps = {
-        "naive": (_naive(frames), 3),
-        "malmm": (_policy(MaLmm(_SLOTS, _POSITIONS, _WIDTH), frames), _STEPS),
-        "global": (_policy(_bank(GLOBAL_COST), frames), _STEPS),
-        "novelty": (_policy(_bank(NOVELTY_COST), frames), _STEPS),
+        "naive": (_make_reference_step(frames), 3),
+        "malmm": (_make_policy_step(MaLmm(_SLOTS, _POSITIONS, _WIDTH), frames), _STEPS),
+        "global": (_make_policy_step(_make_bank(GLOBAL_COST), frames), _STEPS),
+        "novelty": (_make_policy_step(_make_bank(NOVELTY_COST), frames), _STEPS),
         "move": (lambda: np.copyto(target, block), _STEPS),
     }
     best = dict.fromkeys(steps, np.inf)
     for _ in range(_ROUNDS):
         for name, (step, count) in steps.items():
-            best[name] = min(best[name], _milliseconds(step, count))
+            best[name] = min(best[name], _measure_ms(step, count))
     slowest = max(best["global"], best["novelty"])
     shape = f"{_SLOTS} × {_POSITIONS} × {_WIDTH}"
     return [
@@ -62,10 +62,10 @@ def speed() -> list[Figure]:
     ]
 
 
-def room() -> list[Figure]:
+def measure_resident_memory() -> list[Figure]:
     """Megabytes that the memory of a short and of a long video holds at most."""
     with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as fresh:
-        short, long = fresh.map(_peak_mb, (_SHORT_S, _LONG_S))
+        short, long = fresh.map(_measure_peak_mb, (_SHORT_S, _LONG_S))
     shape = f"{_CLIP_POSITIONS} × {_CLIP_WIDTH}"
     return [
         Figure(f"peak of a video's memory over 10 minutes, {shape}", short, "MB"),
@@ -74,7 +74,7 @@ def room() -> list[Figure]:
     ]
 
 
-def _peak_mb(seconds: int) -> float:
+def _measure_peak_mb(seconds: int) -> float:
     frames = np.random.default_rng(0).standard_normal((_FRAMES, _CLIP_POSITIONS, _CLIP_WIDTH), np.float32)
     process = psutil.Process()
     before = peak = int(process.memory_info().rss)
@@ -82,17 +82,17 @@ def _peak_mb(seconds: int) -> float:
     for index in range(seconds):
         memory.add(float(index), float(index + 1), 1, frames[index % _FRAMES])
         peak = max(peak, int(process.memory_info().rss))
-        if index % _LOG_EVERY == _LOG_EVERY - 1:
+        if index % _LOG_EVERY_FRAMES == _LOG_EVERY_FRAMES - 1:
             memory.drain_log()
     return (peak - before) / 1e6
 
 
-def _bank(cost: MergeCost) -> MemoryBank:
+def _make_bank(cost: MergeCost) -> MemoryBank:
     count = itertools.count()
     return MemoryBank(_SLOTS, _POSITIONS, _WIDTH, cost, lambda: next(count))
 
 
-def _policy(policy: MemoryBank | MaLmm, frames: NDArray[np.float32]) -> Callable[[], None]:
+def _make_policy_step(policy: MemoryBank | MaLmm, frames: NDArray[np.float32]) -> Callable[[], None]:
     seconds = itertools.count()
 
     def step() -> None:
@@ -104,12 +104,12 @@ def _policy(policy: MemoryBank | MaLmm, frames: NDArray[np.float32]) -> Callable
     return step
 
 
-def _naive(frames: NDArray[np.float32]) -> Callable[[], object]:
+def _make_reference_step(frames: NDArray[np.float32]) -> Callable[[], object]:
     rows, sizes = frames[: _SLOTS + 1], np.ones((_SLOTS + 1, _POSITIONS), np.float32)
     return lambda: reference_merge_step(_SLOTS, rows, sizes)
 
 
-def _milliseconds(step: Callable[[], object], count: int) -> float:
+def _measure_ms(step: Callable[[], object], count: int) -> float:
     started = time.perf_counter()
     for _ in range(count):
         step()
@@ -117,7 +117,7 @@ def _milliseconds(step: Callable[[], object], count: int) -> float:
 
 
 if __name__ == "__main__":
-    given = arguments(__doc__ or "").parse_args()
+    args = make_parser(__doc__ or "").parse_args()
     with threadpool_limits(1):
-        figures = [*speed(), *room()]
-    sys.exit(report("memory_bank", figures, given.check, given.json))
+        figures = [*measure_speed(), *measure_resident_memory()]
+    sys.exit(report("memory_bank", figures, args.check, args.json))

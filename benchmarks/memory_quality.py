@@ -24,7 +24,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.report import Figure, arguments, print_table, report
+from benchmarks.report import Figure, make_parser, print_table, report
 from memory.bank import MemoryBank
 from memory.baselines import Fifo, KMeans, Uniform
 from memory.costs import GLOBAL_COST, NOVELTY_COST, MergeCost
@@ -32,20 +32,20 @@ from memory.malmm import MaLmm
 from memory.policy import MemoryPolicy
 from memory.types import Node, Slot
 
-_FRAMES, _POSITIONS, _WIDTH, _NEEDLES, _SPOTS, _MOTION = 3000, 49, 32, 20, 4, 300
-_COMMON, _NOISE, _DRIFT = 0.6, 0.25, 0.35
+_FRAMES, _POSITIONS, _WIDTH, _NEEDLE_COUNT, _NEEDLE_POSITIONS, _MOTION_FRAMES = 3000, 49, 32, 20, 4, 300
+_SCENE_COSINE, _NOISE_STD, _DRIFT = 0.6, 0.25, 0.35
 _GLOBAL_SLOTS, _NOVELTY_SLOTS = 64, 32
 _SLOTS = _GLOBAL_SLOTS + _NOVELTY_SLOTS
-_LIKE_SCENE, _LIKE_NEEDLE = 0.9, 0.7
+_SCENE_MIN_COSINE, _NEEDLE_MIN_COSINE = 0.9, 0.7
 Tokens = NDArray[np.float32]
 
 
-class Motion(StrEnum):
+class StreamMotion(StrEnum):
     """What the streams of one set have in common."""
 
     NONE = "still"
-    SOME = "with motion"
-    STRANGE = "with strange motion"
+    RELATED = "with motion"
+    UNRELATED = "with strange motion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,12 @@ class Needle:
 
     first: int
     end: int
-    spots: NDArray[np.intp]
+    positions: NDArray[np.intp]
     tokens: Tokens
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class TokenStream:
     """Frames `[n, P, D]`, the scenes of its events `[e, P, D]`, its needles."""
 
     frames: Tokens
@@ -68,7 +68,7 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class RetentionScores:
     """What a memory kept of one stream."""
 
     error: float
@@ -76,50 +76,50 @@ class Kept:
     needles: float
 
 
-def make_stream(seed: int, motion: Motion) -> Stream:
+def make_stream(seed: int, motion: StreamMotion) -> TokenStream:
     """A seeded stream, with or without a block of constant motion."""
     rng = np.random.default_rng(seed)
     cuts = np.sort(rng.choice(np.arange(20, _FRAMES - 20, 12), int(rng.integers(50, 61)) - 1, replace=False))
     edges = [0, *cuts.tolist(), _FRAMES]
     common, own = rng.standard_normal((_POSITIONS, _WIDTH)), rng.standard_normal((len(edges) - 1, _POSITIONS, _WIDTH))
-    scenes = _sharing(common, own)
+    scenes = _add_common_part(common, own)
     frames = np.repeat(scenes, np.diff(edges), 0)
     moving = range(0)
-    if motion is not Motion.NONE:
-        start = int(rng.integers(0, _FRAMES - _MOTION))
-        moving = range(start, start + _MOTION)
-        walk = _walk(rng)
-        frames[moving.start : moving.stop] = _sharing(common, walk) if motion is Motion.SOME else walk
-    frames += _NOISE * rng.standard_normal(frames.shape).astype(np.float32)
-    needles = tuple(_needle(rng, frames) for _ in range(_NEEDLES))
+    if motion is not StreamMotion.NONE:
+        start = int(rng.integers(0, _FRAMES - _MOTION_FRAMES))
+        moving = range(start, start + _MOTION_FRAMES)
+        walk = _random_walk(rng)
+        frames[moving.start : moving.stop] = _add_common_part(common, walk) if motion is StreamMotion.RELATED else walk
+    frames += _NOISE_STD * rng.standard_normal(frames.shape).astype(np.float32)
+    needles = tuple(_plant_needle(rng, frames) for _ in range(_NEEDLE_COUNT))
     whole = [i for i, (a, b) in enumerate(itertools.pairwise(edges)) if b <= moving.start or moving.stop <= a]
-    return Stream(frames, scenes[whole], needles)
+    return TokenStream(frames, scenes[whole], needles)
 
 
-def _sharing(common: NDArray[np.float64], own: NDArray[np.generic]) -> Tokens:
+def _add_common_part(common: NDArray[np.float64], own: NDArray[np.generic]) -> Tokens:
     """Pictures of one world: any two that are unlike in their own part have a cosine of `_COMMON`."""
-    pictures: Tokens = (np.sqrt(_COMMON) * common + np.sqrt(1 - _COMMON) * own).astype(np.float32)
+    pictures: Tokens = (np.sqrt(_SCENE_COSINE) * common + np.sqrt(1 - _SCENE_COSINE) * own).astype(np.float32)
     return pictures
 
 
-def _walk(rng: np.random.Generator) -> Tokens:
+def _random_walk(rng: np.random.Generator) -> Tokens:
     """Pictures that change a little with every frame, and never come back."""
-    steps = rng.standard_normal((_MOTION, _POSITIONS, _WIDTH)).astype(np.float32)
+    steps = rng.standard_normal((_MOTION_FRAMES, _POSITIONS, _WIDTH)).astype(np.float32)
     keep = float(np.sqrt(1 - _DRIFT**2))
-    for before, now in itertools.pairwise(range(_MOTION)):
+    for before, now in itertools.pairwise(range(_MOTION_FRAMES)):
         steps[now] = keep * steps[before] + _DRIFT * steps[now]
     return steps
 
 
-def _needle(rng: np.random.Generator, frames: Tokens) -> Needle:
+def _plant_needle(rng: np.random.Generator, frames: Tokens) -> Needle:
     first, long = int(rng.integers(0, _FRAMES - 3)), int(rng.integers(1, 4))
-    spots = rng.choice(_POSITIONS, _SPOTS, replace=False)
-    tokens = rng.standard_normal((_SPOTS, _WIDTH)).astype(np.float32)
+    spots = rng.choice(_POSITIONS, _NEEDLE_POSITIONS, replace=False)
+    tokens = rng.standard_normal((_NEEDLE_POSITIONS, _WIDTH)).astype(np.float32)
     frames[first : first + long, spots] = tokens
     return Needle(first, first + long, spots, tokens)
 
 
-def run(policies: Callable[[], list[MemoryPolicy]], stream: Stream) -> Kept:
+def measure_retention(policies: Callable[[], list[MemoryPolicy]], stream: TokenStream) -> RetentionScores:
     """Feed a stream to one policy, or to the two lanes of ours, and look at what is kept."""
     lanes = []
     for policy in policies():
@@ -127,10 +127,14 @@ def run(policies: Callable[[], list[MemoryPolicy]], stream: Stream) -> Kept:
             policy.add(Node(-index - 1, float(index), float(index + 1), 1, float(index)), tokens)
         lanes.append(policy.slots())
     slots = np.stack([slot.tokens for lane in lanes for slot in lane])
-    return Kept(_error(lanes, stream.frames), _events(slots, stream.scenes), _found(slots, stream.needles))
+    return RetentionScores(
+        _reconstruction_error(lanes, stream.frames),
+        _event_coverage(slots, stream.scenes),
+        _needle_recall(slots, stream.needles),
+    )
 
 
-def _error(lanes: Sequence[Sequence[Slot]], frames: Tokens) -> float:
+def _reconstruction_error(lanes: Sequence[Sequence[Slot]], frames: Tokens) -> float:
     norms = (frames**2).sum((1, 2))
     nearest = np.full(len(frames), np.inf)
     for lane in lanes:
@@ -142,71 +146,74 @@ def _error(lanes: Sequence[Sequence[Slot]], frames: Tokens) -> float:
     return float(np.where(np.isinf(nearest), norms, nearest).sum() / norms.sum())
 
 
-def _events(slots: Tokens, scenes: Tokens) -> float:
-    alike = np.einsum("spd,epd->sep", _unit(slots), _unit(scenes)).mean(2)
-    return float((alike.max(0) >= _LIKE_SCENE).mean())
+def _event_coverage(slots: Tokens, scenes: Tokens) -> float:
+    alike = np.einsum("spd,epd->sep", _normalize(slots), _normalize(scenes)).mean(2)
+    return float((alike.max(0) >= _SCENE_MIN_COSINE).mean())
 
 
-def _found(slots: Tokens, needles: Sequence[Needle]) -> float:
-    units = _unit(slots)
-    best = [float((units[:, one.spots] * _unit(one.tokens)).sum(-1).mean(-1).max()) for one in needles]
-    return float(np.mean([alike >= _LIKE_NEEDLE for alike in best]))
+def _needle_recall(slots: Tokens, needles: Sequence[Needle]) -> float:
+    units = _normalize(slots)
+    best = [float((units[:, one.positions] * _normalize(one.tokens)).sum(-1).mean(-1).max()) for one in needles]
+    return float(np.mean([alike >= _NEEDLE_MIN_COSINE for alike in best]))
 
 
-def _unit(tokens: Tokens) -> Tokens:
+def _normalize(tokens: Tokens) -> Tokens:
     lengths = np.maximum(np.linalg.norm(tokens, axis=-1, keepdims=True), 1e-9)
     units: Tokens = (tokens / lengths).astype(np.float32)
     return units
 
 
-def _bank(slots: int, cost: MergeCost) -> MemoryBank:
+def _make_bank(slots: int, cost: MergeCost) -> MemoryBank:
     count = itertools.count()
     return MemoryBank(slots, _POSITIONS, _WIDTH, cost, lambda: next(count))
 
 
-POLICIES: dict[str, Callable[[], list[MemoryPolicy]]] = {
-    "two lanes": lambda: [_bank(_GLOBAL_SLOTS, GLOBAL_COST), _bank(_NOVELTY_SLOTS, NOVELTY_COST)],
+POLICY_FACTORIES: dict[str, Callable[[], list[MemoryPolicy]]] = {
+    "two lanes": lambda: [_make_bank(_GLOBAL_SLOTS, GLOBAL_COST), _make_bank(_NOVELTY_SLOTS, NOVELTY_COST)],
     "malmm": lambda: [MaLmm(_SLOTS, _POSITIONS, _WIDTH)],
     "fifo": lambda: [Fifo(_SLOTS)],
     "uniform": lambda: [Uniform(_SLOTS)],
     "kmeans": lambda: [KMeans(_SLOTS)],
-    "frame cosine (α=0, p=1)": lambda: [_bank(_SLOTS, MergeCost(0.0, 1.0))],
-    "global lane alone": lambda: [_bank(_SLOTS, GLOBAL_COST)],
-    "novelty lane alone": lambda: [_bank(_SLOTS, NOVELTY_COST)],
+    "frame cosine (α=0, p=1)": lambda: [_make_bank(_SLOTS, MergeCost(0.0, 1.0))],
+    "global lane alone": lambda: [_make_bank(_SLOTS, GLOBAL_COST)],
+    "novelty lane alone": lambda: [_make_bank(_SLOTS, NOVELTY_COST)],
 }
-_OURS, _NAMED = "two lanes", ("malmm", "fifo", "uniform", "kmeans")
-Cells = dict[tuple[str, Motion], list[Kept]]
+_OWN_POLICY, _BASELINES = "two lanes", ("malmm", "fifo", "uniform", "kmeans")
+ResultCells = dict[tuple[str, StreamMotion], list[RetentionScores]]
 
 
 def measure(streams: int) -> Iterator[Figure]:
     """The table of all policies, and the figures of ours."""
     cells = {
-        (name, motion): [run(policies, make_stream(seed, motion)) for seed in range(streams)]
-        for name, policies in POLICIES.items()
-        for motion in Motion
+        (name, motion): [measure_retention(policies, make_stream(seed, motion)) for seed in range(streams)]
+        for name, policies in POLICY_FACTORIES.items()
+        for motion in StreamMotion
     }
-    for what in ("error", "events", "needles"):
+    for metric in ("error", "events", "needles"):
         rows = [
-            (name, *(_mean_and_spread([getattr(one, what) for one in cells[name, motion]]) for motion in Motion))
-            for name in POLICIES
+            (
+                name,
+                *(_mean_and_spread([getattr(one, metric) for one in cells[name, motion]]) for motion in StreamMotion),
+            )
+            for name in POLICY_FACTORIES
         ]
-        print_table(f"{what}, {streams} streams a cell, {_SLOTS} slots each", ("policy", *Motion), rows)
-    for motion in Motion:
-        yield from _figures(cells, motion)
+        print_table(f"{metric}, {streams} streams a cell, {_SLOTS} slots each", ("policy", *StreamMotion), rows)
+    for motion in StreamMotion:
+        yield from _make_figures(cells, motion)
 
 
-def _figures(cells: Cells, motion: Motion) -> Iterator[Figure]:
+def _make_figures(cells: ResultCells, motion: StreamMotion) -> Iterator[Figure]:
     def mean(name: str, what: str) -> float:
         return float(np.mean([getattr(one, what) for one in cells[name, motion]]))
 
     def asked(target: float) -> float | None:
-        return None if motion is Motion.STRANGE else target
+        return None if motion is StreamMotion.UNRELATED else target
 
-    yield Figure(f"two lanes: events covered, {motion}", mean(_OURS, "events"), "", asked(0.95))
-    yield Figure(f"two lanes: needles found, {motion}", mean(_OURS, "needles"), "", asked(0.75))
-    over = mean(_OURS, "needles") - max(mean(name, "needles") for name in _NAMED)
+    yield Figure(f"two lanes: events covered, {motion}", mean(_OWN_POLICY, "events"), "", asked(0.95))
+    yield Figure(f"two lanes: needles found, {motion}", mean(_OWN_POLICY, "needles"), "", asked(0.75))
+    over = mean(_OWN_POLICY, "needles") - max(mean(name, "needles") for name in _BASELINES)
     yield Figure(f"needles found over the best baseline's, {motion}", over, "", asked(0.0))
-    ratio = mean(_OURS, "error") / min(mean(name, "error") for name in _NAMED)
+    ratio = mean(_OWN_POLICY, "error") / min(mean(name, "error") for name in _BASELINES)
     yield Figure(f"error over the best baseline's, {motion}", ratio, "×", asked(1.0), at_least=False)
 
 
@@ -215,7 +222,7 @@ def _mean_and_spread(values: Sequence[float]) -> str:
 
 
 if __name__ == "__main__":
-    parser = arguments(__doc__ or "")
+    parser = make_parser(__doc__ or "")
     parser.add_argument("--streams", type=int, default=10, help="streams a cell")
-    given = parser.parse_args()
-    sys.exit(report("memory_quality", list(measure(given.streams)), given.check, given.json))
+    args = parser.parse_args()
+    sys.exit(report("memory_quality", list(measure(args.streams)), args.check, args.json))

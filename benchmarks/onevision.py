@@ -23,8 +23,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.onevision_model import SHAPES, make_checkpoint
-from benchmarks.report import Figure, arguments, report
+from benchmarks.onevision_model import MODEL_DIMENSIONS, make_checkpoint
+from benchmarks.report import Figure, make_parser, report
 from indexer.types import AssetKind, Lane, Origin, PictureRef, Segment
 from services.catalog import Asset
 from services.generators.onevision.checkpoint import OneVisionCheckpoint
@@ -36,77 +36,83 @@ from services.generators.onevision.words import PromptTokenizer
 from services.generators.wording import SYSTEM_PROMPT
 from services.types import DraftSentence, Evidence, RetrievedSegment
 
-_FILM = Asset("f" * 64, "v", AssetKind.VIDEO, "film.mp4", 3600.0, None, 640, 360, 0.0, 1, 1, (), 0.0)
-_SLOTS, _SLOT_TOKENS, _FRAME_TOKENS, _FIRST, _NEW = 96, 16, 196, -1, (1, 4, 16)
-_BUDGET, _QUESTIONS, _WORDS = 12_288, 8, 32
-_ASKED = "What happens after the second visitor has left the room, and who closes the door?"
+_VIDEO = Asset("f" * 64, "v", AssetKind.VIDEO, "film.mp4", 3600.0, None, 640, 360, 0.0, 1, 1, (), 0.0)
+_SLOT_COUNT, _SLOT_TOKENS, _FRAME_TOKENS, _FIRST_QUESTION, _NEW_FRAME_COUNTS = 96, 16, 196, -1, (1, 4, 16)
+_MAX_PROMPT_TOKENS, _QUESTION_COUNT, _OUTPUT_TOKENS = 12_288, 8, 32
+_QUESTION = "What happens after the second visitor has left the room, and who closes the door?"
 
 
-class Bench:
+class OneVisionBenchmark:
     """A checkpoint, and questions to it; every film is another one."""
 
     def __init__(self, checkpoint: OneVisionCheckpoint, rounds: int) -> None:
-        self._checkpoint, self._rounds = checkpoint, rounds
-        self._films = itertools.count(1)
-        frames = np.random.default_rng(0).integers(0, 255, (max(_NEW), 18, 32, 3), np.uint8)
+        self._checkpoint, self._round_count = checkpoint, rounds
+        self._video_seeds = itertools.count(1)
+        frames = np.random.default_rng(0).integers(0, 255, (max(_NEW_FRAME_COUNTS), 18, 32, 3), np.uint8)
         self._frames = list(frames.repeat(20, 1).repeat(20, 2))
-        self._jpegs = {PictureRef(f"{number}.jpegs", 0, 9): _jpeg(frame) for number, frame in enumerate(self._frames)}
+        self._jpegs = {
+            PictureRef(f"{number}.jpegs", 0, 9): _encode_jpeg(frame) for number, frame in enumerate(self._frames)
+        }
         self._width = int(checkpoint.model.config.text_config.hidden_size)
 
-    def first_tokens(self) -> list[Figure]:
+    def measure_first_tokens(self) -> list[Figure]:
         """Seconds to the first token: of a film not seen before, once more, and with new frames."""
-        made = self._generator(1)
-        list(made.answer(_ASKED, [*self._memory(), *self._new(1)]))
-        times: dict[int, list[float]] = {count: [] for count in (_FIRST, 0, *_NEW)}
-        for _ in range(self._rounds):
-            film = self._memory()
+        generator = self._make_generator(1)
+        list(generator.answer(_QUESTION, [*self._make_memory(), *self._new_frames(1)]))
+        times: dict[int, list[float]] = {count: [] for count in (_FIRST_QUESTION, 0, *_NEW_FRAME_COUNTS)}
+        for _ in range(self._round_count):
+            film = self._make_memory()
             for count, seconds in times.items():
-                shown = [*film, *self._new(max(count, 0))]
-                asked = _ASKED if count == _FIRST else "And who came before?"
-                seconds.append(self._timed(lambda: list(made.answer(asked, shown))))  # noqa: B023 - called at once
-        first, (tokens, _) = times[_FIRST], self._lengths(0)
+                shown = [*film, *self._new_frames(max(count, 0))]
+                asked = _QUESTION if count == _FIRST_QUESTION else "And who came before?"
+                seconds.append(self._time_call(lambda: list(generator.answer(asked, shown))))  # noqa: B023 - called at once
+        first, (tokens, _) = times[_FIRST_QUESTION], self._measure_lengths(0)
         figures = [
             Figure(f"first question on a video, {tokens:,} tokens: time to first token", median(first), "s"),
-            Figure("second, from memory alone, over the first", _ratio(times[0], first), "×", 0.2, False),
+            Figure("second, from memory alone, over the first", _median_ratio(times[0], first), "×", 0.2, False),
         ]
-        for count in _NEW:
-            tokens, kept = self._lengths(count)
+        for count in _NEW_FRAME_COUNTS:
+            tokens, kept = self._measure_lengths(count)
             name = (
                 f"second, new frames: {count}, {100 * (tokens - kept) / tokens:.0f} % of the prompt new; over the first"
             )
-            figures.append(Figure(name, _ratio(times[count], first), "×"))
+            figures.append(Figure(name, _median_ratio(times[count], first), "×"))
         return figures
 
-    def together(self) -> list[Figure]:
+    def measure_batching(self) -> list[Figure]:
         """Seconds of 8 questions on two films, together over one after the other: films unread, then read before."""
-        one, several = self._generator(_WORDS), self._generator(_WORDS, _QUESTIONS)
+        single, batched = self._make_generator(_OUTPUT_TOKENS), self._make_generator(_OUTPUT_TOKENS, _QUESTION_COUNT)
         ratios: dict[str, list[float]] = {"not read": [], "read": []}
-        alone: list[float] = []
-        with ThreadPoolExecutor(_QUESTIONS) as threads:
-            for _ in range(self._rounds):
-                films = [self._memory(), self._memory()]
+        sequential_s: list[float] = []
+        with ThreadPoolExecutor(_QUESTION_COUNT) as threads:
+            for _ in range(self._round_count):
+                films = [self._make_memory(), self._make_memory()]
                 for kind, found in ratios.items():
-                    asked = [(f"{_ASKED} {kind} {number}", films[number % 2]) for number in range(_QUESTIONS)]
-                    after = self._timed(lambda: [list(one.answer(*each)) for each in asked])  # noqa: B023
-                    ask = partial(_all, several)
-                    found.append(self._timed(lambda: list(threads.map(ask, *zip(*asked, strict=True)))) / after)  # noqa: B023
-                alone.append(after)
-        several.close()
+                    asked = [(f"{_QUESTION} {kind} {number}", films[number % 2]) for number in range(_QUESTION_COUNT)]
+                    after = self._time_call(lambda: [list(single.answer(*each)) for each in asked])  # noqa: B023
+                    ask = partial(_collect_answer, batched)
+                    found.append(self._time_call(lambda: list(threads.map(ask, *zip(*asked, strict=True)))) / after)  # noqa: B023
+                sequential_s.append(after)
+        batched.close()
         return [
-            Figure(f"{_QUESTIONS} questions on 2 videos, {_WORDS} words each, one after the other", median(alone), "s"),
+            Figure(
+                f"{_QUESTION_COUNT} questions on 2 videos, {_OUTPUT_TOKENS} words each, one after the other",
+                median(sequential_s),
+                "s",
+            ),
             *(Figure(f"together over it, videos {kind} before", median(found), "×") for kind, found in ratios.items()),
         ]
 
-    def pixels(self) -> list[Figure]:
+    def measure_pixels(self) -> list[Figure]:
         """16 frames through the engine and through `generate`: first token, words a second, peak on a GPU."""
         figures: list[Figure] = []
-        for name, write in (("engine", self._engine_writes()), ("generate on pixels", self._pixels_write())):
+        for name, write in (("engine", self._make_engine_writer()), ("generate on pixels", self._make_pixels_writer())):
             write(2)
             if self._checkpoint.device != "cpu":
                 torch.cuda.reset_peak_memory_stats()
-            first = [self._timed(partial(write, 1)) for _ in range(self._rounds)]
-            whole = [self._timed(partial(write, _WORDS)) for _ in range(self._rounds)]
-            words = [(_WORDS - 1) / (long - short) for long, short in zip(whole, first, strict=True)]
+            first = [self._time_call(partial(write, 1)) for _ in range(self._round_count)]
+            whole = [self._time_call(partial(write, _OUTPUT_TOKENS)) for _ in range(self._round_count)]
+            words = [(_OUTPUT_TOKENS - 1) / (long - short) for long, short in zip(whole, first, strict=True)]
             figures.append(Figure(f"16 frames, {name}: time to first token", median(first), "s"))
             figures.append(Figure(f"16 frames, {name}: words", median(words), "a second"))
             if self._checkpoint.device != "cpu":
@@ -114,57 +120,59 @@ class Bench:
                 figures.append(Figure(f"16 frames, {name}: peak, weights included", peak, "GB"))
         return figures
 
-    def _engine_writes(self) -> Callable[[int], object]:
+    def _make_engine_writer(self) -> Callable[[int], object]:
         engine, vision = Engine(self._checkpoint), VisionEncoder(self._checkpoint)
         words = PromptTokenizer(self._checkpoint.processor.tokenizer)
 
         def write(count: int) -> object:
             tokens = torch.cat([*vision.encode_frames(self._frames, _FRAME_TOKENS), vision.newline_token])
-            parts: list[PromptPart] = [tokens, words.encode_trusted(f"{_ASKED}<|im_end|>\n")]
+            parts: list[PromptPart] = [tokens, words.encode_trusted(f"{_QUESTION}<|im_end|>\n")]
             return list(engine.generate(parts, engine.new_prefix(), count, frozenset()))
 
         return write
 
-    def _pixels_write(self) -> Callable[[int], object]:
+    def _make_pixels_writer(self) -> Callable[[int], object]:
         model, processor = self._checkpoint.model, self._checkpoint.processor
 
         def write(count: int) -> object:
             inputs = processor(
-                text=f"<video>{_ASKED}<|im_end|>\n", videos=[np.stack(self._frames)], return_tensors="pt"
+                text=f"<video>{_QUESTION}<|im_end|>\n", videos=[np.stack(self._frames)], return_tensors="pt"
             )
             there = inputs.to(self._checkpoint.device, self._checkpoint.dtype)
             return model.generate(**there, max_new_tokens=count, min_new_tokens=count, do_sample=False)
 
         return write
 
-    def _generator(self, limit: int, parallel: int = 1) -> OneVisionGenerator:
+    def _make_generator(self, limit: int, parallel: int = 1) -> OneVisionGenerator:
         return OneVisionGenerator(
             "random weights",
             self._jpegs.__getitem__,
-            max_prompt_tokens=_BUDGET,
+            max_prompt_tokens=_MAX_PROMPT_TOKENS,
             max_output_tokens=limit,
             max_batch=parallel,
             checkpoint_loader=lambda *_: self._checkpoint,
         )
 
-    def _memory(self) -> list[Evidence]:
+    def _make_memory(self) -> list[Evidence]:
         """The memory of a film that was not there before."""
-        rng = np.random.default_rng(next(self._films))
-        tokens = rng.standard_normal((_SLOTS, _SLOT_TOKENS, self._width), np.float32) * 0.02
-        return [_piece(f"M{number + 1}", 30.0 * number, None, one) for number, one in enumerate(tokens)]
+        rng = np.random.default_rng(next(self._video_seeds))
+        tokens = rng.standard_normal((_SLOT_COUNT, _SLOT_TOKENS, self._width), np.float32) * 0.02
+        return [_make_evidence(f"M{number + 1}", 30.0 * number, None, one) for number, one in enumerate(tokens)]
 
-    def _new(self, count: int) -> list[Evidence]:
+    def _new_frames(self, count: int) -> list[Evidence]:
         pictures = itertools.islice(self._jpegs, count)
-        return [_piece(f"F{number + 1}", 7.0 * number, picture, None) for number, picture in enumerate(pictures)]
+        return [
+            _make_evidence(f"F{number + 1}", 7.0 * number, picture, None) for number, picture in enumerate(pictures)
+        ]
 
-    def _lengths(self, frames: int) -> tuple[int, int]:
+    def _measure_lengths(self, frames: int) -> tuple[int, int]:
         """The tokens of a prompt, and how many of them are of its kept beginning."""
         words, vision = PromptTokenizer(self._checkpoint.processor.tokenizer), VisionEncoder(self._checkpoint)
-        planner = PromptPlanner(self._checkpoint.prompt_template, _BUDGET, vision.count_frame_tokens, words)
-        plan = planner.plan("Question: And who came before?", [*self._memory(), *self._new(frames)], {})
+        planner = PromptPlanner(self._checkpoint.prompt_template, _MAX_PROMPT_TOKENS, vision.count_frame_tokens, words)
+        plan = planner.plan("Question: And who came before?", [*self._make_memory(), *self._new_frames(frames)], {})
         return plan.token_count, len(plan.opening) + sum(one.cost for one in plan.slots) + plan.newline
 
-    def _timed(self, work: Callable[[], object]) -> float:
+    def _time_call(self, work: Callable[[], object]) -> float:
         started = time.perf_counter()
         work()
         if self._checkpoint.device != "cpu":
@@ -172,28 +180,30 @@ class Bench:
         return time.perf_counter() - started
 
 
-def _piece(name: str, start_s: float, picture: PictureRef | None, tokens: NDArray[np.float32] | None) -> Evidence:
+def _make_evidence(
+    name: str, start_s: float, picture: PictureRef | None, tokens: NDArray[np.float32] | None
+) -> Evidence:
     segment = Segment(0, Origin.PICTURE, start_s, start_s + 5, None, None, "", (), picture)
-    return Evidence(name, RetrievedSegment(_FILM, segment, 0.8, {Lane.VISUAL: 0.8}, 0.1), tokens)
+    return Evidence(name, RetrievedSegment(_VIDEO, segment, 0.8, {Lane.VISUAL: 0.8}, 0.1), tokens)
 
 
-def _all(made: OneVisionGenerator, question: str, evidence: Sequence[Evidence]) -> list[DraftSentence]:
-    return list(made.answer(question, evidence))
+def _collect_answer(generator: OneVisionGenerator, question: str, evidence: Sequence[Evidence]) -> list[DraftSentence]:
+    return list(generator.answer(question, evidence))
 
 
-def _jpeg(frame: NDArray[np.uint8]) -> bytes:
+def _encode_jpeg(frame: NDArray[np.uint8]) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(frame).save(buffer, "JPEG")
     return buffer.getvalue()
 
 
-def _ratio(ones: Sequence[float], others: Sequence[float]) -> float:
-    return median(one / other for one, other in zip(ones, others, strict=True))
+def _median_ratio(numerators: Sequence[float], denominators: Sequence[float]) -> float:
+    return median(one / other for one, other in zip(numerators, denominators, strict=True))
 
 
-def _corpus() -> Iterator[str]:
+def _generate_corpus() -> Iterator[str]:
     yield SYSTEM_PROMPT
-    yield _ASKED
+    yield _QUESTION
     yield from (f"[M{number} 00:{number % 60:02d}:00–00:{number % 60:02d}:30 of film.mp4]" for number in range(100))
     yield (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 
@@ -203,16 +213,16 @@ def run(size: str, rounds: int) -> list[Figure]:
     if size == "tiny":
         torch.set_num_threads(1)
     device, dtype = ("cpu", torch.float32) if size == "tiny" else ("cuda", torch.float16)
-    bench = Bench(make_checkpoint(SHAPES[size], device, dtype, _corpus()), rounds)
-    return [*bench.first_tokens(), *bench.together(), *bench.pixels()]
+    bench = OneVisionBenchmark(make_checkpoint(MODEL_DIMENSIONS[size], device, dtype, _generate_corpus()), rounds)
+    return [*bench.measure_first_tokens(), *bench.measure_batching(), *bench.measure_pixels()]
 
 
 if __name__ == "__main__":
-    parser = arguments(__doc__ or "")
-    parser.add_argument("--size", choices=sorted(SHAPES), default="tiny", help="0.5b and 7b need a GPU")
+    parser = make_parser(__doc__ or "")
+    parser.add_argument("--size", choices=sorted(MODEL_DIMENSIONS), default="tiny", help="0.5b and 7b need a GPU")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured")
-    given = parser.parse_args()
-    if given.size != "tiny" and not torch.cuda.is_available():
-        sys.exit(f"--size {given.size} needs a GPU, and this machine has none; --size tiny runs on a CPU")
-    where = "CPU" if given.size == "tiny" else torch.cuda.get_device_name()
-    sys.exit(report(f"onevision, {given.size}, on {where}", run(given.size, given.rounds), given.check, given.json))
+    args = parser.parse_args()
+    if args.size != "tiny" and not torch.cuda.is_available():
+        sys.exit(f"--size {args.size} needs a GPU, and this machine has none; --size tiny runs on a CPU")
+    where = "CPU" if args.size == "tiny" else torch.cuda.get_device_name()
+    sys.exit(report(f"onevision, {args.size}, on {where}", run(args.size, args.rounds), args.check, args.json))

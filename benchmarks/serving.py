@@ -15,38 +15,40 @@ from unittest.mock import patch
 
 import httpx2
 
-from benchmarks.servers import free_port
+from benchmarks.servers import find_free_port
 from services.container import Container
 from services.settings import load_settings
 
-_PAUSE_S, _END_S = 0.05, 60.0
+_POLL_INTERVAL_S, _STOP_TIMEOUT_S = 0.05, 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningServer:
     """A server: its address and its process."""
 
     url: str
     pid: int
 
-    def forget_peak(self) -> None:
+    def reset_peak(self) -> None:
         """Begin to measure the most memory it holds anew (Linux)."""
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
 
-    def memory_mb(self, what: str = "VmRSS") -> float:
+    def memory_mb(self, field: str = "VmRSS") -> float:
         """Resident memory in MB: now (`VmRSS`), or at most (`VmHWM`)."""
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith(f"{what}:")) / 1024
+        return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:")) / 1024
 
 
-def started(home: Path, log: Path, settings: Mapping[str, str], *command: str) -> subprocess.Popen[bytes]:
+def start_afterimage(home: Path, log: Path, settings: Mapping[str, str], *command: str) -> subprocess.Popen[bytes]:
     """`afterimage COMMAND` over a home, in profile `demo`; what it says is added to `log`.
 
     It ends with the thread that started it.
     """
     run = ["setpriv", "--pdeathsig=KILL", "--", sys.executable, "-m", "api.cli", *command]
-    with log.open("ab") as said:
-        return subprocess.Popen(run, env=os.environ | _named(home, settings), stdout=said, stderr=said)
+    with log.open("ab") as log_file:
+        return subprocess.Popen(
+            run, env=os.environ | _make_environment(home, settings), stdout=log_file, stderr=log_file
+        )
 
 
 def wait_until_ready(server: subprocess.Popen[bytes], port: int) -> None:
@@ -58,41 +60,41 @@ def wait_until_ready(server: subprocess.Popen[bytes], port: int) -> None:
                     return
             except httpx2.TransportError:
                 pass
-            time.sleep(_PAUSE_S)
+            time.sleep(_POLL_INTERVAL_S)
     raise RuntimeError(f"the server has ended ({server.returncode}) before it was ready")
 
 
 @contextmanager
-def serving(home: Path, log: Path, settings: Mapping[str, str]) -> Iterator[Running]:
+def run_server(home: Path, log: Path, settings: Mapping[str, str]) -> Iterator[RunningServer]:
     """A server over a home, once it is ready; told to stop afterwards."""
-    port = free_port()
-    with _stopped(started(home, log, settings, "serve", "--port", str(port))) as process:
+    port = find_free_port()
+    with _terminate_after(start_afterimage(home, log, settings, "serve", "--port", str(port))) as process:
         wait_until_ready(process, port)
-        yield Running(f"http://127.0.0.1:{port}", process.pid)
+        yield RunningServer(f"http://127.0.0.1:{port}", process.pid)
 
 
 @contextmanager
-def working(home: Path, log: Path, settings: Mapping[str, str]) -> Iterator[None]:
+def run_worker(home: Path, log: Path, settings: Mapping[str, str]) -> Iterator[None]:
     """A worker; told to stop afterwards."""
-    with _stopped(started(home, log, settings, "worker")):
+    with _terminate_after(start_afterimage(home, log, settings, "worker")):
         yield
 
 
-def container(home: Path, settings: Mapping[str, str]) -> Container:
+def open_container(home: Path, settings: Mapping[str, str]) -> Container:
     """The services of this process over a home, with the demo profile and what is set besides."""
-    with patch.dict(os.environ, _named(home, settings)):
+    with patch.dict(os.environ, _make_environment(home, settings)):
         return Container(load_settings("demo"))
 
 
-def _named(home: Path, settings: Mapping[str, str]) -> dict[str, str]:
+def _make_environment(home: Path, settings: Mapping[str, str]) -> dict[str, str]:
     named = {f"AFTERIMAGE_{name.upper()}": value for name, value in settings.items()}
     return {"AFTERIMAGE_PROFILE": "demo", "AFTERIMAGE_HOME": str(home)} | named
 
 
 @contextmanager
-def _stopped(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+def _terminate_after(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     try:
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(_END_S)
+        process.wait(_STOP_TIMEOUT_S)

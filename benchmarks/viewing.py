@@ -24,63 +24,67 @@ from services.generators.wording import MEMORY_ID_PREFIX
 from services.recalling import VideoContext
 from services.types import Evidence, RetrievedSegment
 
-SLOTS = 96
-_MOST_FRAMES = 400
+SLOT_COUNT = 96
+_MAX_FRAMES = 400
 
-View = Callable[[Container, Asset], Answering]
+ContextStrategy = Callable[[Container, Asset], Answering]
 
 
 @dataclass(frozen=True, slots=True)
-class Fixed(Answering):
+class FixedEvidenceAnswering(Answering):
     """Answers from the same evidence whatever is asked."""
 
-    given: tuple[Evidence, ...] = ()
+    fixed_evidence: tuple[Evidence, ...] = ()
 
     def gather_evidence(self, question: str, filters: SegmentFilter, pictures: Sequence[Pixels] = ()) -> list[Evidence]:
-        return list(self.given)
+        return list(self.fixed_evidence)
 
 
-def uniform_frames(container: Container, asset: Asset) -> Answering:
+def with_uniform_frames(container: Container, asset: Asset) -> Answering:
     """As many frames as the budget holds, evenly spread."""
     frames = container.video_memory.key_frames(asset)
-    count = min(len(frames), container.settings.generator.max_prompt_tokens // _FRAME_TOKENS, _MOST_FRAMES)
+    count = min(len(frames), container.settings.generator.max_prompt_tokens // _TOKENS_PER_FRAME, _MAX_FRAMES)
     chosen = [frames[round(place)] for place in np.linspace(0, len(frames) - 1, count)]
     found = [
         RetrievedSegment(asset, Segment(-1, Origin.PICTURE, one.start_s, one.end_s, picture=one.picture), 1.0, {}, 0.0)
         for one in chosen
     ]
-    return _fixed(container, number_evidence(found))
+    return _answer_from(container, number_evidence(found))
 
 
-def fifo(container: Container, asset: Asset) -> Answering:
-    return _fixed(container, _of_policy(container, asset, Fifo(SLOTS)))
+def with_fifo(container: Container, asset: Asset) -> Answering:
+    return _answer_from(container, _compress_frames(container, asset, Fifo(SLOT_COUNT)))
 
 
-def malmm(container: Container, asset: Asset) -> Answering:
+def with_malmm(container: Container, asset: Asset) -> Answering:
     encoder = container.onevision.create_token_encoder()
-    return _fixed(container, _of_policy(container, asset, MaLmm(SLOTS, encoder.positions, encoder.width)))
+    return _answer_from(
+        container, _compress_frames(container, asset, MaLmm(SLOT_COUNT, encoder.positions, encoder.width))
+    )
 
 
-def bank(container: Container, asset: Asset) -> Answering:
+def with_memory_bank(container: Container, asset: Asset) -> Answering:
     """The two-lane memory alone."""
     assert container.answering.video_context is not None
-    return _fixed(container, container.answering.video_context.memory_evidence(asset, SegmentFilter()))
+    return _answer_from(container, container.answering.video_context.memory_evidence(asset, SegmentFilter()))
 
 
-def retrieval(container: Container, _: Asset) -> Answering:
+def with_retrieval(container: Container, _: Asset) -> Answering:
     """What search finds, and nothing around it; times that are asked for are looked at, as search by time would."""
     own = container.answering.video_context
     assert own is not None
-    bare = _Bare(own.video_memory, own.catalog, own.max_frames, own.frame_chooser, own.accepts_tokens_of)
-    return replace(container.answering, video_context=bare)
+    search_only = _SearchOnlyContext(
+        own.video_memory, own.catalog, own.max_frames, own.frame_chooser, own.accepts_tokens_of
+    )
+    return replace(container.answering, video_context=search_only)
 
 
-def bank_and_retrieval(container: Container, _: Asset) -> Answering:
+def with_memory_and_retrieval(container: Container, _: Asset) -> Answering:
     """What the services do by default."""
     return container.answering
 
 
-def with_chooser(name: str) -> View:
+def with_frame_selection(name: str) -> ContextStrategy:
     """Bank and retrieval with another chooser of frames."""
 
     def view(container: Container, _: Asset) -> Answering:
@@ -93,39 +97,41 @@ def with_chooser(name: str) -> View:
     return view
 
 
-VIEWS: dict[str, View] = {
-    "uniform frames": uniform_frames,
-    "fifo": fifo,
-    "malmm": malmm,
-    "two-lane bank": bank,
-    "retrieval": retrieval,
-    "bank + retrieval": bank_and_retrieval,
-    "bank + retrieval, bolt": with_chooser("bolt"),
+CONTEXT_STRATEGIES: dict[str, ContextStrategy] = {
+    "uniform frames": with_uniform_frames,
+    "fifo": with_fifo,
+    "malmm": with_malmm,
+    "two-lane bank": with_memory_bank,
+    "retrieval": with_retrieval,
+    "bank + retrieval": with_memory_and_retrieval,
+    "bank + retrieval, bolt": with_frame_selection("bolt"),
 }
-_FRAME_TOKENS, _DISTRACTORS = 27, 6
+_TOKENS_PER_FRAME, _DISTRACTOR_COUNT = 27, 6
 
 
 @dataclass(frozen=True, slots=True)
-class PerfectRetrieval(Answering):
+class OracleAnswering(Answering):
     """Shows what proves the answer, with the spans of the truth, and nothing else; where nothing does, some moments of
     other things."""
 
     asset: Asset | None = None
-    spans: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
-    others: tuple[Span, ...] = ()
+    spans_by_question: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
+    distractors: tuple[Span, ...] = ()
 
     def gather_evidence(self, question: str, filters: SegmentFilter, pictures: Sequence[Pixels] = ()) -> list[Evidence]:
         assert self.asset is not None and self.video_context is not None
         rng = np.random.default_rng(len(question))
-        others = [self.others[place] for place in rng.permutation(len(self.others))[:_DISTRACTORS]]
-        shown = self.spans.get(question) or others
-        return number_evidence([_found(self.video_context, self.asset, span) for span in shown])
+        others = [self.distractors[place] for place in rng.permutation(len(self.distractors))[:_DISTRACTOR_COUNT]]
+        shown = self.spans_by_question.get(question) or others
+        return number_evidence([_segment_of_span(self.video_context, self.asset, span) for span in shown])
 
 
-def perfect_retrieval(container: Container, asset: Asset, truth: VideoTruth, asked: Sequence[Question]) -> Answering:
+def with_oracle_retrieval(
+    container: Container, asset: Asset, truth: VideoTruth, questions: Sequence[Question]
+) -> Answering:
     """An ablation: what is lost then is lost by the model."""
     own = container.answering
-    return PerfectRetrieval(
+    return OracleAnswering(
         own.retrieval,
         own.generator,
         own.verifier,
@@ -133,12 +139,12 @@ def perfect_retrieval(container: Container, asset: Asset, truth: VideoTruth, ask
         own.video_context,
         own.keep_unsupported,
         asset,
-        {one.text: one.spans for one in asked},
+        {one.text: one.spans for one in questions},
         tuple((event.start_s, event.end_s) for event in truth.events),
     )
 
 
-def could_be_answered(question: Question, evidence: Sequence[Evidence]) -> bool:
+def is_evidence_sufficient(question: Question, evidence: Sequence[Evidence]) -> bool:
     """Whether perfect eyes would have found the answer in the evidence: a frame of each span that proves it."""
     spans = [one.result.segment for one in evidence if not one.id.startswith(MEMORY_ID_PREFIX)]
     return all(
@@ -146,12 +152,12 @@ def could_be_answered(question: Question, evidence: Sequence[Evidence]) -> bool:
     )
 
 
-def _found(recalling: VideoContext, asset: Asset, span: Span) -> RetrievedSegment:
-    picture = recalling.video_memory.key_frame_at(asset, sum(span) / 2).picture
+def _segment_of_span(video_context: VideoContext, asset: Asset, span: Span) -> RetrievedSegment:
+    picture = video_context.video_memory.key_frame_at(asset, sum(span) / 2).picture
     return RetrievedSegment(asset, Segment(-1, Origin.PICTURE, *span, picture=picture), 0.9, {}, 0.0)
 
 
-class _Bare(VideoContext):
+class _SearchOnlyContext(VideoContext):
     """No memory, and no frames besides those that were found or asked for by their time."""
 
     def memory_evidence(self, asset: Asset, filters: SegmentFilter) -> list[Evidence]:
@@ -167,24 +173,24 @@ class _Bare(VideoContext):
         return []
 
 
-def _fixed(container: Container, evidence: Sequence[Evidence]) -> Answering:
+def _answer_from(container: Container, evidence: Sequence[Evidence]) -> Answering:
     own = container.answering
-    return Fixed(
+    return FixedEvidenceAnswering(
         own.retrieval, own.generator, own.verifier, own.max_evidence, None, own.keep_unsupported, tuple(evidence)
     )
 
 
-def _of_policy(container: Container, asset: Asset, policy: MemoryPolicy) -> list[Evidence]:
+def _compress_frames(container: Container, asset: Asset, policy: MemoryPolicy) -> list[Evidence]:
     """The slots that a policy keeps of the generator's own tokens."""
     encoder = container.onevision.create_token_encoder()
     frames = container.video_memory.key_frames(asset)
     for number, frame in enumerate(frames):
         _, tokens = encoder.encode([decode_jpeg(container.artifacts.read_picture(frame.picture)).copy()])
         policy.add(Node(number, frame.start_s, frame.end_s, 1, frame.start_s), tokens[0])
-    return [_slot(container, asset, number, slot) for number, slot in enumerate(policy.slots(), 1)]
+    return [_slot_evidence(container, asset, number, slot) for number, slot in enumerate(policy.slots(), 1)]
 
 
-def _slot(container: Container, asset: Asset, number: int, slot: Slot) -> Evidence:
+def _slot_evidence(container: Container, asset: Asset, number: int, slot: Slot) -> Evidence:
     picture = container.video_memory.key_frame_at(asset, slot.node.medoid_s).picture
     segment = Segment(-1, Origin.PICTURE, slot.node.start_s, slot.node.end_s, picture=picture)
     return Evidence(f"M{number}", RetrievedSegment(asset, segment, 0.0, {}, 0.0), slot.tokens)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-ENCODER = "ViT-B-32"
+ENCODER_NAME = "ViT-B-32"
 
 
 def make_encoder(folder: Path) -> str:
@@ -25,9 +25,9 @@ def make_encoder(folder: Path) -> str:
 
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
-    model = open_clip.create_model(ENCODER)
+    model = open_clip.create_model(ENCODER_NAME)
     preprocess = {"mean": [0.48, 0.46, 0.41], "std": [0.27, 0.26, 0.28], "interpolation": "bicubic"}
-    config = {"model_cfg": open_clip.get_model_config(ENCODER), "preprocess_cfg": preprocess}
+    config = {"model_cfg": open_clip.get_model_config(ENCODER_NAME), "preprocess_cfg": preprocess}
     (folder / "open_clip_config.json").write_text(json.dumps(config))
     save_file(model.state_dict(), folder / "open_clip_model.safetensors")
     return f"local-dir:{folder}"
@@ -45,7 +45,7 @@ def make_film(path: Path, seconds: int, width: int, height: int, fps: int, scene
         for number in range(seconds * fps):
             scene, step = divmod(number, scene_s * fps)
             if step == 0:
-                canvas = _scene(scene, width, height)
+                canvas = _draw_scene(scene, width, height)
             shift = (step // 2) % (canvas.shape[1] - width) if scene % pan_every == 1 else 0
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(canvas[:, shift : shift + width]), format="rgb24")
             frame.pts = number
@@ -54,7 +54,7 @@ def make_film(path: Path, seconds: int, width: int, height: int, fps: int, scene
     return path
 
 
-def _scene(number: int, width: int, height: int) -> NDArray[np.uint8]:
+def _draw_scene(number: int, width: int, height: int) -> NDArray[np.uint8]:
     random = np.random.default_rng(number)
     coarse = random.integers(0, 255, (9, 24, 3), dtype=np.uint8)
     picture = Image.fromarray(coarse).resize((width * 3 // 2, height), Image.Resampling.BICUBIC)

@@ -16,17 +16,17 @@ from typing import TypeVar
 
 import msgspec
 
-from demoworld.film import Film, shoot_mp4, shoot_webm
-from demoworld.papers import Paper, print_paper
-from demoworld.photos import Photo, take
-from demoworld.scans import scan_paper
+from demoworld.film import Film, write_mp4, write_webm
+from demoworld.papers import DocumentSpec, write_text_pdf
+from demoworld.photos import Photo, write_photo
+from demoworld.scans import write_scanned_pdf
 from demoworld.truth import Fact, write_truth
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Album:
+class PhotoAlbum:
     """The photos of the archive."""
 
     photos: tuple[Photo, ...]
@@ -39,37 +39,37 @@ def make_archive(folder: Path) -> list[Path]:
     are written too but not named. Takes some ten seconds on two cores. Errors: OSError where a file cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    facts = list(_facts(folder))
+    facts = list(_write_media(folder))
     write_truth(folder, facts)
     return sorted({folder / fact.file for fact in facts})
 
 
-def _facts(folder: Path) -> Iterator[Fact]:
-    film = load("welcome_aboard.toml", Film)
-    yield from shoot_mp4(film, folder)
-    _date(folder / film.file, film.date)
-    film = load("slipway_2022.toml", Film)
-    yield from shoot_webm(film, folder)
-    _date(folder / film.file, film.date)
-    for photo in load("photos.toml", Album).photos:
-        yield from take(photo, folder)
-        _date(folder / photo.file, photo.taken.date())
+def _write_media(folder: Path) -> Iterator[Fact]:
+    film = load_data("welcome_aboard.toml", Film)
+    yield from write_mp4(film, folder)
+    _set_file_date(folder / film.file, film.date)
+    film = load_data("slipway_2022.toml", Film)
+    yield from write_webm(film, folder)
+    _set_file_date(folder / film.file, film.date)
+    for photo in load_data("photos.toml", PhotoAlbum).photos:
+        yield from write_photo(photo, folder)
+        _set_file_date(folder / photo.file, photo.taken.date())
     for name in ("staff_handbook.toml", "annual_report_2023.toml"):
-        paper = load(name, Paper)
-        yield from print_paper(paper, folder)
-        _date(folder / paper.file, paper.date)
-    letter = load("inspection_letter_1978.toml", Paper)
-    yield from scan_paper(letter, folder)
-    _date(folder / letter.file, letter.date)
+        paper = load_data(name, DocumentSpec)
+        yield from write_text_pdf(paper, folder)
+        _set_file_date(folder / paper.file, paper.date)
+    letter = load_data("inspection_letter_1978.toml", DocumentSpec)
+    yield from write_scanned_pdf(letter, folder)
+    _set_file_date(folder / letter.file, letter.date)
 
 
-def load(name: str, shape: type[T]) -> T:
+def load_data(file_name: str, data_type: type[T]) -> T:
     """Read what the archive says from `data/`; raises msgspec.ValidationError where a file is of another shape."""
-    text = resources.files("demoworld").joinpath("data", name).read_bytes()
-    return msgspec.toml.decode(text, type=shape)
+    text = resources.files("demoworld").joinpath("data", file_name).read_bytes()
+    return msgspec.toml.decode(text, type=data_type)
 
 
-def _date(path: Path, day: date) -> None:
+def _set_file_date(path: Path, day: date) -> None:
     """Give a file the date of its story, so that filters by file date have something to find."""
     noon = datetime.combine(day, time(12), tzinfo=UTC).timestamp()
     os.utime(path, (noon, noon))
@@ -80,8 +80,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m demoworld.archive", description="Write the demo archive.")
     parser.add_argument("folder", type=Path, help="where to write it; made where it is missing")
     folder: Path = parser.parse_args().folder
-    made = make_archive(folder)
-    print(f"{len(made)} files in {folder}")  # noqa: T201 - the command's answer
+    paths = make_archive(folder)
+    print(f"{len(paths)} files in {folder}")  # noqa: T201 - the command's answer
 
 
 if __name__ == "__main__":

@@ -10,34 +10,34 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageFilter
 
-from demoworld.sheet import Sheet, Written
+from demoworld.sheet import TextBox, TextCanvas
 
 
 @dataclass(frozen=True, slots=True)
 class Pose:
     """How a sheet lies in the picture: `turn` degrees counter-clockwise, the top narrower by the share `lean`."""
 
-    turn: float
-    lean: float
+    rotation_deg: float
+    keystone_share: float
 
 
-def photograph(sheet: Sheet, pose: Pose, background: Image.Image, seed: int) -> tuple[Image.Image, list[Written]]:
+def photograph(canvas: TextCanvas, pose: Pose, background: Image.Image, seed: int) -> tuple[Image.Image, list[TextBox]]:
     """Lay the sheet in the middle of a background; gives the picture and the words where they now are."""
     size = background.size
-    source = np.array([(0, 0), (sheet.width, 0), (sheet.width, sheet.height), (0, sheet.height)], np.float64)
-    matrix = homography(source, _corners(sheet, pose, size))
+    source = np.array([(0, 0), (canvas.width, 0), (canvas.width, canvas.height), (0, canvas.height)], np.float64)
+    matrix = solve_homography(source, _project_corners(canvas, pose, size))
     inverse = np.linalg.inv(matrix)
     coefficients = (inverse / inverse[2, 2]).ravel()[:8].tolist()
     how = (Image.Transform.PERSPECTIVE, coefficients, Image.Resampling.BICUBIC)
-    laid = sheet.image.transform(size, *how)
-    mask = Image.new("L", sheet.image.size, 255).transform(size, *how)
+    warped = canvas.image.transform(size, *how)
+    mask = Image.new("L", canvas.image.size, 255).transform(size, *how)
     shadow = ImageChops.offset(mask.filter(ImageFilter.GaussianBlur(14)), 8, 14).point(lambda value: value * 0.45)
     picture = Image.composite(Image.new("RGB", size, "#101010"), background, shadow)
-    picture = Image.composite(laid, picture, mask)
-    return develop(picture, seed), [_moved(words, matrix) for words in sheet.written]
+    picture = Image.composite(warped, picture, mask)
+    return simulate_sensor(picture, seed), [_project_box(words, matrix) for words in canvas.text_boxes]
 
 
-def develop(picture: Image.Image, seed: int, noise: float = 5.0, shade: float = 0.16) -> Image.Image:
+def simulate_sensor(picture: Image.Image, seed: int, noise: float = 5.0, shade: float = 0.16) -> Image.Image:
     """Add what a lens and a sensor add: softness, light that falls off to one side, and noise (levels of 255)."""
     soft = np.asarray(picture.filter(ImageFilter.GaussianBlur(0.6)), np.float32)
     height, width = soft.shape[:2]
@@ -49,7 +49,7 @@ def develop(picture: Image.Image, seed: int, noise: float = 5.0, shade: float = 
     return Image.fromarray(np.clip(soft * light + grain, 0, 255).astype(np.uint8))
 
 
-def surface(size: tuple[int, int], colour: tuple[int, int, int], seed: int) -> Image.Image:
+def render_surface(size: tuple[int, int], colour: tuple[int, int, int], seed: int) -> Image.Image:
     """A table or a wall: one colour with soft blotches."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(-22, 23, (12, 16, 1)) + np.array(colour)
@@ -57,7 +57,7 @@ def surface(size: tuple[int, int], colour: tuple[int, int, int], seed: int) -> I
     return blotches.resize(size, Image.Resampling.BICUBIC)
 
 
-def homography(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
+def solve_homography(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
     """The projective map `[3, 3]` that takes four points `[4, 2]` to four others."""
     rows: list[list[float]] = []
     for (x, y), (u, v) in zip(source.tolist(), target.tolist(), strict=True):
@@ -67,18 +67,18 @@ def homography(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDAr
     return np.append(solved, 1.0).reshape(3, 3)
 
 
-def _corners(sheet: Sheet, pose: Pose, size: tuple[int, int]) -> NDArray[np.float64]:
-    half_width, half_height = sheet.width / 2, sheet.height / 2
-    top = half_width * (1 - pose.lean)
+def _project_corners(canvas: TextCanvas, pose: Pose, size: tuple[int, int]) -> NDArray[np.float64]:
+    half_width, half_height = canvas.width / 2, canvas.height / 2
+    top = half_width * (1 - pose.keystone_share)
     flat = ((-top, -half_height), (top, -half_height), (half_width, half_height), (-half_width, half_height))
-    cos, sin = math.cos(math.radians(pose.turn)), math.sin(math.radians(pose.turn))
+    cos, sin = math.cos(math.radians(pose.rotation_deg)), math.sin(math.radians(pose.rotation_deg))
     middle = (size[0] / 2, size[1] / 2)
     return np.array([(middle[0] + x * cos + y * sin, middle[1] - x * sin + y * cos) for x, y in flat], np.float64)
 
 
-def _moved(words: Written, matrix: NDArray[np.float64]) -> Written:
+def _project_box(words: TextBox, matrix: NDArray[np.float64]) -> TextBox:
     xs = (words.left, words.right, words.right, words.left)
     ys = (words.top, words.top, words.bottom, words.bottom)
     points = matrix @ np.array([xs, ys, (1, 1, 1, 1)], np.float64)
     flat: Sequence[NDArray[np.float64]] = (points[0] / points[2], points[1] / points[2])
-    return Written(words.text, float(flat[0].min()), float(flat[1].min()), float(flat[0].max()), float(flat[1].max()))
+    return TextBox(words.text, float(flat[0].min()), float(flat[1].min()), float(flat[0].max()), float(flat[1].max()))

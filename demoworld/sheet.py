@@ -12,7 +12,7 @@ from indexer.types import Box
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class TextBox:
     """Words on a sheet and the rectangle around them, in pixels (points on a page), y downwards."""
 
     text: str
@@ -21,16 +21,16 @@ class Written:
     right: float
     bottom: float
 
-    def box(self, width: float, height: float) -> Box:
+    def normalize(self, width: float, height: float) -> Box:
         """The rectangle as fractions of a picture of that size, cut at its edges."""
         left, right = max(0.0, self.left / width), min(1.0, self.right / width)
         top, bottom = max(0.0, self.top / height), min(1.0, self.bottom / height)
         return Box(round(left, 4), round(top, 4), round(right, 4), round(bottom, 4))
 
 
-def enclosing(text: str, parts: Sequence[Written]) -> Written:
+def enclose(text: str, parts: Sequence[TextBox]) -> TextBox:
     """One piece of text whose rectangle holds all parts."""
-    return Written(
+    return TextBox(
         text,
         min(part.left for part in parts),
         min(part.top for part in parts),
@@ -40,7 +40,7 @@ def enclosing(text: str, parts: Sequence[Written]) -> Written:
 
 
 @cache
-def built_in_font(size: int) -> ImageFont.FreeTypeFont:
+def load_built_in_font(size: int) -> ImageFont.FreeTypeFont:
     """The font that Pillow carries, so that no system font is needed."""
     font = ImageFont.load_default(size)
     if not isinstance(font, ImageFont.FreeTypeFont):
@@ -48,13 +48,13 @@ def built_in_font(size: int) -> ImageFont.FreeTypeFont:
     return font
 
 
-class Sheet:
+class TextCanvas:
     """A picture to draw on. `written` lists its words in the order in which they were put down."""
 
     def __init__(self, size: tuple[int, int], colour: str) -> None:
         self.image = Image.new("RGB", size, colour)
         self.draw = ImageDraw.Draw(self.image)
-        self.written: list[Written] = []
+        self.text_boxes: list[TextBox] = []
 
     @property
     def width(self) -> int:
@@ -64,39 +64,39 @@ class Sheet:
     def height(self) -> int:
         return self.image.height
 
-    def write(self, text: str, at: tuple[float, float], size: int, colour: str, anchor: str = "la") -> Written:
+    def write_line(self, text: str, at: tuple[float, float], size: int, colour: str, anchor: str = "la") -> TextBox:
         """Put down one line; `anchor` is Pillow's: `la` left and top, `ma` centred, `ra` right."""
-        words = self._put(text, at, size, colour, anchor)
-        self.written.append(words)
+        words = self._draw_text(text, at, size, colour, anchor)
+        self.text_boxes.append(words)
         return words
 
-    def row(self, cells: Sequence[str], xs: Sequence[float], y: float, size: int, colour: str) -> Written:
+    def write_row(self, cells: Sequence[str], xs: Sequence[float], y: float, size: int, colour: str) -> TextBox:
         """Put down the cells of one table row at the given left edges; they count as one piece of text."""
-        parts = [self._put(cell, (x, y), size, colour, "la") for cell, x in zip(cells, xs, strict=True)]
-        self.written.append(enclosing("  ".join(cells), parts))
-        return self.written[-1]
+        parts = [self._draw_text(cell, (x, y), size, colour, "la") for cell, x in zip(cells, xs, strict=True)]
+        self.text_boxes.append(enclose("  ".join(cells), parts))
+        return self.text_boxes[-1]
 
-    def paragraph(self, text: str, at: tuple[float, float], width: float, size: int, colour: str) -> Written:
+    def write_paragraph(self, text: str, at: tuple[float, float], width: float, size: int, colour: str) -> TextBox:
         """Put down text broken to `width` pixels; it counts as one piece."""
         x, y = at
         parts = [
-            self._put(line, (x, y + number * size * 1.5), size, colour, "la")
-            for number, line in enumerate(broken(text, size, width))
+            self._draw_text(line, (x, y + number * size * 1.5), size, colour, "la")
+            for number, line in enumerate(wrap_text(text, size, width))
         ]
-        self.written.append(enclosing(text, parts))
-        return self.written[-1]
+        self.text_boxes.append(enclose(text, parts))
+        return self.text_boxes[-1]
 
-    def _put(self, text: str, at: tuple[float, float], size: int, colour: str, anchor: str) -> Written:
+    def _draw_text(self, text: str, at: tuple[float, float], size: int, colour: str, anchor: str) -> TextBox:
         stroke = size // 40
-        font = built_in_font(size)
+        font = load_built_in_font(size)
         self.draw.text(at, text, fill=colour, font=font, anchor=anchor, stroke_width=stroke)
         left, top, right, bottom = self.draw.textbbox(at, text, font=font, anchor=anchor, stroke_width=stroke)
-        return Written(text, left, top, right, bottom)
+        return TextBox(text, left, top, right, bottom)
 
 
-def broken(text: str, size: int, width: float) -> Iterator[str]:
+def wrap_text(text: str, size: int, width: float) -> Iterator[str]:
     """The lines of a text in the built-in font, none wider than `width` pixels unless a single word is."""
-    font = built_in_font(size)
+    font = load_built_in_font(size)
     line = ""
     for word in text.split():
         longer = f"{line} {word}".strip()

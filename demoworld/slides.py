@@ -7,31 +7,31 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from demoworld import backdrops
-from demoworld.sheet import Sheet
+from demoworld.sheet import TextCanvas
 
-SceneLook: TypeAlias = Literal[
+SlideLook: TypeAlias = Literal[
     "title", "board", "notice", "map", "sign", "locker", "gauges", "radio", "menu", "closing"
 ]
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class Slide:
     """A picture that stays for some seconds; the first line is its heading, tabs divide the cells of a table row.
 
     Where `moving`, a ferry crosses the lower edge while the words stay.
     """
 
-    look: SceneLook
+    look: SlideLook
     seconds: float
     lines: tuple[str, ...]
     moving: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class SlideLayout:
     """Where the words of a look stand: heading and body sizes, the body's top and step, the left edges of cells."""
 
-    backdrop: Callable[[Sheet], None]
+    backdrop: Callable[[TextCanvas], None]
     heading: tuple[int, str]
     body: tuple[int, str]
     top: int
@@ -40,44 +40,44 @@ class Layout:
     lefts: tuple[int, ...]
 
 
-def slide(scene: Scene, size: tuple[int, int]) -> Sheet:
+def draw_slide(slide: Slide, size: tuple[int, int]) -> TextCanvas:
     """Draw a scene, without what moves."""
-    layout = _LAYOUTS[scene.look]
-    sheet = Sheet(size, "#000000")
-    layout.backdrop(sheet)
+    layout = _SLIDE_LAYOUTS[slide.look]
+    canvas = TextCanvas(size, "#000000")
+    layout.backdrop(canvas)
     heading_size, heading_colour = layout.heading
-    sheet.write(scene.lines[0], (layout.lefts[0], layout.top), heading_size, heading_colour)
-    if scene.look == "map":
-        _name_places(sheet, scene.lines[1:])
+    canvas.write_line(slide.lines[0], (layout.lefts[0], layout.top), heading_size, heading_colour)
+    if slide.look == "map":
+        _write_map_labels(canvas, slide.lines[1:])
     else:
-        _list(sheet, scene.lines[1:], layout)
-    return sheet
+        _write_rows(canvas, slide.lines[1:], layout)
+    return canvas
 
 
-def _list(sheet: Sheet, lines: Sequence[str], layout: Layout) -> None:
+def _write_rows(canvas: TextCanvas, lines: Sequence[str], layout: SlideLayout) -> None:
     size, colour = layout.body
     for number, line in enumerate(lines):
         cells = line.split("\t")
-        sheet.row(cells, layout.lefts[: len(cells)], layout.body_top + number * layout.step, size, colour)
+        canvas.write_row(cells, layout.lefts[: len(cells)], layout.body_top + number * layout.step, size, colour)
 
 
-def _name_places(sheet: Sheet, lines: Sequence[str]) -> None:
+def _write_map_labels(canvas: TextCanvas, lines: Sequence[str]) -> None:
     mainland, island, islet, route = lines
-    sheet.write(mainland, (18, 240), 26, "#202020")
-    sheet.write(island, (675, 182), 28, "#202020", anchor="ma")
-    sheet.write(islet, (560, 322), 24, "#202020", anchor="ma")
-    sheet.write(route, (24, 78), 30, "#102040")
+    canvas.write_line(mainland, (18, 240), 26, "#202020")
+    canvas.write_line(island, (675, 182), 28, "#202020", anchor="ma")
+    canvas.write_line(islet, (560, 322), 24, "#202020", anchor="ma")
+    canvas.write_line(route, (24, 78), 30, "#102040")
 
 
-_LAYOUTS: dict[SceneLook, Layout] = {
-    "title": Layout(backdrops.sunrise, (70, "#ffffff"), (36, "#fbe9c8"), 60, 168, 58, (60,)),
-    "board": Layout(backdrops.departures, (40, "#ffffff"), (36, "#ffc23c"), 58, 132, 64, (60, 430, 630)),
-    "notice": Layout(backdrops.warning, (56, "#1c1c1c"), (40, "#1c1c1c"), 64, 160, 66, (64,)),
-    "map": Layout(backdrops.chart, (40, "#102040"), (28, "#202020"), 22, 0, 0, (24,)),
-    "sign": Layout(backdrops.emergency, (62, "#ffffff"), (38, "#ffffff"), 76, 196, 70, (72,)),
-    "locker": Layout(backdrops.locker, (46, "#202020"), (32, "#202020"), 46, 140, 70, (40, 320)),
-    "gauges": Layout(backdrops.gauges, (52, "#ffffff"), (38, "#ffe9a0"), 30, 112, 56, (56,)),
-    "radio": Layout(backdrops.console, (44, "#202020"), (36, "#202020"), 52, 122, 58, (80,)),
-    "menu": Layout(backdrops.chalkboard, (50, "#ffffff"), (34, "#f4efd8"), 52, 150, 70, (64, 300, 630)),
-    "closing": Layout(backdrops.morning, (60, "#14325a"), (38, "#14325a"), 56, 154, 64, (60,)),
+_SLIDE_LAYOUTS: dict[SlideLook, SlideLayout] = {
+    "title": SlideLayout(backdrops.paint_sunrise, (70, "#ffffff"), (36, "#fbe9c8"), 60, 168, 58, (60,)),
+    "board": SlideLayout(backdrops.paint_departures, (40, "#ffffff"), (36, "#ffc23c"), 58, 132, 64, (60, 430, 630)),
+    "notice": SlideLayout(backdrops.paint_warning, (56, "#1c1c1c"), (40, "#1c1c1c"), 64, 160, 66, (64,)),
+    "map": SlideLayout(backdrops.paint_sea_chart, (40, "#102040"), (28, "#202020"), 22, 0, 0, (24,)),
+    "sign": SlideLayout(backdrops.paint_emergency_sign, (62, "#ffffff"), (38, "#ffffff"), 76, 196, 70, (72,)),
+    "locker": SlideLayout(backdrops.paint_locker, (46, "#202020"), (32, "#202020"), 46, 140, 70, (40, 320)),
+    "gauges": SlideLayout(backdrops.paint_gauges, (52, "#ffffff"), (38, "#ffe9a0"), 30, 112, 56, (56,)),
+    "radio": SlideLayout(backdrops.paint_radio_console, (44, "#202020"), (36, "#202020"), 52, 122, 58, (80,)),
+    "menu": SlideLayout(backdrops.paint_chalkboard, (50, "#ffffff"), (34, "#f4efd8"), 52, 150, 70, (64, 300, 630)),
+    "closing": SlideLayout(backdrops.paint_morning, (60, "#14325a"), (38, "#14325a"), 56, 154, 64, (60,)),
 }

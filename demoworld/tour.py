@@ -14,10 +14,10 @@ from pathlib import Path
 
 from api.cli.main import main
 from demoworld.archive import make_archive
-from demoworld.world.sample import asked_of, make_sample
+from demoworld.world.sample import make_sample, select_questions
 from demoworld.world.truth import read_video_truth
 
-TOUR = (
+DEMO_COMMANDS = (
     ("ask", "What is the notice period once probation is over?"),
     ("ask", "Which ferry was hauled out on the slipway in 2022?"),
     ("ask", "Where do I find the key to the lifejacket cupboard?"),
@@ -26,26 +26,28 @@ TOUR = (
     ("search", "lifejackets", "--limit", "4"),
     ("ask", "What is the Wi-Fi password of the Berlin branch?"),
 )
-_FINE = (0, 3)
-VIDEO = "camera.mp4"
+_ACCEPTED_EXIT_CODES = (0, 3)
+VIDEO_NAME = "camera.mp4"
 
 
-def tour(folder: Path) -> int:
+def run_demo(folder: Path) -> int:
     """Run the tour in `folder`; gives the number of commands that failed (finding nothing is no failure)."""
-    archive, drawn = folder / "archive", folder / "archive" / "drawn"
-    if not (drawn / "camera.truth.json").exists():
+    archive, drawn_folder = folder / "archive", folder / "archive" / "drawn"
+    if not (drawn_folder / "camera.truth.json").exists():
         print("drawing the sample archive …", flush=True)  # noqa: T201
         make_archive(archive)
-        make_sample(drawn)
+        make_sample(drawn_folder)
     os.environ |= {"AFTERIMAGE_PROFILE": "demo", "AFTERIMAGE_HOME": str((folder / "home").resolve())}
-    failed = sum(_run(command) not in _FINE for command in (("index", str(archive)), *TOUR))
-    for asked in asked_of(read_video_truth(drawn / "camera.truth.json")):
-        failed += _run(("ask", asked.text, "--asset", VIDEO)) not in _FINE
-        print(f"   (in truth: {asked.answer})")  # noqa: T201
-    return failed + (_run(("summarize", VIDEO)) not in _FINE)
+    failed = sum(
+        _run_command(command) not in _ACCEPTED_EXIT_CODES for command in (("index", str(archive)), *DEMO_COMMANDS)
+    )
+    for question in select_questions(read_video_truth(drawn_folder / "camera.truth.json")):
+        failed += _run_command(("ask", question.text, "--asset", VIDEO_NAME)) not in _ACCEPTED_EXIT_CODES
+        print(f"   (in truth: {question.answer})")  # noqa: T201
+    return failed + (_run_command(("summarize", VIDEO_NAME)) not in _ACCEPTED_EXIT_CODES)
 
 
-def _run(command: tuple[str, ...]) -> int:
+def _run_command(command: tuple[str, ...]) -> int:
     print(f"\n$ afterimage {shlex.join(command)}", flush=True)  # noqa: T201
     sys.argv = ["afterimage", *command]
     try:
@@ -56,4 +58,4 @@ def _run(command: tuple[str, ...]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(1 if tour(Path(sys.argv[1])) else 0)
+    sys.exit(1 if run_demo(Path(sys.argv[1])) else 0)

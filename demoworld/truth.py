@@ -11,9 +11,9 @@ import msgspec
 
 from indexer.types import AssetKind, Box
 
-Where: TypeAlias = Literal["subtitle", "screen", "photo", "page", "scan"]
+TextSource: TypeAlias = Literal["subtitle", "screen", "photo", "page", "scan"]
 
-TRUTH_NAME = "truth.json"
+TRUTH_FILE_NAME = "truth.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Fact:
     id: str
     file: str
     kind: AssetKind
-    where: Where
+    where: TextSource
     text: str
     page: int | None = None
     start_s: float | None = None
@@ -36,7 +36,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class ArchiveTruth:
     """Everything that the archive says, file by file."""
 
     about: str
@@ -45,16 +45,16 @@ class Truth:
 
 def write_truth(root: Path, facts: Iterable[Fact]) -> Path:
     """Write `truth.json` at the root of an archive."""
-    truth = Truth("Ground truth of an invented archive; not a part of it.", tuple(facts))
-    return write_json(root / TRUTH_NAME, truth)
+    truth = ArchiveTruth("Ground truth of an invented archive; not a part of it.", tuple(facts))
+    return write_json(root / TRUTH_FILE_NAME, truth)
 
 
-def write_json(path: Path, truth: object) -> Path:
+def write_json(path: Path, value: object) -> Path:
     """Write dataclasses as JSON that people can read."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(truth), indent=1) + b"\n")
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
     return path
 
 
-def read_truth(root: Path) -> Truth:
+def read_truth(root: Path) -> ArchiveTruth:
     """Read what `write_truth` wrote. Raises msgspec.ValidationError where the file is of another shape."""
-    return msgspec.json.decode((root / TRUTH_NAME).read_bytes(), type=Truth)
+    return msgspec.json.decode((root / TRUTH_FILE_NAME).read_bytes(), type=ArchiveTruth)

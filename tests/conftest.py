@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from shared import Services, opened
+from shared import MakeContainer, open_container
 
 from benchmarks import servers
 from services.container import Container
@@ -67,49 +67,49 @@ def loaded() -> Container:
 
 
 @pytest.fixture
-def services(tmp_path: Path, loaded: Container) -> Iterator[Services]:
+def services(tmp_path: Path, loaded: Container) -> Iterator[MakeContainer]:
     """Makes containers that are closed after the test; see `shared.Services`."""
-    made: list[Container] = []
+    containers: list[Container] = []
 
     def make(home: Path | None = None, **settings: object) -> Container:
-        container = opened(home or tmp_path / "home", **settings)
+        container = open_container(home or tmp_path / "home", **settings)
         if container.settings.text == loaded.settings.text:
             container.__dict__["sentence_encoder"] = loaded.sentence_encoder
         if container.settings.ocr == loaded.settings.ocr:
             container.__dict__["ocr_engines"] = loaded.ocr_engines
-        made.append(container)
+        containers.append(container)
         return container
 
     yield make
-    for container in made:
+    for container in containers:
         container.close()
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[servers.Postgres]:
+def postgres_server() -> Iterator[servers.PostgresServer]:
     """A PostgreSQL server; a test that stops it starts it again."""
-    with servers.postgres() as server:
+    with servers.start_postgres() as server:
         yield server
 
 
 @pytest.fixture
-def postgres_url(postgres_server: servers.Postgres) -> Iterator[str]:
+def postgres_url(postgres_server: servers.PostgresServer) -> Iterator[str]:
     """The address of an empty database on it."""
-    with postgres_server.database() as url:
+    with postgres_server.create_database() as url:
         yield url
 
 
 @pytest.fixture(scope="session")
-def session_redis() -> Iterator[servers.Redis]:
+def session_redis() -> Iterator[servers.RedisServer]:
     """The redis-server of all tests of a process; a test that stops it starts it again."""
-    with servers.redis() as server:
+    with servers.start_redis() as server:
         yield server
 
 
 @pytest.fixture
-def redis_server(session_redis: servers.Redis) -> servers.Redis:
+def redis_server(session_redis: servers.RedisServer) -> servers.RedisServer:
     """A redis-server with nothing in it, whatever the test before left."""
-    session_redis.empty()
+    session_redis.flush()
     return session_redis
 
 

@@ -22,9 +22,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-_MEDIA = {"image_url", "video_url", "image_embeds"}
-_REQUEST = {"model", "messages", "stream", "temperature", "max_tokens"}
-_WEIGHED = _REQUEST | {"logprobs", "top_logprobs"}
+_MEDIA_TYPES = {"image_url", "video_url", "image_embeds"}
+_STREAM_REQUEST_FIELDS = {"model", "messages", "stream", "temperature", "max_tokens"}
+_LOGPROBS_REQUEST_FIELDS = _STREAM_REQUEST_FIELDS | {"logprobs", "top_logprobs"}
 
 
 @dataclass
@@ -45,20 +45,20 @@ class FakeVllm:
     images: int = 16
     hidden_size: int = 8
     url: str = ""
-    tries: int = 0
+    attempts: int = 0
     requests: list[dict[str, Any]] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)
-    gone: threading.Event = field(default_factory=threading.Event)
-    over: threading.Event = field(default_factory=threading.Event)
+    violations: list[str] = field(default_factory=list)
+    client_gone: threading.Event = field(default_factory=threading.Event)
+    stopping: threading.Event = field(default_factory=threading.Event)
 
     @property
-    def parts(self) -> list[dict[str, Any]]:
+    def last_user_parts(self) -> list[dict[str, Any]]:
         """The user's part of the last request."""
         return list(self.requests[-1]["messages"][1]["content"])
 
     @property
-    def texts(self) -> list[str]:
-        return [part["text"] for part in self.parts if part["type"] == "text"]
+    def last_user_texts(self) -> list[str]:
+        return [part["text"] for part in self.last_user_parts if part["type"] == "text"]
 
 
 class _Server(ThreadingHTTPServer):
@@ -69,7 +69,7 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def fake_vllm(**settings: Any) -> Iterator[FakeVllm]:  # noqa: ANN401 (fields of FakeVllm)
+def run_fake_vllm(**settings: Any) -> Iterator[FakeVllm]:  # noqa: ANN401 (fields of FakeVllm)
     """A running server; what was wrong with requests fails the test at the end."""
     fake = FakeVllm(**settings)
     server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"fake": fake}))
@@ -79,26 +79,26 @@ def fake_vllm(**settings: Any) -> Iterator[FakeVllm]:  # noqa: ANN401 (fields of
     try:
         yield fake
     finally:
-        fake.over.set()
+        fake.stopping.set()
         server.shutdown()
         thread.join()
         server.server_close()
-    assert fake.wrong == []
+    assert fake.violations == []
 
 
-def jpegs(part: dict[str, Any]) -> list[np.ndarray[Any, Any]]:
+def decode_jpegs(part: dict[str, Any]) -> list[np.ndarray[Any, Any]]:
     """The pictures of a media part, as the server decodes them."""
     head, _, data = part[part["type"]]["url"].partition(";base64,")
     assert head == {"image_url": "data:image/jpeg", "video_url": "data:video/jpeg"}[part["type"]]
-    shown = []
+    pictures = []
     for one in data.split(","):
         with Image.open(io.BytesIO(base64.b64decode(one, validate=True))) as picture:
             assert picture.format == "JPEG"
-            shown.append(np.asarray(picture.convert("RGB")))
-    return shown
+            pictures.append(np.asarray(picture.convert("RGB")))
+    return pictures
 
 
-def tensor(part: dict[str, Any]) -> torch.Tensor:
+def load_tensor(part: dict[str, Any]) -> torch.Tensor:
     """The visual tokens of a part, as the server loads them."""
     data = base64.b64decode(part["image_embeds"], validate=True)
     loaded = torch.load(io.BytesIO(data), weights_only=True)
@@ -106,18 +106,22 @@ def tensor(part: dict[str, Any]) -> torch.Tensor:
     return loaded
 
 
-def _check(request: dict[str, Any], fake: FakeVllm) -> None:
+def _check_request(request: dict[str, Any], fake: FakeVllm) -> None:
     if "logprobs" in request:
-        assert set(request) == _WEIGHED and request["logprobs"] is True and 1 <= request["top_logprobs"] <= 20
+        assert (
+            set(request) == _LOGPROBS_REQUEST_FIELDS
+            and request["logprobs"] is True
+            and 1 <= request["top_logprobs"] <= 20
+        )
         assert request["stream"] is False and request["max_tokens"] == 1
     else:
-        assert set(request) == _REQUEST and request["stream"] is True
+        assert set(request) == _STREAM_REQUEST_FIELDS and request["stream"] is True
     assert request["temperature"] == 0
     system, user = request["messages"]
     assert (system["role"], user["role"]) == ("system", "user") and isinstance(system["content"], str)
     parts = user["content"]
     kinds = [part["type"] for part in parts]
-    assert set(kinds) <= _MEDIA | {"text"} and kinds[0] == kinds[-1] == "text"
+    assert set(kinds) <= _MEDIA_TYPES | {"text"} and kinds[0] == kinds[-1] == "text"
     assert kinds.count("video_url") <= 1
     assert kinds.count("image_url") + kinds.count("image_embeds") <= fake.images
     assert not {"image_url", "image_embeds"} <= set(kinds), "Mixing raw image and embedding inputs is not allowed"
@@ -132,9 +136,9 @@ def _check_part(part: dict[str, Any], before: dict[str, Any], fake: FakeVllm) ->
     assert set(part) == {"type", part["type"], "uuid"} and len(part["uuid"]) == 64
     assert before["type"] == "text" and before["text"].endswith("]"), "media stands after its header"
     if part["type"] == "image_embeds":
-        assert tensor(part).ndim == 2 and tensor(part).shape[1] == fake.hidden_size
+        assert load_tensor(part).ndim == 2 and load_tensor(part).shape[1] == fake.hidden_size
     else:
-        np.stack(jpegs(part))
+        np.stack(decode_jpegs(part))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -146,39 +150,39 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         assert self.path == "/v1/models"
-        self._plain(200, self.fake.models)
+        self._send_body(200, self.fake.models)
 
     def do_POST(self) -> None:
-        self.fake.tries += 1
-        if self.fake.tries <= self.fake.resets:
-            self._reset()
+        self.fake.attempts += 1
+        if self.fake.attempts <= self.fake.resets:
+            self._reset_connection()
             return
         request = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.fake.requests.append(request)
         if self.fake.key and self.headers["authorization"] != f"Bearer {self.fake.key}":
-            self._problem(401, f"Unauthorized {self.headers['authorization']}")
+            self._send_problem(401, f"Unauthorized {self.headers['authorization']}")
             return
         try:
             assert self.path == "/v1/chat/completions" and self.headers["content-type"] == "application/json"
-            _check(request, self.fake)
+            _check_request(request, self.fake)
         except Exception as error:  # noqa: BLE001 (whatever is wrong with it)
-            self.fake.wrong.append(repr(error))
-        self._answer()
+            self.fake.violations.append(repr(error))
+        self._send_answer()
 
-    def _answer(self) -> None:
+    def _send_answer(self) -> None:
         fake = self.fake
         if fake.fault == "silence":
-            fake.over.wait(5)
+            fake.stopping.wait(5)
         elif fake.status != 200:
-            self._plain(fake.status, fake.body) if fake.body else self._problem(fake.status, "it went\nwrong")
+            self._send_body(fake.status, fake.body) if fake.body else self._send_problem(fake.status, "it went\nwrong")
         elif fake.fault in ("page", "json"):
-            self._plain(200, "<html>hello</html>", {"page": "text/html", "json": "application/json"}[fake.fault])
+            self._send_body(200, "<html>hello</html>", {"page": "text/html", "json": "application/json"}[fake.fault])
         elif not fake.requests[-1]["stream"]:
-            self._weigh()
+            self._send_logprobs()
         else:
-            self._stream()
+            self._send_stream()
 
-    def _weigh(self) -> None:
+    def _send_logprobs(self) -> None:
         choice: dict[str, Any] = {
             "message": {"role": "assistant", "content": self.fake.word},
             "finish_reason": "length",
@@ -186,72 +190,72 @@ class _Handler(BaseHTTPRequestHandler):
         if self.fake.weights is not None:
             top = [{"token": word, "logprob": math.log(share)} for word, share in self.fake.weights.items()]
             choice["logprobs"] = {"content": [{"token": self.fake.word, "logprob": -0.1, "top_logprobs": top}]}
-        self._plain(200, json.dumps({"choices": [choice]}), "application/json")
+        self._send_body(200, json.dumps({"choices": [choice]}), "application/json")
 
-    def _stream(self) -> None:
+    def _send_stream(self) -> None:
         self.send_response(200)
         self.send_header("content-type", "text/event-stream; charset=utf-8")
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
         try:
-            self._event({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]})
+            self._send_event({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]})
             for piece in self.fake.pieces:
-                self._event({"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]})
-            self._end()
+                self._send_event({"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]})
+            self._finish_stream()
         except OSError:
-            self.fake.gone.set()
+            self.fake.client_gone.set()
             self.close_connection = True
 
-    def _end(self) -> None:
+    def _finish_stream(self) -> None:
         match self.fake.fault:
             case "stall":
-                self.fake.over.wait(5)
+                self.fake.stopping.wait(5)
             case "drip":
-                while not self.fake.over.wait(0.02):
-                    self._chunk(b":\n")
+                while not self.fake.stopping.wait(0.02):
+                    self._send_chunk(b":\n")
             case "slow":
-                while not self.fake.over.wait(0.02):
-                    self._event({"choices": [{"index": 0, "delta": {"content": "and "}}]})
+                while not self.fake.stopping.wait(0.02):
+                    self._send_event({"choices": [{"index": 0, "delta": {"content": "and "}}]})
             case "endless":
-                while not self.fake.over.wait(0.001):
-                    self._event({"choices": [{"index": 0, "delta": {"content": "and so on " * 30}}]})
+                while not self.fake.stopping.wait(0.001):
+                    self._send_event({"choices": [{"index": 0, "delta": {"content": "and so on " * 30}}]})
             case "death":
-                self._reset()
+                self._reset_connection()
             case "early end":
-                self._chunk(b"")
+                self._send_chunk(b"")
             case "complaint":
-                self._event({"error": {"message": "CUDA out of memory\nTraceback", "code": 500}})
+                self._send_event({"error": {"message": "CUDA out of memory\nTraceback", "code": 500}})
             case "no choices":
-                self._event({"id": "x"})
+                self._send_event({"id": "x"})
             case "garbage":
-                self._chunk(b"\x00\xff hello\n")
+                self._send_chunk(b"\x00\xff hello\n")
             case "no json":
-                self._chunk(b"data: {hello\n\n")
+                self._send_chunk(b"data: {hello\n\n")
             case "long line":
-                self._chunk(b"data: " + b"x" * (3 << 20))
+                self._send_chunk(b"data: " + b"x" * (3 << 20))
             case _:
-                self._event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
-                self._event({"choices": [], "usage": {"prompt_tokens": 7}})
-                self._chunk(b"data: [DONE]\n\n")
-                self._chunk(b"")
+                self._send_event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+                self._send_event({"choices": [], "usage": {"prompt_tokens": 7}})
+                self._send_chunk(b"data: [DONE]\n\n")
+                self._send_chunk(b"")
 
-    def _event(self, value: object) -> None:
-        self._chunk(f"data: {json.dumps(value)}\n\n".encode())
+    def _send_event(self, value: object) -> None:
+        self._send_chunk(f"data: {json.dumps(value)}\n\n".encode())
 
-    def _chunk(self, data: bytes) -> None:
+    def _send_chunk(self, data: bytes) -> None:
         self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
 
-    def _problem(self, status: int, message: str) -> None:
-        self._plain(status, json.dumps({"error": {"message": message, "type": "X", "param": None, "code": status}}))
+    def _send_problem(self, status: int, message: str) -> None:
+        self._send_body(status, json.dumps({"error": {"message": message, "type": "X", "param": None, "code": status}}))
 
-    def _plain(self, status: int, body: str, kind: str = "application/json") -> None:
+    def _send_body(self, status: int, body: str, kind: str = "application/json") -> None:
         self.send_response(status)
         self.send_header("content-type", kind)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body.encode())
 
-    def _reset(self) -> None:
+    def _reset_connection(self) -> None:
         """Drops the connection as a server does that is killed."""
         time.sleep(0.02)
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -12,7 +12,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class ReceivedRequest:
     """A request as it came in."""
 
     path: str
@@ -21,7 +21,7 @@ class Sent:
 
 
 @dataclass
-class Host:
+class FakeWebServer:
     """`files` by path; a path that is none of them is 404. `redirects` lead elsewhere, `statuses` are answered to
     POSTs, one after the other, then 204. `drip_s` is the pause after every byte, `cut` how many bytes are kept back."""
 
@@ -29,27 +29,27 @@ class Host:
     files: dict[str, bytes] = field(default_factory=dict)
     redirects: dict[str, str] = field(default_factory=dict)
     statuses: list[int] = field(default_factory=list)
-    drip_s: float = 0.0
-    cut: int = 0
-    announced: bool = True
-    sent: list[Sent] = field(default_factory=list)
+    byte_delay_s: float = 0.0
+    withheld_bytes: int = 0
+    sends_content_length: bool = True
+    received_requests: list[ReceivedRequest] = field(default_factory=list)
 
 
 @contextmanager
-def hosted() -> Iterator[Host]:
+def run_web_server() -> Iterator[FakeWebServer]:
     """A running server."""
-    host = Host()
+    web_server = FakeWebServer()
 
     class Handler(_Handler):
-        serves = host
+        serves = web_server
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    host.url = f"http://127.0.0.1:{server.server_port}"
+    web_server.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
-        yield host
+        yield web_server
     finally:
         server.shutdown()
         thread.join()
@@ -57,41 +57,43 @@ def hosted() -> Iterator[Host]:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    serves: Host
+    web_server: FakeWebServer
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        host = self.serves
-        host.sent.append(Sent(self.path, dict(self.headers), b""))
+        host = self.web_server
+        host.received_requests.append(ReceivedRequest(self.path, dict(self.headers), b""))
         path = self.path.partition("?")[0]
         if path in host.redirects:
-            self._head(302, [("location", host.redirects[path]), ("content-length", "0")])
+            self._send_head(302, [("location", host.redirects[path]), ("content-length", "0")])
         elif path in host.files:
-            self._give(host.files[path])
+            self._send_file(host.files[path])
         else:
-            self._head(404, [("content-length", "0")])
+            self._send_head(404, [("content-length", "0")])
 
     def do_POST(self) -> None:
-        host = self.serves
+        host = self.web_server
         body = self.rfile.read(int(self.headers["content-length"]))
-        host.sent.append(Sent(self.path, dict(self.headers), body))
+        host.received_requests.append(ReceivedRequest(self.path, dict(self.headers), body))
         if self.path in host.redirects:
-            self._head(307, [("location", host.redirects[self.path]), ("content-length", "0")])
+            self._send_head(307, [("location", host.redirects[self.path]), ("content-length", "0")])
         else:
-            self._head(host.statuses.pop(0) if host.statuses else 204, [("content-length", "0")])
+            self._send_head(host.statuses.pop(0) if host.statuses else 204, [("content-length", "0")])
 
-    def _give(self, data: bytes) -> None:
-        host = self.serves
-        self._head(200, [("content-length", str(len(data)))] if host.announced else [("connection", "close")])
+    def _send_file(self, data: bytes) -> None:
+        host = self.web_server
+        self._send_head(
+            200, [("content-length", str(len(data)))] if host.sends_content_length else [("connection", "close")]
+        )
         try:
-            for first in range(0, len(data) - host.cut, step := 1 if host.drip_s else 1 << 16):
-                self.wfile.write(data[first : min(first + step, len(data) - host.cut)])
-                time.sleep(host.drip_s)
+            for first in range(0, len(data) - host.withheld_bytes, step := 1 if host.byte_delay_s else 1 << 16):
+                self.wfile.write(data[first : min(first + step, len(data) - host.withheld_bytes)])
+                time.sleep(host.byte_delay_s)
         except ConnectionError:
             pass
-        self.close_connection = bool(host.cut) or not host.announced
+        self.close_connection = bool(host.withheld_bytes) or not host.sends_content_length
 
-    def _head(self, status: int, headers: list[tuple[str, str]]) -> None:
+    def _send_head(self, status: int, headers: list[tuple[str, str]]) -> None:
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)

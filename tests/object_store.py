@@ -11,11 +11,11 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_PATIENCE_S = 240
+_START_TIMEOUT_S = 240
 
 
 @contextmanager
-def s3_server() -> Iterator[dict[str, str]]:
+def run_s3_server() -> Iterator[dict[str, str]]:
     """The environment in which S3 is this server. Every bucket that is written to has to be made first."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -23,7 +23,7 @@ def s3_server() -> Iterator[dict[str, str]]:
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            _wait_for(f"http://127.0.0.1:{port}/moto-api/", process)
+            _wait_until_answers(f"http://127.0.0.1:{port}/moto-api/", process)
             yield {
                 "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
                 "AWS_ACCESS_KEY_ID": "test",
@@ -41,8 +41,8 @@ def make_bucket(environment: dict[str, str], name: str) -> None:
         pass
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _PATIENCE_S
+def _wait_until_answers(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT_S
     while True:
         try:
             with urllib.request.urlopen(url):

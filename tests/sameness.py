@@ -9,21 +9,21 @@ import numpy as np
 from indexer.types import Lane, Vectors
 from memory.store import StoredMemory
 
-_DIFFERENCE = 1e-5
+_TOLERANCE = 1e-5
 
 
-def check_vectors(made: Sequence[Mapping[Lane, Vectors]], expected: Sequence[Mapping[Lane, Vectors]]) -> None:
+def check_vectors(actual: Sequence[Mapping[Lane, Vectors]], expected: Sequence[Mapping[Lane, Vectors]]) -> None:
     """The vectors of checkpoints, in order."""
-    for vectors, others in zip(made, expected, strict=True):
+    for vectors, others in zip(actual, expected, strict=True):
         assert vectors.keys() == others.keys()
         for lane in vectors:
-            np.testing.assert_allclose(vectors[lane], others[lane], atol=_DIFFERENCE)
+            np.testing.assert_allclose(vectors[lane], others[lane], atol=_TOLERANCE)
 
 
-def check_memory(memory: StoredMemory, expected: StoredMemory) -> None:
+def check_memory(actual: StoredMemory, expected: StoredMemory) -> None:
     """The memory of a video."""
-    assert memory.lanes.keys() == expected.lanes.keys()
+    assert actual.lanes.keys() == expected.lanes.keys()
     for lane, slots in expected.lanes.items():
-        assert [slot.node for slot in memory.lanes[lane]] == [slot.node for slot in slots], lane
-        for one, other in zip(memory.lanes[lane], slots, strict=True):
-            np.testing.assert_allclose(one.tokens, other.tokens, atol=_DIFFERENCE)
+        assert [slot.node for slot in actual.lanes[lane]] == [slot.node for slot in slots], lane
+        for one, other in zip(actual.lanes[lane], slots, strict=True):
+            np.testing.assert_allclose(one.tokens, other.tokens, atol=_TOLERANCE)

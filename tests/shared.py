@@ -10,11 +10,11 @@ import pytest
 from services.container import Container
 from services.settings import load_settings
 
-Services = Callable[..., Container]
+MakeContainer = Callable[..., Container]
 """Makes containers: `services(home, **settings)`, settings named as their variables are, `text__model=""`."""
 
 
-def opened(home: Path, **settings: object) -> Container:
+def open_container(home: Path, **settings: object) -> Container:
     """The services over a home, in profile `demo`; the caller closes them."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("AFTERIMAGE_HOME", str(home))

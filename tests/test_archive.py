@@ -12,14 +12,14 @@ import pypdfium2
 import pytest
 from PIL import ExifTags, Image
 
-from demoworld.archive import Album, load, make_archive
-from demoworld.film import Film, shoot_mp4, shoot_webm
-from demoworld.papers import Paper, print_paper
-from demoworld.photos import take
-from demoworld.scans import scan_paper
+from demoworld.archive import PhotoAlbum, load_data, make_archive
+from demoworld.film import Film, write_mp4, write_webm
+from demoworld.papers import DocumentSpec, write_text_pdf
+from demoworld.photos import write_photo
+from demoworld.scans import write_scanned_pdf
 from demoworld.truth import Fact, read_truth
 
-LISTS = Path(__file__).parents[1] / "benchmarks" / "data"
+QUESTION_LISTS = Path(__file__).parents[1] / "benchmarks" / "data"
 FILMS = ("welcome_aboard.toml", "slipway_2022.toml")
 PAPERS = ("staff_handbook.toml", "annual_report_2023.toml")
 LETTER = "inspection_letter_1978.toml"
@@ -37,11 +37,11 @@ def facts(archive: Path) -> tuple[Fact, ...]:
     return read_truth(archive).facts
 
 
-def rows(name: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (LISTS / name).read_text(encoding="utf-8").splitlines()]
+def read_rows(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (QUESTION_LISTS / name).read_text(encoding="utf-8").splitlines()]
 
 
-def stands_at(fact: Fact, row: dict[str, Any]) -> bool:
+def is_at_row(fact: Fact, row: dict[str, Any]) -> bool:
     """Whether a fact is where a row says that its answer is."""
     return (fact.file, fact.where, fact.page, fact.start_s, fact.end_s) == (
         row["file"],
@@ -74,7 +74,7 @@ def test_truth_names_every_medium_once_and_places_facts_inside(archive: Path, fa
 def test_a_film_is_as_long_as_its_scenes_and_every_span_is_inside(
     name: str, archive: Path, facts: tuple[Fact, ...]
 ) -> None:
-    film = load(name, Film)
+    film = load_data(name, Film)
     with av.open(archive / film.file) as source:
         times = [packet.pts * packet.time_base for packet in source.demux(video=0) if packet.pts is not None]
     length = sum(scene.seconds for scene in film.scenes)
@@ -87,21 +87,21 @@ def test_a_film_is_as_long_as_its_scenes_and_every_span_is_inside(
 
 @pytest.mark.slow
 def test_the_embedded_subtitles_are_the_cues(archive: Path) -> None:
-    film = load(FILMS[0], Film)
+    film = load_data(FILMS[0], Film)
     with av.open(archive / film.file) as source:
         packets = [packet for packet in source.demux(subtitles=0) if packet.size > 2]
-        said = [
+        subtitles = [
             ((float(p.pts * p.time_base), float((p.pts + p.duration) * p.time_base)), bytes(p)[2:].decode())
             for p in packets
         ]
-    assert [text for _, text in said] == [cue.text for cue in film.cues]
-    for (span, _), cue in zip(said, film.cues, strict=True):
+    assert [text for _, text in subtitles] == [cue.text for cue in film.cues]
+    for (span, _), cue in zip(subtitles, film.cues, strict=True):
         assert span == pytest.approx(cue.span, abs=0.001)
 
 
 @pytest.mark.slow
 def test_the_sidecar_has_every_cue_and_no_line_of_the_screen(archive: Path) -> None:
-    film = load(FILMS[1], Film)
+    film = load_data(FILMS[1], Film)
     text = (archive / film.file).with_suffix(".srt").read_text(encoding="utf-8")
     assert all(cue.text in text for cue in film.cues)
     assert "00:00:09,000 --> 00:00:13,400" in text
@@ -110,18 +110,18 @@ def test_the_sidecar_has_every_cue_and_no_line_of_the_screen(archive: Path) -> N
 
 @pytest.mark.slow
 def test_photos_carry_their_date_and_one_its_turn(archive: Path) -> None:
-    turned = []
-    for photo in load("photos.toml", Album).photos:
+    rotated = []
+    for photo in load_data("photos.toml", PhotoAlbum).photos:
         with Image.open(archive / photo.file) as picture:
             exif = picture.getexif()
             taken = exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal]
             assert taken == photo.taken.strftime("%Y:%m:%d %H:%M:%S")
             if exif[ExifTags.Base.Orientation] == 6:
-                turned.append(photo.file)
+                rotated.append(photo.file)
                 assert picture.size == photo.size[::-1]
             else:
                 assert picture.size == photo.size
-    assert turned == ["photos/receipt_chandler.jpg"]
+    assert rotated == ["photos/receipt_chandler.jpg"]
 
 
 @pytest.mark.slow
@@ -132,7 +132,7 @@ def test_two_photos_of_one_name_differ(archive: Path) -> None:
 @pytest.mark.slow
 def test_the_text_layer_of_a_paper_is_its_truth_on_every_page(archive: Path, facts: tuple[Fact, ...]) -> None:
     for name in PAPERS:
-        paper = load(name, Paper)
+        paper = load_data(name, DocumentSpec)
         texts = page_texts(archive / paper.file)
         assert len(texts) == len(paper.pages)
         for fact in facts:
@@ -160,19 +160,19 @@ def test_boxes_of_a_paper_enclose_their_words_also_on_the_rotated_page(archive: 
 
 @pytest.mark.slow
 def test_the_letter_has_no_text_layer(archive: Path) -> None:
-    assert page_texts(archive / load(LETTER, Paper).file) == ["", ""]
+    assert page_texts(archive / load_data(LETTER, DocumentSpec).file) == ["", ""]
 
 
 @pytest.mark.slow
 def test_every_answer_stands_where_its_row_says_and_nowhere_else(facts: tuple[Fact, ...]) -> None:
-    for row in rows("answerable.jsonl"):
+    for row in read_rows("answerable.jsonl"):
         holding = [fact for fact in facts if row["answer"].lower() in fact.text.lower()]
         assert holding, row
-        assert all(stands_at(fact, row) and fact.kind == row["kind"] for fact in holding), row
+        assert all(is_at_row(fact, row) and fact.kind == row["kind"] for fact in holding), row
 
 
 def test_the_lists_are_complete_and_varied() -> None:
-    answerable, unrelated = rows("answerable.jsonl"), rows("unrelated.jsonl")
+    answerable, unrelated = read_rows("answerable.jsonl"), read_rows("unrelated.jsonl")
     assert len(answerable) == len(unrelated) == 30
     assert len({row["question"] for row in answerable + unrelated}) == 60
     count = {
@@ -184,9 +184,9 @@ def test_the_lists_are_complete_and_varied() -> None:
 
 def test_photos_and_papers_are_the_same_bytes_each_time(tmp_path: Path) -> None:
     for root in (tmp_path / "one", tmp_path / "two"):
-        take(load("photos.toml", Album).photos[0], root)
-        print_paper(load(PAPERS[1], Paper), root)
-        scan_paper(load(LETTER, Paper), root)
+        write_photo(load_data("photos.toml", PhotoAlbum).photos[0], root)
+        write_text_pdf(load_data(PAPERS[1], DocumentSpec), root)
+        write_scanned_pdf(load_data(LETTER, DocumentSpec), root)
     made = [p.relative_to(tmp_path / "one") for p in (tmp_path / "one").rglob("*") if p.is_file()]
     assert len(made) == 3
     assert all((tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes() for name in made)
@@ -194,9 +194,9 @@ def test_photos_and_papers_are_the_same_bytes_each_time(tmp_path: Path) -> None:
 
 def test_films_are_the_same_bytes_each_time(tmp_path: Path) -> None:
     for root in (tmp_path / "one", tmp_path / "two"):
-        for name, shoot in zip(FILMS, (shoot_mp4, shoot_webm), strict=True):
-            film = load(name, Film)
+        for name, shoot in zip(FILMS, (write_mp4, write_webm), strict=True):
+            film = load_data(name, Film)
             shoot(replace(film, scenes=tuple(replace(scene, seconds=1) for scene in film.scenes[:2])), root)
     for name in FILMS:
-        file = load(name, Film).file
+        file = load_data(name, Film).file
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()

@@ -37,7 +37,7 @@ def blobs(tmp_path: Path) -> FolderBlobs:
     return FolderBlobs(tmp_path)
 
 
-def _finished(blobs: FolderBlobs, checkpoints: int = 2) -> ArtifactStore:
+def _finish_artifacts(blobs: FolderBlobs, checkpoints: int = 2) -> ArtifactStore:
     draft = ArtifactStore(blobs).open_draft(ASSET, VERSION)
     for number in range(checkpoints):
         draft.commit(_checkpoint(number))
@@ -46,7 +46,7 @@ def _finished(blobs: FolderBlobs, checkpoints: int = 2) -> ArtifactStore:
 
 
 def test_what_was_committed_comes_back(blobs: FolderBlobs) -> None:
-    artifacts = _finished(blobs)
+    artifacts = _finish_artifacts(blobs)
     manifest = artifacts.read_manifest(ASSET, VERSION)
     assert (manifest.segments, manifest.sampled_frames, manifest.end_s) == (4, 120, 120.0)
     assert manifest.warnings == ("a warning",)
@@ -80,7 +80,7 @@ def test_a_damaged_checkpoint_is_made_again(blobs: FolderBlobs, tmp_path: Path, 
 
 @pytest.mark.parametrize("name", ["00001.safetensors", "00001.json"])
 def test_damage_in_a_complete_asset_is_told(blobs: FolderBlobs, tmp_path: Path, name: str) -> None:
-    artifacts = _finished(blobs)
+    artifacts = _finish_artifacts(blobs)
     path = tmp_path / "artifacts" / ASSET / VERSION / name
     path.write_bytes(path.read_bytes().replace(b"1", b"2", 1))
     with pytest.raises(ArtifactError, match="00001"):
@@ -96,7 +96,7 @@ def test_nothing_is_complete_without_a_manifest(blobs: FolderBlobs) -> None:
 
 
 def test_one_version_is_deleted_without_the_other(blobs: FolderBlobs) -> None:
-    artifacts = _finished(blobs)
+    artifacts = _finish_artifacts(blobs)
     other = artifacts.open_draft(ASSET, "v2")
     other.commit(_checkpoint(0))
     assert artifacts.list_versions(ASSET) == ["v1", "v2"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.marking import marked, overlap, told
-from demoworld.world.questions import Kind, Question, Span
-from demoworld.world.truth import Happened, VideoTruth
+from benchmarks.marking import interval_iou, score_answer, score_summary
+from demoworld.world.questions import Question, QuestionKind, Span
+from demoworld.world.truth import EventTruth, VideoTruth
 from indexer.types import AssetKind, Origin, Segment
 from services.catalog import Asset
 from services.summarizing import Chapter, Statement, Summary
@@ -15,68 +15,82 @@ from services.types import Answer, Citation, Evidence, RetrievedSegment, Sentenc
 FILM = Asset("f" * 64, "v", AssetKind.VIDEO, "film.mp4", 600.0, None, 480, 270, 0.0, 1, 1, (), 0.0)
 
 
-def _said(text: str, *spans: Span) -> Answer:
-    cited = tuple(
+def _make_answer(text: str, *spans: Span) -> Answer:
+    citations = tuple(
         Citation(Evidence("F1", RetrievedSegment(FILM, Segment(0, Origin.PICTURE, *span), 0.9, {}, 0.1)), None, "")
         for span in spans
     )
     judgement = Verification(Verdict.SUPPORTED, 1.0)
-    return Answer(text, not text, (Sentence(text, judgement, cited),) if text else ())
+    return Answer(text, not text, (Sentence(text, judgement, citations),) if text else ())
 
 
 @pytest.mark.parametrize(
     ("kind", "question", "wanted", "said", "right"),
     [
-        (Kind.WHAT, "What can be seen at 0:00:12?", "dog", "Two dogs can be seen.", True),
-        (Kind.WHAT, "What can be seen at 0:00:12?", "dog", "A hot dogma.", False),
-        (Kind.HOW_MANY, "How many dogs are there?", "two", "There are two dogs.", True),
-        (Kind.HOW_MANY, "How many dogs are there?", "two", "There are three dogs.", False),
-        (Kind.FIRST, "Which was seen first, the dog or the cat?", "cat", "The cat was seen before the dog.", True),
-        (Kind.FIRST, "Which was seen first, the dog or the cat?", "cat", "The dog was seen before the cat.", False),
-        (Kind.HOW_OFTEN, "How often does a dog appear?", "two", "One dog appears two times.", True),
-        (Kind.HOW_OFTEN, "How often does a dog appear?", "two", "Two dogs appear one time.", False),
-        (Kind.CHANGED, "…", "on the beach, then in the snow", "It was on the beach, then in the snow.", True),
-        (Kind.CHANGED, "…", "on the beach, then in the snow", "It was in the snow, then on the beach.", False),
-        (Kind.PLACE, "Where is the dog?", "in the snow", "It is in the snow.", True),
-        (Kind.IS_THERE, "Is there a dog in the video?", "yes", "Yes, there is a dog.", True),
-        (Kind.IS_THERE, "Is there a dog in the video?", "yes", "Yes, there is a cat.", False),
+        (QuestionKind.VISIBLE_AT, "What can be seen at 0:00:12?", "dog", "Two dogs can be seen.", True),
+        (QuestionKind.VISIBLE_AT, "What can be seen at 0:00:12?", "dog", "A hot dogma.", False),
+        (QuestionKind.HOW_MANY, "How many dogs are there?", "two", "There are two dogs.", True),
+        (QuestionKind.HOW_MANY, "How many dogs are there?", "two", "There are three dogs.", False),
+        (
+            QuestionKind.FIRST,
+            "Which was seen first, the dog or the cat?",
+            "cat",
+            "The cat was seen before the dog.",
+            True,
+        ),
+        (
+            QuestionKind.FIRST,
+            "Which was seen first, the dog or the cat?",
+            "cat",
+            "The dog was seen before the cat.",
+            False,
+        ),
+        (QuestionKind.HOW_OFTEN, "How often does a dog appear?", "two", "One dog appears two times.", True),
+        (QuestionKind.HOW_OFTEN, "How often does a dog appear?", "two", "Two dogs appear one time.", False),
+        (QuestionKind.CHANGED, "…", "on the beach, then in the snow", "It was on the beach, then in the snow.", True),
+        (QuestionKind.CHANGED, "…", "on the beach, then in the snow", "It was in the snow, then on the beach.", False),
+        (QuestionKind.PLACE, "Where is the dog?", "in the snow", "It is in the snow.", True),
+        (QuestionKind.IS_THERE, "Is there a dog in the video?", "yes", "Yes, there is a dog.", True),
+        (QuestionKind.IS_THERE, "Is there a dog in the video?", "yes", "Yes, there is a cat.", False),
     ],
 )
 def test_an_answer_is_right_where_it_says_what_is_true(
-    kind: Kind, question: str, wanted: str, said: str, right: bool
+    kind: QuestionKind, question: str, wanted: str, said: str, right: bool
 ) -> None:
     asked = Question(kind, question, wanted, ((10.0, 15.0),))
-    assert marked(asked, _said(said, (10.0, 15.0))).right is right
-    assert not marked(asked, _said("")).right
+    assert score_answer(asked, _make_answer(said, (10.0, 15.0))).right is right
+    assert not score_answer(asked, _make_answer("")).right
 
 
 def test_when_is_marked_by_the_spans_that_are_cited() -> None:
-    asked = Question(Kind.WHEN, "When does a dog appear?", "0:00:10", ((10.0, 20.0),))
-    assert marked(asked, _said("A dog appears.", (10.0, 16.0))).right
-    assert not marked(asked, _said("A dog appears.", (10.0, 14.0))).right
-    assert marked(asked, _said("A dog appears.", (10.0, 14.0), (50.0, 60.0))).cited == 0.5
+    asked = Question(QuestionKind.WHEN, "When does a dog appear?", "0:00:10", ((10.0, 20.0),))
+    assert score_answer(asked, _make_answer("A dog appears.", (10.0, 16.0))).right
+    assert not score_answer(asked, _make_answer("A dog appears.", (10.0, 14.0))).right
+    assert score_answer(asked, _make_answer("A dog appears.", (10.0, 14.0), (50.0, 60.0))).citation_precision == 0.5
 
 
 def test_what_is_absent_is_right_where_nothing_is_said() -> None:
-    asked = Question(Kind.ABSENT, "Where is a dog?", "not shown", ())
-    assert marked(asked, _said("")).right and marked(asked, _said("")).cited is None
-    assert not marked(asked, _said("A dog is on the beach.", (1.0, 2.0))).right
+    asked = Question(QuestionKind.ABSENT, "Where is a dog?", "not shown", ())
+    assert (
+        score_answer(asked, _make_answer("")).right and score_answer(asked, _make_answer("")).citation_precision is None
+    )
+    assert not score_answer(asked, _make_answer("A dog is on the beach.", (1.0, 2.0))).right
 
 
 def test_overlap_is_that_of_all_spans_together() -> None:
-    assert overlap([(0, 10)], [(0, 10)]) == 1.0
-    assert overlap([(0, 2), (4, 6)], [(0, 6)]) == pytest.approx(4 / 6)
-    assert overlap([], [(0, 6)]) == 0.0
+    assert interval_iou([(0, 10)], [(0, 10)]) == 1.0
+    assert interval_iou([(0, 2), (4, 6)], [(0, 6)]) == pytest.approx(4 / 6)
+    assert interval_iou([], [(0, 6)]) == 0.0
 
 
 def test_a_summary_is_held_against_the_truth() -> None:
     events = (
-        Happened("dog", 1, "beach", False, "stays", 0.0, 12.0),
-        Happened("cat", 1, "snow", False, "stays", 40.0, 52.0),
-        Happened("bus", 1, "snow", False, "stays", 55.0, 58.0),
+        EventTruth("dog", 1, "beach", False, "stays", 0.0, 12.0),
+        EventTruth("cat", 1, "snow", False, "stays", 40.0, 52.0),
+        EventTruth("bus", 1, "snow", False, "stays", 55.0, 58.0),
     )
     truth = VideoTruth("film.mp4", 0, 60.0, (), events)
     true = Statement("A dog is on the beach.", Verdict.SUPPORTED, 2.0, 3.0)
     false = Statement("A dog is in the snow.", Verdict.SUPPORTED, 42.0, 43.0)
     chapters = (Chapter("One", 0.0, 30.0, None, (true,)), Chapter("Two", 30.0, 60.0, None, (false,)))
-    assert told(truth, Summary((), chapters)) == (0.5, 0.5)
+    assert score_summary(truth, Summary((), chapters)) == (0.5, 0.5)

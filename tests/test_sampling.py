@@ -11,20 +11,20 @@ from indexer.sampling import NearDuplicateDetector, compute_signature
 from indexer.types import Pixels
 
 
-def _scene(seed: int = 0, height: int = 360, width: int = 640) -> Pixels:
+def _make_scene(seed: int = 0, height: int = 360, width: int = 640) -> Pixels:
     coarse = np.random.default_rng(seed).integers(40, 200, (9, 16, 3))
     return np.kron(coarse, np.ones((height // 9, width // 16, 1))).astype(np.uint8)
 
 
 def test_compression_noise_makes_no_new_segment() -> None:
-    scene = _scene()
+    scene = _make_scene()
     noise = np.random.default_rng(1).normal(0, 4, scene.shape)
     noisy = np.clip(scene + noise, 0, 255).astype(np.uint8)
     assert NearDuplicateDetector().is_near_duplicate(compute_signature(scene), compute_signature(noisy))
 
 
 def test_a_thing_of_a_twentieth_of_the_width_is_new() -> None:
-    scene = _scene()
+    scene = _make_scene()
     entered = scene.copy()
     entered[200:232, 300:332] = (250, 20, 20)
     assert not NearDuplicateDetector().is_near_duplicate(compute_signature(scene), compute_signature(entered))
@@ -32,8 +32,10 @@ def test_a_thing_of_a_twentieth_of_the_width_is_new() -> None:
 
 def test_another_scene_and_another_size_are_new() -> None:
     rule = NearDuplicateDetector()
-    assert not rule.is_near_duplicate(compute_signature(_scene(0)), compute_signature(_scene(1)))
-    assert not rule.is_near_duplicate(compute_signature(_scene(0)), compute_signature(np.zeros((20, 20, 3), np.uint8)))
+    assert not rule.is_near_duplicate(compute_signature(_make_scene(0)), compute_signature(_make_scene(1)))
+    assert not rule.is_near_duplicate(
+        compute_signature(_make_scene(0)), compute_signature(np.zeros((20, 20, 3), np.uint8))
+    )
 
 
 @settings(max_examples=40, deadline=None)

@@ -31,9 +31,9 @@ from demoworld.train import align, read, see
 from demoworld.train.onevision_model import make_onevision
 
 _HERE = Path(__file__).parent
-_SEE, _ALIGN = _HERE / "checkpoints" / "see", _HERE / "checkpoints" / "align"
-_FINAL = _HERE.parent / "weights" / "open_clip"
-_ANSWERING, _HEADS = _HERE.parent / "weights" / "onevision", _HERE / "checkpoints" / "headers.safetensors"
+_VISION_CHECKPOINT, _ALIGNED_CHECKPOINT = _HERE / "checkpoints" / "see", _HERE / "checkpoints" / "align"
+_OPEN_CLIP_WEIGHTS = _HERE.parent / "weights" / "open_clip"
+_ONEVISION_WEIGHTS, _HEADS_FILE = _HERE.parent / "weights" / "onevision", _HERE / "checkpoints" / "headers.safetensors"
 
 
 def main() -> None:
@@ -43,20 +43,29 @@ def main() -> None:
     )
     parser.add_argument("stage", choices=("see", "align", "tune", *read.STAGES))
     parser.add_argument("--work", type=Path, default=Path("train-out"), help="where the state of a stage is kept")
-    given = parser.parse_args()
+    args = parser.parse_args()
     torch.set_num_threads(os.cpu_count() or 1)
-    match given.stage:
+    match args.stage:
         case "see":
-            see.train(given.work, _SEE)
+            see.train(args.work, _VISION_CHECKPOINT)
         case "align":
-            align.train(align.ALIGN, _SEE, given.work, _ALIGN)
+            align.train(align.ALIGN, _VISION_CHECKPOINT, args.work, _ALIGNED_CHECKPOINT)
         case "tune":
-            align.train(align.TUNE, _ALIGN, given.work, _FINAL)
+            align.train(align.TUNE, _ALIGNED_CHECKPOINT, args.work, _OPEN_CLIP_WEIGHTS)
         case "name":
-            make_onevision(_FINAL, given.work / "untaught")
-            read.train(read.STAGES["name"], given.work / "untaught", _FINAL, given.work, _ANSWERING, _HEADS)
+            make_onevision(_OPEN_CLIP_WEIGHTS, args.work / "untaught")
+            read.train(
+                read.STAGES["name"],
+                args.work / "untaught",
+                _OPEN_CLIP_WEIGHTS,
+                args.work,
+                _ONEVISION_WEIGHTS,
+                _HEADS_FILE,
+            )
         case stage:
-            read.train(read.STAGES[stage], _ANSWERING, _FINAL, given.work, _ANSWERING, _HEADS)
+            read.train(
+                read.STAGES[stage], _ONEVISION_WEIGHTS, _OPEN_CLIP_WEIGHTS, args.work, _ONEVISION_WEIGHTS, _HEADS_FILE
+            )
 
 
 if __name__ == "__main__":

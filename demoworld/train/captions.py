@@ -12,21 +12,21 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from demoworld.train.batches import NONE, Pictures, picture, truth, unbiased
-from demoworld.train.foreign import POOL, foreign
-from demoworld.train.model import CONTEXT
-from demoworld.train.words import FILLERS
-from demoworld.world.claims import FRAMES, Claim, Seen, say
-from demoworld.world.concepts import concepts
+from demoworld.train.batches import NO_LABEL, PictureBatch, evaluate_claims, mask_held_out, render_batch
+from demoworld.train.foreign import POOL_SIZE, render_negative_image
+from demoworld.train.model import CONTEXT_LENGTH
+from demoworld.train.words import FILLER_WORDS
+from demoworld.world.claims import QUERY_TEMPLATES, Claim, VisibleContent, phrase_claim
+from demoworld.world.concepts import load_concepts
 from demoworld.world.places import PLACES
-from demoworld.world.random_scenes import Split, allowed, random_scene
+from demoworld.world.random_scenes import Split, list_allowed_concepts, sample_scene
 from demoworld.world.scene import Scene
 
-_TRUE, _NEARLY, _NOTHING, _PARTLY, _FOREIGN = 3, 1, 24, 24, 8
-_STRANGE = "qqq"
+_TRUE_PER_SCENE, _NEAR_MISSES_PER_SCENE, _UNRELATED_TEXTS, _PARTLY_UNKNOWN_TEXTS, _NEGATIVE_IMAGES = 3, 1, 24, 24, 8
+_UNKNOWN_WORD = "qqq"
 """A word that no vocabulary holds."""
-_WITH_STRANGE = tuple(
-    form.replace("?", _STRANGE)
+_UNKNOWN_WORD_TEMPLATES = tuple(
+    form.replace("?", _UNKNOWN_WORD)
     for form in (
         "{} and a ?", "{} and ?", "{} in a ?", "{} on a ?", "{} at the ?", "a ? and {}", "{} with a ?", "a ? on {}",
         "{} ? a ?", "{} in a ? ?", "{} and a ? in a ?", "a ? with {} in the ?", "{} on a ? in a ?", "{} ? in a ?",
@@ -35,87 +35,89 @@ _WITH_STRANGE = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class Captioned:
+class CaptionedBatch:
     """Pictures with texts: `ids` `[m, context]`; `true`, `known` `[m, n]`: whether each holds of each picture."""
 
-    pictures: Pictures
+    pictures: PictureBatch
     ids: Tensor
-    true: Tensor
-    known: Tensor
+    labels: Tensor
+    label_mask: Tensor
 
 
-class CaptionBatches(Dataset[Captioned]):
+class CaptionBatches(Dataset[CaptionedBatch]):
     """Batch after batch; in pairs of scenes the second is the first with one concept exchanged."""
 
     def __init__(self, seed: int, size: int, batches: int, tokenizer: Path, first: int = 0) -> None:
         self._seed, self._size, self._batches, self._first = seed, size, batches, first
         self._tokenizer = Tokenizer.from_file(str(tokenizer / "tokenizer.json"))
-        self._tokenizer.enable_truncation(CONTEXT)
-        self._tokenizer.enable_padding(length=CONTEXT, pad_id=0)
+        self._tokenizer.enable_truncation(CONTEXT_LENGTH)
+        self._tokenizer.enable_padding(length=CONTEXT_LENGTH, pad_id=0)
 
     def __len__(self) -> int:
         return self._batches - self._first
 
-    def __getitem__(self, number: int) -> Captioned:
+    def __getitem__(self, number: int) -> CaptionedBatch:
         rng = np.random.default_rng([self._seed, self._first + number])
-        scenes = [scene for _ in range(self._size // 2) for scene in _pair(rng)]
-        shown, seen = picture(scenes, rng)
-        pictures = _with_foreign(unbiased(shown), rng)
-        claims, texts = zip(*_captions(seen, rng), strict=True)
+        scenes = [scene for _ in range(self._size // 2) for scene in _sample_contrast_pair(rng)]
+        shown, seen = render_batch(scenes, rng)
+        pictures = _append_negative_images(mask_held_out(shown), rng)
+        claims, texts = zip(*_sample_captions(seen, rng), strict=True)
         ids = [encoded.ids for encoded in self._tokenizer.encode_batch_fast(list(texts))]
-        return Captioned(pictures, torch.tensor(ids), *truth(claims, pictures))
+        return CaptionedBatch(pictures, torch.tensor(ids), *evaluate_claims(claims, pictures))
 
 
-def _with_foreign(pictures: Pictures, rng: np.random.Generator) -> Pictures:
+def _append_negative_images(pictures: PictureBatch, rng: np.random.Generator) -> PictureBatch:
     """The same with a few pictures more, of which nothing is true."""
-    numbers = rng.integers(0, POOL, _FOREIGN).tolist()
-    pixels = torch.from_numpy(np.stack([foreign(number) for number in numbers])).permute(0, 3, 1, 2)
-    nothing = torch.full((_FOREIGN,), NONE)
-    return Pictures(
+    numbers = rng.integers(0, POOL_SIZE, _NEGATIVE_IMAGES).tolist()
+    pixels = torch.from_numpy(np.stack([render_negative_image(number) for number in numbers])).permute(0, 3, 1, 2)
+    nothing = torch.full((_NEGATIVE_IMAGES,), NO_LABEL)
+    return PictureBatch(
         torch.cat([pictures.pixels, pixels]),
-        torch.cat([pictures.tokens, nothing[:, None].expand(-1, pictures.tokens.shape[1])]),
-        torch.cat([pictures.counts, torch.zeros(_FOREIGN, pictures.counts.shape[1], dtype=torch.long)]),
+        torch.cat([pictures.patch_classes, nothing[:, None].expand(-1, pictures.patch_classes.shape[1])]),
+        torch.cat([pictures.counts, torch.zeros(_NEGATIVE_IMAGES, pictures.counts.shape[1], dtype=torch.long)]),
         torch.cat([pictures.place, nothing]),
         torch.cat([pictures.night, nothing]),
     )
 
 
-def _pair(rng: np.random.Generator) -> Iterator[Scene]:
-    scene = random_scene(rng, Split.TRAIN)
+def _sample_contrast_pair(rng: np.random.Generator) -> Iterator[Scene]:
+    scene = sample_scene(rng, Split.TRAIN)
     yield scene
     names = sorted({thing.concept for thing in scene.things})
     gone = str(rng.choice(names))
-    new = str(rng.choice([name for name in allowed(scene.place, Split.TRAIN) if name not in names]))
+    new = str(rng.choice([name for name in list_allowed_concepts(scene.place, Split.TRAIN) if name not in names]))
     things = tuple(replace(thing, concept=new) if thing.concept == gone else thing for thing in scene.things)
     yield replace(scene, things=things, variant=int(rng.integers(60)), sign=None)
 
 
-def _captions(seen: Sequence[Seen], rng: np.random.Generator) -> Iterator[tuple[Claim | None, str]]:
-    for one in seen:
-        for _ in range(_TRUE):
-            claim = true_claim(one, rng)
-            yield claim, _loosely(claim, rng)
-        for _ in range(_NEARLY):
-            claim = nearly(true_claim(one, rng), rng)
-            yield claim, _loosely(claim, rng)
-    for _ in range(_NOTHING):
-        yield None, _about_nothing(rng)
-    for number in rng.permutation(len(seen))[:_PARTLY]:
-        yield None, _partly_known(seen[number], rng)
+def _sample_captions(
+    contents: Sequence[VisibleContent], rng: np.random.Generator
+) -> Iterator[tuple[Claim | None, str]]:
+    for content in contents:
+        for _ in range(_TRUE_PER_SCENE):
+            claim = sample_true_claim(content, rng)
+            yield claim, _phrase_loosely(claim, rng)
+        for _ in range(_NEAR_MISSES_PER_SCENE):
+            claim = perturb_claim(sample_true_claim(content, rng), rng)
+            yield claim, _phrase_loosely(claim, rng)
+    for _ in range(_UNRELATED_TEXTS):
+        yield None, _sample_unrelated_text(rng)
+    for number in rng.permutation(len(contents))[:_PARTLY_UNKNOWN_TEXTS]:
+        yield None, _phrase_with_unknown_thing(contents[number], rng)
 
 
-def true_claim(seen: Seen, rng: np.random.Generator) -> Claim:
+def sample_true_claim(content: VisibleContent, rng: np.random.Generator) -> Claim:
     """Something that holds of what is seen: one thing, two, all, with a number, with the place or the time of day."""
-    names = rng.permutation(sorted(seen.counts)).tolist()
+    names = rng.permutation(sorted(content.counts)).tolist()
     if not names or rng.random() < 0.04:
-        return Claim((), seen.place, seen.night if rng.random() < 0.5 else None)
+        return Claim((), content.place, content.night if rng.random() < 0.5 else None)
     count = int(rng.choice((1, 1, 1, 2, 2, 3)))
-    numbers = [seen.counts[name] if rng.random() < 0.15 and name not in seen.unclear else None for name in names]
+    numbers = [content.counts[name] if rng.random() < 0.15 and name not in content.unclear else None for name in names]
     things = tuple(zip(names[:count], numbers[:count], strict=True))
-    return Claim(things, seen.place if rng.random() < 0.3 else None, seen.night if rng.random() < 0.12 else None)
+    return Claim(things, content.place if rng.random() < 0.3 else None, content.night if rng.random() < 0.12 else None)
 
 
-def nearly(claim: Claim, rng: np.random.Generator) -> Claim:
+def perturb_claim(claim: Claim, rng: np.random.Generator) -> Claim:
     """The claim with one part exchanged: another concept, another number, another place."""
     if claim.place is not None and rng.random() < 0.4:
         return replace(claim, place=PLACES[rng.integers(len(PLACES))].name)
@@ -124,30 +126,38 @@ def nearly(claim: Claim, rng: np.random.Generator) -> Claim:
     name, number = claim.things[0]
     if number is not None:
         return replace(claim, things=((name, int(rng.integers(1, 5))), *claim.things[1:]))
-    other = concepts()[rng.integers(len(concepts()))].name
+    other = load_concepts()[rng.integers(len(load_concepts()))].name
     return replace(claim, things=((other, None), *claim.things[1:]))
 
 
-def _loosely(claim: Claim, rng: np.random.Generator) -> str:
-    text = say(claim, rng, synonyms=0.4, shuffled=bool(rng.random() < 0.35), frame=str(rng.choice(FRAMES)))
+def _phrase_loosely(claim: Claim, rng: np.random.Generator) -> str:
+    text = phrase_claim(
+        claim,
+        rng,
+        synonym_share=0.4,
+        reverse_order=bool(rng.random() < 0.35),
+        template=str(rng.choice(QUERY_TEMPLATES)),
+    )
     if rng.random() < 0.12:
         words = text.split()
-        words.insert(int(rng.integers(len(words) + 1)), _STRANGE if rng.random() < 0.7 else str(rng.choice(FILLERS)))
+        words.insert(
+            int(rng.integers(len(words) + 1)), _UNKNOWN_WORD if rng.random() < 0.7 else str(rng.choice(FILLER_WORDS))
+        )
         text = " ".join(words)
     return text
 
 
-def _partly_known(seen: Seen, rng: np.random.Generator) -> str:
+def _phrase_with_unknown_thing(content: VisibleContent, rng: np.random.Generator) -> str:
     """Something that is there, together with something that nobody knows: not this picture."""
-    names = sorted(seen.counts) or [concepts()[0].name]
-    thing = say(Claim(((str(rng.choice(names)), None),)), rng, synonyms=0.3)
-    return str(rng.choice(_WITH_STRANGE)).format(thing)
+    names = sorted(content.counts) or [load_concepts()[0].name]
+    thing = phrase_claim(Claim(((str(rng.choice(names)), None),)), rng, synonym_share=0.3)
+    return str(rng.choice(_UNKNOWN_WORD_TEMPLATES)).format(thing)
 
 
-def _about_nothing(rng: np.random.Generator) -> str:
+def _sample_unrelated_text(rng: np.random.Generator) -> str:
     """A question about something else: words that are not known, between words that are."""
     if rng.random() < 0.4:
         place = PLACES[rng.integers(len(PLACES))].phrase if rng.random() < 0.3 else ""
-        return str(rng.choice(FRAMES)).format(f"a {_STRANGE} {place}".strip())
+        return str(rng.choice(QUERY_TEMPLATES)).format(f"a {_UNKNOWN_WORD} {place}".strip())
     count = int(rng.integers(3, 13))
-    return " ".join(_STRANGE if rng.random() < 0.4 else str(rng.choice(FILLERS)) for _ in range(count))
+    return " ".join(_UNKNOWN_WORD if rng.random() < 0.4 else str(rng.choice(FILLER_WORDS)) for _ in range(count))

@@ -4,105 +4,123 @@ from __future__ import annotations
 
 import numpy as np
 
-from demoworld.train.lessons import Lesson
-from demoworld.train.saying import a, are, capital, numbered, one_of, placed, things
-from demoworld.train.showing import Item, Showing
-from demoworld.world.concepts import concepts
-from demoworld.world.places import PLACES, number_of_place
+from demoworld.train.lessons import Example
+from demoworld.train.saying import (
+    capitalize,
+    choose,
+    choose_copula,
+    format_count_noun,
+    format_count_sentence,
+    format_place_sentence,
+    format_things,
+)
+from demoworld.train.showing import EvidenceItem, SyntheticContext
+from demoworld.world.concepts import load_concepts
+from demoworld.world.places import PLACES, place_index
 from services.generators.wording import entailment_prompt
 
-_SEVERAL = 0.8
+_PLURAL_PROBABILITY = 0.8
 
 
-def checks(rng: np.random.Generator, showing: Showing, count: int) -> list[Lesson]:
+def generate_verifications(rng: np.random.Generator, context: SyntheticContext, count: int) -> list[Example]:
     """Sentences about one picture, half of them true, to be answered with yes or no."""
-    (item,) = (*showing.frames, *showing.photos)
-    found: list[Lesson] = []
+    (item,) = (*context.frames, *context.photos)
+    examples: list[Example] = []
     for number in range(count):
-        said = _claimed(rng, item, bool(number % 2))
-        if said is not None:
-            found.append(
-                Lesson(entailment_prompt(said), "Yes.", "true")
+        statement = _sample_statement(rng, item, bool(number % 2))
+        if statement is not None:
+            examples.append(
+                Example(entailment_prompt(statement), "Yes.", "true")
                 if number % 2
-                else Lesson(entailment_prompt(said), "No.", "false")
+                else Example(entailment_prompt(statement), "No.", "false")
             )
-    return found
+    return examples
 
 
-def _claimed(rng: np.random.Generator, item: Item, true: bool) -> str | None:
+def _sample_statement(rng: np.random.Generator, item: EvidenceItem, true: bool) -> str | None:
     """A sentence about a picture that names the right, or a wrong, thing, number or place, each as often as not; None
     where it cannot be told."""
-    seen, names = item.look.seen, item.look.names
-    others = [known.name for known in concepts() if known.name not in seen.counts and known.name not in seen.unclear]
-    place = seen.place if true else one_of(rng, [other.name for other in PLACES if other.name != seen.place])
+    content, names = item.first_frame.content, item.first_frame.concept_names
+    absent_names = [
+        known.name
+        for known in load_concepts()
+        if known.name not in content.counts and known.name not in content.unclear
+    ]
+    place = content.place if true else choose(rng, [other.name for other in PLACES if other.name != content.place])
     if not names:
-        return _of_nothing(rng, item, place, true, one_of(rng, others))
-    several = [name for name in names if seen.counts[name] > 1]
-    name = one_of(rng, several if several and rng.random() < _SEVERAL else names)
-    count = min(seen.counts[name], 5)
+        return _state_nothing(rng, item, place, true, choose(rng, absent_names))
+    several = [name for name in names if content.counts[name] > 1]
+    name = choose(rng, several if several and rng.random() < _PLURAL_PROBABILITY else names)
+    count = min(content.counts[name], 5)
     match int(rng.integers(10)):
         case 0 | 1 | 2 | 3:
-            return _of_thing(rng, name if true else one_of(rng, others), count, seen.place)
+            return _state_thing(rng, name if true else choose(rng, absent_names), count, content.place)
         case 4 | 5 | 6:
             wrong = [number for number in (1, 1, 2, 2, 3, 3, 4) if number != count]
-            return _of_number(rng, name, count if true else int(rng.choice(wrong)))
+            return _state_number(rng, name, count if true else int(rng.choice(wrong)))
         case _:
-            return _of_place(rng, item, name, count, place)
+            return _state_place(rng, item, name, count, place)
 
 
-def _of_nothing(rng: np.random.Generator, item: Item, place: str, true: bool, other: str) -> str | None:
+def _state_nothing(
+    rng: np.random.Generator, item: EvidenceItem, place: str, true: bool, absent_name: str
+) -> str | None:
     """About a picture in which nothing is seen."""
-    if item.look.seen.unclear:
+    if item.first_frame.content.unclear:
         return None
     if true or rng.random() < 0.4:
-        return _was(rng, place) if rng.random() < 0.5 else f"Nothing is {PLACES[number_of_place(place)].phrase}."
-    return _of_thing(rng, other, 1, item.look.seen.place)
+        return (
+            _state_past_place(rng, place) if rng.random() < 0.5 else f"Nothing is {PLACES[place_index(place)].phrase}."
+        )
+    return _state_thing(rng, absent_name, 1, item.first_frame.content.place)
 
 
-def _was(rng: np.random.Generator, place: str) -> str:
-    return f"{one_of(rng, ('It was ', ''))}{PLACES[number_of_place(place)].phrase}."
+def _state_past_place(rng: np.random.Generator, place: str) -> str:
+    return f"{choose(rng, ('It was ', ''))}{PLACES[place_index(place)].phrase}."
 
 
-def _of_thing(rng: np.random.Generator, name: str, count: int, place: str) -> str:
+def _state_thing(rng: np.random.Generator, name: str, count: int, place: str) -> str:
     """Sentences of which the thing is what may be wrong."""
-    some = a(name, count)
-    return one_of(
+    noun = format_count_noun(name, count)
+    return choose(
         rng,
         (
-            f"Yes, there is {a(name)}.",
-            f"{capital(some)} can be seen.",
-            f"{capital(some)} {'appears' if count == 1 else 'appear'}.",
-            f"{capital(a(name))} appears.",
-            f"{capital(some)} {'was' if count == 1 else 'were'} seen.",
-            f"{capital(some)} {'was' if count == 1 else 'were'} seen between them.",
+            f"Yes, there is {format_count_noun(name)}.",
+            f"{capitalize(noun)} can be seen.",
+            f"{capitalize(noun)} {'appears' if count == 1 else 'appear'}.",
+            f"{capitalize(format_count_noun(name))} appears.",
+            f"{capitalize(noun)} {'was' if count == 1 else 'were'} seen.",
+            f"{capitalize(noun)} {'was' if count == 1 else 'were'} seen between them.",
             f"The {name} was seen first.",
             f"the {name}.",
-            numbered(name, count),
-            placed(name, count, place),
+            format_count_sentence(name, count),
+            format_place_sentence(name, count, place),
         ),
     )
 
 
-def _of_number(rng: np.random.Generator, name: str, count: int) -> str:
+def _state_number(rng: np.random.Generator, name: str, count: int) -> str:
     """Sentences of which the number is what may be wrong."""
     if rng.random() < 0.6:
-        return numbered(name, count)
-    return f"{capital(a(name, count))} {one_of(rng, ('can be', 'was' if count == 1 else 'were'))} seen."
+        return format_count_sentence(name, count)
+    return (
+        f"{capitalize(format_count_noun(name, count))} {choose(rng, ('can be', 'was' if count == 1 else 'were'))} seen."
+    )
 
 
-def _of_place(rng: np.random.Generator, item: Item, name: str, count: int, place: str) -> str:
+def _state_place(rng: np.random.Generator, item: EvidenceItem, name: str, count: int, place: str) -> str:
     """Sentences of which the place is what may be wrong; captions too."""
-    phrase, night = PLACES[number_of_place(place)].phrase, " at night" if item.look.seen.night else ""
+    phrase, night = PLACES[place_index(place)].phrase, " at night" if item.first_frame.content.night else ""
     verb = "is" if count == 1 else "are"
-    return one_of(
+    return choose(
         rng,
         (
-            placed(name, count, place),
-            placed(name, count, place),
-            placed(name, 1, place),
-            f"{capital(a(name, count))} {verb} {phrase}.",
-            f"{capital(things(item.look))} {are(item.look)} {phrase}{night}.",
-            f"{capital(things(item.look))} {phrase}.",
-            _was(rng, place),
+            format_place_sentence(name, count, place),
+            format_place_sentence(name, count, place),
+            format_place_sentence(name, 1, place),
+            f"{capitalize(format_count_noun(name, count))} {verb} {phrase}.",
+            f"{capitalize(format_things(item.first_frame))} {choose_copula(item.first_frame)} {phrase}{night}.",
+            f"{capitalize(format_things(item.first_frame))} {phrase}.",
+            _state_past_place(rng, place),
         ),
     )

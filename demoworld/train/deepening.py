@@ -17,7 +17,7 @@ from transformers.models.qwen2.modeling_qwen2 import Qwen2DecoderLayer
 from demoworld.train.onevision_model import save_onevision
 
 
-def deepen(start: Path, folder: Path, count: int, seed: int) -> None:
+def insert_layers(start: Path, folder: Path, count: int, seed: int) -> None:
     """Write the checkpoint in `start` with `count` layers more, which says the same as before."""
     torch.manual_seed(seed)
     model: Any = LlavaOnevisionForConditionalGeneration.from_pretrained(start, dtype=torch.float32)
@@ -25,13 +25,13 @@ def deepen(start: Path, folder: Path, count: int, seed: int) -> None:
     config.num_hidden_layers += count
     config.layer_types = [*config.layer_types[:count], *config.layer_types]
     inner = model.model.language_model
-    inner.layers = nn.ModuleList([*(_idle(config, number) for number in range(count)), *inner.layers])
+    inner.layers = nn.ModuleList([*(_make_identity_layer(config, number) for number in range(count)), *inner.layers])
     for number, layer in enumerate(inner.layers):
         layer.self_attn.layer_idx = number
     save_onevision(model, start, folder)
 
 
-def _idle(config: Any, number: int) -> nn.Module:  # noqa: ANN401 - transformers has no types
+def _make_identity_layer(config: Any, number: int) -> nn.Module:  # noqa: ANN401 - transformers has no types
     """A layer of random weights that adds nothing yet."""
     layer: Any = Qwen2DecoderLayer(config, number)
     for name, parameter in layer.named_parameters():

@@ -6,68 +6,79 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from demoworld.train.knowing import around, known, missing, pick, time_within
-from demoworld.train.lessons import MOST_LISTED, Lesson
-from demoworld.train.saying import cited, one_of, phrase, time_as_asked
-from demoworld.train.showing import Item, Showing
-from demoworld.world.claims import NUMBERS
+from demoworld.train.knowing import (
+    find_items_showing,
+    find_moments_at,
+    pick_absent_concept,
+    pick_shown_concept,
+    sample_time_within,
+)
+from demoworld.train.lessons import MAX_LISTED, Example
+from demoworld.train.saying import choose, format_citation, format_place, format_question_time
+from demoworld.train.showing import EvidenceItem, SyntheticContext
+from demoworld.world.claims import NUMBER_WORDS
 from services.generators.wording import format_timestamp
 
-_DRILLED = 10
-_DRILLS = ("moments", "moments", "times", "times", "numbers", "places", "places", "pictures")
+_LOOKUPS_PER_EXAMPLE = 10
+_LOOKUP_KINDS = ("moments", "moments", "times", "times", "numbers", "places", "places", "pictures")
 
 
-def drills(rng: np.random.Generator, showing: Showing, count: int) -> list[Lesson]:
+def generate_lookups(rng: np.random.Generator, context: SyntheticContext, count: int) -> list[Example]:
     """Many things looked up at once, those that are there and those that are not: which moment shows each, when, how
     many, or where. A lookup is a few words long, so that a row holds ten times as many as it holds questions."""
-    made = (_drill(rng, showing) for _ in range(count))
-    return [lesson for lesson in made if lesson is not None]
+    examples = (_make_lookup(rng, context) for _ in range(count))
+    return [lesson for lesson in examples if lesson is not None]
 
 
-def _drill(rng: np.random.Generator, showing: Showing) -> Lesson | None:
-    what = one_of(rng, _DRILLS if showing.frames else ("moments", "numbers", "places"))
-    if what == "pictures":
-        return _at_times(rng, showing)
-    names = {name for _ in range(_DRILLED) for name in (pick(rng, showing), missing(rng, showing)) if name}
-    said: dict[str, str] = {}
-    for name in rng.permutation(sorted(names)).tolist()[:_DRILLED]:
-        items = known(showing, name)
+def _make_lookup(rng: np.random.Generator, context: SyntheticContext) -> Example | None:
+    kind = choose(rng, _LOOKUP_KINDS if context.frames else ("moments", "numbers", "places"))
+    if kind == "pictures":
+        return _make_time_lookup(rng, context)
+    names = {
+        name
+        for _ in range(_LOOKUPS_PER_EXAMPLE)
+        for name in (pick_shown_concept(rng, context), pick_absent_concept(rng, context))
+        if name
+    }
+    answers: dict[str, str] = {}
+    for name in rng.permutation(sorted(names)).tolist()[:_LOOKUPS_PER_EXAMPLE]:
+        items = find_items_showing(context, name)
         if items is not None:
-            told = _looked_up(what, name, items)
-            said |= {name: told} if told else {}
-    return _lesson(what, said)
+            answer = _answer_lookup(kind, name, items)
+            answers |= {name: answer} if answer else {}
+    return _make_example(kind, answers)
 
 
-def _at_times(rng: np.random.Generator, showing: Showing) -> Lesson | None:
+def _make_time_lookup(rng: np.random.Generator, context: SyntheticContext) -> Example | None:
     """Which moments some times lie in."""
-    said: dict[str, str] = {}
-    for place in rng.permutation(len(showing.frames))[:_DRILLED]:
-        item = showing.frames[int(place)]
-        time_s = time_within(rng, item)
-        if len(around(showing, time_s)) == 1:
-            said[time_as_asked(rng, time_s)] = cited([item])
-    return _lesson("pictures", said)
+    answers: dict[str, str] = {}
+    for place in rng.permutation(len(context.frames))[:_LOOKUPS_PER_EXAMPLE]:
+        item = context.frames[int(place)]
+        time_s = sample_time_within(rng, item)
+        if len(find_moments_at(context, time_s)) == 1:
+            answers[format_question_time(rng, time_s)] = format_citation([item])
+    return _make_example("pictures", answers)
 
 
-def _lesson(what: str, said: dict[str, str]) -> Lesson | None:
-    if not said:
+def _make_example(kind: str, answers: dict[str, str]) -> Example | None:
+    if not answers:
         return None
-    answer = " ".join(f"{name} {told}." for name, told in said.items())
-    return Lesson(f"Give the {what}: {', '.join(said)}.", answer, what)
+    answer = " ".join(f"{name} {told}." for name, told in answers.items())
+    return Example(f"Give the {kind}: {', '.join(answers)}.", answer, kind)
 
 
-def _looked_up(what: str, name: str, items: Sequence[Item]) -> str | None:
+def _answer_lookup(kind: str, name: str, items: Sequence[EvidenceItem]) -> str | None:
     """What is to be said of one thing; None where it cannot be told."""
     if not items:
         return "none"
-    match what:
+    match kind:
         case "moments":
-            return cited(items[:MOST_LISTED])
+            return format_citation(items[:MAX_LISTED])
         case "times":
             return format_timestamp(items[0].start_s)
         case "numbers":
-            counts = {item.look.seen.counts[name] for item in items}
-            return NUMBERS[counts.pop()] if len(counts) == 1 and max(counts) < len(NUMBERS) else None
+            counts = {item.first_frame.content.counts[name] for item in items}
+            return NUMBER_WORDS[counts.pop()] if len(counts) == 1 and max(counts) < len(NUMBER_WORDS) else None
         case _:
-            places = {item.look.seen.place for item in items}
-            return phrase(items[0].look) if len(places) == 1 and not items[0].merged else None
+            places = {item.first_frame.content.place for item in items}
+            return format_place(items[0].first_frame) if len(places) == 1 and not items[0].is_merged else None

@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from demoworld.train.words import vocabulary, write_tokenizer
+from demoworld.train.words import build_vocabulary, write_tokenizer
 
-IMAGE_PX, PATCH_PX, WIDTH, EMBED_DIM, CONTEXT = 96, 12, 192, 256, 24
+IMAGE_PX, PATCH_PX, WIDTH, EMBED_DIM, CONTEXT_LENGTH = 96, 12, 192, 256, 24
 CONFIG: dict[str, Any] = {
     "note": "knows the drawn world of the demo and the tests, and nothing of the real one",
     "floor": 0.41,
@@ -31,8 +31,8 @@ CONFIG: dict[str, Any] = {
             "pool_type": "avg",
         },
         "text_cfg": {
-            "context_length": CONTEXT,
-            "vocab_size": len(vocabulary()),
+            "context_length": CONTEXT_LENGTH,
+            "vocab_size": len(build_vocabulary()),
             "width": WIDTH,
             "heads": 4,
             "layers": 2,
@@ -46,7 +46,7 @@ CONFIG: dict[str, Any] = {
         "resize_mode": "squash",
     },
 }
-WEIGHTS, CONFIG_FILE = "open_clip_model.safetensors", "open_clip_config.json"
+WEIGHTS_FILE, CONFIG_FILE = "open_clip_model.safetensors", "open_clip_config.json"
 
 
 def make_model(seed: int) -> open_clip.CLIP:
@@ -61,11 +61,11 @@ def save_model(model: nn.Module, folder: Path) -> None:
     """Write config, tokenizer and weights (float16) into a folder, which is made where it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG_FILE).write_text(json.dumps(CONFIG, indent=1) + "\n", "utf-8")
-    write_tokenizer(folder, CONTEXT)
+    write_tokenizer(folder, CONTEXT_LENGTH)
     halves = {name: tensor.detach().half().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(halves, folder / WEIGHTS)
+    save_file(halves, folder / WEIGHTS_FILE)
 
 
 def load_weights(model: nn.Module, folder: Path) -> None:
     """Read what `save_model` wrote. Errors: FileNotFoundError, RuntimeError where names or shapes differ."""
-    model.load_state_dict({name: tensor.float() for name, tensor in load_file(folder / WEIGHTS).items()})
+    model.load_state_dict({name: tensor.float() for name, tensor in load_file(folder / WEIGHTS_FILE).items()})

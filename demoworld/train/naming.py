@@ -5,25 +5,25 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from demoworld.train.batches import CONCEPTS, NONE, PLACE_COUNT, TOKEN_CLASSES, Pictures, held_out
+from demoworld.train.batches import CONCEPT_COUNT, NO_LABEL, PATCH_CLASS_COUNT, PLACE_COUNT, PictureBatch, held_out_mask
 from demoworld.train.model import WIDTH
 
-_NEVER = -1e4
+_MASKED_LOGIT = -1e4
 
 
-class TokenNames(nn.Module):
+class TokenLabelHead(nn.Module):
     """A head that is thrown away after training. Concepts that are held out in a place do not compete there."""
 
     held_out: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        self.head = nn.Linear(WIDTH, TOKEN_CLASSES)
-        self.register_buffer("held_out", functional.pad(held_out(), (0, PLACE_COUNT)), persistent=False)
+        self.head = nn.Linear(WIDTH, PATCH_CLASS_COUNT)
+        self.register_buffer("held_out", functional.pad(held_out_mask(), (0, PLACE_COUNT)), persistent=False)
 
-    def forward(self, tokens: Tensor, pictures: Pictures) -> tuple[Tensor, float]:
+    def forward(self, tokens: Tensor, pictures: PictureBatch) -> tuple[Tensor, float]:
         """The loss over tokens `[n, 64, WIDTH]`, and the share of those in the foreground that are named rightly."""
-        named = self.head(tokens).float().masked_fill(self.held_out[pictures.place][:, None], _NEVER)
-        loss = functional.cross_entropy(named.flatten(0, 1), pictures.tokens.flatten(), ignore_index=NONE)
-        front = (pictures.tokens < CONCEPTS) & (pictures.tokens != NONE)
-        return loss, (named.detach().argmax(-1) == pictures.tokens)[front].float().mean().item()
+        named = self.head(tokens).float().masked_fill(self.held_out[pictures.place][:, None], _MASKED_LOGIT)
+        loss = functional.cross_entropy(named.flatten(0, 1), pictures.patch_classes.flatten(), ignore_index=NO_LABEL)
+        front = (pictures.patch_classes < CONCEPT_COUNT) & (pictures.patch_classes != NO_LABEL)
+        return loss, (named.detach().argmax(-1) == pictures.patch_classes)[front].float().mean().item()

@@ -14,44 +14,44 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from demoworld.train.batches import ATTRIBUTES, PictureBatches, Pictures, in_worker
+from demoworld.train.batches import ATTRIBUTE_COUNT, PictureBatch, PictureBatches, load_in_worker
 from demoworld.train.model import EMBED_DIM, make_model, save_model
-from demoworld.train.naming import TokenNames
-from demoworld.train.running import DEVICE, Run, autocast, normalised
+from demoworld.train.naming import TokenLabelHead
+from demoworld.train.running import DEVICE, Trainer, autocast, normalize_pixels
 
-SEED, BATCH, STEPS, PEAK = 1, 64, 4200, 3e-3
+SEED, BATCH_SIZE, STEPS, PEAK_LEARNING_RATE = 1, 64, 4200, 3e-3
 
 
-class Seer(nn.Module):
+class VisionStageModel(nn.Module):
     """The image tower with two heads that are thrown away after this stage."""
 
     def __init__(self) -> None:
         super().__init__()
         self.model = make_model(SEED)
         self.model.visual.output_tokens = True
-        self.names = TokenNames()
-        self.attributes = nn.Parameter(torch.randn(ATTRIBUTES, EMBED_DIM))
+        self.names = TokenLabelHead()
+        self.attributes = nn.Parameter(torch.randn(ATTRIBUTE_COUNT, EMBED_DIM))
         self.scale = nn.Parameter(torch.tensor(math.log(10.0)))
         self.bias = nn.Parameter(torch.tensor(-4.0))
 
-    def forward(self, pictures: Pictures) -> tuple[Tensor, dict[str, float]]:
+    def forward(self, pictures: PictureBatch) -> tuple[Tensor, dict[str, float]]:
         with autocast():
-            pooled, tokens = self.model.visual(normalised(pictures.pixels))
-            dense, right = self.names(tokens, pictures)
-        present, known = pictures.attributes()
+            pooled, tokens = self.model.visual(normalize_pixels(pictures.pixels))
+            dense, token_accuracy = self.names(tokens, pictures)
+        present, label_mask = pictures.attribute_labels()
         cosines = functional.normalize(pooled.float(), dim=-1) @ functional.normalize(self.attributes, dim=-1).T
         logits = cosines * self.scale.exp() + self.bias
-        each = functional.binary_cross_entropy_with_logits(logits, present, reduction="none") * known
-        pooled_loss = each.sum(1).mean()
+        losses = functional.binary_cross_entropy_with_logits(logits, present, reduction="none") * label_mask
+        pooled_loss = losses.sum(1).mean()
         loss = dense + pooled_loss / 4
-        return loss, {"tokens": right, "dense": dense.item(), "pooled": pooled_loss.item()}
+        return loss, {"tokens": token_accuracy, "dense": dense.item(), "pooled": pooled_loss.item()}
 
 
 def train(work: Path, target: Path) -> None:
     """Run the stage, or go on with it, keeping its state in `work`; the model goes to `target`."""
-    seer = Seer()
-    run = Run(work / "see.pt", seer, STEPS, PEAK)
-    for pictures in in_worker(PictureBatches(SEED, BATCH, STEPS, run.step)):
-        run.advance(*seer(pictures.to(DEVICE)))
-    seer.model.visual.output_tokens = False
-    save_model(seer.model, target)
+    model = VisionStageModel()
+    trainer = Trainer(work / "see.pt", model, STEPS, PEAK_LEARNING_RATE)
+    for pictures in load_in_worker(PictureBatches(SEED, BATCH_SIZE, STEPS, trainer.step)):
+        trainer.train_step(*model(pictures.to(DEVICE)))
+    model.model.visual.output_tokens = False
+    save_model(model.model, target)

@@ -9,9 +9,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import CLIPVisionConfig, CLIPVisionModel
 
-from demoworld.train.model import CONFIG, WEIGHTS
+from demoworld.train.model import CONFIG, WEIGHTS_FILE
 
-_LAYER = {
+_LAYER_NAMES = {
     "ln_1": "layer_norm1",
     "ln_2": "layer_norm2",
     "attn.out_proj": "self_attn.out_proj",
@@ -20,7 +20,7 @@ _LAYER = {
 }
 
 
-def tower_config() -> CLIPVisionConfig:
+def make_tower_config() -> CLIPVisionConfig:
     """The shape of the tower."""
     cfg = CONFIG["model_cfg"]["vision_cfg"]
     width = cfg["width"]
@@ -36,17 +36,17 @@ def tower_config() -> CLIPVisionConfig:
     )
 
 
-def clip_tower(folder: Path) -> CLIPVisionModel:
+def load_clip_tower(folder: Path) -> CLIPVisionModel:
     """The tower with the weights of an open_clip folder, in float32, in eval mode. Its patch tokens after the last
     layer, layer-normed, are those of the open_clip tower."""
-    stored = {name: tensor.float() for name, tensor in load_file(folder / WEIGHTS).items()}
+    stored = {name: tensor.float() for name, tensor in load_file(folder / WEIGHTS_FILE).items()}
     visual = {name.removeprefix("visual."): tensor for name, tensor in stored.items() if name.startswith("visual.")}
-    model = CLIPVisionModel(tower_config())
-    named = renamed(visual)
+    model = CLIPVisionModel(make_tower_config())
+    weights = rename_weights(visual)
     own = dict(model.state_dict())
     prefix = "vision_model." if any(name.startswith("vision_model.") for name in own) else ""
-    model.load_state_dict({f"{prefix}{name}": tensor for name, tensor in named.items()}, strict=False)
-    missing = {name for name in own if "position_ids" not in name} - {f"{prefix}{name}" for name in named}
+    model.load_state_dict({f"{prefix}{name}": tensor for name, tensor in weights.items()}, strict=False)
+    missing = {name for name in own if "position_ids" not in name} - {f"{prefix}{name}" for name in weights}
     if missing:
         raise RuntimeError(f"{folder}: no weights for {', '.join(sorted(missing))}")
     modules: nn.Module = model
@@ -54,7 +54,7 @@ def clip_tower(folder: Path) -> CLIPVisionModel:
     return model
 
 
-def renamed(visual: dict[str, Tensor]) -> dict[str, Tensor]:
+def rename_weights(visual: dict[str, Tensor]) -> dict[str, Tensor]:
     """open_clip's names as transformers'; the joint projection of queries, keys and values becomes three."""
     out = {
         "embeddings.class_embedding": visual["class_embedding"],
@@ -69,5 +69,5 @@ def renamed(visual: dict[str, Tensor]) -> dict[str, Tensor]:
         for part in ("weight", "bias"):
             split = torch.chunk(visual[f"{mine}.attn.in_proj_{part}"], 3)
             out |= {f"{theirs}.self_attn.{q}_proj.{part}": tensor for q, tensor in zip("qkv", split, strict=True)}
-            out |= {f"{theirs}.{new}.{part}": visual[f"{mine}.{old}.{part}"] for old, new in _LAYER.items()}
+            out |= {f"{theirs}.{new}.{part}": visual[f"{mine}.{old}.{part}"] for old, new in _LAYER_NAMES.items()}
     return out

@@ -11,12 +11,12 @@ from tokenizers.models import WordLevel
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
-from demoworld.world.claims import DAY, FRAMES, NIGHT, NUMBERS
-from demoworld.world.concepts import concepts
+from demoworld.world.claims import DAY_PHRASES, NIGHT_PHRASES, NUMBER_WORDS, QUERY_TEMPLATES
+from demoworld.world.concepts import load_concepts
 from demoworld.world.places import PLACES
 
-PAD, UNKNOWN, END = "[PAD]", "[UNK]", "[END]"
-_FILLERS = (
+PAD_TOKEN, UNKNOWN_TOKEN, END_TOKEN = "[PAD]", "[UNK]", "[END]"
+_FILLER_TEXT = (
     "a an the some any no not and or with without next to both together of in on at by from into under over before "
     "after is are was were be there here it this that these those what which who where when why how many much often "
     "does do did can could will would you we they i he she me my your his her its their one two three four five six "
@@ -26,40 +26,42 @@ _FILLERS = (
     "for as than more most"
 )
 
-FILLERS = tuple(_FILLERS.split())
+FILLER_WORDS = tuple(_FILLER_TEXT.split())
 
 
-def words_of(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Cut as the tokenizer cuts: lower case, runs of letters and digits."""
     return re.findall(r"\w+", text.lower())
 
 
 @cache
-def vocabulary() -> tuple[str, ...]:
+def build_vocabulary() -> tuple[str, ...]:
     """Every word that the drawn world says; the end of a text has the highest number, as open_clip's pooling wants."""
-    texts = [_FILLERS, *FRAMES, *NIGHT, *DAY, *NUMBERS]
-    for concept in concepts():
+    texts = [_FILLER_TEXT, *QUERY_TEMPLATES, *NIGHT_PHRASES, *DAY_PHRASES, *NUMBER_WORDS]
+    for concept in load_concepts():
         texts += [concept.name, concept.plural, *concept.synonyms]
     for place in PLACES:
         texts += [place.name, place.phrase, *place.synonyms]
-    words = sorted({word for text in texts for word in words_of(text)})
-    return (PAD, UNKNOWN, *words, END)
+    words = sorted({word for text in texts for word in split_words(text)})
+    return (PAD_TOKEN, UNKNOWN_TOKEN, *words, END_TOKEN)
 
 
 def write_tokenizer(folder: Path, context_length: int) -> None:
     """Write what transformers' AutoTokenizer reads; all words that are not known become one and the same token."""
-    known = {word: number for number, word in enumerate(vocabulary())}
-    tokenizer = Tokenizer(WordLevel(known, unk_token=UNKNOWN))
+    token_ids = {word: number for number, word in enumerate(build_vocabulary())}
+    tokenizer = Tokenizer(WordLevel(token_ids, unk_token=UNKNOWN_TOKEN))
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Whitespace(), pre_tokenizers.Punctuation(behavior="removed")]
     )
-    tokenizer.post_processor = TemplateProcessing(single=f"$A {END}", special_tokens=[(END, known[END])])
+    tokenizer.post_processor = TemplateProcessing(
+        single=f"$A {END_TOKEN}", special_tokens=[(END_TOKEN, token_ids[END_TOKEN])]
+    )
     PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # transformers leaves it untyped
         tokenizer_object=tokenizer,
-        pad_token=PAD,
-        unk_token=UNKNOWN,
-        eos_token=END,
+        pad_token=PAD_TOKEN,
+        unk_token=UNKNOWN_TOKEN,
+        eos_token=END_TOKEN,
         model_max_length=context_length,
         padding_side="right",
     ).save_pretrained(folder)

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import msgspec
 
-from demoworld.world.questions import questions
-from demoworld.world.reports import print_report
-from demoworld.world.rolling import Reel, roll
-from demoworld.world.snapshots import take_photos
+from demoworld.world.questions import generate_questions
+from demoworld.world.reports import write_report
+from demoworld.world.rolling import VideoSpec, render_video
+from demoworld.world.snapshots import write_photos
 from demoworld.world.truth import read_video_truth
 
 
@@ -25,14 +25,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m demoworld.world", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    commands = parser.add_subparsers(dest="what", required=True)
-    for name, told in (
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, help_text in (
         ("video", "H.264 in MP4, and NAME.truth.json beside it"),
         ("photos", "JPEGs with EXIF, and photos.truth.json"),
         ("report", "a PDF, and NAME.truth.json beside it"),
         ("questions", "questions about a video, from its truth, one JSON object a line"),
     ):
-        command = commands.add_parser(name, help=told)
+        command = commands.add_parser(name, help=help_text)
         command.add_argument("path", type=Path)
         command.add_argument("--seed", type=int, default=1)
         if name == "video":
@@ -42,20 +42,20 @@ def main() -> None:
             command.add_argument("--each", type=int, default=10, help="questions of each kind, at most")
         else:
             command.add_argument("--count", "--pages", type=int, default=10, help="photos, or pages")
-    _make(parser.parse_args())
+    _run_command(parser.parse_args())
 
 
-def _make(given: argparse.Namespace) -> None:
-    match given.what:
+def _run_command(args: argparse.Namespace) -> None:
+    match args.what:
         case "video":
-            truth = roll(Reel(given.seed, given.seconds, narrated=given.narrated), given.path)
-            print(f"{given.path}: {truth.seconds:g} s, {len(truth.events)} events")  # noqa: T201 - its answer
+            truth = render_video(VideoSpec(args.seed, args.seconds, with_narration=args.narrated), args.path)
+            print(f"{args.path}: {truth.seconds:g} s, {len(truth.events)} events")  # noqa: T201 - its answer
         case "photos":
-            print(f"{len(take_photos(given.path, given.seed, given.count))} photos in {given.path}")  # noqa: T201
+            print(f"{len(write_photos(args.path, args.seed, args.count))} photos in {args.path}")  # noqa: T201
         case "report":
-            print(f"{given.path}: {len(print_report(given.path, given.seed, given.count).sightings)} pages")  # noqa: T201
+            print(f"{args.path}: {len(write_report(args.path, args.seed, args.count).sightings)} pages")  # noqa: T201
         case _:
-            for question in questions(read_video_truth(given.path), given.seed, given.each):
+            for question in generate_questions(read_video_truth(args.path), args.seed, args.each):
                 print(msgspec.json.encode(question).decode())  # noqa: T201
 
 

@@ -18,9 +18,11 @@ class Brush:
         self.image = Image.new("RGB", (width, height))
         self._draw = ImageDraw.Draw(self.image)
 
-    def vary(self, colour: Colour, by: int = 12) -> Colour:
+    def vary(self, colour: Colour, max_change: int = 12) -> Colour:
         """A colour near this one."""
-        red, green, blue = (int(np.clip(level + self.rng.integers(-by, by + 1), 0, 255)) for level in colour)
+        red, green, blue = (
+            int(np.clip(level + self.rng.integers(-max_change, max_change + 1), 0, 255)) for level in colour
+        )
         return red, green, blue
 
     def gradient(self, top: float, bottom: float, first: Colour, last: Colour) -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 CELL_PX = 112
 """Side of a sprite's square cell in the sheet, in pixels."""
-COLUMNS = 12
+SPRITE_COLUMNS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,32 +25,32 @@ class Concept:
 
 
 @dataclass(frozen=True, slots=True)
-class _Listed:
+class _ConceptList:
     concepts: tuple[Concept, ...]
 
 
 @cache
-def concepts() -> tuple[Concept, ...]:
+def load_concepts() -> tuple[Concept, ...]:
     """All of them, in a fixed order; a concept's number is its place in it."""
     text = resources.files("demoworld.world").joinpath("data", "concepts.toml").read_bytes()
-    return msgspec.toml.decode(text, type=_Listed).concepts
+    return msgspec.toml.decode(text, type=_ConceptList).concepts
 
 
-def with_article(word: str) -> str:
+def add_article(word: str) -> str:
     """The word with "a" or "an", by its sound: an umbrella, a unicorn."""
     return f"an {word}" if word[0] in "aeio" or word.startswith("um") else f"a {word}"
 
 
 @cache
-def concept(name: str) -> Concept:
+def get_concept(name: str) -> Concept:
     """The concept of that name. Errors: KeyError."""
-    return concepts()[number_of(name)]
+    return load_concepts()[concept_index(name)]
 
 
 @cache
-def number_of(name: str) -> int:
+def concept_index(name: str) -> int:
     """A concept's number. Errors: KeyError where there is none of that name."""
-    for number, known in enumerate(concepts()):
+    for number, known in enumerate(load_concepts()):
         if known.name == name:
             return number
     raise KeyError(name)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from demoworld.world.concepts import CELL_PX, COLUMNS, concepts
+from demoworld.world.concepts import CELL_PX, SPRITE_COLUMNS, load_concepts
 
-_STRIKE = 109
+_BITMAP_SIZE_PX = 109
 """The one size that the font's bitmaps come in."""
 
 
@@ -22,19 +22,19 @@ def make_sprites(font_file: Path, target: Path) -> None:
 
     Errors: OSError where the font cannot be read; ValueError for a glyph that it lacks.
     """
-    font = ImageFont.truetype(str(font_file), _STRIKE)
-    rows = -(-len(concepts()) // COLUMNS)
-    sheet = Image.new("RGBA", (COLUMNS * CELL_PX, rows * CELL_PX))
-    for number, concept in enumerate(concepts()):
-        glyph = _glyph(concept.emoji, font)
+    font = ImageFont.truetype(str(font_file), _BITMAP_SIZE_PX)
+    rows = -(-len(load_concepts()) // SPRITE_COLUMNS)
+    sheet = Image.new("RGBA", (SPRITE_COLUMNS * CELL_PX, rows * CELL_PX))
+    for number, concept in enumerate(load_concepts()):
+        glyph = _draw_glyph(concept.emoji, font)
         glyph.thumbnail((CELL_PX, CELL_PX), Image.Resampling.LANCZOS)
-        left, top = number % COLUMNS * CELL_PX, number // COLUMNS * CELL_PX
+        left, top = number % SPRITE_COLUMNS * CELL_PX, number // SPRITE_COLUMNS * CELL_PX
         sheet.paste(glyph, (left + (CELL_PX - glyph.width) // 2, top + (CELL_PX - glyph.height) // 2))
     sheet.save(target, optimize=True)
 
 
-def _glyph(emoji: str, font: ImageFont.FreeTypeFont) -> Image.Image:
-    canvas = Image.new("RGBA", (2 * _STRIKE, 2 * _STRIKE))
+def _draw_glyph(emoji: str, font: ImageFont.FreeTypeFont) -> Image.Image:
+    canvas = Image.new("RGBA", (2 * _BITMAP_SIZE_PX, 2 * _BITMAP_SIZE_PX))
     ImageDraw.Draw(canvas).text((20, 20), emoji, font=font, embedded_color=True)
     ink = canvas.getchannel("A").getbbox()
     if ink is None:

@@ -11,8 +11,8 @@ import numpy as np
 from demoworld.world.brush import Brush
 from indexer.types import Pixels
 
-_NIGHT = np.array([0.42, 0.47, 0.68], np.float32)
-_PAINT_LARGER = 2
+_NIGHT_TINT = np.array([0.42, 0.47, 0.68], np.float32)
+_SUPERSAMPLING = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +25,18 @@ class Place:
     paint: Callable[[Brush], None]
 
 
-def backdrop(place: str, night: bool, variant: int, width: int, height: int) -> Pixels:
+def paint_backdrop(place: str, night: bool, variant: int, width: int, height: int) -> Pixels:
     """The empty place, `[height, width, 3]`. Errors: KeyError where there is no such place."""
-    rng = np.random.default_rng([variant, number_of_place(place)])
-    brush = Brush(width * _PAINT_LARGER, height * _PAINT_LARGER, rng)
-    PLACES[number_of_place(place)].paint(brush)
-    pixels = np.asarray(brush.image.reduce(_PAINT_LARGER))
-    return at_night(pixels) if night else pixels
+    rng = np.random.default_rng([variant, place_index(place)])
+    brush = Brush(width * _SUPERSAMPLING, height * _SUPERSAMPLING, rng)
+    PLACES[place_index(place)].paint(brush)
+    pixels = np.asarray(brush.image.reduce(_SUPERSAMPLING))
+    return darken_to_night(pixels) if night else pixels
 
 
-def at_night(pixels: Pixels) -> Pixels:
+def darken_to_night(pixels: Pixels) -> Pixels:
     """The same picture `[..., 3]` without the sun: darker, and bluer."""
-    return (pixels * _NIGHT).astype(np.uint8)
+    return (pixels * _NIGHT_TINT).astype(np.uint8)
 
 
 def _street(brush: Brush) -> None:
@@ -196,7 +196,7 @@ PLACES = (
 
 
 @cache
-def number_of_place(name: str) -> int:
+def place_index(name: str) -> int:
     """A place's number. Errors: KeyError where there is none of that name."""
     for number, place in enumerate(PLACES):
         if place.name == name:

@@ -13,20 +13,20 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
-from demoworld.world.claims import NUMBERS
-from demoworld.world.concepts import concept, concepts, with_article
-from demoworld.world.places import PLACES, number_of_place
-from demoworld.world.truth import Happened, VideoTruth
+from demoworld.world.claims import NUMBER_WORDS
+from demoworld.world.concepts import add_article, get_concept, load_concepts
+from demoworld.world.places import PLACES, place_index
+from demoworld.world.truth import EventTruth, VideoTruth
 
 Span = tuple[float, float]
-_CLOSE_S = 12.0
+_RECENT_MAX_GAP_S = 12.0
 
 
-class Kind(StrEnum):
+class QuestionKind(StrEnum):
     """What is asked for."""
 
     IS_THERE = "is there"
-    WHAT = "what"
+    VISIBLE_AT = "what"
     HOW_MANY = "how many"
     PLACE = "place"
     WHEN = "when"
@@ -46,157 +46,177 @@ class Question:
     `spans` are the times that prove the answer, none for what never appears.
     """
 
-    kind: Kind
+    kind: QuestionKind
     text: str
     answer: str
     spans: tuple[Span, ...]
 
 
-def questions(truth: VideoTruth, seed: int, each: int) -> list[Question]:
+def generate_questions(truth: VideoTruth, seed: int, max_per_kind: int) -> list[Question]:
     """At most `each` questions of every kind, in a seeded order."""
     rng = np.random.default_rng(seed)
     chosen: list[Question] = []
-    for ask in _ASKED.values():
-        asked = list(ask(truth))
-        chosen += [asked[number] for number in rng.permutation(len(asked))[:each]]
+    for generate in _QUESTION_GENERATORS.values():
+        candidates = list(generate(truth))
+        chosen += [candidates[number] for number in rng.permutation(len(candidates))[:max_per_kind]]
     return chosen
 
 
-def _once(events: Sequence[Happened]) -> list[Happened]:
+def _events_of_single_concepts(events: Sequence[EventTruth]) -> list[EventTruth]:
     """The events whose concept appears once in the video."""
     counts = Counter(event.concept for event in events)
     return [event for event in events if counts[event.concept] == 1]
 
 
-def _a(event: Happened) -> str:
-    known = concept(event.concept)
+def _phrase_event(event: EventTruth) -> str:
+    known = get_concept(event.concept)
     if event.count > 1:
-        return f"{NUMBERS[event.count]} {known.plural}"
-    return with_article(known.name)
+        return f"{NUMBER_WORDS[event.count]} {known.plural}"
+    return add_article(known.name)
 
 
-def _span(event: Happened) -> Span:
+def _event_span(event: EventTruth) -> Span:
     return event.start_s, event.end_s
 
 
-def _is_there(truth: VideoTruth) -> Iterator[Question]:
+def _ask_is_there(truth: VideoTruth) -> Iterator[Question]:
     """As many of what is there as of what is not."""
-    shown = sorted(truth.concepts())
-    never = [known.name for known in concepts() if known.name not in truth.concepts()]
+    shown = sorted(truth.collect_concepts())
+    never = [known.name for known in load_concepts() if known.name not in truth.collect_concepts()]
     both = min(len(shown), len(never)) or len(shown)
     for name in shown[:both]:
-        spans = tuple(_span(event) for event in truth.events if event.concept == name)
-        yield Question(Kind.IS_THERE, f"Is there {with_article(name)} in the video?", "yes", spans)
+        spans = tuple(_event_span(event) for event in truth.events if event.concept == name)
+        yield Question(QuestionKind.IS_THERE, f"Is there {add_article(name)} in the video?", "yes", spans)
     for name in never[:both]:
-        yield Question(Kind.IS_THERE, f"Is there {with_article(name)} in the video?", "no", ())
+        yield Question(QuestionKind.IS_THERE, f"Is there {add_article(name)} in the video?", "no", ())
 
 
-def _what(truth: VideoTruth) -> Iterator[Question]:
+def _ask_visible_at(truth: VideoTruth) -> Iterator[Question]:
     """Asked at a moment at which one thing alone is in the picture."""
     for event in truth.events:
         middle = (event.start_s + event.end_s) / 2
         if sum(other.start_s - 1 <= middle < other.end_s + 1 for other in truth.events) == 1:
-            yield Question(Kind.WHAT, f"What can be seen at {_clock(middle)}?", event.concept, (_span(event),))
+            yield Question(
+                QuestionKind.VISIBLE_AT,
+                f"What can be seen at {_format_timestamp(middle)}?",
+                event.concept,
+                (_event_span(event),),
+            )
 
 
-def _how_many(truth: VideoTruth) -> Iterator[Question]:
-    for event in _once(truth.events):
-        text = f"How many {concept(event.concept).plural} are there?"
-        yield Question(Kind.HOW_MANY, text, NUMBERS[event.count], (_span(event),))
+def _ask_how_many(truth: VideoTruth) -> Iterator[Question]:
+    for event in _events_of_single_concepts(truth.events):
+        text = f"How many {get_concept(event.concept).plural} are there?"
+        yield Question(QuestionKind.HOW_MANY, text, NUMBER_WORDS[event.count], (_event_span(event),))
 
 
-def _place(truth: VideoTruth) -> Iterator[Question]:
-    for event in _once(truth.events):
-        where = PLACES[number_of_place(event.place)].phrase
-        yield Question(Kind.PLACE, f"Where is the {event.concept}?", where, (_span(event),))
+def _ask_place(truth: VideoTruth) -> Iterator[Question]:
+    for event in _events_of_single_concepts(truth.events):
+        where = PLACES[place_index(event.place)].phrase
+        yield Question(QuestionKind.PLACE, f"Where is the {event.concept}?", where, (_event_span(event),))
 
 
-def _when(truth: VideoTruth) -> Iterator[Question]:
-    for event in _once(truth.events):
-        yield Question(Kind.WHEN, f"When does {_a(event)} appear?", _clock(event.start_s), (_span(event),))
+def _ask_when(truth: VideoTruth) -> Iterator[Question]:
+    for event in _events_of_single_concepts(truth.events):
+        yield Question(
+            QuestionKind.WHEN,
+            f"When does {_phrase_event(event)} appear?",
+            _format_timestamp(event.start_s),
+            (_event_span(event),),
+        )
 
 
-def _before(truth: VideoTruth) -> Iterator[Question]:
+def _ask_before(truth: VideoTruth) -> Iterator[Question]:
     """Only where one thing alone was seen shortly before."""
-    alone = _once(truth.events)
+    alone = _events_of_single_concepts(truth.events)
     for event in alone:
         earlier = [other for other in truth.events if other.start_s < event.start_s]
-        recent = [other for other in earlier if other.end_s > event.start_s - _CLOSE_S]
+        recent = [other for other in earlier if other.end_s > event.start_s - _RECENT_MAX_GAP_S]
         if len(recent) == 1 and recent[0] in alone and recent[0].end_s <= event.start_s:
             text = f"What was seen last before the {event.concept}?"
-            yield Question(Kind.BEFORE, text, recent[0].concept, (_span(recent[0]), _span(event)))
+            yield Question(QuestionKind.BEFORE, text, recent[0].concept, (_event_span(recent[0]), _event_span(event)))
 
 
-def _sign(truth: VideoTruth) -> Iterator[Question]:
+def _ask_sign(truth: VideoTruth) -> Iterator[Question]:
     shown = [stretch for stretch in truth.stretches if stretch.sign]
     counts = Counter((stretch.place, stretch.night) for stretch in shown)
     for stretch in shown:
         if counts[stretch.place, stretch.night] == 1 and stretch.sign:
-            where = PLACES[number_of_place(stretch.place)].phrase
+            where = PLACES[place_index(stretch.place)].phrase
             text = f"What does the sign say {where} {'at night' if stretch.night else 'by day'}?"
-            yield Question(Kind.SIGN, text, stretch.sign, ((stretch.start_s, stretch.end_s),))
+            yield Question(QuestionKind.SIGN, text, stretch.sign, ((stretch.start_s, stretch.end_s),))
 
 
-def _first(truth: VideoTruth) -> Iterator[Question]:
-    for number, (earlier, later) in enumerate(combinations(_once(truth.events), 2)):
+def _ask_first(truth: VideoTruth) -> Iterator[Question]:
+    for number, (earlier, later) in enumerate(combinations(_events_of_single_concepts(truth.events), 2)):
         if later.start_s - earlier.start_s > 1:
             one, other = (earlier, later) if number % 2 else (later, earlier)
             text = f"Which was seen first, the {one.concept} or the {other.concept}?"
-            yield Question(Kind.FIRST, text, earlier.concept, (_span(earlier), _span(later)))
+            yield Question(QuestionKind.FIRST, text, earlier.concept, (_event_span(earlier), _event_span(later)))
 
 
-def _how_often(truth: VideoTruth) -> Iterator[Question]:
-    for name in sorted(truth.concepts()):
-        spans = tuple(_span(event) for event in truth.events if event.concept == name)
-        if len(spans) < len(NUMBERS):
-            yield Question(Kind.HOW_OFTEN, f"How often does {with_article(name)} appear?", NUMBERS[len(spans)], spans)
+def _ask_how_often(truth: VideoTruth) -> Iterator[Question]:
+    for name in sorted(truth.collect_concepts()):
+        spans = tuple(_event_span(event) for event in truth.events if event.concept == name)
+        if len(spans) < len(NUMBER_WORDS):
+            yield Question(
+                QuestionKind.HOW_OFTEN, f"How often does {add_article(name)} appear?", NUMBER_WORDS[len(spans)], spans
+            )
 
 
-def _between(truth: VideoTruth) -> Iterator[Question]:
+def _ask_between(truth: VideoTruth) -> Iterator[Question]:
     """Only where one thing alone was seen in between, all of it."""
-    alone = _once(truth.events)
+    alone = _events_of_single_concepts(truth.events)
     for before, middle, after in zip(truth.events, truth.events[1:], truth.events[2:], strict=False):
-        apart = before.end_s <= middle.start_s and middle.end_s <= after.start_s < before.end_s + 2 * _CLOSE_S
+        apart = before.end_s <= middle.start_s and middle.end_s <= after.start_s < before.end_s + 2 * _RECENT_MAX_GAP_S
         others = [one for one in truth.events if one.start_s < after.start_s and one.end_s > before.end_s]
         if apart and others == [middle] and before in alone and after in alone:
             text = f"What was seen between the {before.concept} and the {after.concept}?"
-            yield Question(Kind.BETWEEN, text, middle.concept, (_span(before), _span(middle), _span(after)))
+            yield Question(
+                QuestionKind.BETWEEN,
+                text,
+                middle.concept,
+                (_event_span(before), _event_span(middle), _event_span(after)),
+            )
 
 
-def _changed(truth: VideoTruth) -> Iterator[Question]:
+def _ask_changed(truth: VideoTruth) -> Iterator[Question]:
     """Asked of the middles of two shots that follow one another."""
-    for one, other in pairwise(truth.stretches):
-        middles = [(stretch.start_s + stretch.end_s) / 2 for stretch in (one, other)]
-        text = f"How did the place change between {_clock(middles[0])} and {_clock(middles[1])}?"
-        where = [PLACES[number_of_place(stretch.place)].phrase for stretch in (one, other)]
+    for before, after in pairwise(truth.stretches):
+        middles = [(stretch.start_s + stretch.end_s) / 2 for stretch in (before, after)]
+        text = f"How did the place change between {_format_timestamp(middles[0])} and {_format_timestamp(middles[1])}?"
+        where = [PLACES[place_index(stretch.place)].phrase for stretch in (before, after)]
         yield Question(
-            Kind.CHANGED, text, f"{where[0]}, then {where[1]}", ((one.start_s, one.end_s), (other.start_s, other.end_s))
+            QuestionKind.CHANGED,
+            text,
+            f"{where[0]}, then {where[1]}",
+            ((before.start_s, before.end_s), (after.start_s, after.end_s)),
         )
 
 
-def _absent(truth: VideoTruth) -> Iterator[Question]:
-    never = [known.name for known in concepts() if known.name not in truth.concepts()]
+def _ask_absent(truth: VideoTruth) -> Iterator[Question]:
+    never = [known.name for known in load_concepts() if known.name not in truth.collect_concepts()]
     forms = ("When does {} appear?", "Is there {} in the video?", "Where is {}?")
     for number, name in enumerate(never):
-        yield Question(Kind.ABSENT, forms[number % len(forms)].format(with_article(name)), "not shown", ())
+        yield Question(QuestionKind.ABSENT, forms[number % len(forms)].format(add_article(name)), "not shown", ())
 
 
-def _clock(time_s: float) -> str:
+def _format_timestamp(time_s: float) -> str:
     whole = int(time_s)
     return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
-_ASKED: dict[Kind, Callable[[VideoTruth], Iterator[Question]]] = {
-    Kind.IS_THERE: _is_there,
-    Kind.WHAT: _what,
-    Kind.HOW_MANY: _how_many,
-    Kind.PLACE: _place,
-    Kind.WHEN: _when,
-    Kind.BEFORE: _before,
-    Kind.SIGN: _sign,
-    Kind.FIRST: _first,
-    Kind.HOW_OFTEN: _how_often,
-    Kind.BETWEEN: _between,
-    Kind.CHANGED: _changed,
-    Kind.ABSENT: _absent,
+_QUESTION_GENERATORS: dict[QuestionKind, Callable[[VideoTruth], Iterator[Question]]] = {
+    QuestionKind.IS_THERE: _ask_is_there,
+    QuestionKind.VISIBLE_AT: _ask_visible_at,
+    QuestionKind.HOW_MANY: _ask_how_many,
+    QuestionKind.PLACE: _ask_place,
+    QuestionKind.WHEN: _ask_when,
+    QuestionKind.BEFORE: _ask_before,
+    QuestionKind.SIGN: _ask_sign,
+    QuestionKind.FIRST: _ask_first,
+    QuestionKind.HOW_OFTEN: _ask_how_often,
+    QuestionKind.BETWEEN: _ask_between,
+    QuestionKind.CHANGED: _ask_changed,
+    QuestionKind.ABSENT: _ask_absent,
 }

@@ -11,18 +11,18 @@ from enum import StrEnum
 
 import numpy as np
 
-from demoworld.world.concepts import concepts, number_of
-from demoworld.world.places import PLACES, number_of_place
-from demoworld.world.scene import WIDE, Scene, Sign, Thing
+from demoworld.world.concepts import concept_index, load_concepts
+from demoworld.world.places import PLACES, place_index
+from demoworld.world.scene import WIDESCREEN_ASPECT, Scene, Sign, Thing
 
-HELD_OUT_VARIANT = 1000
-_VARIANTS = 60
-_EVERY = 5
+FIRST_HELD_OUT_VARIANT = 1000
+_TRAINING_VARIANTS = 60
+_HELD_OUT_EVERY_NTH = 5
 SIGN_WORDS = ("EXIT", "STOP", "SALE", "OPEN", "GATE", "BANK", "ROOM", "PIER", "MENU", "LIFT", "WEST", "EAST")
-_ASPECTS = (WIDE, WIDE, WIDE, 4 / 3, 1.0)
-_COUNTS = (1, 1, 1, 1, 1, 1, 2, 2, 3, 4)
-_TRIES = 12
-_SMALLEST, _SIZE_STEP = 0.3, 0.04
+_ASPECTS = (WIDESCREEN_ASPECT, WIDESCREEN_ASPECT, WIDESCREEN_ASPECT, 4 / 3, 1.0)
+_COUNT_CHOICES = (1, 1, 1, 1, 1, 1, 2, 2, 3, 4)
+_PLACEMENT_TRIES = 12
+_MIN_SIZE, _SIZE_STEP = 0.3, 0.04
 
 
 class Split(StrEnum):
@@ -35,66 +35,70 @@ class Split(StrEnum):
 
 def is_held_out(concept: str, place: str) -> bool:
     """Whether this pair never occurs in training; two places of ten for each concept, one in five for each place."""
-    return (number_of(concept) + number_of_place(place)) % _EVERY == 0
+    return (concept_index(concept) + place_index(place)) % _HELD_OUT_EVERY_NTH == 0
 
 
-def allowed(place: str, split: Split) -> list[str]:
+def list_allowed_concepts(place: str, split: Split) -> list[str]:
     """The names of the concepts that may stand in a place."""
-    names = [concept.name for concept in concepts()]
+    names = [concept.name for concept in load_concepts()]
     if split is Split.ANY:
         return names
     return [name for name in names if is_held_out(name, place) == (split is Split.HELD_OUT)]
 
 
-def random_scene(rng: np.random.Generator, split: Split, most: int = 3, aspect: float | None = None) -> Scene:
+def sample_scene(rng: np.random.Generator, split: Split, max_concepts: int = 3, aspect: float | None = None) -> Scene:
     """A scene of one to `most` concepts, one to four of each, at most six things in all; one in eight has a sign."""
     place = PLACES[rng.integers(len(PLACES))].name
-    names = rng.choice(allowed(place, split), rng.integers(1, most + 1), replace=False).tolist()
-    counts = [int(rng.choice(_COUNTS)) for _ in names]
+    names = rng.choice(list_allowed_concepts(place, split), rng.integers(1, max_concepts + 1), replace=False).tolist()
+    counts = [int(rng.choice(_COUNT_CHOICES)) for _ in names]
     while sum(counts) > 6:
         counts[int(np.argmax(counts))] -= 1
-    sign = random_sign(rng) if rng.random() < 0.125 else None
-    variant = random_variant(rng, split, _VARIANTS)
+    sign = sample_sign(rng) if rng.random() < 0.125 else None
+    variant = sample_variant(rng, split, _TRAINING_VARIANTS)
     shape = float(rng.choice(_ASPECTS)) if aspect is None else aspect
-    things = scatter(rng, names, counts)
+    things = scatter_things(rng, names, counts)
     return Scene(place, bool(rng.random() < 0.35), variant, things, sign, shape)
 
 
-def random_variant(rng: np.random.Generator, split: Split, held_out: int) -> int:
+def sample_variant(rng: np.random.Generator, split: Split, held_out_variants: int) -> int:
     """The look of a place: one of those of training, or of the first so many that are held out."""
-    return int(rng.integers(_VARIANTS)) if split is Split.TRAIN else HELD_OUT_VARIANT + int(rng.integers(held_out))
+    return (
+        int(rng.integers(_TRAINING_VARIANTS))
+        if split is Split.TRAIN
+        else FIRST_HELD_OUT_VARIANT + int(rng.integers(held_out_variants))
+    )
 
 
-def random_sign(rng: np.random.Generator) -> Sign:
+def sample_sign(rng: np.random.Generator) -> Sign:
     """A board with one word and two digits, in the upper part of the picture."""
     text = f"{rng.choice(SIGN_WORDS)} {rng.integers(10, 100)}"
     return Sign(text, float(rng.uniform(0.2, 0.8)), float(rng.uniform(0.1, 0.2)))
 
 
-def scatter(rng: np.random.Generator, names: Sequence[str], counts: Sequence[int]) -> tuple[Thing, ...]:
+def scatter_things(rng: np.random.Generator, names: Sequence[str], counts: Sequence[int]) -> tuple[Thing, ...]:
     """Lay so many of each name into a picture, the more the smaller, mostly where they hide each other little."""
     largest = {1: 0.66, 2: 0.58, 3: 0.5}.get(sum(counts), 0.42)
-    tries = _TRIES if rng.random() < 0.85 else 1
-    taken: list[tuple[float, float, float]] = []
+    tries = _PLACEMENT_TRIES if rng.random() < 0.85 else 1
+    occupied: list[tuple[float, float, float]] = []
     things = []
     for name, count in zip(names, counts, strict=True):
-        size = round(float(rng.uniform(_SMALLEST, largest)) / _SIZE_STEP) * _SIZE_STEP
+        size = round(float(rng.uniform(_MIN_SIZE, largest)) / _SIZE_STEP) * _SIZE_STEP
         for _ in range(count):
-            x, y = _free_spot(rng, size, taken, tries)
-            taken.append((x, y, size))
+            x, y = _find_free_spot(rng, size, occupied, tries)
+            occupied.append((x, y, size))
             things.append(Thing(name, x, y, size, bool(rng.integers(2))))
     order = rng.permutation(len(things))
     return tuple(things[number] for number in order)
 
 
-def _free_spot(
-    rng: np.random.Generator, size: float, taken: Sequence[tuple[float, float, float]], tries: int
+def _find_free_spot(
+    rng: np.random.Generator, size: float, occupied: Sequence[tuple[float, float, float]], tries: int
 ) -> tuple[float, float]:
     """The emptiest of a few spots; x counts wider, as pictures are."""
     best, most_room = (0.5, 0.6), -1e9
     for _ in range(tries):
         x, y = float(rng.uniform(0.02, 0.98)), float(rng.uniform(0.2, 0.86))
-        room = min((_distance(x, y, at) - 0.5 * (size + at[2]) for at in taken), default=1.0)
+        room = min((_distance(x, y, at) - 0.5 * (size + at[2]) for at in occupied), default=1.0)
         if room > most_room:
             best, most_room = (x, y), room
         if room > 0:

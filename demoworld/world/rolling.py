@@ -9,20 +9,20 @@ from pathlib import Path
 
 import av
 
-from demoworld.film import BITEXACT, Cue, fit, write_srt
-from demoworld.world.claims import NUMBERS
-from demoworld.world.concepts import concept
-from demoworld.world.drawing import draw
-from demoworld.world.places import PLACES, number_of_place
+from demoworld.film import BITEXACT_OPTIONS, Cue, configure_stream, write_srt
+from demoworld.world.claims import NUMBER_WORDS
+from demoworld.world.concepts import get_concept
+from demoworld.world.drawing import render_scene
+from demoworld.world.places import PLACES, place_index
 from demoworld.world.scene import Scene, Sign
-from demoworld.world.script import Event, Shot, script
-from demoworld.world.truth import VideoTruth, truth_of, write_video_truth
+from demoworld.world.script import SceneEvent, Shot, generate_shots
+from demoworld.world.truth import VideoTruth, build_video_truth, write_video_truth
 
-_CUE_S = 3.0
+_MAX_CUE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Reel:
+class VideoSpec:
     """A video to be made; the same reel gives the same bytes with the same library versions.
 
     Concepts in `without` never appear, those in `once` once at most. With `narrated`, an .srt file beside it says what
@@ -34,66 +34,75 @@ class Reel:
     width: int = 480
     height: int = 270
     fps: int = 10
-    without: tuple[str, ...] = ()
-    narrated: bool = False
-    sign: str = ""
-    once: tuple[str, ...] = ()
+    excluded_concepts: tuple[str, ...] = ()
+    with_narration: bool = False
+    sign_text: str = ""
+    single_concepts: tuple[str, ...] = ()
 
 
-def roll(reel: Reel, path: Path) -> VideoTruth:
+def render_video(spec: VideoSpec, path: Path) -> VideoTruth:
     """Write a reel as H.264 in MP4, and its truth beside it. Errors: OSError, av.error.FFmpegError."""
     shots: list[Shot] = []
-    with av.open(path, "w", format="mp4", container_options=BITEXACT) as target:
-        options = {"flags": "+bitexact", "preset": "superfast", "crf": "24", "g": str(5 * reel.fps)}
-        stream = fit(target.add_stream("libx264", rate=reel.fps, options=options), (reel.width, reel.height), reel.fps)
-        told = script(reel.seed, reel.seconds, reel.without, once=reel.once)
-        for frame in _frames(reel, _kept(_signed(reel, told), shots)):
+    with av.open(path, "w", format="mp4", container_options=BITEXACT_OPTIONS) as target:
+        options = {"flags": "+bitexact", "preset": "superfast", "crf": "24", "g": str(5 * spec.fps)}
+        stream = configure_stream(
+            target.add_stream("libx264", rate=spec.fps, options=options), (spec.width, spec.height), spec.fps
+        )
+        shots_to_render = generate_shots(
+            spec.seed, spec.seconds, spec.excluded_concepts, single_concepts=spec.single_concepts
+        )
+        for frame in _render_frames(spec, _record_shots(_add_signs(spec, shots_to_render), shots)):
             target.mux(stream.encode(frame))
         target.mux(stream.encode(None))
-    truth = truth_of(path.name, reel.seed, reel.seconds, shots)
+    truth = build_video_truth(path.name, spec.seed, spec.seconds, shots)
     write_video_truth(truth, path)
-    if reel.narrated:
-        write_srt(narration(shots), path.with_suffix(".srt"))
+    if spec.with_narration:
+        write_srt(narrate(shots), path.with_suffix(".srt"))
     return truth
 
 
-def narration(shots: Sequence[Shot]) -> list[Cue]:
+def narrate(shots: Sequence[Shot]) -> list[Cue]:
     """What a voice would say: one sentence as each event begins; no two at once."""
     cues: list[Cue] = []
-    told = sorted(((event, shot) for shot in shots for event in shot.events), key=lambda pair: pair[0].start_s)
-    for event, shot in told:
+    events = sorted(((event, shot) for shot in shots for event in shot.events), key=lambda pair: pair[0].start_s)
+    for event, shot in events:
         if cues and event.start_s < cues[-1].span[1]:
             continue
-        cues.append(Cue((event.start_s, event.start_s + min(_CUE_S, event.end_s - event.start_s)), _told(event, shot)))
+        cues.append(
+            Cue(
+                (event.start_s, event.start_s + min(_MAX_CUE_S, event.end_s - event.start_s)),
+                _describe_event(event, shot),
+            )
+        )
     return cues
 
 
-def _told(event: Event, shot: Shot) -> str:
-    known = concept(event.concept)
-    what = f"A {known.name}" if event.count == 1 else f"{NUMBERS[event.count].capitalize()} {known.plural}"
+def _describe_event(event: SceneEvent, shot: Shot) -> str:
+    known = get_concept(event.concept)
+    what = f"A {known.name}" if event.count == 1 else f"{NUMBER_WORDS[event.count].capitalize()} {known.plural}"
     how = event.motion.value if event.count == 1 else "stay"
-    return f"{what} {how} {PLACES[number_of_place(shot.place)].phrase}."
+    return f"{what} {how} {PLACES[place_index(shot.place)].phrase}."
 
 
-def _signed(reel: Reel, shots: Iterable[Shot]) -> Iterator[Shot]:
+def _add_signs(spec: VideoSpec, shots: Iterable[Shot]) -> Iterator[Shot]:
     for shot in shots:
-        yield replace(shot, sign=Sign(reel.sign, 0.5, 0.12, 0.12)) if reel.sign else shot
+        yield replace(shot, sign=Sign(spec.sign_text, 0.5, 0.12, 0.12)) if spec.sign_text else shot
 
 
-def _kept(shots: Iterable[Shot], kept: list[Shot]) -> Iterator[Shot]:
+def _record_shots(shots: Iterable[Shot], recorded_shots: list[Shot]) -> Iterator[Shot]:
     for shot in shots:
-        kept.append(shot)
+        recorded_shots.append(shot)
         yield shot
 
 
-def _frames(reel: Reel, shots: Iterable[Shot]) -> Iterator[av.VideoFrame]:
-    number, last, drawn = 0, None, None
+def _render_frames(spec: VideoSpec, shots: Iterable[Shot]) -> Iterator[av.VideoFrame]:
+    number, last, frame = 0, None, None
     for shot in shots:
-        while number / reel.fps < shot.end_s:
-            scene: Scene = shot.scene(number / reel.fps)
-            if drawn is None or scene != last:
-                pixels = draw(scene, reel.width, reel.height)
-                drawn, last = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuv420p"), scene
-            drawn.pts, drawn.time_base = number, Fraction(1, reel.fps)
-            yield drawn
+        while number / spec.fps < shot.end_s:
+            scene: Scene = shot.scene_at(number / spec.fps)
+            if frame is None or scene != last:
+                pixels = render_scene(scene, spec.width, spec.height)
+                frame, last = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuv420p"), scene
+            frame.pts, frame.time_base = number, Fraction(1, spec.fps)
+            yield frame
             number += 1

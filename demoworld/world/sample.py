@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from demoworld.world.questions import Kind, Question, questions
-from demoworld.world.reports import print_report
-from demoworld.world.rolling import Reel, roll
-from demoworld.world.snapshots import take_photos
+from demoworld.world.questions import Question, QuestionKind, generate_questions
+from demoworld.world.reports import write_report
+from demoworld.world.rolling import VideoSpec, render_video
+from demoworld.world.snapshots import write_photos
 from demoworld.world.truth import VideoTruth
 
-REEL = Reel(seed=7, seconds=100)
-_ASKED = (Kind.WHAT, Kind.WHEN, Kind.FIRST, Kind.HOW_MANY, Kind.ABSENT)
+SAMPLE_VIDEO = VideoSpec(seed=7, seconds=100)
+_SAMPLE_KINDS = (
+    QuestionKind.VISIBLE_AT,
+    QuestionKind.WHEN,
+    QuestionKind.FIRST,
+    QuestionKind.HOW_MANY,
+    QuestionKind.ABSENT,
+)
 
 
 def make_sample(folder: Path) -> VideoTruth:
     """Write the video, six photos and a report of two pages into a folder, which is made where it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
-    take_photos(folder / "photos", seed=7, count=6)
-    print_report(folder / "sightings.pdf", seed=7, pages=2)
-    return roll(REEL, folder / "camera.mp4")
+    write_photos(folder / "photos", seed=7, count=6)
+    write_report(folder / "sightings.pdf", seed=7, pages=2)
+    return render_video(SAMPLE_VIDEO, folder / "camera.mp4")
 
 
-def asked_of(truth: VideoTruth) -> list[Question]:
+def select_questions(truth: VideoTruth) -> list[Question]:
     """What to ask of the video: what is seen, when, what came first, how many, and of a thing that never appears."""
-    asked = questions(truth, truth.seed, 1)
-    return [question for kind in _ASKED for question in asked if question.kind is kind]
+    candidates = generate_questions(truth, truth.seed, 1)
+    return [question for kind in _SAMPLE_KINDS for question in candidates if question.kind is kind]

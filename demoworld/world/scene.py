@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-WIDE = 16 / 9
+WIDESCREEN_ASPECT = 16 / 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +41,4 @@ class Scene:
     variant: int
     things: tuple[Thing, ...] = ()
     sign: Sign | None = None
-    aspect: float = WIDE
+    aspect: float = WIDESCREEN_ASPECT

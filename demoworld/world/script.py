@@ -12,16 +12,16 @@ from enum import StrEnum
 import numpy as np
 
 from demoworld.world.places import PLACES
-from demoworld.world.random_scenes import Split, allowed, random_sign, random_variant
-from demoworld.world.scene import WIDE, Scene, Sign, Thing
+from demoworld.world.random_scenes import Split, list_allowed_concepts, sample_sign, sample_variant
+from demoworld.world.scene import WIDESCREEN_ASPECT, Scene, Sign, Thing
 
-_SHOT_S = (15, 45)
-_EVENT_S = (3.0, 12.0)
-_GAP_S = (0.8, 4.0)
-_LOOKS = 6
-_LEAST_ROOM_S = 4.5
+_SHOT_RANGE_S = (15, 45)
+_EVENT_RANGE_S = (3.0, 12.0)
+_GAP_RANGE_S = (0.8, 4.0)
+_HELD_OUT_VARIANTS = 6
+_MIN_ROOM_S = 4.5
 _ENTRY_S = 1.5
-_TRACKS = ((0.28, 0.6), (0.72, 0.62))
+_REST_POSITIONS = ((0.28, 0.6), (0.72, 0.62))
 """Where the two things that a picture may hold come to rest: fractions of width and height."""
 
 
@@ -38,7 +38,7 @@ class Motion(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class SceneEvent:
     """`count` of one concept, seen during `[start_s, end_s)`; `x`, `y` where it rests, `size` as of a Thing."""
 
     concept: str
@@ -50,9 +50,9 @@ class Event:
     y: float
     size: float
 
-    def things(self, time_s: float) -> tuple[Thing, ...]:
+    def things_at(self, time_s: float) -> tuple[Thing, ...]:
         """What is to be drawn of it at a time; a thing that enters is drawn a little before its span begins."""
-        x = self._x(time_s)
+        x = self._x_at(time_s)
         if x is None:
             return ()
         rightwards = self.motion in (Motion.ENTERS_LEFT, Motion.LEAVES_RIGHT, Motion.CROSSES_RIGHT)
@@ -62,7 +62,7 @@ class Event:
             for number in range(self.count)
         )
 
-    def _x(self, time_s: float) -> float | None:
+    def _x_at(self, time_s: float) -> float | None:
         into, left = time_s - self.start_s, self.end_s - time_s
         moving = min(_ENTRY_S, self.end_s - self.start_s)
         match self.motion:
@@ -91,17 +91,21 @@ class Shot:
     variant: int
     start_s: float
     end_s: float
-    events: tuple[Event, ...]
+    events: tuple[SceneEvent, ...]
     sign: Sign | None = None
 
-    def scene(self, time_s: float) -> Scene:
+    def scene_at(self, time_s: float) -> Scene:
         """The picture at a time within the shot."""
-        things = tuple(thing for event in self.events for thing in event.things(time_s) if _in_sight(thing))
+        things = tuple(thing for event in self.events for thing in event.things_at(time_s) if _is_visible(thing))
         return Scene(self.place, self.night, self.variant, things, self.sign)
 
 
-def script(
-    seed: int, seconds: float, without: Sequence[str] = (), split: Split = Split.ANY, once: Sequence[str] = ()
+def generate_shots(
+    seed: int,
+    seconds: float,
+    excluded_concepts: Sequence[str] = (),
+    split: Split = Split.ANY,
+    single_concepts: Sequence[str] = (),
 ) -> Iterator[Shot]:
     """Shots that follow one another until `seconds` are full; concepts in `without` never appear, and those of each
     place are of the split. Those in `once` appear once at most, each not before a time of its own.
@@ -109,41 +113,55 @@ def script(
     Shot number n depends on the seed, on n and on where the last one ended, so a longer video begins like a shorter.
     """
     start_s, last, number = 0.0, "", 0
-    waiting = dict(zip(once, np.random.default_rng([seed, len(once)]).uniform(0, seconds, len(once)), strict=True))
-    barred = set(without)
+    earliest_s = dict(
+        zip(
+            single_concepts,
+            np.random.default_rng([seed, len(single_concepts)]).uniform(0, seconds, len(single_concepts)),
+            strict=True,
+        )
+    )
+    excluded = set(excluded_concepts)
     while start_s < seconds:
         rng = np.random.default_rng([seed, number])
-        end_s = min(seconds, start_s + float(rng.integers(*_SHOT_S)))
-        if seconds - end_s < _LEAST_ROOM_S:
+        end_s = min(seconds, start_s + float(rng.integers(*_SHOT_RANGE_S)))
+        if seconds - end_s < _MIN_ROOM_S:
             end_s = seconds
         place = str(rng.choice([place.name for place in PLACES if place.name != last]))
-        sign = random_sign(rng) if rng.random() < 0.25 else None
-        names = [name for name in allowed(place, split) if name not in barred and waiting.get(name, 0) <= start_s]
-        events = tuple(sorted(_events(rng, start_s, end_s, names), key=lambda event: event.start_s))
-        variant = random_variant(rng, split, _LOOKS)
+        sign = sample_sign(rng) if rng.random() < 0.25 else None
+        names = [
+            name
+            for name in list_allowed_concepts(place, split)
+            if name not in excluded and earliest_s.get(name, 0) <= start_s
+        ]
+        events = tuple(sorted(_generate_events(rng, start_s, end_s, names), key=lambda event: event.start_s))
+        variant = sample_variant(rng, split, _HELD_OUT_VARIANTS)
         yield Shot(place, bool(rng.random() < 0.3), variant, start_s, end_s, events, sign)
-        barred.update({event.concept for event in events}.intersection(once))
+        excluded.update({event.concept for event in events}.intersection(single_concepts))
         start_s, last, number = end_s, place, number + 1
 
 
-def _events(rng: np.random.Generator, start_s: float, end_s: float, allowed_names: Sequence[str]) -> Iterator[Event]:
+def _generate_events(
+    rng: np.random.Generator, start_s: float, end_s: float, allowed_names: Sequence[str]
+) -> Iterator[SceneEvent]:
     names = rng.permutation(allowed_names).tolist()
-    for x, y in _TRACKS[: 1 + int(rng.random() < 0.5)]:
-        at_s = start_s + float(rng.uniform(*_GAP_S))
-        while end_s - at_s > _LEAST_ROOM_S:
-            until_s = min(at_s + float(rng.uniform(*_EVENT_S)), end_s - _GAP_S[0])
-            yield _event(rng, names.pop(), at_s, until_s, x, y)
-            at_s = until_s + float(rng.uniform(*_GAP_S))
+    for x, y in _REST_POSITIONS[: 1 + int(rng.random() < 0.5)]:
+        at_s = start_s + float(rng.uniform(*_GAP_RANGE_S))
+        while end_s - at_s > _MIN_ROOM_S:
+            until_s = min(at_s + float(rng.uniform(*_EVENT_RANGE_S)), end_s - _GAP_RANGE_S[0])
+            yield _sample_event(rng, names.pop(), at_s, until_s, x, y)
+            at_s = until_s + float(rng.uniform(*_GAP_RANGE_S))
 
 
-def _event(rng: np.random.Generator, name: str, start_s: float, end_s: float, x: float, y: float) -> Event:
+def _sample_event(rng: np.random.Generator, name: str, start_s: float, end_s: float, x: float, y: float) -> SceneEvent:
     motion = rng.choice(list(Motion), p=[0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1])
     count = int(rng.choice((1, 1, 1, 2, 3))) if motion == Motion.STAYS else 1
     size = float(rng.uniform(0.36, 0.56)) if count == 1 else 0.34 - 0.02 * count
     start_s, end_s = round(start_s, 2), round(end_s, 2)
-    return Event(name, count, Motion(motion), start_s, end_s, x, y + float(rng.uniform(-0.08, 0.08)), round(size, 2))
+    return SceneEvent(
+        name, count, Motion(motion), start_s, end_s, x, y + float(rng.uniform(-0.08, 0.08)), round(size, 2)
+    )
 
 
-def _in_sight(thing: Thing) -> bool:
-    half = thing.size / WIDE / 2
+def _is_visible(thing: Thing) -> bool:
+    half = thing.size / WIDESCREEN_ASPECT / 2
     return -half < thing.x < 1 + half

@@ -13,7 +13,7 @@ from demoworld.world.script import Shot
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class EventTruth:
     """One event: `count` of `concept` seen in `place` during `[start_s, end_s)`, and how it moved."""
 
     concept: str
@@ -26,7 +26,7 @@ class Happened:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class ShotTruth:
     """A place during `[start_s, end_s)`; `sign` is the text of the sign that stands there."""
 
     place: str
@@ -43,21 +43,21 @@ class VideoTruth:
     file: str
     seed: int
     seconds: float
-    stretches: tuple[Stretch, ...]
-    events: tuple[Happened, ...]
+    stretches: tuple[ShotTruth, ...]
+    events: tuple[EventTruth, ...]
 
-    def concepts(self) -> set[str]:
+    def collect_concepts(self) -> set[str]:
         """The names of all that appears."""
         return {event.concept for event in self.events}
 
 
-def truth_of(file: str, seed: int, seconds: float, shots: list[Shot]) -> VideoTruth:
+def build_video_truth(file: str, seed: int, seconds: float, shots: list[Shot]) -> VideoTruth:
     """The truth of a video that is made of these shots."""
     stretches = tuple(
-        Stretch(shot.place, shot.night, shot.start_s, shot.end_s, shot.sign.text if shot.sign else None)
+        ShotTruth(shot.place, shot.night, shot.start_s, shot.end_s, shot.sign.text if shot.sign else None)
         for shot in shots
     )
-    events = sorted((event for shot in shots for event in _happened(shot)), key=lambda event: event.start_s)
+    events = sorted((event for shot in shots for event in _shot_events(shot)), key=lambda event: event.start_s)
     return VideoTruth(file, seed, seconds, stretches, tuple(events))
 
 
@@ -71,8 +71,8 @@ def read_video_truth(path: Path) -> VideoTruth:
     return msgspec.json.decode(path.read_bytes(), type=VideoTruth)
 
 
-def _happened(shot: Shot) -> Iterator[Happened]:
+def _shot_events(shot: Shot) -> Iterator[EventTruth]:
     for event in shot.events:
-        yield Happened(
+        yield EventTruth(
             event.concept, event.count, shot.place, shot.night, event.motion.value, event.start_s, event.end_s
         )

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from plain import copied, index_plain_archive, make_plain_archive, plain_container
-from running import Cli, Said
-from serving import serving
-from shared import Services
+from plain import copy_home, index_small_archive, make_small_archive, open_small_archive
+from running import CommandResult, RunCommand
+from serving import live_server
+from shared import MakeContainer
 from typer.testing import CliRunner
 
 from api.cli import console
@@ -19,13 +19,13 @@ from services.container import Container
 
 
 @pytest.fixture
-def cli(services: Services, monkeypatch: pytest.MonkeyPatch) -> Cli:
+def cli(services: MakeContainer, monkeypatch: pytest.MonkeyPatch) -> RunCommand:
     """Runs a command; see `running.Cli`."""
 
-    def run(home: Path | None, *arguments: object, **settings: object) -> Said:
+    def run(home: Path | None, *arguments: object, **settings: object) -> CommandResult:
         monkeypatch.setattr(console, "Container", lambda *_: services(home, **settings))
         result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
-        return Said(result.exit_code, result.stdout, result.stderr)
+        return CommandResult(result.exit_code, result.stdout, result.stderr)
 
     return run
 
@@ -34,7 +34,7 @@ def cli(services: Services, monkeypatch: pytest.MonkeyPatch) -> Cli:
 def plain_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small archive of `plain`."""
     folder = tmp_path_factory.mktemp("plain")
-    make_plain_archive(folder)
+    make_small_archive(folder)
     return folder
 
 
@@ -42,8 +42,8 @@ def plain_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def plain_home(plain_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home in which it is indexed; not to be changed by tests."""
     home = tmp_path_factory.mktemp("plain-home")
-    container = plain_container(home)
-    index_plain_archive(container, plain_archive)
+    container = open_small_archive(home)
+    index_small_archive(container, plain_archive)
     container.close()
     return home
 
@@ -51,8 +51,8 @@ def plain_home(plain_archive: Path, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="session")
 def reading(plain_home: Path) -> Iterator[httpx2.Client]:
     """A client of a server over the small archive, which is open and which nobody changes."""
-    container = plain_container(plain_home)
-    with serving(container) as url, httpx2.Client(base_url=url, timeout=30) as client:
+    container = open_small_archive(plain_home)
+    with live_server(container) as url, httpx2.Client(base_url=url, timeout=30) as client:
         yield client
     container.close()
 
@@ -60,7 +60,7 @@ def reading(plain_home: Path) -> Iterator[httpx2.Client]:
 @pytest.fixture(scope="module")
 def plain_home_copy(plain_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
     """The services over a copy of it, which the tests of a module share."""
-    container = plain_container(copied(plain_home, tmp_path_factory.mktemp("copy") / "home"))
+    container = open_small_archive(copy_home(plain_home, tmp_path_factory.mktemp("copy") / "home"))
     yield container
     container.close()
 
@@ -68,6 +68,6 @@ def plain_home_copy(plain_home: Path, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture
 def changing(plain_home: Path, tmp_path: Path) -> Iterator[Container]:
     """The services over a copy of it, to be changed as a test likes."""
-    container = plain_container(copied(plain_home, tmp_path / "home"))
+    container = open_small_archive(copy_home(plain_home, tmp_path / "home"))
     yield container
     container.close()

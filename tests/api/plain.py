@@ -9,16 +9,16 @@ import numpy as np
 from making import make_video
 from PIL import Image
 from reportlab.pdfgen.canvas import Canvas
-from shared import opened
+from shared import open_container
 
 from services.container import Container
 
-LENGTH_S, RATE = 12.0, 25
+VIDEO_S, VIDEO_FPS = 12.0, 25
 SHORE, HARBOUR = "shore", "harbour"
-GULLS = "The lighthouse keeper counts seventeen gulls."
-ROPE = "The mooring rope costs forty crowns."
-ABOUT_GULLS, ABOUT_ROPE = "lighthouse keeper counts gulls", "mooring rope costs crowns"
-PLAIN = {
+GULLS_SENTENCE = "The lighthouse keeper counts seventeen gulls."
+ROPE_SENTENCE = "The mooring rope costs forty crowns."
+GULLS_QUERY, ROPE_QUERY = "lighthouse keeper counts gulls", "mooring rope costs crowns"
+WITHOUT_MODELS = {
     "visual__model": "",
     "text__model": "",
     "ocr__enabled": "false",
@@ -28,14 +28,16 @@ PLAIN = {
 """Settings of containers over this archive."""
 
 
-def make_plain_archive(folder: Path) -> None:
+def make_small_archive(folder: Path) -> None:
     """`shore/` has a numbered video with a subtitle and a photo, `harbour/` a document of two pages."""
     for name in (SHORE, HARBOUR):
         (folder / name).mkdir()
-    make_video(folder / SHORE / "gulls.mp4", count=300, rate=RATE, options={"preset": "ultrafast"}, sound_s=LENGTH_S)
-    (folder / SHORE / "gulls.srt").write_text(f"1\n00:00:02,000 --> 00:00:06,000\n{GULLS}\n")
+    make_video(
+        folder / SHORE / "gulls.mp4", count=300, rate=VIDEO_FPS, options={"preset": "ultrafast"}, sound_s=VIDEO_S
+    )
+    (folder / SHORE / "gulls.srt").write_text(f"1\n00:00:02,000 --> 00:00:06,000\n{GULLS_SENTENCE}\n")
     Image.fromarray(np.full((90, 160, 3), (200, 30, 60), np.uint8)).save(folder / SHORE / "red.png")
-    make_document(folder / HARBOUR / "prices.pdf", "A list of prices, for the harbour.", ROPE)
+    make_document(folder / HARBOUR / "prices.pdf", "A list of prices, for the harbour.", ROPE_SENTENCE)
 
 
 def make_document(path: Path, *pages: str) -> None:
@@ -47,18 +49,18 @@ def make_document(path: Path, *pages: str) -> None:
     canvas.save()
 
 
-def index_plain_archive(container: Container, folder: Path) -> None:
+def index_small_archive(container: Container, folder: Path) -> None:
     """Index each folder into the collection of its name."""
     for name in (SHORE, HARBOUR):
         lines = list(container.indexing.index_paths([folder / name], name))
         assert [line.reason for line in lines if line.outcome == "failed"] == []
 
 
-def copied(home: Path, to: Path) -> Path:
+def copy_home(home: Path, destination: Path) -> Path:
     """A copy of a home."""
-    return Path(shutil.copytree(home, to, symlinks=True))
+    return Path(shutil.copytree(home, destination, symlinks=True))
 
 
-def plain_container(home: Path, **settings: str) -> Container:
+def open_small_archive(home: Path, **settings: str) -> Container:
     """The services over a home, without models."""
-    return opened(home, **(PLAIN | settings))
+    return open_container(home, **(WITHOUT_MODELS | settings))

@@ -9,21 +9,21 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class CommandResult:
     """What a command printed, and its exit code."""
 
-    code: int
-    out: str
-    err: str
+    exit_code: int
+    stdout: str
+    stderr: str
 
     @property
     def json(self) -> Any:  # noqa: ANN401 (whatever the command has for a shape)
-        return json.loads(self.out)
+        return json.loads(self.stdout)
 
     @property
-    def errors(self) -> list[str]:
-        return self.err.splitlines()
+    def error_lines(self) -> list[str]:
+        return self.stderr.splitlines()
 
 
-Cli = Callable[..., Said]
+RunCommand = Callable[..., CommandResult]
 """Runs a command: `cli(home, "search", "fire truck", text__model="")`; `home` None is an empty one."""

@@ -17,19 +17,19 @@ from services.container import Container
 
 
 @contextmanager
-def serving(container: Container, *, open_to_all: bool = True, once: str = "/readyz") -> Iterator[str]:
+def live_server(container: Container, *, allow_anonymous: bool = True, ready_path: str = "/readyz") -> Iterator[str]:
     """The address of a server over these services, once this is answered; it closes them at its end."""
-    app = create_app(container, allow_anonymous=open_to_all)
+    app = create_app(container, allow_anonymous=allow_anonymous)
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=10)
     server = uvicorn.Server(config)
-    with socket.socket(proto=socket.IPPROTO_TCP) as listening:  # asyncio sends small packets at once if it knows
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        thread = threading.Thread(target=server.run, args=([listening],))
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:  # asyncio sends small packets at once if it knows
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         try:
-            _wait_until_ready(url + once, thread)
+            _wait_until_ready(url + ready_path, thread)
             yield url
         finally:
             server.should_exit = True
@@ -47,7 +47,7 @@ def _wait_until_ready(url: str, thread: threading.Thread) -> None:
     raise RuntimeError("the server has stopped before it was ready")
 
 
-def events(response: httpx2.Response) -> Iterator[tuple[str, Any]]:
+def read_events(response: httpx2.Response) -> Iterator[tuple[str, Any]]:
     """The server-sent events of a response, as names and what they carry."""
     name, data = "", ""
     for line in response.iter_lines():

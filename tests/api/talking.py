@@ -16,13 +16,13 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult
-from plain import PLAIN
+from plain import WITHOUT_MODELS
 
 T = TypeVar("T")
 
 
 @dataclass
-class Talk:
+class McpSession:
     """A client, and the progress that it was told of."""
 
     client: Client
@@ -30,16 +30,16 @@ class Talk:
 
     async def call(self, tool: str, **arguments: object) -> CallToolResult:
         """What a tool gives, an error too."""
-        return await self.client.call_tool(tool, arguments, progress_callback=self._note)
+        return await self.client.call_tool(tool, arguments, progress_callback=self._record_progress)
 
-    async def shape(self, tool: str, **arguments: object) -> dict[str, Any]:
+    async def call_structured(self, tool: str, **arguments: object) -> dict[str, Any]:
         """The structured part of what a tool gives; it must be no error."""
         result = await self.call(tool, **arguments)
         assert not result.is_error, result.content
         assert result.structured_content is not None
         return result.structured_content
 
-    async def refusal(self, tool: str, **arguments: object) -> str:
+    async def call_for_error(self, tool: str, **arguments: object) -> str:
         """What the model reads of an error."""
         result = await self.call(tool, **arguments)
         assert result.is_error and result.structured_content is None
@@ -47,13 +47,13 @@ class Talk:
         assert content.type == "text"
         return content.text.removeprefix(f"Error executing tool {tool}: ")
 
-    async def _note(self, done: float, total: float | None, message: str | None) -> None:
+    async def _record_progress(self, done: float, total: float | None, message: str | None) -> None:
         self.progress.append((done, total, message))
 
 
-def command(home: Path, **settings: str) -> StdioServerParameters:
+def mcp_command(home: Path, **settings: str) -> StdioServerParameters:
     """`afterimage mcp` over a home, in a process of its own."""
-    settings = PLAIN | settings | {"home": str(home), "profile": "demo"}
+    settings = WITHOUT_MODELS | settings | {"home": str(home), "profile": "demo"}
     variables = {f"AFTERIMAGE_{name.upper()}": value for name, value in settings.items()}
     return StdioServerParameters(
         command=sys.executable,
@@ -64,23 +64,23 @@ def command(home: Path, **settings: str) -> StdioServerParameters:
 
 
 @asynccontextmanager
-async def over_pipes(server: StdioServerParameters, mode: str = "auto") -> AsyncIterator[Talk]:
+async def connect_stdio(server: StdioServerParameters, mode: str = "auto") -> AsyncIterator[McpSession]:
     """With a process of its own."""
     async with Client(server, mode=mode) as client:
-        yield Talk(client)
+        yield McpSession(client)
 
 
 @asynccontextmanager
-async def over_http(url: str, secret: str = "", mode: str = "auto") -> AsyncIterator[Talk]:
+async def connect_http(url: str, secret: str = "", mode: str = "auto") -> AsyncIterator[McpSession]:
     """With a live server, with a key or without one."""
     headers = {"authorization": f"Bearer {secret}"} if secret else {}
     async with (
         httpx2.AsyncClient(headers=headers, timeout=30) as http,
         Client(streamable_http_client(f"{url}/mcp", http_client=http), mode=mode) as client,
     ):
-        yield Talk(client)
+        yield McpSession(client)
 
 
-def hold(conversation: Callable[[], Awaitable[T]]) -> T:
+def run_conversation(conversation: Callable[[], Awaitable[T]]) -> T:
     """Run a conversation to its end."""
     return anyio.run(conversation)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fake_vllm import FakeVllm, fake_vllm
-from running import Cli, Said
+from fake_vllm import FakeVllm, run_fake_vllm
+from running import CommandResult, RunCommand
 
 from services.generators.wording import entailment_prompt
 
 NOTICE = "What is the notice period once probation is over?"
-KEY = "sk-very-secret"
+API_KEY = "sk-very-secret"
 
 
-def _run(cli: Cli, home: Path, fake: FakeVllm, *arguments: str) -> Said:
+def _run_with_server(cli: RunCommand, home: Path, fake: FakeVllm, *arguments: str) -> CommandResult:
     return cli(
         home,
         *arguments,
@@ -22,16 +22,16 @@ def _run(cli: Cli, home: Path, fake: FakeVllm, *arguments: str) -> Said:
         generator__model="",
         generator__max_prompt_tokens=8192,
         generator__url=fake.url,
-        generator__api_key=KEY,
+        generator__api_key=API_KEY,
         generator__timeout_s=2,
     )
 
 
-def test_what_the_server_says_is_cited(cli: Cli, indexed_home: Path) -> None:
+def test_what_the_server_says_is_cited(cli: RunCommand, indexed_home: Path) -> None:
     pieces = ["It is eight ", "weeks [P1]. It is long [P99]. And short."]
-    with fake_vllm(key=KEY, pieces=pieces, weights={"No": 1.0}) as fake:
-        said = _run(cli, indexed_home, fake, "ask", NOTICE, "--json")
-    assert (said.code, said.err) == (0, "")
+    with run_fake_vllm(key=API_KEY, pieces=pieces, weights={"No": 1.0}) as fake:
+        said = _run_with_server(cli, indexed_home, fake, "ask", NOTICE, "--json")
+    assert (said.exit_code, said.stderr) == (0, "")
     (sentence,) = said.json["sentences"]
     assert (sentence["text"], sentence["verdict"]) == ("It is eight weeks.", "supported")
     (citation,) = sentence["citations"]
@@ -43,30 +43,30 @@ def test_what_the_server_says_is_cited(cli: Cli, indexed_home: Path) -> None:
     assert checked == {entailment_prompt("It is long."), entailment_prompt("And short.")}
 
 
-def test_what_the_evidence_does_not_show_is_no_answer(cli: Cli, indexed_home: Path) -> None:
-    with fake_vllm(key=KEY, pieces=["Not shown in the evidence."]) as fake:
-        said = _run(cli, indexed_home, fake, "ask", NOTICE)
-    assert (said.code, said.out) == (3, "Nothing in the archive answers this.\n")
+def test_what_the_evidence_does_not_show_is_no_answer(cli: RunCommand, indexed_home: Path) -> None:
+    with run_fake_vllm(key=API_KEY, pieces=["Not shown in the evidence."]) as fake:
+        said = _run_with_server(cli, indexed_home, fake, "ask", NOTICE)
+    assert (said.exit_code, said.stdout) == (3, "Nothing in the archive answers this.\n")
 
 
-def test_a_server_that_is_down_is_one_line_and_exit_code_1(cli: Cli, indexed_home: Path) -> None:
-    with fake_vllm() as fake:
+def test_a_server_that_is_down_is_one_line_and_exit_code_1(cli: RunCommand, indexed_home: Path) -> None:
+    with run_fake_vllm() as fake:
         pass
-    said = _run(cli, indexed_home, fake, "ask", NOTICE)
-    assert (said.code, said.out) == (1, "")
-    (line,) = said.errors
-    assert line.startswith(f"error: {fake.url}: cannot be reached") and KEY not in line
+    said = _run_with_server(cli, indexed_home, fake, "ask", NOTICE)
+    assert (said.exit_code, said.stdout) == (1, "")
+    (line,) = said.error_lines
+    assert line.startswith(f"error: {fake.url}: cannot be reached") and API_KEY not in line
 
 
-def test_doctor_asks_the_server(cli: Cli, indexed_home: Path) -> None:
-    with fake_vllm(key=KEY, pieces=["It says AFTERIMAGE 2026 [I1]."]) as fake:
-        said = _run(cli, indexed_home, fake, "doctor")
-        assert [part["type"] for part in fake.parts] == ["text", "image_url", "text", "text"]
+def test_doctor_asks_the_server(cli: RunCommand, indexed_home: Path) -> None:
+    with run_fake_vllm(key=API_KEY, pieces=["It says AFTERIMAGE 2026 [I1]."]) as fake:
+        healthy = _run_with_server(cli, indexed_home, fake, "doctor")
+        assert [part["type"] for part in fake.last_user_parts] == ["text", "image_url", "text", "text"]
         fake.pieces = ["A boat."]
-        silent = _run(cli, indexed_home, fake, "doctor")
+        silent = _run_with_server(cli, indexed_home, fake, "doctor")
         fake.key = "another"
-        refused = _run(cli, indexed_home, fake, "doctor", "--json")
-    assert said.code == 0 and "openai_compatible:first-model is ready" in said.out
-    assert silent.code == 1 and "with the id of its evidence" in silent.out
+        refused = _run_with_server(cli, indexed_home, fake, "doctor", "--json")
+    assert healthy.exit_code == 0 and "openai_compatible:first-model is ready" in healthy.stdout
+    assert silent.exit_code == 1 and "with the id of its evidence" in silent.stdout
     (check,) = [check for check in refused.json["checks"] if check["part"] == "generator"]
-    assert check["state"] == "failed" and "refuses the key" in check["detail"] and KEY not in refused.out
+    assert check["state"] == "failed" and "refuses the key" in check["detail"] and API_KEY not in refused.stdout

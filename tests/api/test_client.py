@@ -8,8 +8,18 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from plain import ABOUT_GULLS, ABOUT_ROPE, GULLS, HARBOUR, ROPE, SHORE, copied, make_document, plain_container
-from serving import serving
+from plain import (
+    GULLS_QUERY,
+    GULLS_SENTENCE,
+    HARBOUR,
+    ROPE_QUERY,
+    ROPE_SENTENCE,
+    SHORE,
+    copy_home,
+    make_document,
+    open_small_archive,
+)
+from serving import live_server
 
 from api.client import AsyncClient, Client, ProblemError, ServerUnavailable
 from api.client.flows import SseParser
@@ -20,41 +30,41 @@ from indexer.errors import DatabaseUnavailable
 from services.container import Container
 from services.jobs.types import Job
 
-PUFFIN = "The puffin warden owes nine lanterns."
+PUFFIN_SENTENCE = "The puffin warden owes nine lanterns."
 
 
 @pytest.fixture(scope="module")
 def url(plain_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    container = plain_container(copied(plain_home, tmp_path_factory.mktemp("client") / "home"))
-    with serving(container) as address:
+    container = open_small_archive(copy_home(plain_home, tmp_path_factory.mktemp("client") / "home"))
+    with live_server(container) as address:
         yield address
     container.close()
 
 
 def test_both_clients_give_the_same(url: str) -> None:
-    async def asked() -> tuple[object, ...]:
+    async def ask_async() -> tuple[object, ...]:
         async with AsyncClient(url) as archive:
-            told = [event async for event in archive.ask_stream(ABOUT_ROPE)]
-            return await archive.search(ABOUT_GULLS), (await archive.ask(ABOUT_ROPE)).answer, told[:-1]
+            told = [event async for event in archive.ask_stream(ROPE_QUERY)]
+            return await archive.search(GULLS_QUERY), (await archive.ask(ROPE_QUERY)).answer, told[:-1]
 
     with Client(url) as archive:
         blocking = (
-            archive.search(ABOUT_GULLS),
-            archive.ask(ABOUT_ROPE).answer,
-            list(archive.ask_stream(ABOUT_ROPE))[:-1],
+            archive.search(GULLS_QUERY),
+            archive.ask(ROPE_QUERY).answer,
+            list(archive.ask_stream(ROPE_QUERY))[:-1],
         )
-    assert asyncio.run(asked()) == blocking
-    assert blocking[0].hits[0].text == GULLS and blocking[1] == ROPE
+    assert asyncio.run(ask_async()) == blocking
+    assert blocking[0].hits[0].text == GULLS_SENTENCE and blocking[1] == ROPE_SENTENCE
 
 
 def test_an_answer_is_told_in_parts(url: str) -> None:
     with Client(url) as archive:
-        told = list(archive.ask_stream(ABOUT_ROPE, collections=[HARBOUR]))
+        told = list(archive.ask_stream(ROPE_QUERY, collections=[HARBOUR]))
     assert [type(one) for one in told] == [EvidenceEvent, SentenceShape, AnswerShape, UsageShape]
 
 
 def test_an_upload_reports_its_progress_and_its_job_is_followed_to_its_end(url: str, tmp_path: Path) -> None:
-    make_document(tmp_path / "lanterns.pdf", PUFFIN)
+    make_document(tmp_path / "lanterns.pdf", PUFFIN_SENTENCE)
     size, sent = (tmp_path / "lanterns.pdf").stat().st_size, []
     with Client(url) as archive:
         upload = partial(archive.upload, tmp_path / "lanterns.pdf", "new", idempotency_key="lanterns")
@@ -71,26 +81,26 @@ def test_an_upload_reports_its_progress_and_its_job_is_followed_to_its_end(url: 
 def test_who_follows_a_job_waits_for_a_server_that_is_not_itself(
     changing: Container, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_document(tmp_path / "lanterns.pdf", PUFFIN)
-    get, away = changing.jobs.get, [True, True, False, True, False, True]
+    make_document(tmp_path / "lanterns.pdf", PUFFIN_SENTENCE)
+    get, outages = changing.jobs.get, [True, True, False, True, False, True]
 
-    def sometimes(job_id: str) -> Job:
-        if away and away.pop():
+    def get_or_fail(job_id: str) -> Job:
+        if outages and outages.pop():
             raise DatabaseUnavailable("it went away")
         return get(job_id)
 
-    async def followed(job: str) -> list[object]:
+    async def follow_async(job: str) -> list[object]:
         async with AsyncClient(url) as archive:
             return [one async for one in archive.follow_job(job)]
 
-    with serving(changing) as url, Client(url) as archive:
+    with live_server(changing) as url, Client(url) as archive:
         job = archive.upload(tmp_path / "lanterns.pdf", "new").id
         whole = list(archive.follow_job(job))
-        monkeypatch.setattr(changing.jobs, "get", sometimes)
-        assert list(archive.follow_job(job)) == whole and not away
-        away += [True, False, True]
-        assert asyncio.run(followed(job)) == whole and not away
-        away.append(True)
+        monkeypatch.setattr(changing.jobs, "get", get_or_fail)
+        assert list(archive.follow_job(job)) == whole and not outages
+        outages += [True, False, True]
+        assert asyncio.run(follow_async(job)) == whole and not outages
+        outages.append(True)
         with pytest.raises(ProblemError, match="503"):
             archive.get_job(job)
 

@@ -10,23 +10,23 @@ from typing import Any
 
 import httpx2
 import pytest
-from plain import ABOUT_ROPE, HARBOUR, SHORE
-from serving import events, serving
-from talking import hold, over_http
+from plain import HARBOUR, ROPE_QUERY, SHORE
+from serving import live_server, read_events
+from talking import connect_http, run_conversation
 
 from services.container import Container
 from services.keys import Scope
 
-CALLED = {
+NAMES = {
     SHORE: {"prices": "shore/list of prices.pdf", "film": "shore/a day.mp4"},
     HARBOUR: {"prices": "harbour/secret merger.pdf", "film": "harbour/night raid.mp4"},
 }
-OTHER = {SHORE: HARBOUR, HARBOUR: SHORE}
-both = pytest.mark.parametrize("mine", [SHORE, HARBOUR])
+OTHER_COLLECTION = {SHORE: HARBOUR, HARBOUR: SHORE}
+in_both_collections = pytest.mark.parametrize("mine", [SHORE, HARBOUR])
 
 
 @dataclass
-class Twice:
+class SharedFilesServer:
     """A server whose collections hold the same files, sent by the keys of each; ids by what the files are."""
 
     url: str
@@ -40,114 +40,118 @@ class Twice:
 
 
 @pytest.fixture(scope="module")
-def twice(plain_home_copy: Container, plain_archive: Path) -> Iterator[Twice]:
+def twice(plain_home_copy: Container, plain_archive: Path) -> Iterator[SharedFilesServer]:
     container = plain_home_copy
     for asset in container.catalog.assets():
         container.indexing.delete_asset(asset.asset_id, None)
     files = {"prices": plain_archive / HARBOUR / "prices.pdf", "film": plain_archive / SHORE / "gulls.mp4"}
     scopes = {Scope.READ, Scope.WRITE}
     secrets = {name: container.api_keys.create(name, scopes, {name})[1] for name in (SHORE, HARBOUR)}
-    with serving(container, open_to_all=False) as url:
-        made = Twice(url, secrets, {})
+    with live_server(container, allow_anonymous=False) as url:
+        shared_server = SharedFilesServer(url, secrets, {})
         for collection in (SHORE, HARBOUR):
-            with made.client(collection) as client:
-                for what, path in files.items():
-                    fields = {"collection": collection, "name": CALLED[collection][what]}
+            with shared_server.client(collection) as client:
+                for file_key, path in files.items():
+                    fields = {"collection": collection, "name": NAMES[collection][file_key]}
                     asked = client.post("/v1/uploads", data=fields, files={"file": ("x", path.read_bytes())})
-                    job = _ended(client, asked.json())
+                    job = _wait_for_job(client, asked.json())
                     assert job["state"] == "done", job
-                    made.ids[what] = job["result"]["files"][0]["asset_id"]
-        yield made
+                    shared_server.ids[file_key] = job["result"]["files"][0]["asset_id"]
+        yield shared_server
 
 
-def _ended(client: httpx2.Client, job: dict[str, Any]) -> dict[str, Any]:
+def _wait_for_job(client: httpx2.Client, job: dict[str, Any]) -> dict[str, Any]:
     with client.stream("GET", f"/v1/jobs/{job['id']}/events") as response:
-        return dict(list(events(response))[-1][1])
+        return dict(list(read_events(response))[-1][1])
 
 
-def _hides(text: str, mine: str) -> bool:
-    return OTHER[mine] not in text and all(name.partition("/")[2] not in text for name in CALLED[OTHER[mine]].values())
+def _hides_other_names(text: str, mine: str) -> bool:
+    return OTHER_COLLECTION[mine] not in text and all(
+        name.partition("/")[2] not in text for name in NAMES[OTHER_COLLECTION[mine]].values()
+    )
 
 
-@both
-def test_every_route_tells_the_name_that_the_keys_collection_gave(twice: Twice, mine: str) -> None:
+@in_both_collections
+def test_every_route_tells_the_name_that_the_keys_collection_gave(twice: SharedFilesServer, mine: str) -> None:
     prices, film = twice.ids["prices"], twice.ids["film"]
-    chat = {"model": f"afterimage/{mine}", "messages": [{"role": "user", "content": ABOUT_ROPE}]}
-    told = {
-        "/v1/search": {"question": ABOUT_ROPE},
-        "/v1/ask": {"question": ABOUT_ROPE},
+    chat = {"model": f"afterimage/{mine}", "messages": [{"role": "user", "content": ROPE_QUERY}]}
+    requests = {
+        "/v1/search": {"question": ROPE_QUERY},
+        "/v1/ask": {"question": ROPE_QUERY},
         "/v1/chat/completions": chat,
         "/v1/assets": None,
         f"/v1/assets/{prices}": None,
     }
     with twice.client(mine) as client:
-        for path, body in told.items():
+        for path, body in requests.items():
             answer = client.get(path) if body is None else client.post(path, json=body)
-            assert answer.status_code == 200 and _hides(answer.text, mine), path
-            assert CALLED[mine]["prices"] in answer.text, path
-        events_of = client.post("/v1/ask", json={"question": ABOUT_ROPE}, headers={"accept": "text/event-stream"})
-        assert CALLED[mine]["prices"] in events_of.text and _hides(events_of.text, mine)
+            assert answer.status_code == 200 and _hides_other_names(answer.text, mine), path
+            assert NAMES[mine]["prices"] in answer.text, path
+        events_of = client.post("/v1/ask", json={"question": ROPE_QUERY}, headers={"accept": "text/event-stream"})
+        assert NAMES[mine]["prices"] in events_of.text and _hides_other_names(events_of.text, mine)
         for path in (f"{film}/clip?start_s=99&end_s=100", f"{film}/frames/99", f"{prices}/pages/9"):
             missing = client.get(f"/v1/assets/{path}")
-            assert missing.status_code == 404 and _hides(missing.text, mine), path
-            assert CALLED[mine]["film" if film in path else "prices"] in missing.json()["detail"]
+            assert missing.status_code == 404 and _hides_other_names(missing.text, mine), path
+            assert NAMES[mine]["film" if film in path else "prices"] in missing.json()["detail"]
         assert client.get(f"/v1/assets/{film}/media").headers["content-type"] == "video/mp4"
 
 
-@both
-def test_pages_of_a_list_lead_past_no_other_name(twice: Twice, mine: str) -> None:
+@in_both_collections
+def test_pages_of_a_list_lead_past_no_other_name(twice: SharedFilesServer, mine: str) -> None:
     names, after = [], ""
     with twice.client(mine) as client:
         while after is not None:
             part = client.get("/v1/assets", params={"limit": 1} | ({"after": after} if after else {})).json()
             names += [one["name"] for one in part["items"]]
             after = part["after"]
-    assert sorted(names) == sorted(CALLED[mine].values())
+    assert sorted(names) == sorted(NAMES[mine].values())
 
 
-@both
-def test_jobs_tell_of_what_they_do_by_the_name_of_their_collection(twice: Twice, mine: str) -> None:
+@in_both_collections
+def test_jobs_tell_of_what_they_do_by_the_name_of_their_collection(twice: SharedFilesServer, mine: str) -> None:
     with twice.client(mine) as client:
         asked = client.post("/v1/summaries", json={"asset": twice.ids["film"]})
         with client.stream("GET", f"/v1/jobs/{asked.json()['id']}/events") as response:
-            came = list(events(response))
-        assert came[-1][1]["state"] == "done" and came[-1][1]["progress"]["note"] == CALLED[mine]["film"]
-        assert _hides(str(came), mine)
+            came = list(read_events(response))
+        assert came[-1][1]["state"] == "done" and came[-1][1]["progress"]["note"] == NAMES[mine]["film"]
+        assert _hides_other_names(str(came), mine)
         listed = client.get("/v1/jobs")
-        assert len(listed.json()["items"]) >= 3 and _hides(listed.text, mine)
+        assert len(listed.json()["items"]) >= 3 and _hides_other_names(listed.text, mine)
         refused = client.post("/v1/summaries", json={"asset": twice.ids["prices"]})
-        assert CALLED[mine]["prices"] in refused.json()["detail"] and _hides(refused.text, mine)
+        assert NAMES[mine]["prices"] in refused.json()["detail"] and _hides_other_names(refused.text, mine)
 
 
-@both
-def test_the_tools_of_assistants_know_no_other_name(twice: Twice, mine: str) -> None:
+@in_both_collections
+def test_the_tools_of_assistants_know_no_other_name(twice: SharedFilesServer, mine: str) -> None:
     async def conversation() -> None:
-        async with over_http(twice.url, twice.secrets[mine]) as talk:
-            told = [
-                await talk.shape("search", question=ABOUT_ROPE),
-                await talk.shape("ask", question=ABOUT_ROPE),
-                await talk.shape("list_assets"),
-                await talk.shape("get_frame", asset=CALLED[mine]["prices"], page=1),
-                await talk.shape("summarize", asset=CALLED[mine]["film"].partition("/")[2]),
-                await talk.shape("get_frame", asset=twice.ids["film"][:12], time_s=3.0),
+        async with connect_http(twice.url, twice.secrets[mine]) as talk:
+            answers = [
+                await talk.call_structured("search", question=ROPE_QUERY),
+                await talk.call_structured("ask", question=ROPE_QUERY),
+                await talk.call_structured("list_assets"),
+                await talk.call_structured("get_frame", asset=NAMES[mine]["prices"], page=1),
+                await talk.call_structured("summarize", asset=NAMES[mine]["film"].partition("/")[2]),
+                await talk.call_structured("get_frame", asset=twice.ids["film"][:12], time_s=3.0),
             ]
-            for answer in told:
-                assert any(name in str(answer) for name in CALLED[mine].values())
-                assert _hides(str(answer), mine)
-            assert _hides(str(talk.progress), mine)
-            assert _hides(await talk.refusal("get_frame", asset=twice.ids["film"]), mine)
-            for name in CALLED[OTHER[mine]].values():
+            for answer in answers:
+                assert any(name in str(answer) for name in NAMES[mine].values())
+                assert _hides_other_names(str(answer), mine)
+            assert _hides_other_names(str(talk.progress), mine)
+            assert _hides_other_names(await talk.call_for_error("get_frame", asset=twice.ids["film"]), mine)
+            for name in NAMES[OTHER_COLLECTION[mine]].values():
                 for hidden in (name, name.partition("/")[2]):
                     missing = f"no asset {hidden!r}"
-                    assert await talk.refusal("summarize", asset=hidden) == missing
-                    assert await talk.refusal("ask", question=ABOUT_ROPE, where={"assets": [hidden]}) == missing
+                    assert await talk.call_for_error("summarize", asset=hidden) == missing
+                    assert await talk.call_for_error("ask", question=ROPE_QUERY, where={"assets": [hidden]}) == missing
 
-    hold(partial(conversation))
+    run_conversation(partial(conversation))
 
 
-def test_who_sees_both_collections_is_told_one_name_always(twice: Twice, plain_home_copy: Container) -> None:
+def test_who_sees_both_collections_is_told_one_name_always(
+    twice: SharedFilesServer, plain_home_copy: Container
+) -> None:
     catalog = plain_home_copy.catalog
     for what, key in twice.ids.items():
-        assert catalog.find(key).name == CALLED[HARBOUR][what]
+        assert catalog.find(key).name == NAMES[HARBOUR][what]
         for collection in (SHORE, HARBOUR):
-            assert catalog.find(CALLED[collection][what]).asset_id == key
+            assert catalog.find(NAMES[collection][what]).asset_id == key

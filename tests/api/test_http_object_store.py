@@ -8,9 +8,9 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from object_store import make_bucket, s3_server
-from plain import SHORE, plain_container
-from serving import events, serving
+from object_store import make_bucket, run_s3_server
+from plain import SHORE, open_small_archive
+from serving import live_server, read_events
 
 from indexer.blobs.object_store import ObjectStoreBlobs
 from services.container import Container
@@ -20,18 +20,18 @@ MB = 1 << 20
 
 @pytest.fixture(scope="module")
 def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
-    with s3_server() as environment, pytest.MonkeyPatch.context() as patched:
+    with run_s3_server() as environment, pytest.MonkeyPatch.context() as patched:
         for name, value in environment.items():
             patched.setenv(name, value)
         make_bucket(environment, "films")
         home = tmp_path_factory.mktemp("home")
-        with closing(plain_container(home, blobs__url="s3://films/archive")) as made:
+        with closing(open_small_archive(home, blobs__url="s3://films/archive")) as made:
             yield made
 
 
 @pytest.fixture(scope="module")
 def client(container: Container) -> Iterator[httpx2.Client]:
-    with serving(container) as url, httpx2.Client(base_url=url, timeout=60) as made:
+    with live_server(container) as url, httpx2.Client(base_url=url, timeout=60) as made:
         yield made
 
 
@@ -41,7 +41,7 @@ def film(client: httpx2.Client, plain_archive: Path) -> str:
     data = (plain_archive / SHORE / "gulls.mp4").read_bytes()
     asked = client.post("/v1/uploads", data={"collection": SHORE}, files={"file": ("gulls.mp4", data)})
     with client.stream("GET", f"/v1/jobs/{asked.json()['id']}/events") as response:
-        job = dict(list(events(response))[-1][1])
+        job = dict(list(read_events(response))[-1][1])
     assert job["state"] == "done", job
     return f"/v1/assets/{job['asset_id']}/media"
 
@@ -49,13 +49,13 @@ def film(client: httpx2.Client, plain_archive: Path) -> str:
 @pytest.fixture
 def read(container: Container, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int | None]]:
     """What is read of blobs of media, as offsets and lengths; none may be fetched whole."""
-    blobs, seen = container.blobs, list[tuple[int, int | None]]()
+    blobs, ranges = container.blobs, list[tuple[int, int | None]]()
     assert isinstance(blobs, ObjectStoreBlobs)
     get = blobs.get
 
     def watched(key: str, offset: int = 0, length: int | None = None) -> bytes:
         if key.startswith("media/"):
-            seen.append((offset, length))
+            ranges.append((offset, length))
         return get(key, offset, length)
 
     def fetched(key: str) -> None:
@@ -63,7 +63,7 @@ def read(container: Container, monkeypatch: pytest.MonkeyPatch) -> list[tuple[in
 
     monkeypatch.setattr(blobs, "get", watched)
     monkeypatch.setattr(blobs, "local_file", fetched)
-    return seen
+    return ranges
 
 
 def test_a_range_reads_the_bytes_that_are_wanted_and_no_more(
@@ -74,12 +74,12 @@ def test_a_range_reads_the_bytes_that_are_wanted_and_no_more(
     assert (part.status_code, part.content) == (206, data[1000:2000])
     assert part.headers["content-range"] == f"bytes 1000-1999/{len(data)}"
     assert read == [(1000, 1000)]
-    asked = client.head(film)
-    assert asked.headers["content-length"] == str(len(data)) and asked.headers["content-type"] == "video/mp4"
+    head = client.head(film)
+    assert head.headers["content-length"] == str(len(data)) and head.headers["content-type"] == "video/mp4"
     assert client.get(film, headers={"range": f"bytes={len(data)}-"}).status_code == 416
     assert len(read) == 1
     whole = client.get(film)
-    assert whole.content == data and whole.headers["etag"] == part.headers["etag"] == asked.headers["etag"]
+    assert whole.content == data and whole.headers["etag"] == part.headers["etag"] == head.headers["etag"]
 
 
 def test_who_stops_listening_has_no_more_read(

@@ -10,12 +10,12 @@ from typing import Any
 
 import httpx2
 import pytest
-from plain import copied, plain_container
-from serving import serving
+from plain import copy_home, open_small_archive
+from serving import live_server
 
 from api.logs import JsonFormatter
 from api.problems import Problem
-from benchmarks.servers import free_port
+from benchmarks.servers import find_free_port
 from services.container import Container
 
 ASSET = "0" * 64
@@ -61,10 +61,12 @@ def test_every_error_has_one_shape(
 
 
 def test_a_server_whose_index_is_away_says_that_it_cannot_now(plain_home: Path, tmp_path: Path) -> None:
-    container = plain_container(
-        copied(plain_home, tmp_path / "home"), index__kind="qdrant", index__url=f"http://127.0.0.1:{free_port()}"
+    container = open_small_archive(
+        copy_home(plain_home, tmp_path / "home"),
+        index__kind="qdrant",
+        index__url=f"http://127.0.0.1:{find_free_port()}",
     )
-    with serving(container, once="/livez") as url:
+    with live_server(container, ready_path="/livez") as url:
         answer = httpx2.post(f"{url}/v1/search", json={"question": "rope"}, timeout=60)
         assert (answer.status_code, answer.json()["type"]) == (503, "urn:afterimage:index-unavailable")
         assert answer.headers["retry-after"] and "127.0.0.1" not in answer.text
@@ -84,7 +86,7 @@ def test_a_fault_of_the_server_has_the_id_that_its_log_has(
     plain_home_copy: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plain_home_copy.catalog, "list_page", lambda *_: 1 // 0)
-    with serving(plain_home_copy) as url:
+    with live_server(plain_home_copy) as url:
         answer = httpx2.get(f"{url}/v1/assets")
     assert answer.status_code == 500 and answer.headers["x-request-id"] == answer.json()["request"]
     assert "division" not in answer.text
@@ -106,14 +108,14 @@ def test_each_request_is_a_line_of_json_in_the_log(reading: httpx2.Client, caplo
     with caplog.at_level(logging.INFO, "api.observing"):
         reading.get(f"/v1/assets/{ASSET}", headers={"x-request-id": "seen"})
         deadline = time.monotonic() + 10
-        while not (lines := _lines(caplog, f"/v1/assets/{ASSET}")):  # it comes after the answer
+        while not (lines := _log_lines(caplog, f"/v1/assets/{ASSET}")):  # it comes after the answer
             assert time.monotonic() < deadline
     (line,) = lines
     assert (line["method"], line["status"], line["route"]) == ("GET", 404, "/v1/assets/{asset_id}")
     assert line["ms"] > 0 and line["level"] == "info"
 
 
-def _lines(caplog: pytest.LogCaptureFixture, path: str) -> list[dict[str, Any]]:
+def _log_lines(caplog: pytest.LogCaptureFixture, path: str) -> list[dict[str, Any]]:
     """Those of a path: what another request leaves may come late."""
     lines = [json.loads(JsonFormatter().format(one)) for one in caplog.records if one.name == "api.observing"]
     return [line for line in lines if line["path"] == path]

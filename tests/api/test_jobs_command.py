@@ -10,54 +10,56 @@ import time
 from pathlib import Path
 
 import pytest
-from running import Cli
-from shared import Services
+from running import RunCommand
+from shared import MakeContainer
 
 from services.container import Container
 from services.jobs.types import IndexRequest, Job, NewJob
 
-HOOK = "https://example.org/told"
+WEBHOOK_URL = "https://example.org/told"
 
 
 @pytest.fixture
-def container(services: Services, tmp_path: Path) -> Container:
+def container(services: MakeContainer, tmp_path: Path) -> Container:
     return services(tmp_path / "home", jobs__webhook_secret="x")
 
 
 @pytest.fixture
 def failed(container: Container) -> Job:
-    job = container.dispatcher.submit(NewJob(IndexRequest("file:///srv/film.mp4", "film.mp4"), "trips", webhook=HOOK))
+    job = container.dispatcher.submit(
+        NewJob(IndexRequest("file:///srv/film.mp4", "film.mp4"), "trips", webhook=WEBHOOK_URL)
+    )
     return container.leases.fail(container.leases.claim(job.id, "machine:7"), "film.mp4: is [bold]empty")
 
 
-def test_jobs_are_listed_newest_first_with_what_went_wrong(cli: Cli, container: Container, failed: Job) -> None:
+def test_jobs_are_listed_newest_first_with_what_went_wrong(cli: RunCommand, container: Container, failed: Job) -> None:
     queued = container.dispatcher.submit(NewJob(IndexRequest("file:///srv/lease.pdf", "lease.pdf"), "leases"))
-    said = cli(container.home, "jobs", "list").out
+    said = cli(container.home, "jobs", "list").stdout
     assert [line.split()[0] for line in said.splitlines()[1:]] == [queued.id, failed.id]
     assert "film.mp4: is [bold]empty" in said
     assert [job["id"] for job in cli(container.home, "jobs", "list", "-c", "leases", "--json").json] == [queued.id]
     assert [job["id"] for job in cli(container.home, "jobs", "list", "--state", "failed", "--json").json] == [failed.id]
 
 
-def test_a_job_is_shown_with_what_happened_to_it(cli: Cli, container: Container, failed: Job) -> None:
-    said = cli(container.home, "jobs", "show", failed.id).out
-    for part in ("failed", "trips", "machine:7", "queued", "running", f"{HOOK}: to be told, tries: 0"):
+def test_a_job_is_shown_with_what_happened_to_it(cli: RunCommand, container: Container, failed: Job) -> None:
+    said = cli(container.home, "jobs", "show", failed.id).stdout
+    for part in ("failed", "trips", "machine:7", "queued", "running", f"{WEBHOOK_URL}: to be told, tries: 0"):
         assert part in said
     shown = cli(container.home, "jobs", "show", failed.id, "--json").json
     assert [event["state"] for event in shown["events"]] == ["queued", "running", "failed"]
     assert shown["request"] == {"uri": "file:///srv/film.mp4", "name": "film.mp4"}
 
 
-def test_jobs_are_cancelled_and_tried_again(cli: Cli, container: Container, failed: Job) -> None:
-    assert cli(container.home, "jobs", "retry", failed.id).out == f"{failed.id}: queued\n"
-    assert cli(container.home, "jobs", "cancel", failed.id).out == f"{failed.id}: cancelled\n"
+def test_jobs_are_cancelled_and_tried_again(cli: RunCommand, container: Container, failed: Job) -> None:
+    assert cli(container.home, "jobs", "retry", failed.id).stdout == f"{failed.id}: queued\n"
+    assert cli(container.home, "jobs", "cancel", failed.id).stdout == f"{failed.id}: cancelled\n"
     assert container.jobs.get(failed.id).state == "cancelled"
 
 
-def test_a_job_that_is_not_there_is_one_line(cli: Cli, tmp_path: Path) -> None:
+def test_a_job_that_is_not_there_is_one_line(cli: RunCommand, tmp_path: Path) -> None:
     for command in ("show", "cancel", "retry"):
         said = cli(tmp_path / "home", "jobs", command, "x")
-        assert (said.code, said.errors) == (1, ["error: no job 'x'"])
+        assert (said.exit_code, said.error_lines) == (1, ["error: no job 'x'"])
 
 
 @pytest.mark.slow
@@ -73,7 +75,7 @@ def test_a_worker_touches_a_file_while_what_it_needs_answers(tmp_path: Path) -> 
     assert alive.exists()
 
 
-def test_a_queue_that_is_not_there_is_named(cli: Cli, tmp_path: Path) -> None:
+def test_a_queue_that_is_not_there_is_named(cli: RunCommand, tmp_path: Path) -> None:
     said = cli(tmp_path / "home", "worker", "--queues", "index,dreams")
-    assert said.code == 2
-    assert "there is no queue 'dreams'" in said.err
+    assert said.exit_code == 2
+    assert "there is no queue 'dreams'" in said.stderr

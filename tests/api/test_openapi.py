@@ -11,12 +11,12 @@ from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.schemas import APIOperation
-from serving import serving
+from serving import live_server
 
 from services.container import Container
 
 load_all_checks()
-_HELD = (
+_CHECK_NAMES = (
     "not_a_server_error",
     "status_code_conformance",
     "content_type_conformance",
@@ -24,7 +24,7 @@ _HELD = (
     "response_headers_conformance",
     "negative_data_rejection",
 )
-_REFUSED = [*range(400, 418), 422, 429]
+_REJECTION_STATUSES = [*range(400, 418), 422, 429]
 
 
 def test_every_operation_says_what_it_does_takes_and_gives(reading: httpx2.Client) -> None:
@@ -32,16 +32,16 @@ def test_every_operation_says_what_it_does_takes_and_gives(reading: httpx2.Clien
     assert document["info"]["title"] == "Afterimage" and document["security"] == [{"key": []}]
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            where = f"{method} {path}"
-            assert operation["summary"] and operation["description"], where
+            location = f"{method} {path}"
+            assert operation["summary"] and operation["description"], location
             for parameter in operation.get("parameters", []):
-                assert parameter.get("description") or parameter["schema"].get("description"), (where, parameter)
+                assert parameter.get("description") or parameter["schema"].get("description"), (location, parameter)
             for status, response in operation["responses"].items():
                 if status[0] in "45" and path != "/readyz":
                     form = "json" if "chat" in operation["tags"] else "problem+json"
-                    assert f"application/{form}" in response["content"], (where, status)
+                    assert f"application/{form}" in response["content"], (location, status)
             if method == "post":
-                assert "idempotency-key" in {one["name"] for one in operation["parameters"]}, where
+                assert "idempotency-key" in {one["name"] for one in operation["parameters"]}, location
     for name, shape in document["components"]["schemas"].items():
         assert name != "HTTPValidationError"
         if name.endswith("Body") and "Form" not in name:
@@ -52,27 +52,27 @@ def test_every_operation_says_what_it_does_takes_and_gives(reading: httpx2.Clien
 @pytest.mark.parametrize("mode", list(GenerationMode))
 def test_nothing_that_is_sent_breaks_the_server_or_its_word(changing: Container, mode: GenerationMode) -> None:
     """What the document allows, and what it does not, which is refused."""
-    with serving(changing) as url:
+    with live_server(changing) as url:
         document = httpx2.get(f"{url}/openapi.json").json()
         del document["security"]  # a server that needs no keys does not refuse a request without one
         schema = schemathesis.openapi.from_dict(document)
         schema.config.update(base_url=url)
-        schema.config.checks.negative_data_rejection.expected_statuses = [str(status) for status in _REFUSED]
-        broken = {result.ok().label: _broken(result.ok(), mode) for result in schema.get_all_operations()}
+        schema.config.checks.negative_data_rejection.expected_statuses = [str(status) for status in _REJECTION_STATUSES]
+        broken = {result.ok().label: _find_violations(result.ok(), mode) for result in schema.get_all_operations()}
     assert len(broken) > 30
     assert {label: said for label, said in broken.items() if said} == {}
 
 
-def _broken(operation: APIOperation, mode: GenerationMode) -> str:
+def _find_violations(operation: APIOperation, mode: GenerationMode) -> str:
     """What is wrong with an operation, whatever it is sent; empty: nothing."""
 
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(max_examples=12, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
-    def hold(case: schemathesis.Case) -> None:
-        case.call_and_validate(checks=[CHECKS.get_one(name) for name in _HELD], timeout=60)
+    def check_case(case: schemathesis.Case) -> None:
+        case.call_and_validate(checks=[CHECKS.get_one(name) for name in _CHECK_NAMES], timeout=60)
 
     try:
-        hold()
+        check_case()
     except Unsatisfiable:
         assert mode is GenerationMode.NEGATIVE, operation.label  # of what takes nothing, nothing can be wrong
     except FailureGroup as group:

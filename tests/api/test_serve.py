@@ -14,25 +14,25 @@ from threading import Thread
 
 import httpx2
 import pytest
-from plain import HARBOUR, PLAIN, copied, make_document, plain_container
-from running import Cli
+from plain import HARBOUR, WITHOUT_MODELS, copy_home, make_document, open_small_archive
+from running import RunCommand
 from sqlalchemy import text
 
 from api.client import Client, ServerUnavailable
 from api.job_shapes import JobShape
-from benchmarks.servers import free_port
-from benchmarks.serving import started, wait_until_ready
+from benchmarks.servers import find_free_port
+from benchmarks.serving import start_afterimage, wait_until_ready
 from services.database import SqlDatabase
 from services.jobs.store import JobStore
 from services.keys import Scope
 
-SETTINGS = PLAIN | {"jobs__lease_s": "3", "jobs__sweep_interval_s": "0.5"}
+SETTINGS = WITHOUT_MODELS | {"jobs__lease_s": "3", "jobs__sweep_interval_s": "0.5"}
 
 
 @contextmanager
-def served(home: Path, log: Path, port: int, **settings: str) -> Iterator[Popen[bytes]]:
+def run_server_process(home: Path, log: Path, port: int, **settings: str) -> Iterator[Popen[bytes]]:
     """A server over a home, once it is ready; it is killed afterwards."""
-    server = started(home, log, SETTINGS | settings, "serve", "--port", str(port))
+    server = start_afterimage(home, log, SETTINGS | settings, "serve", "--port", str(port))
     try:
         wait_until_ready(server, port)
         yield server
@@ -42,7 +42,7 @@ def served(home: Path, log: Path, port: int, **settings: str) -> Iterator[Popen[
 
 
 @contextmanager
-def answers_held_up(database: SqlDatabase) -> Iterator[None]:
+def block_stored_responses(database: SqlDatabase) -> Iterator[None]:
     """Answers that are to be kept wait until the context ends."""
     wait = "BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NEW; END"
     with database.write() as connection:
@@ -56,8 +56,8 @@ def answers_held_up(database: SqlDatabase) -> Iterator[None]:
 
 @pytest.mark.slow
 def test_a_server_ends_what_it_began_when_it_is_told_to_stop(plain_home: Path, tmp_path: Path) -> None:
-    log, port = tmp_path / "log", free_port()
-    with served(copied(plain_home, tmp_path / "home"), log, port) as process:
+    log, port = tmp_path / "log", find_free_port()
+    with run_server_process(copy_home(plain_home, tmp_path / "home"), log, port) as process:
         assert httpx2.get(f"http://127.0.0.1:{port}/v1/collections").status_code == 200
         process.send_signal(signal.SIGTERM)
         assert process.wait(120) in (0, -signal.SIGTERM)
@@ -68,26 +68,26 @@ def test_a_server_ends_what_it_began_when_it_is_told_to_stop(plain_home: Path, t
 
 @pytest.mark.slow
 def test_a_job_and_who_follows_it_outlive_a_server_that_is_killed(plain_home: Path, tmp_path: Path) -> None:
-    home, log, port = copied(plain_home, tmp_path / "home"), tmp_path / "log", free_port()
+    home, log, port = copy_home(plain_home, tmp_path / "home"), tmp_path / "log", find_free_port()
     make_document(tmp_path / "long.pdf", *(f"The {number}th lantern is lit." for number in range(60)))
-    happened: list[object] = []
+    followed_events: list[object] = []
     with Client(f"http://127.0.0.1:{port}", resume_timeout_s=240) as archive:
-        with served(home, log, port):
+        with run_server_process(home, log, port):
             job = archive.upload(tmp_path / "long.pdf", HARBOUR)
-            following = Thread(target=lambda: happened.extend(archive.follow_job(job.id)))
+            following = Thread(target=lambda: followed_events.extend(archive.follow_job(job.id)))
             following.start()
-        with served(home, log, port):
+        with run_server_process(home, log, port):
             following.join(240)
-            end = happened[-1]
+            end = followed_events[-1]
             assert isinstance(end, JobShape) and (end.id, end.state) == (job.id, "done")
-            numbers = [event.number for event in happened[:-1]]
+            numbers = [event.number for event in followed_events[:-1]]
             assert numbers == sorted(set(numbers))
             assert [one.name for one in archive.list_assets(HARBOUR).items].count("long.pdf") == 1
 
 
 @pytest.mark.slow
 def test_a_job_is_made_once_though_its_server_is_killed_before_it_answers(postgres_url: str, tmp_path: Path) -> None:
-    document, log, port = tmp_path / "lanterns.pdf", tmp_path / "log", free_port()
+    document, log, port = tmp_path / "lanterns.pdf", tmp_path / "log", find_free_port()
     make_document(document, "The puffin warden owes nine lanterns.")
     settings = {"catalog__url": postgres_url, "ingest__allowed_roots": f'["{tmp_path}"]'}
     database = SqlDatabase(postgres_url)
@@ -97,28 +97,28 @@ def test_a_job_is_made_once_though_its_server_is_killed_before_it_answers(postgr
         def ask() -> JobShape:
             return archive.import_source(str(document), "new", idempotency_key="lanterns")
 
-        with answers_held_up(database), ThreadPoolExecutor(1) as threads:
-            with served(tmp_path / "home", log, port, **settings):
-                asked = threads.submit(ask)
-                while not (made := JobStore(database, 1).list_page().items):
+        with block_stored_responses(database), ThreadPoolExecutor(1) as threads:
+            with run_server_process(tmp_path / "home", log, port, **settings):
+                first_request = threads.submit(ask)
+                while not (submitted_jobs := JobStore(database, 1).list_page().items):
                     time.sleep(0.05)
             with pytest.raises(ServerUnavailable):
-                asked.result()
-        with served(tmp_path / "home", log, port, **settings):
-            assert ask().id == made[0].id and ask().id == made[0].id
-            assert [job.id for job in archive.list_jobs().items] == [made[0].id]
-            *_, end = archive.follow_job(made[0].id)
+                first_request.result()
+        with run_server_process(tmp_path / "home", log, port, **settings):
+            assert ask().id == submitted_jobs[0].id and ask().id == submitted_jobs[0].id
+            assert [job.id for job in archive.list_jobs().items] == [submitted_jobs[0].id]
+            *_, end = archive.follow_job(submitted_jobs[0].id)
             assert isinstance(end, JobShape) and end.state == "done"
     database.close()
 
 
-def test_a_server_that_others_can_reach_needs_keys(cli: Cli, plain_home: Path) -> None:
-    said = cli(plain_home, "serve", "--host", "0.0.0.0", **PLAIN)
-    assert said.code == 1 and "`afterimage keys create` makes one" in said.err
+def test_a_server_that_others_can_reach_needs_keys(cli: RunCommand, plain_home: Path) -> None:
+    said = cli(plain_home, "serve", "--host", "0.0.0.0", **WITHOUT_MODELS)
+    assert said.exit_code == 1 and "`afterimage keys create` makes one" in said.stderr
 
 
 def test_once_there_is_a_key_each_request_needs_one(plain_home: Path, tmp_path: Path) -> None:
-    container = plain_container(copied(plain_home, tmp_path / "home"))
+    container = open_small_archive(copy_home(plain_home, tmp_path / "home"))
     assert not container.api_keys.any_active()
     key, _ = container.api_keys.create("a", {Scope.READ})
     assert container.api_keys.any_active()

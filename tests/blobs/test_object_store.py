@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from contract_blobs import BlobStoreContract
-from object_store import make_bucket, s3_server
+from object_store import make_bucket, run_s3_server
 
 from indexer.blobs.object_store import ObjectStoreBlobs
 from indexer.errors import BlobStoreUnavailable, SettingsError
@@ -20,7 +20,7 @@ from indexer.errors import BlobStoreUnavailable, SettingsError
 
 @pytest.fixture(scope="module")
 def environment() -> Iterator[dict[str, str]]:
-    with s3_server() as environment, pytest.MonkeyPatch.context() as patched:
+    with run_s3_server() as environment, pytest.MonkeyPatch.context() as patched:
         for name, value in environment.items():
             patched.setenv(name, value)
         yield environment
@@ -39,14 +39,14 @@ class TestS3(BlobStoreContract):
         return ObjectStoreBlobs(url)
 
     def test_what_another_process_writes_is_seen_at_once(self, url: str) -> None:
-        one, two = ObjectStoreBlobs(url), ObjectStoreBlobs(f"{url}/")
-        assert list(two.list_keys("a")) == []
-        one.put("a/b", b"1")
-        assert (list(two.list_keys("a")), two.get("a/b")) == (["a/b"], b"1")
-        one.put("a/b", b"22")
-        assert (two.size("a/b"), two.get("a/b")) == (2, b"22")
-        one.delete_prefix("a")
-        assert list(two.list_keys("a")) == []
+        writer, reader = ObjectStoreBlobs(url), ObjectStoreBlobs(f"{url}/")
+        assert list(reader.list_keys("a")) == []
+        writer.put("a/b", b"1")
+        assert (list(reader.list_keys("a")), reader.get("a/b")) == (["a/b"], b"1")
+        writer.put("a/b", b"22")
+        assert (reader.size("a/b"), reader.get("a/b")) == (2, b"22")
+        writer.delete_prefix("a")
+        assert list(reader.list_keys("a")) == []
 
     def test_a_set_loses_what_completes_it_first(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("indexer.blobs.object_store._MAX_KEYS_PER_DELETE", 1)
@@ -56,11 +56,11 @@ class TestS3(BlobStoreContract):
         removed: list[str] = []
         remove = blobs._remove
 
-        def watched(names: list[str]) -> None:
+        def record_and_remove(names: list[str]) -> None:
             removed.extend(names)
             remove(names)
 
-        monkeypatch.setattr(blobs, "_remove", watched)
+        monkeypatch.setattr(blobs, "_remove", record_and_remove)
         blobs.delete_prefix("x")
         assert removed == ["x/manifest.json", "x/00001.json", "x/00000.json"]
 

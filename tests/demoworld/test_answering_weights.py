@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from demoworld.train.onevision_model import LAYOUT
-from demoworld.world.claims import Seen
-from demoworld.world.concepts import concepts, with_article
-from demoworld.world.drawing import draw
-from demoworld.world.random_scenes import Split, random_scene
-from demoworld.world.scene import WIDE, Scene
+from demoworld.train.onevision_model import PROMPT_TEMPLATE
+from demoworld.world.claims import VisibleContent
+from demoworld.world.concepts import add_article, load_concepts
+from demoworld.world.drawing import render_scene
+from demoworld.world.random_scenes import Split, sample_scene
+from demoworld.world.scene import WIDESCREEN_ASPECT, Scene
 from indexer.types import AssetKind, Origin, PictureRef, Segment
 from services.catalog import Asset
 from services.generators.onevision.generator import OneVisionGenerator
@@ -24,19 +24,23 @@ from services.types import Evidence, RetrievedSegment
 
 WEIGHTS = Path(__file__).parents[2] / "demoworld" / "weights" / "onevision"
 FILM = Asset("f" * 64, "v", AssetKind.VIDEO, "film.mp4", 600.0, None, 480, 270, 0.0, 1, 1, (), 0.0)
-_MOST_BYTES = 25_000_000
+_MAX_BYTES = 25_000_000
 
 
 def _scenes(count: int) -> list[Scene]:
     rng = np.random.default_rng(77)
-    drawn = [random_scene(rng, Split.HELD_OUT, most=1, aspect=WIDE) for _ in range(4 * count)]
-    return [scene for scene in drawn if len(Seen.of(scene).counts) == 1 and not Seen.of(scene).unclear][:count]
+    drawn = [sample_scene(rng, Split.HELD_OUT, max_concepts=1, aspect=WIDESCREEN_ASPECT) for _ in range(4 * count)]
+    return [
+        scene
+        for scene in drawn
+        if len(VisibleContent.from_scene(scene).counts) == 1 and not VisibleContent.from_scene(scene).unclear
+    ][:count]
 
 
 def _jpegs(scenes: list[Scene]) -> Callable[[PictureRef], bytes]:
     def jpeg(picture: PictureRef) -> bytes:
         kept = io.BytesIO()
-        Image.fromarray(draw(scenes[picture.offset], 480, 270)).save(kept, "JPEG", quality=85)
+        Image.fromarray(render_scene(scenes[picture.offset], 480, 270)).save(kept, "JPEG", quality=85)
         return kept.getvalue()
 
     return jpeg
@@ -49,8 +53,8 @@ def _evidence(number: int) -> Evidence:
 
 
 def test_it_is_small_and_brings_its_layout() -> None:
-    assert sum(file.stat().st_size for file in WEIGHTS.iterdir()) < _MOST_BYTES
-    assert load_prompt_template(WEIGHTS) == LAYOUT
+    assert sum(file.stat().st_size for file in WEIGHTS.iterdir()) < _MAX_BYTES
+    assert load_prompt_template(WEIGHTS) == PROMPT_TEMPLATE
 
 
 @pytest.fixture(scope="module")
@@ -68,25 +72,25 @@ def generator(scenes: list[Scene]) -> OneVisionGenerator:
 def test_it_tells_what_a_picture_shows_from_what_it_does_not(
     scenes: list[Scene], generator: OneVisionGenerator
 ) -> None:
-    right = 0
+    correct_count = 0
     for number, scene in enumerate(scenes):
-        (name,) = Seen.of(scene).counts
-        other = concepts()[(number * 37) % len(concepts())].name
+        (name,) = VisibleContent.from_scene(scene).counts
+        other = load_concepts()[(number * 37) % len(load_concepts())].name
         true, false = (
-            generator.entailment_scores(f"Yes, there is {with_article(one)}.", [_evidence(number)])[0]
+            generator.entailment_scores(f"Yes, there is {add_article(one)}.", [_evidence(number)])[0]
             for one in (name, other)
         )
-        right += (true > false) or other == name
-    assert right >= 26
+        correct_count += (true > false) or other == name
+    assert correct_count >= 26
 
 
 def test_what_it_says_cites_the_picture_that_shows_it(scenes: list[Scene], generator: OneVisionGenerator) -> None:
-    cited, right = 0, 0
+    sentence_count, correct_count = 0, 0
     for first in range(0, 12, 3):
         evidence = [_evidence(number) for number in range(first, first + 3)]
         for number in range(first, first + 3):
-            (name,) = Seen.of(scenes[number]).counts
+            (name,) = VisibleContent.from_scene(scenes[number]).counts
             for draft in generator.answer(f"Where is the {name}?", evidence):
-                cited += 1
-                right += [quote.evidence_id for quote in draft.quotes] == [f"F{number + 1}"]
-    assert cited >= 10 and right >= 0.6 * cited
+                sentence_count += 1
+                correct_count += [quote.evidence_id for quote in draft.quotes] == [f"F{number + 1}"]
+    assert sentence_count >= 10 and correct_count >= 0.6 * sentence_count

@@ -13,195 +13,213 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from demoworld.train.checks import checks
-from demoworld.train.deepening import deepen
-from demoworld.train.drills import drills
-from demoworld.train.footage import Footage, film
-from demoworld.train.lessons import lessons
+from demoworld.train.checks import generate_verifications
+from demoworld.train.deepening import insert_layers
+from demoworld.train.drills import generate_lookups
+from demoworld.train.footage import Footage, render_footage
+from demoworld.train.lessons import generate_examples
 from demoworld.train.model import IMAGE_PX
-from demoworld.train.onevision_model import LAYOUT, make_onevision
-from demoworld.train.packing import Packer, Row, Unit, side_by_side
-from demoworld.train.read import Reader
-from demoworld.train.running import normalised
-from demoworld.train.showing import Item, Showing, finds, glance, show
-from demoworld.train.tower import clip_tower
-from demoworld.world.claims import NUMBERS
-from demoworld.world.concepts import concepts
-from demoworld.world.drawing import draw
+from demoworld.train.onevision_model import PROMPT_TEMPLATE, make_onevision
+from demoworld.train.packing import PackedRow, Packer, VisualUnit, collate
+from demoworld.train.read import LanguageStageModel
+from demoworld.train.running import normalize_pixels
+from demoworld.train.showing import (
+    EvidenceItem,
+    SyntheticContext,
+    sample_context,
+    sample_search_context,
+    sample_single_moment,
+)
+from demoworld.train.tower import load_clip_tower
+from demoworld.world.claims import NUMBER_WORDS
+from demoworld.world.concepts import load_concepts
+from demoworld.world.drawing import render_scene
 from demoworld.world.places import PLACES
-from demoworld.world.random_scenes import Split, random_scene
+from demoworld.world.random_scenes import Split, sample_scene
 from services.generators.cited import ABSTENTION
 from services.generators.onevision.checkpoint import load_checkpoint
 from services.generators.onevision.vision import VisionEncoder
 from services.generators.onevision.words import PromptTokenizer
 from services.generators.wording import format_timestamp
 
-EYES = Path(__file__).parents[2] / "demoworld" / "weights" / "open_clip"
+VISION_TOWER = Path(__file__).parents[2] / "demoworld" / "weights" / "open_clip"
 
 
 @pytest.fixture(scope="module")
 def footage() -> Footage:
-    return film(EYES, seed=3, reels=2, stills=20)
+    return render_footage(VISION_TOWER, seed=3, video_count=2, photo_count=20)
 
 
 @pytest.fixture(scope="module")
 def untaught(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("untaught")
-    make_onevision(EYES, folder)
+    make_onevision(VISION_TOWER, folder)
     return folder
 
 
-def _showings(footage: Footage, count: int) -> list[Showing]:
+def _synthetic_contexts(footage: Footage, count: int) -> list[SyntheticContext]:
     rng = np.random.default_rng(5)
-    return [show(rng, footage, 1 + number % 16, number % 3 * 8) for number in range(count)]
+    return [sample_context(rng, footage, 1 + number % 16, number % 3 * 8) for number in range(count)]
 
 
-def _items(showing: Showing) -> dict[str, Item]:
+def _items_by_id(showing: SyntheticContext) -> dict[str, EvidenceItem]:
     return {item.id: item for item in (*showing.slots, *showing.frames, *showing.photos)}
 
 
 def test_moments_stand_in_order_of_time_and_have_a_length(footage: Footage) -> None:
-    for showing in _showings(footage, 60):
+    for showing in _synthetic_contexts(footage, 60):
         starts = [item.start_s for item in showing.frames]
         assert starts == sorted(starts)
         assert all(item.end_s > item.start_s for item in (*showing.frames, *showing.slots))
-        assert len(_items(showing)) == len(showing.slots) + len(showing.frames) + len(showing.photos)
+        assert len(_items_by_id(showing)) == len(showing.slots) + len(showing.frames) + len(showing.photos)
 
 
 def test_what_a_search_finds_lies_all_over_a_video_and_mostly_shows_one_thing(footage: Footage) -> None:
     rng = np.random.default_rng(13)
     common = []
-    for showing in [finds(rng, footage, 6) for _ in range(80)]:
+    for showing in [sample_search_context(rng, footage, 6) for _ in range(80)]:
         spans = [(item.start_s, item.end_s) for item in showing.frames]
         assert all(end <= start for (_, end), (start, _) in pairwise(spans))
         assert sorted(item.id for item in showing.frames) == [f"F{n}" for n in range(1, len(spans) + 1)]
-        counts = Counter(name for item in showing.frames for name in item.look.names)
+        counts = Counter(name for item in showing.frames for name in item.first_frame.concept_names)
         common.append(max(counts.values(), default=0) / len(spans))
     assert sum(common) / len(common) > 0.7
 
 
 def test_answers_cite_what_shows_what_they_name(footage: Footage) -> None:
     rng = np.random.default_rng(6)
-    told = 0
-    for showing in _showings(footage, 60):
-        items = _items(showing)
-        for lesson in lessons(rng, showing, 12):
+    sentence_count = 0
+    for showing in _synthetic_contexts(footage, 60):
+        items = _items_by_id(showing)
+        for lesson in generate_examples(rng, showing, 12):
             for sentence, cited in re.findall(r"([^.\]]+\.) \[([^\]]+)\]", lesson.answer):
                 shown = [items[one] for one in cited.split(", ")]
-                seen = {name for item in shown for look in item.looks for name in look.seen.counts}
-                assert _named(sentence) <= seen or "before the" in sentence, (lesson, seen)
-                told += 1
-    assert told > 300
+                seen = {name for item in shown for look in item.frames for name in look.content.counts}
+                assert _concept_names(sentence) <= seen or "before the" in sentence, (lesson, seen)
+                sentence_count += 1
+    assert sentence_count > 300
 
 
 def test_what_is_said_to_be_absent_is_nowhere(footage: Footage) -> None:
     rng = np.random.default_rng(7)
-    absent = 0
-    for showing in _showings(footage, 60):
-        seen = {name for item in _items(showing).values() for look in item.looks for name in look.seen.counts}
-        for lesson in lessons(rng, showing, 12):
+    absent_count = 0
+    for showing in _synthetic_contexts(footage, 60):
+        visible_names = {
+            name for item in _items_by_id(showing).values() for look in item.frames for name in look.content.counts
+        }
+        for lesson in generate_examples(rng, showing, 12):
             if lesson.answer == ABSTENTION:
-                absent += 1
+                absent_count += 1
                 asked = {
-                    one.name for one in concepts() if re.search(rf"\b(?:{one.name}|{one.plural})\b", lesson.request)
+                    one.name
+                    for one in load_concepts()
+                    if re.search(rf"\b(?:{one.name}|{one.plural})\b", lesson.request)
                 }
-                assert asked - seen
-    assert absent > 50
+                assert asked - visible_names
+    assert absent_count > 50
 
 
 def test_half_of_the_sentences_to_check_are_true(footage: Footage) -> None:
     rng = np.random.default_rng(8)
-    said = [lesson for _ in range(120) for lesson in checks(rng, glance(rng, footage), 10)]
-    assert 0.35 < sum(lesson.answer == "Yes." for lesson in said) / len(said) < 0.65
-    assert any(f"There are {NUMBERS[2]}" in lesson.request for lesson in said)
+    examples = [
+        lesson for _ in range(120) for lesson in generate_verifications(rng, sample_single_moment(rng, footage), 10)
+    ]
+    assert 0.35 < sum(lesson.answer == "Yes." for lesson in examples) / len(examples) < 0.65
+    assert any(f"There are {NUMBER_WORDS[2]}" in lesson.request for lesson in examples)
     for place in PLACES:
-        of_it = [lesson.answer for lesson in said if f" {place.phrase}. Answer" in lesson.request]
+        of_it = [lesson.answer for lesson in examples if f" {place.phrase}. Answer" in lesson.request]
         assert {"Yes.", "No."} <= set(of_it), place
 
 
 def test_a_question_among_many_reads_as_if_it_were_alone(footage: Footage, untaught: Path) -> None:
     words = PromptTokenizer(AutoTokenizer.from_pretrained(untaught))
-    packer, reader = Packer(LAYOUT, words), Reader(untaught, footage, words).eval()
+    packer, reader = Packer(PROMPT_TEMPLATE, words), LanguageStageModel(untaught, footage, words).eval()
     rng = np.random.default_rng(9)
-    showing = show(rng, footage, 6, 4)
-    asked = lessons(rng, showing, 5)
-    together = packer.row(showing, asked)
-    alone = [packer.row(showing, [lesson]) for lesson in asked]
+    showing = sample_context(rng, footage, 6, 4)
+    examples = generate_examples(rng, showing, 5)
+    together = packer.pack(showing, examples)
+    alone = [packer.pack(showing, [lesson]) for lesson in examples]
     with torch.inference_mode():
-        packed = _read(reader, [together, alone[0]])
+        packed = _final_hidden_states(reader, [together, alone[0]])
         for number, row in enumerate(alone, 1):
-            wanted = _read(reader, [row])
-            assert torch.allclose(packed[_places(together, number)], wanted[_places(row, 1)], atol=1e-4)
+            wanted = _final_hidden_states(reader, [row])
+            assert torch.allclose(
+                packed[_token_positions(together, number)], wanted[_token_positions(row, 1)], atol=1e-4
+            )
 
 
 def test_lookups_name_the_moment_its_time_and_its_number(footage: Footage) -> None:
     rng = np.random.default_rng(11)
-    told: Counter[str] = Counter()
-    for showing in _showings(footage, 40):
-        items = _items(showing)
-        for lesson in drills(rng, showing, 6):
-            for name, said in re.findall(r"([a-z ]+?) (none|\[[^\]]+\]|\d\d:\d\d:\d\d|[a-z]+)\.", f" {lesson.answer}"):
-                showing_it = [item for item in items.values() if name.strip() in item.look.seen.counts]
-                if said == "none":
+    counts: Counter[str] = Counter()
+    for showing in _synthetic_contexts(footage, 40):
+        items = _items_by_id(showing)
+        for lesson in generate_lookups(rng, showing, 6):
+            for name, answer_part in re.findall(
+                r"([a-z ]+?) (none|\[[^\]]+\]|\d\d:\d\d:\d\d|[a-z]+)\.", f" {lesson.answer}"
+            ):
+                showing_it = [item for item in items.values() if name.strip() in item.first_frame.content.counts]
+                if answer_part == "none":
                     assert not showing_it, lesson
                 elif lesson.kind == "moments":
-                    assert all(items[one] in showing_it for one in said[1:-1].split(", ")), lesson
+                    assert all(items[one] in showing_it for one in answer_part[1:-1].split(", ")), lesson
                 elif lesson.kind == "times":
-                    assert said in {format_timestamp(item.start_s) for item in showing_it}, lesson
-                told[lesson.kind if said != "none" else "none"] += 1
-    assert min(told[kind] for kind in ("moments", "times", "numbers", "none")) > 30
+                    assert answer_part in {format_timestamp(item.start_s) for item in showing_it}, lesson
+                counts[lesson.kind if answer_part != "none" else "none"] += 1
+    assert min(counts[kind] for kind in ("moments", "times", "numbers", "none")) > 30
 
 
 def test_layers_put_in_front_change_nothing_at_first(footage: Footage, untaught: Path, tmp_path: Path) -> None:
-    deepen(untaught, tmp_path / "deeper", 2, seed=1)
+    insert_layers(untaught, tmp_path / "deeper", 2, seed=1)
     words = PromptTokenizer(AutoTokenizer.from_pretrained(untaught))
-    showing = show(np.random.default_rng(12), footage, 4, 2)
-    row = Packer(LAYOUT, words).row(showing, lessons(np.random.default_rng(13), showing, 3))
-    readers = [Reader(folder, footage, words).eval() for folder in (untaught, tmp_path / "deeper")]
+    showing = sample_context(np.random.default_rng(12), footage, 4, 2)
+    row = Packer(PROMPT_TEMPLATE, words).pack(showing, generate_examples(np.random.default_rng(13), showing, 3))
+    readers = [LanguageStageModel(folder, footage, words).eval() for folder in (untaught, tmp_path / "deeper")]
     assert [len(reader.model.model.language_model.layers) for reader in readers] == [6, 8]
     with torch.inference_mode():
-        shallow, deep = (_read(reader, [row]) for reader in readers)
+        shallow, deep = (_final_hidden_states(reader, [row]) for reader in readers)
     assert torch.allclose(shallow, deep, atol=1e-4)
 
 
 def test_a_row_is_the_prompt_that_the_generator_plans(footage: Footage, untaught: Path) -> None:
     words = PromptTokenizer(AutoTokenizer.from_pretrained(untaught))
-    showing = show(np.random.default_rng(10), footage, 5, 3)
-    row = Packer(LAYOUT, words).row(showing, [])
-    assert tuple(row.ids[:3]) == words.encode_trusted(LAYOUT.opening)[:3]
-    text = words._tokenizer.decode([one for one in row.ids if one >= 0])
+    showing = sample_context(np.random.default_rng(10), footage, 5, 3)
+    row = Packer(PROMPT_TEMPLATE, words).pack(showing, [])
+    assert tuple(row.token_ids[:3]) == words.encode_trusted(PROMPT_TEMPLATE.opening)[:3]
+    text = words._tokenizer.decode([one for one in row.token_ids if one >= 0])
     assert re.findall(r"\[([MFI]\d+)", text)[: len(showing.slots)] == [item.id for item in showing.slots]
-    assert [unit.tokens for unit in row.units] == [4] * len(showing.slots) + [16] * len(showing.frames)
+    assert [unit.token_count for unit in row.units] == [4] * len(showing.slots) + [16] * len(showing.frames)
 
 
 def test_what_is_learnt_from_is_what_the_generator_sees(untaught: Path) -> None:
     rng = np.random.default_rng(14)
-    pixels = [draw(random_scene(rng, Split.TRAIN), IMAGE_PX, IMAGE_PX) for _ in range(2)]
+    pixels = [render_scene(sample_scene(rng, Split.TRAIN), IMAGE_PX, IMAGE_PX) for _ in range(2)]
     planes = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
     with torch.inference_mode():
-        seen = clip_tower(EYES)(normalised(planes), output_hidden_states=True).hidden_states[-1][:, 1:]
+        seen = load_clip_tower(VISION_TOWER)(normalize_pixels(planes), output_hidden_states=True).hidden_states[-1][
+            :, 1:
+        ]
         footage = Footage((), (), seen.half(), torch.zeros(2, 16, dtype=torch.long))
-        reader = Reader(untaught, footage, PromptTokenizer(AutoTokenizer.from_pretrained(untaught))).eval()
-        learnt = reader._looked([Unit((0,), 16, (1, 0, 0, 0, 0), ()), Unit((1,), 4, (2, 0, 0, 0, 0), ())]).split(
-            [16, 4]
-        )
+        reader = LanguageStageModel(untaught, footage, PromptTokenizer(AutoTokenizer.from_pretrained(untaught))).eval()
+        learnt = reader._embed_visual_tokens(
+            [VisualUnit((0,), 16, (1, 0, 0, 0, 0), ()), VisualUnit((1,), 4, (2, 0, 0, 0, 0), ())]
+        ).split([16, 4])
         vision = VisionEncoder(load_checkpoint(f"local-dir:{untaught}", "cpu", "fp32"))
         for picture, count, tokens in zip(pixels, (16, 4), learnt, strict=True):
             (wanted,) = vision.encode_frames([picture], count)
             assert torch.nn.functional.cosine_similarity(tokens, wanted.float(), dim=-1).min() > 0.999
 
 
-def _read(reader: Reader, rows: Sequence[Row]) -> torch.Tensor:
+def _final_hidden_states(reader: LanguageStageModel, rows: Sequence[PackedRow]) -> torch.Tensor:
     """What the model makes of the first row."""
-    packed = side_by_side(rows)
-    return reader._read(packed, reader._looked(packed.units))[-1][0]
+    packed = collate(rows)
+    return reader._hidden_states(packed, reader._embed_visual_tokens(packed.units))[-1][0]
 
 
-def _places(row: Row, part: int) -> list[int]:
-    return [place for place, one in enumerate(row.part) if one == part]
+def _token_positions(row: PackedRow, part: int) -> list[int]:
+    return [place for place, one in enumerate(row.part_ids) if one == part]
 
 
-def _named(text: str) -> set[str]:
+def _concept_names(text: str) -> set[str]:
     """The concepts that a text names; of names within names the longest."""
-    named = {one.name for one in concepts() if re.search(rf"\b(?:{one.name}|{one.plural})\b", text, re.IGNORECASE)}
+    named = {one.name for one in load_concepts() if re.search(rf"\b(?:{one.name}|{one.plural})\b", text, re.IGNORECASE)}
     return {name for name in named if not any(name != other and name in other for other in named)}

@@ -13,23 +13,23 @@ import pypdfium2
 import pytest
 from PIL import ExifTags, Image, ImageOps
 
-from demoworld.world.claims import CLEAR
-from demoworld.world.drawing import draw, label
-from demoworld.world.questions import Kind, Question, questions
-from demoworld.world.reports import print_report
-from demoworld.world.rolling import Reel, roll
-from demoworld.world.script import Event, Motion, Shot, script
-from demoworld.world.snapshots import take_photos
-from demoworld.world.truth import VideoTruth, read_video_truth, truth_of
+from demoworld.world.claims import VISIBLE_MIN_SHARE
+from demoworld.world.drawing import render_instance_mask, render_scene
+from demoworld.world.questions import Question, QuestionKind, generate_questions
+from demoworld.world.reports import write_report
+from demoworld.world.rolling import VideoSpec, render_video
+from demoworld.world.script import Motion, SceneEvent, Shot, generate_shots
+from demoworld.world.snapshots import write_photos
+from demoworld.world.truth import VideoTruth, build_video_truth, read_video_truth
 from indexer.media.subtitles import read_sidecar
 
-REEL = Reel(seed=11, seconds=150, without=("dog", "cat"), narrated=True)
+REEL = VideoSpec(seed=11, seconds=150, excluded_concepts=("dog", "cat"), with_narration=True)
 
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("reel") / "reel.mp4"
-    roll(REEL, path)
+    render_video(REEL, path)
     return path
 
 
@@ -40,13 +40,13 @@ def truth(video: Path) -> VideoTruth:
 
 @pytest.fixture(scope="module")
 def shots() -> list[Shot]:
-    return list(script(REEL.seed, REEL.seconds, REEL.without))
+    return list(generate_shots(REEL.seed, REEL.seconds, REEL.excluded_concepts))
 
 
-def _share(shot: Shot, event: Event, time_s: float) -> float:
+def _visible_share(shot: Shot, event: SceneEvent, time_s: float) -> float:
     """How much of an event's things is in the picture, taken alone."""
     alone = Shot(shot.place, shot.night, shot.variant, shot.start_s, shot.end_s, (event,))
-    shares = label(alone.scene(time_s), 480, 270)[1]
+    shares = render_instance_mask(alone.scene_at(time_s), 480, 270)[1]
     return max(shares, default=0.0)
 
 
@@ -62,17 +62,17 @@ def test_an_events_span_is_when_half_of_it_is_in_the_picture(shots: list[Shot]) 
     for shot in shots:
         for event in shot.events:
             middle = (event.start_s + event.end_s) / 2
-            assert _share(shot, event, middle) > CLEAR
-            assert _share(shot, event, event.start_s + 0.2) >= CLEAR - 0.02
-            assert _share(shot, event, event.end_s - 0.2) >= CLEAR - 0.02
-            assert _share(shot, event, event.start_s - 0.2) < CLEAR
-            assert _share(shot, event, event.end_s + 0.2) < CLEAR
+            assert _visible_share(shot, event, middle) > VISIBLE_MIN_SHARE
+            assert _visible_share(shot, event, event.start_s + 0.2) >= VISIBLE_MIN_SHARE - 0.02
+            assert _visible_share(shot, event, event.end_s - 0.2) >= VISIBLE_MIN_SHARE - 0.02
+            assert _visible_share(shot, event, event.start_s - 0.2) < VISIBLE_MIN_SHARE
+            assert _visible_share(shot, event, event.end_s + 0.2) < VISIBLE_MIN_SHARE
 
 
 def test_every_motion_goes_the_way_it_says() -> None:
     for motion in Motion:
-        event = Event("dog", 1, motion, 10.0, 16.0, 0.5, 0.6, 0.4)
-        xs = [event.things(time_s)[0].x for time_s in np.arange(10.0, 16.0, 0.25)]
+        event = SceneEvent("dog", 1, motion, 10.0, 16.0, 0.5, 0.6, 0.4)
+        xs = [event.things_at(time_s)[0].x for time_s in np.arange(10.0, 16.0, 0.25)]
         steps = np.diff(xs)
         if motion is Motion.STAYS:
             assert set(xs) == {0.5}
@@ -85,15 +85,15 @@ def test_every_motion_goes_the_way_it_says() -> None:
 
 
 def test_a_script_is_seeded_and_a_longer_one_begins_like_a_shorter() -> None:
-    first = list(script(5, 300))
-    assert first == list(script(5, 300))
-    assert first[:4] == list(script(5, 900))[:4]
-    assert first != list(script(6, 300))
+    first = list(generate_shots(5, 300))
+    assert first == list(generate_shots(5, 300))
+    assert first[:4] == list(generate_shots(5, 900))[:4]
+    assert first != list(generate_shots(6, 300))
 
 
 def test_what_shall_appear_once_appears_once_at_most_and_anywhere() -> None:
     rare = ("dog", "cat", "owl", "bus", "rose", "key", "tent", "drum")
-    events = [event for shot in script(7, 7200, once=rare) for event in shot.events]
+    events = [event for shot in generate_shots(7, 7200, single_concepts=rare) for event in shot.events]
     times = {name: [event.start_s for event in events if event.concept == name] for name in rare}
     assert all(len(found) <= 1 for found in times.values())
     found = [at_s for some in times.values() for at_s in some]
@@ -110,7 +110,7 @@ def test_the_video_is_as_long_as_asked_and_shows_the_script(video: Path, shots: 
         for number, frame in enumerate(container.decode(stream)):
             if number % 70 == 0:
                 shot = next(shot for shot in shots if shot.start_s <= frame.time < shot.end_s)
-                drawn = draw(shot.scene(frame.time), 480, 270)
+                drawn = render_scene(shot.scene_at(frame.time), 480, 270)
                 differences.append(np.abs(frame.to_ndarray(format="rgb24").astype(int) - drawn).mean())
     assert number + 1 == REEL.seconds * REEL.fps
     assert max(differences) < 8
@@ -118,13 +118,13 @@ def test_the_video_is_as_long_as_asked_and_shows_the_script(video: Path, shots: 
 
 def test_the_same_reel_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one.mp4", "two.mp4"):
-        roll(Reel(seed=2, seconds=12), tmp_path / name)
+        render_video(VideoSpec(seed=2, seconds=12), tmp_path / name)
     assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "two.mp4").read_bytes()
 
 
 def test_what_is_left_out_never_appears(truth: VideoTruth) -> None:
     assert truth.events
-    assert not truth.concepts() & set(REEL.without)
+    assert not truth.collect_concepts() & set(REEL.excluded_concepts)
 
 
 def test_the_narration_says_each_event_as_it_begins(video: Path, truth: VideoTruth) -> None:
@@ -138,23 +138,23 @@ def test_the_narration_says_each_event_as_it_begins(video: Path, truth: VideoTru
 
 
 def test_photos_have_a_time_are_upright_and_show_what_their_truth_says(tmp_path: Path) -> None:
-    truths = take_photos(tmp_path, seed=4, count=12)
-    turned = 0
+    truths = write_photos(tmp_path, seed=4, count=12)
+    rotated_count = 0
     for photo in truths:
         with Image.open(tmp_path / photo.file) as picture:
             exif = picture.getexif()
             taken = exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal]
-            turned += exif[ExifTags.Base.Orientation] != 1
+            rotated_count += exif[ExifTags.Base.Orientation] != 1
             upright = ImageOps.exif_transpose(picture)
         assert datetime.strptime(taken, "%Y:%m:%d %H:%M:%S") == photo.taken
         assert upright.height == 720
-    assert 0 < turned < 12
+    assert 0 < rotated_count < 12
     assert sum(sum(photo.counts.values()) for photo in truths) >= 12
-    assert take_photos(tmp_path / "again", seed=4, count=12) == truths
+    assert write_photos(tmp_path / "again", seed=4, count=12) == truths
 
 
 def test_reports_say_in_their_text_what_their_truth_says(tmp_path: Path) -> None:
-    truth = print_report(tmp_path / "report.pdf", seed=9, pages=4)
+    truth = write_report(tmp_path / "report.pdf", seed=9, pages=4)
     document = pypdfium2.PdfDocument(tmp_path / "report.pdf")
     assert len(document) == 4 == len(truth.sightings)
     for page, sighting in zip(document, truth.sightings, strict=True):
@@ -165,48 +165,48 @@ def test_reports_say_in_their_text_what_their_truth_says(tmp_path: Path) -> None
     document.close()
 
 
-def _of(asked: list[Question], kind: Kind) -> list[Question]:
-    return [question for question in asked if question.kind is kind]
+def _questions_of_kind(candidates: list[Question], kind: QuestionKind) -> list[Question]:
+    return [question for question in candidates if question.kind is kind]
 
 
 def test_every_kind_of_question_is_asked_and_its_spans_lie_in_the_video() -> None:
-    shots = list(script(21, 1800))
-    truth = truth_of("made.mp4", 21, 1800, shots)
-    asked = questions(truth, seed=1, each=20)
-    counts = Counter(question.kind for question in asked)
-    assert set(counts) == set(Kind)
+    shots = list(generate_shots(21, 1800))
+    truth = build_video_truth("made.mp4", 21, 1800, shots)
+    generated = generate_questions(truth, seed=1, max_per_kind=20)
+    counts = Counter(question.kind for question in generated)
+    assert set(counts) == set(QuestionKind)
     assert all(count <= 20 for count in counts.values())
-    assert asked == questions(truth, seed=1, each=20)
-    spans = [span for question in asked for span in question.spans]
+    assert generated == generate_questions(truth, seed=1, max_per_kind=20)
+    spans = [span for question in generated for span in question.spans]
     assert all(0 <= start_s < end_s <= truth.seconds for start_s, end_s in spans)
-    absent = [question.kind is Kind.ABSENT or question.answer == "no" for question in asked]
-    assert all(bool(question.spans) != nowhere for question, nowhere in zip(asked, absent, strict=True))
-    assert {question.answer for question in _of(asked, Kind.IS_THERE)} == {"yes", "no"}
+    absent = [question.kind is QuestionKind.ABSENT or question.answer == "no" for question in generated]
+    assert all(bool(question.spans) != nowhere for question, nowhere in zip(generated, absent, strict=True))
+    assert {question.answer for question in _questions_of_kind(generated, QuestionKind.IS_THERE)} == {"yes", "no"}
 
 
 def test_answers_agree_with_the_events() -> None:
-    truth = truth_of("made.mp4", 21, 1800, list(script(21, 1800)))
+    truth = build_video_truth("made.mp4", 21, 1800, list(generate_shots(21, 1800)))
     at = {(event.start_s, event.end_s): event for event in truth.events}
-    asked = questions(truth, seed=2, each=200)
-    for question in _of(asked, Kind.WHAT):
+    generated = generate_questions(truth, seed=2, max_per_kind=200)
+    for question in _questions_of_kind(generated, QuestionKind.VISIBLE_AT):
         assert at[question.spans[0]].concept == question.answer
-    for question in _of(asked, Kind.FIRST):
+    for question in _questions_of_kind(generated, QuestionKind.FIRST):
         first = min(question.spans)
         assert at[first].concept == question.answer
-    for question in _of(asked, Kind.BEFORE):
+    for question in _questions_of_kind(generated, QuestionKind.BEFORE):
         before, after = question.spans
         assert at[before].concept == question.answer
         assert before[1] <= after[0]
-    for question in _of(asked, Kind.BETWEEN):
+    for question in _questions_of_kind(generated, QuestionKind.BETWEEN):
         before, between, after = question.spans
         x, y = [event for event in truth.events if f"the {event.concept} " in question.text.replace("?", " ")]
         assert (at[before], at[after]) == (x, y)
         assert at[between].concept == question.answer and x.end_s <= between[0] and between[1] <= y.start_s
-    for question in _of(asked, Kind.CHANGED):
+    for question in _questions_of_kind(generated, QuestionKind.CHANGED):
         one, other = question.spans
         assert one[1] == other[0] and question.answer.count(", then ") == 1
-    for question in _of(asked, Kind.HOW_OFTEN):
+    for question in _questions_of_kind(generated, QuestionKind.HOW_OFTEN):
         assert len({at[span].concept for span in question.spans}) == 1
         assert len(question.spans) == sum(event.concept == at[question.spans[0]].concept for event in truth.events)
-    for question in _of(asked, Kind.ABSENT):
-        assert not any(f" {name} " in f"{question.text} " for name in truth.concepts())
+    for question in _questions_of_kind(generated, QuestionKind.ABSENT):
+        assert not any(f" {name} " in f"{question.text} " for name in truth.collect_concepts())

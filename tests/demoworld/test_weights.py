@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shared import Services
+from shared import MakeContainer
 
-from demoworld.world.claims import Claim, Seen, holds, plain
-from demoworld.world.concepts import concepts
-from demoworld.world.drawing import draw
-from demoworld.world.random_scenes import Split, random_scene
-from demoworld.world.rolling import Reel, roll
-from demoworld.world.scene import WIDE
-from demoworld.world.snapshots import take_photos
+from demoworld.world.claims import Claim, VisibleContent, evaluate_claim, phrase_plainly
+from demoworld.world.concepts import load_concepts
+from demoworld.world.drawing import render_scene
+from demoworld.world.random_scenes import Split, sample_scene
+from demoworld.world.rolling import VideoSpec, render_video
+from demoworld.world.scene import WIDESCREEN_ASPECT
+from demoworld.world.snapshots import write_photos
 from demoworld.world.truth import read_video_truth
 from indexer.encoders.open_clip import OpenClipEncoder
 from indexer.errors import ModelError
@@ -24,7 +24,7 @@ from services.container import Container
 from services.types import Query
 
 MODEL = "package:demoworld/weights/open_clip"
-EVERYWHERE = SegmentFilter()
+NO_FILTERS = SegmentFilter()
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +48,14 @@ def test_a_package_that_is_not_installed_is_named() -> None:
 
 def test_things_in_places_where_they_were_never_seen_are_found(encoder: OpenClipEncoder) -> None:
     rng = np.random.default_rng(77)
-    scenes = [random_scene(rng, Split.HELD_OUT, aspect=WIDE) for _ in range(200)]
-    seen = [Seen.of(scene) for scene in scenes]
-    pictures = encoder.encode_images([draw(scene, 480, 270) for scene in scenes])
-    claims = [Claim(((known.name, None),)) for known in concepts()]
-    scores = encoder.encode_texts([plain(claim) for claim in claims]) @ pictures.T
+    scenes = [sample_scene(rng, Split.HELD_OUT, aspect=WIDESCREEN_ASPECT) for _ in range(200)]
+    truths = [VisibleContent.from_scene(scene) for scene in scenes]
+    pictures = encoder.encode_images([render_scene(scene, 480, 270) for scene in scenes])
+    claims = [Claim(((known.name, None),)) for known in load_concepts()]
+    scores = encoder.encode_texts([phrase_plainly(claim) for claim in claims]) @ pictures.T
     precisions = []
     for claim, row in zip(claims, scores, strict=True):
-        true = np.array([holds(claim, one) is True for one in seen])
+        true = np.array([evaluate_claim(claim, one) is True for one in truths])
         if true.any():
             precisions.append(true[np.argsort(-row)[: true.sum()]].mean())
     assert np.mean(precisions) >= 0.8
@@ -63,7 +63,7 @@ def test_things_in_places_where_they_were_never_seen_are_found(encoder: OpenClip
 
 def test_words_that_mean_nothing_here_are_like_no_picture(encoder: OpenClipEncoder) -> None:
     rng = np.random.default_rng(78)
-    pictures = encoder.encode_images([draw(random_scene(rng, Split.ANY), 480, 270) for _ in range(50)])
+    pictures = encoder.encode_images([render_scene(sample_scene(rng, Split.ANY), 480, 270) for _ in range(50)])
     meant = encoder.encode_texts(["a dog", "an elephant"]) @ pictures.T
     meant_nothing = encoder.encode_texts(["quarterly depreciation schedule", "a flux capacitor"]) @ pictures.T
     assert meant_nothing.max() < np.median(np.sort(meant)[:, -1])
@@ -72,13 +72,13 @@ def test_words_that_mean_nothing_here_are_like_no_picture(encoder: OpenClipEncod
 @pytest.fixture(scope="module")
 def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("filmed")
-    roll(Reel(seed=31, seconds=90, without=("dog", "violin", "pizza")), folder / "reel.mp4")
-    take_photos(folder / "photos", seed=31, count=8)
+    render_video(VideoSpec(seed=31, seconds=90, excluded_concepts=("dog", "violin", "pizza")), folder / "reel.mp4")
+    write_photos(folder / "photos", seed=31, count=8)
     return folder
 
 
 @pytest.fixture
-def container(services: Services, filmed: Path, tmp_path: Path) -> Container:
+def container(services: MakeContainer, filmed: Path, tmp_path: Path) -> Container:
     container = services(tmp_path / "home", ocr__enabled="false")
     lines = [
         line for line in container.indexing.index_paths([filmed], "default") if not line.name.endswith("truth.json")
@@ -93,24 +93,28 @@ def test_what_happens_in_a_video_is_found_when_it_happens_and_nothing_else_is(
 ) -> None:
     truth = read_video_truth(filmed / "reel.truth.json")
     films = SegmentFilter(kinds=frozenset({AssetKind.VIDEO}))
-    right = 0
+    correct_count = 0
     for event in truth.events:
-        found = container.retrieval.search(Query(plain(Claim(((event.concept, None),), event.place))), films, 1)
+        found = container.retrieval.search(
+            Query(phrase_plainly(Claim(((event.concept, None),), event.place))), films, 1
+        )
         spans = [
             (one.start_s, one.end_s) for one in truth.events if (one.concept, one.place) == (event.concept, event.place)
         ]
-        right += any(_iou((m.start_s or 0.0, m.end_s or 0.0), span) >= 0.5 for m in found for span in spans)
-    assert right >= 0.75 * len(truth.events)
+        correct_count += any(
+            _interval_iou((m.start_s or 0.0, m.end_s or 0.0), span) >= 0.5 for m in found for span in spans
+        )
+    assert correct_count >= 0.75 * len(truth.events)
     for never in ("a dog", "a violin in the kitchen", "a pizza"):
         assert container.retrieval.search(Query(never), films, 1) == []
 
 
 def test_a_photo_finds_itself(container: Container, filmed: Path) -> None:
     rgb = container.decoder.read_image(filmed / "photos" / "photo_0003.jpg", 1000)
-    found = container.retrieval.search(Query(picture=rgb), EVERYWHERE, 3)
+    found = container.retrieval.search(Query(picture=rgb), NO_FILTERS, 3)
     assert found[0].asset.name.endswith("photo_0003.jpg")
 
 
-def _iou(one: tuple[float, float], other: tuple[float, float]) -> float:
-    both = max(0.0, min(one[1], other[1]) - max(one[0], other[0]))
-    return both / (one[1] - one[0] + other[1] - other[0] - both)
+def _interval_iou(first: tuple[float, float], second: tuple[float, float]) -> float:
+    intersection = max(0.0, min(first[1], second[1]) - max(first[0], second[0]))
+    return intersection / (first[1] - first[0] + second[1] - second[0] - intersection)

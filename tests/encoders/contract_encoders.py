@@ -12,7 +12,7 @@ from indexer.ports import ImageTextEncoder, SentenceEncoder, TokenEncoder
 from indexer.types import Pixels, Vectors
 
 
-def natural_picture(seed: int, height: int = 180, width: int = 320) -> Pixels:
+def make_natural_picture(seed: int, height: int = 180, width: int = 320) -> Pixels:
     """Soft shapes, an edge and a little grain: spectrally closer to a photograph than noise is."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width] / max(height, width)
@@ -25,7 +25,7 @@ def natural_picture(seed: int, height: int = 180, width: int = 320) -> Pixels:
     return picture.clip(0, 255).astype(np.uint8)
 
 
-def assert_unit_rows(vectors: Vectors, rows: int, dim: int) -> None:
+def check_unit_rows(vectors: Vectors, rows: int, dim: int) -> None:
     assert vectors.shape == (rows, dim)
     assert vectors.dtype == np.float32
     assert vectors.flags.c_contiguous
@@ -41,16 +41,16 @@ class ImageTextEncoderContract:
 
     def test_pictures_of_any_size_and_words_become_unit_rows_of_one_width(self, encoder: ImageTextEncoder) -> None:
         sizes = ((64, 64), (180, 320), (320, 180), (17, 400), (1, 1))
-        pictures = [natural_picture(i, *size) for i, size in enumerate(sizes)]
-        assert_unit_rows(encoder.encode_images(pictures), 5, encoder.dim)
-        assert_unit_rows(encoder.encode_texts(["a fire truck", "", "소방차 " * 200]), 3, encoder.dim)
+        pictures = [make_natural_picture(i, *size) for i, size in enumerate(sizes)]
+        check_unit_rows(encoder.encode_images(pictures), 5, encoder.dim)
+        check_unit_rows(encoder.encode_texts(["a fire truck", "", "소방차 " * 200]), 3, encoder.dim)
 
     def test_nothing_gives_no_rows(self, encoder: ImageTextEncoder) -> None:
         assert encoder.encode_images([]).shape == (0, encoder.dim)
         assert encoder.encode_texts([]).shape == (0, encoder.dim)
 
     def test_a_vector_does_not_depend_on_its_neighbours(self, encoder: ImageTextEncoder) -> None:
-        pictures = [natural_picture(i) for i in range(7)]
+        pictures = [make_natural_picture(i) for i in range(7)]
         alone = np.concatenate([encoder.encode_images([picture]) for picture in pictures])
         np.testing.assert_allclose(encoder.encode_images(pictures), alone, atol=self.tolerance)
         texts = ["one", "two words", "three words here"]
@@ -59,13 +59,13 @@ class ImageTextEncoderContract:
         )
 
     def test_different_pictures_get_different_vectors_and_the_order_is_kept(self, encoder: ImageTextEncoder) -> None:
-        a, b = natural_picture(1), natural_picture(2)
+        a, b = make_natural_picture(1), make_natural_picture(2)
         forth, back = encoder.encode_images([a, b]), encoder.encode_images([b, a])
         np.testing.assert_allclose(forth, back[::-1], atol=self.tolerance)
         assert np.abs(forth[0] - forth[1]).max() > 1e-3
 
     def test_the_input_is_left_as_it_was_and_may_be_read_only(self, encoder: ImageTextEncoder) -> None:
-        picture = natural_picture(3)
+        picture = make_natural_picture(3)
         picture.flags.writeable = False
         before = picture.copy()
         encoder.encode_images([picture])
@@ -89,7 +89,7 @@ class TokenEncoderContract:
         raise NotImplementedError
 
     def test_pictures_of_any_size_become_tokens_of_one_shape(self, tokens: TokenEncoder) -> None:
-        pictures = [natural_picture(i, *size) for i, size in enumerate(((64, 64), (180, 320), (17, 400), (1, 1)))]
+        pictures = [make_natural_picture(i, *size) for i, size in enumerate(((64, 64), (180, 320), (17, 400), (1, 1)))]
         _, found = tokens.encode(pictures)
         assert found.shape == (4, tokens.positions, tokens.width)
         assert found.dtype == np.float32
@@ -99,7 +99,7 @@ class TokenEncoderContract:
     def test_the_embeddings_beside_them_are_bit_for_bit_those_of_the_lane(
         self, tokens: TokenEncoder, lane: ImageTextEncoder | None
     ) -> None:
-        pictures = [natural_picture(i) for i in range(7)]
+        pictures = [make_natural_picture(i) for i in range(7)]
         vectors, _ = tokens.encode(pictures)
         assert (vectors is None) == (lane is None)
         if lane is not None:
@@ -109,13 +109,13 @@ class TokenEncoderContract:
         assert tokens.encode([])[1].shape == (0, tokens.positions, tokens.width)
 
     def test_tokens_do_not_depend_on_their_neighbours(self, tokens: TokenEncoder) -> None:
-        pictures = [natural_picture(i) for i in range(5)]
+        pictures = [make_natural_picture(i) for i in range(5)]
         alone = np.concatenate([tokens.encode([picture])[1] for picture in pictures])
         np.testing.assert_allclose(tokens.encode(pictures)[1], alone, atol=self.tolerance)
         assert np.abs(alone[0] - alone[1]).max() > 1e-3
 
     def test_threads_side_by_side_get_their_own_tokens(self, tokens: TokenEncoder) -> None:
-        pictures = [natural_picture(i) for i in range(4)]
+        pictures = [make_natural_picture(i) for i in range(4)]
         expected = [tokens.encode([picture])[1] for picture in pictures]
         with ThreadPoolExecutor(4) as threads:
             for number, (_, found) in enumerate(threads.map(tokens.encode, [[picture] for picture in pictures * 5])):
@@ -134,7 +134,7 @@ class SentenceEncoderContract:
         raise NotImplementedError
 
     def test_texts_become_unit_rows(self, encoder: SentenceEncoder) -> None:
-        assert_unit_rows(encoder.encode(["a fire truck", "", "long " * 1000]), 3, encoder.dim)
+        check_unit_rows(encoder.encode(["a fire truck", "", "long " * 1000]), 3, encoder.dim)
 
     def test_nothing_gives_no_rows(self, encoder: SentenceEncoder) -> None:
         assert encoder.encode([]).shape == (0, encoder.dim)
@@ -146,14 +146,14 @@ class SentenceEncoderContract:
 
     def test_threads_that_come_at_once_get_the_same_vectors(self, encoder: SentenceEncoder) -> None:
         expected = encoder.encode(["the notice period"])
-        found: list[Vectors] = []
+        results: list[Vectors] = []
         threads = [
-            threading.Thread(target=lambda: found.append(encoder.encode(["the notice period"]))) for _ in range(4)
+            threading.Thread(target=lambda: results.append(encoder.encode(["the notice period"]))) for _ in range(4)
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert len(found) == 4
-        for vectors in found:
+        assert len(results) == 4
+        for vectors in results:
             np.testing.assert_allclose(vectors, expected, atol=1e-5)

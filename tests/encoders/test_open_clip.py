@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from contract_encoders import ImageTextEncoderContract, natural_picture
+from contract_encoders import ImageTextEncoderContract, make_natural_picture
 from PIL import Image
 from tiny_clip import make_tiny_clip
 
@@ -46,7 +46,7 @@ class TestHalfPrecision(ImageTextEncoderContract):
     def test_the_vectors_are_nearly_those_of_full_precision(
         self, encoder: OpenClipEncoder, encoder_of_tiny: OpenClipEncoder
     ) -> None:
-        pictures = [natural_picture(i) for i in range(3)]
+        pictures = [make_natural_picture(i) for i in range(3)]
         half, full = encoder.encode_images(pictures), encoder_of_tiny.encode_images(pictures)
         assert np.sum(half * full, axis=1).min() > 0.995
 
@@ -64,7 +64,7 @@ def test_the_input_of_the_tower_is_that_of_open_clips_own_preprocessing(mode: st
         if size != 64 and mode == "shortest" and interpolation == "bilinear":
             continue  # open_clip resizes those with bicubic whatever the config says
         for seed, shape in enumerate(SIZES):
-            picture = natural_picture(seed, *shape)
+            picture = make_natural_picture(seed, *shape)
             difference = (ours([picture])[0] - theirs(Image.fromarray(picture))).abs()
             assert difference.max() * 0.4 * 255 < 4, (size, shape)
             assert difference.mean() * 0.4 * 255 < 0.4, (size, shape)
@@ -76,7 +76,7 @@ def test_vectors_agree_with_those_of_open_clips_own_preprocessing(tmp_path: Path
 
     name = f"local-dir:{make_tiny_clip(tmp_path / mode, resize_mode=mode)}"
     model, preprocess = open_clip.create_model_from_pretrained(name)
-    pictures = [natural_picture(i, *size) for i, size in enumerate(SIZES)]
+    pictures = [make_natural_picture(i, *size) for i, size in enumerate(SIZES)]
     with torch.inference_mode():
         batch = torch.stack([preprocess(Image.fromarray(picture)) for picture in pictures])
         theirs = model.eval().encode_image(batch, normalize=True).numpy()
@@ -106,14 +106,14 @@ def test_nothing_is_fetched_for_a_folder(tiny_clip: Path, monkeypatch: pytest.Mo
 
 def test_threads_that_come_at_once_load_one_model(tiny_clip: Path) -> None:
     encoder = OpenClipEncoder(f"local-dir:{tiny_clip}", device="cpu")
-    seen: list[object] = []
-    threads = [threading.Thread(target=lambda: seen.append(encoder._load())) for _ in range(4)]
+    models: list[object] = []
+    threads = [threading.Thread(target=lambda: models.append(encoder._load())) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(seen) == 4
-    assert len({id(loaded) for loaded in seen}) == 1
+    assert len(models) == 4
+    assert len({id(loaded) for loaded in models}) == 1
 
 
 class TestWhatIsWrongIsNamed:
@@ -121,45 +121,45 @@ class TestWhatIsWrongIsNamed:
     def folder(self, tiny_clip: Path, tmp_path: Path) -> Path:
         return Path(shutil.copytree(tiny_clip, tmp_path / "model"))
 
-    def refusal(self, folder: Path) -> str:
+    def load_error(self, folder: Path) -> str:
         encoder = OpenClipEncoder(f"local-dir:{folder}", device="cpu")
-        with pytest.raises(ModelError) as caught:
+        with pytest.raises(ModelError) as error_info:
             encoder.encode_texts(["a word"])
         with pytest.raises(ModelError):
             _ = encoder.model_id
-        assert str(folder) in str(caught.value)
-        assert "\n" not in str(caught.value)
-        return str(caught.value)
+        assert str(folder) in str(error_info.value)
+        assert "\n" not in str(error_info.value)
+        return str(error_info.value)
 
     def test_a_missing_folder(self, tmp_path: Path) -> None:
-        assert "no such folder" in self.refusal(tmp_path / "nowhere")
+        assert "no such folder" in self.load_error(tmp_path / "nowhere")
 
     def test_a_missing_config(self, folder: Path) -> None:
         (folder / "open_clip_config.json").unlink()
-        assert "open_clip_config.json is missing" in self.refusal(folder)
+        assert "open_clip_config.json is missing" in self.load_error(folder)
 
     def test_missing_weights(self, folder: Path) -> None:
         (folder / "open_clip_model.safetensors").unlink()
-        assert "weights are missing" in self.refusal(folder)
+        assert "weights are missing" in self.load_error(folder)
 
     @pytest.mark.parametrize("keep", [0, 5, 4000, -64])
     def test_truncated_weights(self, folder: Path, keep: int) -> None:
         file = folder / "open_clip_model.safetensors"
         file.write_bytes(file.read_bytes()[:keep])
-        assert "truncated" in self.refusal(folder)
+        assert "truncated" in self.load_error(folder)
 
     @pytest.mark.parametrize(
         "text", ["", "{", "[]", '"x"', '{"model_type": "bert"}', '{"model_cfg": {"embed_dim": 64}}']
     )
     def test_a_config_of_something_else(self, folder: Path, text: str) -> None:
         (folder / "open_clip_config.json").write_text(text)
-        assert "not the config of an open_clip model" in self.refusal(folder)
+        assert "not the config of an open_clip model" in self.load_error(folder)
 
     def test_a_text_tower_that_would_be_fetched(self, folder: Path) -> None:
         config = json.loads((folder / "open_clip_config.json").read_text())
         config["model_cfg"]["text_cfg"]["hf_model_name"] = "organisation/tower"
         (folder / "open_clip_config.json").write_text(json.dumps(config))
-        assert "organisation/tower" in self.refusal(folder)
+        assert "organisation/tower" in self.load_error(folder)
 
     def test_weights_of_another_shape(self, folder: Path) -> None:
         config = json.loads((folder / "open_clip_config.json").read_text())

@@ -8,20 +8,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from contract_encoders import TokenEncoderContract, natural_picture
+from contract_encoders import TokenEncoderContract, make_natural_picture
 from tiny_clip import make_tiny_clip
 
 from indexer.encoders.open_clip import OpenClipEncoder
 from indexer.encoders.patches import PatchTokenEncoder
 from indexer.errors import ModelError
 
-VIT: dict[str, Any] = {"image_size": 64, "layers": 2, "width": 64, "patch_size": 8, "head_width": 32}
+VIT_CONFIG: dict[str, Any] = {"image_size": 64, "layers": 2, "width": 64, "patch_size": 8, "head_width": 32}
 TOWERS: dict[str, tuple[dict[str, Any], tuple[int, int]]] = {
-    "class token": (VIT, (49, 64)),
-    "mean": (VIT | {"pool_type": "avg"}, (49, 64)),
-    "norm after pooling": (VIT | {"pool_type": "avg", "final_ln_after_pool": True}, (49, 64)),
-    "attention pooling": (VIT | {"attentional_pool": True, "attn_pooler_heads": 4, "attn_pooler_queries": 8}, (49, 64)),
-    "few patches": (VIT | {"patch_size": 32}, (4, 64)),
+    "class token": (VIT_CONFIG, (49, 64)),
+    "mean": (VIT_CONFIG | {"pool_type": "avg"}, (49, 64)),
+    "norm after pooling": (VIT_CONFIG | {"pool_type": "avg", "final_ln_after_pool": True}, (49, 64)),
+    "attention pooling": (
+        VIT_CONFIG | {"attentional_pool": True, "attn_pooler_heads": 4, "attn_pooler_queries": 8},
+        (49, 64),
+    ),
+    "few patches": (VIT_CONFIG | {"patch_size": 32}, (4, 64)),
     "residual": ({"image_size": 64, "layers": [1, 1, 1, 1], "width": 16, "head_width": 32}, (4, 512)),
     "timm": ({"image_size": 64, "timm_model_name": "convnext_atto", "timm_pool": "avg"}, (4, 320)),
 }
@@ -58,7 +61,7 @@ def test_towers_of_every_make_give_their_grid_and_the_same_embeddings(tmp_path: 
     tower, shape = TOWERS[name]
     encoder = _encoder(make_tiny_clip(tmp_path / "clip", tower=tower))
     tokens = PatchTokenEncoder(encoder)
-    pictures = [natural_picture(i) for i in range(4)]
+    pictures = [make_natural_picture(i) for i in range(4)]
     vectors, found = tokens.encode(pictures)
     assert (tokens.positions, tokens.width) == shape == found.shape[1:]
     assert vectors is not None
@@ -74,16 +77,16 @@ def test_tokens_stand_where_their_patches_do(tiny_clip: Path) -> None:
 
 
 def test_a_large_grid_is_averaged(tmp_path: Path) -> None:
-    encoder = _encoder(make_tiny_clip(tmp_path / "clip", tower=VIT | {"image_size": 112}))
-    picture = natural_picture(1)
-    _, (found,) = PatchTokenEncoder(encoder).encode([picture])
+    encoder = _encoder(make_tiny_clip(tmp_path / "clip", tower=VIT_CONFIG | {"image_size": 112}))
+    picture = make_natural_picture(1)
+    _, (averaged_tokens,) = PatchTokenEncoder(encoder).encode([picture])
     loaded = encoder._load()
     with torch.inference_mode():
         batch = loaded.transform([picture])
         patches = loaded.model.visual.forward_intermediates(batch, indices=1, normalize_intermediates=True)
     grid = patches["image_intermediates"][0][0]  # [64, 14, 14]
     expected = grid.reshape(64, 7, 2, 7, 2).mean((2, 4)).reshape(64, 49).T.numpy()
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(averaged_tokens, expected, atol=1e-5)
 
 
 def test_there_is_one_forward_pass(tiny_clip: Path) -> None:
@@ -91,7 +94,7 @@ def test_there_is_one_forward_pass(tiny_clip: Path) -> None:
     tokens, runs = PatchTokenEncoder(encoder), [0]
     assert tokens.positions == 16
     encoder._load().model.visual.conv1.register_forward_hook(lambda *_: runs.append(1))
-    tokens.encode([natural_picture(i) for i in range(3)])
+    tokens.encode([make_natural_picture(i) for i in range(3)])
     assert sum(runs) == 1
 
 

@@ -33,11 +33,11 @@ def make_tiny_clip(folder: Path, seed: int = 0, tower: dict[str, Any] | None = N
     import open_clip
 
     folder.mkdir(parents=True, exist_ok=True)
-    made = CONFIG["model_cfg"] | ({"vision_cfg": tower} if tower else {})
-    config = {"model_cfg": made, "preprocess_cfg": CONFIG["preprocess_cfg"] | preprocess}
+    model_config = CONFIG["model_cfg"] | ({"vision_cfg": tower} if tower else {})
+    config = {"model_cfg": model_config, "preprocess_cfg": CONFIG["preprocess_cfg"] | preprocess}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = open_clip.CLIP(**made)
+        model = open_clip.CLIP(**model_config)
     (folder / "open_clip_config.json").write_text(json.dumps(config), "utf-8")
     save_file(model.state_dict(), folder / "open_clip_model.safetensors")
     return folder

@@ -28,7 +28,7 @@ from indexer.types import (
 )
 
 DIM = 16
-EVERYTHING = SegmentFilter()
+NO_FILTERS = SegmentFilter()
 
 
 def unit_vectors(random: np.random.Generator, count: int, dim: int = DIM) -> Vectors:
@@ -36,35 +36,37 @@ def unit_vectors(random: np.random.Generator, count: int, dim: int = DIM) -> Vec
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def axis(place: int, dim: int = DIM) -> NDArray[np.float32]:
-    return np.eye(dim, dtype=np.float32)[place]
+def axis_vector(position: int, dim: int = DIM) -> NDArray[np.float32]:
+    return np.eye(dim, dtype=np.float32)[position]
 
 
-def tags(asset_id: str, *collections: str, kind: AssetKind = AssetKind.VIDEO, at: float | None = None) -> AssetTags:
-    return AssetTags(asset_id, kind, frozenset(collections), at)
+def make_tags(
+    asset_id: str, *collections: str, kind: AssetKind = AssetKind.VIDEO, file_time: float | None = None
+) -> AssetTags:
+    return AssetTags(asset_id, kind, frozenset(collections), file_time)
 
 
-def seen(vectors: Vectors, first: int = 0, lane: Lane = Lane.VISUAL) -> SegmentBatch:
+def picture_batch(vectors: Vectors, first: int = 0, lane: Lane = Lane.VISUAL) -> SegmentBatch:
     """Pictures of one second each, with an embedding each."""
     ordinals = range(first, first + len(vectors))
     segments = tuple(Segment(o, Origin.PICTURE, start_s=float(o), end_s=float(o + 1)) for o in ordinals)
     return SegmentBatch(segments, {lane: np.arange(len(vectors))}, {lane: vectors})
 
 
-def said(*texts: str) -> SegmentBatch:
+def page_batch(*texts: str) -> SegmentBatch:
     return SegmentBatch(tuple(Segment(i, Origin.PAGE, page=i + 1, text=text) for i, text in enumerate(texts)), {}, {})
 
 
-def places(hits: list[Hit]) -> list[tuple[str, int]]:
+def hit_ids(hits: list[Hit]) -> list[tuple[str, int]]:
     return [(hit.asset_id, hit.segment.ordinal) for hit in hits]
 
 
-def found(index: SegmentIndex, query: str, where: SegmentFilter = EVERYTHING) -> list[str]:
-    return [hit.segment.text for hit in index.search(Lane.KEYWORDS, query, 10, where)]
+def search_texts(index: SegmentIndex, query: str, filters: SegmentFilter = NO_FILTERS) -> list[str]:
+    return [hit.segment.text for hit in index.search(Lane.KEYWORDS, query, 10, filters)]
 
 
 FILTERS = {
-    "everything": EVERYTHING,
+    "everything": NO_FILTERS,
     "one collection": SegmentFilter(collections=frozenset({"red"})),
     "two collections": SegmentFilter(collections=frozenset({"red", "blue"})),
     "no collection": SegmentFilter(collections=frozenset()),
@@ -117,9 +119,9 @@ def put_archive(index: SegmentIndex) -> None:
         text = unit_vectors(random, 5, 24)
         rows = {Lane.VISUAL: np.arange(10), Lane.TEXT: np.array([1, 3, 5, 7, 11])}
         batch = SegmentBatch(segments, rows, {Lane.VISUAL: visual, Lane.TEXT: text})
-        held = ["red"] * (number % 2 == 0) + ["blue"] * (number % 4 == 1)
-        at = None if number == 6 else 100.0 * number
-        index.put(tags(f"a{number}", *held, kind=kind, at=at), iter([batch]))
+        collections = ["red"] * (number % 2 == 0) + ["blue"] * (number % 4 == 1)
+        file_time = None if number == 6 else 100.0 * number
+        index.put(make_tags(f"a{number}", *collections, kind=kind, file_time=file_time), iter([batch]))
 
 
 class SegmentIndexContract:
@@ -130,8 +132,8 @@ class SegmentIndexContract:
         raise NotImplementedError
 
     def test_an_empty_index_finds_nothing(self, index: SegmentIndex) -> None:
-        assert index.search(Lane.VISUAL, axis(0), 10, EVERYTHING) == []
-        assert index.search(Lane.KEYWORDS, "anything", 10, EVERYTHING) == []
+        assert index.search(Lane.VISUAL, axis_vector(0), 10, NO_FILTERS) == []
+        assert index.search(Lane.KEYWORDS, "anything", 10, NO_FILTERS) == []
         assert index.segment_counts() == {}
         assert index.generation() == 0
 
@@ -149,31 +151,31 @@ class SegmentIndexContract:
         )
         bare = Segment(5, Origin.PICTURE)
         batch = SegmentBatch((segment, bare), {Lane.TEXT: np.array([1, 0])}, {Lane.TEXT: np.eye(2, dtype=np.float32)})
-        assert index.put(tags("a", kind=AssetKind.DOCUMENT), [batch]) == 2
-        hits = index.search(Lane.TEXT, np.array([0.6, 0.8], dtype=np.float32), 5, EVERYTHING)
+        assert index.put(make_tags("a", kind=AssetKind.DOCUMENT), [batch]) == 2
+        hits = index.search(Lane.TEXT, np.array([0.6, 0.8], dtype=np.float32), 5, NO_FILTERS)
         assert [hit.segment for hit in hits] == [segment, bare]
         assert [hit.score for hit in hits] == pytest.approx([0.8, 0.6], abs=1e-6)
         assert {(hit.asset_id, hit.kind, hit.lane) for hit in hits} == {("a", AssetKind.DOCUMENT, Lane.TEXT)}
 
     def test_put_takes_many_batches_and_counts_their_segments(self, index: SegmentIndex) -> None:
         random = np.random.default_rng(0)
-        batches = (seen(unit_vectors(random, 5), first) for first in range(0, 20, 5))
-        assert index.put(tags("a"), batches) == 20
-        assert index.put(tags("b"), []) == 0
+        batches = (picture_batch(unit_vectors(random, 5), first) for first in range(0, 20, 5))
+        assert index.put(make_tags("a"), batches) == 20
+        assert index.put(make_tags("b"), []) == 0
         assert index.segment_counts() == {"a": 20, "b": 0}
 
     def test_put_replaces_what_the_asset_had(self, index: SegmentIndex) -> None:
         index.put(
-            tags("a", "red"),
+            make_tags("a", "red"),
             [
-                said("an old word"),
+                page_batch("an old word"),
             ],
         )
-        index.put(tags("b"), [said("an old house")])
-        index.put(tags("a", "blue"), [said("a new word", "and another")])
-        assert found(index, "old") == ["an old house"]
-        assert found(index, "word", SegmentFilter(collections=frozenset({"red"}))) == []
-        assert found(index, "word", SegmentFilter(collections=frozenset({"blue"}))) == ["a new word"]
+        index.put(make_tags("b"), [page_batch("an old house")])
+        index.put(make_tags("a", "blue"), [page_batch("a new word", "and another")])
+        assert search_texts(index, "old") == ["an old house"]
+        assert search_texts(index, "word", SegmentFilter(collections=frozenset({"red"}))) == []
+        assert search_texts(index, "word", SegmentFilter(collections=frozenset({"blue"}))) == ["a new word"]
         assert index.segment_counts() == {"a": 2, "b": 1}
 
     def test_what_is_removed_is_found_in_no_lane(self, index: SegmentIndex) -> None:
@@ -181,37 +183,37 @@ class SegmentIndexContract:
         assert index.remove("a1") == 12
         assert index.remove("a1") == 0
         assert "a1" not in index.segment_counts()
-        queries = (Lane.VISUAL, axis(0)), (Lane.TEXT, axis(0, 24)), (Lane.KEYWORDS, "fire engine truck")
+        queries = (Lane.VISUAL, axis_vector(0)), (Lane.TEXT, axis_vector(0, 24)), (Lane.KEYWORDS, "fire engine truck")
         for lane, query in queries:
-            hits = index.search(lane, query, 1000, EVERYTHING)
+            hits = index.search(lane, query, 1000, NO_FILTERS)
             assert hits
             assert "a1" not in {hit.asset_id for hit in hits}
 
     def test_every_change_moves_the_generation_on_and_nothing_else_does(self, index: SegmentIndex) -> None:
-        seen_so_far = [index.generation()]
+        generations = [index.generation()]
         for change in (
-            lambda: index.put(tags("a"), [said("one")]),
-            lambda: index.put(tags("a"), [said("two")]),
-            lambda: index.update_tags(tags("a", "red")),
+            lambda: index.put(make_tags("a"), [page_batch("one")]),
+            lambda: index.put(make_tags("a"), [page_batch("two")]),
+            lambda: index.update_tags(make_tags("a", "red")),
             lambda: index.remove("a"),
         ):
             change()
-            seen_so_far.append(index.generation())
-        assert seen_so_far == sorted(set(seen_so_far))
+            generations.append(index.generation())
+        assert generations == sorted(set(generations))
         index.remove("a")
-        found(index, "two")
-        assert index.generation() == seen_so_far[-1]
+        search_texts(index, "two")
+        assert index.generation() == generations[-1]
 
     def test_tags_change_what_filters_see(self, index: SegmentIndex) -> None:
-        index.put(tags("a", "red", at=1.0), [said("word")])
-        index.update_tags(tags("a", "blue", kind=AssetKind.DOCUMENT, at=2.0))
-        assert found(index, "word", SegmentFilter(collections=frozenset({"red"}))) == []
+        index.put(make_tags("a", "red", file_time=1.0), [page_batch("word")])
+        index.update_tags(make_tags("a", "blue", kind=AssetKind.DOCUMENT, file_time=2.0))
+        assert search_texts(index, "word", SegmentFilter(collections=frozenset({"red"}))) == []
         now = SegmentFilter(frozenset({"blue"}), frozenset({AssetKind.DOCUMENT}), file_after=2.0)
-        assert found(index, "word", now) == ["word"]
+        assert search_texts(index, "word", now) == ["word"]
 
     def test_an_unknown_asset_cannot_be_tagged(self, index: SegmentIndex) -> None:
         with pytest.raises(AssetNotFound):
-            index.update_tags(tags("nobody"))
+            index.update_tags(make_tags("nobody"))
 
     @pytest.mark.parametrize("name", FILTERS)
     def test_hits_and_scores_are_those_of_an_exact_search(self, index: SegmentIndex, name: str) -> None:
@@ -225,89 +227,91 @@ class SegmentIndexContract:
         for (lane, query), limit in itertools.product(visual + text + words, (1, 7, 500)):
             expected = oracle.search(lane, query, limit, FILTERS[name])
             hits = index.search(lane, query, limit, FILTERS[name])
-            assert places(hits) == places(expected)
+            assert hit_ids(hits) == hit_ids(expected)
             assert [hit.segment for hit in hits] == [hit.segment for hit in expected]
             assert [hit.score for hit in hits] == pytest.approx([hit.score for hit in expected], abs=1e-6)
 
     def test_spans_are_half_open(self, index: SegmentIndex) -> None:
-        index.put(tags("a"), [seen(np.eye(4, DIM, dtype=np.float32))])
-        hits = index.search(Lane.VISUAL, axis(0), 10, SegmentFilter(start_s=1.0, end_s=2.0))
-        assert places(hits) == [("a", 1)]
+        index.put(make_tags("a"), [picture_batch(np.eye(4, DIM, dtype=np.float32))])
+        hits = index.search(Lane.VISUAL, axis_vector(0), 10, SegmentFilter(start_s=1.0, end_s=2.0))
+        assert hit_ids(hits) == [("a", 1)]
 
     def test_ties_go_by_asset_and_ordinal_also_where_the_limit_cuts(self, index: SegmentIndex) -> None:
-        same = np.repeat(axis(0)[None], 40, axis=0)
+        same = np.repeat(axis_vector(0)[None], 40, axis=0)
         for asset_id in ("c", "a", "b"):
-            index.put(tags(asset_id), [seen(same)])
-        hits = index.search(Lane.VISUAL, axis(0), 50, EVERYTHING)
-        assert places(hits) == [("a", i) for i in range(40)] + [("b", i) for i in range(10)]
+            index.put(make_tags(asset_id), [picture_batch(same)])
+        hits = index.search(Lane.VISUAL, axis_vector(0), 50, NO_FILTERS)
+        assert hit_ids(hits) == [("a", i) for i in range(40)] + [("b", i) for i in range(10)]
 
     @pytest.mark.parametrize("limit", [0, -3])
     def test_a_limit_below_one_finds_nothing(self, index: SegmentIndex, limit: int) -> None:
-        index.put(tags("a"), [seen(axis(0)[None])])
-        assert index.search(Lane.VISUAL, axis(0), limit, EVERYTHING) == []
+        index.put(make_tags("a"), [picture_batch(axis_vector(0)[None])])
+        assert index.search(Lane.VISUAL, axis_vector(0), limit, NO_FILTERS) == []
 
     def test_a_lane_that_was_never_put_finds_nothing(self, index: SegmentIndex) -> None:
-        index.put(tags("a"), [seen(axis(0)[None])])
-        assert index.search(Lane.TEXT, axis(3, 7), 10, EVERYTHING) == []
+        index.put(make_tags("a"), [picture_batch(axis_vector(0)[None])])
+        assert index.search(Lane.TEXT, axis_vector(3, 7), 10, NO_FILTERS) == []
 
     def test_vectors_of_another_width_are_refused_and_nothing_changes(self, index: SegmentIndex) -> None:
-        index.put(tags("a"), [seen(axis(0)[None])])
+        index.put(make_tags("a"), [picture_batch(axis_vector(0)[None])])
         with pytest.raises(IndexMismatch, match="8 dimensions"):
-            index.put(tags("b"), [said("one"), seen(np.eye(1, 8, dtype=np.float32), first=1)])
+            index.put(make_tags("b"), [page_batch("one"), picture_batch(np.eye(1, 8, dtype=np.float32), first=1)])
         with pytest.raises(IndexMismatch):
-            index.search(Lane.VISUAL, axis(0, 8), 10, EVERYTHING)
+            index.search(Lane.VISUAL, axis_vector(0, 8), 10, NO_FILTERS)
         assert index.segment_counts() == {"a": 1}
         assert index.generation() == 1
 
     def test_the_only_asset_of_a_lane_may_come_back_in_another_width(self, index: SegmentIndex) -> None:
-        index.put(tags("a"), [seen(axis(0)[None])])
-        index.search(Lane.VISUAL, axis(0), 1, EVERYTHING)
-        index.put(tags("a"), [seen(axis(0, 8)[None])])
-        assert places(index.search(Lane.VISUAL, axis(0, 8), 1, EVERYTHING)) == [("a", 0)]
+        index.put(make_tags("a"), [picture_batch(axis_vector(0)[None])])
+        index.search(Lane.VISUAL, axis_vector(0), 1, NO_FILTERS)
+        index.put(make_tags("a"), [picture_batch(axis_vector(0, 8)[None])])
+        assert hit_ids(index.search(Lane.VISUAL, axis_vector(0, 8), 1, NO_FILTERS)) == [("a", 0)]
 
     def test_what_is_not_a_number_is_refused(self, index: SegmentIndex) -> None:
-        index.put(tags("a"), [seen(axis(0)[None])])
+        index.put(make_tags("a"), [picture_batch(axis_vector(0)[None])])
         with pytest.raises(IndexMismatch, match="finite"):
-            index.put(tags("b"), [seen(np.full((1, DIM), np.nan, dtype=np.float32))])
+            index.put(make_tags("b"), [picture_batch(np.full((1, DIM), np.nan, dtype=np.float32))])
         with pytest.raises(InvalidInput, match="finite"):
-            index.search(Lane.VISUAL, np.full(DIM, np.inf, dtype=np.float32), 1, EVERYTHING)
+            index.search(Lane.VISUAL, np.full(DIM, np.inf, dtype=np.float32), 1, NO_FILTERS)
 
     def test_words_are_no_vector_and_a_vector_no_words(self, index: SegmentIndex) -> None:
         index.put(
-            tags("a"),
+            make_tags("a"),
             [
-                seen(axis(0)[None]),
+                picture_batch(axis_vector(0)[None]),
             ],
         )
         with pytest.raises(InvalidInput):
-            index.search(Lane.VISUAL, "words", 1, EVERYTHING)
+            index.search(Lane.VISUAL, "words", 1, NO_FILTERS)
         with pytest.raises(InvalidInput):
-            index.search(Lane.KEYWORDS, axis(0), 1, EVERYTHING)
+            index.search(Lane.KEYWORDS, axis_vector(0), 1, NO_FILTERS)
 
     def test_a_vector_must_belong_to_a_segment(self, index: SegmentIndex) -> None:
-        batch = SegmentBatch((Segment(0, Origin.PICTURE),), {Lane.VISUAL: np.array([1])}, {Lane.VISUAL: axis(0)[None]})
+        batch = SegmentBatch(
+            (Segment(0, Origin.PICTURE),), {Lane.VISUAL: np.array([1])}, {Lane.VISUAL: axis_vector(0)[None]}
+        )
         with pytest.raises(IndexMismatch, match="no segment"):
-            index.put(tags("a"), [batch])
+            index.put(make_tags("a"), [batch])
 
     def test_an_ordinal_stands_once_in_an_asset(self, index: SegmentIndex) -> None:
         with pytest.raises(AfterimageError):
-            index.put(tags("a"), [said("one"), said("two")])
+            index.put(make_tags("a"), [page_batch("one"), page_batch("two")])
         assert index.segment_counts() == {}
 
     def test_a_stream_that_breaks_changes_nothing(self, index: SegmentIndex) -> None:
         put_archive(index)
-        before = index.segment_counts(), index.generation(), index.search(Lane.VISUAL, axis(1), 500, EVERYTHING)
+        before = index.segment_counts(), index.generation(), index.search(Lane.VISUAL, axis_vector(1), 500, NO_FILTERS)
 
         def broken() -> Iterator[SegmentBatch]:
-            yield seen(np.eye(3, DIM, dtype=np.float32))
+            yield picture_batch(np.eye(3, DIM, dtype=np.float32))
             raise OSError("the artifact went away")
 
         with pytest.raises(OSError, match="went away"):
-            index.put(tags("a0"), broken())
+            index.put(make_tags("a0"), broken())
         assert (
             index.segment_counts(),
             index.generation(),
-            index.search(Lane.VISUAL, axis(1), 500, EVERYTHING),
+            index.search(Lane.VISUAL, axis_vector(1), 500, NO_FILTERS),
         ) == before
 
     @pytest.mark.parametrize(
@@ -325,37 +329,37 @@ class SegmentIndexContract:
         }.items(),
     )
     def test_words_are_found_in_many_scripts(self, index: SegmentIndex, text: str, queries: list[str]) -> None:
-        index.put(tags("a"), [said(text, "nothing of the kind", "전혀 다른 것", "全く別のもの")])
+        index.put(make_tags("a"), [page_batch(text, "nothing of the kind", "전혀 다른 것", "全く別のもの")])
         for query in queries:
-            assert found(index, query)[:1] == [text], query
+            assert search_texts(index, query)[:1] == [text], query
 
     @pytest.mark.parametrize(
         "query", ["", "  ", "what is the?", '"', "*", "-", "( ) ^ :", "😀", "\0", "''", "언제 무엇을?"]
     )
     def test_a_query_without_content_finds_nothing(self, index: SegmentIndex, query: str) -> None:
-        index.put(tags("a"), [said("what is the ( \" * - 😀 \0 ' matter", "계약서")])
-        assert found(index, query) == []
+        index.put(make_tags("a"), [page_batch("what is the ( \" * - 😀 \0 ' matter", "계약서")])
+        assert search_texts(index, query) == []
 
     @pytest.mark.parametrize(
         "operator", ['"', "*", "-", "^", "NEAR( ", " AND ", " NOT ", "tokens: ", "+", "{", "\0", "')"]
     )
     def test_nothing_in_a_query_is_a_query_language(self, index: SegmentIndex, operator: str) -> None:
-        index.put(tags("a"), [said("fire truck", "harbour")])
-        assert "fire truck" in found(index, f"{operator}fire {operator}truck{operator}")
+        index.put(make_tags("a"), [page_batch("fire truck", "harbour")])
+        assert "fire truck" in search_texts(index, f"{operator}fire {operator}truck{operator}")
 
     def test_a_very_long_query_is_answered(self, index: SegmentIndex) -> None:
-        index.put(tags("a"), [said("fire truck")])
-        assert found(index, "fire " + " ".join(f"w{number}" for number in range(5000))) == ["fire truck"]
+        index.put(make_tags("a"), [page_batch("fire truck")])
+        assert search_texts(index, "fire " + " ".join(f"w{number}" for number in range(5000))) == ["fire truck"]
 
     def test_keyword_scores_are_shares_of_the_querys_weight(self, index: SegmentIndex) -> None:
-        index.put(tags("a"), [said("fire truck", "fire engine", "harbour at night", "a dog")])
-        scores = {hit.segment.text: hit.score for hit in index.search(Lane.KEYWORDS, "fire truck", 9, EVERYTHING)}
+        index.put(make_tags("a"), [page_batch("fire truck", "fire engine", "harbour at night", "a dog")])
+        scores = {hit.segment.text: hit.score for hit in index.search(Lane.KEYWORDS, "fire truck", 9, NO_FILTERS)}
         assert scores.keys() == {"fire truck", "fire engine"}
         assert 0.98 < scores["fire truck"] <= 1.0
         assert 0.2 < scores["fire engine"] < 0.5  # the commoner word weighs less
-        unseen = index.search(Lane.KEYWORDS, "fire truck zeppelin", 1, EVERYTHING)[0].score
+        unseen = index.search(Lane.KEYWORDS, "fire truck zeppelin", 1, NO_FILTERS)[0].score
         assert 0.4 < unseen < 0.7
 
     def test_text_that_is_not_unicode_does_no_harm(self, index: SegmentIndex) -> None:
-        index.put(tags("a"), [said("a lone \ud800 surrogate")])
-        assert len(found(index, "surrogate")) == 1
+        index.put(make_tags("a"), [page_batch("a lone \ud800 surrogate")])
+        assert len(search_texts(index, "surrogate")) == 1

@@ -12,7 +12,7 @@ LANES = (Lane.VISUAL, Lane.TEXT)
 
 
 @st.composite
-def entries(draw: st.DrawFn) -> LogEntry:
+def draw_entry(draw: st.DrawFn) -> LogEntry:
     """Any entry of one of four assets."""
     tags = AssetTags(draw(st.sampled_from("abcd")), AssetKind.IMAGE, frozenset(["default"]), None)
     if draw(st.booleans()):
@@ -32,13 +32,13 @@ def entries(draw: st.DrawFn) -> LogEntry:
     )
 
 
-@given(st.lists(entries(), max_size=12), st.integers(0, 12))
-def test_a_view_is_taken_on_to_what_all_entries_make(written: list[LogEntry], first: int) -> None:
-    numbered = list(enumerate(written, 1))
+@given(st.lists(draw_entry(), max_size=12), st.integers(0, 12))
+def test_a_view_is_taken_on_to_what_all_entries_make(log: list[LogEntry], first: int) -> None:
+    numbered = list(enumerate(log, 1))
     view = Snapshot().with_entries(numbered[:first]).with_entries(numbered[first:])
     latest = {entry.tags.asset_id: (number, entry) for number, entry in numbered}
     assert view.entries == latest
-    assert (view.number, view.generation) == (len(written), written[-1].generation if written else 0)
+    assert (view.number, view.generation) == (len(log), log[-1].generation if log else 0)
     in_force = [entry for _, entry in latest.values()]
     assert sorted(entry.tags.asset_id for entry in view.unsettled_entries) == sorted(
         entry.tags.asset_id for entry in in_force if not entry.is_settled

@@ -8,7 +8,16 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from contract import EVERYTHING, SegmentIndexContract, axis, places, put_archive, seen, tags, unit_vectors
+from contract import (
+    NO_FILTERS,
+    SegmentIndexContract,
+    axis_vector,
+    hit_ids,
+    make_tags,
+    picture_batch,
+    put_archive,
+    unit_vectors,
+)
 
 from indexer.indexes.exact import ExactIndex
 from indexer.indexes.qdrant.index import QdrantIndex
@@ -17,14 +26,14 @@ from indexer.indexes.qdrant.server import QdrantConnection
 from indexer.indexes.qdrant.shadows import QdrantShadow
 from indexer.types import Lane
 
-URL = os.environ.get("AFTERIMAGE_TEST_QDRANT_URL", "")
-if not URL:
+SERVER_URL = os.environ.get("AFTERIMAGE_TEST_QDRANT_URL", "")
+if not SERVER_URL:
     pytest.skip("AFTERIMAGE_TEST_QDRANT_URL names no server", allow_module_level=True)
 
 
 @pytest.fixture
 def server() -> Iterator[QdrantConnection]:
-    server = QdrantConnection.connect(URL)
+    server = QdrantConnection.connect(SERVER_URL)
     yield server
     server.close()
 
@@ -55,12 +64,12 @@ def test_a_large_lane_keeps_recall(server: QdrantConnection, prefix: str) -> Non
     index, oracle = QdrantIndex(server, prefix, exact_up_to=10), ExactIndex()
     random = np.random.default_rng(0)
     for number in range(10):
-        batch = seen(unit_vectors(random, 400))
+        batch = picture_batch(unit_vectors(random, 400))
         for each in (index, oracle):
-            each.put(tags(f"a{number}"), [batch])
+            each.put(make_tags(f"a{number}"), [batch])
     shares = []
     for query in unit_vectors(random, 30):
-        hits, expected = (set(places(each.search(Lane.VISUAL, query, 10, EVERYTHING))) for each in (index, oracle))
+        hits, expected = (set(hit_ids(each.search(Lane.VISUAL, query, 10, NO_FILTERS))) for each in (index, oracle))
         shares.append(len(hits & expected) / 10)
     assert np.mean(shares) >= 0.99
 
@@ -69,7 +78,7 @@ def test_a_shadow_takes_the_place_of_the_index_in_use(server: QdrantConnection, 
     reader = QdrantIndex(server, prefix)
     put_archive(reader)
     shadow = QdrantShadow(server, prefix, lambda place: QdrantIndex(server, prefix, pair=place))
-    shadow.create().put(tags("only"), [seen(axis(0)[None])])
+    shadow.create().put(make_tags("only"), [picture_batch(axis_vector(0)[None])])
     assert len(reader.segment_counts()) == 8
     shadow.promote()
-    assert places(reader.search(Lane.VISUAL, axis(0), 5, EVERYTHING)) == [("only", 0)]
+    assert hit_ids(reader.search(Lane.VISUAL, axis_vector(0), 5, NO_FILTERS)) == [("only", 0)]

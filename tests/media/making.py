@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 WIDTH, HEIGHT = 320, 180
-BITS = 12
-BLOCK = 24
+NUMBER_BITS = 12
+BLOCK_PX = 24
 
 
 def numbered_picture(number: int, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np.uint8]:
@@ -22,28 +22,28 @@ def numbered_picture(number: int, width: int = WIDTH, height: int = HEIGHT) -> N
     y, x = np.mgrid[0:height, 0:width]
     grey = 128 + 60 * np.sin((x + 3 * number) / 17) * np.cos((y - 2 * number) / 13)
     picture = np.repeat(grey[..., None], 3, axis=2).astype(np.uint8)
-    for bit in range(BITS):
-        picture[:BLOCK, bit * BLOCK : (bit + 1) * BLOCK] = 235 if number >> bit & 1 else 16
-    picture[BLOCK : 2 * BLOCK, :BLOCK] = 235
-    picture[BLOCK : 2 * BLOCK, BLOCK : 2 * BLOCK] = 16
+    for bit in range(NUMBER_BITS):
+        picture[:BLOCK_PX, bit * BLOCK_PX : (bit + 1) * BLOCK_PX] = 235 if number >> bit & 1 else 16
+    picture[BLOCK_PX : 2 * BLOCK_PX, :BLOCK_PX] = 235
+    picture[BLOCK_PX : 2 * BLOCK_PX, BLOCK_PX : 2 * BLOCK_PX] = 16
     return picture
 
 
-def number_in(rgb: NDArray[np.uint8]) -> int:
+def read_number(rgb: NDArray[np.uint8]) -> int:
     """Read the number back, whatever the size; fails on a picture that is turned, mirrored or unreadable."""
     scale_y, scale_x = rgb.shape[0] / HEIGHT, rgb.shape[1] / WIDTH
     luma = rgb.astype(np.float64).mean(axis=2)
 
-    def block(row: int, column: int) -> float:
-        y, x = (row + 0.5) * BLOCK * scale_y, (column + 0.5) * BLOCK * scale_x
+    def block_mean(row: int, column: int) -> float:
+        y, x = (row + 0.5) * BLOCK_PX * scale_y, (column + 0.5) * BLOCK_PX * scale_x
         return float(luma[int(y) - 3 : int(y) + 3, int(x) - 3 : int(x) + 3].mean())
 
-    assert block(1, 0) > 180 and block(1, 1) < 80, "this is no numbered picture, or it is not upright"
-    return sum((block(0, bit) > 128) << bit for bit in range(BITS))
+    assert block_mean(1, 0) > 180 and block_mean(1, 1) < 80, "this is no numbered picture, or it is not upright"
+    return sum((block_mean(0, bit) > 128) << bit for bit in range(NUMBER_BITS))
 
 
 @contextmanager
-def _usual_priority() -> Iterator[None]:
+def _restore_scheduler() -> Iterator[None]:
     """SVT-AV1, run by root, makes the thread that opens it a real-time one, and so all that this one starts later: two
     of them that wait busily would stop the machine. Afterwards it is what it was."""
     before = os.sched_getscheduler(0), os.sched_getparam(0)
@@ -58,7 +58,7 @@ def make_video(
     codec: str = "libx264",
     count: int = 100,
     rate: Fraction | int = 25,
-    stamps: Sequence[int] | None = None,
+    pts_values: Sequence[int] | None = None,
     time_base: Fraction | None = None,
     options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
@@ -69,8 +69,8 @@ def make_video(
 ) -> list[float]:
     """Write `count` numbered pictures; gives their true times, the first at 0. `stamps` are in units of `time_base`."""
     base = time_base or 1 / Fraction(rate)
-    stamps = list(stamps) if stamps is not None else list(range(count))
-    with _usual_priority(), av.open(str(path), "w", options=container_options or {}) as output:
+    pts_values = list(pts_values) if pts_values is not None else list(range(count))
+    with _restore_scheduler(), av.open(str(path), "w", options=container_options or {}) as output:
         stream = output.add_stream(codec, rate=rate, options=options or {})
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         stream.codec_context.time_base = base
@@ -80,7 +80,7 @@ def make_video(
         if rotation:
             stream.set_display_rotation(rotation)
         sound = output.add_stream("aac", rate=16_000, layout="mono") if sound_s else None
-        for number, stamp in enumerate(stamps):
+        for number, stamp in enumerate(pts_values):
             picture = numbered_picture(number)
             if rotation:
                 picture = np.ascontiguousarray(np.rot90(picture, -rotation // 90))
@@ -94,7 +94,7 @@ def make_video(
             frame.sample_rate, frame.pts, frame.time_base = 16_000, 0, Fraction(1, 16_000)
             output.mux(sound.encode(frame))
             output.mux(sound.encode())
-    return [float((stamp - stamps[0]) * base) for stamp in stamps]
+    return [float((stamp - pts_values[0]) * base) for stamp in pts_values]
 
 
 def make_sound(path: Path, seconds: float = 2.0, codec: str = "pcm_s16le", rate: int = 48_000) -> None:

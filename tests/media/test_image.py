@@ -16,12 +16,12 @@ from indexer.errors import DamagedMedia, LimitExceeded, SourceNotFound, Unsuppor
 from indexer.media.image import probe_image, read_image
 from indexer.types import AssetKind, Pixels
 
-LIMIT = 200_000_000
+MAX_PIXELS = 200_000_000
 RED, GREEN, BLUE, WHITE = (230, 20, 20), (20, 200, 20), (20, 20, 230), (255, 255, 255)
 CORNERS = (RED, GREEN, BLUE, WHITE)
 
 
-def scene(width: int = 320, height: int = 200) -> Image.Image:
+def make_scene(width: int = 320, height: int = 200) -> Image.Image:
     """Red upper left, green upper right, blue lower left, white lower right."""
     picture = Image.new("RGB", (width, height), WHITE)
     picture.paste(RED, (0, 0, width // 2, height // 2))
@@ -30,18 +30,18 @@ def scene(width: int = 320, height: int = 200) -> Image.Image:
     return picture
 
 
-def corners(rgb: Pixels) -> tuple[tuple[int, int, int], ...]:
+def corner_colours(rgb: Pixels) -> tuple[tuple[int, int, int], ...]:
     """The nearest of the scene's colours in the middle of each quarter."""
     height, width, _ = rgb.shape
-    found = []
+    colours = []
     for y in (height // 4, 3 * height // 4):
         for x in (width // 4, 3 * width // 4):
             pixel = rgb[y, x].astype(int)
-            found.append(min(CORNERS, key=lambda colour: int(np.abs(pixel - colour).sum())))
-    return tuple(found)
+            colours.append(min(CORNERS, key=lambda colour: int(np.abs(pixel - colour).sum())))
+    return tuple(colours)
 
 
-def exif(**tags: object) -> Image.Exif:
+def make_exif(**tags: object) -> Image.Exif:
     table = Image.Exif()
     for name, value in tags.items():
         if name == "Orientation":
@@ -51,7 +51,7 @@ def exif(**tags: object) -> Image.Exif:
     return table
 
 
-def png_header(path: Path, width: int, height: int) -> Path:
+def write_png(path: Path, width: int, height: int) -> Path:
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
@@ -75,26 +75,26 @@ def test_an_exif_rotated_picture_is_read_upright(tmp_path: Path, orientation: in
         7: Image.Transpose.TRANSVERSE,
         8: Image.Transpose.ROTATE_270,
     }
-    stored = scene().transpose(undo[orientation]) if orientation > 1 else scene()
+    stored = make_scene().transpose(undo[orientation]) if orientation > 1 else make_scene()
     path = tmp_path / f"photo.{suffix}"
-    stored.save(path, exif=exif(Orientation=orientation))
-    info = probe_image(path, LIMIT)
+    stored.save(path, exif=make_exif(Orientation=orientation))
+    info = probe_image(path, MAX_PIXELS)
     rgb = read_image(path, 1000)
     assert (info.width, info.height) == (320, 200)
     assert rgb.shape == (200, 320, 3)
-    assert corners(rgb) == CORNERS
+    assert corner_colours(rgb) == CORNERS
 
 
 @pytest.mark.parametrize(("suffix", "name"), [("heic", "heif"), ("avif", "avif"), ("jp2", "jpeg2000"), ("bmp", "bmp")])
 def test_the_formats_of_phones_and_scanners_make_the_round_trip(tmp_path: Path, suffix: str, name: str) -> None:
     pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
     path = tmp_path / f"photo.{suffix}"
-    scene().save(path)
-    info = probe_image(path, LIMIT)
+    make_scene().save(path)
+    info = probe_image(path, MAX_PIXELS)
     assert (info.kind, info.format, info.width, info.height) == (AssetKind.IMAGE, name, 320, 200)
     rgb = read_image(path, 1000)
-    assert corners(rgb) == CORNERS
-    assert np.abs(rgb.astype(int) - np.asarray(scene())).mean() < 3
+    assert corner_colours(rgb) == CORNERS
+    assert np.abs(rgb.astype(int) - np.asarray(make_scene())).mean() < 3
 
 
 @pytest.mark.parametrize("suffix", ["heic", "avif"])
@@ -103,26 +103,26 @@ def test_a_rotated_phone_picture_is_turned_once_and_only_once(tmp_path: Path, su
     pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
     undo = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
     path = tmp_path / f"photo.{suffix}"
-    scene().transpose(undo[orientation]).save(path, exif=exif(Orientation=orientation).tobytes())
-    info = probe_image(path, LIMIT)
+    make_scene().transpose(undo[orientation]).save(path, exif=make_exif(Orientation=orientation).tobytes())
+    info = probe_image(path, MAX_PIXELS)
     assert (info.width, info.height) == (320, 200)
-    assert corners(read_image(path, 1000)) == CORNERS
+    assert corner_colours(read_image(path, 1000)) == CORNERS
 
 
 def test_a_wrong_suffix_does_not_matter(tmp_path: Path) -> None:
     path = tmp_path / "photo.txt"
-    scene().save(path, format="PNG")
-    assert probe_image(path, LIMIT).format == "png"
-    assert corners(read_image(path, 1000)) == CORNERS
+    make_scene().save(path, format="PNG")
+    assert probe_image(path, MAX_PIXELS).format == "png"
+    assert corner_colours(read_image(path, 1000)) == CORNERS
 
 
 def test_the_longer_side_is_reduced_to_the_limit_and_never_enlarged(tmp_path: Path) -> None:
     path = tmp_path / "large.jpg"
-    scene(1600, 1000).save(path)
+    make_scene(1600, 1000).save(path)
     rgb = read_image(path, 448)
     assert rgb.shape == (280, 448, 3)
     assert rgb.flags.c_contiguous and rgb.dtype == np.uint8
-    assert corners(rgb) == CORNERS
+    assert corner_colours(rgb) == CORNERS
     assert read_image(path, 5000).shape == (1000, 1600, 3)
 
 
@@ -163,8 +163,8 @@ def test_floating_point_grey_is_stretched_to_what_can_be_seen(tmp_path: Path, lo
 @pytest.mark.parametrize(("mode", "suffix"), [("CMYK", "jpg"), ("CMYK", "tif"), ("P", "gif"), ("YCbCr", "jpg")])
 def test_other_colour_models_become_rgb(tmp_path: Path, mode: str, suffix: str) -> None:
     path = tmp_path / f"photo.{suffix}"
-    scene().convert(mode).save(path)
-    assert corners(read_image(path, 1000)) == CORNERS
+    make_scene().convert(mode).save(path)
+    assert corner_colours(read_image(path, 1000)) == CORNERS
 
 
 def test_black_and_white_becomes_rgb(tmp_path: Path) -> None:
@@ -177,11 +177,11 @@ def test_black_and_white_becomes_rgb(tmp_path: Path) -> None:
 def test_of_an_animation_the_first_picture_is_read(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"moving.{suffix}"
     others = [Image.new("RGB", (320, 200), colour) for colour in (BLUE, GREEN)]
-    scene().save(path, save_all=True, append_images=others)
-    info = probe_image(path, LIMIT)
+    make_scene().save(path, save_all=True, append_images=others)
+    info = probe_image(path, MAX_PIXELS)
     assert info.warnings == ("holds more than one picture; only the first is read",)
     assert (info.width, info.height) == (320, 200)
-    assert corners(read_image(path, 1000)) == CORNERS
+    assert corner_colours(read_image(path, 1000)) == CORNERS
 
 
 # When it was taken
@@ -189,23 +189,23 @@ def test_of_an_animation_the_first_picture_is_read(tmp_path: Path, suffix: str) 
 
 def test_the_time_of_capture_honours_its_offset(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
-    scene().save(path, exif=exif(DateTimeOriginal="2024:05:04 18:30:00", OffsetTimeOriginal="+02:00"))
+    make_scene().save(path, exif=make_exif(DateTimeOriginal="2024:05:04 18:30:00", OffsetTimeOriginal="+02:00"))
     expected = datetime(2024, 5, 4, 18, 30, tzinfo=timezone(timedelta(hours=2)))
-    assert probe_image(path, LIMIT).taken_at == expected.timestamp()
+    assert probe_image(path, MAX_PIXELS).taken_at == expected.timestamp()
 
 
 @pytest.mark.parametrize("offset", ["", "   :  ", "later"])
 def test_a_time_without_a_usable_offset_is_read_as_utc(tmp_path: Path, offset: str) -> None:
     path = tmp_path / "photo.jpg"
-    scene().save(path, exif=exif(DateTimeOriginal="2024:05:04 18:30:00", OffsetTimeOriginal=offset))
-    assert probe_image(path, LIMIT).taken_at == datetime(2024, 5, 4, 18, 30, tzinfo=UTC).timestamp()
+    make_scene().save(path, exif=make_exif(DateTimeOriginal="2024:05:04 18:30:00", OffsetTimeOriginal=offset))
+    assert probe_image(path, MAX_PIXELS).taken_at == datetime(2024, 5, 4, 18, 30, tzinfo=UTC).timestamp()
 
 
 @pytest.mark.parametrize("written", ["0000:00:00 00:00:00", "yesterday", ""])
 def test_a_senseless_time_is_no_time(tmp_path: Path, written: str) -> None:
     path = tmp_path / "photo.jpg"
-    scene().save(path, exif=exif(DateTimeOriginal=written))
-    assert probe_image(path, LIMIT).taken_at is None
+    make_scene().save(path, exif=make_exif(DateTimeOriginal=written))
+    assert probe_image(path, MAX_PIXELS).taken_at is None
 
 
 @pytest.mark.parametrize(
@@ -213,26 +213,26 @@ def test_a_senseless_time_is_no_time(tmp_path: Path, written: str) -> None:
 )
 def test_broken_exif_does_not_lose_the_picture(tmp_path: Path, damage: bytes) -> None:
     path = tmp_path / "photo.jpg"
-    scene().save(path, exif=damage)
-    assert probe_image(path, LIMIT).taken_at is None
-    assert corners(read_image(path, 1000)) == CORNERS
+    make_scene().save(path, exif=damage)
+    assert probe_image(path, MAX_PIXELS).taken_at is None
+    assert corner_colours(read_image(path, 1000)) == CORNERS
 
 
 # What cannot be read
 
 
 def test_a_picture_too_large_is_refused_by_its_size(tmp_path: Path) -> None:
-    path = png_header(tmp_path / "huge.png", 50_000, 50_000)
+    path = write_png(tmp_path / "huge.png", 50_000, 50_000)
     with pytest.raises(LimitExceeded) as caught:
-        probe_image(path, LIMIT)
+        probe_image(path, MAX_PIXELS)
     assert str(caught.value) == f"{path}: 50000 x 50000 pixels, over the limit of 200 megapixels"
 
 
 def test_the_limit_is_ours_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wide = png_header(tmp_path / "wide.png", 19_000, 10_000)
-    assert probe_image(wide, LIMIT).width == 19_000
+    wide = write_png(tmp_path / "wide.png", 19_000, 10_000)
+    assert probe_image(wide, MAX_PIXELS).width == 19_000
     small = tmp_path / "small.png"
-    scene().save(small)
+    make_scene().save(small)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     assert probe_image(small, 64_000).height == 200
     assert read_image(small, 1000).shape == (200, 320, 3)
@@ -258,7 +258,7 @@ def test_a_truncated_picture_is_damaged(tmp_path: Path, suffix: str, share: floa
 
 def test_corrupt_pixels_are_damage(tmp_path: Path) -> None:
     path = tmp_path / "corrupt.png"
-    scene().save(path)
+    make_scene().save(path)
     data = bytearray(path.read_bytes())
     middle = data.index(b"IDAT") + 10
     data[middle : middle + 40] = b"\xff" * 40
@@ -272,11 +272,11 @@ def test_an_empty_file_is_damaged_and_text_is_not_media(tmp_path: Path) -> None:
     empty.write_bytes(b"")
     words.write_text("not a picture at all\n" * 20)
     with pytest.raises(DamagedMedia, match="is empty"):
-        probe_image(empty, LIMIT)
+        probe_image(empty, MAX_PIXELS)
     with pytest.raises(UnsupportedMedia, match="not a picture of a known format"):
-        probe_image(words, LIMIT)
+        probe_image(words, MAX_PIXELS)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceNotFound, match=r"nowhere\.jpg: no such file or directory"):
-        probe_image(tmp_path / "nowhere.jpg", LIMIT)
+        probe_image(tmp_path / "nowhere.jpg", MAX_PIXELS)

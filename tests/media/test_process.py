@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from making import make_sound, make_video, number_in
+from making import make_sound, make_video, read_number
 
 from indexer.errors import DamagedMedia, LimitExceeded, SourceNotFound, UnsupportedMedia
 from indexer.media import wire
@@ -29,8 +29,8 @@ def video(tmp_path: Path) -> Path:
     return tmp_path / "a.mp4"
 
 
-def is_gone(pid: int, within_s: float = 5.0) -> bool:
-    deadline = time.monotonic() + within_s
+def wait_until_gone(pid: int, timeout_s: float = 5.0) -> bool:
+    deadline = time.monotonic() + timeout_s
     while psutil.pid_exists(pid) and time.monotonic() < deadline:
         time.sleep(0.02)
     return not psutil.pid_exists(pid)
@@ -61,13 +61,13 @@ def test_one_child_serves_many_requests(video: Path, tmp_path: Path) -> None:
             media.probe(tmp_path / "absent.mp4")
         assert len(list(media.read_frames(video, SamplingPlan(1, 1)))) == 8
         assert media.pid == pid
-    assert pid is not None and is_gone(pid)
+    assert pid is not None and wait_until_gone(pid)
 
 
 def test_a_stream_left_early_does_not_disturb_the_next_request(video: Path) -> None:
     with SandboxedDecoder() as media:
         stream = media.read_frames(video, SamplingPlan(25, 25))
-        assert number_in(next(stream).rgb) == 0
+        assert read_number(next(stream).rgb) == 0
         stream.close()
         abandoned = media.read_frames(video, SamplingPlan(25, 25))
         next(abandoned)
@@ -88,7 +88,7 @@ def test_a_child_that_is_killed_costs_one_request(video: Path) -> None:
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(LimitExceeded, match=r"a\.mp4: its decoder was killed"):
             list(stream)
-        assert is_gone(pid)
+        assert wait_until_gone(pid)
         assert len(list(media.read_frames(video, SamplingPlan(1, 1)))) == 8
 
 
@@ -121,7 +121,7 @@ def test_silence_is_given_up_on_and_named(video: Path) -> None:
         os.kill(pid, signal.SIGSTOP)
         with pytest.raises(LimitExceeded, match=r"a\.mp4: gave no picture for 0\.7 s"):
             list(stream)
-        assert is_gone(pid)
+        assert wait_until_gone(pid)
 
 
 def test_memory_has_a_limit_and_the_next_file_goes_on(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_the_child_dies_with_its_parent(video: Path) -> None:
         pid = int(parent.stdout.readline())
         assert psutil.pid_exists(pid)
         parent.kill()
-    assert is_gone(pid)
+    assert wait_until_gone(pid)
 
 
 def test_an_interrupt_is_passed_on_and_leaves_no_process(video: Path) -> None:
@@ -168,14 +168,14 @@ def test_an_interrupt_is_passed_on_and_leaves_no_process(video: Path) -> None:
         pid = media.pid
         assert pid is not None
         os.kill(pid, signal.SIGSTOP)
-        signal.signal(signal.SIGALRM, _interrupt)
+        signal.signal(signal.SIGALRM, _raise_interrupt)
         signal.setitimer(signal.ITIMER_REAL, 0.3)
         with pytest.raises(KeyboardInterrupt):
             list(stream)
-        assert is_gone(pid)
+        assert wait_until_gone(pid)
 
 
-def _interrupt(number: int, frame: object) -> None:
+def _raise_interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 

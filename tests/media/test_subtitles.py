@@ -38,16 +38,16 @@ Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 """
 
 
-def cues(lines: Sequence[TextLine]) -> list[tuple[float, float, str]]:
+def cue_tuples(lines: Sequence[TextLine]) -> list[tuple[float, float, str]]:
     return [(line.start_s or 0.0, line.end_s or 0.0, line.text) for line in lines]
 
 
-def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
+def write_text_file(path: Path, text: str, encoding: str = "utf-8") -> Path:
     path.write_bytes(text.encode(encoding))
     return path
 
 
-def record(
+def make_recording(
     path: Path,
     tracks: Sequence[tuple[str, Sequence[tuple[float, float, str]]]],
     offset_s: float = 0.0,
@@ -109,8 +109,8 @@ def test_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
 
 
 def test_an_srt_file_gives_its_cues_in_seconds(tmp_path: Path) -> None:
-    lines = read_sidecar(write(tmp_path / "movie.srt", SRT))
-    assert cues(lines) == [(1.0, 2.5, "The fire truck leaves."), (3.0, 5.25, "It comes back in the evening.")]
+    lines = read_sidecar(write_text_file(tmp_path / "movie.srt", SRT))
+    assert cue_tuples(lines) == [(1.0, 2.5, "The fire truck leaves."), (3.0, 5.25, "It comes back in the evening.")]
     assert all(line.origin is Origin.SUBTITLE and line.box is None and line.confidence == 1.0 for line in lines)
 
 
@@ -118,7 +118,7 @@ def test_an_srt_file_gives_its_cues_in_seconds(tmp_path: Path) -> None:
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 def test_any_usual_encoding_is_read(tmp_path: Path, encoding: str, newline: str) -> None:
     text = SRT.replace("The fire truck leaves.", "Où est l’été, Jürgen?").replace("\n", newline)
-    assert read_sidecar(write(tmp_path / "movie.srt", text, encoding))[0].text == "Où est l’été, Jürgen?"
+    assert read_sidecar(write_text_file(tmp_path / "movie.srt", text, encoding))[0].text == "Où est l’été, Jürgen?"
 
 
 def test_markup_and_positions_are_left_out(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_markup_and_positions_are_left_out(tmp_path: Path) -> None:
 00:00:03,000 --> 00:00:04,000
 5 < 6 and 7 > 3 {sic}
 """
-    assert [line.text for line in read_sidecar(write(tmp_path / "m.srt", text))] == [
+    assert [line.text for line in read_sidecar(write_text_file(tmp_path / "m.srt", text))] == [
         "Tom & Jerry",
         "5 < 6 and 7 > 3 {sic}",
     ]
@@ -157,7 +157,7 @@ intro
 01:00:03.000 --> 01:00:04.000
 &lt;<00:03.500>late&gt;&nbsp;cue
 """
-    found = cues(read_sidecar(write(tmp_path / "movie.vtt", text)))
+    found = cue_tuples(read_sidecar(write_text_file(tmp_path / "movie.vtt", text)))
     assert found == [(1.0, 2.5, "We are in New York"), (3603.0, 3604.0, "<late> cue")]
 
 
@@ -183,7 +183,7 @@ ends before it begins
 00:00:09.5 --> 00:00:10.25
 no blank line before
 """
-    assert cues(read_sidecar(write(tmp_path / "m.srt", text))) == [
+    assert cue_tuples(read_sidecar(write_text_file(tmp_path / "m.srt", text))) == [
         (1.0, 2.0, "first"),
         (7.0, 7.1, "ends before it begins"),
         (9.5, 10.25, "no blank line before"),
@@ -192,7 +192,10 @@ no blank line before
 
 def test_cues_come_by_time_and_may_overlap(tmp_path: Path) -> None:
     text = "1\n00:00:05,000 --> 00:00:09,000\nlate\n\n2\n00:00:01,000 --> 00:00:06,000\nearly\n"
-    assert cues(read_sidecar(write(tmp_path / "m.srt", text))) == [(1.0, 6.0, "early"), (5.0, 9.0, "late")]
+    assert cue_tuples(read_sidecar(write_text_file(tmp_path / "m.srt", text))) == [
+        (1.0, 6.0, "early"),
+        (5.0, 9.0, "late"),
+    ]
 
 
 def test_captions_that_roll_up_are_kept_once(tmp_path: Path) -> None:
@@ -215,7 +218,7 @@ and at bicycles
 00:20.000 --> 00:22.000
 and at bicycles
 """
-    assert cues(read_sidecar(write(tmp_path / "m.vtt", text))) == [
+    assert cue_tuples(read_sidecar(write_text_file(tmp_path / "m.vtt", text))) == [
         (0.0, 2.01, "welcome to the show"),
         (2.01, 4.0, "today we look at trucks"),
         (4.0, 6.0, "and at bicycles"),
@@ -236,8 +239,8 @@ def test_what_is_no_subtitle_file_is_named(tmp_path: Path, content: bytes) -> No
 
 def test_an_empty_sidecar_is_damaged_and_an_empty_webvtt_is_not(tmp_path: Path) -> None:
     with pytest.raises(DamagedMedia, match="is empty"):
-        read_sidecar(write(tmp_path / "movie.srt", ""))
-    assert read_sidecar(write(tmp_path / "movie.vtt", "WEBVTT\n\n")) == []
+        read_sidecar(write_text_file(tmp_path / "movie.srt", ""))
+    assert read_sidecar(write_text_file(tmp_path / "movie.vtt", "WEBVTT\n\n")) == []
 
 
 # Inside the recording
@@ -249,7 +252,7 @@ def test_an_empty_sidecar_is_damaged_and_an_empty_webvtt_is_not(tmp_path: Path) 
 @pytest.mark.parametrize("offset_s", [0.0, 2.5])
 def test_embedded_cues_run_on_the_clock_of_the_pictures(tmp_path: Path, name: str, codec: str, offset_s: float) -> None:
     written = [(1.0, 2.0, "{\\i1}Hello{\\i0} you\\Nthere"), (3.5, 5.0, "The second cue")]
-    lines = read_embedded(record(tmp_path / name, [(codec, written)], offset_s))
+    lines = read_embedded(make_recording(tmp_path / name, [(codec, written)], offset_s))
     assert [line.text for line in lines] == ["Hello you there", "The second cue"]
     times = [time for line in lines for time in (line.start_s, line.end_s)]
     assert times == pytest.approx([1.0, 2.0, 3.5, 5.0], abs=0.002)
@@ -257,7 +260,7 @@ def test_embedded_cues_run_on_the_clock_of_the_pictures(tmp_path: Path, name: st
 
 
 def test_every_text_stream_is_read_and_told_apart(tmp_path: Path) -> None:
-    path = record(
+    path = make_recording(
         tmp_path / "two.mkv",
         [("subrip", [(1.0, 2.0, "one"), (3.0, 4.0, "two")]), ("ass", [(1.0, 2.0, "eins"), (3.0, 4.0, "zwei")])],
     )
@@ -270,24 +273,24 @@ def test_every_text_stream_is_read_and_told_apart(tmp_path: Path) -> None:
 
 
 def test_a_cue_before_the_first_picture_is_cut_to_what_is_seen(tmp_path: Path) -> None:
-    path = record(tmp_path / "a.mkv", [("subrip", [(-2.0, -1.0, "never"), (-0.5, 1.0, "half")])], offset_s=2.5)
+    path = make_recording(tmp_path / "a.mkv", [("subrip", [(-2.0, -1.0, "never"), (-0.5, 1.0, "half")])], offset_s=2.5)
     (line,) = read_embedded(path)
     assert (line.text, line.start_s) == ("half", 0.0)
     assert line.end_s == pytest.approx(1.0, abs=0.002)
 
 
 def test_without_pictures_the_clock_begins_with_the_sound(tmp_path: Path) -> None:
-    path = record(tmp_path / "a.mkv", [("subrip", [(1.0, 2.0, "spoken")])], offset_s=2.5, pictures=False)
+    path = make_recording(tmp_path / "a.mkv", [("subrip", [(1.0, 2.0, "spoken")])], offset_s=2.5, pictures=False)
     (line,) = read_embedded(path)
     assert line.start_s == pytest.approx(1.0, abs=0.07)
 
 
 def test_a_recording_without_subtitles_has_none(tmp_path: Path) -> None:
-    assert read_embedded(record(tmp_path / "a.mp4", [])) == []
+    assert read_embedded(make_recording(tmp_path / "a.mp4", [])) == []
 
 
 def test_a_playlist_is_not_followed(tmp_path: Path) -> None:
-    record(tmp_path / "a.mkv", [("subrip", [(1.0, 2.0, "secret")])])
+    make_recording(tmp_path / "a.mkv", [("subrip", [(1.0, 2.0, "secret")])])
     playlist = tmp_path / "list.m3u8"
     playlist.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\na.mkv\n#EXT-X-ENDLIST\n")
     with pytest.raises(UnsupportedMedia):
@@ -296,5 +299,5 @@ def test_a_playlist_is_not_followed(tmp_path: Path) -> None:
 
 def test_the_watcher_is_told_that_work_goes_on(tmp_path: Path) -> None:
     beats: list[int] = []
-    read_embedded(record(tmp_path / "a.mkv", [("subrip", [(1.0, 2.0, "one")])]), lambda: beats.append(1))
+    read_embedded(make_recording(tmp_path / "a.mkv", [("subrip", [(1.0, 2.0, "one")])]), lambda: beats.append(1))
     assert beats

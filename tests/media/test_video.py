@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from making import HEIGHT, WIDTH, make_sound, make_video, number_in, numbered_picture
+from making import HEIGHT, WIDTH, make_sound, make_video, numbered_picture, read_number
 
 from indexer.errors import DamagedMedia, SourceNotFound, UnsupportedMedia
 from indexer.media.limits import MediaLimits
@@ -22,7 +22,7 @@ from indexer.media.video.reader import VideoReader
 from indexer.types import Frame
 
 X264_FAST = {"preset": "veryfast"}
-SHAPES = {
+VIDEO_FORMATS = {
     "h264-mp4": ("a.mp4", "libx264", X264_FAST),
     "h264-b-pyramid-ts": ("a.ts", "libx264", {"preset": "veryfast", "bf": "3", "g": "30", "b-pyramid": "normal"}),
     "h264-open-gop-mkv": (
@@ -43,7 +43,7 @@ SHAPES = {
 }
 
 
-def look(path: Path, plan: SamplingPlan) -> tuple[list[Frame], VideoReport]:
+def read_frames(path: Path, plan: SamplingPlan) -> tuple[list[Frame], VideoReport]:
     reader = VideoReader(path, plan)
     return list(reader), reader.report
 
@@ -53,63 +53,63 @@ def check_times(frames: list[Frame], truth: list[float]) -> None:
     half = min(b - a for a, b in pairwise(truth)) / 2
     assert frames
     for frame in frames:
-        assert abs(truth[number_in(frame.rgb)] - frame.time_s) < half
+        assert abs(truth[read_number(frame.rgb)] - frame.time_s) < half
 
 
-def check_floor(frames: list[Frame], end_s: float, floor: float, truth: list[float]) -> None:
-    looked = [f.time_s for f in frames]
-    assert looked[0] == 0.0
-    for a, b in pairwise([*looked, end_s]):
+def check_sampling_floor(frames: list[Frame], end_s: float, floor: float, truth: list[float]) -> None:
+    times_s = [f.time_s for f in frames]
+    assert times_s[0] == 0.0
+    for a, b in pairwise([*times_s, end_s]):
         own_gap = not any(a + 1e-3 < t < b - 1e-3 for t in truth)
         assert b > a and (b - a <= 1 / floor + 1e-6 or own_gap)
 
 
-def same(a: Frame, b: Frame) -> bool:
+def is_same_frame(a: Frame, b: Frame) -> bool:
     return (a.pts, a.time_s) == (b.pts, b.time_s) and np.array_equal(a.rgb, b.rgb)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", VIDEO_FORMATS)
 class TestEveryShape:
     def test_times_are_true_the_floor_holds_and_a_resumed_reading_equals_the_whole(
         self, shape: str, tmp_path: Path
     ) -> None:
-        name, codec, options = SHAPES[shape]
+        name, codec, options = VIDEO_FORMATS[shape]
         truth = make_video(tmp_path / name, codec, 110, options=dict(options))
         for plan in (SamplingPlan(4, 3), SamplingPlan(1, 0.5), SamplingPlan(25, 25)):
-            frames, report = look(tmp_path / name, plan)
+            frames, report = read_frames(tmp_path / name, plan)
             check_times(frames, truth)
-            check_floor(frames, report.end_s, plan.fps_floor, truth)
+            check_sampling_floor(frames, report.end_s, plan.fps_floor, truth)
             assert report.end_s == pytest.approx(4.4, abs=0.05)
             assert report.damaged_packets == 0
         assert len(frames) == 110
-        whole, _ = look(tmp_path / name, SamplingPlan(4, 3))
+        whole, _ = read_frames(tmp_path / name, SamplingPlan(4, 3))
         for start_s in (0.01, 1.0, 2.3, 4.1):
-            part, _ = look(tmp_path / name, SamplingPlan(4, 3, start_s))
+            part, _ = read_frames(tmp_path / name, SamplingPlan(4, 3, start_s))
             expected = [f for f in whole if f.time_s >= start_s]
             assert len(part) == len(expected)
-            assert all(same(a, b) for a, b in zip(part, expected, strict=True))
+            assert all(is_same_frame(a, b) for a, b in zip(part, expected, strict=True))
 
 
 def test_a_long_video_is_resumed_by_a_seek_to_the_same_frames(tmp_path: Path) -> None:
     for name in ("a.mp4", "a.mkv", "a.ts"):
         make_video(tmp_path / name, "libx264", 500, options={**X264_FAST, "g": "40", "bf": "2"})
-        whole, _ = look(tmp_path / name, SamplingPlan(2, 1))
-        part, report = look(tmp_path / name, SamplingPlan(2, 1, 13.0))
-        assert all(same(a, b) for a, b in zip(part, [f for f in whole if f.time_s >= 13.0], strict=True))
+        whole, _ = read_frames(tmp_path / name, SamplingPlan(2, 1))
+        part, report = read_frames(tmp_path / name, SamplingPlan(2, 1, 13.0))
+        assert all(is_same_frame(a, b) for a, b in zip(part, [f for f in whole if f.time_s >= 13.0], strict=True))
         assert report.decoded_frames < 200
 
 
 def test_sparse_sampling_decodes_key_frames_alone(tmp_path: Path) -> None:
     make_video(tmp_path / "a.mp4", "libx264", 1500, options={"preset": "ultrafast", "g": "125"})
-    frames, report = look(tmp_path / "a.mp4", SamplingPlan(0.2, 0.1))
+    frames, report = read_frames(tmp_path / "a.mp4", SamplingPlan(0.2, 0.1))
     assert len(frames) == report.decoded_frames == 12
-    check_floor(frames, 60.0, 0.1, [])
+    check_sampling_floor(frames, 60.0, 0.1, [])
 
 
 def test_pictures_that_nothing_refers_to_are_not_decoded(tmp_path: Path) -> None:
     options = {**X264_FAST, "bf": "3", "g": "250", "x264-params": "b-adapt=0:scenecut=0"}
     make_video(tmp_path / "a.mp4", "libx264", 250, options=options)
-    frames, report = look(tmp_path / "a.mp4", SamplingPlan(1, 1))
+    frames, report = read_frames(tmp_path / "a.mp4", SamplingPlan(1, 1))
     assert len(frames) == 10
     assert report.decoded_frames < 150
 
@@ -117,19 +117,19 @@ def test_pictures_that_nothing_refers_to_are_not_decoded(tmp_path: Path) -> None
 def test_a_variable_frame_rate_keeps_its_own_times(tmp_path: Path) -> None:
     stamps = [0, 40, 90, 400, 401, 430, 900, 3500, 3520, 7000, 7033, 7066]
     truth = make_video(
-        tmp_path / "a.mkv", "libx264", rate=30, stamps=stamps, time_base=Fraction(1, 1000), options={"bf": "0"}
+        tmp_path / "a.mkv", "libx264", rate=30, pts_values=stamps, time_base=Fraction(1, 1000), options={"bf": "0"}
     )
-    frames, report = look(tmp_path / "a.mkv", SamplingPlan(1, 1))
-    assert [number_in(f.rgb) for f in frames] == [0, 6, 7, 8, 9]
+    frames, report = read_frames(tmp_path / "a.mkv", SamplingPlan(1, 1))
+    assert [read_number(f.rgb) for f in frames] == [0, 6, 7, 8, 9]
     assert [f.time_s for f in frames] == pytest.approx([truth[i] for i in (0, 6, 7, 8, 9)])
-    check_floor(frames, report.end_s, 1, truth)
+    check_sampling_floor(frames, report.end_s, 1, truth)
 
 
 @pytest.mark.parametrize("name", ["a.ts", "a.mkv", "a.mp4"])
 def test_time_begins_with_the_first_presented_frame(name: str, tmp_path: Path) -> None:
     stamps = range(250, 350)
-    truth = make_video(tmp_path / name, "libx264", stamps=stamps, options={**X264_FAST, "bf": "2"})
-    frames, report = look(tmp_path / name, SamplingPlan(2, 2))
+    truth = make_video(tmp_path / name, "libx264", pts_values=stamps, options={**X264_FAST, "bf": "2"})
+    frames, report = read_frames(tmp_path / name, SamplingPlan(2, 2))
     assert truth[0] == frames[0].time_s == 0.0
     check_times(frames, truth)
     assert report.end_s == pytest.approx(4.0, abs=0.05)
@@ -139,7 +139,7 @@ def test_time_begins_with_the_first_presented_frame(name: str, tmp_path: Path) -
 def test_a_turned_recording_is_seen_upright(degrees: int, tmp_path: Path) -> None:
     size = (WIDTH, HEIGHT) if degrees == 180 else (HEIGHT, WIDTH)
     truth = make_video(tmp_path / "a.mp4", count=30, rotation=degrees, options=X264_FAST, size=size)
-    frames, _ = look(tmp_path / "a.mp4", SamplingPlan(5, 5))
+    frames, _ = read_frames(tmp_path / "a.mp4", SamplingPlan(5, 5))
     assert frames[0].rgb.shape == (HEIGHT, WIDTH, 3) and frames[0].rgb.flags.c_contiguous
     check_times(frames, truth)
     info = probe(tmp_path / "a.mp4", MediaLimits())
@@ -148,8 +148,8 @@ def test_a_turned_recording_is_seen_upright(degrees: int, tmp_path: Path) -> Non
 
 def test_pixels_are_square_and_no_longer_than_asked(tmp_path: Path) -> None:
     make_video(tmp_path / "a.mp4", count=10, sample_aspect=Fraction(4, 3), options=X264_FAST)
-    assert look(tmp_path / "a.mp4", SamplingPlan())[0][0].rgb.shape == (180, 427, 3)
-    assert look(tmp_path / "a.mp4", SamplingPlan(max_px=100))[0][0].rgb.shape == (42, 100, 3)
+    assert read_frames(tmp_path / "a.mp4", SamplingPlan())[0][0].rgb.shape == (180, 427, 3)
+    assert read_frames(tmp_path / "a.mp4", SamplingPlan(max_px=100))[0][0].rgb.shape == (42, 100, 3)
 
 
 @pytest.mark.parametrize(("matrix", "tag"), [("bt709", 1), ("smpte170m", 6)])
@@ -167,7 +167,7 @@ def test_colours_follow_the_tagged_matrix(matrix: str, tag: int, tmp_path: Path)
             picture = av.VideoFrame.from_ndarray(red, "rgb24")
             output.mux(stream.encode(picture.reformat(format="yuv420p", dst_colorspace=1 if tag == 1 else 5)))
         output.mux(stream.encode())
-    rgb = look(tmp_path / "a.mp4", SamplingPlan())[0][0].rgb
+    rgb = read_frames(tmp_path / "a.mp4", SamplingPlan())[0][0].rgb
     assert np.abs(rgb.astype(int).mean(axis=(0, 1)) - (200, 40, 30)).max() < 4
 
 
@@ -188,7 +188,7 @@ def test_interlaced_material_comes_without_combs(tmp_path: Path) -> None:
             frame.pts, frame.time_base = number, Fraction(1, 25)
             output.mux(stream.encode(frame))
         output.mux(stream.encode())
-    frames, _ = look(tmp_path / "a.ts", SamplingPlan(5, 5))
+    frames, _ = read_frames(tmp_path / "a.ts", SamplingPlan(5, 5))
     check_times(frames, [i / 25 for i in range(40)])
     luma = frames[3].rgb[70:170].astype(int).mean(axis=2)
     combing = np.abs(luma[1:-1] * 2 - luma[:-2] - luma[2:]).mean()
@@ -206,7 +206,7 @@ def test_damage_in_the_middle_is_passed_over(name: str, codec: str, filling: int
     at, size = len(data) // 2, len(data) // 20
     data[at : at + size] = np.random.default_rng(7).bytes(size) if filling is None else bytes([filling]) * size
     (tmp_path / name).write_bytes(data)
-    frames, report = look(tmp_path / name, SamplingPlan(2, 2))
+    frames, report = read_frames(tmp_path / name, SamplingPlan(2, 2))
     assert frames[-1].time_s > 7.0
     check_times([f for f in frames if not 2.5 < f.time_s < 6.0], truth)
     if filling is not None:
@@ -218,7 +218,7 @@ def test_a_cut_video_gives_what_is_there(tmp_path: Path) -> None:
     truth = make_video(tmp_path / "a.mp4", count=200, options={**X264_FAST, "g": "25"}, container_options=options)
     whole = (tmp_path / "a.mp4").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) * 6 // 10])
-    frames, report = look(tmp_path / "cut.mp4", SamplingPlan(2, 2))
+    frames, report = read_frames(tmp_path / "cut.mp4", SamplingPlan(2, 2))
     check_times(frames[:-1], truth)
     assert 3.0 < report.end_s < 6.0
     info = probe(tmp_path / "cut.mp4", MediaLimits())
@@ -238,7 +238,7 @@ def test_a_header_that_lies_about_its_length_is_not_believed(claimed_s: float, t
     (tmp_path / "a.mkv").write_bytes(data)
     info = probe(tmp_path / "a.mkv", MediaLimits())
     assert info.duration_s == pytest.approx(5.0, abs=0.1) and info.warnings
-    frames, report = look(tmp_path / "a.mkv", SamplingPlan(1, 1))
+    frames, report = read_frames(tmp_path / "a.mkv", SamplingPlan(1, 1))
     assert len(frames) == 5 and report.end_s == pytest.approx(5.0, abs=0.1)
 
 
@@ -246,23 +246,23 @@ def test_a_file_that_grows_is_read_as_it_was(tmp_path: Path) -> None:
     make_video(tmp_path / "a.ts", count=150, options={**X264_FAST, "g": "25"})
     data = (tmp_path / "a.ts").read_bytes()
     (tmp_path / "b.ts").write_bytes(data[: len(data) // 2])
-    expected, _ = look(tmp_path / "b.ts", SamplingPlan(5, 5))
+    expected, _ = read_frames(tmp_path / "b.ts", SamplingPlan(5, 5))
     (tmp_path / "c.ts").write_bytes(data[: len(data) // 2])
     frames = []
     for frame in VideoReader(tmp_path / "c.ts", SamplingPlan(5, 5)):
         frames.append(frame)
         with (tmp_path / "c.ts").open("ab") as file:
             file.write(data[len(data) // 2 :][:20_000])
-    assert all(same(a, b) for a, b in zip(frames, expected, strict=True))
+    assert all(is_same_frame(a, b) for a, b in zip(frames, expected, strict=True))
 
 
 def test_streams_without_times_are_counted_out(tmp_path: Path) -> None:
     truth = make_video(tmp_path / "a.h264", count=75, options={**X264_FAST, "bf": "0"})
-    frames, report = look(tmp_path / "a.h264", SamplingPlan(5, 5))
+    frames, report = read_frames(tmp_path / "a.h264", SamplingPlan(5, 5))
     check_times(frames, truth)
     assert report.end_s == pytest.approx(3.0, abs=0.05)
-    part, _ = look(tmp_path / "a.h264", SamplingPlan(5, 5, 1.1))
-    assert all(same(a, b) for a, b in zip(part, [f for f in frames if f.time_s >= 1.1], strict=True))
+    part, _ = read_frames(tmp_path / "a.h264", SamplingPlan(5, 5, 1.1))
+    assert all(is_same_frame(a, b) for a, b in zip(part, [f for f in frames if f.time_s >= 1.1], strict=True))
 
 
 def test_probe_tells_what_a_video_holds(tmp_path: Path) -> None:
@@ -279,7 +279,7 @@ def test_sound_alone_is_a_video_without_pictures(tmp_path: Path) -> None:
     info = probe(tmp_path / "a.wav", MediaLimits())
     assert info.has_audio and not info.has_video and info.duration_s == pytest.approx(2.0, abs=0.02)
     with pytest.raises(UnsupportedMedia, match="no pictures"):
-        look(tmp_path / "a.wav", SamplingPlan())
+        read_frames(tmp_path / "a.wav", SamplingPlan())
     span = read_audio(tmp_path / "a.wav", 0.5, 1.5)
     assert (span.start_s, span.sample_rate, span.samples.dtype) == (0.5, 16_000, np.float32)
     assert len(span.samples) == 16_000

@@ -13,11 +13,11 @@ from memory.types import Node
 POSITIONS, WIDTH = 6, 8
 
 
-def stream(seed: int, length: int, event: int = 7, noise: float = 0.3) -> NDArray[np.float32]:
+def token_stream(seed: int, length: int, scene_length: int = 7, noise: float = 0.3) -> NDArray[np.float32]:
     """`[length, POSITIONS, WIDTH]`: a new scene every `event` frames, with noise."""
     rng = np.random.default_rng(seed)
-    scenes = rng.standard_normal((length // event + 1, POSITIONS, WIDTH))
-    frames = scenes[np.arange(length) // event] + noise * rng.standard_normal((length, POSITIONS, WIDTH))
+    scenes = rng.standard_normal((length // scene_length + 1, POSITIONS, WIDTH))
+    frames = scenes[np.arange(length) // scene_length] + noise * rng.standard_normal((length, POSITIONS, WIDTH))
     return frames.astype(np.float32)
 
 
@@ -26,7 +26,7 @@ def frame_node(number: int, index: int) -> Node:
     return Node(number, float(index), float(index + 1), 1, float(index))
 
 
-def numbers() -> Callable[[], int]:
+def node_numbers() -> Callable[[], int]:
     """0, 1, 2 …"""
     count = itertools.count()
     return lambda: next(count)

@@ -5,29 +5,29 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from streams import POSITIONS, WIDTH, frame_node, numbers, stream
+from streams import POSITIONS, WIDTH, frame_node, node_numbers, token_stream
 
 from memory.costs import GLOBAL_COST, NOVELTY_COST
 from memory.hierarchy import LANE_CONFIGS, LaneConfig, MemoryLane
 from memory.types import Node
 
-SMALL = LaneConfig(12, 14, 10, GLOBAL_COST)
+SMALL_SHAPE = LaneConfig(12, 14, 10, GLOBAL_COST)
 HOUR_S = 3600
 
 
-def _lane(shape: LaneConfig = SMALL) -> MemoryLane:
-    return MemoryLane(shape, POSITIONS, WIDTH, numbers())
+def _make_lane(shape: LaneConfig = SMALL_SHAPE) -> MemoryLane:
+    return MemoryLane(shape, POSITIONS, WIDTH, node_numbers())
 
 
-def _fill(lane: MemoryLane, start_s: int, end_s: int, seed: int = 1, step_s: int = 10) -> MemoryLane:
-    frames = stream(seed, 512)
+def _add_moments(lane: MemoryLane, start_s: int, end_s: int, seed: int = 1, step_s: int = 10) -> MemoryLane:
+    frames = token_stream(seed, 512)
     for index in range(start_s // step_s, end_s // step_s):
         node = Node(10**6 + index, float(index * step_s), float((index + 1) * step_s), step_s, float(index * step_s))
         lane.add(node, frames[index % 512])
     return lane
 
 
-def _check_whole(nodes: list[Node], end_s: int) -> None:
+def _check_covers(nodes: list[Node], end_s: int) -> None:
     assert sum(node.weight for node in nodes) == end_s
     edges = [node.start_s for node in nodes] + [nodes[-1].end_s]
     assert [node.end_s for node in nodes] == edges[1:]
@@ -38,18 +38,18 @@ def _check_whole(nodes: list[Node], end_s: int) -> None:
 @settings(deadline=None, max_examples=12)
 @given(st.integers(0, 1000), st.integers(1, 30 * 360))
 def test_the_levels_together_cover_everything_once_and_stay_bounded(seed: int, steps: int) -> None:
-    nodes = _fill(_lane(), 0, steps * 10, seed).nodes()
-    _check_whole(nodes, steps * 10)
+    nodes = _add_moments(_make_lane(), 0, steps * 10, seed).nodes()
+    _check_covers(nodes, steps * 10)
     assert len(nodes) <= 12 + 14 + 10
 
 
 def test_the_slots_are_those_of_the_nodes() -> None:
-    lane = _fill(_lane(LaneConfig(6, 8, 4, NOVELTY_COST)), 0, 5 * HOUR_S)
+    lane = _add_moments(_make_lane(LaneConfig(6, 8, 4, NOVELTY_COST)), 0, 5 * HOUR_S)
     assert [slot.node for slot in lane.slots()] == lane.nodes()
 
 
 def test_old_times_have_fewer_slots_than_new_ones() -> None:
-    nodes = _fill(_lane(), 0, 12 * HOUR_S).nodes()
+    nodes = _add_moments(_make_lane(), 0, 12 * HOUR_S).nodes()
     newest = [node.end_s - node.start_s for node in nodes[-12:]]
     oldest = [node.end_s - node.start_s for node in nodes[:10]]
     assert np.mean(oldest) > 3 * np.mean(newest)
@@ -61,18 +61,18 @@ def test_old_times_have_fewer_slots_than_new_ones() -> None:
 @example(HOUR_S)
 @example(HOUR_S + 10)
 def test_a_lane_that_is_split_anywhere_equals_one_pass(split_s: int) -> None:
-    whole, number = _fill(_lane(), 0, 7 * HOUR_S), numbers()
-    first = _fill(MemoryLane(SMALL, POSITIONS, WIDTH, number), 0, split_s)
-    second = MemoryLane(SMALL, POSITIONS, WIDTH, number)
+    whole, number = _add_moments(_make_lane(), 0, 7 * HOUR_S), node_numbers()
+    first = _add_moments(MemoryLane(SMALL_SHAPE, POSITIONS, WIDTH, number), 0, split_s)
+    second = MemoryLane(SMALL_SHAPE, POSITIONS, WIDTH, number)
     second.restore(first.state())
-    _fill(second, split_s, 7 * HOUR_S)
+    _add_moments(second, split_s, 7 * HOUR_S)
     assert second.nodes() == whole.nodes()
     for one, other in zip(second.slots(), whole.slots(), strict=True):
         np.testing.assert_array_equal(one.tokens, other.tokens)
 
 
 def test_a_short_video_stays_in_the_bank_as_it_came() -> None:
-    lane = MemoryLane(LANE_CONFIGS["global"], POSITIONS, WIDTH, numbers())
-    for index, tokens in enumerate(stream(2, 60)):
+    lane = MemoryLane(LANE_CONFIGS["global"], POSITIONS, WIDTH, node_numbers())
+    for index, tokens in enumerate(token_stream(2, 60)):
         lane.add(frame_node(index, index), tokens)
     assert [node.weight for node in lane.nodes()] == [1] * 60

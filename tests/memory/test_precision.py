@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from memory.precision import TokenPrecision, dequantize, quantize
 
-tokens_of_slots = arrays.arrays(
+slot_tokens = arrays.arrays(
     np.float32,
     st.tuples(st.integers(0, 3), st.integers(1, 4), st.integers(1, 9)),
     elements=st.floats(-6e4, 6e4, width=32),
 )
 
 
-@given(tokens_of_slots)
+@given(slot_tokens)
 def test_bytes_are_off_by_half_a_step_of_their_token_at_most(tokens: NDArray[np.float32]) -> None:
     stored = quantize(tokens, TokenPrecision.INT8)
     assert stored["tokens"].dtype == np.int8
@@ -27,7 +27,7 @@ def test_bytes_are_off_by_half_a_step_of_their_token_at_most(tokens: NDArray[np.
     assert (np.abs(dequantize(stored, TokenPrecision.INT8) - tokens) <= largest / 254 * 1.0001 + 1e-37).all()
 
 
-@given(tokens_of_slots)
+@given(slot_tokens)
 def test_half_precision_is_off_by_a_two_thousandth_of_each_element(tokens: NDArray[np.float32]) -> None:
     stored = quantize(tokens, TokenPrecision.FLOAT16)
     assert (np.abs(dequantize(stored, TokenPrecision.FLOAT16) - tokens) <= np.abs(tokens) / 2048 + 1e-7).all()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from streams import POSITIONS, WIDTH, frame_node, numbers, stream
+from streams import POSITIONS, WIDTH, frame_node, node_numbers, token_stream
 
 from indexer.blobs.folder import FolderBlobs
 from memory.bank import MemoryBank
@@ -19,67 +19,67 @@ from memory.store import MemoryStore
 from memory.types import Node
 from memory.video import VideoMemory
 
-CHOOSERS: dict[str, FrameSelector] = {"inverse transform": select_bolt, "time bins": select_aks}
-LENGTH = 300
-scores_of_frames = st.lists(st.floats(1e-9, 1.0), min_size=1, max_size=80).map(np.array)
-spans = st.tuples(st.floats(0, LENGTH), st.floats(0, 40), st.floats(0, 1))
-hits_of_a_video = st.lists(spans.map(lambda span: ScoredSpan(span[0], span[0] + span[1], span[2])), max_size=6)
+FRAME_SELECTORS: dict[str, FrameSelector] = {"inverse transform": select_bolt, "time bins": select_aks}
+FRAME_COUNT = 300
+frame_scores = st.lists(st.floats(1e-9, 1.0), min_size=1, max_size=80).map(np.array)
+spans = st.tuples(st.floats(0, FRAME_COUNT), st.floats(0, 40), st.floats(0, 1))
+video_hits = st.lists(spans.map(lambda span: ScoredSpan(span[0], span[0] + span[1], span[2])), max_size=6)
 
 
-class Watched(dict[int, Node]):
+class RecordingTree(dict[int, Node]):
     """A tree that remembers which of its nodes were asked for."""
 
     def __init__(self, nodes: Mapping[int, Node]) -> None:
         super().__init__(nodes)
-        self.asked: list[Node] = []
+        self.visited: list[Node] = []
 
     def __getitem__(self, number: int) -> Node:
-        self.asked.append(super().__getitem__(number))
+        self.visited.append(super().__getitem__(number))
         return super().__getitem__(number)
 
 
-def _slots_and_tree(length: int = LENGTH, capacity: int = 12) -> tuple[list[Node], Watched]:
-    made: list[Node] = []
-    bank = MemoryBank(capacity, POSITIONS, WIDTH, GLOBAL_COST, numbers(), made.append)
-    for index, tokens in enumerate(stream(2, length)):
-        made.append(frame_node(10_000 + index, index))
-        bank.add(made[-1], tokens)
-    return bank.nodes(), Watched({node.number: node for node in made})
+def _slots_and_tree(length: int = FRAME_COUNT, capacity: int = 12) -> tuple[list[Node], RecordingTree]:
+    nodes: list[Node] = []
+    bank = MemoryBank(capacity, POSITIONS, WIDTH, GLOBAL_COST, node_numbers(), nodes.append)
+    for index, tokens in enumerate(token_stream(2, length)):
+        nodes.append(frame_node(10_000 + index, index))
+        bank.add(nodes[-1], tokens)
+    return bank.nodes(), RecordingTree({node.number: node for node in nodes})
 
 
 SLOTS, TREE = _slots_and_tree()
 
 
-@pytest.mark.parametrize("name", CHOOSERS)
+@pytest.mark.parametrize("name", FRAME_SELECTORS)
 @settings(deadline=None, max_examples=60)
-@given(hits=hits_of_a_video, budget=st.integers(1, 50))
+@given(hits=video_hits, budget=st.integers(1, 50))
 def test_frames_lie_in_hits_are_in_order_and_fill_the_budget(name: str, hits: list[ScoredSpan], budget: int) -> None:
-    frames = select_frames(hits, SLOTS, TREE, budget, CHOOSERS[name])
+    frames = select_frames(hits, SLOTS, TREE, budget, FRAME_SELECTORS[name])
     told = [hit for hit in hits if hit.score > 0]
-    inside = [n for n in range(LENGTH) if any(hit.overlaps(frame_node(0, n)) for hit in told)]
+    inside = [n for n in range(FRAME_COUNT) if any(hit.overlaps(frame_node(0, n)) for hit in told)]
     assert all(frame.children is None and int(frame.start_s) in inside for frame in frames)
     assert len(frames) == min(budget, len(inside))
     seconds = [int(frame.medoid_s) for frame in frames]
     assert seconds == sorted(set(seconds))
-    assert frames == select_frames(hits[::-1], SLOTS, TREE, budget, CHOOSERS[name])
+    assert frames == select_frames(hits[::-1], SLOTS, TREE, budget, FRAME_SELECTORS[name])
 
 
-@pytest.mark.parametrize("name", CHOOSERS)
+@pytest.mark.parametrize("name", FRAME_SELECTORS)
 @settings(deadline=None)
-@given(scores=scores_of_frames, budget=st.integers(1, 90))
+@given(scores=frame_scores, budget=st.integers(1, 90))
 def test_a_chooser_takes_as_many_as_it_may_each_once_in_order(name: str, scores: np.ndarray, budget: int) -> None:
-    places = CHOOSERS[name](scores, budget)
+    places = FRAME_SELECTORS[name](scores, budget)
     assert len(places) == min(budget, len(scores))
     assert (np.diff(places) > 0).all()
     assert set(places.tolist()) <= set(range(len(scores)))
 
 
-@pytest.mark.parametrize("name", CHOOSERS)
+@pytest.mark.parametrize("name", FRAME_SELECTORS)
 def test_the_most_relevant_frame_is_taken_and_equals_are_spread(name: str) -> None:
     scores = np.full(60, 0.1)
     scores[37] = 1.0
-    assert 37 in CHOOSERS[name](scores, 4)
-    even = CHOOSERS[name](np.full(64, 0.6), 8)
+    assert 37 in FRAME_SELECTORS[name](scores, 4)
+    even = FRAME_SELECTORS[name](np.full(64, 0.6), 8)
     assert [int(place) // 8 for place in even] == list(range(8))
 
 
@@ -105,8 +105,8 @@ def test_only_what_overlaps_a_hit_is_climbed() -> None:
         100.0
     ]
     (held,) = (slot for slot in slots if slot.start_s <= 100 < slot.end_s)
-    climbed = {n for node in (held, *tree.asked) if node.start_s <= 100 < node.end_s for n in node.children or ()}
-    assert {node.number for node in tree.asked} == climbed
+    climbed = {n for node in (held, *tree.visited) if node.start_s <= 100 < node.end_s for n in node.children or ()}
+    assert {node.number for node in tree.visited} == climbed
 
 
 def test_an_instant_finds_the_frame_that_was_seen_then() -> None:
@@ -129,7 +129,7 @@ def test_a_second_gives_its_best_frame_only() -> None:
 
 def test_both_lanes_of_a_stored_memory_give_each_frame_once(tmp_path: Path) -> None:
     memory, store = VideoMemory(POSITIONS, WIDTH, "model@1"), MemoryStore(FolderBlobs(tmp_path), "x")
-    for index, tokens in enumerate(stream(1, LENGTH)):
+    for index, tokens in enumerate(token_stream(1, FRAME_COUNT)):
         memory.add(float(index), float(index + 1), 1, tokens)
     store.save_checkpoint(0, memory)
     store.finish(1, memory)

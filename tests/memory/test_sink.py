@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from streams import POSITIONS, WIDTH, stream
+from streams import POSITIONS, WIDTH, token_stream
 
 from indexer.blobs.folder import FolderBlobs
 from indexer.errors import MemoryMismatch
@@ -17,13 +17,13 @@ from indexer.types import KeyFrame, Pixels
 from memory.sink import MemorySink
 from memory.store import MemoryStore, StoredMemory
 
-COUNT, EACH, LENGTH_S = 5, 30, 60.0
+CHECKPOINTS, FRAMES_PER_CHECKPOINT, CHECKPOINT_S = 5, 30, 60.0
 MODEL = "model@1"
-_FRAMES = stream(3, COUNT * EACH)
+_FRAMES = token_stream(3, CHECKPOINTS * FRAMES_PER_CHECKPOINT)
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
+class _EncoderShape:
     """All that a sink asks of an encoder."""
 
     model_id: str = MODEL
@@ -44,27 +44,27 @@ def _store(tmp_path: Path) -> MemoryStore:
 
 
 def _sink(tmp_path: Path, model: str = MODEL) -> MemorySink:
-    return MemorySink(_store(tmp_path), _Shape(model))
+    return MemorySink(_store(tmp_path), _EncoderShape(model))
 
 
 def _key_frames(number: int) -> list[KeyFrame]:
     """Two seconds each; the first is seen half a second into its stretch, the second stretch is empty."""
-    begins = [number * LENGTH_S + 0.5 + 2 * index for index in range(EACH)] if number != 1 else []
-    ends = [*begins[1:], (number + 1) * LENGTH_S]
-    frames = zip(begins, ends, _FRAMES[number * EACH :], strict=False)
+    begins = [number * CHECKPOINT_S + 0.5 + 2 * index for index in range(FRAMES_PER_CHECKPOINT)] if number != 1 else []
+    ends = [*begins[1:], (number + 1) * CHECKPOINT_S]
+    frames = zip(begins, ends, _FRAMES[number * FRAMES_PER_CHECKPOINT :], strict=False)
     return [KeyFrame(start_s, end_s, 2, tokens) for start_s, end_s, tokens in frames]
 
 
-def _feed(sink: MemorySink, first: int = 0, end: int = COUNT) -> None:
+def _take_checkpoints(sink: MemorySink, first: int = 0, end: int = CHECKPOINTS) -> None:
     for number in range(first, end):
         sink.save_checkpoint(number, _key_frames(number))
 
 
-def _check_same(found: StoredMemory, expected: StoredMemory) -> None:
-    assert replace(found.manifest, shas={}) == replace(expected.manifest, shas={})
+def _check_same(actual: StoredMemory, expected: StoredMemory) -> None:
+    assert replace(actual.manifest, shas={}) == replace(expected.manifest, shas={})
     for name, slots in expected.lanes.items():
-        assert [slot.node for slot in found.lanes[name]] == [slot.node for slot in slots]
-        for one, other in zip(found.lanes[name], slots, strict=True):
+        assert [slot.node for slot in actual.lanes[name]] == [slot.node for slot in slots]
+        for one, other in zip(actual.lanes[name], slots, strict=True):
             np.testing.assert_array_equal(one.tokens, other.tokens)
 
 
@@ -72,48 +72,48 @@ def _check_same(found: StoredMemory, expected: StoredMemory) -> None:
 def expected(tmp_path: Path) -> StoredMemory:
     sink = _sink(tmp_path / "undisturbed")
     assert sink.resume(0) == 0
-    _feed(sink)
-    sink.finish(COUNT)
+    _take_checkpoints(sink)
+    sink.finish(CHECKPOINTS)
     return _store(tmp_path / "undisturbed").load(MODEL)
 
 
 def test_moments_leave_no_gap_and_their_medoids_are_key_frames(expected: StoredMemory) -> None:
-    times = {frame.time_s for number in range(COUNT) for frame in _key_frames(number)}
+    times = {frame.time_s for number in range(CHECKPOINTS) for frame in _key_frames(number)}
     for slots in expected.lanes.values():
         nodes = [slot.node for slot in slots]
         assert [node.start_s for node in nodes] == [0.0, *(node.end_s for node in nodes[:-1])]
-        assert nodes[-1].end_s == COUNT * LENGTH_S
-        assert sum(node.weight for node in nodes) == 2 * (COUNT - 1) * EACH
+        assert nodes[-1].end_s == CHECKPOINTS * CHECKPOINT_S
+        assert sum(node.weight for node in nodes) == 2 * (CHECKPOINTS - 1) * FRAMES_PER_CHECKPOINT
         assert all(node.start_s <= node.medoid_s < node.end_s and node.medoid_s in times for node in nodes)
 
 
-@pytest.mark.parametrize("saved", range(1, COUNT + 1))
+@pytest.mark.parametrize("saved", range(1, CHECKPOINTS + 1))
 @pytest.mark.parametrize("committed_too", [True, False])
 def test_a_run_that_ends_anywhere_is_gone_on_with(
     tmp_path: Path, expected: StoredMemory, saved: int, committed_too: bool
 ) -> None:
-    _feed(_sink(tmp_path), end=saved)
+    _take_checkpoints(_sink(tmp_path), end=saved)
     committed = saved if committed_too else saved - 1
     again = _sink(tmp_path)
     assert again.resume(committed) == committed
-    _feed(again, committed)
-    again.finish(COUNT)
+    _take_checkpoints(again, committed)
+    again.finish(CHECKPOINTS)
     _check_same(_store(tmp_path).load(MODEL), expected)
 
 
 def test_a_state_that_was_half_written_is_not_gone_on_from(
     tmp_path: Path, folder: Path, expected: StoredMemory
 ) -> None:
-    _feed(_sink(tmp_path), end=3)
+    _take_checkpoints(_sink(tmp_path), end=3)
     kept = (folder / "after/0/global.bank.00").read_bytes()
     later = _sink(tmp_path)
     assert later.resume(3) == 3
-    _feed(later, 3, 5)
+    _take_checkpoints(later, 3, 5)
     (folder / "after/0/global.bank.00").write_bytes(kept)  # of checkpoint 2 among parts of 4
     again = _sink(tmp_path)
     assert again.resume(5) == 4
-    _feed(again, 4)
-    again.finish(COUNT)
+    _take_checkpoints(again, 4)
+    again.finish(CHECKPOINTS)
     _check_same(_store(tmp_path).load(MODEL), expected)
 
 
@@ -121,40 +121,40 @@ def test_a_state_that_was_half_written_is_not_gone_on_from(
 def test_what_was_lost_is_made_again(
     tmp_path: Path, folder: Path, expected: StoredMemory, lost: tuple[int, ...], held: int
 ) -> None:
-    _feed(_sink(tmp_path), end=4)
+    _take_checkpoints(_sink(tmp_path), end=4)
     for place in lost:  # the states after checkpoints 2 and 3 are in 0 and 1
         state = folder / f"after/{place}/novelty.bank.00"
         state.write_bytes(state.read_bytes()[:1000])
     again = _sink(tmp_path)
     assert again.resume(4) == held
-    _feed(again, held)
-    again.finish(COUNT)
+    _take_checkpoints(again, held)
+    again.finish(CHECKPOINTS)
     _check_same(_store(tmp_path).load(MODEL), expected)
 
 
 def test_a_state_of_later_than_what_is_committed_is_not_gone_on_from(tmp_path: Path, expected: StoredMemory) -> None:
-    _feed(_sink(tmp_path))
+    _take_checkpoints(_sink(tmp_path))
     again = _sink(tmp_path)
     assert again.resume(2) == 0
-    _feed(again)
-    again.finish(COUNT)
+    _take_checkpoints(again)
+    again.finish(CHECKPOINTS)
     _check_same(_store(tmp_path).load(MODEL), expected)
 
 
 def test_a_memory_that_was_finished_before_its_asset_stays(tmp_path: Path, folder: Path) -> None:
     sink = _sink(tmp_path)
-    _feed(sink)
-    sink.finish(COUNT)
+    _take_checkpoints(sink)
+    sink.finish(CHECKPOINTS)
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     again = _sink(tmp_path)
-    assert again.resume(COUNT) == COUNT
-    again.finish(COUNT)
+    assert again.resume(CHECKPOINTS) == CHECKPOINTS
+    again.finish(CHECKPOINTS)
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
-    assert _sink(tmp_path).resume(COUNT - 1) == 0
+    assert _sink(tmp_path).resume(CHECKPOINTS - 1) == 0
 
 
 def test_a_state_of_another_model_is_refused_by_name(tmp_path: Path) -> None:
-    _feed(_sink(tmp_path), end=1)
+    _take_checkpoints(_sink(tmp_path), end=1)
     with pytest.raises(MemoryMismatch, match="was made by model@1, not by model@2"):
         _sink(tmp_path, "model@2").resume(1)
 

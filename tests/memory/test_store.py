@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from streams import POSITIONS, WIDTH, stream
+from streams import POSITIONS, WIDTH, token_stream
 
 from indexer.blobs.folder import FolderBlobs
 from indexer.errors import ArtifactError, MemoryMismatch
@@ -18,7 +18,7 @@ from memory.store import MemoryStore
 from memory.types import Node
 from memory.video import VideoMemory
 
-LENGTH, A_CHECKPOINT = 400, 60
+FRAME_COUNT, FRAMES_PER_CHECKPOINT = 400, 60
 
 
 @pytest.fixture
@@ -26,49 +26,49 @@ def store(tmp_path: Path) -> MemoryStore:
     return MemoryStore(FolderBlobs(tmp_path), "artifacts/abc/v1")
 
 
-def _memory(model: str = "model@1") -> VideoMemory:
+def _make_memory(model: str = "model@1") -> VideoMemory:
     return VideoMemory(POSITIONS, WIDTH, model)
 
 
-def _fill(memory: VideoMemory, start: int, end: int) -> VideoMemory:
-    frames = stream(8, LENGTH)
+def _add_frames(memory: VideoMemory, start: int, end: int) -> VideoMemory:
+    frames = token_stream(8, FRAME_COUNT)
     for index in range(start, end):
         memory.add(float(3 * index), float(3 * index + 3), 3, frames[index])
     return memory
 
 
-def _checkpoints(store: MemoryStore, memory: VideoMemory, first: int = 0) -> int:
+def _save_checkpoints(store: MemoryStore, memory: VideoMemory, first: int = 0) -> int:
     """Fill and save, stretch by stretch; gives how many checkpoints there are."""
-    last = -(-LENGTH // A_CHECKPOINT)
+    last = -(-FRAME_COUNT // FRAMES_PER_CHECKPOINT)
     for number in range(first, last):
-        _fill(memory, number * A_CHECKPOINT, min(LENGTH, (number + 1) * A_CHECKPOINT))
+        _add_frames(memory, number * FRAMES_PER_CHECKPOINT, min(FRAME_COUNT, (number + 1) * FRAMES_PER_CHECKPOINT))
         store.save_checkpoint(number, memory)
     return last
 
 
 def test_each_lane_covers_the_whole_video_and_counts_its_frames() -> None:
-    lanes = _fill(_memory(), 0, LENGTH).slots()
+    lanes = _add_frames(_make_memory(), 0, FRAME_COUNT).slots()
     assert set(lanes) == set(LANE_CONFIGS)
     for slots in lanes.values():
         edges = [slot.node.start_s for slot in slots] + [slots[-1].node.end_s]
-        assert (edges[0], edges[-1]) == (0.0, 3.0 * LENGTH)
+        assert (edges[0], edges[-1]) == (0.0, 3.0 * FRAME_COUNT)
         assert [slot.node.end_s for slot in slots] == edges[1:]
-        assert sum(slot.node.weight for slot in slots) == 3 * LENGTH
+        assert sum(slot.node.weight for slot in slots) == 3 * FRAME_COUNT
 
 
 @pytest.mark.parametrize("stopped_after", [0, 2, 5])
 def test_a_memory_that_goes_on_from_a_checkpoint_equals_one_pass(
     store: MemoryStore, tmp_path: Path, stopped_after: int
 ) -> None:
-    whole = _memory()
-    count = _checkpoints(MemoryStore(FolderBlobs(tmp_path / "whole"), "x"), whole)
-    first = _memory()
+    whole = _make_memory()
+    count = _save_checkpoints(MemoryStore(FolderBlobs(tmp_path / "whole"), "x"), whole)
+    first = _make_memory()
     for number in range(stopped_after + 1):
-        _fill(first, number * A_CHECKPOINT, (number + 1) * A_CHECKPOINT)
+        _add_frames(first, number * FRAMES_PER_CHECKPOINT, (number + 1) * FRAMES_PER_CHECKPOINT)
         store.save_checkpoint(number, first)
-    second = _memory()
+    second = _make_memory()
     store.resume(stopped_after, second)
-    assert _checkpoints(store, second, stopped_after + 1) == count
+    assert _save_checkpoints(store, second, stopped_after + 1) == count
     for name, slots in whole.slots().items():
         assert [slot.node for slot in slots] == [slot.node for slot in second.slots()[name]]
         for one, other in zip(slots, second.slots()[name], strict=True):
@@ -76,8 +76,8 @@ def test_a_memory_that_goes_on_from_a_checkpoint_equals_one_pass(
 
 
 def test_a_finished_memory_comes_back_in_half_precision(store: MemoryStore) -> None:
-    memory = _memory()
-    store.finish(_checkpoints(store, memory), memory)
+    memory = _make_memory()
+    store.finish(_save_checkpoints(store, memory), memory)
     stored = store.load("model@1")
     for name, slots in memory.slots().items():
         assert [slot.node for slot in stored.lanes[name]] == [slot.node for slot in slots]
@@ -86,8 +86,8 @@ def test_a_finished_memory_comes_back_in_half_precision(store: MemoryStore) -> N
 
 
 def test_a_finished_memory_comes_back_in_bytes_with_a_scale_per_token(store: MemoryStore) -> None:
-    memory = _memory()
-    assert store.finish(_checkpoints(store, memory), memory, TokenPrecision.INT8).precision is TokenPrecision.INT8
+    memory = _make_memory()
+    assert store.finish(_save_checkpoints(store, memory), memory, TokenPrecision.INT8).precision is TokenPrecision.INT8
     stored = store.load("model@1")
     assert stored.manifest.precision is TokenPrecision.INT8
     for name, slots in memory.slots().items():
@@ -113,8 +113,8 @@ def test_bytes_take_half_the_room(tmp_path: Path) -> None:
 
 
 def test_a_memory_that_is_not_what_its_manifest_says_is_named(store: MemoryStore, tmp_path: Path) -> None:
-    memory = _memory()
-    store.finish(_checkpoints(store, memory), memory)
+    memory = _make_memory()
+    store.finish(_save_checkpoints(store, memory), memory)
     path = tmp_path / "artifacts/abc/v1/memory/manifest.json"
     whole = path.read_text()
     path.write_text(whole.replace("float16", "int8"))
@@ -129,8 +129,8 @@ def test_a_memory_that_is_not_what_its_manifest_says_is_named(store: MemoryStore
 
 
 def test_slots_can_be_climbed_down_to_their_frames_from_disk(store: MemoryStore) -> None:
-    memory = _memory()
-    store.finish(_checkpoints(store, memory), memory)
+    memory = _make_memory()
+    store.finish(_save_checkpoints(store, memory), memory)
     for name, slots in store.load().lanes.items():
         tree = store.merge_tree(name)
 
@@ -138,13 +138,13 @@ def test_slots_can_be_climbed_down_to_their_frames_from_disk(store: MemoryStore)
             return [node] if node.children is None else [one for n in node.children for one in frames(tree[n])]
 
         leaves = [leaf for slot in slots for leaf in frames(slot.node)]
-        assert [leaf.start_s for leaf in leaves] == [3.0 * index for index in range(LENGTH)]
+        assert [leaf.start_s for leaf in leaves] == [3.0 * index for index in range(FRAME_COUNT)]
         assert all(slot.node.medoid_s in {leaf.start_s for leaf in frames(slot.node)} for slot in slots)
 
 
 def test_only_the_two_newest_states_are_kept_and_none_once_it_is_finished(store: MemoryStore, tmp_path: Path) -> None:
-    memory = _memory()
-    count = _checkpoints(store, memory)
+    memory = _make_memory()
+    count = _save_checkpoints(store, memory)
     folder = tmp_path / "artifacts/abc/v1/memory"
     levels = {f"{lane}.{level}": len(bank) for lane, level, bank in memory.iter_banks()}
     blocks = [f"{level}.{block:02}" for level, length in levels.items() for block in range(-(-length // 16))]
@@ -157,10 +157,10 @@ def test_only_the_two_newest_states_are_kept_and_none_once_it_is_finished(store:
 
 
 def test_a_memory_of_another_model_is_refused_by_name(store: MemoryStore) -> None:
-    memory = _memory()
-    count = _checkpoints(store, memory)
+    memory = _make_memory()
+    count = _save_checkpoints(store, memory)
     with pytest.raises(MemoryMismatch, match=r"was made by model@1, not by model@2"):
-        store.resume(count - 1, _memory("model@2"))
+        store.resume(count - 1, _make_memory("model@2"))
     store.finish(count, memory)
     with pytest.raises(MemoryMismatch, match=r"was made by model@1, not by model@2"):
         store.load("model@2")
@@ -172,8 +172,8 @@ def test_a_memory_of_another_model_is_refused_by_name(store: MemoryStore) -> Non
 def test_a_damaged_memory_is_named(
     store: MemoryStore, tmp_path: Path, name: str, harm: str, precision: TokenPrecision
 ) -> None:
-    memory = _memory()
-    store.finish(_checkpoints(store, memory), memory, precision)
+    memory = _make_memory()
+    store.finish(_save_checkpoints(store, memory), memory, precision)
     path = tmp_path / "artifacts/abc/v1/memory" / name
     data = path.read_bytes()
     path.unlink()
@@ -185,27 +185,27 @@ def test_a_damaged_memory_is_named(
 
 
 def test_a_damaged_state_is_named(store: MemoryStore, tmp_path: Path) -> None:
-    count = _checkpoints(store, _memory())
+    count = _save_checkpoints(store, _make_memory())
     path = tmp_path / f"artifacts/abc/v1/memory/after/{(count - 1) % 2}/global.bank.00"
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(ArtifactError, match=r"/global.bank.00: is damaged"):
-        store.resume(count - 1, _memory())
+        store.resume(count - 1, _make_memory())
 
 
 def test_what_did_not_change_is_not_written_again(tmp_path: Path) -> None:
     blobs = FolderBlobs(tmp_path)
-    written: list[str] = []
+    written_keys: list[str] = []
     put = blobs.put
-    blobs.put = lambda key, data: (written.append(key), put(key, data))[1]  # type: ignore[method-assign, func-returns-value]
-    store, memory = MemoryStore(blobs, "x"), _memory()
-    for number, (start, end) in enumerate([(0, 200), (200, 380), (380, 390), (390, LENGTH)]):
-        _fill(memory, start, end)
-        written.clear()
+    blobs.put = lambda key, data: (written_keys.append(key), put(key, data))[1]  # type: ignore[method-assign, func-returns-value]
+    store, memory = MemoryStore(blobs, "x"), _make_memory()
+    for number, (start, end) in enumerate([(0, 200), (200, 380), (380, 390), (390, FRAME_COUNT)]):
+        _add_frames(memory, start, end)
+        written_keys.clear()
         store.save_checkpoint(number, memory)
-    changed = {key.split("/")[-1].rsplit(".", 1)[0] for key in written if "/after/" in key}
+    changed = {key.split("/")[-1].rsplit(".", 1)[0] for key in written_keys if "/after/" in key}
     assert {"global.bank", "novelty.bank", "ring"} <= changed and "global.hour" not in changed
     assert (tmp_path / "x/memory/after/1/global.hour.00").exists()
-    again = _memory()
+    again = _make_memory()
     store.resume(3, again)
     np.testing.assert_array_equal(again.lanes["global"].state().hour.tokens, memory.lanes["global"].state().hour.tokens)
 
@@ -216,7 +216,7 @@ def test_damage_anywhere_in_a_state_or_a_log_is_seen(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     folder = tmp_path_factory.mktemp("blobs")
-    store, memory = MemoryStore(FolderBlobs(folder), "x"), _fill(_memory(), 0, 70)
+    store, memory = MemoryStore(FolderBlobs(folder), "x"), _add_frames(_make_memory(), 0, 70)
     store.save_checkpoint(0, memory)
     name = data.draw(st.sampled_from(["after/0/ring", "after/0/global.bank.00", "00000.log"]))
     path = folder / "x/memory" / name
@@ -225,12 +225,12 @@ def test_damage_anywhere_in_a_state_or_a_log_is_seen(
     flipped = whole[:place] + bytes([whole[place] ^ (1 << data.draw(st.integers(0, 7)))]) + whole[place + 1 :]
     path.write_bytes(data.draw(st.sampled_from([whole[:place], flipped])))
     with pytest.raises(ArtifactError, match=name):
-        store.resume(0, _memory())
+        store.resume(0, _make_memory())
         store.finish(1, memory)
 
 
 @pytest.mark.parametrize("precision", TokenPrecision)
 def test_a_video_without_pictures_has_an_empty_memory(store: MemoryStore, precision: TokenPrecision) -> None:
-    memory = _memory()
+    memory = _make_memory()
     store.finish(0, memory, precision)
     assert store.load("model@1").lanes == {"global": [], "novelty": []}

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from streams import POSITIONS, WIDTH, stream
+from streams import POSITIONS, WIDTH, token_stream
 
 from indexer.blobs.folder import FolderBlobs
 from memory.hierarchy import LANE_CONFIGS
@@ -29,34 +29,34 @@ class Film:
     edges: NDArray[np.float64]
     weights: NDArray[np.int64]
 
-    def feed(self, memory: VideoMemory, first: int, end: int) -> VideoMemory:
+    def add_to(self, memory: VideoMemory, first: int, end: int) -> VideoMemory:
         for index in range(first, end):
             span = float(self.edges[index]), float(self.edges[index + 1])
             memory.add(*span, int(self.weights[index]), self.tokens[index])
         return memory
 
-    def within(self, node: Node) -> slice:
+    def indices_of(self, node: Node) -> slice:
         first, end = np.searchsorted(self.edges, [node.start_s, node.end_s])
         return slice(int(first), int(end))
 
 
-def _film(seed: int, length: int) -> Film:
+def _make_film(seed: int, length: int) -> Film:
     rng = np.random.default_rng(seed)
     edges = np.concatenate([[0.0], np.cumsum(rng.uniform(0.1, 120.0, length))])
-    return Film(stream(seed, length), edges, rng.integers(1, 5, length))
+    return Film(token_stream(seed, length), edges, rng.integers(1, 5, length))
 
 
-films = st.builds(_film, st.integers(0, 2**32 - 1), st.integers(1, 500))
+films = st.builds(_make_film, st.integers(0, 2**32 - 1), st.integers(1, 500))
 
 
-def _memory(model: str = "model@1") -> VideoMemory:
+def _make_memory(model: str = "model@1") -> VideoMemory:
     return VideoMemory(POSITIONS, WIDTH, model)
 
 
-def _check_own(film: Film, slots: list[Slot]) -> None:
+def _check_slot_means(film: Film, slots: list[Slot]) -> None:
     """Every slot is the mean of the film's own moments in its span, and its medoid is one of them."""
     for slot in slots:
-        own = film.within(slot.node)
+        own = film.indices_of(slot.node)
         weights = film.weights[own]
         assert slot.node.weight == weights.sum()
         assert slot.node.medoid_s in film.edges[own]
@@ -68,14 +68,14 @@ def _check_own(film: Film, slots: list[Slot]) -> None:
 @given(films)
 def test_each_lane_is_a_partition_of_the_time_and_counts_every_frame(film: Film) -> None:
     length = len(film.tokens)
-    for name, slots in film.feed(_memory(), 0, length).slots().items():
+    for name, slots in film.add_to(_make_memory(), 0, length).slots().items():
         edges = [slot.node.start_s for slot in slots] + [slots[-1].node.end_s]
         assert (edges[0], edges[-1]) == (0.0, film.edges[-1])
         assert [slot.node.end_s for slot in slots] == edges[1:]
         assert sum(slot.node.weight for slot in slots) == film.weights.sum()
         shape = LANE_CONFIGS[name]
         assert len(slots) <= shape.slots + shape.hour + shape.day + RING_SIZE
-        _check_own(film, slots)
+        _check_slot_means(film, slots)
 
 
 @settings(deadline=None, max_examples=20)
@@ -83,11 +83,11 @@ def test_each_lane_is_a_partition_of_the_time_and_counts_every_frame(film: Film)
 def test_a_memory_that_is_split_at_any_moment_equals_one_pass(film: Film, data: st.DataObject) -> None:
     length = len(film.tokens)
     split = data.draw(st.integers(0, length))
-    whole = film.feed(_memory(), 0, length)
-    first, second = film.feed(_memory(), 0, split), _memory()
+    whole = film.add_to(_make_memory(), 0, length)
+    first, second = film.add_to(_make_memory(), 0, split), _make_memory()
     tokens = {f"{lane}.{level}.tokens": bank.state().tokens for lane, level, bank in first.iter_banks()}
     second.restore(decode_state(encode_state_index(first) | tokens))
-    film.feed(second, split, length)
+    film.add_to(second, split, length)
     _check_equal(second, whole)
     logs = [memory.drain_log() for memory in (first, second, whole)]
     assert {name: logs[0][name] + logs[1][name] for name in logs[0]} == logs[2]
@@ -101,58 +101,58 @@ def test_a_memory_that_goes_on_from_disk_equals_one_pass(
     length = len(film.tokens)
     split = data.draw(st.integers(0, length))
     store = MemoryStore(FolderBlobs(tmp_path_factory.mktemp("blobs")), "x")
-    store.save_checkpoint(0, film.feed(_memory(), 0, split))
-    resumed = _memory()
+    store.save_checkpoint(0, film.add_to(_make_memory(), 0, split))
+    resumed = _make_memory()
     store.resume(0, resumed)
-    _check_equal(film.feed(resumed, split, length), film.feed(_memory(), 0, length))
+    _check_equal(film.add_to(resumed, split, length), film.add_to(_make_memory(), 0, length))
 
 
-def _check_equal(one: VideoMemory, other: VideoMemory) -> None:
-    theirs = other.slots()
-    for name, slots in one.slots().items():
-        assert [slot.node for slot in slots] == [slot.node for slot in theirs[name]]
-        for mine, its in zip(slots, theirs[name], strict=True):
+def _check_equal(actual: VideoMemory, expected: VideoMemory) -> None:
+    expected_slots = expected.slots()
+    for name, slots in actual.slots().items():
+        assert [slot.node for slot in slots] == [slot.node for slot in expected_slots[name]]
+        for mine, its in zip(slots, expected_slots[name], strict=True):
             np.testing.assert_array_equal(mine.tokens, its.tokens)
 
 
 @settings(deadline=None, max_examples=10)
 @given(films, films)
 def test_no_slot_leaves_its_asset_where_two_are_indexed_at_once(
-    tmp_path_factory: pytest.TempPathFactory, one: Film, other: Film
+    tmp_path_factory: pytest.TempPathFactory, first: Film, second: Film
 ) -> None:
     blobs = FolderBlobs(tmp_path_factory.mktemp("blobs"))
-    memories = {name: (film, _memory(), MemoryStore(blobs, name)) for name, film in (("a", one), ("b", other))}
-    for index in range(max(len(one.tokens), len(other.tokens))):
+    memories = {name: (film, _make_memory(), MemoryStore(blobs, name)) for name, film in (("a", first), ("b", second))}
+    for index in range(max(len(first.tokens), len(second.tokens))):
         for film, memory, _ in memories.values():
-            film.feed(memory, index, min(index + 1, len(film.tokens)))
+            film.add_to(memory, index, min(index + 1, len(film.tokens)))
     for _, memory, store in memories.values():
         store.save_checkpoint(0, memory)
     for film, memory, store in memories.values():
         store.finish(1, memory)
         for name, slots in memory.slots().items():
-            _check_own(film, slots)
+            _check_slot_means(film, slots)
             assert [slot.node for slot in store.load().lanes[name]] == [slot.node for slot in slots]
             frames = [node for node in store.merge_tree(name).values() if node.children is None]
             assert [node.start_s for node in frames] == film.edges[:-1].tolist()
 
 
 def test_the_newest_moments_stay_as_they_came() -> None:
-    film = _film(1, 300)
-    for slots in film.feed(_memory(), 0, 300).slots().values():
+    film = _make_film(1, 300)
+    for slots in film.add_to(_make_memory(), 0, 300).slots().values():
         for slot, tokens in zip(slots[-RING_SIZE:], film.tokens[-RING_SIZE:], strict=True):
             assert slot.node.children is None
             np.testing.assert_array_equal(slot.tokens, tokens)
 
 
 def test_tokens_of_another_shape_are_refused_and_change_nothing() -> None:
-    memory = _film(1, 20).feed(_memory(), 0, 20)
+    memory = _make_film(1, 20).add_to(_make_memory(), 0, 20)
     with pytest.raises(ValueError, match=r"tokens of shape \(2, 2\) for a memory of \(6, 8\)"):
         memory.add(9e5, 9e5 + 1, 1, np.zeros((2, 2), np.float32))
-    _check_equal(memory, _film(1, 20).feed(_memory(), 0, 20))
+    _check_equal(memory, _make_film(1, 20).add_to(_make_memory(), 0, 20))
 
 
 def test_a_memory_goes_as_soon_as_nobody_needs_it() -> None:
-    memory = _memory()
+    memory = _make_memory()
     bank = weakref.ref(next(memory.iter_banks())[2])
     gc.disable()
     try:

@@ -11,12 +11,12 @@ from PIL import Image, ImageDraw, ImageFont
 from indexer.ports import OcrEngine, SpeechRecognizer
 from indexer.types import AudioSpan, Origin, Pixels
 
-Drawn = tuple[Pixels, list[tuple[float, float, float, float]]]
+DrawnLines = tuple[Pixels, list[tuple[float, float, float, float]]]
 
 
-def drawn(
+def draw_lines(
     lines: Sequence[tuple[int, int, int, str]], size: tuple[int, int] = (640, 360), paper: str = "white"
-) -> Drawn:
+) -> DrawnLines:
     """A picture of lines given as (x, y, font size, text), and the box of the ink of each, in pixels."""
     image = Image.new("RGB", size, paper)
     draw = ImageDraw.Draw(image)
@@ -28,7 +28,7 @@ def drawn(
     return np.asarray(image), boxes
 
 
-class TextReaderContract:
+class OcrEngineContract:
     LINES = ((30, 30, 32, "The notice period"), (30, 120, 24, "is three months."), (380, 120, 24, "Page 7 of 12"))
 
     @pytest.fixture
@@ -36,7 +36,7 @@ class TextReaderContract:
         raise NotImplementedError
 
     def test_lines_are_found_in_reading_order_and_read_with_their_spaces(self, reader: OcrEngine) -> None:
-        picture, _ = drawn(self.LINES)
+        picture, _ = draw_lines(self.LINES)
         quads = reader.detect(picture)
         assert quads.shape == (3, 4, 2)
         assert quads.dtype == np.float32
@@ -45,7 +45,7 @@ class TextReaderContract:
         assert all(0.9 < confidence <= 1 for _, confidence in readings)
 
     def test_a_quadrilateral_covers_the_ink_and_goes_clockwise_from_its_upper_left(self, reader: OcrEngine) -> None:
-        picture, boxes = drawn(self.LINES)
+        picture, boxes = draw_lines(self.LINES)
         for quad, (x0, y0, x1, y1) in zip(reader.detect(picture), boxes, strict=True):
             left, top, right, bottom = *quad.min(axis=0), *quad.max(axis=0)
             shared = (min(right, x1) - max(left, x0)) * (min(bottom, y1) - max(top, y0))
@@ -68,7 +68,7 @@ class TextReaderContract:
         assert reader.detect(np.zeros((*size, 3), dtype=np.uint8)).shape[1:] == (4, 2)
 
 
-class SpeechReaderContract:
+class SpeechRecognizerContract:
     @pytest.fixture
     def reader(self) -> SpeechRecognizer:
         raise NotImplementedError

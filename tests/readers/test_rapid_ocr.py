@@ -6,34 +6,34 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contract_readers import TextReaderContract, drawn
+from contract_readers import OcrEngineContract, draw_lines
 
 from indexer.errors import ModelError
 from indexer.readers.rapid_ocr import RapidOcrEngine
 
 
-class TestRapidOcrReader(TextReaderContract):
+class TestRapidOcrReader(OcrEngineContract):
     @pytest.fixture
     def reader(self, rapid_ocr: RapidOcrEngine) -> RapidOcrEngine:
         return rapid_ocr
 
 
 def test_colours_are_not_swapped(rapid_ocr: RapidOcrEngine) -> None:
-    red, _ = drawn([(20, 20, 32, "Red on blue")], (260, 80), paper="#2020ff")
+    red, _ = draw_lines([(20, 20, 32, "Red on blue")], (260, 80), paper="#2020ff")
     red = np.where(red == 0, np.array([255, 40, 40], dtype=np.uint8), red)
     assert rapid_ocr.recognize(red, rapid_ocr.detect(red))[0][0] == "Red on blue"
 
 
 @pytest.mark.parametrize("turns", [1, 3])
 def test_lines_that_stand_on_end_are_read(rapid_ocr: RapidOcrEngine, turns: int) -> None:
-    lying, _ = drawn([(30, 40, 36, "Standing tall 42")], (400, 120))
+    lying, _ = draw_lines([(30, 40, 36, "Standing tall 42")], (400, 120))
     standing = np.ascontiguousarray(np.rot90(lying, turns))
     assert rapid_ocr.recognize(standing, rapid_ocr.detect(standing))[0][0] == "Standing tall 42"
 
 
 def test_small_print_is_found_in_a_frame_larger_than_the_limit(rapid_ocr: RapidOcrEngine) -> None:
     lines = [(40, 60, 14, "Terms and conditions apply"), (900, 600, 80, "Sale")]
-    frame, _ = drawn(lines, (1280, 720))
+    frame, _ = draw_lines(lines, (1280, 720))
     assert [text for text, _ in rapid_ocr.recognize(frame, rapid_ocr.detect(frame))] == [text for *_, text in lines]
 
 
@@ -51,7 +51,7 @@ def test_nothing_is_fetched_and_nothing_printed(
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    picture, _ = drawn([(20, 20, 32, "Offline")], (200, 80))
+    picture, _ = draw_lines([(20, 20, 32, "Offline")], (200, 80))
     reader = RapidOcrEngine()
     with caplog.at_level(logging.INFO):
         assert reader.recognize(picture, reader.detect(picture))[0][0] == "Offline"

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contract_readers import SpeechReaderContract
+from contract_readers import SpeechRecognizerContract
 from tiny_whisper import make_tiny_whisper
 
 from indexer.errors import ModelError
 from indexer.readers.whisper import WhisperRecognizer
 from indexer.types import AudioSpan
 
-TONE = (0.3 * np.sin(np.arange(2 * 16_000) / 8)).astype(np.float32)
+TONE_SAMPLES = (0.3 * np.sin(np.arange(2 * 16_000) / 8)).astype(np.float32)
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +22,7 @@ def tiny_whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_whisper(tmp_path_factory.mktemp("whisper") / "tiny")
 
 
-class TestWhisperReader(SpeechReaderContract):
+class TestWhisperReader(SpeechRecognizerContract):
     @pytest.fixture
     def reader(self, tiny_whisper: Path) -> WhisperRecognizer:
         return WhisperRecognizer(str(tiny_whisper), device="cpu", language="en", beam_size=1, skip_silence=False)
@@ -56,12 +56,12 @@ def test_the_id_tells_weights_apart(tiny_whisper: Path, tmp_path: Path) -> None:
 def test_a_missing_package_names_the_extra(tiny_whisper: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "faster_whisper", None)
     with pytest.raises(ModelError, match=r"pip install afterimage\[speech\]"):
-        WhisperRecognizer(str(tiny_whisper)).transcribe(AudioSpan(0.0, 16_000, TONE))
+        WhisperRecognizer(str(tiny_whisper)).transcribe(AudioSpan(0.0, 16_000, TONE_SAMPLES))
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="nowhere: no such folder"):
-        WhisperRecognizer(str(tmp_path / "nowhere")).transcribe(AudioSpan(0.0, 16_000, TONE))
+        WhisperRecognizer(str(tmp_path / "nowhere")).transcribe(AudioSpan(0.0, 16_000, TONE_SAMPLES))
 
 
 @pytest.mark.parametrize("file", ["model.bin", "config.json", "tokenizer.json"])
@@ -69,16 +69,16 @@ def test_a_folder_without_its_files_says_which_and_fetches_none(tiny_whisper: Pa
     folder = Path(shutil.copytree(tiny_whisper, tmp_path / "model"))
     (folder / file).unlink()
     with pytest.raises(ModelError, match=f"{file} missing"):
-        WhisperRecognizer(str(folder)).transcribe(AudioSpan(0.0, 16_000, TONE))
+        WhisperRecognizer(str(folder)).transcribe(AudioSpan(0.0, 16_000, TONE_SAMPLES))
 
 
 def test_damaged_weights_are_named(tiny_whisper: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(tiny_whisper, tmp_path / "model"))
     (folder / "model.bin").write_bytes((folder / "model.bin").read_bytes()[:2000])
     with pytest.raises(ModelError, match="cannot be loaded"):
-        WhisperRecognizer(str(folder), device="cpu").transcribe(AudioSpan(0.0, 16_000, TONE))
+        WhisperRecognizer(str(folder), device="cpu").transcribe(AudioSpan(0.0, 16_000, TONE_SAMPLES))
 
 
 def test_a_name_that_faster_whisper_does_not_know_is_said() -> None:
     with pytest.raises(ModelError, match="no-such-size"):
-        WhisperRecognizer("no-such-size").transcribe(AudioSpan(0.0, 16_000, TONE))
+        WhisperRecognizer("no-such-size").transcribe(AudioSpan(0.0, 16_000, TONE_SAMPLES))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from shared import Services
+from shared import MakeContainer
 
 from indexer.types import AssetKind, Box, Lane, LineSpan, Origin, Segment, SegmentFilter
 from services.answering import Answering, number_evidence
@@ -17,7 +17,7 @@ from services.generators.extractive import ExtractiveGenerator, format_short_tim
 from services.grounding import Grounding, VerdictThresholds
 from services.types import DraftSentence, Evidence, Quote, RetrievedSegment, Verdict
 
-EVERYWHERE = SegmentFilter()
+NO_FILTERS = SegmentFilter()
 PAPER = Asset("d" * 64, "v", AssetKind.DOCUMENT, "paper.pdf", None, 9, 600, 800, 0.0, 1, 1, (), 0.0)
 TEXT = "Notice\nThe notice period is eight weeks. It is longer for captains."
 
@@ -31,7 +31,7 @@ def _evidence(text: str = TEXT, asset: Asset = PAPER, **segment: object) -> list
 
 
 @dataclass
-class _Saying:
+class _ScriptedGenerator:
     """A generator that says what it is told to, to see what the service lets through."""
 
     drafts: tuple[DraftSentence, ...]
@@ -95,18 +95,20 @@ def test_a_quote_carries_a_sentence_or_not(sentence: str, verdict: Verdict) -> N
     assert GROUNDING.verify(draft, _evidence()).verdict is verdict
 
 
-def test_invented_ids_and_unsupported_sentences_do_not_leave(services: Services, indexed_home: Path) -> None:
+def test_invented_ids_and_unsupported_sentences_do_not_leave(services: MakeContainer, indexed_home: Path) -> None:
     retrieval = services(indexed_home).retrieval
-    told = _Saying((DraftSentence("Made up.", (Quote("P99", 0, 5),), 1.0), DraftSentence("Made up.", (), 1.0)))
-    answer = Answering(retrieval, told, GROUNDING, 5).ask("What is the notice period?", EVERYWHERE)
+    told = _ScriptedGenerator(
+        (DraftSentence("Made up.", (Quote("P99", 0, 5),), 1.0), DraftSentence("Made up.", (), 1.0))
+    )
+    answer = Answering(retrieval, told, GROUNDING, 5).ask("What is the notice period?", NO_FILTERS)
     assert answer.abstained
-    lying = _Saying((DraftSentence("The notice period is a hundred years.", (Quote("P1", 0, 40),), 1.0),))
-    assert Answering(retrieval, lying, GROUNDING, 5).ask("What is the notice period?", EVERYWHERE).abstained
+    lying = _ScriptedGenerator((DraftSentence("The notice period is a hundred years.", (Quote("P1", 0, 40),), 1.0),))
+    assert Answering(retrieval, lying, GROUNDING, 5).ask("What is the notice period?", NO_FILTERS).abstained
 
 
-def test_what_was_said_already_is_not_said_again(services: Services, indexed_home: Path) -> None:
+def test_what_was_said_already_is_not_said_again(services: MakeContainer, indexed_home: Path) -> None:
     said = DraftSentence("The notice period is eight weeks.", (Quote("P1"),), 1.0)
-    answering = Answering(services(indexed_home).retrieval, _Saying((said, said)), GROUNDING, 5)
+    answering = Answering(services(indexed_home).retrieval, _ScriptedGenerator((said, said)), GROUNDING, 5)
     assert [sentence.text for sentence in answering.stream_sentences("When?", _evidence())] == [said.text]
 
 
@@ -132,28 +134,28 @@ def test_times_are_written_as_people_write_them() -> None:
 
 
 @pytest.mark.slow
-def test_the_two_lists_of_questions_reach_their_targets(services: Services, indexed_home: Path) -> None:
+def test_the_two_lists_of_questions_reach_their_targets(services: MakeContainer, indexed_home: Path) -> None:
     from benchmarks.answers import judge, load_answerable, load_unrelated
 
     answering = services(indexed_home).answering
-    right = [judge(question, answering.ask(question.question, EVERYWHERE)) for question in load_answerable()]
-    answered = [question for question in load_unrelated() if not answering.ask(question, EVERYWHERE).abstained]
-    assert sum(one.cited for one in right) >= 27
+    right = [judge(question, answering.ask(question.question, NO_FILTERS)) for question in load_answerable()]
+    answered = [question for question in load_unrelated() if not answering.ask(question, NO_FILTERS).abstained]
+    assert sum(one.cites_truth for one in right) >= 27
     assert len(answered) <= 1
 
 
-def test_a_sentence_leaves_before_the_next_one_is_made(services: Services, home: Path) -> None:
+def test_a_sentence_leaves_before_the_next_one_is_made(services: MakeContainer, home: Path) -> None:
     container = services(home)
-    begun: list[str] = []
+    started_texts: list[str] = []
 
-    class Slow(_Saying):
+    class Slow(_ScriptedGenerator):
         def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[DraftSentence]:
             for text in ("One.", "Two."):
-                begun.append(text)
+                started_texts.append(text)
                 yield DraftSentence(text, (Quote(evidence[0].id),), 0.9)
 
     answering = Answering(container.retrieval, Slow(()), GROUNDING, 4)
     question = "What is the notice period once probation is over?"
-    stream = answering.stream_sentences(question, answering.gather_evidence(question, EVERYWHERE))
-    assert (next(stream).text, begun) == ("One.", ["One."])
+    stream = answering.stream_sentences(question, answering.gather_evidence(question, NO_FILTERS))
+    assert (next(stream).text, started_texts) == ("One.", ["One."])
     assert [sentence.text for sentence in stream] == ["Two."]

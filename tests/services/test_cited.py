@@ -23,33 +23,33 @@ def _evidence(name: str, start_s: float, asset: Asset = FILM, score: float = 0.7
 
 
 EVIDENCE = [_evidence("F1", 62.0), _evidence("F2", 70.0, score=0.9), _evidence("M1", 0.0)]
-SHOWN = {one.id: one for one in EVIDENCE}
+EVIDENCE_BY_ID = {one.id: one for one in EVIDENCE}
 
 
 def test_each_sentence_keeps_its_ids() -> None:
-    said = list(
+    sentences = list(
         parse_sentences(
-            ["A dog runs [F1]. It bar", "ks at a cat. [F2, M1] Then it", " sleeps [F9][F1 00:01:02]."], SHOWN
+            ["A dog runs [F1]. It bar", "ks at a cat. [F2, M1] Then it", " sleeps [F9][F1 00:01:02]."], EVIDENCE_BY_ID
         )
     )
-    assert [(one.text, [quote.evidence_id for quote in one.quotes]) for one in said] == [
+    assert [(one.text, [quote.evidence_id for quote in one.quotes]) for one in sentences] == [
         ("A dog runs.", ["F1"]),
         ("It barks at a cat.", ["F2", "M1"]),
         ("Then it sleeps.", ["F1"]),
     ]
-    assert said[1].score == 0.9
+    assert sentences[1].score == 0.9
 
 
 @pytest.mark.parametrize(
     "said", ["Not shown in the evidence.", "This is not shown in the evidence [F1].", "[F1].", " . "]
 )
 def test_what_says_nothing_is_no_draft(said: str) -> None:
-    assert list(parse_sentences([said], SHOWN)) == []
+    assert list(parse_sentences([said], EVIDENCE_BY_ID)) == []
 
 
 def test_a_sentence_leaves_as_soon_as_the_next_one_begins() -> None:
     pieces = iter(["A dog runs [F1]. ", "It", " barks [F2]."])
-    stream = parse_sentences(pieces, SHOWN)
+    stream = parse_sentences(pieces, EVIDENCE_BY_ID)
     assert next(stream).text == "A dog runs."
     assert next(pieces) == " barks [F2]."
 
@@ -61,7 +61,7 @@ def test_where_the_stream_is_cut_makes_no_difference(lengths: list[int]) -> None
     for length in lengths:
         pieces.append(text[at : at + length])
         at += length
-    assert list(parse_sentences([*pieces, text[at:]], SHOWN)) == list(parse_sentences([text], SHOWN))
+    assert list(parse_sentences([*pieces, text[at:]], EVIDENCE_BY_ID)) == list(parse_sentences([text], EVIDENCE_BY_ID))
 
 
 def test_evidence_is_introduced_by_id_and_time_and_by_name_where_there_are_several_assets() -> None:

@@ -16,7 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, insert, select, text
 
-from benchmarks.servers import Postgres, free_port
+from benchmarks.servers import PostgresServer, find_free_port
 from indexer.errors import ArtifactError, DatabaseUnavailable, IdempotencyConflict, SettingsError
 from services.catalog import Catalog, now
 from services.database import SqlDatabase
@@ -28,12 +28,12 @@ from services.tables import Base, Collections
 BEFORE_MIGRATIONS = Path(__file__).parent / "data" / "catalog_before_migrations.sql"
 
 
-def _add(database: SqlDatabase, name: str) -> None:
+def _add_collection(database: SqlDatabase, name: str) -> None:
     with database.write() as connection:
         connection.execute(insert(Collections).values(name=name, created_at=0.0))
 
 
-def _names(database: SqlDatabase) -> list[str]:
+def _collection_names(database: SqlDatabase) -> list[str]:
     with database.read() as connection:
         return sorted(connection.execute(select(Collections.name)).scalars())
 
@@ -139,33 +139,33 @@ def test_many_processes_may_be_the_first(database_url: str, database: SqlDatabas
     for process in started:
         out, err = process.communicate()
         assert out == b"begun\n", err.decode()
-    assert _names(database) == []
+    assert _collection_names(database) == []
 
 
 def test_a_database_of_a_newer_version_is_left_alone(database_url: str, database: SqlDatabase) -> None:
-    _add(database, "trips")
+    _add_collection(database, "trips")
     with database.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     newer = SqlDatabase(database_url)
     with pytest.raises(ArtifactError, match=r"a newer version of Afterimage made the catalog \(step 9999"):
-        _names(newer)
+        _collection_names(newer)
     newer.close()
-    assert _names(database) == ["trips"]
+    assert _collection_names(database) == ["trips"]
 
 
 def test_a_transaction_that_fails_changed_nothing(database: SqlDatabase) -> None:
     with pytest.raises(KeyError), database.write() as connection:
         connection.execute(insert(Collections).values(name="trips", created_at=0.0))
         raise KeyError
-    assert _names(database) == []
+    assert _collection_names(database) == []
 
 
 def test_a_reader_waits_for_no_writer_and_sees_what_is_whole(database: SqlDatabase) -> None:
-    _add(database, "one")
+    _add_collection(database, "one")
     with database.write() as connection:
         connection.execute(insert(Collections).values(name="two", created_at=0.0))
-        assert _names(database) == ["one"]
-    assert _names(database) == ["one", "two"]
+        assert _collection_names(database) == ["one"]
+    assert _collection_names(database) == ["one", "two"]
 
 
 def test_writers_take_turns(database: SqlDatabase) -> None:
@@ -178,31 +178,31 @@ def test_writers_take_turns(database: SqlDatabase) -> None:
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(write, range(40)))
-    assert len(_names(database)) == 40
+    assert len(_collection_names(database)) == 40
 
 
 def test_a_server_that_is_not_there_is_named_by_its_setting() -> None:
-    database = SqlDatabase(f"postgresql://me:hunter2@127.0.0.1:{free_port()}/x")
+    database = SqlDatabase(f"postgresql://me:hunter2@127.0.0.1:{find_free_port()}/x")
     with pytest.raises(DatabaseUnavailable, match=r"AFTERIMAGE_CATALOG__URL") as raised:
-        _names(database)
+        _collection_names(database)
     assert "hunter2" not in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
 def test_a_server_that_restarts_costs_what_was_under_way_and_no_more(
-    postgres_server: Postgres, postgres_url: str
+    postgres_server: PostgresServer, postgres_url: str
 ) -> None:
     database = SqlDatabase(postgres_url)
-    _add(database, "before")
+    _add_collection(database, "before")
     with pytest.raises(DatabaseUnavailable), database.write() as connection:
         connection.execute(insert(Collections).values(name="under way", created_at=0.0))
-        with postgres_server.away():
+        with postgres_server.simulate_outage():
             pass
         connection.execute(select(Collections.name))
-    assert _names(database) == ["before"]
-    with postgres_server.away(), pytest.raises(DatabaseUnavailable):
-        _names(database)
-    assert _names(database) == ["before"]
+    assert _collection_names(database) == ["before"]
+    with postgres_server.simulate_outage(), pytest.raises(DatabaseUnavailable):
+        _collection_names(database)
+    assert _collection_names(database) == ["before"]
     database.close()
 
 

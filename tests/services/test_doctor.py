@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from object_store import make_bucket, s3_server
+from object_store import make_bucket, run_s3_server
 
-from benchmarks.servers import Redis
+from benchmarks.servers import RedisServer
 from services.container import Container
 from services.doctor import Check, CheckStatus, run_checks
 from services.settings import load_settings
@@ -20,16 +20,16 @@ _NO_MODELS = {"TEXT__MODEL": "", "OCR__ENABLED": "false"}
 @pytest.fixture
 def examined(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., dict[str, Check]]]:
     """What the doctor says of the cluster profile, by part."""
-    made: list[Container] = []
+    containers: list[Container] = []
 
     def examined(**settings: str) -> dict[str, Check]:
         for name, value in {"HOME": str(tmp_path), **_NO_MODELS, **settings}.items():
             monkeypatch.setenv(f"AFTERIMAGE_{name}", value)
-        made.append(Container(load_settings("cluster")))
-        return {check.part: check for check in run_checks(made[-1])}
+        containers.append(Container(load_settings("cluster")))
+        return {check.part: check for check in run_checks(containers[-1])}
 
     yield examined
-    for container in made:
+    for container in containers:
         container.close()
 
 
@@ -70,9 +70,9 @@ def test_a_catalog_in_a_file_is_no_catalog_of_a_cluster(examined: Callable[..., 
 
 
 def test_parts_that_are_there_do_their_work(
-    examined: Callable[..., dict[str, Check]], monkeypatch: pytest.MonkeyPatch, redis_server: Redis
+    examined: Callable[..., dict[str, Check]], monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer
 ) -> None:
-    with s3_server() as environment:
+    with run_s3_server() as environment:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         make_bucket(environment, "archive")

@@ -17,27 +17,32 @@ THRESHOLDS = VerdictThresholds(0.6, 0.3)
 
 
 @dataclass
-class _Eyes:
+class _FakeVerifier:
     """A checker that says yes of the pictures that hold a word of the sentence, and remembers what it was asked."""
 
-    shown: Mapping[str, str]
-    asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    words_by_id: Mapping[str, str]
+    calls: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 
     def entailment_scores(self, sentence: str, evidence: Sequence[Evidence]) -> list[float]:
-        self.asked.append((sentence, tuple(one.id for one in evidence)))
-        return [float(any(word in sentence for word in self.shown[one.id].split())) for one in evidence]
+        self.calls.append((sentence, tuple(one.id for one in evidence)))
+        return [float(any(word in sentence for word in self.words_by_id[one.id].split())) for one in evidence]
 
 
-def _moment(name: str, start_s: float, end_s: float, text: str = "") -> Evidence:
+def _make_evidence(name: str, start_s: float, end_s: float, text: str = "") -> Evidence:
     segment = Segment(0, Origin.PICTURE, start_s, end_s, text=text, picture=PictureRef(name, 0, 1))
     return Evidence(name, RetrievedSegment(FILM, segment, 0.9, {}, 0.1))
 
 
-EVIDENCE = [_moment("F1", 10, 15), _moment("F2", 30, 36), _moment("F3", 50, 52), _moment("F4", 70, 75, "EXIT 42")]
-SHOWN = {"F1": "dog", "F2": "cat", "F3": "dog", "F4": "street"}
+EVIDENCE = [
+    _make_evidence("F1", 10, 15),
+    _make_evidence("F2", 30, 36),
+    _make_evidence("F3", 50, 52),
+    _make_evidence("F4", 70, 75, "EXIT 42"),
+]
+WORDS_BY_ID = {"F1": "dog", "F2": "cat", "F3": "dog", "F4": "street"}
 
 
-def _said(text: str, *ids: str) -> DraftSentence:
+def _draft(text: str, *ids: str) -> DraftSentence:
     return DraftSentence(text, tuple(Quote(one) for one in ids), 0.5)
 
 
@@ -64,7 +69,7 @@ def _said(text: str, *ids: str) -> DraftSentence:
     ],
 )
 def test_a_sentence_is_held_against_what_it_cites(text: str, ids: tuple[str, ...], verdict: Verdict) -> None:
-    assert Grounding(THRESHOLDS, _Eyes(SHOWN)).verify(_said(text, *ids), EVIDENCE).verdict is verdict
+    assert Grounding(THRESHOLDS, _FakeVerifier(WORDS_BY_ID)).verify(_draft(text, *ids), EVIDENCE).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -83,28 +88,28 @@ def test_a_sentence_is_held_against_what_it_cites(text: str, ids: tuple[str, ...
 def test_what_is_put_in_other_words_is_held_against_the_text(text: str, verdict: Verdict) -> None:
     page = Segment(0, Origin.PAGE, page=7, text="The notice period is eight weeks, 12 for captains (page 31).")
     evidence = [Evidence("P1", RetrievedSegment(replace(FILM, kind=AssetKind.DOCUMENT), page, 0.9, {}, 0.1))]
-    for checker in (None, _Eyes({})):
-        assert Grounding(THRESHOLDS, checker).verify(_said(text, "P1"), evidence).verdict is verdict
+    for checker in (None, _FakeVerifier({})):
+        assert Grounding(THRESHOLDS, checker).verify(_draft(text, "P1"), evidence).verdict is verdict
 
 
 def test_times_and_order_are_not_asked_of_the_model() -> None:
-    eyes = _Eyes(SHOWN)
-    Grounding(THRESHOLDS, eyes).verify(_said("A dog appears at 00:00:12.", "F1"), EVIDENCE)
-    assert eyes.asked == [("A dog appears.", ("F1",))]
+    eyes = _FakeVerifier(WORDS_BY_ID)
+    Grounding(THRESHOLDS, eyes).verify(_draft("A dog appears at 00:00:12.", "F1"), EVIDENCE)
+    assert eyes.calls == [("A dog appears.", ("F1",))]
 
 
 def test_the_same_sentence_is_asked_of_a_picture_once() -> None:
-    eyes = _Eyes(SHOWN)
+    eyes = _FakeVerifier(WORDS_BY_ID)
     grounding = Grounding(THRESHOLDS, eyes)
     for _ in range(3):
-        grounding.verify(_said("A dog can be seen.", "F1", "F2"), EVIDENCE)
-    assert len(eyes.asked) == 1
+        grounding.verify(_draft("A dog can be seen.", "F1", "F2"), EVIDENCE)
+    assert len(eyes.calls) == 1
 
 
 def test_a_sentence_without_a_valid_id_gets_the_picture_that_shows_it_or_none() -> None:
-    grounding = Grounding(THRESHOLDS, _Eyes(SHOWN))
-    assert grounding.attribute(_said("A cat can be seen.", "F99"), EVIDENCE).quotes == (Quote("F2"),)
-    nowhere = grounding.attribute(_said("A whale can be seen."), EVIDENCE)
+    grounding = Grounding(THRESHOLDS, _FakeVerifier(WORDS_BY_ID))
+    assert grounding.attribute(_draft("A cat can be seen.", "F99"), EVIDENCE).quotes == (Quote("F2"),)
+    nowhere = grounding.attribute(_draft("A whale can be seen."), EVIDENCE)
     assert nowhere.quotes == ()
     assert grounding.verify(nowhere, EVIDENCE).verdict is Verdict.UNSUPPORTED
 
@@ -123,20 +128,20 @@ def test_a_sentence_without_a_valid_id_gets_the_picture_that_shows_it_or_none() 
 def test_a_citation_that_does_not_show_it_gives_way_to_one_that_does(
     text: str, ids: tuple[str, ...], proof: tuple[str, ...]
 ) -> None:
-    draft = Grounding(THRESHOLDS, _Eyes(SHOWN)).attribute(_said(text, *ids), EVIDENCE)
+    draft = Grounding(THRESHOLDS, _FakeVerifier(WORDS_BY_ID)).attribute(_draft(text, *ids), EVIDENCE)
     assert draft.quotes == tuple(Quote(one) for one in proof)
 
 
 def test_what_pictures_show_is_unclear_where_nobody_looks() -> None:
     grounding = Grounding(THRESHOLDS)
-    assert grounding.verify(_said("A dog can be seen.", "F1"), EVIDENCE).verdict is Verdict.UNCLEAR
-    assert grounding.attribute(_said("A dog can be seen.", "F1", "F99"), EVIDENCE).quotes == (Quote("F1"),)
-    assert grounding.verify(_said("A dog at 00:01:40.", "F1"), EVIDENCE).verdict is Verdict.UNSUPPORTED
+    assert grounding.verify(_draft("A dog can be seen.", "F1"), EVIDENCE).verdict is Verdict.UNCLEAR
+    assert grounding.attribute(_draft("A dog can be seen.", "F1", "F99"), EVIDENCE).quotes == (Quote("F1"),)
+    assert grounding.verify(_draft("A dog at 00:01:40.", "F1"), EVIDENCE).verdict is Verdict.UNSUPPORTED
 
 
 def test_times_in_the_name_of_a_file_are_no_statement() -> None:
-    draft = _said(f"A dog can be seen in {FILM.name}.", "F1")
-    assert Grounding(THRESHOLDS, _Eyes(SHOWN)).verify(draft, EVIDENCE).verdict is Verdict.SUPPORTED
+    draft = _draft(f"A dog can be seen in {FILM.name}.", "F1")
+    assert Grounding(THRESHOLDS, _FakeVerifier(WORDS_BY_ID)).verify(draft, EVIDENCE).verdict is Verdict.SUPPORTED
 
 
 def test_thresholds_that_are_out_of_order_are_refused() -> None:

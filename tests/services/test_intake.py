@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hosting import Host, hosted
+from hosting import FakeWebServer, run_web_server
 from PIL import Image
-from shared import Services
+from shared import MakeContainer
 
 from indexer.errors import ArtifactError, SourceError, SourceForbidden
 from services.container import Container
 from services.sources import DiscoveredFile
 
-QUICK = {"text__model": "", "visual__model": "", "ocr__enabled": "false"}
+WITHOUT_MODELS = {"text__model": "", "visual__model": "", "ocr__enabled": "false"}
 
 
 @pytest.fixture
@@ -27,38 +27,42 @@ def roots(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def host(roots: Path) -> Iterator[Host]:
-    with hosted() as host:
+def host(roots: Path) -> Iterator[FakeWebServer]:
+    with run_web_server() as host:
         host.files["/photo.png"] = (roots / "photo.png").read_bytes()
         yield host
 
 
 @pytest.fixture
-def container(services: Services, roots: Path) -> Container:
-    return services(**QUICK, ingest__allowed_roots=f'["{roots}"]', ingest__allowed_private_hosts='["127.0.0.1"]')
+def container(services: MakeContainer, roots: Path) -> Container:
+    return services(
+        **WITHOUT_MODELS, ingest__allowed_roots=f'["{roots}"]', ingest__allowed_private_hosts='["127.0.0.1"]'
+    )
 
 
-def _found(container: Container, uri: str) -> list[DiscoveredFile | SourceError]:
-    with container.source_resolver.resolve(uri, "photo.png", "default", _nothing) as found:
+def _resolve(container: Container, uri: str) -> list[DiscoveredFile | SourceError]:
+    with container.source_resolver.resolve(uri, "photo.png", "default", _ignore_progress) as found:
         return list(found)
 
 
-def _taken(container: Container, uri: str, collection: str = "default") -> str:
+def _index_source(container: Container, uri: str, collection: str = "default") -> str:
     """Take a source in; gives the id of its asset."""
-    with container.source_resolver.resolve(uri, "photo.png", collection, _nothing) as found:
+    with container.source_resolver.resolve(uri, "photo.png", collection, _ignore_progress) as found:
         (line,) = container.indexing.index_files(found, collection, None, 0.0)
     assert line.asset is not None, line
     return line.asset.asset_id
 
 
-def _nothing(name: str, done: float, total: float | None) -> None: ...
+def _ignore_progress(name: str, done: float, total: float | None) -> None: ...
 
 
 def test_files_below_the_open_folders_are_found(container: Container, roots: Path) -> None:
-    (candidate,) = _found(container, roots.as_uri())
+    (candidate,) = _resolve(container, roots.as_uri())
     assert isinstance(candidate, DiscoveredFile)
     assert (candidate.name, candidate.uri) == ("photo.png", (roots / "photo.png").as_uri())
-    assert _found(container, (roots / "photo.png").as_uri()) == [DiscoveredFile(roots / "photo.png", "photo.png", True)]
+    assert _resolve(container, (roots / "photo.png").as_uri()) == [
+        DiscoveredFile(roots / "photo.png", "photo.png", True)
+    ]
 
 
 def test_nothing_outside_of_them_is_found_by_whatever_name(container: Container, roots: Path, tmp_path: Path) -> None:
@@ -93,12 +97,12 @@ def test_a_link_that_leads_out_is_said_to_and_the_others_are_found(
     (roots / "link.png").symlink_to("/etc/hostname")
     (roots / "photo.srt").symlink_to(tmp_path / "secret.srt")
     Image.new("RGB", (32, 24), "red").save(roots / "red.png")
-    found = {one.name: type(one) for one in _found(container, roots.as_uri())}
+    found = {one.name: type(one) for one in _resolve(container, roots.as_uri())}
     assert found == {"link.png": SourceError, "photo.png": SourceError, "red.png": DiscoveredFile}
 
 
-def test_without_open_folders_and_hosts_nothing_can_be_named(services: Services, roots: Path) -> None:
-    closed = services(**QUICK)
+def test_without_open_folders_and_hosts_nothing_can_be_named(services: MakeContainer, roots: Path) -> None:
+    closed = services(**WITHOUT_MODELS)
     upload = closed.source_resolver.store_upload(roots / "photo.png", "photo.png")  # whoever sent it named nothing
     for uri in (
         *((roots / "photo.png").as_uri(), "https://example.org/x.mp4", "http://127.0.0.1/x", upload),
@@ -113,7 +117,7 @@ def test_an_upload_is_kept_until_the_last_source_that_names_it_is_deleted(contai
     key = container.source_resolver.media_key("default", uri)
     assert key is not None
     assert key.endswith("/Ph_to_1.png")
-    asset_id = _taken(container, uri)
+    asset_id = _index_source(container, uri)
     assert [source.uri for source in container.catalog.sources(asset_id)] == [uri]
     with container.blobs.local_file(key) as path:
         assert path.read_bytes() == (roots / "photo.png").read_bytes()
@@ -129,44 +133,46 @@ def test_nobody_names_another_part_of_the_store_as_an_upload(container: Containe
             container.source_resolver.media_key("default", uri)
 
 
-def test_what_is_fetched_is_indexed_and_kept_for_each_collection_by_itself(container: Container, host: Host) -> None:
+def test_what_is_fetched_is_indexed_and_kept_for_each_collection_by_itself(
+    container: Container, host: FakeWebServer
+) -> None:
     uri = f"{host.url}/photo.png"
-    one, two = _taken(container, uri, "one"), _taken(container, uri, "two")
-    assert one == two
-    assert {source.uri for source in container.catalog.sources(one)} == {uri}
+    first, second = _index_source(container, uri, "one"), _index_source(container, uri, "two")
+    assert first == second
+    assert {source.uri for source in container.catalog.sources(first)} == {uri}
     assert len(list(container.blobs.list_keys("media"))) == 2
-    container.indexing.delete_asset(one, "one")
+    container.indexing.delete_asset(first, "one")
     assert [*container.blobs.list_keys("media")] == [container.source_resolver.media_key("two", uri)]
     assert list((container.home / "incoming").iterdir()) == []
 
 
 def test_what_changed_at_its_url_is_another_asset_in_the_place_of_the_first(
-    container: Container, host: Host, tmp_path: Path
+    container: Container, host: FakeWebServer, tmp_path: Path
 ) -> None:
     uri = f"{host.url}/photo.png"
-    first = _taken(container, uri)
+    first = _index_source(container, uri)
     Image.new("RGB", (32, 24), "red").save(tmp_path / "red.png")
     host.files["/photo.png"] = (tmp_path / "red.png").read_bytes()
-    second = _taken(container, uri)
+    second = _index_source(container, uri)
     assert [asset.asset_id for asset in container.catalog.assets()] == [second] != [first]
     assert container.blobs.get(str(container.source_resolver.media_key("default", uri))) == host.files["/photo.png"]
 
 
-def test_what_could_not_be_indexed_is_not_kept(container: Container, host: Host) -> None:
+def test_what_could_not_be_indexed_is_not_kept(container: Container, host: FakeWebServer) -> None:
     with (
         pytest.raises(ZeroDivisionError),
-        container.source_resolver.resolve(f"{host.url}/photo.png", "p", "default", _nothing),
+        container.source_resolver.resolve(f"{host.url}/photo.png", "p", "default", _ignore_progress),
     ):
         raise ZeroDivisionError
     assert list(container.blobs.list_keys("media")) == []
     assert list((container.home / "incoming").iterdir()) == []
 
 
-def test_what_a_crash_left_on_its_way_is_cleared_away_after_a_day(container: Container, host: Host) -> None:
+def test_what_a_crash_left_on_its_way_is_cleared_away_after_a_day(container: Container, host: FakeWebServer) -> None:
     for name, age_s in (("old", 25 * 3600), ("young", 3600)):
         (folder := container.home / "incoming" / name).mkdir(parents=True)
         (folder / "file").write_bytes(b"x")
         for path in (folder / "file", folder):
             os.utime(path, (time.time() - age_s,) * 2)
-    _taken(container, f"{host.url}/photo.png")
+    _index_source(container, f"{host.url}/photo.png")
     assert [folder.name for folder in (container.home / "incoming").iterdir()] == ["young"]

@@ -21,7 +21,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 from reportlab.pdfgen.canvas import Canvas
 from sameness import check_memory, check_vectors
-from shared import Services
+from shared import MakeContainer
 from tiny_clip import make_tiny_clip
 
 from benchmarks.workload import make_film
@@ -39,24 +39,24 @@ from services.types import Query
 pytestmark = pytest.mark.slow
 
 ROUNDS = int(os.environ.get("AFTERIMAGE_TEST_KILLS", "2"))
-EVERYWHERE = SegmentFilter()
+NO_FILTERS = SegmentFilter()
 QUERIES = ("When does the ferry leave?", "Scene 3: platform 3", "notice period of the lease", "green door")
 CHECKPOINT_S = 5
 CHECKPOINTS = {"film.mp4": 8, "lease.pdf": 4, "notice.png": 1}
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class UndisturbedRun:
     """Files to index, the visual lane's weights, a home that was indexed without a kill, and how long that took."""
 
     folder: Path
     encoder: str
     home: Path
-    seconds: float
+    work_s: float
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class IndexedState:
     """All that an indexed home holds, but for the time at which it was indexed."""
 
     assets: list[Asset]
@@ -70,45 +70,47 @@ class State:
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+def bench(tmp_path_factory: pytest.TempPathFactory) -> UndisturbedRun:
     folder, home = tmp_path_factory.mktemp("files"), tmp_path_factory.mktemp("undisturbed")
     encoder = f"local-dir:{make_tiny_clip(tmp_path_factory.mktemp('encoder'))}"
     _make_files(folder)
-    run = _start(folder, encoder, home)
+    run = _start_indexing(folder, encoder, home)
     _wait_for_work(run, home)
     begun = time.monotonic()
     assert run.wait() == 0
-    return Bench(folder, encoder, home, time.monotonic() - begun)
+    return UndisturbedRun(folder, encoder, home, time.monotonic() - begun)
 
 
 @pytest.fixture
-def open_home(bench: Bench, services: Services) -> Iterator[Services]:
+def open_home(bench: UndisturbedRun, services: MakeContainer) -> Iterator[MakeContainer]:
     """Opens a home as the runs do: same lanes, same checkpoints."""
     yield lambda home: services(home, visual__model=bench.encoder, sampling__checkpoint_s=CHECKPOINT_S)
 
 
 @pytest.mark.parametrize("round_", range(ROUNDS))
 def test_a_killed_run_is_resumed_to_the_same_result(
-    bench: Bench, open_home: Services, tmp_path: Path, round_: int
+    bench: UndisturbedRun, open_home: MakeContainer, tmp_path: Path, round_: int
 ) -> None:
     draw = random.Random(round_)
     homes = (tmp_path / f"home-{number}" for number in count())
-    kept = None
-    while kept is None:  # a run that ends before its kill comes proves nothing
-        kept = _killed(bench, home := next(homes), draw.uniform(0, 0.95 * bench.seconds))
-    _check_nothing_half_is_seen(open_home(home))
+    finished_files = None
+    while finished_files is None:  # a run that ends before its kill comes proves nothing
+        finished_files = _run_and_kill(bench, home := next(homes), draw.uniform(0, 0.95 * bench.work_s))
+    _check_only_whole_assets_visible(open_home(home))
     if draw.random() < 0.5:
-        kept |= _killed(bench, home, draw.uniform(0, 0.5 * bench.seconds)) or {}
-        _check_nothing_half_is_seen(open_home(home))
-    assert _start(bench.folder, bench.encoder, home).wait() == 0
-    assert {path: _identity(path) for path in kept} == kept, "a finished checkpoint was made again"
-    _check_same(_state(open_home(home)), _state(open_home(bench.home)))
+        finished_files |= _run_and_kill(bench, home, draw.uniform(0, 0.5 * bench.work_s)) or {}
+        _check_only_whole_assets_visible(open_home(home))
+    assert _start_indexing(bench.folder, bench.encoder, home).wait() == 0
+    assert {path: _inode_and_mtime(path) for path in finished_files} == finished_files, (
+        "a finished checkpoint was made again"
+    )
+    _check_equal(_read_state(open_home(home)), _read_state(open_home(bench.home)))
     assert not list(home.rglob("*.writing"))
     assert not list(home.glob("artifacts/*/*/memory/after"))
 
 
 def test_a_finished_checkpoint_is_stored_while_the_next_one_is_made(
-    bench: Bench, services: Services, loaded: Container, tmp_path: Path
+    bench: UndisturbedRun, services: MakeContainer, loaded: Container, tmp_path: Path
 ) -> None:
     container = services()
     film, length_s = bench.folder / "film.mp4", 10
@@ -117,20 +119,22 @@ def test_a_finished_checkpoint_is_stored_while_the_next_one_is_made(
         models = ModelSet(text=loaded.sentence_encoder, frame_ocr=loaded.ocr_engines[0])
         pipeline = Pipeline(media, container.artifacts, models, IndexingSettings(checkpoint_s=length_s))
         source = IndexSource(film, "ab" * 32, media.probe(film), (film.with_suffix(".srt"),))
-        pipeline.run(source, lambda done, _: ahead.append(media.taken - done))
+        pipeline.run(source, lambda done, _: ahead.append(media.frames_read - done))
     assert len(ahead) == 4
     assert max(ahead) < length_s
 
 
-def test_a_run_measures_the_calibration_that_a_killed_one_did_not_come_to(bench: Bench, services: Services) -> None:
+def test_a_run_measures_the_calibration_that_a_killed_one_did_not_come_to(
+    bench: UndisturbedRun, services: MakeContainer
+) -> None:
     container = services()
     notice = bench.folder / "notice.png"
     assert [line.outcome for line in container.indexing.index_paths([notice], "default")] == ["indexed"]
-    measured = container.home / "calibration.json"
-    expected = json.loads(measured.read_bytes())
-    measured.unlink()
+    calibration_file = container.home / "calibration.json"
+    expected = json.loads(calibration_file.read_bytes())
+    calibration_file.unlink()
     assert [line.outcome for line in container.indexing.index_paths([notice], "default")] == ["unchanged"]
-    again = json.loads(measured.read_bytes())
+    again = json.loads(calibration_file.read_bytes())
     assert again.pop("measured_at") > expected.pop("measured_at")
     assert again == expected
 
@@ -138,24 +142,24 @@ def test_a_run_measures_the_calibration_that_a_killed_one_did_not_come_to(bench:
 class _CountingMedia(SandboxedDecoder):
     """Counts the frames it has handed out, one for every second of the film."""
 
-    taken = 0
+    frames_read = 0
 
     def read_frames(self, path: Path, plan: SamplingPlan) -> FrameStream:
-        return _Counted(self, super().read_frames(path, plan))
+        return _CountingStream(self, super().read_frames(path, plan))
 
 
-class _Counted(FrameStream):
+class _CountingStream(FrameStream):
     def __init__(self, media: _CountingMedia, stream: FrameStream) -> None:
         super().__init__(stream._replies, stream._to_pixels)
         self._media = media
 
     def __next__(self) -> Frame:
         frame = super().__next__()
-        self._media.taken += 1
+        self._media.frames_read += 1
         return frame
 
 
-def _start(folder: Path, encoder: str, home: Path) -> subprocess.Popen[bytes]:
+def _start_indexing(folder: Path, encoder: str, home: Path) -> subprocess.Popen[bytes]:
     settings = {
         "HOME": str(home),
         "PROFILE": "demo",
@@ -169,17 +173,17 @@ def _start(folder: Path, encoder: str, home: Path) -> subprocess.Popen[bytes]:
 
 def _wait_for_work(run: subprocess.Popen[bytes], home: Path) -> None:
     """Until the run has written a file that was not there before, or has ended."""
-    before = set(_stored(home))
-    while run.poll() is None and set(_stored(home)) <= before:
+    before = set(_checkpoint_files(home))
+    while run.poll() is None and set(_checkpoint_files(home)) <= before:
         time.sleep(0.01)
 
 
-def _killed(bench: Bench, home: Path, delay_s: float) -> dict[Path, tuple[int, int]] | None:
+def _run_and_kill(bench: UndisturbedRun, home: Path, delay_s: float) -> dict[Path, tuple[int, int]] | None:
     """Kill a run some seconds into its work; gives the files of the checkpoints that were finished by then.
 
     None where the run has ended before.
     """
-    run = _start(bench.folder, bench.encoder, home)
+    run = _start_indexing(bench.folder, bench.encoder, home)
     _wait_for_work(run, home)
     if _ends_within(run, delay_s):
         return None
@@ -188,7 +192,7 @@ def _killed(bench: Bench, home: Path, delay_s: float) -> dict[Path, tuple[int, i
     run.wait()
     _, alive = psutil.wait_procs(children, timeout=5)
     assert not alive, "the media process outlives the one that it works for"
-    return {path: _identity(path) for path in _stored(home) if path.with_suffix(".json").exists()}
+    return {path: _inode_and_mtime(path) for path in _checkpoint_files(home) if path.with_suffix(".json").exists()}
 
 
 def _ends_within(run: subprocess.Popen[bytes], seconds: float) -> bool:
@@ -199,17 +203,17 @@ def _ends_within(run: subprocess.Popen[bytes], seconds: float) -> bool:
     return True
 
 
-def _stored(home: Path) -> list[Path]:
+def _checkpoint_files(home: Path) -> list[Path]:
     """The checkpoints' files, finished or not."""
     return [path for path in home.glob("artifacts/*/*/*") if path.stem.isdigit() and path.suffix != ".writing"]
 
 
-def _identity(path: Path) -> tuple[int, int]:
+def _inode_and_mtime(path: Path) -> tuple[int, int]:
     status = path.stat()
     return status.st_ino, status.st_mtime_ns
 
 
-def _check_nothing_half_is_seen(container: Container) -> None:
+def _check_only_whole_assets_visible(container: Container) -> None:
     """What the catalog lists is whole everywhere; what it does not list is not found."""
     assets, counts = container.catalog.assets(), container.index.segment_counts()
     assert {asset.asset_id: counts[asset.asset_id] for asset in assets} == {a.asset_id: a.segments for a in assets}
@@ -218,44 +222,46 @@ def _check_nothing_half_is_seen(container: Container) -> None:
         assert len(list(container.artifacts.read_checkpoints(manifest))) == CHECKPOINTS[asset.name]
     listed = {asset.asset_id for asset in assets}
     for query in QUERIES:
-        found = container.retrieval.search(Query(query), EVERYWHERE, 20)
+        found = container.retrieval.search(Query(query), NO_FILTERS, 20)
         assert {moment.asset.asset_id for moment in found} <= listed
 
 
-def _state(container: Container) -> State:
+def _read_state(container: Container) -> IndexedState:
     assets = sorted(container.catalog.assets(), key=lambda asset: asset.name)
     assert [asset.name for asset in assets] == list(CHECKPOINTS)
     manifests = [container.artifacts.read_manifest(asset.asset_id, asset.version) for asset in assets]
     memory = container.video_memory.memory(assets[0])
     assert memory is not None
-    stored = [pair for manifest in manifests for pair in container.artifacts.read_checkpoints(manifest)]
-    return State(
+    checkpoints = [pair for manifest in manifests for pair in container.artifacts.read_checkpoints(manifest)]
+    return IndexedState(
         assets=[replace(asset, indexed_at=0.0) for asset in assets],
         sources=[source for asset in assets for source in container.catalog.sources(asset.asset_id)],
         manifests=[replace(manifest, checkpoints=()) for manifest in manifests],
-        records=[replace(record, tensors_sha="") for record, _ in stored],
-        vectors=[vectors for _, vectors in stored],
+        records=[replace(record, tensors_sha="") for record, _ in checkpoints],
+        vectors=[vectors for _, vectors in checkpoints],
         memory=memory,
         counts=container.index.segment_counts(),
-        hits=[hit for query in QUERIES for hit in _hits(container, query)],
+        hits=[hit for query in QUERIES for hit in _search_all_lanes(container, query)],
     )
 
 
-def _hits(container: Container, query: str) -> list[Hit]:
+def _search_all_lanes(container: Container, query: str) -> list[Hit]:
     assert container.sentence_encoder is not None
     assert container.image_text_encoder is not None
-    asked = {
+    queries = {
         Lane.VISUAL: container.image_text_encoder.encode_texts([query])[0],
         Lane.TEXT: container.sentence_encoder.encode([query])[0],
         Lane.KEYWORDS: query,
     }
-    found = [container.index.search(lane, what, 5, EVERYWHERE) for lane, what in asked.items()]
-    assert all(found[:2])
-    calibrated = [container.calibration.curve(hit.lane, query).calibrate(hit.score) for hits in found for hit in hits]
-    return [replace(hit, score=score) for hit, score in zip(chain(*found), calibrated, strict=True)]
+    lane_hits = [container.index.search(lane, what, 5, NO_FILTERS) for lane, what in queries.items()]
+    assert all(lane_hits[:2])
+    calibrated = [
+        container.calibration.curve(hit.lane, query).calibrate(hit.score) for hits in lane_hits for hit in hits
+    ]
+    return [replace(hit, score=score) for hit, score in zip(chain(*lane_hits), calibrated, strict=True)]
 
 
-def _check_same(state: State, expected: State) -> None:
+def _check_equal(state: IndexedState, expected: IndexedState) -> None:
     for name in ("assets", "sources", "manifests", "records", "counts"):
         assert getattr(state, name) == getattr(expected, name), name
     assert all(vectors.keys() == {Lane.VISUAL, Lane.TEXT} for vectors in state.vectors)
@@ -276,13 +282,13 @@ def _make_files(folder: Path) -> None:
         if words:
             canvas.drawString(50, 500, words)
         else:
-            canvas.drawInlineImage(_notice(f"Scanned schedule {page}: two keys"), 30, 300, 360, 200)
+            canvas.drawInlineImage(_draw_notice(f"Scanned schedule {page}: two keys"), 30, 300, 360, 200)
         canvas.showPage()
     canvas.save()
-    _notice("The green door stays shut").save(folder / "notice.png")
+    _draw_notice("The green door stays shut").save(folder / "notice.png")
 
 
-def _notice(words: str) -> Image.Image:
+def _draw_notice(text: str) -> Image.Image:
     picture = Image.new("RGB", (720, 400), "ivory")
-    ImageDraw.Draw(picture).text((60, 160), words, font=ImageFont.load_default(40), fill="black")
+    ImageDraw.Draw(picture).text((60, 160), text, font=ImageFont.load_default(40), fill="black")
     return picture

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-from shared import Services
+from shared import MakeContainer
 
 from indexer.types import AssetKind, Lane, Origin, Segment, SegmentFilter
 from memory.recall import select_aks
@@ -18,18 +18,18 @@ from services.remembering import StoredKeyFrame
 from services.types import RetrievedSegment
 
 
-def _video(container: Container) -> Asset:
+def _first_video(container: Container) -> Asset:
     return next(asset for asset in container.catalog.assets() if asset.kind is AssetKind.VIDEO and asset.width)
 
 
-def _found(asset: Asset, start_s: float | None, end_s: float | None) -> RetrievedSegment:
+def _retrieved_passage(asset: Asset, start_s: float | None, end_s: float | None) -> RetrievedSegment:
     segment = Segment(0, Origin.SUBTITLE, start_s, end_s, text="words")
     return RetrievedSegment(asset, segment, 0.9, {Lane.TEXT: 0.9}, 0.1)
 
 
-def test_the_slots_of_a_video_are_evidence_in_order_of_time(services: Services, home: Path) -> None:
+def test_the_slots_of_a_video_are_evidence_in_order_of_time(services: MakeContainer, home: Path) -> None:
     container = services(home)
-    video = _video(container)
+    video = _first_video(container)
     slots = VideoContext(container.video_memory, container.catalog, 4, select_aks, lambda _: False).memory_evidence(
         video, SegmentFilter()
     )
@@ -39,23 +39,23 @@ def test_the_slots_of_a_video_are_evidence_in_order_of_time(services: Services, 
     assert all(one.result.segment.picture is not None and one.visual_tokens is None for one in slots)
 
 
-def test_slots_carry_their_tokens_for_a_generator_that_reads_them(services: Services, home: Path) -> None:
+def test_slots_carry_their_tokens_for_a_generator_that_reads_them(services: MakeContainer, home: Path) -> None:
     container = services(home)
-    memory = container.video_memory.memory(_video(container))
+    memory = container.video_memory.memory(_first_video(container))
     assert memory is not None
     recalling = VideoContext(container.video_memory, container.catalog, 4, select_aks, memory.manifest.model.__eq__)
     shape = (memory.manifest.positions, memory.manifest.width)
     assert {
         None if one.visual_tokens is None else one.visual_tokens.shape
-        for one in recalling.memory_evidence(_video(container), SegmentFilter())
+        for one in recalling.memory_evidence(_first_video(container), SegmentFilter())
     } == {shape}
 
 
-def test_frames_are_recalled_from_where_something_was_found(services: Services, home: Path) -> None:
+def test_frames_are_recalled_from_where_something_was_found(services: MakeContainer, home: Path) -> None:
     container = services(home)
-    video = _video(container)
+    video = _first_video(container)
     recalling = VideoContext(container.video_memory, container.catalog, 4, select_aks, lambda _: False)
-    frames = recalling.neighbouring_frames(video, [_found(video, 0.0, video.duration_s)])
+    frames = recalling.neighbouring_frames(video, [_retrieved_passage(video, 0.0, video.duration_s)])
     assert 1 < len(frames) <= 4
     assert len({frame.segment.picture for frame in frames}) == len(frames)
     starts = [frame.segment.start_s or 0.0 for frame in frames]
@@ -63,44 +63,47 @@ def test_frames_are_recalled_from_where_something_was_found(services: Services, 
 
 
 def test_frames_before_and_after_what_was_found_are_recalled_with_the_time_that_they_show(
-    services: Services, home: Path
+    services: MakeContainer, home: Path
 ) -> None:
     container = services(home)
-    video = _video(container)
+    video = _first_video(container)
     recalling = VideoContext(container.video_memory, container.catalog, 4, select_aks, lambda _: False)
-    frames = recalling.neighbouring_frames(video, [_found(video, 5.0, 9.0)])
+    frames = recalling.neighbouring_frames(video, [_retrieved_passage(video, 5.0, 9.0)])
     spans = [(frame.segment.start_s or 0.0, frame.segment.end_s or 0.0) for frame in frames]
     assert any(end_s <= 5.0 for _, end_s in spans) and any(start_s >= 9.0 for start_s, _ in spans)
     shown = {(frame.start_s, frame.end_s) for frame in container.video_memory.key_frames(video)}
     assert set(spans) <= shown
 
 
-def test_pictures_come_with_the_words_that_were_read_in_them_once(services: Services, home: Path) -> None:
+def test_pictures_come_with_the_words_that_were_read_in_them_once(services: MakeContainer, home: Path) -> None:
     container = services(home)
-    video = _video(container)
+    video = _first_video(container)
     recalling = VideoContext(container.video_memory, container.catalog, 4, select_aks, lambda _: False)
     frames = container.video_memory.key_frames(video)
     read = [frame for frame in frames if frame.text]
     lines = list(dict.fromkeys(line for frame in frames for line in frame.text.splitlines()))
     assert read and len(lines) > 5
-    shown = recalling.attach_ocr_text(video, [_seen(video, frame) for frame in frames])
+    shown = recalling.attach_ocr_text(video, [_retrieved_picture(video, frame) for frame in frames])
     assert [line for one in shown for line in one.segment.text.splitlines()] == lines
     for one, frame in zip(shown, frames, strict=True):
         assert set(one.segment.text.splitlines()) <= set(frame.text.splitlines())
     passage = replace(shown[0], segment=replace(shown[0].segment, text=lines[0]))
     assert (
-        lines[0] not in recalling.attach_ocr_text(video, [passage, _seen(video, read[0])])[1].segment.text.splitlines()
+        lines[0]
+        not in recalling.attach_ocr_text(video, [passage, _retrieved_picture(video, read[0])])[
+            1
+        ].segment.text.splitlines()
     )
 
 
-def _seen(video: Asset, frame: StoredKeyFrame) -> RetrievedSegment:
+def _retrieved_picture(video: Asset, frame: StoredKeyFrame) -> RetrievedSegment:
     segment = Segment(0, Origin.PICTURE, frame.start_s, frame.end_s, picture=frame.picture)
     return RetrievedSegment(video, segment, 0.9, {Lane.VISUAL: 0.9}, 0.1)
 
 
-def test_times_that_are_asked_for_are_shown_and_what_lies_between_them(services: Services, home: Path) -> None:
+def test_times_that_are_asked_for_are_shown_and_what_lies_between_them(services: MakeContainer, home: Path) -> None:
     container = services(home)
-    video = _video(container)
+    video = _first_video(container)
     recalling = VideoContext(container.video_memory, container.catalog, 4, select_aks, lambda _: False)
     (at,) = recalling.frames_at(video, (6.0,))
     assert at.segment.start_s is not None and at.segment.end_s is not None
@@ -110,11 +113,11 @@ def test_times_that_are_asked_for_are_shown_and_what_lies_between_them(services:
     assert recalling.frames_at(video, (1e6,)) == []
 
 
-def test_frames_are_those_that_the_question_reaches_to(services: Services, home: Path) -> None:
+def test_frames_are_those_that_the_question_reaches_to(services: MakeContainer, home: Path) -> None:
     container = services(home)
-    video = _video(container)
+    video = _first_video(container)
     recalling = VideoContext(container.video_memory, container.catalog, 4, select_aks, lambda _: False)
-    early, late = _found(video, 5.0, 6.0), _found(video, 12.0, 13.0)
+    early, late = _retrieved_passage(video, 5.0, 6.0), _retrieved_passage(video, 12.0, 13.0)
     spans = {
         reach: [
             (one.segment.start_s or 0.0, one.segment.end_s or 0.0)
@@ -133,7 +136,7 @@ def test_frames_are_those_that_the_question_reaches_to(services: Services, home:
     ]
 
 
-def test_a_single_video_is_known_without_being_named(services: Services, home: Path) -> None:
+def test_a_single_video_is_known_without_being_named(services: MakeContainer, home: Path) -> None:
     container = services(home)
     recalling = VideoContext(container.video_memory, container.catalog, 4, select_aks, lambda _: False)
     videos = [asset for asset in container.catalog.assets() if asset.kind is AssetKind.VIDEO]
@@ -141,21 +144,23 @@ def test_a_single_video_is_known_without_being_named(services: Services, home: P
     assert recalling.find_single_video(SegmentFilter(assets=frozenset([videos[0].asset_id]))) == videos[0]
 
 
-def test_the_video_asked_about_is_that_of_the_best_evidence(services: Services, home: Path) -> None:
+def test_the_video_asked_about_is_that_of_the_best_evidence(services: MakeContainer, home: Path) -> None:
     container = services(home)
     recalling = VideoContext(container.video_memory, container.catalog, 4, select_aks, lambda _: False)
-    video = _video(container)
+    video = _first_video(container)
     paper = replace(video, asset_id="d" * 64, kind=AssetKind.DOCUMENT)
-    found, read = _found(video, 0.0, 1.0), _found(paper, None, None)
+    found, read = _retrieved_passage(video, 0.0, 1.0), _retrieved_passage(paper, None, None)
     assert recalling.target_video([found, read], SegmentFilter()) == video
     assert recalling.target_video([read, found], SegmentFilter()) is None
     assert recalling.target_video([], SegmentFilter()) is None
 
 
-def test_where_nothing_was_found_it_is_the_only_one_that_the_filter_lets_pass(services: Services, home: Path) -> None:
+def test_where_nothing_was_found_it_is_the_only_one_that_the_filter_lets_pass(
+    services: MakeContainer, home: Path
+) -> None:
     container = services(home)
     recalling = VideoContext(container.video_memory, container.catalog, 4, select_aks, lambda _: False)
-    video = _video(container)
+    video = _first_video(container)
     only = SegmentFilter(assets=frozenset([video.asset_id]))
     assert recalling.target_video([], only) == video
     assert recalling.target_video([], replace(only, collections=frozenset(["another"]))) is None
@@ -163,9 +168,9 @@ def test_where_nothing_was_found_it_is_the_only_one_that_the_filter_lets_pass(se
     assert recalling.target_video([], replace(only, assets=frozenset(["no such"]))) is None
 
 
-def test_slots_outside_the_time_of_the_filter_are_not_shown(services: Services, home: Path) -> None:
+def test_slots_outside_the_time_of_the_filter_are_not_shown(services: MakeContainer, home: Path) -> None:
     container = services(home)
     recalling = VideoContext(container.video_memory, container.catalog, 4, select_aks, lambda _: False)
-    slots = recalling.memory_evidence(_video(container), SegmentFilter(start_s=5.0, end_s=12.0))
+    slots = recalling.memory_evidence(_first_video(container), SegmentFilter(start_s=5.0, end_s=12.0))
     spans = [(one.result.segment.start_s or 0.0, one.result.segment.end_s or 0.0) for one in slots]
     assert spans and all(start_s < 12.0 and end_s > 5.0 for start_s, end_s in spans)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from shared import Services
+from shared import MakeContainer
 from tiny_clip import make_tiny_clip
 
 from benchmarks.workload import make_film
@@ -16,7 +16,7 @@ from services.catalog import Asset
 from services.container import Container
 from services.types import Query
 
-EVERYWHERE = SegmentFilter()
+NO_FILTERS = SegmentFilter()
 CHECKPOINT_S = 5
 
 
@@ -30,7 +30,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_clip(tmp_path_factory.mktemp("weights") / "clip")
 
 
-def _indexed(services: Services, film: Path, weights: Path | str, **settings: object) -> tuple[Container, Asset]:
+def _index_film(
+    services: MakeContainer, film: Path, weights: Path | str, **settings: object
+) -> tuple[Container, Asset]:
     visual = f"local-dir:{weights}" if weights else ""
     container = services(visual__model=visual, sampling__checkpoint_s=CHECKPOINT_S, **settings)
     (line,) = container.indexing.index_paths([film], "default")
@@ -42,8 +44,8 @@ def _memory_file(container: Container, asset: Asset, name: str) -> Path:
     return container.home / "artifacts" / asset.asset_id / asset.version / "memory" / name
 
 
-def test_a_video_is_remembered_by_the_pass_that_indexes_it(services: Services, film: Path, weights: Path) -> None:
-    container, asset = _indexed(services, film, weights)
+def test_a_video_is_remembered_by_the_pass_that_indexes_it(services: MakeContainer, film: Path, weights: Path) -> None:
+    container, asset = _index_film(services, film, weights)
     memory = container.video_memory.memory(asset)
     assert memory is not None
     assert memory is container.video_memory.memory(asset)
@@ -55,8 +57,10 @@ def test_a_video_is_remembered_by_the_pass_that_indexes_it(services: Services, f
         assert all(tree[slot.node.number] == slot.node for slot in slots)
 
 
-def test_a_time_leads_to_the_stored_key_frame_that_covers_it(services: Services, film: Path, weights: Path) -> None:
-    container, asset = _indexed(services, film, weights)
+def test_a_time_leads_to_the_stored_key_frame_that_covers_it(
+    services: MakeContainer, film: Path, weights: Path
+) -> None:
+    container, asset = _index_film(services, film, weights)
     memory = container.video_memory.memory(asset)
     assert memory is not None
     nodes = [slot.node for slot in memory.lanes["global"]]
@@ -71,7 +75,7 @@ def test_a_time_leads_to_the_stored_key_frame_that_covers_it(services: Services,
 
 @pytest.mark.parametrize("off", [{"memory__enabled": "false"}, {"visual__model": ""}])
 def test_a_video_that_was_indexed_without_one_has_none(
-    services: Services, film: Path, weights: Path, off: dict[str, str]
+    services: MakeContainer, film: Path, weights: Path, off: dict[str, str]
 ) -> None:
     on = {"visual__model": f"local-dir:{weights}", "sampling__checkpoint_s": CHECKPOINT_S}
     container = services(**on | off)
@@ -86,9 +90,9 @@ def test_a_video_that_was_indexed_without_one_has_none(
 
 
 def test_another_model_makes_it_anew_without_the_source(
-    services: Services, film: Path, weights: Path, tmp_path: Path
+    services: MakeContainer, film: Path, weights: Path, tmp_path: Path
 ) -> None:
-    before, old = _indexed(services, film, weights)
+    before, old = _index_film(services, film, weights)
     remembered = before.video_memory.memory(old)
     other = make_tiny_clip(tmp_path / "other", seed=1)
     container = services(visual__model=f"local-dir:{other}", sampling__checkpoint_s=CHECKPOINT_S)
@@ -106,9 +110,9 @@ def test_another_model_makes_it_anew_without_the_source(
 
 @pytest.mark.parametrize("harm", ["cut", "gone"])
 def test_a_damaged_memory_is_one_line_and_search_goes_on(
-    services: Services, film: Path, weights: Path, harm: str
+    services: MakeContainer, film: Path, weights: Path, harm: str
 ) -> None:
-    container, asset = _indexed(services, film, weights)
+    container, asset = _index_film(services, film, weights)
     bank = _memory_file(container, asset, "bank")
     data = bank.read_bytes()
     bank.unlink()
@@ -117,20 +121,22 @@ def test_a_damaged_memory_is_one_line_and_search_goes_on(
     with pytest.raises(ArtifactError, match="memory/bank: ") as caught:
         container.video_memory.memory(asset)
     assert "\n" not in str(caught.value)
-    container.retrieval.search(Query("Scene 2"), EVERYWHERE, 5)
+    container.retrieval.search(Query("Scene 2"), NO_FILTERS, 5)
     assert container.reindexing.reindex(lambda *_: None).damaged_assets == ()
 
 
-def test_a_memory_of_another_model_is_refused_with_both_names(services: Services, film: Path, weights: Path) -> None:
-    container, asset = _indexed(services, film, weights)
+def test_a_memory_of_another_model_is_refused_with_both_names(
+    services: MakeContainer, film: Path, weights: Path
+) -> None:
+    container, asset = _index_film(services, film, weights)
     manifest = _memory_file(container, asset, "manifest.json")
     manifest.write_bytes(manifest.read_bytes().replace(b"open_clip:clip@", b"open_clip:clap@"))
     with pytest.raises(MemoryMismatch, match=r"was made by open_clip:clap@.*, not by open_clip:clip@"):
         container.video_memory.memory(asset)
 
 
-def test_it_goes_with_its_asset_and_is_counted(services: Services, film: Path, weights: Path) -> None:
-    container, asset = _indexed(services, film, weights)
+def test_it_goes_with_its_asset_and_is_counted(services: MakeContainer, film: Path, weights: Path) -> None:
+    container, asset = _index_film(services, film, weights)
     folder = _memory_file(container, asset, "bank").parent
     stored = len([path for path in folder.parent.rglob("*") if path.is_file()])
     assert len(list(folder.iterdir())) == 3 + 2  # a log for each checkpoint, bank, manifest
@@ -138,7 +144,7 @@ def test_it_goes_with_its_asset_and_is_counted(services: Services, film: Path, w
     assert not folder.parent.exists()
 
 
-def test_the_version_tells_memories_apart_in_its_second_half(services: Services, weights: Path) -> None:
+def test_the_version_tells_memories_apart_in_its_second_half(services: MakeContainer, weights: Path) -> None:
     name = f"local-dir:{weights}"
     versions = [
         services(visual__model=name, memory__enabled=enabled).pipeline.version.split("-") for enabled in (True, False)

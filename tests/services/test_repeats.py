@@ -17,10 +17,10 @@ from services.jobs.types import JobState, NewJob, ReindexRequest
 from services.keys import ApiKeyStore, Scope
 from services.repeats import IdempotencyKey, IdempotencyStore, StoredResponse
 
-ASKED = IdempotencyKey("key", "import", "a" * 64)
-ANSWER = StoredResponse(202, {"content-type": "application/json", "location": "/there"}, b'{"id": "1"}')
-NEW = NewJob(ReindexRequest())
-START, SOON, DAY = 1_000_000.0, 15.0, 24 * 3600.0
+KEY = IdempotencyKey("key", "import", "a" * 64)
+RESPONSE = StoredResponse(202, {"content-type": "application/json", "location": "/there"}, b'{"id": "1"}')
+NEW_JOB = NewJob(ReindexRequest())
+START_S, CLAIM_TIMEOUT_S, DAY_S = 1_000_000.0, 15.0, 24 * 3600.0
 
 
 @pytest.fixture
@@ -40,22 +40,22 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 def test_an_answer_is_given_again_for_a_day(repeats: IdempotencyStore, at: Callable[[float], None]) -> None:
-    at(START)
-    assert repeats.claim(ASKED) is None
-    repeats.store(ASKED, ANSWER)
-    at(START + DAY - 1)
-    assert repeats.claim(ASKED) == ANSWER
-    assert repeats.claim(IdempotencyKey("another key", ASKED.key, ASKED.request_hash)) is None
-    at(START + DAY + 1)
-    assert repeats.claim(ASKED) is None
+    at(START_S)
+    assert repeats.claim(KEY) is None
+    repeats.store(KEY, RESPONSE)
+    at(START_S + DAY_S - 1)
+    assert repeats.claim(KEY) == RESPONSE
+    assert repeats.claim(IdempotencyKey("another key", KEY.key, KEY.request_hash)) is None
+    at(START_S + DAY_S + 1)
+    assert repeats.claim(KEY) is None
 
 
 def test_another_request_of_that_name_is_a_conflict(repeats: IdempotencyStore) -> None:
-    repeats.claim(ASKED)
-    other = IdempotencyKey(ASKED.owner, ASKED.key, "b" * 64)
+    repeats.claim(KEY)
+    other = IdempotencyKey(KEY.owner, KEY.key, "b" * 64)
     with pytest.raises(IdempotencyConflict, match="another request was sent as 'import'"):
         repeats.claim(other)
-    repeats.store(ASKED, ANSWER)
+    repeats.store(KEY, RESPONSE)
     with pytest.raises(IdempotencyConflict, match="another request"):
         repeats.claim(other)
 
@@ -63,64 +63,64 @@ def test_another_request_of_that_name_is_a_conflict(repeats: IdempotencyStore) -
 def test_a_request_waits_for_its_answer_unless_its_server_seems_gone(
     repeats: IdempotencyStore, at: Callable[[float], None]
 ) -> None:
-    at(START)
-    repeats.claim(ASKED)
-    at(START + SOON - 1)
+    at(START_S)
+    repeats.claim(KEY)
+    at(START_S + CLAIM_TIMEOUT_S - 1)
     with pytest.raises(IdempotencyConflict, match="is being answered"):
-        repeats.claim(ASKED)
-    at(START + SOON + 1)
-    assert repeats.claim(ASKED) is None
+        repeats.claim(KEY)
+    at(START_S + CLAIM_TIMEOUT_S + 1)
+    assert repeats.claim(KEY) is None
 
 
 def test_a_request_that_came_to_nothing_is_done_anew(repeats: IdempotencyStore) -> None:
-    repeats.claim(ASKED)
-    repeats.release(ASKED)
-    assert repeats.claim(ASKED) is None
+    repeats.claim(KEY)
+    repeats.release(KEY)
+    assert repeats.claim(KEY) is None
 
 
 def test_a_job_is_made_once_though_its_server_is_killed_before_it_answers(
     repeats: IdempotencyStore, jobs: JobStore
 ) -> None:
-    repeats.claim(ASKED)
-    job = jobs.submit(NEW, ASKED)
-    assert repeats.claim(ASKED) is None  # at once: there is something to be told of
-    assert jobs.submit(NEW, ASKED) == job
-    repeats.release(ASKED)  # as where the second try failed: what was made stays known
-    assert jobs.submit(NEW, ASKED) == job
-    repeats.store(ASKED, ANSWER)
-    assert repeats.claim(ASKED) == ANSWER
+    repeats.claim(KEY)
+    job = jobs.submit(NEW_JOB, KEY)
+    assert repeats.claim(KEY) is None  # at once: there is something to be told of
+    assert jobs.submit(NEW_JOB, KEY) == job
+    repeats.release(KEY)  # as where the second try failed: what was made stays known
+    assert jobs.submit(NEW_JOB, KEY) == job
+    repeats.store(KEY, RESPONSE)
+    assert repeats.claim(KEY) == RESPONSE
     assert [one.id for one in jobs.list_page().items] == [job.id]
     assert len(jobs.list_events(job.id)) == 1
 
 
 def test_of_many_who_are_at_one_request_one_makes_its_job(jobs: JobStore) -> None:
     with ThreadPoolExecutor(8) as threads:
-        made = list(threads.map(lambda _: jobs.submit(NEW, ASKED).id, range(24)))
+        made = list(threads.map(lambda _: jobs.submit(NEW_JOB, KEY).id, range(24)))
     assert len(set(made)) == 1 == len(jobs.list_page().items)
-    assert jobs.submit(NEW, IdempotencyKey("another key", ASKED.key, ASKED.request_hash)).id not in made
+    assert jobs.submit(NEW_JOB, IdempotencyKey("another key", KEY.key, KEY.request_hash)).id not in made
 
 
 def test_a_job_is_retried_once_by_a_request(jobs: JobStore) -> None:
-    job = jobs.cancel(jobs.submit(NEW).id)
-    assert jobs.retry(job.id, ASKED).state is JobState.QUEUED
+    job = jobs.cancel(jobs.submit(NEW_JOB).id)
+    assert jobs.retry(job.id, KEY).state is JobState.QUEUED
     jobs.cancel(job.id)
-    assert jobs.retry(job.id, ASKED).state is JobState.CANCELLED
+    assert jobs.retry(job.id, KEY).state is JobState.CANCELLED
     assert jobs.retry(job.id, IdempotencyKey("key", "again", "b" * 64)).state is JobState.QUEUED
 
 
 def test_a_key_is_made_once_and_only_the_secret_that_was_told_last_opens(database: SqlDatabase) -> None:
     keys = ApiKeyStore(database)
-    made, lost = keys.create("the kitchen's", [Scope.READ], idempotency_key=ASKED)
-    again, secret = keys.create("the kitchen's", [Scope.READ], idempotency_key=ASKED)
-    assert again == made and [key.id for key in keys.list()] == [made.id]
-    assert keys.verify(secret).id == made.id
+    api_key, lost = keys.create("the kitchen's", [Scope.READ], idempotency_key=KEY)
+    again, secret = keys.create("the kitchen's", [Scope.READ], idempotency_key=KEY)
+    assert again == api_key and [key.id for key in keys.list()] == [api_key.id]
+    assert keys.verify(secret).id == api_key.id
     with pytest.raises(InvalidApiKey):
         keys.verify(lost)
-    keys.revoke(made.id)
+    keys.revoke(api_key.id)
     with pytest.raises(InvalidApiKey, match="revoked"):
-        keys.verify(keys.create("the kitchen's", [Scope.READ], idempotency_key=ASKED)[1])
+        keys.verify(keys.create("the kitchen's", [Scope.READ], idempotency_key=KEY)[1])
     with database.read() as connection:
         assert connection.execute(select(tables.IdempotencyKeys.resource_id, tables.IdempotencyKeys.body)).one() == (
-            made.id,
+            api_key.id,
             None,
         )

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from places import QUICK, make_files
-from shared import Services
+from places import FAST_JOB_SETTINGS, make_files
+from shared import MakeContainer
 
 from services.container import Container
 from services.database import SqlDatabase
@@ -42,6 +42,6 @@ def files(made_files: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def asking(services: Services, files: Path) -> Callable[..., Container]:
+def asking(services: MakeContainer, files: Path) -> Callable[..., Container]:
     """Makes containers at which jobs are asked for; `files` may be taken in."""
-    return lambda **settings: services(**{**QUICK, "ingest__allowed_roots": f'["{files}"]'} | settings)
+    return lambda **settings: services(**{**FAST_JOB_SETTINGS, "ingest__allowed_roots": f'["{files}"]'} | settings)

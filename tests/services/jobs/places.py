@@ -13,14 +13,14 @@ from pathlib import Path
 from PIL import Image
 from reportlab.pdfgen.canvas import Canvas
 
-from benchmarks.serving import started
+from benchmarks.serving import start_afterimage
 from benchmarks.workload import make_film
 from services.container import Container
 from services.jobs.types import IndexRequest, Job, JobState, NewJob
 
-PATIENCE_S = 600.0
+TIMEOUT_S = 600.0
 CHECKPOINT_S, CHECKPOINTS = 5, 8
-QUICK = {
+FAST_JOB_SETTINGS = {
     "text__model": "",
     "visual__model": "",
     "ocr__enabled": "false",
@@ -49,34 +49,34 @@ def make_files(folder: Path) -> None:
     (folder / "broken.mp4").write_bytes(b"\0" * 2000)
 
 
-def take_in(path: Path, collection: str = "default") -> NewJob:
+def import_job(path: Path, collection: str = "default") -> NewJob:
     """The job that takes a file in."""
     return NewJob(IndexRequest(path.as_uri(), path.name), collection)
 
 
-def photo(folder: Path, number: int) -> Path:
+def make_photo(folder: Path, number: int) -> Path:
     """A picture like no other."""
     path = folder / f"photo-{number:03}.png"
     Image.new("RGB", (32, 24), (number % 256, 100, 200)).save(path)
     return path
 
 
-def ended(container: Container, *jobs: Job) -> list[Job]:
+def wait_until_finished(container: Container, *jobs: Job) -> list[Job]:
     """The jobs, once all are at their ends."""
-    return [until(container, job, lambda current: current.state.is_terminal) for job in jobs]
+    return [wait_for_job(container, job, lambda current: current.state.is_terminal) for job in jobs]
 
 
-def until(container: Container, job: Job, happened: Callable[[Job], bool]) -> Job:
+def wait_for_job(container: Container, job: Job, condition: Callable[[Job], bool]) -> Job:
     """The job as soon as something has happened to it. Fails where it comes to its end before, or takes too long."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not happened(current := container.jobs.get(job.id)):
+    deadline = time.monotonic() + TIMEOUT_S
+    while not condition(current := container.jobs.get(job.id)):
         assert time.monotonic() < deadline, current
         assert not current.state.is_terminal, current
         time.sleep(0.02)
     return current
 
 
-def times_begun(container: Container, job: Job) -> int:
+def count_starts(container: Container, job: Job) -> int:
     """How often a job was begun: taken from the queue by a worker."""
     events = container.jobs.list_events(job.id)
     begun = [event for before, event in pairwise(events) if before.state is JobState.QUEUED]
@@ -84,11 +84,11 @@ def times_begun(container: Container, job: Job) -> int:
 
 
 @contextmanager
-def worker(home: Path, log: Path, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+def run_worker(home: Path, log: Path, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process that does jobs, as the command starts it; it is stopped afterwards, if it still runs."""
-    process = started(home, log, QUICK | settings, "worker")
+    process = start_afterimage(home, log, FAST_JOB_SETTINGS | settings, "worker")
     try:
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(PATIENCE_S)
+        process.wait(TIMEOUT_S)

@@ -17,14 +17,14 @@ from pathlib import Path
 from subprocess import Popen
 
 import pytest
-from places import PATIENCE_S, QUICK, make_files, photo, take_in, times_begun
+from places import FAST_JOB_SETTINGS, TIMEOUT_S, count_starts, import_job, make_files, make_photo
 from sameness import check_memory, check_vectors
-from shared import Services, opened
+from shared import MakeContainer, open_container
 
 from api.client import Client, ProblemError, ServerUnavailable
 from api.job_shapes import JobEventShape, JobShape
-from benchmarks.servers import Postgres, Redis, free_port
-from benchmarks.serving import started, wait_until_ready
+from benchmarks.servers import PostgresServer, RedisServer, find_free_port
+from benchmarks.serving import start_afterimage, wait_until_ready
 from indexer.artifacts import CheckpointRecord
 from indexer.types import Lane, Vectors
 from memory.store import StoredMemory
@@ -44,8 +44,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 ROUNDS = int(os.environ.get("AFTERIMAGE_TEST_CHAOS", "2"))
 WORKERS = 2
 PHOTOS, LATER_PHOTOS = 2, 8
-LATEST_S, LATEST_ANSWER_S = 0.5, 0.02
-SETTINGS = QUICK | {"visual__model": "package:demoworld/weights/open_clip"}
+MAX_DELAY_S, MAX_ANSWER_DELAY_S = 0.5, 0.02
+SETTINGS = FAST_JOB_SETTINGS | {"visual__model": "package:demoworld/weights/open_clip"}
 """Vectors and memories are made, text is not read."""
 COLLECTION = "default"
 
@@ -57,10 +57,10 @@ class Cluster:
     settings: dict[str, str]
     home: Path
     logs: Path
-    redis: Redis
-    postgres: Postgres
-    port: int = field(default_factory=free_port)
-    happened: list[str] = field(default_factory=list)
+    redis: RedisServer
+    postgres: PostgresServer
+    port: int = field(default_factory=find_free_port)
+    incidents: list[str] = field(default_factory=list)
     api: Popen[bytes] | None = None
     workers: list[Popen[bytes]] = field(default_factory=list)
 
@@ -69,63 +69,63 @@ class Cluster:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        self.api = self._served()
-        self.workers = [self._worker() for _ in range(WORKERS)]
+        self.api = self._start_api()
+        self.workers = [self._start_worker() for _ in range(WORKERS)]
         self.wait_for_api()
 
     def kill_worker(self, worker: str | None) -> None:
         """The one that a job names as its own; any, where it names none that is still there."""
         pid = 0 if worker is None else int(worker.rpartition(":")[2])
-        number = next((number for number, one in enumerate(self.workers) if one.pid == pid), 0)
+        number = next((number for number, process in enumerate(self.workers) if process.pid == pid), 0)
         _kill(self.workers[number])
-        self.workers[number] = self._worker()
-        self.happened.append("worker killed")
+        self.workers[number] = self._start_worker()
+        self.incidents.append("worker killed")
 
     def kill_api(self) -> None:
         assert self.api is not None
         _kill(self.api)
-        self.api = self._served()
-        self.happened.append("api killed")
+        self.api = self._start_api()
+        self.incidents.append("api killed")
 
     def wait_for_api(self) -> None:
         assert self.api is not None
         wait_until_ready(self.api, self.port)
 
     def restart_redis(self) -> None:
-        with self.redis.away():
-            self.happened.append("redis stopped")
+        with self.redis.simulate_outage():
+            self.incidents.append("redis stopped")
 
-    def lose_redis(self) -> None:
+    def wipe_redis(self) -> None:
         self.redis.kill()
-        for kept in self.redis.folder.glob("appendonlydir/*"):
-            kept.unlink()
+        for log_file in self.redis.folder.glob("appendonlydir/*"):
+            log_file.unlink()
         self.redis.start()
-        self.happened.append("redis lost everything")
+        self.incidents.append("redis lost everything")
 
     def restart_postgres(self) -> None:
-        with self.postgres.away():
-            self.happened.append("postgres stopped")
+        with self.postgres.simulate_outage():
+            self.incidents.append("postgres stopped")
 
     def stop(self) -> None:
         for process in self.workers:
             process.terminate()
         for process in self.workers:
-            process.wait(PATIENCE_S)
+            process.wait(TIMEOUT_S)
         if self.api is not None:
             _kill(self.api)
 
-    def _served(self) -> Popen[bytes]:
-        return self._started("api", "serve", "--port", str(self.port))
+    def _start_api(self) -> Popen[bytes]:
+        return self._start_process("api", "serve", "--port", str(self.port))
 
-    def _worker(self) -> Popen[bytes]:
-        return self._started("workers", "worker")
+    def _start_worker(self) -> Popen[bytes]:
+        return self._start_process("workers", "worker")
 
-    def _started(self, log: str, *command: str) -> Popen[bytes]:
-        return started(self.home, self.logs / log, SETTINGS | self.settings, *command)
+    def _start_process(self, log: str, *command: str) -> Popen[bytes]:
+        return start_afterimage(self.home, self.logs / log, SETTINGS | self.settings, *command)
 
 
 @dataclass(frozen=True, slots=True)
-class Films:
+class MediaFiles:
     """What is taken in, a film first: some at first, some when servers go away."""
 
     first: list[Path]
@@ -133,7 +133,7 @@ class Films:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class ArchiveState:
     """What jobs left behind, but for the time at which it was."""
 
     assets: list[Asset]
@@ -145,33 +145,37 @@ class State:
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory: pytest.TempPathFactory) -> Films:
+def films(tmp_path_factory: pytest.TempPathFactory) -> MediaFiles:
     folder = tmp_path_factory.mktemp("films")
     make_files(folder)
-    photos = [photo(folder, number) for number in range(PHOTOS + LATER_PHOTOS)]
+    photos = [make_photo(folder, number) for number in range(PHOTOS + LATER_PHOTOS)]
     first = [folder / "film.mp4", folder / "report.pdf", folder / "photo.png"]
-    return Films([*first, *photos[:PHOTOS]], photos[PHOTOS:])
+    return MediaFiles([*first, *photos[:PHOTOS]], photos[PHOTOS:])
 
 
 @pytest.fixture(scope="module")
-def undisturbed(films: Films, tmp_path_factory: pytest.TempPathFactory) -> Iterator[State]:
+def undisturbed(films: MediaFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArchiveState]:
     """The same jobs in a process to which nothing happens."""
     roots = f'["{films.first[0].parent}"]'
-    container = opened(tmp_path_factory.mktemp("undisturbed"), **SETTINGS, ingest__allowed_roots=roots)
+    container = open_container(tmp_path_factory.mktemp("undisturbed"), **SETTINGS, ingest__allowed_roots=roots)
     container.dispatcher.start()
-    jobs = _done(container, *(take_in(path) for path in films.first), *(take_in(path) for path in films.later))
-    told, gone = SummarizeRequest(_asset(jobs[0])), DeleteRequest(_asset(jobs[len(films.first)]))
-    jobs += _done(container, NewJob(told, COLLECTION), NewJob(gone, COLLECTION))
-    jobs += _done(container, NewJob(ReindexRequest()))
-    state = _state(container, [job.id for job in jobs])
+    jobs = _run_jobs(
+        container, *(import_job(path) for path in films.first), *(import_job(path) for path in films.later)
+    )
+    summarize, delete = SummarizeRequest(_asset_id(jobs[0])), DeleteRequest(_asset_id(jobs[len(films.first)]))
+    jobs += _run_jobs(container, NewJob(summarize, COLLECTION), NewJob(delete, COLLECTION))
+    jobs += _run_jobs(container, NewJob(ReindexRequest()))
+    state = _read_state(container, [job.id for job in jobs])
     assert {*state.vectors[0]} == {Lane.VISUAL} and state.memory.lanes
     yield state
     container.close()
 
 
 @pytest.fixture
-def cluster(redis_server: Redis, postgres_server: Postgres, films: Films, tmp_path: Path) -> Iterator[Cluster]:
-    with postgres_server.database() as url:
+def cluster(
+    redis_server: RedisServer, postgres_server: PostgresServer, films: MediaFiles, tmp_path: Path
+) -> Iterator[Cluster]:
+    with postgres_server.create_database() as url:
         settings = {"jobs__kind": "celery", "jobs__url": redis_server.url, "catalog__url": url}
         settings |= {
             "jobs__lease_s": "8",
@@ -187,50 +191,50 @@ def cluster(redis_server: Redis, postgres_server: Postgres, films: Films, tmp_pa
 
 @pytest.mark.parametrize("round_", range(ROUNDS))
 def test_every_job_ends_done_once_as_if_nothing_had_happened(
-    services: Services, cluster: Cluster, films: Films, undisturbed: State, round_: int
+    services: MakeContainer, cluster: Cluster, films: MediaFiles, undisturbed: ArchiveState, round_: int
 ) -> None:
     draw = random.Random(round_)
     container = services(cluster.home, **(SETTINGS | cluster.settings))
     cluster.start()
-    with Client(cluster.url, resume_timeout_s=PATIENCE_S) as archive, ThreadPoolExecutor(1) as threads:
-        jobs = _ask(archive, films.first)
-        seen = threads.submit(lambda: list(archive.follow_job(jobs[0])))
+    with Client(cluster.url, resume_timeout_s=TIMEOUT_S) as archive, ThreadPoolExecutor(1) as threads:
+        jobs = _submit_imports(archive, films.first)
+        follower = threads.submit(lambda: list(archive.follow_job(jobs[0])))
         _kill_in_mid_film(cluster, container, jobs[0], draw)
-        assert _ask(archive, films.first) == jobs  # as by someone who was not answered
-        jobs += _ask_a_server_that_is_killed(archive, cluster, films.later, draw)
+        assert _submit_imports(archive, films.first) == jobs  # as by someone who was not answered
+        jobs += _submit_while_api_is_killed(archive, cluster, films.later, draw)
         _restart_in_mid_queue(cluster, container, jobs, draw)
         jobs += _summarize_and_delete(archive, cluster, container, jobs, draw)
         _check_nothing_left_over(container)
         jobs.append(archive.reindex("new index").id)
-        time.sleep(draw.uniform(0, LATEST_S))  # before it is begun, or while it is at it
-        draw.choice([lambda: cluster.kill_worker(container.jobs.get(jobs[-1]).worker), cluster.lose_redis])()
+        time.sleep(draw.uniform(0, MAX_DELAY_S))  # before it is begun, or while it is at it
+        draw.choice([lambda: cluster.kill_worker(container.jobs.get(jobs[-1]).worker), cluster.wipe_redis])()
         _wait_for_all(container, jobs)
-        _check_nothing_missed(container, jobs[0], seen.result(PATIENCE_S))
+        _check_nothing_missed(container, jobs[0], follower.result(TIMEOUT_S))
     _check_done_once(container, jobs)
     _check_nothing_left_over(container)
-    _check_same(_state(container, jobs), undisturbed)
+    _check_equal(_read_state(container, jobs), undisturbed)
 
 
-def _ask(archive: Client, paths: Sequence[Path]) -> list[str]:
+def _submit_imports(archive: Client, paths: Sequence[Path]) -> list[str]:
     """The jobs that take files in; asked for again, they are the same."""
     return [archive.import_source(path.as_uri(), COLLECTION, path.name, idempotency_key=path.name).id for path in paths]
 
 
-def _ask_a_server_that_is_killed(
+def _submit_while_api_is_killed(
     archive: Client, cluster: Cluster, paths: Sequence[Path], draw: random.Random
 ) -> list[str]:
     """While it takes one of them; who was not answered asks again, until the name of the request is free."""
     with ThreadPoolExecutor(1) as threads:
-        asked = threads.submit(lambda: _insisting(lambda: _ask(archive, paths)))
-        time.sleep(draw.uniform(0, LATEST_ANSWER_S * len(paths)))
+        submission = threads.submit(lambda: _retry_until_answered(lambda: _submit_imports(archive, paths)))
+        time.sleep(draw.uniform(0, MAX_ANSWER_DELAY_S * len(paths)))
         cluster.kill_api()
-        return asked.result(PATIENCE_S)
+        return submission.result(TIMEOUT_S)
 
 
-def _insisting(ask: Callable[[], list[str]]) -> list[str]:
+def _retry_until_answered(submit: Callable[[], list[str]]) -> list[str]:
     while True:
         try:
-            return ask()
+            return submit()
         except ServerUnavailable:
             pass
         except ProblemError as error:
@@ -241,7 +245,7 @@ def _insisting(ask: Callable[[], list[str]]) -> list[str]:
 def _kill_in_mid_film(cluster: Cluster, container: Container, film: str, draw: random.Random) -> None:
     """The worker that is at it, and the API that tells of it."""
     checkpoint = f"{draw.randrange(3):05}.json"
-    _until(lambda: any(cluster.home.glob(f"artifacts/*/*/{checkpoint}")))
+    _wait_until(lambda: any(cluster.home.glob(f"artifacts/*/*/{checkpoint}")))
     worker = container.jobs.get(film).worker
     assert worker is not None
     for kill in draw.sample([lambda: cluster.kill_worker(worker), cluster.kill_api], 2):
@@ -253,9 +257,9 @@ def _kill_in_mid_film(cluster: Cluster, container: Container, film: str, draw: r
 def _restart_in_mid_queue(cluster: Cluster, container: Container, jobs: Sequence[str], draw: random.Random) -> None:
     """Redis and PostgreSQL, somewhere in the jobs that are still to be done."""
     moments = sorted(draw.sample(range(len(jobs) - LATER_PHOTOS, len(jobs) - 2), 2))
-    for moment, happen in zip(moments, draw.sample([cluster.restart_redis, cluster.restart_postgres], 2), strict=True):
-        _until(lambda moment=moment: _ended(container, jobs) >= moment)
-        happen()
+    for moment, restart in zip(moments, draw.sample([cluster.restart_redis, cluster.restart_postgres], 2), strict=True):
+        _wait_until(lambda moment=moment: _count_finished(container, jobs) >= moment)
+        restart()
     _wait_for_all(container, jobs)
 
 
@@ -263,42 +267,42 @@ def _summarize_and_delete(
     archive: Client, cluster: Cluster, container: Container, jobs: Sequence[str], draw: random.Random
 ) -> list[str]:
     """Of the film, and of a photo; whoever is at one of both is killed, and sometimes the API."""
-    film, pictured = (_asset(container.jobs.get(jobs[number])) for number in (0, len(jobs) - LATER_PHOTOS))
+    film, pictured = (_asset_id(container.jobs.get(jobs[number])) for number in (0, len(jobs) - LATER_PHOTOS))
     (deleted,) = archive.delete_asset(pictured, COLLECTION)
-    asked = [archive.summarize(film, idempotency_key="film").id, deleted.id]
-    doomed = draw.choice(asked)
-    _until(lambda: container.jobs.get(doomed).state is not JobState.QUEUED)
+    job_ids = [archive.summarize(film, idempotency_key="film").id, deleted.id]
+    doomed = draw.choice(job_ids)
+    _wait_until(lambda: container.jobs.get(doomed).state is not JobState.QUEUED)
     cluster.kill_worker(container.jobs.get(doomed).worker)
     if draw.random() < 0.5:
         cluster.kill_api()
         cluster.wait_for_api()
-    assert archive.summarize(film, idempotency_key="film").id == asked[0]
-    _wait_for_all(container, asked)
-    return asked
+    assert archive.summarize(film, idempotency_key="film").id == job_ids[0]
+    _wait_for_all(container, job_ids)
+    return job_ids
 
 
-def _done(container: Container, *asked: NewJob) -> list[Job]:
-    jobs = [container.dispatcher.submit(new).id for new in asked]
+def _run_jobs(container: Container, *new_jobs: NewJob) -> list[Job]:
+    jobs = [container.dispatcher.submit(new).id for new in new_jobs]
     _wait_for_all(container, jobs)
     return [container.jobs.get(job) for job in jobs]
 
 
-def _ended(container: Container, jobs: Sequence[str]) -> int:
+def _count_finished(container: Container, jobs: Sequence[str]) -> int:
     return sum(container.jobs.get(job).state.is_terminal for job in jobs)
 
 
 def _wait_for_all(container: Container, jobs: Sequence[str]) -> None:
-    _until(lambda: _ended(container, jobs) == len(jobs))
+    _wait_until(lambda: _count_finished(container, jobs) == len(jobs))
 
 
-def _until(happened: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
-    deadline = time.monotonic() + patience_s
-    while not happened():
+def _wait_until(condition: Callable[[], bool], timeout_s: float = TIMEOUT_S) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
-def _asset(job: Job) -> str:
+def _asset_id(job: Job) -> str:
     assert job.asset_id is not None
     return job.asset_id
 
@@ -308,9 +312,9 @@ def _kill(process: Popen[bytes]) -> None:
     process.wait()
 
 
-def _check_nothing_missed(container: Container, job: str, seen: Sequence[JobEventShape | JobShape]) -> None:
+def _check_nothing_missed(container: Container, job: str, stream: Sequence[JobEventShape | JobShape]) -> None:
     """All that happened, once, in order, and its end."""
-    *events, end = seen
+    *events, end = stream
     assert isinstance(end, JobShape)
     assert end.model_dump_json() == JobShape.of(container.jobs.get(job)).model_dump_json()
     happened = container.jobs.list_events(job)
@@ -322,10 +326,10 @@ def _check_done_once(container: Container, jobs: Sequence[str]) -> None:
     assert sorted(jobs) == sorted(job.id for job in container.jobs.list_page(limit=500).items)
     for job in jobs:
         current, events = container.jobs.get(job), container.jobs.list_events(job)
-        said = [(event.state.value, event.note) for event in events]
-        assert current.state is JobState.DONE, (current, said)
-        assert sum(event.state.is_terminal for event in events) == 1, said
-        assert times_begun(container, current) == current.fencing_token, said
+        states = [(event.state.value, event.note) for event in events]
+        assert current.state is JobState.DONE, (current, states)
+        assert sum(event.state.is_terminal for event in events) == 1, states
+        assert count_starts(container, current) == current.fencing_token, states
 
 
 def _check_nothing_left_over(container: Container) -> None:
@@ -334,23 +338,23 @@ def _check_nothing_left_over(container: Container) -> None:
     assert container.artifacts.list_assets() == sorted(asset.asset_id for asset in container.catalog.assets())
 
 
-def _state(container: Container, jobs: Sequence[str]) -> State:
+def _read_state(container: Container, jobs: Sequence[str]) -> ArchiveState:
     assets = sorted(container.catalog.assets(), key=lambda asset: asset.name)
     manifests = [container.artifacts.read_manifest(asset.asset_id, asset.version) for asset in assets]
-    stored = [pair for manifest in manifests for pair in container.artifacts.read_checkpoints(manifest)]
+    checkpoints = [pair for manifest in manifests for pair in container.artifacts.read_checkpoints(manifest)]
     memory = container.video_memory.memory(assets[0])
     assert memory is not None
-    return State(
+    return ArchiveState(
         [replace(asset, indexed_at=0.0) for asset in assets],
-        [replace(record, tensors_sha="") for record, _ in stored],
-        [vectors for _, vectors in stored],
+        [replace(record, tensors_sha="") for record, _ in checkpoints],
+        [vectors for _, vectors in checkpoints],
         memory,
         container.index.segment_counts(),
         [container.jobs.get(job).result for job in jobs],
     )
 
 
-def _check_same(state: State, expected: State) -> None:
+def _check_equal(state: ArchiveState, expected: ArchiveState) -> None:
     for name in ("assets", "records", "counts", "results"):
         assert getattr(state, name) == getattr(expected, name), name
     check_vectors(state.vectors, expected.vectors)

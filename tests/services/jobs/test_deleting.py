@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from places import photo
+from places import make_photo
 
 from indexer.errors import StorageFull
 from services.container import Container
 from services.jobs.types import DeleteRequest, JobState, NewJob
 
 
-def _breaks(*_: object) -> int:
+def _raise_storage_full(*_: object) -> int:
     raise StorageFull("no room left")
 
 
@@ -22,7 +22,7 @@ def test_what_is_named_like_an_asset_is_another_one(asking: Callable[..., Contai
     container = asking(jobs__retry_backoff_s="0")
     (line,) = container.indexing.index_paths([files / "photo.png"], "mine")
     assert line.asset is not None
-    poster = photo(files, 1).rename(files / f"{line.asset.asset_id}")
+    poster = make_photo(files, 1).rename(files / f"{line.asset.asset_id}")
     (other,) = container.indexing.index_paths([poster], "theirs")
     job = container.dispatcher.submit(NewJob(DeleteRequest(line.asset.asset_id), None))
     container.runner.run(job.id)
@@ -39,7 +39,7 @@ def test_a_deletion_that_was_cut_off_is_finished_by_the_next_try(
     assert line.asset is not None
     job = container.dispatcher.submit(NewJob(DeleteRequest(line.asset.asset_id), "default"))
     with pytest.MonkeyPatch.context() as broken:
-        broken.setattr(getattr(container, part), step, _breaks)
+        broken.setattr(getattr(container, part), step, _raise_storage_full)
         container.runner.run(job.id)
     assert container.jobs.get(job.id).state is JobState.QUEUED
     assert container.catalog.assets() == []

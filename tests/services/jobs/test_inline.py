@@ -7,19 +7,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from contract_jobs import JobQueueContract, Place
-from places import ended, photo, take_in
+from contract_jobs import JobQueueContract, QueueHarness
+from places import import_job, make_photo, wait_until_finished
 
 from services.container import Container
 
-AskingAt = Callable[..., Container]
+MakeContainer = Callable[..., Container]
 
 
 class TestInlineQueue(JobQueueContract):
     """Asked at one container, done by another, as by two processes: what one has in memory the other never sees."""
 
     @pytest.fixture
-    def place(self, asking: AskingAt, files: Path) -> Place:
+    def place(self, asking: MakeContainer, files: Path) -> QueueHarness:
         @contextmanager
         def work() -> Iterator[None]:
             container = asking()
@@ -29,25 +29,25 @@ class TestInlineQueue(JobQueueContract):
             finally:
                 container.close()
 
-        return Place(asking(), files, work, lambda: None)
+        return QueueHarness(asking(), files, work, lambda: None)
 
 
-def test_jobs_asked_for_where_they_are_done_need_no_sweep(asking: AskingAt, files: Path) -> None:
+def test_jobs_asked_for_where_they_are_done_need_no_sweep(asking: MakeContainer, files: Path) -> None:
     container = asking(jobs__sweep_interval_s="1000")
     container.dispatcher.start()
-    job = container.dispatcher.submit(take_in(files / "photo.png"))
-    assert ended(container, job)[0].state == "done"
+    job = container.dispatcher.submit(import_job(files / "photo.png"))
+    assert wait_until_finished(container, job)[0].state == "done"
 
 
 def test_many_jobs_that_fill_the_archive_have_it_measured_by_the_last(
-    asking: AskingAt, files: Path, monkeypatch: pytest.MonkeyPatch
+    asking: MakeContainer, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     container = asking()
-    calibration, refresh, measured = container.calibration, container.calibration.refresh, []
-    monkeypatch.setattr(calibration, "refresh", lambda: (refresh(), measured.append(container.index.generation())))
-    jobs = [container.dispatcher.submit(take_in(photo(files, number))) for number in range(9)]
-    jobs.append(container.dispatcher.submit(take_in(files / "nowhere.png")))
+    calibration, refresh, generations = container.calibration, container.calibration.refresh, []
+    monkeypatch.setattr(calibration, "refresh", lambda: (refresh(), generations.append(container.index.generation())))
+    jobs = [container.dispatcher.submit(import_job(make_photo(files, number))) for number in range(9)]
+    jobs.append(container.dispatcher.submit(import_job(files / "nowhere.png")))
     container.dispatcher.start()
-    assert {job.state.value for job in ended(container, *jobs)} == {"done", "failed"}
-    assert len(measured) == 2, "once before there was anything to go by, once at the end"
-    assert measured[-1] == container.index.generation()
+    assert {job.state.value for job in wait_until_finished(container, *jobs)} == {"done", "failed"}
+    assert len(generations) == 2, "once before there was anything to go by, once at the end"
+    assert generations[-1] == container.index.generation()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from asked import DONE, new_job
+from asked import INDEX_RESULT, new_index_job
 
 from indexer.errors import JobConflict, JobNotFound
 from services.database import SqlDatabase
@@ -23,7 +23,7 @@ from services.jobs.types import (
     SummarizeRequest,
 )
 
-REQUESTS = [new_job().request, SummarizeRequest("a" * 64), DeleteRequest("a" * 64), ReindexRequest()]
+REQUESTS = [new_index_job().request, SummarizeRequest("a" * 64), DeleteRequest("a" * 64), ReindexRequest()]
 
 
 @pytest.mark.parametrize("asked", REQUESTS)
@@ -43,18 +43,18 @@ def test_a_job_that_is_not_there_is_named(jobs: JobStore) -> None:
 
 
 def test_pages_go_from_the_newest_job_to_the_oldest_without_a_gap(jobs: JobStore) -> None:
-    asked = [jobs.submit(new_job("one" if number % 2 else "two")).id for number in range(7)]
+    job_ids = [jobs.submit(new_index_job("one" if number % 2 else "two")).id for number in range(7)]
     first = jobs.list_page(limit=3)
     second = jobs.list_page(limit=3, after=first.next_cursor)
     third = jobs.list_page(limit=3, after=second.next_cursor)
-    assert [job.id for page in (first, second, third) for job in page.items] == sorted(asked, reverse=True)
+    assert [job.id for page in (first, second, third) for job in page.items] == sorted(job_ids, reverse=True)
     assert third.next_cursor is None
-    assert {job.id for job in jobs.list_page(["one"]).items} == set(asked[1::2])
+    assert {job.id for job in jobs.list_page(["one"]).items} == set(job_ids[1::2])
     assert jobs.list_page([]).items == ()
 
 
 def test_pages_can_be_of_some_states(jobs: JobStore) -> None:
-    kept, gone = jobs.submit(new_job()), jobs.submit(new_job())
+    kept, gone = jobs.submit(new_index_job()), jobs.submit(new_index_job())
     jobs.cancel(gone.id)
     assert [job.id for job in jobs.list_page(states=[JobState.QUEUED]).items] == [kept.id]
     assert [job.id for job in jobs.list_page(states=[JobState.CANCELLED, JobState.DONE]).items] == [gone.id]
@@ -65,21 +65,21 @@ def test_pages_can_be_of_some_states(jobs: JobStore) -> None:
 
 
 def test_what_happens_to_a_job_is_written_down_in_order(jobs: JobStore, leases: Leases) -> None:
-    held = leases.claim(jobs.submit(new_job()).id, "w")
-    leases.finish(leases.heartbeat(held, JobProgress(60, 600, "film.mp4")), DONE)
-    events = jobs.list_events(held.id)
+    running = leases.claim(jobs.submit(new_index_job()).id, "w")
+    leases.finish(leases.heartbeat(running, JobProgress(60, 600, "film.mp4")), INDEX_RESULT)
+    events = jobs.list_events(running.id)
     assert [(event.state, event.progress.done, event.note) for event in events] == [
         (JobState.QUEUED, 0, ""),
         (JobState.RUNNING, 0, ""),
         (JobState.RUNNING, 60, "film.mp4"),
         (JobState.DONE, 60, ""),
     ]
-    assert jobs.list_events(held.id, after=events[1].number) == events[2:]
-    assert jobs.list_events(jobs.submit(new_job()).id)[0].number > events[-1].number
+    assert jobs.list_events(running.id, after=events[1].number) == events[2:]
+    assert jobs.list_events(jobs.submit(new_index_job()).id)[0].number > events[-1].number
 
 
 def test_a_queued_job_is_cancelled_at_once_and_twice_is_the_same(jobs: JobStore) -> None:
-    job = jobs.submit(new_job())
+    job = jobs.submit(new_index_job())
     cancelled = jobs.cancel(job.id)
     assert (cancelled.state, cancelled.finished_at is not None) == (JobState.CANCELLED, True)
     assert jobs.cancel(job.id) == cancelled
@@ -87,17 +87,17 @@ def test_a_queued_job_is_cancelled_at_once_and_twice_is_the_same(jobs: JobStore)
 
 
 def test_a_job_at_its_end_is_not_cancelled(jobs: JobStore, leases: Leases) -> None:
-    job = jobs.submit(new_job())
-    leases.finish(leases.claim(job.id, "w"), DONE)
+    job = jobs.submit(new_index_job())
+    leases.finish(leases.claim(job.id, "w"), INDEX_RESULT)
     with pytest.raises(JobConflict, match=f"job {job.id} is done"):
         jobs.cancel(job.id)
 
 
 def test_a_failed_job_is_queued_again_with_all_its_attempts(jobs: JobStore, leases: Leases) -> None:
-    job = jobs.submit(new_job())
+    job = jobs.submit(new_index_job())
     with pytest.raises(JobConflict, match="is running"):
         jobs.retry(leases.claim(job.id, "w").id)
-    leases.fail(jobs.get(job.id), "the disk is full", DONE)
+    leases.fail(jobs.get(job.id), "the disk is full", INDEX_RESULT)
     again = jobs.retry(job.id)
     assert (again.state, again.attempts, again.error, again.result) == (JobState.QUEUED, 0, None, None)
     assert leases.claim(job.id, "w").state is JobState.RUNNING
@@ -106,7 +106,7 @@ def test_a_failed_job_is_queued_again_with_all_its_attempts(jobs: JobStore, leas
 def test_a_job_is_due_where_its_message_may_be_lost_or_its_wait_is_over(
     jobs: JobStore, leases: Leases, database: SqlDatabase
 ) -> None:
-    job, other = jobs.submit(new_job()), jobs.submit(NewJob(SummarizeRequest("a" * 64), "default"))
+    job, other = jobs.submit(new_index_job()), jobs.submit(NewJob(SummarizeRequest("a" * 64), "default"))
     assert jobs.take_undelivered({}) == []
     assert jobs.take_undelivered({JobQueueName.SUMMARIZE: time.time() + 1}) == [other]
     leases.release(leases.claim(job.id, "w"), "stopped")
@@ -117,8 +117,8 @@ def test_a_job_is_due_where_its_message_may_be_lost_or_its_wait_is_over(
 
 
 def test_old_jobs_are_forgotten_with_what_was_written_down_of_them(jobs: JobStore, leases: Leases) -> None:
-    old, queued = jobs.submit(new_job(webhook="https://example.org")), jobs.submit(new_job())
-    done = leases.finish(leases.claim(old.id, "w"), DONE)
+    old, queued = jobs.submit(new_index_job(webhook="https://example.org")), jobs.submit(new_index_job())
+    done = leases.finish(leases.claim(old.id, "w"), INDEX_RESULT)
     assert jobs.finished_before(0.0) == []
     assert jobs.finished_before(time.time() + 1) == [done]
     jobs.delete_finished(done)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from asked import DONE, new_job
+from asked import INDEX_RESULT, new_index_job
 
 from indexer.errors import JobNotFound, LeaseLost
 from services.database import SqlDatabase
@@ -23,7 +23,7 @@ def running_out(database: SqlDatabase) -> Leases:
 
 
 def test_of_many_workers_one_gets_a_job(jobs: JobStore, leases: Leases) -> None:
-    job = jobs.submit(new_job())
+    job = jobs.submit(new_index_job())
 
     def claim(number: int) -> Job | None:
         try:
@@ -45,7 +45,7 @@ def test_a_job_that_is_not_there_is_not_claimed(leases: Leases) -> None:
 def test_a_worker_whose_clock_is_behind_takes_a_job_at_once(
     jobs: JobStore, leases: Leases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = jobs.submit(new_job())
+    job = jobs.submit(new_index_job())
     monkeypatch.setattr(module, "now", lambda: job.created_at - 10)
     with pytest.raises(LeaseLost):
         leases.claim(job.id, "w")
@@ -54,45 +54,45 @@ def test_a_worker_whose_clock_is_behind_takes_a_job_at_once(
 
 
 def test_a_job_ends_once(jobs: JobStore, leases: Leases) -> None:
-    held = leases.claim(jobs.submit(new_job()).id, "w")
-    done = leases.finish(held, DONE)
-    assert (done.state, done.result, done.asset_id) == (JobState.DONE, DONE, "a" * 64)
-    for again in (
-        lambda: leases.claim(held.id, "w"),
-        lambda: leases.heartbeat(held, JobProgress(1)),
-        lambda: leases.finish(held, DONE),
-        lambda: leases.fail(held, "late"),
-        lambda: leases.retry_with_backoff(held, "late"),
-        lambda: leases.release(held, "late"),
+    claimed = leases.claim(jobs.submit(new_index_job()).id, "w")
+    done = leases.finish(claimed, INDEX_RESULT)
+    assert (done.state, done.result, done.asset_id) == (JobState.DONE, INDEX_RESULT, "a" * 64)
+    for late_call in (
+        lambda: leases.claim(claimed.id, "w"),
+        lambda: leases.heartbeat(claimed, JobProgress(1)),
+        lambda: leases.finish(claimed, INDEX_RESULT),
+        lambda: leases.fail(claimed, "late"),
+        lambda: leases.retry_with_backoff(claimed, "late"),
+        lambda: leases.release(claimed, "late"),
     ):
         with pytest.raises(LeaseLost, match="is done"):
-            again()
-    assert jobs.get(held.id) == done
+            late_call()
+    assert jobs.get(claimed.id) == done
 
 
 def test_a_worker_learns_at_its_next_heartbeat_that_the_job_is_cancelled(jobs: JobStore, leases: Leases) -> None:
-    held = leases.heartbeat(leases.claim(jobs.submit(new_job()).id, "w"), JobProgress(1))
-    jobs.cancel(held.id)
+    claimed = leases.heartbeat(leases.claim(jobs.submit(new_index_job()).id, "w"), JobProgress(1))
+    jobs.cancel(claimed.id)
     with pytest.raises(LeaseLost, match="is cancelled"):
-        leases.heartbeat(held, JobProgress(2))
+        leases.heartbeat(claimed, JobProgress(2))
     with pytest.raises(LeaseLost):
-        leases.finish(held, DONE)
+        leases.finish(claimed, INDEX_RESULT)
 
 
 def test_who_lost_a_job_cannot_end_it_once_another_has_it(jobs: JobStore, leases: Leases, running_out: Leases) -> None:
-    lost = running_out.claim(jobs.submit(new_job()).id, "w1")
+    lost = running_out.claim(jobs.submit(new_index_job()).id, "w1")
     assert leases.reclaim_expired() == 1
-    held = leases.claim(lost.id, "w2")
-    for late in (lambda: leases.finish(lost, DONE), lambda: leases.heartbeat(lost, JobProgress())):
+    claimed = leases.claim(lost.id, "w2")
+    for late in (lambda: leases.finish(lost, INDEX_RESULT), lambda: leases.heartbeat(lost, JobProgress())):
         with pytest.raises(LeaseLost):
             late()
-    assert jobs.get(held.id) == held
-    assert held.attempts == 1
-    assert jobs.list_events(held.id)[-2].note == "worker w1 was lost"
+    assert jobs.get(claimed.id) == claimed
+    assert claimed.attempts == 1
+    assert jobs.list_events(claimed.id)[-2].note == "worker w1 was lost"
 
 
 def test_a_job_that_costs_every_worker_fails(jobs: JobStore, running_out: Leases) -> None:
-    job = jobs.submit(new_job())
+    job = jobs.submit(new_index_job())
     for _ in range(3):
         running_out.claim(job.id, "w")
         assert running_out.reclaim_expired() == 1
@@ -102,15 +102,15 @@ def test_a_job_that_costs_every_worker_fails(jobs: JobStore, running_out: Leases
 
 
 def test_a_living_worker_keeps_its_job(jobs: JobStore, leases: Leases, running_out: Leases) -> None:
-    held = running_out.claim(jobs.submit(new_job()).id, "w")
+    held = running_out.claim(jobs.submit(new_index_job()).id, "w")
     leases.heartbeat(held, JobProgress())
     assert leases.reclaim_expired() == 0
-    leases.finish(held, DONE)
+    leases.finish(held, INDEX_RESULT)
 
 
 def test_a_job_waits_longer_before_each_attempt_and_fails_with_the_last(jobs: JobStore, database: SqlDatabase) -> None:
     slow, at_once = Leases(database, 60, retry_backoff_s=100), Leases(database, 60, retry_backoff_s=0)
-    job = jobs.submit(new_job())
+    job = jobs.submit(new_index_job())
     waiting = slow.retry_with_backoff(at_once.claim(job.id, "w"), "the server is down")
     assert (waiting.state, waiting.attempts, waiting.error) == (JobState.QUEUED, 1, "the server is down")
     assert 79 <= waiting.not_before - waiting.created_at <= 130
@@ -125,20 +125,20 @@ def test_a_job_waits_longer_before_each_attempt_and_fails_with_the_last(jobs: Jo
 
 
 def test_a_job_that_is_given_back_has_lost_no_attempt(jobs: JobStore, leases: Leases) -> None:
-    job = jobs.submit(new_job())
+    job = jobs.submit(new_index_job())
     for _ in range(5):
         assert leases.release(leases.claim(job.id, "w"), "the worker is stopped").attempts == 0
     assert jobs.get(job.id).state is JobState.QUEUED
 
 
 def test_every_end_of_a_job_with_a_webhook_is_to_be_told(jobs: JobStore, leases: Leases, database: SqlDatabase) -> None:
-    job = jobs.submit(new_job(webhook="https://example.org/told"))
+    job = jobs.submit(new_index_job(webhook="https://example.org/told"))
     leases.fail(leases.claim(job.id, "w"), "no")
     jobs.retry(job.id)
     jobs.cancel(job.id)
-    leases.finish(leases.claim(jobs.retry(job.id).id, "w"), DONE)
-    leases.finish(leases.claim(jobs.submit(new_job()).id, "w"), DONE)
-    told = Outbox(database).claim_due(visibility_timeout_s=60)
-    assert sorted(one.body.split('"')[3] for one in told) == ["job.cancelled", "job.done", "job.failed"]
-    assert {one.job_id for one in told} == {job.id}
+    leases.finish(leases.claim(jobs.retry(job.id).id, "w"), INDEX_RESULT)
+    leases.finish(leases.claim(jobs.submit(new_index_job()).id, "w"), INDEX_RESULT)
+    deliveries = Outbox(database).claim_due(visibility_timeout_s=60)
+    assert sorted(one.body.split('"')[3] for one in deliveries) == ["job.cancelled", "job.done", "job.failed"]
+    assert {one.job_id for one in deliveries} == {job.id}
     assert Outbox(database).claim_due(visibility_timeout_s=60) == []

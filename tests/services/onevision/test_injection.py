@@ -16,25 +16,23 @@ from services.generators.onevision.engine import Engine, PromptPart
 from services.generators.onevision.vision import VisionEncoder
 from services.generators.onevision.words import PromptTokenizer
 
-CLOSE = 1e-5
+TOLERANCE = 1e-5
 
 
-def pictures(count: int, height: int = 40, width: int = 64, seed: int = 0) -> list[NDArray[np.uint8]]:
+def make_pictures(count: int, height: int = 40, width: int = 64, seed: int = 0) -> list[NDArray[np.uint8]]:
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 255, (count, height // 8, width // 8, 3), np.uint8)
     return list(coarse.repeat(8, 1).repeat(8, 2))
 
 
-def parts_of_video(
-    tiny: OneVisionCheckpoint, frames: list[NDArray[np.uint8]], words: PromptTokenizer
-) -> list[PromptPart]:
+def video_parts(tiny: OneVisionCheckpoint, frames: list[NDArray[np.uint8]], words: PromptTokenizer) -> list[PromptPart]:
     """A video as the model's own template lays it out: all frames, a newline, words."""
     vision = VisionEncoder(tiny)
     tokens = torch.cat([*vision.encode_frames(frames, 196), vision.newline_token])
     return [words.encode_trusted("<|im_start|>user\n"), tokens, words.encode_trusted("What is that?<|im_end|>")]
 
 
-def logits_of_pixels(tiny: OneVisionCheckpoint, text: str, **media: object) -> Tensor:
+def pixel_logits(tiny: OneVisionCheckpoint, text: str, **media: object) -> Tensor:
     inputs = tiny.processor(text=text, return_tensors="pt", **media)
     with torch.inference_mode():
         return torch.as_tensor(tiny.model(**inputs).logits[0, -1])
@@ -42,96 +40,96 @@ def logits_of_pixels(tiny: OneVisionCheckpoint, text: str, **media: object) -> T
 
 @pytest.mark.parametrize("count", [1, 2, 16, 64])
 def test_frames_give_the_logits_of_a_video(tiny: OneVisionCheckpoint, count: int) -> None:
-    frames = pictures(count)
+    frames = make_pictures(count)
     text = "<|im_start|>user\n<video>What is that?<|im_end|>"
-    wanted = logits_of_pixels(tiny, text, videos=[np.stack(frames)])
+    expected = pixel_logits(tiny, text, videos=[np.stack(frames)])
     engine = Engine(tiny)
-    parts = parts_of_video(tiny, frames, PromptTokenizer(tiny.processor.tokenizer))
-    assert torch.allclose(engine.prefill(parts, engine.new_prefix()), wanted, atol=CLOSE, rtol=0)
-    others = parts_of_video(tiny, pictures(count, seed=9), PromptTokenizer(tiny.processor.tokenizer))
-    assert (engine.prefill(others, engine.new_prefix()) - wanted).abs().max() > 100 * CLOSE
+    parts = video_parts(tiny, frames, PromptTokenizer(tiny.processor.tokenizer))
+    assert torch.allclose(engine.prefill(parts, engine.new_prefix()), expected, atol=TOLERANCE, rtol=0)
+    others = video_parts(tiny, make_pictures(count, seed=9), PromptTokenizer(tiny.processor.tokenizer))
+    assert (engine.prefill(others, engine.new_prefix()) - expected).abs().max() > 100 * TOLERANCE
 
 
 def test_text_may_stand_between_the_frames(tiny: OneVisionCheckpoint) -> None:
     words, vision, engine = PromptTokenizer(tiny.processor.tokenizer), VisionEncoder(tiny), Engine(tiny)
-    first, second = pictures(2)
+    first, second = make_pictures(2)
     text = "<|im_start|>user\n[F1 00:00:01]<video>\n[F2 00:00:09]<video>\nWhich came first?<|im_end|>"
-    wanted = logits_of_pixels(tiny, text, videos=[first[None], second[None]])
-    one, other = vision.encode_frames([first, second], 196)
+    expected = pixel_logits(tiny, text, videos=[first[None], second[None]])
+    first_tokens, second_tokens = vision.encode_frames([first, second], 196)
     parts: list[PromptPart] = [
         words.encode_trusted("<|im_start|>user\n[F1 00:00:01]"),
-        torch.cat([one, vision.newline_token]),
+        torch.cat([first_tokens, vision.newline_token]),
         words.encode_untrusted("\n[F2 00:00:09]"),
-        torch.cat([other, vision.newline_token]),
+        torch.cat([second_tokens, vision.newline_token]),
         words.encode_trusted("\nWhich came first?<|im_end|>"),
     ]
-    assert torch.allclose(engine.prefill(parts, engine.new_prefix()), wanted, atol=CLOSE, rtol=0)
+    assert torch.allclose(engine.prefill(parts, engine.new_prefix()), expected, atol=TOLERANCE, rtol=0)
 
 
 @pytest.mark.parametrize("size", [(56, 56), (40, 64), (168, 96), (30, 200), (500, 90)])
 def test_one_image_gives_the_logits_of_its_tiles(tiny: OneVisionCheckpoint, size: tuple[int, int]) -> None:
     words, vision, engine = PromptTokenizer(tiny.processor.tokenizer), VisionEncoder(tiny), Engine(tiny)
-    (picture,) = pictures(1, *size)
-    wanted = logits_of_pixels(tiny, "<image>What is that?<|im_end|>", images=picture)
+    (picture,) = make_pictures(1, *size)
+    expected = pixel_logits(tiny, "<image>What is that?<|im_end|>", images=picture)
     tokens = vision.encode_image(picture)
     assert len(tokens) == vision.count_image_tokens(*picture.shape[:2])
     parts: list[PromptPart] = [tokens, words.encode_trusted("What is that?<|im_end|>")]
-    assert torch.allclose(engine.prefill(parts, engine.new_prefix()), wanted, atol=CLOSE, rtol=0)
+    assert torch.allclose(engine.prefill(parts, engine.new_prefix()), expected, atol=TOLERANCE, rtol=0)
 
 
 def test_several_images_give_the_logits_of_their_views(tiny: OneVisionCheckpoint) -> None:
     words, vision, engine = PromptTokenizer(tiny.processor.tokenizer), VisionEncoder(tiny), Engine(tiny)
-    some = [*pictures(2), *pictures(1, 96, 40, seed=1)]
-    wanted = logits_of_pixels(tiny, "<image> and <image> and <image> differ<|im_end|>", images=[some])
-    one, two, three = vision.encode_views(some)
-    assert {len(one), len(two), len(three)} == {vision.view_tokens}
-    parts: list[PromptPart] = [one, words.encode_untrusted(" and "), two, words.encode_untrusted(" and "), three]
+    images = [*make_pictures(2), *make_pictures(1, 96, 40, seed=1)]
+    expected = pixel_logits(tiny, "<image> and <image> and <image> differ<|im_end|>", images=[images])
+    first, second, third = vision.encode_views(images)
+    assert {len(first), len(second), len(third)} == {vision.view_tokens}
+    parts: list[PromptPart] = [first, words.encode_untrusted(" and "), second, words.encode_untrusted(" and "), third]
     parts.append(words.encode_trusted(" differ<|im_end|>"))
-    assert torch.allclose(engine.prefill(parts, engine.new_prefix()), wanted, atol=CLOSE, rtol=0)
+    assert torch.allclose(engine.prefill(parts, engine.new_prefix()), expected, atol=TOLERANCE, rtol=0)
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 64, 10_000])
 def test_reading_in_chunks_gives_the_same(tiny: OneVisionCheckpoint, chunk: int) -> None:
-    parts = parts_of_video(tiny, pictures(5), PromptTokenizer(tiny.processor.tokenizer))
+    parts = video_parts(tiny, make_pictures(5), PromptTokenizer(tiny.processor.tokenizer))
     whole, chunked = Engine(tiny, 1 << 20), Engine(tiny, chunk)
-    wanted = whole.prefill(parts, whole.new_prefix())
-    assert torch.allclose(chunked.prefill(parts, chunked.new_prefix()), wanted, atol=CLOSE, rtol=0)
+    expected = whole.prefill(parts, whole.new_prefix())
+    assert torch.allclose(chunked.prefill(parts, chunked.new_prefix()), expected, atol=TOLERANCE, rtol=0)
 
 
 def test_prompts_of_different_lengths_can_be_read_together(tiny: OneVisionCheckpoint) -> None:
     words, engine = PromptTokenizer(tiny.processor.tokenizer), Engine(tiny)
-    prompts = [parts_of_video(tiny, pictures(count), words) for count in (1, 5, 3)]
+    prompts = [video_parts(tiny, make_pictures(count), words) for count in (1, 5, 3)]
     together = engine.next_logits(prompts)
     alone = torch.stack([engine.prefill(parts, engine.new_prefix()) for parts in prompts])
-    assert torch.allclose(together, alone, atol=CLOSE, rtol=0)
+    assert torch.allclose(together, alone, atol=TOLERANCE, rtol=0)
 
 
 def test_a_prefix_read_before_gives_the_same_as_none_and_can_be_used_again(tiny: OneVisionCheckpoint) -> None:
     words, engine = PromptTokenizer(tiny.processor.tokenizer), Engine(tiny)
-    opening, tokens, _ = parts_of_video(tiny, pictures(6), words)
+    opening, tokens, _ = video_parts(tiny, make_pictures(6), words)
     prefix = engine.new_prefix()
     engine.prefill([opening, tokens], prefix)
-    kept = prefix.token_count
+    prefix_tokens = prefix.token_count
     for question in ("What is that?", "And when, and where, and why?", "What is that?"):
         closing = words.encode_untrusted(question)
-        wanted = engine.prefill([opening, tokens, closing], engine.new_prefix())
-        assert torch.allclose(engine.prefill([closing], prefix), wanted, atol=CLOSE, rtol=0)
-        engine.truncate(prefix, kept)
-        assert prefix.token_count == kept
+        expected = engine.prefill([opening, tokens, closing], engine.new_prefix())
+        assert torch.allclose(engine.prefill([closing], prefix), expected, atol=TOLERANCE, rtol=0)
+        engine.truncate(prefix, prefix_tokens)
+        assert prefix.token_count == prefix_tokens
 
 
-@pytest.mark.parametrize(("dtype", "most"), [(torch.float16, 2e-3), (torch.float32, CLOSE)])
+@pytest.mark.parametrize(("dtype", "most"), [(torch.float16, 2e-3), (torch.float32, TOLERANCE)])
 def test_stored_tokens_lose_little(tiny: OneVisionCheckpoint, dtype: torch.dtype, most: float) -> None:
     engine = Engine(tiny)
-    opening, tokens, closing = parts_of_video(tiny, pictures(6), PromptTokenizer(tiny.processor.tokenizer))
+    opening, tokens, closing = video_parts(tiny, make_pictures(6), PromptTokenizer(tiny.processor.tokenizer))
     assert isinstance(tokens, Tensor)
-    wanted = engine.prefill([opening, tokens, closing], engine.new_prefix())
+    expected = engine.prefill([opening, tokens, closing], engine.new_prefix())
     stored = engine.prefill([opening, tokens.to(dtype), closing], engine.new_prefix())
-    assert (stored - wanted).abs().max() < most
+    assert (stored - expected).abs().max() < most
 
 
 def test_writing_is_what_the_model_itself_generates(tiny: OneVisionCheckpoint) -> None:
-    frames = pictures(4)
+    frames = make_pictures(4)
     inputs = tiny.processor(text="<video>Say it!<|im_end|>", videos=[np.stack(frames)], return_tensors="pt")
     generated = tiny.model.generate(**inputs, max_new_tokens=24, do_sample=False)[0, inputs["input_ids"].shape[1] :]
     words, vision, engine = PromptTokenizer(tiny.processor.tokenizer), VisionEncoder(tiny), Engine(tiny)
@@ -148,4 +146,4 @@ def test_writing_is_what_the_model_itself_generates(tiny: OneVisionCheckpoint) -
 def test_a_frame_has_as_many_tokens_as_it_may(tiny: OneVisionCheckpoint, tokens: int, given: int) -> None:
     vision = VisionEncoder(tiny)
     assert vision.count_frame_tokens(tokens) == given
-    assert [len(frame) for frame in vision.encode_frames(pictures(3), tokens)] == [given] * 3
+    assert [len(frame) for frame in vision.encode_frames(make_pictures(3), tokens)] == [given] * 3

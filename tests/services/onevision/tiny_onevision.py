@@ -18,16 +18,16 @@ from transformers import (
 
 from benchmarks.onevision_model import make_tokenizer
 
-SIDE, PATCH, WIDTH = 56, 14, 32
-GRID = SIDE // PATCH
+SIDE_PX, PATCH_PX, WIDTH = 56, 14, 32
+GRID = SIDE_PX // PATCH_PX
 
 
 def make_tiny_onevision(folder: Path, seed: int = 0, tower: str = "siglip") -> Path:
     """Write a checkpoint folder: a tower of 4 × 4 patches, two layers of Qwen2, a tokenizer of single bytes."""
     torch.manual_seed(seed)
     tokenizer = make_tokenizer()
-    mean_std = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "size": {"height": SIDE, "width": SIDE}}
-    pinpoints = [[SIDE * h, SIDE * w] for h in (1, 2, 3) for w in (1, 2, 3)]
+    mean_std = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "size": {"height": SIDE_PX, "width": SIDE_PX}}
+    pinpoints = [[SIDE_PX * h, SIDE_PX * w] for h in (1, 2, 3) for w in (1, 2, 3)]
     strategy = "full" if tower == "siglip" else "default"
     config = LlavaOnevisionConfig(
         vision_config=_tower(tower),
@@ -65,7 +65,7 @@ def _tower(name: str) -> SiglipVisionConfig | CLIPVisionConfig:
         "intermediate_size": 48,
         "num_hidden_layers": 2,
         "num_attention_heads": 2,
-        "image_size": SIDE,
-        "patch_size": PATCH,
+        "image_size": SIDE_PX,
+        "patch_size": PATCH_PX,
     }
     return CLIPVisionConfig(**shape) if name == "clip" else SiglipVisionConfig(**shape, vision_use_head=False)

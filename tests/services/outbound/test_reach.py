@@ -9,7 +9,7 @@ import pytest
 from indexer.errors import RemoteUnavailable, SourceForbidden
 from services.outbound.reach import UrlPolicy
 
-ANY = UrlPolicy(None, frozenset(), "SETTING")
+ANY_HOST = UrlPolicy(None, frozenset(), "SETTING")
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ ANY = UrlPolicy(None, frozenset(), "SETTING")
 )
 def test_what_is_no_plain_web_address_is_refused(url: str, message: str) -> None:
     with pytest.raises(SourceForbidden, match=message) as raised:
-        ANY.validate(url)
+        ANY_HOST.validate(url)
     assert "hunter2" not in str(raised.value)
 
 
@@ -43,7 +43,7 @@ def test_only_listed_hosts_may_be_asked_and_names_below_them_where_a_star_says_s
 
 
 def test_what_may_be_secret_in_a_url_is_not_repeated() -> None:
-    target = ANY.validate("https://example.org/film.mp4?token=hunter2")
+    target = ANY_HOST.validate("https://example.org/film.mp4?token=hunter2")
     assert (target.display_url, target.request_target) == ("https://example.org/film.mp4", "/film.mp4?token=hunter2")
 
 
@@ -57,19 +57,19 @@ def test_what_may_be_secret_in_a_url_is_not_repeated() -> None:
 )
 def test_an_address_that_is_not_public_is_refused_in_whatever_way_it_is_written(host: str) -> None:
     with pytest.raises(SourceForbidden, match="is not a public one"):
-        ANY.resolve(host, 80)
+        ANY_HOST.resolve(host, 80)
 
 
 def test_a_public_address_may_be_connected_to() -> None:
-    assert ANY.resolve("93.184.215.14", 443) == ["93.184.215.14"]
-    assert ANY.resolve("2606:2800:21f:cb07:6820:80da:af6b:8b2c", 443) == ["2606:2800:21f:cb07:6820:80da:af6b:8b2c"]
+    assert ANY_HOST.resolve("93.184.215.14", 443) == ["93.184.215.14"]
+    assert ANY_HOST.resolve("2606:2800:21f:cb07:6820:80da:af6b:8b2c", 443) == ["2606:2800:21f:cb07:6820:80da:af6b:8b2c"]
 
 
 def test_one_private_address_among_public_ones_is_one_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80)) for address in ("93.184.215.14", "10.0.0.1")]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     with pytest.raises(SourceForbidden, match=r"mixed.example: its address 10.0.0.1 is not a public one"):
-        ANY.resolve("mixed.example", 80)
+        ANY_HOST.resolve("mixed.example", 80)
 
 
 def test_a_private_address_is_reached_where_the_settings_say_so() -> None:
@@ -78,4 +78,4 @@ def test_a_private_address_is_reached_where_the_settings_say_so() -> None:
 
 def test_a_name_that_is_not_known_may_be_known_later() -> None:
     with pytest.raises(RemoteUnavailable, match=r"nowhere.invalid: the name is not known"):
-        ANY.resolve("nowhere.invalid", 80)
+        ANY_HOST.resolve("nowhere.invalid", 80)
