@@ -17,7 +17,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 demo: install  ## index the sample archive and ask it questions
-	@$(BIN)/python -m demoworld.tour $(DEMO)
+	@$(BIN)/python -m demoworld.demo $(DEMO)
 
 check: install  ## style, types, layers
 	$(BIN)/ruff check .
@@ -32,7 +32,7 @@ test: check servers  ## the checks, then every test, two modules at a time, the 
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 soak: install servers  ## endurance: twenty rounds of kill -9 while indexing, and of servers that go away under jobs
-	AFTERIMAGE_TEST_KILLS=20 $(BIN)/pytest tests/services/test_kill.py --timeout 7200
+	AFTERIMAGE_TEST_KILLS=20 $(BIN)/pytest tests/services/ingest/test_kill.py --timeout 7200
 	AFTERIMAGE_TEST_CHAOS=20 $(BIN)/pytest tests/services/jobs/test_chaos.py --timeout 7200
 
 bench: install  ## every figure that the README names

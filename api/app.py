@@ -9,17 +9,18 @@ from importlib import metadata
 from anyio import to_thread
 from fastapi import FastAPI
 
-from api import problems
-from api.limited import BodySizeLimit
+from api.http import problems
+from api.http.body_limit import BodySizeLimit
+from api.http.concurrency import ConcurrencyLimits
+from api.http.context import AppContext
+from api.http.metrics import Metrics
+from api.http.rate_limit import RateLimiter
+from api.http.request_log import RequestObserver
+from api.http.routes import assets, collections, health, images, jobs, keys, media, search, tus, uploads
+from api.http.warmup import ModelWarmup
 from api.mcp import http as mcp
-from api.metrics import Metrics
-from api.observing import RequestObserver
+from api.openai import routes
 from api.openapi import customize_openapi
-from api.rates import RateLimiter
-from api.routes import assets, chat, collections, finding, health, jobs, keys, media, pictures, tus, uploads
-from api.server import AppContext
-from api.turns import ConcurrencyLimits
-from api.warming import ModelWarmup
 from services.container import Container
 
 _MB = 1 << 20
@@ -60,7 +61,7 @@ def create_app(container: Container, *, allow_anonymous: bool) -> FastAPI:
     app.state.mcp = mcp_endpoint
     app.add_middleware(RequestObserver, metrics=context.metrics)
     problems.add_exception_handlers(app)
-    for part in (health, finding, collections, assets, pictures, media, uploads, tus, jobs, keys, chat, mcp):
+    for part in (health, search, collections, assets, images, media, uploads, tus, jobs, keys, routes, mcp):
         app.include_router(part.router)
     customize_openapi(app)
     return app

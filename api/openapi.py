@@ -7,12 +7,12 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api.chat.replies import CompletionChunkShape
-from api.job_shapes import JobEventShape
-from api.once import document_header
-from api.problems import Problem, problem_responses
-from api.replies import EvidenceEvent, UsageShape
-from api.schemas import AnswerShape, SentenceShape
+from api.http.idempotency import document_header
+from api.http.problems import Problem, problem_responses
+from api.openai.responses import CompletionChunkShape
+from api.schemas.jobs import JobEventShape
+from api.schemas.responses import EvidenceEvent, UsageShape
+from api.schemas.results import AnswerShape, SentenceShape
 
 _EVENT_SHAPES = (EvidenceEvent, SentenceShape, AnswerShape, UsageShape, JobEventShape, CompletionChunkShape, Problem)
 _FASTAPI_SCHEMAS = ("HTTPValidationError", "ValidationError")

@@ -20,12 +20,12 @@ from benchmarks.long_video_qa import (
     measure_citation_precision,
     measure_refusal_rate,
 )
-from benchmarks.marking import AnswerScore, extract_concepts, score_answer
 from benchmarks.report import Figure, make_parser, report
+from benchmarks.scoring import AnswerScore, extract_concepts, score_answer
 from demoworld.world.concepts import load_concepts
 from demoworld.world.questions import Question, QuestionKind, generate_questions
-from demoworld.world.rolling import VideoSpec, render_video
 from demoworld.world.truth import VideoTruth
+from demoworld.world.video_rendering import VideoSpec, render_video
 from indexer.types import SegmentFilter
 from services.container import Container
 

@@ -22,20 +22,20 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import servers
 from benchmarks.answers import load_answerable, load_unrelated
 from benchmarks.report import Figure, make_parser, print_table, report
-from benchmarks.serving import open_container, run_worker
 from demoworld.archive import make_archive
-from demoworld.tour import DEMO_COMMANDS, VIDEO_NAME
+from demoworld.demo import DEMO_COMMANDS, VIDEO_NAME
 from demoworld.world.sample import make_sample, select_questions
 from demoworld.world.truth import read_video_truth
 from indexer.errors import AfterimageError
 from indexer.types import Lane, SegmentFilter
 from services.container import Container
+from services.ingest.file_discovery import DiscoveredFile, discover
 from services.jobs.types import IndexRequest, JobState, NewJob
-from services.sources import DiscoveredFile, discover
 from services.types import Answer, Citation, Query
+from tests.support import database_servers
+from tests.support.server_processes import open_container, run_worker
 
 _RESULT_LIMIT, _SCORE_DEPTH, _JOBS_TIMEOUT_S = 10, 50, 1800.0
 _NO_FILTERS = SegmentFilter()
@@ -66,7 +66,11 @@ def index_in_one_process(home: Path, files: Path, settings: dict[str, str]) -> C
 @contextmanager
 def index_on_cluster(work: Path, files: Path, settings: dict[str, str]) -> Iterator[Container]:
     """The files, indexed by a worker; the services over what it made."""
-    with servers.start_postgres() as postgres, servers.start_redis() as redis, postgres.create_database() as url:
+    with (
+        database_servers.start_postgres() as postgres,
+        database_servers.start_redis() as redis,
+        postgres.create_database() as url,
+    ):
         shared = {"catalog__url": url, "jobs__kind": "celery", "jobs__url": redis.url, "index__kind": "qdrant"}
         server = os.environ.get("AFTERIMAGE_TEST_QDRANT_URL", "")
         shared |= {"index__url": server, "index__prefix": f"compared_{token_hex(4)}"}

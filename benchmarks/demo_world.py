@@ -23,17 +23,17 @@ import torch
 from benchmarks.report import Figure, make_parser, print_table, report
 from demoworld.world.claims import Claim, VisibleContent, evaluate_claim, phrase_claim, phrase_plainly
 from demoworld.world.concepts import get_concept, load_concepts
-from demoworld.world.drawing import render_scene
 from demoworld.world.places import PLACES
 from demoworld.world.random_scenes import Split, sample_scene, scatter_things
-from demoworld.world.rolling import VideoSpec, render_video
+from demoworld.world.rendering import render_scene
 from demoworld.world.scene import WIDESCREEN_ASPECT, Scene
 from demoworld.world.truth import EventTruth, VideoTruth
+from demoworld.world.video_rendering import VideoSpec, render_video
 from indexer.encoders.open_clip import OpenClipEncoder
 from indexer.encoders.weights import resolve_weights
 from indexer.types import SegmentFilter, Vectors
 from services.container import Container
-from services.indexing import Outcome
+from services.ingest.indexing import Outcome
 from services.settings import Settings, load_settings
 from services.types import Query
 

@@ -18,17 +18,17 @@ import numpy as np
 
 from benchmarks.long_video_qa import load_evaluation_settings
 from benchmarks.report import Figure, make_parser, print_table, report
-from demoworld.train.saying import capitalize, format_count_noun, format_count_sentence, format_place_sentence
+from demoworld.train.answer_templates import capitalize, format_count_noun, format_count_sentence, format_place_sentence
 from demoworld.world.claims import NUMBER_WORDS
 from demoworld.world.concepts import load_concepts
 from demoworld.world.places import PLACES
-from demoworld.world.rolling import VideoSpec, render_video
 from demoworld.world.truth import EventTruth, VideoTruth
+from demoworld.world.video_rendering import VideoSpec, render_video
 from indexer.types import Origin, Segment
-from services.catalog import Asset
+from services.answering.grounding import Grounding, VerdictThresholds
+from services.catalog.catalog import Asset
 from services.container import Container
-from services.generators.wording import format_timestamp
-from services.grounding import Grounding, VerdictThresholds
+from services.generators.prompts import format_timestamp
 from services.types import DraftSentence, Evidence, Quote, RetrievedSegment, Verdict
 
 _TEST_SEEDS, _CALIBRATION_SEEDS = (41_000, 41_001), (42_000, 42_001)

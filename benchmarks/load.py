@@ -29,13 +29,11 @@ from PIL import Image
 from pydantic import BaseModel
 
 from api.client import Client
-from api.job_shapes import JobShape
-from api.replies import EvidenceEvent, PageShape
-from api.schemas import AnswerShape
-from benchmarks import servers
+from api.schemas.jobs import JobShape
+from api.schemas.responses import EvidenceEvent, PageShape
+from api.schemas.results import AnswerShape
 from benchmarks.answers import load_answerable, load_unrelated
 from benchmarks.report import Figure, make_parser, print_table, report
-from benchmarks.serving import RunningServer, open_container, run_server, run_worker
 from demoworld.archive import make_archive
 from demoworld.world.questions import QuestionKind, generate_questions
 from demoworld.world.sample import make_sample
@@ -43,6 +41,8 @@ from demoworld.world.truth import read_video_truth
 from indexer.types import SegmentFilter
 from services.container import Container
 from services.types import Query
+from tests.support import database_servers
+from tests.support.server_processes import RunningServer, open_container, run_server, run_worker
 
 _PARTS = ("searches", "answers", "jobs", "upload")
 _CLIENT_COUNTS, _ROUND_COUNT, _SEARCHES_PER_ROUND = (1, 10, 50), 3, 120
@@ -314,7 +314,11 @@ def prepare_archive(work: Path) -> tuple[Path, list[str]]:
 @contextmanager
 def start_cluster() -> Iterator[dict[str, str]]:
     """The settings of a catalog in PostgreSQL and of jobs that Celery carries over Redis to a worker elsewhere."""
-    with servers.start_postgres() as postgres, servers.start_redis() as redis, postgres.create_database() as url:
+    with (
+        database_servers.start_postgres() as postgres,
+        database_servers.start_redis() as redis,
+        postgres.create_database() as url,
+    ):
         yield {"catalog__url": url, "jobs__kind": "celery", "jobs__url": redis.url}
 
 

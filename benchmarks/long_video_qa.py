@@ -23,16 +23,16 @@ from statistics import fmean
 
 import numpy as np
 
-from benchmarks.marking import AnswerScore, score_answer, score_summary
+from benchmarks.context_strategies import CONTEXT_STRATEGIES, is_evidence_sufficient, with_oracle_retrieval
 from benchmarks.report import Figure, describe_machine, make_parser, print_table, report
-from benchmarks.viewing import CONTEXT_STRATEGIES, is_evidence_sufficient, with_oracle_retrieval
+from benchmarks.scoring import AnswerScore, score_answer, score_summary
 from demoworld.world.concepts import load_concepts
 from demoworld.world.questions import Question, QuestionKind, generate_questions
-from demoworld.world.rolling import VideoSpec, render_video
 from demoworld.world.truth import VideoTruth, read_video_truth
+from demoworld.world.video_rendering import VideoSpec, render_video
 from indexer.types import SegmentFilter
-from services.answering import Answering
-from services.catalog import Asset
+from services.answering.answering import Answering
+from services.catalog.catalog import Asset
 from services.container import Container
 from services.settings import Settings, load_settings
 

@@ -21,12 +21,12 @@ import psutil
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from benchmarks.memory_baselines.malmm import MaLmm, reference_merge_step
 from benchmarks.report import Figure, make_parser, report
 from memory.bank import MemoryBank
-from memory.costs import GLOBAL_COST, NOVELTY_COST, MergeCost
-from memory.malmm import MaLmm, reference_merge_step
+from memory.merge_cost import GLOBAL_COST, NOVELTY_COST, MergeCost
 from memory.types import Node
-from memory.video import VideoMemory
+from memory.video_memory import VideoMemory
 
 _SLOTS, _POSITIONS, _WIDTH, _FRAMES, _STEPS, _ROUNDS = 64, 196, 1024, 80, 120, 5
 _CLIP_POSITIONS, _CLIP_WIDTH, _LOG_EVERY_FRAMES = 49, 768, 60

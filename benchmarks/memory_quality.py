@@ -24,12 +24,12 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.memory_baselines.baselines import Fifo, KMeans, Uniform
+from benchmarks.memory_baselines.malmm import MaLmm
+from benchmarks.memory_baselines.policy import MemoryPolicy
 from benchmarks.report import Figure, make_parser, print_table, report
 from memory.bank import MemoryBank
-from memory.baselines import Fifo, KMeans, Uniform
-from memory.costs import GLOBAL_COST, NOVELTY_COST, MergeCost
-from memory.malmm import MaLmm
-from memory.policy import MemoryPolicy
+from memory.merge_cost import GLOBAL_COST, NOVELTY_COST, MergeCost
 from memory.types import Node, Slot
 
 _FRAMES, _POSITIONS, _WIDTH, _NEEDLE_COUNT, _NEEDLE_POSITIONS, _MOTION_FRAMES = 3000, 49, 32, 20, 4, 300

@@ -23,18 +23,18 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.onevision_model import MODEL_DIMENSIONS, make_checkpoint
 from benchmarks.report import Figure, make_parser, report
 from indexer.types import AssetKind, Lane, Origin, PictureRef, Segment
-from services.catalog import Asset
+from services.catalog.catalog import Asset
 from services.generators.onevision.checkpoint import OneVisionCheckpoint
 from services.generators.onevision.engine import Engine, PromptPart
 from services.generators.onevision.generator import OneVisionGenerator
 from services.generators.onevision.prompt import PromptPlanner
+from services.generators.onevision.tokenizer import PromptTokenizer
 from services.generators.onevision.vision import VisionEncoder
-from services.generators.onevision.words import PromptTokenizer
-from services.generators.wording import SYSTEM_PROMPT
+from services.generators.prompts import SYSTEM_PROMPT
 from services.types import DraftSentence, Evidence, RetrievedSegment
+from tests.support.random_onevision import MODEL_DIMENSIONS, make_checkpoint
 
 _VIDEO = Asset("f" * 64, "v", AssetKind.VIDEO, "film.mp4", 3600.0, None, 640, 360, 0.0, 1, 1, (), 0.0)
 _SLOT_COUNT, _SLOT_TOKENS, _FRAME_TOKENS, _FIRST_QUESTION, _NEW_FRAME_COUNTS = 96, 16, 196, -1, (1, 4, 16)

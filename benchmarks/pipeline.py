@@ -26,26 +26,26 @@ import torch
 from PIL import Image
 
 from benchmarks.report import Figure, make_parser, report
-from benchmarks.workload import ENCODER_NAME, make_encoder, make_film
-from indexer.allocator import tune_malloc
-from indexer.artifacts import ArtifactStore
-from indexer.blobs.folder import FolderBlobs
 from indexer.encoders.devices import fastest_precision
 from indexer.encoders.open_clip import OpenClipEncoder
 from indexer.encoders.patches import PatchTokenEncoder
 from indexer.encoders.sentence import SentenceTransformerEncoder
-from indexer.media.process import SandboxedDecoder
+from indexer.malloc_tuning import tune_malloc
+from indexer.media.sandbox.client import SandboxedDecoder
 from indexer.media.video import SamplingPlan
-from indexer.passages import build_screen_passages
-from indexer.passes.tools import BatchEncoder, IndexingSettings, ModelSet
-from indexer.pipeline import IndexSource, Pipeline
-from indexer.readers.rapid_ocr import RapidOcrEngine
-from indexer.readers.screen_text import TextTracker
-from indexer.sampling import compute_signature
-from indexer.stages import BoundedStage
+from indexer.ocr.rapid_ocr import RapidOcrEngine
+from indexer.ocr.text_tracking import TextTracker
+from indexer.pipeline.bounded_stage import BoundedStage
+from indexer.pipeline.encoding import BatchEncoder, IndexingSettings, ModelSet
+from indexer.pipeline.near_duplicates import compute_signature
+from indexer.pipeline.pipeline import IndexSource, Pipeline
+from indexer.storage.artifacts import ArtifactStore
+from indexer.storage.folder_blobs import FolderBlobs
+from indexer.text.passages import build_screen_passages
 from indexer.types import Frame
 from memory.sink import MemorySink
 from memory.store import MemoryStore
+from tests.support.synthetic_workload import ENCODER_NAME, make_encoder, make_film
 
 CORE_COUNT = len(os.sched_getaffinity(0))
 SETTINGS = IndexingSettings(encode_workers=CORE_COUNT)

@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.report import Figure, make_parser, report
 from indexer.indexes.exact import ExactIndex
-from indexer.indexes.faiss import FaissIndex
+from indexer.indexes.faiss.index import FaissIndex
 from indexer.ports import SegmentIndex
 from indexer.types import AssetKind, AssetTags, Lane, Origin, Segment, SegmentBatch, SegmentFilter, Vectors
 

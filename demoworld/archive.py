@@ -16,11 +16,11 @@ from typing import TypeVar
 
 import msgspec
 
-from demoworld.film import Film, write_mp4, write_webm
-from demoworld.papers import DocumentSpec, write_text_pdf
 from demoworld.photos import Photo, write_photo
-from demoworld.scans import write_scanned_pdf
+from demoworld.scanned_pdfs import write_scanned_pdf
+from demoworld.text_pdfs import DocumentSpec, write_text_pdf
 from demoworld.truth import Fact, write_truth
+from demoworld.video_encoding import Film, write_mp4, write_webm
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from demoworld.sheet import TextCanvas
+from demoworld.canvas import TextCanvas
 
 
 def paint_sunrise(canvas: TextCanvas) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageFilter
 
-from demoworld.sheet import TextBox, TextCanvas
+from demoworld.canvas import TextBox, TextCanvas
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from PIL import ExifTags, Image
 
 from demoworld.camera import Pose, photograph, render_surface
-from demoworld.sheet import TextCanvas
+from demoworld.canvas import TextCanvas
 from demoworld.truth import Fact
 from indexer.types import AssetKind
 

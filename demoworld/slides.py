@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from demoworld import backdrops
-from demoworld.sheet import TextCanvas
+from demoworld.canvas import TextCanvas
 
 SlideLook: TypeAlias = Literal[
     "title", "board", "notice", "map", "sign", "locker", "gauges", "radio", "menu", "closing"

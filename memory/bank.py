@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from memory.costs import MergeCost
+from memory.merge_cost import MergeCost
 from memory.types import BankState, Node, Slot, Tokens, merge_nodes
 
 OnMerge = Callable[[Node], None]

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from indexer.errors import ArtifactError
 from indexer.ports import TokenEncoder
 from indexer.types import KeyFrame
-from memory.precision import TokenPrecision
+from memory.quantization import TokenPrecision
 from memory.store import MemoryStore
-from memory.video import VideoMemory
+from memory.video_memory import VideoMemory
 
 
 class MemorySink:

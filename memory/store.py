@@ -1,9 +1,9 @@
 """Memories on disk, beside an asset's other artifacts.
 
 After each checkpoint of a video these blobs are written, each with its own checksum: `00012.log` (the nodes made since
-the last one; kept) and `after/0/…` (all that is needed to go on, float32: `memory.states`; `after/1/…` after odd ones,
+the last one; kept) and `after/0/…` (all that is needed to go on, float32: `memory.resume_state`; `after/1/…` after odd ones,
 so that a state is there until the next one's checkpoint is committed). A finished memory is `bank` (its slots, float16
-or int8: `memory.precision`) and `manifest.json`, written last, with the model's fingerprint and the checksums of all
+or int8: `memory.quantization`) and `manifest.json`, written last, with the model's fingerprint and the checksums of all
 its parts.
 """
 
@@ -16,13 +16,20 @@ import msgspec
 
 from indexer.errors import ArtifactError, MemoryMismatch
 from indexer.ports import BlobStore
-from memory.hierarchy import LANE_CONFIGS
-from memory.precision import Tensors, TokenPrecision
-from memory.sealed import SCHEMA_VERSION, decode, decode_checksummed, encode, encode_checksummed, sha256_hex
-from memory.states import ResumeStateStore
-from memory.tensors import decode_nodes, decode_slots, encode_nodes, encode_slots
+from memory.checksummed_tensors import (
+    SCHEMA_VERSION,
+    decode,
+    decode_checksummed,
+    encode,
+    encode_checksummed,
+    sha256_hex,
+)
+from memory.lane import LANE_CONFIGS
+from memory.quantization import Tensors, TokenPrecision
+from memory.resume_state import ResumeStateStore
+from memory.tensor_codec import decode_nodes, decode_slots, encode_nodes, encode_slots
 from memory.types import Node, Slot
-from memory.video import FRAMES_LOG, VideoMemory
+from memory.video_memory import FRAMES_LOG, VideoMemory
 
 
 @dataclass(frozen=True, slots=True)

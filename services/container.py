@@ -7,13 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.allocator import tune_malloc
-from indexer.artifacts import ArtifactStore
-from indexer.blobs.folder import FolderBlobs
 from indexer.errors import AfterimageError, ModelError, SettingsError, StorageFull
-from indexer.media.process import MediaLimits, SandboxedDecoder
-from indexer.passes.tools import IndexingSettings, ModelSet
-from indexer.pipeline import Pipeline
+from indexer.malloc_tuning import tune_malloc
+from indexer.media.sandbox.client import MediaLimits, SandboxedDecoder
+from indexer.pipeline.encoding import IndexingSettings, ModelSet
+from indexer.pipeline.pipeline import Pipeline
 from indexer.ports import (
     BlobStore,
     ImageTextEncoder,
@@ -24,45 +22,47 @@ from indexer.ports import (
     SpeechRecognizer,
     TokenEncoder,
 )
+from indexer.storage.artifacts import ArtifactStore
+from indexer.storage.folder_blobs import FolderBlobs
 from indexer.types import Lane, SegmentFilter
-from memory.precision import TokenPrecision
-from memory.recall import FRAME_SELECTORS
+from memory.frame_selection import FRAME_SELECTORS
+from memory.quantization import TokenPrecision
 from memory.sink import MemorySink
 from memory.store import MemoryStore
-from services.answering import Answering
-from services.calibration import Calibration
-from services.catalog import Catalog
-from services.database import SqlDatabase
+from services.access.api_keys import ApiKeyStore
+from services.answering.answering import Answering
+from services.answering.grounding import Grounding, VerdictThresholds
+from services.answering.video_context import VideoContext
+from services.catalog.catalog import Catalog
+from services.catalog.video_memory import VideoMemoryReader
+from services.database.engine import SqlDatabase
+from services.database.idempotency import IdempotencyStore
+from services.egress.url_policy import UrlPolicy
 from services.generators.extractive import ExtractiveGenerator
-from services.generators.quoting import ModalityRouter
-from services.grounding import Grounding, VerdictThresholds
-from services.indexes import IndexFactory
-from services.indexing import Indexing
-from services.intake import SourceResolver
-from services.jobs.cleaning import Retention
-from services.jobs.dispatch import JobDispatcher
+from services.generators.modality_router import ModalityRouter
+from services.ingest.indexing import Indexing
+from services.ingest.locks.files import FileLocks
+from services.ingest.reindexing import Reindexing
+from services.ingest.resumable_uploads import ResumableUploads
+from services.ingest.source_resolver import SourceResolver
+from services.jobs.dispatcher import JobDispatcher
+from services.jobs.handlers import JobHandlers
 from services.jobs.leases import Leases
 from services.jobs.outbox import Outbox
 from services.jobs.ports import JobQueue, JobWorker
-from services.jobs.running import JobRunner
+from services.jobs.retention import Retention
+from services.jobs.runner import JobRunner
 from services.jobs.store import JobStore
 from services.jobs.types import JobQueueName
 from services.jobs.webhooks import WebhookSender
-from services.jobs.working import JobHandlers
-from services.keys import ApiKeyStore
-from services.locks.files import FileLocks
-from services.outbound.reach import UrlPolicy
+from services.playback.media_access import MediaAccess
 from services.ports import Generator, Locks, VisualVerifier
-from services.recalling import VideoContext
-from services.reindexing import Reindexing
-from services.remembering import VideoMemoryReader
-from services.repeats import IdempotencyStore
-from services.retrieval import Retrieval, RetrievalSettings
+from services.search.calibration import Calibration
+from services.search.retrieval import Retrieval, RetrievalSettings
 from services.settings import Settings, load_settings
-from services.showing import MediaAccess
-from services.summarizing import Summarizing
+from services.summaries.summarizing import Summarizing
 from services.types import Query
-from services.uploads import ResumableUploads
+from services.wiring.index_factory import IndexFactory
 
 if TYPE_CHECKING:
     from services.generators.onevision.generator import OneVisionGenerator
@@ -101,7 +101,7 @@ class Container:
         """Who may write: among the processes of this machine, or among all that share a PostgreSQL."""
         match self.database.dialect:
             case "postgresql":
-                from services.locks.postgres import PostgresLocks
+                from services.ingest.locks.postgres import PostgresLocks
 
                 return PostgresLocks(self.database)
             case _:
@@ -123,7 +123,7 @@ class Container:
         url = self.settings.blobs.url
         if not url:
             return FolderBlobs(self.home)
-        from indexer.blobs.object_store import ObjectStoreBlobs
+        from indexer.storage.object_store_blobs import ObjectStoreBlobs
 
         return ObjectStoreBlobs(url)
 
@@ -203,7 +203,7 @@ class Container:
         """The reader of frames, and the one of pages and photos; they share their weights."""
         if not self.settings.ocr.enabled:
             return None, None
-        from indexer.readers.rapid_ocr import RapidOcrEngine
+        from indexer.ocr.rapid_ocr import RapidOcrEngine
 
         reader = RapidOcrEngine(threads=self.settings.threads)
         return reader, reader.with_max_side(_PAGE_OCR_MAX_PX)
@@ -214,7 +214,7 @@ class Container:
         settings = self.settings.speech
         if settings.model is None:
             return None
-        from indexer.readers.whisper import WhisperRecognizer
+        from indexer.speech.whisper import WhisperRecognizer
 
         return WhisperRecognizer(settings.model, language=settings.language, threads=self.settings.threads)
 
@@ -362,7 +362,7 @@ class Container:
     @cached_property
     def source_resolver(self) -> SourceResolver:
         """What may be taken in over HTTP."""
-        from services.outbound.http import OutboundClient
+        from services.egress.http import OutboundClient
 
         settings = self.settings.ingest
         reach = UrlPolicy(settings.allowed_hosts, settings.allowed_private_hosts, "AFTERIMAGE_INGEST__ALLOWED_HOSTS")
@@ -414,7 +414,7 @@ class Container:
     @cached_property
     def webhooks(self) -> WebhookSender:
         """What tells others of the ends of jobs."""
-        from services.outbound.http import OutboundClient
+        from services.egress.http import OutboundClient
 
         settings = self.settings.jobs
         reach = UrlPolicy(None, settings.webhook_private_hosts, "AFTERIMAGE_JOBS__WEBHOOK_PRIVATE_HOSTS")
@@ -532,9 +532,9 @@ class Container:
 
     @cached_property
     def _chat_generator(self) -> OpenAiCompatibleGenerator:
+        from services.generators.openai_compatible.client import ChatClient
         from services.generators.openai_compatible.generator import OpenAiCompatibleGenerator
         from services.generators.openai_compatible.limits import TokenBudget
-        from services.generators.openai_compatible.server import ChatClient
 
         settings = self.settings.generator
         limits = TokenBudget(

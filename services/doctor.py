@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.blobs.folder import FolderBlobs
 from indexer.errors import AfterimageError
 from indexer.media.video import SamplingPlan
+from indexer.storage.folder_blobs import FolderBlobs
 from indexer.types import AssetKind, Lane, Origin, PictureRef, Segment
-from services.catalog import Asset
+from services.catalog.catalog import Asset
 from services.container import Container
 from services.jobs.types import JobQueueName
 from services.types import Evidence, RetrievedSegment

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from indexer.types import Box, Lane, Pixels, Segment
 from memory.types import Tokens
-from services.catalog import Asset
+from services.catalog.catalog import Asset
 
 
 class Verdict(StrEnum):

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from shared import MakeContainer, open_container
 
-from benchmarks import servers
 from services.container import Container
-from services.database import SqlDatabase
+from services.database.engine import SqlDatabase
 from services.settings import load_settings
+from tests.support import database_servers
+from tests.support.containers import MakeContainer, open_container
 
 
 @pytest.fixture(autouse=True)
@@ -86,28 +86,28 @@ def services(tmp_path: Path, loaded: Container) -> Iterator[MakeContainer]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[servers.PostgresServer]:
+def postgres_server() -> Iterator[database_servers.PostgresServer]:
     """A PostgreSQL server; a test that stops it starts it again."""
-    with servers.start_postgres() as server:
+    with database_servers.start_postgres() as server:
         yield server
 
 
 @pytest.fixture
-def postgres_url(postgres_server: servers.PostgresServer) -> Iterator[str]:
+def postgres_url(postgres_server: database_servers.PostgresServer) -> Iterator[str]:
     """The address of an empty database on it."""
     with postgres_server.create_database() as url:
         yield url
 
 
 @pytest.fixture(scope="session")
-def session_redis() -> Iterator[servers.RedisServer]:
+def session_redis() -> Iterator[database_servers.RedisServer]:
     """The redis-server of all tests of a process; a test that stops it starts it again."""
-    with servers.start_redis() as server:
+    with database_servers.start_redis() as server:
         yield server
 
 
 @pytest.fixture
-def redis_server(session_redis: servers.RedisServer) -> servers.RedisServer:
+def redis_server(session_redis: database_servers.RedisServer) -> database_servers.RedisServer:
     """A redis-server with nothing in it, whatever the test before left."""
     session_redis.flush()
     return session_redis

@@ -14,8 +14,8 @@ from rich.table import Table
 
 from indexer.errors import AfterimageError, CollectionNotFound
 from services.container import Container
+from services.ingest.file_discovery import sanitize
 from services.settings import load_settings
-from services.sources import sanitize
 
 _MAX_COLUMNS = 10_000
 EXIT_FAILED, EXIT_NOTHING_FOUND, EXIT_INTERRUPTED = 1, 3, 130

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from api.cli.console import err, escape_markup
-from indexer.artifacts import ArtifactStore
 from indexer.errors import StorageFull
 from indexer.media.jpeg import draw_boxes
+from indexer.storage.artifacts import ArtifactStore
 from indexer.types import Box, Origin, Segment
-from services.summarizing import Chapter
+from services.summaries.summarizing import Chapter
 from services.types import Moment, Sentence
 
 

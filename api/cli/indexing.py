@@ -12,7 +12,7 @@ from rich.text import Text
 
 from api.cli.console import EXIT_FAILED, err, escape_markup, open_container, out, print_json
 from api.cli.options import JsonOption
-from services.indexing import FileReport, Outcome
+from services.ingest.indexing import FileReport, Outcome
 
 _COLOURS = {Outcome.INDEXED: "green", Outcome.UPDATED: "green", Outcome.UNCHANGED: "dim", Outcome.FAILED: "red"}
 

@@ -14,9 +14,9 @@ from rich.table import Table
 
 from api.cli.console import escape_markup, open_container, out, print_json, print_table
 from api.cli.options import JsonOption
-from api.job_shapes import JobEventShape, JobShape
-from services.jobs.dispatch import JobDispatcher
-from services.jobs.repeating import PeriodicTask
+from api.schemas.jobs import JobEventShape, JobShape
+from services.jobs.dispatcher import JobDispatcher
+from services.jobs.periodic_task import PeriodicTask
 from services.jobs.store import JobStore
 from services.jobs.types import Job, JobEvent, JobQueueName, JobState
 

@@ -10,9 +10,9 @@ from rich.table import Table
 
 from api.cli.console import err, escape_markup, open_container, out, print_json, print_table
 from api.cli.options import JsonOption
-from api.schemas import KeyShape
-from services.catalog import now
-from services.keys import ApiKey, Scope
+from api.schemas.results import KeyShape
+from services.access.api_keys import ApiKey, Scope
+from services.catalog.catalog import now
 
 _DAY_S = 86400.0
 

@@ -9,14 +9,14 @@ from typing import Annotated
 
 import typer
 
-from api.cli.asking import ask, search
 from api.cli.doctor import doctor
 from api.cli.indexing import delete, index, reindex
+from api.cli.inspect import list_assets, show
 from api.cli.jobs import jobs, worker
 from api.cli.keys import keys
-from api.cli.looking import list_assets, show
 from api.cli.mcp import mcp
-from api.cli.serving import serve
+from api.cli.search import ask, search
+from api.cli.serve import serve
 from api.cli.summarizing import summarize
 
 _HELP = """Ask your video, photo and document archive. The answer comes with the frames that prove it.

@@ -11,9 +11,9 @@ def mcp() -> None:
     The assistant starts this command and speaks with it over its standard input and output. `afterimage serve` has the
     same tools at `/mcp`, for those who hold a key.
     """
-    from api.mcp.callers import resolve_local_user
+    from api.http.concurrency import ConcurrencyLimits
+    from api.mcp.principals import resolve_local_user
     from api.mcp.server import serve_stdio
-    from api.turns import ConcurrencyLimits
 
     with open_container() as container:
         container.instantiate()

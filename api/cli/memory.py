@@ -8,15 +8,15 @@ from rich.table import Table
 
 from api.cli.console import err, out, print_table
 from api.cli.evidence import make_file_stem, write_picture
-from indexer.artifacts import ArtifactStore
 from indexer.media.jpeg import draw_contact_sheet
+from indexer.storage.artifacts import ArtifactStore
 from indexer.types import AssetKind
 from memory.store import StoredMemory
 from memory.types import Node
-from memory.video import RING_SIZE
-from services.catalog import Asset
+from memory.video_memory import RING_SIZE
+from services.catalog.catalog import Asset
+from services.catalog.video_memory import VideoMemoryReader
 from services.generators.extractive import format_short_timestamp
-from services.remembering import VideoMemoryReader
 
 _COLUMNS = 4
 _MAX_RAREST = 12

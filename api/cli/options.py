@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from indexer.types import AssetKind, SegmentFilter
-from services.catalog import Catalog
+from services.catalog.catalog import Catalog
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
 CollectionsOption = Annotated[

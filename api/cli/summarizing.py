@@ -11,12 +11,12 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from api.chapters import format_markdown, format_webvtt
 from api.cli.console import err, escape_markup, open_container, print_json
 from api.cli.evidence import save_chapters
 from api.cli.options import JsonOption
-from api.schemas import SummaryShape
-from services.summarizing import SectionProgressCallback as Report
+from api.schemas.results import SummaryShape
+from api.schemas.summary_formats import format_markdown, format_webvtt
+from services.summaries.summarizing import SectionProgressCallback as Report
 
 
 class SummaryFormat(StrEnum):

@@ -7,6 +7,6 @@ with Client("http://127.0.0.1:8765", key="ai_…") as archive:
 """
 
 from api.client.clients import AsyncClient, Client
-from api.client.flows import ProblemError, ServerUnavailable
+from api.client.protocol import ProblemError, ServerUnavailable
 
 __all__ = ["AsyncClient", "Client", "ProblemError", "ServerUnavailable"]

@@ -11,8 +11,8 @@ from typing import TypedDict, TypeVar
 
 import httpx2
 
-from api.client.calls import Operations
-from api.client.flows import (
+from api.client.operations import Operations
+from api.client.protocol import (
     Flow,
     ParamValue,
     Pause,

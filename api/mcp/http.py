@@ -9,15 +9,15 @@ from fastapi import APIRouter, Request, Response
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.types import Receive, Scope, Send
 
-from api.auth import ReadAccess
-from api.mcp.callers import Principal
+from api.http.auth import ReadAccess
+from api.http.concurrency import ConcurrencyLimits
+from api.http.problems import request_id
+from api.mcp.principals import Principal
 from api.mcp.server import create_server
 from api.mcp.summaries import JobSummaryProvider
-from api.problems import request_id
-from api.turns import ConcurrencyLimits
 from indexer.errors import InsufficientScope
+from services.access.permissions import Permissions
 from services.container import Container
-from services.rights import Permissions
 
 router = APIRouter()
 

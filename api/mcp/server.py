@@ -8,10 +8,10 @@ from importlib import metadata
 from mcp.server.mcpserver import MCPServer
 from mcp_types import ToolAnnotations
 
-from api.mcp.callers import ResolvePrincipal
+from api.http.concurrency import ConcurrencyLimits
+from api.mcp.principals import ResolvePrincipal
 from api.mcp.summaries import InProcessSummaryProvider, SummaryProvider
 from api.mcp.tools import McpTools
-from api.turns import ConcurrencyLimits
 from services.container import Container
 
 _INSTRUCTIONS = """An archive of videos, documents and photos that was indexed beforehand.

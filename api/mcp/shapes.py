@@ -1,4 +1,4 @@
-"""What only these tools take and give as JSON; hits, answers and summaries are in `api/schemas.py`."""
+"""What only these tools take and give as JSON; hits, answers and summaries are in `api/schemas/results.py`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from api.bodies import Body, Seconds, UtcDatetime
-from api.schemas import AssetShape, Shape
+from api.schemas.requests import Body, Seconds, UtcDatetime
+from api.schemas.results import AssetShape, Shape
 from indexer.types import AssetKind, SegmentFilter
 
 

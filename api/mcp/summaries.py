@@ -11,15 +11,15 @@ import anyio
 from anyio import to_thread
 from mcp.server.mcpserver.exceptions import ToolError
 
-from api.mcp.calls import ToolContext, make_progress_reporter, run_cancellable
-from api.submitting import submit_summary
-from api.turns import ConcurrencyLimits
+from api.http.concurrency import ConcurrencyLimits
+from api.http.summary_jobs import submit_summary
+from api.mcp.cancellation import ToolContext, make_progress_reporter, run_cancellable
 from indexer.errors import AfterimageError
-from services.catalog import Asset
+from services.access.permissions import Permissions
+from services.catalog.catalog import Asset
 from services.container import Container
 from services.jobs.types import Job, SummarizeResult
-from services.rights import Permissions
-from services.summarizing import Summary
+from services.summaries.summarizing import Summary
 
 _POLL_INTERVAL_S = 0.25
 

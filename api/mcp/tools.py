@@ -16,22 +16,22 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, ImageContent, TextContent
 from pydantic import Field
 
-from api.bodies import MAX_QUERY_CHARS, Seconds
-from api.mcp.callers import Principal, ResolvePrincipal
-from api.mcp.calls import ToolContext, make_progress_reporter, run_cancellable
+from api.http.concurrency import ConcurrencyLimit, ConcurrencyLimits
+from api.mcp.cancellation import ToolContext, make_progress_reporter, run_cancellable
+from api.mcp.principals import Principal, ResolvePrincipal
 from api.mcp.shapes import NO_FILTER, AssetListShape, McpFilter, PictureShape
 from api.mcp.summaries import SummaryProvider
-from api.schemas import AnswerShape, AssetShape, HitShape, SearchShape, SummaryShape
-from api.turns import ConcurrencyLimit, ConcurrencyLimits
-from api.visible import allowed_collections, count_assets_by_collection, scope_filters
+from api.schemas.requests import MAX_QUERY_CHARS, Seconds
+from api.schemas.results import AnswerShape, AssetShape, HitShape, SearchShape, SummaryShape
 from indexer.errors import AfterimageError, InvalidInput
 from indexer.media.jpeg import render
 from indexer.types import AssetKind, PictureRef, SegmentFilter
-from services.answering import build_answer
-from services.catalog import Asset
+from services.access.api_keys import Scope
+from services.access.permissions import Permissions
+from services.access.scoping import allowed_collections, count_assets_by_collection, scope_filters
+from services.answering.answering import build_answer
+from services.catalog.catalog import Asset
 from services.container import Container
-from services.keys import Scope
-from services.rights import Permissions
 from services.types import Query
 
 T = TypeVar("T")

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import torch
 
-from demoworld.train import align, read, see
+from demoworld.train import alignment_stages, language_stages, vision_stage
 from demoworld.train.onevision_model import make_onevision
 
 _HERE = Path(__file__).parent
@@ -41,21 +41,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m demoworld.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("stage", choices=("see", "align", "tune", *read.STAGES))
+    parser.add_argument("stage", choices=("see", "align", "tune", *language_stages.STAGES))
     parser.add_argument("--work", type=Path, default=Path("train-out"), help="where the state of a stage is kept")
     args = parser.parse_args()
     torch.set_num_threads(os.cpu_count() or 1)
     match args.stage:
         case "see":
-            see.train(args.work, _VISION_CHECKPOINT)
+            vision_stage.train(args.work, _VISION_CHECKPOINT)
         case "align":
-            align.train(align.ALIGN, _VISION_CHECKPOINT, args.work, _ALIGNED_CHECKPOINT)
+            alignment_stages.train(alignment_stages.ALIGN, _VISION_CHECKPOINT, args.work, _ALIGNED_CHECKPOINT)
         case "tune":
-            align.train(align.TUNE, _ALIGNED_CHECKPOINT, args.work, _OPEN_CLIP_WEIGHTS)
+            alignment_stages.train(alignment_stages.TUNE, _ALIGNED_CHECKPOINT, args.work, _OPEN_CLIP_WEIGHTS)
         case "name":
             make_onevision(_OPEN_CLIP_WEIGHTS, args.work / "untaught")
-            read.train(
-                read.STAGES["name"],
+            language_stages.train(
+                language_stages.STAGES["name"],
                 args.work / "untaught",
                 _OPEN_CLIP_WEIGHTS,
                 args.work,
@@ -63,8 +63,13 @@ def main() -> None:
                 _HEADS_FILE,
             )
         case stage:
-            read.train(
-                read.STAGES[stage], _ONEVISION_WEIGHTS, _OPEN_CLIP_WEIGHTS, args.work, _ONEVISION_WEIGHTS, _HEADS_FILE
+            language_stages.train(
+                language_stages.STAGES[stage],
+                _ONEVISION_WEIGHTS,
+                _OPEN_CLIP_WEIGHTS,
+                args.work,
+                _ONEVISION_WEIGHTS,
+                _HEADS_FILE,
             )
 
 

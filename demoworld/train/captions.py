@@ -12,10 +12,10 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from demoworld.train.batches import NO_LABEL, PictureBatch, evaluate_claims, mask_held_out, render_batch
-from demoworld.train.foreign import POOL_SIZE, render_negative_image
-from demoworld.train.model import CONTEXT_LENGTH
-from demoworld.train.words import FILLER_WORDS
+from demoworld.train.negative_images import POOL_SIZE, render_negative_image
+from demoworld.train.open_clip_model import CONTEXT_LENGTH
+from demoworld.train.scene_batches import NO_LABEL, PictureBatch, evaluate_claims, mask_held_out, render_batch
+from demoworld.train.vocabulary import FILLER_WORDS
 from demoworld.world.claims import QUERY_TEMPLATES, Claim, VisibleContent, phrase_claim
 from demoworld.world.concepts import load_concepts
 from demoworld.world.places import PLACES

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from demoworld.train.batches import CONCEPT_COUNT, label_patches, perturb
-from demoworld.train.model import IMAGE_PX
-from demoworld.train.running import DEVICE, normalize_pixels
+from demoworld.train.open_clip_model import IMAGE_PX
+from demoworld.train.scene_batches import CONCEPT_COUNT, label_patches, perturb
 from demoworld.train.tower import load_clip_tower
+from demoworld.train.trainer import DEVICE, normalize_pixels
 from demoworld.world.claims import VisibleContent
-from demoworld.world.drawing import render_instance_mask, render_scene
 from demoworld.world.random_scenes import Split, sample_scene
+from demoworld.world.rendering import render_instance_mask, render_scene
 from demoworld.world.scene import Scene
 from demoworld.world.script import generate_shots
 

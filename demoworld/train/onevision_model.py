@@ -26,16 +26,16 @@ from transformers import (
     Qwen2Config,
 )
 
-from demoworld.train.lessons import QUESTION_TEMPLATES as QUESTIONS
-from demoworld.train.model import CONFIG, IMAGE_PX, PATCH_PX, WIDTH
+from demoworld.train.open_clip_model import CONFIG, IMAGE_PX, PATCH_PX, WIDTH
+from demoworld.train.qa_examples import QUESTION_TEMPLATES as QUESTIONS
 from demoworld.train.tower import load_clip_tower, make_tower_config
-from demoworld.train.words import FILLER_WORDS
+from demoworld.train.vocabulary import FILLER_WORDS
 from demoworld.world.claims import NUMBER_WORDS
 from demoworld.world.concepts import load_concepts
 from demoworld.world.places import PLACES
-from services.generators.cited import ABSTENTION
-from services.generators.onevision.layout import PROMPT_TEMPLATE_FILE, PromptTemplate
-from services.generators.wording import caption_prompt, entailment_prompt
+from services.generators.citation_parser import ABSTENTION
+from services.generators.onevision.prompt_template import PROMPT_TEMPLATE_FILE, PromptTemplate
+from services.generators.prompts import caption_prompt, entailment_prompt
 
 END_TOKEN = "<|im_end|>"
 SPECIAL_TOKENS = ("<|im_start|>", END_TOKEN, "<image>", "<video>")

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import CLIPVisionConfig, CLIPVisionModel
 
-from demoworld.train.model import CONFIG, WEIGHTS_FILE
+from demoworld.train.open_clip_model import CONFIG, WEIGHTS_FILE
 
 _LAYER_NAMES = {
     "ln_1": "layer_norm1",

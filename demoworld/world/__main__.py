@@ -13,11 +13,11 @@ from pathlib import Path
 
 import msgspec
 
+from demoworld.world.photos import write_photos
 from demoworld.world.questions import generate_questions
 from demoworld.world.reports import write_report
-from demoworld.world.rolling import VideoSpec, render_video
-from demoworld.world.snapshots import write_photos
 from demoworld.world.truth import read_video_truth
+from demoworld.world.video_rendering import VideoSpec, render_video
 
 
 def main() -> None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from demoworld.world.concepts import add_article, get_concept
-from demoworld.world.drawing import render_instance_mask
 from demoworld.world.places import PLACES, place_index
+from demoworld.world.rendering import render_instance_mask
 from demoworld.world.scene import Scene
 
 VISIBLE_MIN_SHARE, HIDDEN_MAX_SHARE = 0.5, 0.15

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from demoworld.papers import DocumentSpec, PageSpec, write_text_pdf
+from demoworld.text_pdfs import DocumentSpec, PageSpec, write_text_pdf
 from demoworld.truth import Fact, write_json
 from demoworld.world.claims import VisibleContent
 from demoworld.world.concepts import get_concept

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from demoworld.world.photos import write_photos
 from demoworld.world.questions import Question, QuestionKind, generate_questions
 from demoworld.world.reports import write_report
-from demoworld.world.rolling import VideoSpec, render_video
-from demoworld.world.snapshots import write_photos
 from demoworld.world.truth import VideoTruth
+from demoworld.world.video_rendering import VideoSpec, render_video
 
 SAMPLE_VIDEO = VideoSpec(seed=7, seconds=100)
 _SAMPLE_KINDS = (

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import ArtifactError, AssetNotFound, InvalidInput
-from indexer.indexes import vectors, words
+from indexer.indexes import vector_rows
 from indexer.indexes.bm25 import CorpusStatistics, score_keywords
-from indexer.indexes.passing import asset_passes
+from indexer.indexes.filters import asset_passes
 from indexer.indexes.ranking import SCORE_DECIMALS, sort_best_first
+from indexer.text import tokenizer
 from indexer.types import AssetTags, Hit, Lane, Segment, SegmentBatch, SegmentFilter, Vectors
 
 
@@ -30,7 +31,7 @@ class _IndexedAsset:
     def add(self, batch: SegmentBatch) -> None:
         before = len(self.segments)
         self.segments += batch.segments
-        self.documents += [words.tokenize(segment.text) for segment in batch.segments]
+        self.documents += [tokenizer.tokenize(segment.text) for segment in batch.segments]
         for lane in batch.vectors:
             self.rows.setdefault(lane, []).append(batch.rows[lane] + before)
             self.vectors.setdefault(lane, []).append(np.array(batch.vectors[lane], dtype=np.float32))
@@ -50,7 +51,9 @@ class ExactIndex:
         asset = _IndexedAsset(tags)
         for batch in batches:
             for lane in batch.vectors:
-                vectors.validate_rows(batch, lane, asset.width(lane) or self._width(lane, except_asset=tags.asset_id))
+                vector_rows.validate_rows(
+                    batch, lane, asset.width(lane) or self._width(lane, except_asset=tags.asset_id)
+                )
             asset.add(batch)
         if len({segment.ordinal for segment in asset.segments}) < len(asset.segments):
             raise ArtifactError(f"asset {tags.asset_id} has two segments of one ordinal")
@@ -111,7 +114,7 @@ class ExactIndex:
         width = self._width(lane)
         if not width:
             return
-        point = vectors.validate_query(query, lane, width)
+        point = vector_rows.validate_query(query, lane, width)
         for asset in self._assets.values():
             if asset_passes(asset.tags, filters):
                 for rows, part in zip(asset.rows.get(lane, ()), asset.vectors.get(lane, ()), strict=True):
@@ -126,7 +129,7 @@ class ExactIndex:
     ) -> Iterator[tuple[_IndexedAsset, int, float]]:
         if not isinstance(query, str):
             raise InvalidInput("the keywords lane is searched with words, not with a vector")
-        terms = words.tokenize_query(query)
+        terms = tokenizer.tokenize_query(query)
         corpus = self._corpus()
         for asset in self._assets.values():
             if terms and asset_passes(asset.tags, filters):

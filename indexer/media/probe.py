@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 
 from indexer.errors import DamagedMedia, UnsupportedMedia
-from indexer.media.limits import MediaLimits
+from indexer.media.sandbox.limits import MediaLimits
 from indexer.media.video.container import (
     NOT_MEDIA,
     BoundedFile,
@@ -55,7 +55,7 @@ def probe(path: Path, limits: MediaLimits) -> MediaInfo:
     head = file.read(_HEAD_BYTES)
     file.close()
     if b"%PDF-" in head:
-        from indexer.media.document import probe_document
+        from indexer.media.pdf.reader import probe_document
 
         return probe_document(path, limits.max_pages)
     if _is_image(head):

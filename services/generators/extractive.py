@@ -16,11 +16,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from indexer.indexes.words import tokenize, tokenize_query
-from indexer.passages import split_sentences
 from indexer.ports import SentenceEncoder
+from indexer.text.passages import split_sentences
+from indexer.text.tokenizer import tokenize, tokenize_query
 from indexer.types import AssetKind
-from services.generators.asked_for import matches_answer_type
+from services.generators.answer_types import matches_answer_type
 from services.types import DraftSentence, Evidence, Quote
 
 _MIN_RELATIVE_SCORE = 0.9

@@ -15,7 +15,7 @@ from celery import signals
 from celery.exceptions import OperationalError
 
 from indexer.errors import AfterimageError, QueueUnavailable
-from services.jobs.dispatch import JobDispatcher
+from services.jobs.dispatcher import JobDispatcher
 from services.jobs.types import Job, JobQueueName
 
 _log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from threading import Event, Thread
 
 from indexer.errors import AfterimageError
-from services.jobs.dispatch import JobDispatcher
+from services.jobs.dispatcher import JobDispatcher
 from services.jobs.types import Job, JobQueueName
 
 _log = logging.getLogger(__name__)

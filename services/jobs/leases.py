@@ -10,9 +10,9 @@ import msgspec
 from sqlalchemy import Connection, and_, select
 
 from indexer.errors import LeaseLost
-from services import tables
-from services.catalog import now
-from services.database import SqlDatabase
+from services.catalog.catalog import now
+from services.database import schema
+from services.database.engine import SqlDatabase
 from services.jobs.outbox import add_delivery
 from services.jobs.rows import IS_RUNNING, append_event, job_from_row, owned_by_claim, read_job, update_if
 from services.jobs.types import IndexResult, Job, JobProgress, JobResult, JobState
@@ -39,7 +39,7 @@ class Leases:
 
     def claim(self, job_id: str, worker: str) -> Job:
         """Take a queued job. Errors: JobNotFound; JobNotHeld where it is not queued, or not yet to be done again."""
-        at, table = now(), tables.Jobs
+        at, table = now(), schema.Jobs
         free = and_(table.state == JobState.QUEUED.value, table.not_before <= at + _MAX_CLOCK_SKEW_S)
         values = {"state": JobState.RUNNING.value, "worker": worker, "lease_until": at + self._lease_s}
         values |= {"fencing_token": table.fencing_token + 1, "started_at": at}
@@ -87,7 +87,7 @@ class Leases:
 
     def reclaim_expired(self) -> int:
         """Take jobs from workers that let their leases run out; that counts as an attempt. Gives how many."""
-        query = select(tables.Jobs).where(IS_RUNNING, tables.Jobs.lease_until < now())
+        query = select(schema.Jobs).where(IS_RUNNING, schema.Jobs.lease_until < now())
         with self._database.read() as connection:
             lost = [job_from_row(row) for row in connection.execute(query)]
         return sum(self._reclaim(job) for job in lost)

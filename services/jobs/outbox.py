@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy import Connection, insert, select, update
 
-from services import tables
-from services.catalog import now
-from services.database import SqlDatabase
+from services.catalog.catalog import now
+from services.database import schema
+from services.database.engine import SqlDatabase
 from services.jobs.rows import generate_id
 from services.jobs.types import Job
 
@@ -44,7 +44,7 @@ def add_delivery(connection: Connection, job: Job) -> None:
     told |= {name: getattr(job, name) for name in ("created_at", "finished_at")}
     body = msgspec.json.encode({"event": f"job.{job.state}", "job": told}).decode()
     values = {"job_id": job.id, "url": job.webhook, "body": body, "attempts": 0, "next_at": now()}
-    connection.execute(insert(tables.Deliveries).values(delivery_id=generate_id(), **values))
+    connection.execute(insert(schema.Deliveries).values(delivery_id=generate_id(), **values))
 
 
 class Outbox:
@@ -55,7 +55,7 @@ class Outbox:
 
     def claim_due(self, visibility_timeout_s: float, limit: int = 20) -> list[Delivery]:
         """Deliveries whose time has come; each is due again after `again_s`, should its caller not come back."""
-        table, at = tables.Deliveries, now()
+        table, at = schema.Deliveries, now()
         first = select(table.delivery_id).where(table.next_at <= at).order_by(table.next_at).limit(limit)
         query = update(table).where(table.delivery_id.in_(first), table.next_at <= at)
         query = query.values(next_at=at + visibility_timeout_s, attempts=table.attempts + 1)
@@ -73,14 +73,14 @@ class Outbox:
 
     def list_deliveries(self, job_id: str) -> list[DeliveryStatus]:
         """The deliveries of a job, oldest first."""
-        table = tables.Deliveries
+        table = schema.Deliveries
         columns = (table.url, table.attempts, table.next_at, table.delivered_at, table.error)
         query = select(*columns).where(table.job_id == job_id).order_by(table.delivery_id)
         with self._database.read() as connection:
             return [DeliveryStatus(*row) for row in connection.execute(query)]
 
     def _record_outcome(self, delivery: Delivery, **values: float | str | None) -> None:
-        table = tables.Deliveries
+        table = schema.Deliveries
         mine = (table.delivery_id == delivery.id, table.attempts == delivery.attempts)
         changed = update(table).where(*mine, table.next_at.is_not(None)).values(**values)
         with self._database.write() as connection:

@@ -11,10 +11,10 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, update
 
 from indexer.errors import JobNotFound
-from services import tables
+from services.database import schema
 from services.jobs.types import REQUEST_TYPES, RESULT_TYPES, Job, JobEvent, JobKind, JobProgress, JobState
 
-IS_RUNNING = tables.Jobs.state == JobState.RUNNING.value
+IS_RUNNING = schema.Jobs.state == JobState.RUNNING.value
 
 
 def generate_id() -> str:
@@ -24,7 +24,7 @@ def generate_id() -> str:
 
 def read_job(connection: Connection, job_id: str) -> Job:
     """Errors: JobNotFound."""
-    row = connection.execute(select(tables.Jobs).where(tables.Jobs.job_id == job_id)).first()
+    row = connection.execute(select(schema.Jobs).where(schema.Jobs.job_id == job_id)).first()
     if row is None:
         raise JobNotFound(f"no job {job_id!r}")
     return job_from_row(row)
@@ -55,18 +55,18 @@ def event_from_row(row: Row[Any]) -> JobEvent:
 
 def owned_by_claim(job: Job) -> ColumnElement[bool]:
     """True of the job's row as long as nobody but this claim of it holds it."""
-    return and_(tables.Jobs.job_id == job.id, IS_RUNNING, tables.Jobs.fencing_token == job.fencing_token)
+    return and_(schema.Jobs.job_id == job.id, IS_RUNNING, schema.Jobs.fencing_token == job.fencing_token)
 
 
 def update_if(
     connection: Connection, job_id: str, condition: ColumnElement[bool], values: Mapping[str, object]
 ) -> bool:
     """Change a job where a condition still holds: of several who try, one does. Gives whether this one did."""
-    found = update(tables.Jobs).where(tables.Jobs.job_id == job_id, condition).values(**values)
+    found = update(schema.Jobs).where(schema.Jobs.job_id == job_id, condition).values(**values)
     return connection.execute(found).rowcount == 1
 
 
 def append_event(connection: Connection, job: Job, at: float, note: str = "") -> None:
     """Add an event that says how the job stands; to be called after the change, which puts events in order."""
     values = {"state": job.state.value, "done": job.progress.done, "total": job.progress.total}
-    connection.execute(insert(tables.JobEvents).values(job_id=job.id, at=at, note=note, **values))
+    connection.execute(insert(schema.JobEvents).values(job_id=job.id, at=at, note=note, **values))

@@ -8,14 +8,14 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
 from indexer.errors import JobConflict
-from services import tables
-from services.catalog import now
-from services.database import SqlDatabase
+from services.catalog.catalog import now
+from services.database import schema
+from services.database.engine import SqlDatabase
+from services.database.idempotency import IdempotencyKey, claim_resource
+from services.database.pagination import CursorPage, validate_limit
 from services.jobs.outbox import add_delivery
 from services.jobs.rows import append_event, event_from_row, generate_id, job_from_row, read_job, update_if
 from services.jobs.types import Job, JobEvent, JobKind, JobQueueName, JobState, NewJob
-from services.paging import CursorPage, validate_limit
-from services.repeats import IdempotencyKey, claim_resource
 
 _UNFINISHED = (JobState.QUEUED.value, JobState.RUNNING.value)
 
@@ -41,7 +41,7 @@ class JobStore:
         with self._database.write() as connection:
             if (before := self._claim_resource(connection, idempotency_key, str(values["job_id"]))) is not None:
                 return read_job(connection, before)
-            connection.execute(insert(tables.Jobs).values(**values, **counts))
+            connection.execute(insert(schema.Jobs).values(**values, **counts))
             job = read_job(connection, str(values["job_id"]))
             append_event(connection, job, at)
         return job
@@ -59,35 +59,35 @@ class JobStore:
         limit: int = 100,
     ) -> CursorPage[Job]:
         """Jobs, newest first: of some collections (None: all, also those of none), in some states (none given: any)."""
-        query = select(tables.Jobs).order_by(tables.Jobs.job_id.desc()).limit(validate_limit(limit) + 1)
+        query = select(schema.Jobs).order_by(schema.Jobs.job_id.desc()).limit(validate_limit(limit) + 1)
         if collections is not None:
-            query = query.where(tables.Jobs.collection.in_(collections))
+            query = query.where(schema.Jobs.collection.in_(collections))
         if states:
-            query = query.where(tables.Jobs.state.in_([state.value for state in states]))
+            query = query.where(schema.Jobs.state.in_([state.value for state in states]))
         if after is not None:
-            query = query.where(tables.Jobs.job_id < after)
+            query = query.where(schema.Jobs.job_id < after)
         with self._database.read() as connection:
             jobs = tuple(job_from_row(row) for row in connection.execute(query))
         return CursorPage(jobs[:limit], jobs[limit - 1].id if len(jobs) > limit else None)
 
     def list_events(self, job_id: str, after: int = 0, limit: int = 1000) -> list[JobEvent]:
         """What happened to a job, in order, after the event of a number."""
-        table = tables.JobEvents
+        table = schema.JobEvents
         query = select(table).where(table.job_id == job_id, table.number > after).order_by(table.number).limit(limit)
         with self._database.read() as connection:
             return [event_from_row(row) for row in connection.execute(query)]
 
     def count_by_kind_and_state(self) -> dict[tuple[JobKind, JobState], int]:
         """How many jobs there are of a kind in a state."""
-        query = select(tables.Jobs.kind, tables.Jobs.state, func.count()).group_by(tables.Jobs.kind, tables.Jobs.state)
+        query = select(schema.Jobs.kind, schema.Jobs.state, func.count()).group_by(schema.Jobs.kind, schema.Jobs.state)
         with self._database.read() as connection:
             return {(JobKind(kind), JobState(state)): number for kind, state, number in connection.execute(query)}
 
     def has_queued_jobs(self, queue: JobQueueName) -> bool:
         """Whether a job of a queue is yet to be begun."""
         kinds = [kind.value for kind in JobKind if kind.queue is queue]
-        query = select(tables.Jobs.job_id).where(
-            tables.Jobs.state == JobState.QUEUED.value, tables.Jobs.kind.in_(kinds)
+        query = select(schema.Jobs.job_id).where(
+            schema.Jobs.state == JobState.QUEUED.value, schema.Jobs.kind.in_(kinds)
         )
         with self._database.read() as connection:
             return connection.execute(query.limit(1)).first() is not None
@@ -98,7 +98,7 @@ class JobStore:
         Cancelling twice is the same as once. Errors: JobConflict for a job that came to another end.
         """
         values = {"state": JobState.CANCELLED.value, "finished_at": now(), "lease_until": None}
-        return self._transition(job_id, tables.Jobs.state.in_(_UNFINISHED), values, JobState.CANCELLED)
+        return self._transition(job_id, schema.Jobs.state.in_(_UNFINISHED), values, JobState.CANCELLED)
 
     def retry(self, job_id: str, idempotency_key: IdempotencyKey | None = None) -> Job:
         """Queue a job that failed or was cancelled once more, with all its attempts; `once` as for `submit`.
@@ -108,14 +108,14 @@ class JobStore:
         over = (JobState.FAILED.value, JobState.CANCELLED.value)
         at, empty = now(), dict.fromkeys(("worker", "error", "result", "started_at", "finished_at", "total"))
         values = {**empty, "state": JobState.QUEUED.value, "not_before": at, "sent_at": at, "attempts": 0, "done": 0.0}
-        return self._transition(job_id, tables.Jobs.state.in_(over), values, JobState.QUEUED, idempotency_key)
+        return self._transition(job_id, schema.Jobs.state.in_(over), values, JobState.QUEUED, idempotency_key)
 
     def take_undelivered(self, sent_before: Mapping[JobQueueName, float]) -> list[Job]:
         """Queued jobs that are to be handed to the queue now, oldest first; of several callers each gets others.
 
         These are the ones whose wait is over, and those that were handed over before a queue's time in `lost_before`.
         """
-        table, at = tables.Jobs, now()
+        table, at = schema.Jobs, now()
         kinds = {queue: [kind.value for kind in JobKind if kind.queue is queue] for queue in sent_before}
         lost = [and_(table.kind.in_(kinds[queue]), table.sent_at < before) for queue, before in sent_before.items()]
         conditions = (table.state == JobState.QUEUED.value, table.not_before <= at, or_(table.sent_at.is_(None), *lost))
@@ -125,7 +125,7 @@ class JobStore:
 
     def mark_undelivered(self, job_id: str) -> None:
         """A job could not be handed over: it is due again, whatever else waits in its queue."""
-        table = tables.Jobs
+        table = schema.Jobs
         mine = (table.job_id == job_id, table.state == JobState.QUEUED.value)
         with self._database.write() as connection:
             connection.execute(update(table).where(*mine).values(sent_at=None))
@@ -135,12 +135,12 @@ class JobStore:
         with self._database.read() as connection:
             return [
                 job_from_row(row)
-                for row in connection.execute(select(tables.Jobs).where(tables.Jobs.finished_at < cutoff))
+                for row in connection.execute(select(schema.Jobs).where(schema.Jobs.finished_at < cutoff))
             ]
 
     def delete_finished(self, job: Job) -> None:
         """Drop a job that has ended, and what was written down of it; one that was queued again meanwhile stays."""
-        table = tables.Jobs
+        table = schema.Jobs
         with self._database.write() as connection:
             connection.execute(delete(table).where(table.job_id == job.id, table.finished_at == job.finished_at))
 

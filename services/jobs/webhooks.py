@@ -18,11 +18,11 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from indexer.errors import RemoteUnavailable, SourceForbidden
-from services.catalog import now
+from services.catalog.catalog import now
 from services.jobs.outbox import Delivery, Outbox
 
 if TYPE_CHECKING:
-    from services.outbound.http import OutboundClient
+    from services.egress.http import OutboundClient
 
 _log = logging.getLogger(__name__)
 _INITIAL_BACKOFF_S, _MAX_BACKOFF_S = 10.0, 6 * 3600.0

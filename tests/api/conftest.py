@@ -7,15 +7,15 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from plain import copy_home, index_small_archive, make_small_archive, open_small_archive
-from running import CommandResult, RunCommand
-from serving import live_server
-from shared import MakeContainer
 from typer.testing import CliRunner
 
 from api.cli import console
 from api.cli.main import app
 from services.container import Container
+from tests.support.cli_runner import CommandResult, RunCommand
+from tests.support.containers import MakeContainer
+from tests.support.live_server import live_server
+from tests.support.small_archive import copy_home, index_small_archive, make_small_archive, open_small_archive
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.schemas import APIOperation
-from serving import live_server
 
 from services.container import Container
+from tests.support.live_server import live_server
 
 load_all_checks()
 _CHECK_NAMES = (

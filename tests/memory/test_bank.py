@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from streams import POSITIONS, WIDTH, frame_node, node_numbers, token_stream
 
 from memory.bank import MemoryBank
-from memory.costs import GLOBAL_COST, NOVELTY_COST, MergeCost
+from memory.merge_cost import GLOBAL_COST, NOVELTY_COST, MergeCost
 from memory.types import Node, merge_nodes
+from tests.support.token_streams import POSITIONS, WIDTH, frame_node, node_numbers, token_stream
 
 COSTS = (GLOBAL_COST, NOVELTY_COST, MergeCost(0.0, 1.0))
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from streams import POSITIONS, WIDTH, token_stream
 
-from indexer.blobs.folder import FolderBlobs
 from indexer.errors import MemoryMismatch
+from indexer.storage.folder_blobs import FolderBlobs
 from indexer.types import KeyFrame, Pixels
 from memory.sink import MemorySink
 from memory.store import MemoryStore, StoredMemory
+from tests.support.token_streams import POSITIONS, WIDTH, token_stream
 
 CHECKPOINTS, FRAMES_PER_CHECKPOINT, CHECKPOINT_S = 5, 30, 60.0
 MODEL = "model@1"

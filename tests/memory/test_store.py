@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from streams import POSITIONS, WIDTH, token_stream
 
-from indexer.blobs.folder import FolderBlobs
 from indexer.errors import ArtifactError, MemoryMismatch
-from memory.hierarchy import LANE_CONFIGS
-from memory.precision import TokenPrecision
+from indexer.storage.folder_blobs import FolderBlobs
+from memory.lane import LANE_CONFIGS
+from memory.quantization import TokenPrecision
 from memory.store import MemoryStore
 from memory.types import Node
-from memory.video import VideoMemory
+from memory.video_memory import VideoMemory
+from tests.support.token_streams import POSITIONS, WIDTH, token_stream
 
 FRAME_COUNT, FRAMES_PER_CHECKPOINT = 400, 60
 

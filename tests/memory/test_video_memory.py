@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from streams import POSITIONS, WIDTH, token_stream
 
-from indexer.blobs.folder import FolderBlobs
-from memory.hierarchy import LANE_CONFIGS
+from indexer.storage.folder_blobs import FolderBlobs
+from memory.lane import LANE_CONFIGS
 from memory.store import MemoryStore
-from memory.tensors import decode_state, encode_state_index
+from memory.tensor_codec import decode_state, encode_state_index
 from memory.types import Node, Slot
-from memory.video import RING_SIZE, VideoMemory
+from memory.video_memory import RING_SIZE, VideoMemory
+from tests.support.token_streams import POSITIONS, WIDTH, token_stream
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from object_store import make_bucket, run_s3_server
 
-from benchmarks.servers import RedisServer
 from services.container import Container
 from services.doctor import Check, CheckStatus, run_checks
 from services.settings import load_settings
+from tests.support.database_servers import RedisServer
+from tests.support.object_store import make_bucket, run_s3_server
 
 _NO_MODELS = {"TEXT__MODEL": "", "OCR__ENABLED": "false"}
 

@@ -14,13 +14,18 @@ from numpy.typing import NDArray
 from qdrant_client import models
 
 from indexer.errors import AfterimageError, ArtifactError, AssetNotFound
-from indexer.indexes import vectors
-from indexer.indexes.qdrant.changes import CommitLog, LogEntry, Snapshot
+from indexer.indexes import vector_rows
+from indexer.indexes.qdrant.collections import (
+    CollectionOptions,
+    CollectionPair,
+    create_vector_space,
+    ensure_active_pair,
+)
+from indexer.indexes.qdrant.commit_log import CommitLog, LogEntry, Snapshot
+from indexer.indexes.qdrant.connection import QdrantCollectionMissing, QdrantConnection
 from indexer.indexes.qdrant.filters import field_equals, passes_nothing
-from indexer.indexes.qdrant.layout import CollectionOptions, CollectionPair, create_vector_space, ensure_active_pair
 from indexer.indexes.qdrant.points import PointBuilder, space_of_other_assets, tags_payload
-from indexer.indexes.qdrant.reading import QdrantSearcher, SearchPrecision
-from indexer.indexes.qdrant.server import QdrantCollectionMissing, QdrantConnection
+from indexer.indexes.qdrant.search import QdrantSearcher, SearchPrecision
 from indexer.types import AssetTags, Hit, Lane, SegmentBatch, SegmentFilter
 
 T = TypeVar("T")
@@ -118,7 +123,7 @@ class QdrantIndex:
         self._current = None
         view = self._retry_when_replaced(lambda opened: opened.log.refresh())
         for lane, space in view.spaces.items():
-            vectors.verify_model(lane, space.model, self._model_ids.get(lane, ""))
+            vector_rows.verify_model(lane, space.model, self._model_ids.get(lane, ""))
 
     def close(self) -> None:
         """Forget what was read; the next use reads it again."""
@@ -169,7 +174,7 @@ class QdrantIndex:
         for lane, space in entry.spaces.items():
             other = space_of_other_assets(snapshot, lane, asset_id)
             if other is not None and other.name != space.name:
-                vectors.verify_model(lane, f"{other.model} ({other.dim})", f"{space.model} ({space.dim})")
+                vector_rows.verify_model(lane, f"{other.model} ({other.dim})", f"{space.model} ({space.dim})")
         return replace(entry, generation=snapshot.generation + 1)
 
     def _finish_pending(self, opened: _OpenIndex, asset_id: str) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from qdrant_client import models
 
 from indexer.indexes.bm25 import CorpusStatistics, score_keywords
-from indexer.indexes.qdrant.changes import Snapshot
+from indexer.indexes.qdrant.collections import KEYWORDS_VECTOR
+from indexer.indexes.qdrant.commit_log import Snapshot
+from indexer.indexes.qdrant.connection import QdrantConnection
 from indexer.indexes.qdrant.filters import field_equals, to_qdrant_filter
-from indexer.indexes.qdrant.layout import KEYWORDS_VECTOR
-from indexer.indexes.qdrant.server import QdrantConnection
 from indexer.types import SegmentFilter
 
 _MIN_CANDIDATES = 1000

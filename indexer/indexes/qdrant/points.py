@@ -11,10 +11,11 @@ import msgspec
 from qdrant_client import models
 
 from indexer.errors import ArtifactError
-from indexer.indexes import vectors, words
-from indexer.indexes.qdrant.changes import LogEntry, Snapshot, VectorSpace
+from indexer.indexes import vector_rows
+from indexer.indexes.qdrant.collections import KEYWORDS_VECTOR
+from indexer.indexes.qdrant.commit_log import LogEntry, Snapshot, VectorSpace
 from indexer.indexes.qdrant.keywords import to_sparse_vector
-from indexer.indexes.qdrant.layout import KEYWORDS_VECTOR
+from indexer.text import tokenizer
 from indexer.types import AssetTags, Lane, Segment, SegmentBatch, Vectors
 
 
@@ -59,9 +60,9 @@ class PointBuilder:
     def _vectors_by_row(self, batch: SegmentBatch, lane: Lane) -> dict[int, Vectors]:
         space = self._spaces.get(lane) or space_of_other_assets(self._snapshot, lane, self._tags.asset_id)
         model = self._model_ids.get(lane, "")
-        rows, lane_vectors = vectors.validate_rows(batch, lane, space.dim if space else 0)
+        rows, lane_vectors = vector_rows.validate_rows(batch, lane, space.dim if space else 0)
         if space is not None:
-            vectors.verify_model(lane, space.model, model)
+            vector_rows.verify_model(lane, space.model, model)
         if len(rows):
             previous_count = self._spaces[lane].vectors if lane in self._spaces else 0
             base = space or VectorSpace(
@@ -76,7 +77,7 @@ class PointBuilder:
         self._ordinals.add(segment.ordinal)
 
     def _build_point(self, segment: Segment, named_vectors: dict[str, models.Vector]) -> models.PointStruct:
-        tokens = words.tokenize(segment.text)
+        tokens = tokenizer.tokenize(segment.text)
         payload = {"put": self.put, **tags_payload(self._tags), "segment": _encode_segment(segment)}
         if segment.start_s is not None and segment.end_s is not None:
             payload |= {"start_s": segment.start_s, "end_s": segment.end_s}

@@ -15,7 +15,7 @@ from indexer.errors import ModelError
 from services.generators.onevision.batch_loop import PAGE_TOKENS, BatchLoop, LoopStopped
 from services.generators.onevision.checkpoint import OneVisionCheckpoint, clone_modules
 from services.generators.onevision.engine import PromptPart, count_tokens
-from services.generators.onevision.visuals import VisualVocabulary
+from services.generators.onevision.visual_vocabulary import VisualVocabulary
 
 _MAX_PREFIXES = 16
 

@@ -15,7 +15,7 @@ import torch
 from indexer.encoders.devices import fastest_precision, pick_device
 from indexer.encoders.weights import LOCAL_PREFIX, check_safetensors, fingerprint, resolve_weights
 from indexer.errors import ModelError
-from services.generators.onevision.layout import PROMPT_TEMPLATE_FILE, PromptTemplate, load_prompt_template
+from services.generators.onevision.prompt_template import PROMPT_TEMPLATE_FILE, PromptTemplate, load_prompt_template
 
 HUB_PREFIX = "hf-hub:"
 _MODEL_TYPE = "llava_onevision"

@@ -16,7 +16,7 @@ from indexer.encoders.devices import set_torch_threads
 from indexer.errors import ModelError, SettingsError
 from indexer.media.jpeg import decode_jpeg
 from indexer.types import AssetKind, PictureRef, Pixels
-from services.generators.cited import parse_sentences
+from services.generators.citation_parser import parse_sentences
 from services.generators.onevision.batching import Batcher, BatchPrompt
 from services.generators.onevision.checkpoint import (
     OneVisionCheckpoint,
@@ -25,14 +25,14 @@ from services.generators.onevision.checkpoint import (
     resolve_folder,
 )
 from services.generators.onevision.engine import Engine, Prefix, PromptPart
-from services.generators.onevision.layout import PromptTemplate, load_prompt_template
-from services.generators.onevision.prefixes import PrefixCache
+from services.generators.onevision.prefix_cache import PrefixCache
 from services.generators.onevision.prompt import PromptPlan, PromptPlanner, VisualPart
-from services.generators.onevision.sights import VisualTokenCache
-from services.generators.onevision.tokens import OneVisionTokenEncoder
+from services.generators.onevision.prompt_template import PromptTemplate, load_prompt_template
+from services.generators.onevision.token_encoder import OneVisionTokenEncoder
+from services.generators.onevision.tokenizer import PromptTokenizer
 from services.generators.onevision.vision import VisionEncoder
-from services.generators.onevision.words import PromptTokenizer
-from services.generators.wording import caption_prompt, entailment_prompt
+from services.generators.onevision.visual_token_cache import VisualTokenCache
+from services.generators.prompts import caption_prompt, entailment_prompt
 from services.types import DraftSentence, Evidence
 
 _log = logging.getLogger(__name__)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from indexer.errors import InvalidInput, SettingsError
 from indexer.types import AssetKind, PictureRef
 from services.generators.onevision.engine import TokenIds
-from services.generators.onevision.layout import PromptTemplate
-from services.generators.onevision.words import PromptTokenizer
-from services.generators.wording import MEMORY_ID_PREFIX, format_headers, quote_untrusted
+from services.generators.onevision.prompt_template import PromptTemplate
+from services.generators.onevision.tokenizer import PromptTokenizer
+from services.generators.prompts import MEMORY_ID_PREFIX, format_headers, quote_untrusted
 from services.types import Evidence
 
 _MIN_TEXT_TOKENS = 24

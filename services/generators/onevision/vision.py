@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from indexer.types import Pixels
 from services.generators.onevision.checkpoint import OneVisionCheckpoint
-from services.generators.onevision.layout import fit_grid
+from services.generators.onevision.prompt_template import fit_grid
 
 _log = logging.getLogger(__name__)
 

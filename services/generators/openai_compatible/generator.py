@@ -8,12 +8,12 @@ from contextlib import closing
 from dataclasses import replace
 from functools import cached_property
 
-from services.generators.cited import parse_sentences
-from services.generators.openai_compatible.choosing import pack_evidence
+from services.generators.citation_parser import parse_sentences
+from services.generators.openai_compatible.client import ChatClient
+from services.generators.openai_compatible.evidence_packing import pack_evidence
 from services.generators.openai_compatible.limits import TokenBudget
 from services.generators.openai_compatible.parts import PictureLoader, build_messages
-from services.generators.openai_compatible.server import ChatClient
-from services.generators.wording import caption_prompt, entailment_prompt
+from services.generators.prompts import caption_prompt, entailment_prompt
 from services.types import DraftSentence, Evidence
 
 _MAX_PARALLEL_REQUESTS, _TOP_LOGPROBS, _UNKNOWN_PROBABILITY = 8, 20, 0.5

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from indexer.errors import InvalidInput, SettingsError
-from services.generators.wording import SYSTEM_PROMPT
+from services.generators.prompts import SYSTEM_PROMPT
 
 _CHAT_OVERHEAD_TOKENS = 24
 """Tokens around the messages: roles, beginnings and ends."""

@@ -18,9 +18,9 @@ from indexer.errors import ModelError
 from indexer.media.jpeg import pad_to_common_size
 from indexer.types import PictureRef
 from memory.types import Tokens
-from services.generators.openai_compatible.choosing import EvidenceByPicture, PackedEvidence, format_text_part
+from services.generators.openai_compatible.evidence_packing import EvidenceByPicture, PackedEvidence, format_text_part
 from services.generators.openai_compatible.limits import FRAMES_INTRO
-from services.generators.wording import SYSTEM_PROMPT, strip_special_tokens
+from services.generators.prompts import SYSTEM_PROMPT, strip_special_tokens
 
 PictureLoader = Callable[[PictureRef], bytes]
 """The stored JPEG of a reference."""

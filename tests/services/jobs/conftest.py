@@ -7,15 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from places import FAST_JOB_SETTINGS, make_files
-from shared import MakeContainer
 
 from services.container import Container
-from services.database import SqlDatabase
+from services.database.engine import SqlDatabase
 from services.jobs.leases import Leases
 from services.jobs.store import JobStore
-
-pytest.register_assert_rewrite("contract_jobs")
+from tests.support.containers import MakeContainer
+from tests.support.job_workers import FAST_JOB_SETTINGS, make_files
 
 
 @pytest.fixture

@@ -7,17 +7,17 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from asked import new_index_job
-from contract_jobs import JobQueueContract, QueueHarness
-from places import run_worker
 from redis import Redis as Client
 
-from benchmarks.servers import RedisServer, find_free_port
 from indexer.errors import QueueUnavailable
 from services.container import Container
 from services.jobs.celery import CeleryQueue
 from services.jobs.store import JobStore
 from services.jobs.types import JobQueueName
+from tests.support.contract_job_queue import JobQueueContract, QueueHarness
+from tests.support.database_servers import RedisServer, find_free_port
+from tests.support.job_fixtures import new_index_job
+from tests.support.job_workers import run_worker
 
 MakeContainer = Callable[..., Container]
 

@@ -17,18 +17,13 @@ from pathlib import Path
 from subprocess import Popen
 
 import pytest
-from places import FAST_JOB_SETTINGS, TIMEOUT_S, count_starts, import_job, make_files, make_photo
-from sameness import check_memory, check_vectors
-from shared import MakeContainer, open_container
 
 from api.client import Client, ProblemError, ServerUnavailable
-from api.job_shapes import JobEventShape, JobShape
-from benchmarks.servers import PostgresServer, RedisServer, find_free_port
-from benchmarks.serving import start_afterimage, wait_until_ready
-from indexer.artifacts import CheckpointRecord
+from api.schemas.jobs import JobEventShape, JobShape
+from indexer.storage.artifacts import CheckpointRecord
 from indexer.types import Lane, Vectors
 from memory.store import StoredMemory
-from services.catalog import Asset
+from services.catalog.catalog import Asset
 from services.container import Container
 from services.jobs.types import (
     DeleteRequest,
@@ -38,6 +33,11 @@ from services.jobs.types import (
     ReindexRequest,
     SummarizeRequest,
 )
+from tests.support.assertions import check_memory, check_vectors
+from tests.support.containers import MakeContainer, open_container
+from tests.support.database_servers import PostgresServer, RedisServer, find_free_port
+from tests.support.job_workers import FAST_JOB_SETTINGS, TIMEOUT_S, count_starts, import_job, make_files, make_photo
+from tests.support.server_processes import start_afterimage, wait_until_ready
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

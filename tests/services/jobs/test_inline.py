@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from contract_jobs import JobQueueContract, QueueHarness
-from places import import_job, make_photo, wait_until_finished
 
 from services.container import Container
+from tests.support.contract_job_queue import JobQueueContract, QueueHarness
+from tests.support.job_workers import import_job, make_photo, wait_until_finished
 
 MakeContainer = Callable[..., Container]
 

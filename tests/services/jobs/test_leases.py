@@ -5,15 +5,15 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from asked import INDEX_RESULT, new_index_job
 
 from indexer.errors import JobNotFound, LeaseLost
-from services.database import SqlDatabase
+from services.database.engine import SqlDatabase
 from services.jobs import leases as module
 from services.jobs.leases import Leases
 from services.jobs.outbox import Outbox
 from services.jobs.store import JobStore
 from services.jobs.types import Job, JobProgress, JobState
+from tests.support.job_fixtures import INDEX_RESULT, new_index_job
 
 
 @pytest.fixture

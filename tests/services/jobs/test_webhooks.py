@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from asked import INDEX_RESULT, new_index_job
-from hosting import FakeWebServer, run_web_server
 
 from indexer.errors import SourceForbidden
-from services.database import SqlDatabase
+from services.database.engine import SqlDatabase
+from services.egress.http import OutboundClient
+from services.egress.url_policy import UrlPolicy
 from services.jobs import outbox as outbox_module
 from services.jobs import webhooks as webhooks_module
 from services.jobs.leases import Leases
@@ -21,8 +21,8 @@ from services.jobs.outbox import Outbox
 from services.jobs.store import JobStore
 from services.jobs.types import Job
 from services.jobs.webhooks import WebhookSender
-from services.outbound.http import OutboundClient
-from services.outbound.reach import UrlPolicy
+from tests.support.http_server import FakeWebServer, run_web_server
+from tests.support.job_fixtures import INDEX_RESULT, new_index_job
 
 SECRET = "of the webhooks"
 MakeWebhooks = Callable[..., WebhookSender]

@@ -1,0 +1,101 @@
+"""`afterimage list` and `afterimage show`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from api.cli.console import EXIT_NOTHING_FOUND, err, escape_markup, open_container, out, print_json, print_table
+from api.cli.memory import explain_missing_memory, print_memory, save_memory
+from api.cli.options import CollectionsOption, JsonOption
+from api.schemas.results import AssetShape, AssetWithMemory, MemoryShape, build_memory_shape
+from memory.store import StoredMemory
+from services.catalog.catalog import Asset, Source
+from services.catalog.video_memory import VideoMemoryReader
+from services.generators.extractive import format_short_timestamp
+
+
+def list_assets(collections: CollectionsOption = None, json: JsonOption = False) -> None:
+    """List what is indexed, newest first."""
+    with open_container() as container:
+        assets = container.catalog.assets(collections)
+    if json:
+        print_json([AssetShape.of(asset) for asset in assets])
+        return
+    table = Table("asset", "kind", "length", "segments", "name", box=None, pad_edge=False, header_style="dim")
+    for asset in assets:
+        table.add_row(
+            asset.asset_id[:12], asset.kind, _format_length(asset), str(asset.segments), escape_markup(asset.name)
+        )
+    if assets:
+        print_table(table)
+    else:
+        out.print("Nothing is indexed yet: `afterimage index PATH` does that.")
+
+
+def show(
+    asset: Annotated[str, typer.Argument(help="An asset: its id (or how it begins), name or path.")],
+    memory_folder: Annotated[
+        Path | None,
+        typer.Option("--save-memory", metavar="DIR", help="Write the memory's key frames, one sheet a lane."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Show what is known of an asset, and what is remembered of a video.
+
+    Exit code 3: its memory was to be saved, and it has none.
+    """
+    with open_container() as container:
+        found = container.catalog.find(asset)
+        if not json:
+            _print_asset(found, container.catalog.sources(found.asset_id))
+        memory = container.video_memory.memory(found)
+        if json:
+            print_json(AssetWithMemory.with_memory(found, _load_memory_shape(container.video_memory, found, memory)))
+        elif memory is None:
+            out.print(f"\nmemory: {explain_missing_memory(found)}")
+        else:
+            print_memory(memory)
+        if memory_folder is not None and memory is not None:
+            save_memory(container.video_memory, container.artifacts, found, memory, memory_folder)
+    if memory_folder is not None and memory is None:
+        err.print(f"{escape_markup(found.name)}: no memory to save: {explain_missing_memory(found)}", soft_wrap=True)
+        raise typer.Exit(EXIT_NOTHING_FOUND)
+
+
+def _load_memory_shape(
+    video_memory: VideoMemoryReader, asset: Asset, memory: StoredMemory | None
+) -> MemoryShape | None:
+    if memory is None:
+        return None
+    return build_memory_shape(memory, {lane: video_memory.merge_tree(asset, lane) for lane in memory.lanes})
+
+
+def _print_asset(asset: Asset, sources: list[Source]) -> None:
+    rows = {
+        "name": escape_markup(asset.name),
+        "asset": asset.asset_id,
+        "kind": asset.kind.value,
+        "length": _format_length(asset),
+        "size": f"{asset.width} × {asset.height}" if asset.width else "",
+        "date": "" if asset.file_time is None else f"{datetime.fromtimestamp(asset.file_time, UTC):%Y-%m-%d %H:%M} UTC",
+        "segments": str(asset.segments),
+        "looked at": "" if asset.sampled_fps is None else f"{asset.sampled_fps:.2f} frames a second",
+        "sources": "\n".join(f"{escape_markup(source.collection)}: {escape_markup(source.uri)}" for source in sources),
+        "warnings": "\n".join(escape_markup(warning) for warning in asset.warnings),
+    }
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in rows.items():
+        if value:
+            table.add_row(f"[dim]{name}[/]", value)
+    print_table(table)
+
+
+def _format_length(asset: Asset) -> str:
+    if asset.duration_s is not None:
+        return format_short_timestamp(asset.duration_s)
+    return f"{asset.pages} pages" if asset.pages is not None else ""

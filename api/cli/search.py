@@ -1,0 +1,144 @@
+"""`afterimage search` and `afterimage ask`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli.console import EXIT_NOTHING_FOUND, escape_markup, open_container, out, print_json
+from api.cli.evidence import save_answer, save_moments
+from api.cli.options import (
+    AfterOption,
+    AssetsOption,
+    BeforeOption,
+    CollectionsOption,
+    FromOption,
+    JsonOption,
+    KindsOption,
+    ToOption,
+    make_filter,
+)
+from api.schemas.results import AnswerShape, HitShape, SearchShape
+from indexer.errors import InvalidInput
+from indexer.types import AssetKind
+from services.answering.answering import NOTHING_FOUND
+from services.generators.extractive import format_short_timestamp
+from services.types import Citation, Moment, Query, Sentence
+
+SaveEvidenceOption = Annotated[
+    Path | None,
+    typer.Option("--save-evidence", metavar="DIR", help="Write the frame or page of every result, its box drawn."),
+]
+
+
+def search(
+    question: Annotated[str, typer.Argument(help="What to look for, in words.")] = "",
+    image: Annotated[Path | None, typer.Option("--image", help="Look for what resembles this picture.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Results at most.")] = None,
+    collections: CollectionsOption = None,
+    kinds: KindsOption = None,
+    assets: AssetsOption = None,
+    start_s: FromOption = None,
+    end_s: ToOption = None,
+    after: AfterOption = None,
+    before: BeforeOption = None,
+    save_evidence: SaveEvidenceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Find moments, pages and pictures.
+
+    Results that are no better than what unrelated questions find are left out. Exit code 3: nothing was found.
+    """
+    with open_container() as container:
+        filters = make_filter(container.catalog, collections, kinds, assets, start_s, end_s, after, before)
+        pixels = None if image is None else container.decoder.read_image(image, 1280)
+        if not question and pixels is None:
+            raise InvalidInput("give a question, or a picture with --image")
+        max_results = limit or container.settings.search.limit
+        moments = container.retrieval.search(Query(question, pixels), filters, max_results)
+        if save_evidence is not None:
+            save_moments(container.artifacts, moments, save_evidence)
+        if json:
+            print_json(SearchShape(hits=[HitShape.of(moment) for moment in moments]))
+        else:
+            _print_moments(moments)
+    raise typer.Exit(0 if moments else EXIT_NOTHING_FOUND)
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="A question about what is in the archive.")],
+    collections: CollectionsOption = None,
+    kinds: KindsOption = None,
+    assets: AssetsOption = None,
+    start_s: FromOption = None,
+    end_s: ToOption = None,
+    after: AfterOption = None,
+    before: BeforeOption = None,
+    save_evidence: SaveEvidenceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Answer a question; every sentence names the time, page or picture that proves it.
+
+    Exit code 3: nothing in the archive answers it.
+    """
+    with open_container() as container:
+        filters = make_filter(container.catalog, collections, kinds, assets, start_s, end_s, after, before)
+        if json:
+            answer = container.answering.ask(question, filters)
+            sentences = answer.sentences
+            print_json(AnswerShape.of(answer))
+        else:
+            evidence = container.answering.gather_evidence(question, filters)
+            sentences = _print_sentences(container.answering.stream_sentences(question, evidence))
+        if save_evidence is not None:
+            save_answer(container.artifacts, sentences, save_evidence)
+    raise typer.Exit(0 if sentences else EXIT_NOTHING_FOUND)
+
+
+def format_location(kind: AssetKind, start_s: float | None, end_s: float | None, page: int | None) -> str:
+    """Where in an asset: `0:12–0:20`, `page 7`, or nothing for a picture."""
+    if kind is AssetKind.VIDEO and start_s is not None:
+        return f"{format_short_timestamp(start_s)}–{format_short_timestamp(end_s)}"
+    return f"page {page}" if page is not None else ""
+
+
+def _print_moments(moments: list[Moment]) -> None:
+    if not moments:
+        out.print("Nothing found.")
+    for number, moment in enumerate(moments, 1):
+        where = format_location(moment.asset.kind, moment.start_s, moment.end_s, moment.best_segment.page)
+        lanes = ", ".join(moment.lane_scores)
+        out.print(
+            f"[bold]{number:2}. {escape_markup(moment.asset.name)}[/]  {where}  [dim]{moment.score:.2f} {lanes}[/]"
+        )
+        if moment.best_segment.text:
+            out.print(f"    {escape_markup(_shorten(moment.best_segment.text))}")
+
+
+def _print_sentences(sentences: Iterable[Sentence]) -> tuple[Sentence, ...]:
+    """Print an answer as it comes."""
+    printed = []
+    for sentence in sentences:
+        printed.append(sentence)
+        out.print(escape_markup(sentence.text))
+        for citation in sentence.citations:
+            out.print(f"  [dim]└[/] {_format_citation(citation)}  [dim]({sentence.verification.verdict})[/]")
+    if not printed:
+        out.print(NOTHING_FOUND)
+    return tuple(printed)
+
+
+def _format_citation(citation: Citation) -> str:
+    retrieved = citation.evidence.result
+    where = format_location(
+        retrieved.asset.kind, retrieved.segment.start_s, retrieved.segment.end_s, retrieved.segment.page
+    )
+    return f"[cyan]{escape_markup(retrieved.asset.name)}[/] {where}".rstrip()
+
+
+def _shorten(text: str, max_chars: int = 160) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= max_chars else line[: max_chars - 1] + "…"

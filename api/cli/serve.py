@@ -1,0 +1,48 @@
+"""`afterimage serve`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from api.cli.console import open_container
+from indexer.errors import SettingsError
+
+_DEFAULT_PORT = 8765
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen at; 0: a free one.")] = _DEFAULT_PORT,
+) -> None:
+    """Serve the archive over HTTP.
+
+    `/openapi.json` describes the API. As long as there are no keys, everyone on this machine may ask, and nobody else
+    can. Once there are (`afterimage keys create`), every request needs one, from wherever it comes; a server that runs
+    already is told by starting it anew.
+
+    Ctrl-C or SIGTERM ends it: answers that are being written are finished first, for AFTERIMAGE_SERVE__SHUTDOWN_GRACE_S.
+    """
+    import uvicorn  # here, since the other commands need no server
+
+    from api.app import create_app
+    from api.http import json_logging
+    from api.http.auth import is_loopback
+
+    with open_container() as container:
+        allow_anonymous = not container.api_keys.any_active()
+        if allow_anonymous and not is_loopback(host):
+            raise SettingsError(f"others can reach {host}, so keys are needed: `afterimage keys create` makes one")
+        container.instantiate()
+        json_logging.configure_logging()
+        config = uvicorn.Config(
+            create_app(container, allow_anonymous=allow_anonymous),
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=container.settings.serve.shutdown_grace_s,
+        )
+        uvicorn.Server(config).run()

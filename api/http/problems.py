@@ -1,0 +1,242 @@
+"""problem+json (RFC 9457): the one shape in which every error leaves the server, whoever raised it."""
+
+from __future__ import annotations
+
+import logging
+import math
+from itertools import islice
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.status import HTTP_500_INTERNAL_SERVER_ERROR
+
+from api.http.concurrency import Overloaded
+from api.http.rate_limit import TooManyRequests
+from indexer import errors
+
+_log = logging.getLogger(__name__)
+_RETRY_AFTER_S = "5"
+_CLIENT_CLOSED_REQUEST = 499
+"""What logs know from nginx: nobody is there any more to read it."""
+_STATUS_BY_ERROR: tuple[tuple[type[errors.AfterimageError], int], ...] = (
+    (errors.InvalidApiKey, 401),
+    (errors.InsufficientScope, 403),
+    (errors.SourceForbidden, 403),
+    (errors.AssetNotFound, 404),
+    (errors.CollectionNotFound, 404),
+    (errors.SourceNotFound, 404),
+    (errors.JobNotFound, 404),
+    (errors.KeyNotFound, 404),
+    (errors.UploadNotFound, 404),
+    (errors.UploadConflict, 409),
+    (errors.IdempotencyConflict, 409),
+    (errors.JobConflict, 409),
+    (errors.CollectionExists, 409),
+    (errors.CollectionInUse, 409),
+    (errors.LimitExceeded, 413),
+    (TooManyRequests, 429),
+    (errors.SourceError, 422),
+    (errors.InvalidInput, 422),
+    (errors.StorageFull, 507),
+    (errors.WriteLockTimeout, 503),
+    (errors.IndexUnavailable, 503),
+    (errors.BlobStoreUnavailable, 503),
+    (errors.GeneratorUnavailable, 503),
+    (errors.DatabaseUnavailable, 503),
+    (errors.QueueUnavailable, 503),
+    (Overloaded, 503),
+)
+_TITLE_BY_STATUS = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    406: "Not Acceptable",
+    409: "Conflict",
+    412: "Precondition Failed",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+    507: "Insufficient Storage",
+}
+"""Reason phrases of RFC 9110, section 15; 429 of RFC 6585, 507 of RFC 4918. `http.HTTPStatus` has older ones for some."""
+_PUBLIC_SERVER_ERRORS = (errors.WriteLockTimeout, Overloaded)
+"""What is wrong with the server is told to who runs it, in its log; these may be told to everyone."""
+
+
+_MAX_FIELDS = 20
+
+
+class FieldProblem(BaseModel):
+    """One thing that is wrong with a request: where (`body.limit`) and what."""
+
+    model_config = ConfigDict(frozen=True)
+
+    where: str
+    message: str
+
+
+class Problem(BaseModel):
+    """An error. `type` names its kind for machines, `detail` says for people what is wrong, `request` is the id under
+    which the server's log has it; `errors` are the fields that are at fault, where fields are."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:afterimage:asset-not-found",
+                    "title": "Not Found",
+                    "status": 404,
+                    "detail": "no asset '3f2a'",
+                    "request": "6f1c0c9a5b7e4d02",
+                    "errors": [],
+                }
+            ]
+        },
+    )
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request: str
+    errors: list[FieldProblem] = []
+
+
+class ProblemResponse(JSONResponse):
+    """A problem as a response."""
+
+    media_type = "application/problem+json"
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route's documentation says of errors; 422 is among those of every route."""
+    content = {ProblemResponse.media_type: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": _title(status), "content": content} for status in sorted({*statuses, 422})}
+
+
+def add_exception_handlers(app: FastAPI) -> None:
+    """Answer every error of the app with a problem."""
+    for kind in (errors.AfterimageError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, _on_error)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
+    app.add_exception_handler(Exception, _on_unhandled)
+
+
+def to_response(error: Exception, request_id: str) -> tuple[Problem, dict[str, str]]:
+    """A problem, and the headers that go with it."""
+    headers: dict[str, str] = {}
+    match error:
+        case RequestValidationError():
+            problem = _validation_problem(error, request_id)
+        case HTTPException():
+            kind = _TYPE_BY_STATUS.get(error.status_code, "http-error")
+            problem, headers = (
+                _make_problem(kind, error.status_code, error.detail, request_id),
+                dict(error.headers or {}),
+            )
+        case _:
+            problem = to_problem(error, request_id)
+    if isinstance(error, errors.InvalidApiKey):
+        headers["www-authenticate"] = "Bearer"
+    if isinstance(error, TooManyRequests):
+        headers["retry-after"] = str(math.ceil(error.retry_after_s))
+    if problem.status in (429, 503):
+        headers.setdefault("retry-after", _RETRY_AFTER_S)
+    return problem, headers
+
+
+def to_problem(error: Exception, request_id: str) -> Problem:
+    """What is told of an error. Where the server is at fault, only that it is."""
+    status = _status(error)
+    if status >= HTTP_500_INTERNAL_SERVER_ERROR and not isinstance(error, _PUBLIC_SERVER_ERRORS):
+        _log.error("%s: %s", type(error).__name__, error)
+        detail = "the server's log has more under the id of this request"
+    else:
+        detail = error.reason if isinstance(error, errors.SourceError) else str(error)
+    kind = type(error).__name__ if isinstance(error, errors.AfterimageError) else "InternalError"
+    return _make_problem(_slug(kind), status, detail, request_id)
+
+
+def request_id(request: Request) -> str:
+    """The id of a request, as the log has it."""
+    return str(getattr(request.state, "request_id", ""))
+
+
+def _status(error: Exception) -> int:
+    return next(
+        (status for kind, status in _STATUS_BY_ERROR if isinstance(error, kind)), HTTP_500_INTERNAL_SERVER_ERROR
+    )
+
+
+def _make_problem(
+    kind: str, status: int, detail: str, request: str, fields: list[FieldProblem] | None = None
+) -> Problem:
+    return Problem(
+        type=f"urn:afterimage:{kind}",
+        title=_title(status),
+        status=status,
+        detail=detail,
+        request=request,
+        errors=fields or [],
+    )
+
+
+def _title(status: int) -> str:
+    return _TITLE_BY_STATUS.get(status) or _TITLE_BY_STATUS[400 if status < HTTP_500_INTERNAL_SERVER_ERROR else 500]
+
+
+def _slug(name: str) -> str:
+    return "".join(f"-{char.lower()}" if char.isupper() else char for char in name).lstrip("-")
+
+
+async def _on_error(request: Request, error: Exception) -> ProblemResponse:
+    problem, headers = to_response(error, request_id(request))
+    return ProblemResponse(problem.model_dump(), problem.status, headers)
+
+
+async def _on_unhandled(request: Request, error: Exception) -> ProblemResponse:
+    """Sent from outside of whatever gives answers the ids of their requests."""
+    response = await _on_error(request, error)
+    response.headers["x-request-id"] = request_id(request)
+    return response
+
+
+async def _on_disconnect(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=_CLIENT_CLOSED_REQUEST)
+
+
+def _validation_problem(error: RequestValidationError, request: str) -> Problem:
+    fields = [
+        FieldProblem(where=".".join(str(part) for part in one["loc"]), message=str(one["msg"]))
+        for one in islice(error.errors(), _MAX_FIELDS)
+    ]
+    detail = "; ".join(f"{field.where}: {field.message}" for field in fields)
+    return _make_problem("invalid-request", 422, detail, request, fields)
+
+
+_TYPE_BY_STATUS = {
+    400: "bad-request",
+    401: "invalid-api-key",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    406: "not-acceptable",
+    409: "conflict",
+    412: "precondition-failed",
+    413: "content-too-large",
+    415: "unsupported-media-type",
+    416: "range-not-satisfiable",
+    429: "too-many-requests",
+}

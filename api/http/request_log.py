@@ -1,0 +1,71 @@
+"""Every request gets an id, a line in the log and its place in the metrics."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.http import json_logging
+from api.http.metrics import Metrics
+
+REQUEST_ID_HEADER = "x-request-id"
+_log = logging.getLogger(__name__)
+_UNMATCHED_ROUTE = "(none)"
+_KNOWN_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+
+class RequestObserver:
+    """ASGI middleware. A request that ends in an exception counts as status 500, one whose client went away before it
+    was answered as 499."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = json_logging.bind_request_id(Headers(scope=scope).get(REQUEST_ID_HEADER, ""))
+        scope.setdefault("state", {})["request_id"] = request_id
+        status, started_s = 499, time.perf_counter()
+
+        async def send_with_request_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_request_id)
+        except Exception:
+            status = 500
+            raise
+        finally:
+            self._record(scope, status, time.perf_counter() - started_s)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        method = scope["method"] if scope["method"] in _KNOWN_METHODS else "OTHER"
+        route = _route_template(scope)
+        self._metrics.observe_request(method, route, status, seconds)
+        extra = json_logging.log_fields(
+            method=method,
+            route=route,
+            path=scope["path"],
+            status=status,
+            ms=round(seconds * 1000, 1),
+            **_key_field(scope),
+        )
+        _log.info("%s %s %s", method, scope["path"], status, extra=extra)
+
+
+def _route_template(scope: Scope) -> str:
+    return str(getattr(scope.get("route"), "path", _UNMATCHED_ROUTE))
+
+
+def _key_field(scope: Scope) -> dict[str, str]:
+    key = scope["state"].get("key_id")
+    return {"key": str(key)} if key else {}

@@ -1,0 +1,124 @@
+"""`/v1/search` and `/v1/ask`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from api.http.auth import ReadAccess
+from api.http.context import AppContext, Context
+from api.http.idempotency import IdempotentRoute
+from api.http.problems import problem_responses
+from api.http.query_image import decode_query_image
+from api.http.sse import EventStream, ServerSentEvent, ThreadedProducer, collect
+from api.schemas.requests import AskBody, SearchBody
+from api.schemas.responses import AskResponse, EvidenceEvent, EvidenceShape, UsageShape
+from api.schemas.results import AnswerShape, HitShape, SearchShape, SentenceShape
+from indexer.types import SegmentFilter
+from services.access.permissions import Permissions
+from services.access.scoping import scope_filters
+from services.answering.answering import build_answer
+from services.types import Evidence, Query, Sentence
+
+router = APIRouter(prefix="/v1", tags=["find"], route_class=IdempotentRoute)
+_EVENT_STREAM = "text/event-stream"
+_NO_STORE = {"cache-control": "no-store"}
+"""What was found is kept nowhere, or it would outlive its deletion."""
+_STREAM_RESPONSE: dict[str, Any] = {
+    "description": "The answer; where `text/event-stream` is accepted, as events while it is written: `evidence` "
+    "(EvidenceEvent), `sentence` (SentenceShape) for each sentence, `answer` (AnswerShape), `usage` (UsageShape). "
+    "Where something fails on the way the last event is `error` (Problem).",
+    "content": {_EVENT_STREAM: {"schema": {"type": "string"}}},
+}
+
+
+@router.post("/search", response_model=SearchShape, responses=problem_responses(404, 413, 503))
+async def search(context: Context, permissions: ReadAccess, body: SearchBody, response: Response) -> SearchShape:
+    """Find moments, pages and pictures. Nothing found is an empty list: results that are no better than what unrelated
+    questions find are left out."""
+    response.headers.update(_NO_STORE)
+    return await context.limits.searches.run(partial(_search, context, permissions, body))
+
+
+@router.post("/ask", response_model=AskResponse, responses={200: _STREAM_RESPONSE, **problem_responses(404, 503)})
+async def ask(
+    request: Request, context: Context, permissions: ReadAccess, body: AskBody, response: Response
+) -> Response | AskResponse:
+    """Answer a question; every sentence names the time, page or picture that proves it."""
+    response.headers.update(_NO_STORE)
+    context.limits.answers.raise_if_full()
+    run = await context.limits.searches.run(partial(_gather_evidence, context, permissions, body))
+    if _EVENT_STREAM in request.headers.get("accept", ""):
+        return EventStream(request, ThreadedProducer(context.limits.answers, run.stream_events), run.evidence_event())
+    sentences = await collect(request, context.limits.answers, run.sentences)
+    return AskResponse(**run.answer(sentences).model_dump(), usage=run.usage())
+
+
+class _AnswerRun:
+    """A question with its evidence, and the clock of its answer."""
+
+    def __init__(self, context: AppContext, question: str, filters: SegmentFilter) -> None:
+        self._answering, self._question = context.container.answering, question
+        self._started_s = time.perf_counter()
+        self._evidence: Sequence[Evidence] = self._answering.gather_evidence(question, filters)
+        self._gathered_s = self._elapsed_s()
+        self._first_sentence_s: float | None = None
+
+    def sentences(self) -> Iterator[Sentence]:
+        """The answer as it is written."""
+        for sentence in self._answering.stream_sentences(self._question, self._evidence):
+            if self._first_sentence_s is None:
+                self._first_sentence_s = self._elapsed_s()
+            yield sentence
+
+    def evidence_event(self) -> ServerSentEvent:
+        """The first event."""
+        return ServerSentEvent(
+            "evidence", EvidenceEvent(evidence=[EvidenceShape.of_evidence(one) for one in self._evidence])
+        )
+
+    def stream_events(self) -> Iterator[ServerSentEvent]:
+        """The answer as events."""
+        sentences = []
+        for sentence in self.sentences():
+            sentences.append(sentence)
+            yield ServerSentEvent("sentence", SentenceShape.of(sentence))
+        yield ServerSentEvent("answer", self.answer(sentences))
+        yield ServerSentEvent("usage", self.usage())
+
+    def answer(self, sentences: Sequence[Sentence]) -> AnswerShape:
+        """The whole answer."""
+        return AnswerShape.of(build_answer(sentences))
+
+    def usage(self) -> UsageShape:
+        """What the answer took until now."""
+        return UsageShape(
+            model=self._answering.generator.model_id,
+            evidence=len(self._evidence),
+            gathered_s=self._gathered_s,
+            first_sentence_s=self._first_sentence_s,
+            total_s=self._elapsed_s(),
+        )
+
+    def _elapsed_s(self) -> float:
+        return round(time.perf_counter() - self._started_s, 4)
+
+
+def _search(context: AppContext, permissions: Permissions, body: SearchBody) -> SearchShape:
+    container = context.container
+    filters = scope_filters(container.catalog, permissions, body.to_segment_filter())
+    query = Query(body.question)
+    if body.image is not None:
+        query = Query(body.question, decode_query_image(container.media_access, body.image))
+    moments = container.retrieval.search(query, filters, body.limit or container.settings.search.limit)
+    return SearchShape(hits=[HitShape.of(moment) for moment in moments])
+
+
+def _gather_evidence(context: AppContext, permissions: Permissions, body: AskBody) -> _AnswerRun:
+    return _AnswerRun(
+        context, body.question, scope_filters(context.container.catalog, permissions, body.to_segment_filter())
+    )

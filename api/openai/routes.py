@@ -1,0 +1,86 @@
+"""`/v1/chat/completions` and `/v1/models`: an archive as OpenAI's clients see models, one for each collection."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+
+from api.http.auth import ReadAccess
+from api.http.context import AppContext, Context
+from api.http.query_image import decode_query_image
+from api.http.sse import ThreadedProducer, collect
+from api.openai.completion import Completion
+from api.openai.conversation import extract_query
+from api.openai.errors import ERROR_RESPONSES, ChatRoute
+from api.openai.requests import ChatBody
+from api.openai.responses import CompletionShape, ModelListShape, ModelShape
+from api.openai.streaming import ChunkStream
+from indexer.errors import CollectionNotFound
+from indexer.types import SegmentFilter
+from services.access.permissions import Permissions
+from services.access.scoping import count_assets_by_collection, require_collection, scope_filters
+
+router = APIRouter(prefix="/v1", tags=["chat"], route_class=ChatRoute)
+_MODEL_PREFIX = "afterimage/"
+ModelParam = Annotated[str, Path(description="`afterimage/` and the name of a collection.")]
+_STREAM_RESPONSE: dict[str, Any] = {
+    "description": "The answer; with `stream` as server-sent events, each a ChunkShape, with `[DONE]` at the end.",
+    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+}
+
+
+@router.get("/models", responses=ERROR_RESPONSES)
+async def list_models(context: Context, permissions: ReadAccess) -> ModelListShape:
+    """The collections, as models."""
+    names = await context.limits.lookups.run(
+        lambda: list(count_assets_by_collection(context.container.catalog, permissions))
+    )
+    return ModelListShape(data=[ModelShape(id=f"{_MODEL_PREFIX}{name}") for name in names])
+
+
+@router.get("/models/{model:path}", responses=ERROR_RESPONSES)
+async def show_model(context: Context, permissions: ReadAccess, model: ModelParam) -> ModelShape:
+    """A collection, as a model."""
+    await context.limits.lookups.run(partial(_require_model, context, permissions, model))
+    return ModelShape(id=model)
+
+
+@router.post("/chat/completions", response_model=CompletionShape, responses={200: _STREAM_RESPONSE, **ERROR_RESPONSES})
+async def create_completion(
+    request: Request, context: Context, permissions: ReadAccess, body: ChatBody, response: Response
+) -> Response | CompletionShape:
+    """Answer the question that a conversation ends with from a collection; `sentences` of the message, or of the
+    chunks, have the citations."""
+    response.headers["cache-control"] = "no-store"
+    context.limits.answers.raise_if_full()
+    completion = await context.limits.searches.run(partial(_gather_evidence, context, permissions, body))
+    if body.stream:
+        return ChunkStream(request, ThreadedProducer(context.limits.answers, completion.stream_chunks))
+    return completion.to_response(await collect(request, context.limits.answers, completion.sentences))
+
+
+def _require_model(context: AppContext, permissions: Permissions, model: str) -> str:
+    """The collection that a model stands for. Errors: CollectionNotFound."""
+    try:
+        if not model.startswith(_MODEL_PREFIX):
+            raise CollectionNotFound(model)
+        return require_collection(context.container.catalog, permissions, model.removeprefix(_MODEL_PREFIX))
+    except CollectionNotFound as error:
+        raise CollectionNotFound(f"there is no model {model!r}, or this key may not use it") from error
+
+
+def _gather_evidence(context: AppContext, permissions: Permissions, body: ChatBody) -> Completion:
+    container = context.container
+    only = SegmentFilter(collections=frozenset([_require_model(context, permissions, body.model)]))
+    filters = scope_filters(container.catalog, permissions, only)
+    query = extract_query(body.messages)
+    images = [decode_query_image(container.media_access, data) for data in query.images]
+    for search in query.search_queries:
+        question = query.question_for(search)
+        evidence = container.answering.gather_evidence(search, filters, images)
+        if evidence:
+            break
+    chars_per_token = container.settings.generator.chars_per_token
+    return Completion(container.answering, body, question, evidence, chars_per_token)

@@ -1,0 +1,281 @@
+"""The JSON shapes of results, the same from the shell and over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict
+
+from indexer.types import Box
+from memory.store import StoredMemory
+from memory.types import Node
+from services.access.api_keys import ApiKey
+from services.catalog.catalog import Asset
+from services.summaries.summarizing import Statement, Summary
+from services.types import Answer, Citation, Moment, Sentence
+
+
+class Shape(BaseModel):
+    """A shape: its fields and no others."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class HitShape(Shape):
+    """A moment, page or picture that was found. `lanes`: the calibrated score of each lane that found it."""
+
+    asset: str
+    name: str
+    kind: str
+    start_s: float | None
+    end_s: float | None
+    page: int | None
+    box: list[float] | None
+    text: str
+    score: float
+    lanes: dict[str, float]
+
+    @classmethod
+    def of(cls, moment: Moment) -> HitShape:
+        return cls(
+            asset=moment.asset.asset_id,
+            name=moment.asset.name,
+            kind=moment.asset.kind.value,
+            start_s=_round_time(moment.start_s),
+            end_s=_round_time(moment.end_s),
+            page=moment.best_segment.page,
+            box=_round_box(moment.best_segment.box),
+            text=moment.best_segment.text,
+            score=round(moment.score, 4),
+            lanes={lane.value: round(score, 4) for lane, score in moment.lane_scores.items()},
+        )
+
+
+class SearchShape(Shape):
+    """What `search` gives: nothing found is an empty list."""
+
+    hits: list[HitShape]
+
+
+class CitationShape(Shape):
+    """Where a sentence can be checked."""
+
+    id: str
+    asset: str
+    name: str
+    kind: str
+    start_s: float | None
+    end_s: float | None
+    page: int | None
+    box: list[float] | None
+    quote: str
+
+    @classmethod
+    def of(cls, citation: Citation) -> CitationShape:
+        retrieved = citation.evidence.result
+        return cls(
+            id=citation.evidence.id,
+            asset=retrieved.asset.asset_id,
+            name=retrieved.asset.name,
+            kind=retrieved.asset.kind.value,
+            start_s=_round_time(retrieved.segment.start_s),
+            end_s=_round_time(retrieved.segment.end_s),
+            page=retrieved.segment.page,
+            box=_round_box(citation.box),
+            quote=citation.quote,
+        )
+
+
+class SentenceShape(Shape):
+    """One sentence of an answer, with the verifier's word on it."""
+
+    text: str
+    verdict: str
+    score: float
+    citations: list[CitationShape]
+
+    @classmethod
+    def of(cls, sentence: Sentence) -> SentenceShape:
+        return cls(
+            text=sentence.text,
+            verdict=sentence.verification.verdict.value,
+            score=round(sentence.verification.score, 4),
+            citations=[CitationShape.of(citation) for citation in sentence.citations],
+        )
+
+
+class AnswerShape(Shape):
+    """What `ask` gives."""
+
+    answer: str
+    abstained: bool
+    sentences: list[SentenceShape]
+
+    @classmethod
+    def of(cls, answer: Answer) -> AnswerShape:
+        sentences = [SentenceShape.of(sentence) for sentence in answer.sentences]
+        return cls(answer=answer.text, abstained=answer.abstained, sentences=sentences)
+
+
+class NodeShape(Shape):
+    """A moment of a video's memory: its span, the frames it stands for, the time of its key frame."""
+
+    start_s: float
+    end_s: float
+    frames: int
+    medoid_s: float
+
+    @classmethod
+    def of(cls, node: Node) -> NodeShape:
+        return cls(
+            start_s=round(node.start_s, 3),
+            end_s=round(node.end_s, 3),
+            frames=node.weight,
+            medoid_s=round(node.medoid_s, 3),
+        )
+
+
+class SlotShape(NodeShape):
+    """A slot, and the two moments that it was merged from (none for a single one)."""
+
+    children: list[NodeShape]
+
+    @classmethod
+    def from_tree(cls, node: Node, tree: Mapping[int, Node]) -> SlotShape:
+        children = [NodeShape.of(tree[child]) for child in node.children or ()]
+        return cls(**NodeShape.of(node).model_dump(), children=children)
+
+
+MemoryShape = dict[str, list[SlotShape]]
+"""The slots of each lane, in order of time."""
+
+
+def build_memory_shape(memory: StoredMemory, trees: Mapping[str, Mapping[int, Node]]) -> MemoryShape:
+    """A memory as JSON; `trees` has every node of each lane."""
+    lanes = memory.lanes.items()
+    return {name: [SlotShape.from_tree(slot.node, trees[name]) for slot in slots] for name, slots in lanes}
+
+
+class AssetShape(Shape):
+    """What `show` and `list` say of an asset."""
+
+    asset: str
+    name: str
+    kind: str
+    duration_s: float | None
+    pages: int | None
+    width: int | None
+    height: int | None
+    segments: int
+    sampled_fps: float | None
+    warnings: list[str]
+
+    @classmethod
+    def of(cls, asset: Asset) -> AssetShape:
+        return cls(
+            asset=asset.asset_id,
+            name=asset.name,
+            kind=asset.kind.value,
+            duration_s=_round_time(asset.duration_s),
+            pages=asset.pages,
+            width=asset.width,
+            height=asset.height,
+            segments=asset.segments,
+            sampled_fps=asset.sampled_fps,
+            warnings=list(asset.warnings),
+        )
+
+
+class AssetWithMemory(AssetShape):
+    """What `show` says: also the memory of a video, null for all else."""
+
+    memory: MemoryShape | None
+
+    @classmethod
+    def with_memory(cls, asset: Asset, memory: MemoryShape | None) -> AssetWithMemory:
+        return cls(**AssetShape.of(asset).model_dump(), memory=memory)
+
+
+class StatementShape(Shape):
+    """A sentence of a summary, and the span of what it cites."""
+
+    text: str
+    verdict: str
+    start_s: float
+    end_s: float
+
+    @classmethod
+    def of(cls, statement: Statement) -> StatementShape:
+        span = {"start_s": round(statement.start_s, 3), "end_s": round(statement.end_s, 3)}
+        return cls(text=statement.text, verdict=statement.verdict.value, **span)
+
+
+class ChapterShape(Shape):
+    """A chapter of a video: what is said of `[start_s, end_s)`."""
+
+    title: str
+    start_s: float
+    end_s: float
+    sentences: list[StatementShape]
+
+
+class SummaryShape(Shape):
+    """What `summarize` gives."""
+
+    asset: str
+    name: str
+    sentences: list[StatementShape]
+    chapters: list[ChapterShape]
+
+    @classmethod
+    def of(cls, asset: Asset, summary: Summary) -> SummaryShape:
+        return cls(
+            asset=asset.asset_id,
+            name=asset.name,
+            sentences=[StatementShape.of(said) for said in summary.statements],
+            chapters=[
+                ChapterShape(
+                    title=chapter.title,
+                    start_s=round(chapter.start_s, 3),
+                    end_s=round(chapter.end_s, 3),
+                    sentences=[StatementShape.of(said) for said in chapter.statements],
+                )
+                for chapter in summary.chapters
+            ],
+        )
+
+
+def _round_box(box: Box | None) -> list[float] | None:
+    return None if box is None else [round(edge, 4) for edge in (box.x0, box.y0, box.x1, box.y1)]
+
+
+def _round_time(time_s: float | None) -> float | None:
+    return None if time_s is None else round(time_s, 3)
+
+
+class KeyShape(Shape):
+    """A key of the HTTP API, without its secret. Times are Unix times; `collections` null stands for all."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    collections: list[str] | None
+    created_at: float
+    expires_at: float | None
+    revoked_at: float | None
+    last_used_at: float | None
+    requests_per_minute: int | None
+
+    @classmethod
+    def of(cls, key: ApiKey) -> KeyShape:
+        return cls(
+            id=key.id,
+            name=key.name,
+            scopes=sorted(key.scopes),
+            collections=None if key.collections is None else sorted(key.collections),
+            created_at=key.created_at,
+            expires_at=key.expires_at,
+            revoked_at=key.revoked_at,
+            last_used_at=key.last_used_at,
+            requests_per_minute=key.requests_per_minute,
+        )

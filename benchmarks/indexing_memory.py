@@ -1,0 +1,172 @@
+"""How memory grows while a long video is indexed, as a user runs it: all lanes on, the commit to the index included.
+
+One process loads the models and indexes ten minutes, twice, then the long film. The baseline is the peak over the
+second time: what this process and its children hold at work. Growth is the peak over the long film above that; above
+what they hold at rest it is printed too. The slope goes from the third quarter of the run to the last: what an even
+longer film would add.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+import psutil
+
+from benchmarks.report import Figure, make_parser, report
+from services.container import Container
+from services.ingest.indexing import Outcome
+from services.settings import Settings, VisualSettings
+from tests.support.synthetic_workload import ENCODER_NAME, make_encoder, make_film
+
+_WIDTH, _HEIGHT, _FPS, _SCENE_S, _PAN_EVERY, _CUE_S = 320, 180, 5, 8, 5, 5
+_SHORT_S = 600
+_SAMPLE_INTERVAL_S = 0.2
+_BYTES_PER_MB = 1 << 20
+
+
+@dataclass(slots=True)
+class MemoryTrace:
+    """Resident memory of this process and its children over time: seconds, and bytes.
+
+    `indexed` counts the samples up to the last checkpoint; those after it are of the commit.
+    """
+
+    times_s: list[float] = field(default_factory=list)
+    resident_bytes: list[int] = field(default_factory=list)
+    checkpointed_samples: int = 0
+
+    def sample(self) -> None:
+        self.times_s.append(time.perf_counter())
+        self.resident_bytes.append(measure_resident_bytes())
+
+    def mark_checkpoint(self, *_: object) -> None:
+        """Called when one is finished."""
+        self.checkpointed_samples = len(self.resident_bytes)
+
+    @property
+    def seconds(self) -> float:
+        return self.times_s[-1] - self.times_s[0]
+
+    def measure_slope(self) -> float:
+        """Bytes a second while checkpoints are made, from the median of the third quarter to that of the last."""
+        quarter = self.checkpointed_samples // 4
+        third, last = (self.resident_bytes[n * quarter : (n + 1) * quarter] for n in (2, 3))
+        return (median(last) - median(third)) / (self.times_s[3 * quarter] - self.times_s[2 * quarter])
+
+
+def measure_resident_bytes() -> int:
+    """Resident memory of this process and everything it started."""
+    total = 0
+    for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            total += process.memory_info().rss
+    return total
+
+
+@contextmanager
+def trace_memory() -> Iterator[MemoryTrace]:
+    """A trace of what happens inside, sampled by a thread; complete when it is left."""
+    trace, stop = MemoryTrace(), threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(_SAMPLE_INTERVAL_S):
+            trace.sample()
+
+    trace.sample()
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield trace
+    finally:
+        stop.set()
+        thread.join()
+        trace.sample()
+
+
+def run(hours: float) -> list[Figure]:
+    """Memory over a film of that length."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        first = _make_film(folder / "first.mp4", _SHORT_S)
+        second = _make_film(folder / "second.mp4", _SHORT_S + _FPS)
+        long = _make_film(folder / "long.mp4", int(hours * 3600))
+        container = _container(folder)
+        try:
+            _index(container, first, MemoryTrace())
+            with trace_memory() as baseline_trace:
+                _index(container, second, baseline_trace)
+            with trace_memory() as trace:
+                segments = _index(container, long, trace)
+        finally:
+            container.close()
+    return _make_figures(baseline_trace, trace, segments, hours)
+
+
+def _make_figures(baseline_trace: MemoryTrace, trace: MemoryTrace, segments: int, hours: float) -> list[Figure]:
+    at_rest, baseline, peak = (
+        baseline_trace.resident_bytes[-1] / _BYTES_PER_MB,
+        max(baseline_trace.resident_bytes) / _BYTES_PER_MB,
+        max(trace.resident_bytes) / _BYTES_PER_MB,
+    )
+    growth, speed = peak - baseline, hours * 3600 / trace.seconds
+    return [
+        Figure("at rest after ten minutes", at_rest, "MB"),
+        Figure("baseline, peak over ten minutes", baseline, "MB"),
+        Figure(f"film of {hours:g} h, {segments} segments, indexed in", trace.seconds, "s"),
+        Figure("peak", peak, "MB"),
+        Figure(
+            "peak while checkpoints are made",
+            max(trace.resident_bytes[: trace.checkpointed_samples]) / _BYTES_PER_MB,
+            "MB",
+        ),
+        Figure("growth over rest", (peak - at_rest) / hours, "MB/h of video"),
+        Figure(
+            "slope over the second half of the checkpoints",
+            trace.measure_slope() / _BYTES_PER_MB / speed * 3600,
+            "MB/h of video",
+        ),
+        Figure(f"growth, {ENCODER_NAME}, MiniLM, RapidOCR", growth / hours, "MB/h of video", 10.0, at_least=False),
+    ]
+
+
+def _container(folder: Path) -> Container:
+    visual = VisualSettings(model=make_encoder(folder / "encoder"))
+    return Container(Settings().model_copy(update={"home": folder / "home", "visual": visual}))
+
+
+def _index(container: Container, film: Path, trace: MemoryTrace) -> int:
+    (line,) = container.indexing.index_paths([film], "benchmark", trace.mark_checkpoint)
+    if line.asset is None or line.outcome is not Outcome.INDEXED:
+        raise RuntimeError(f"{line.name}: {line.outcome} {line.reason}")
+    return line.asset.segments
+
+
+def _make_film(path: Path, seconds: int) -> Path:
+    make_film(path, seconds, _WIDTH, _HEIGHT, _FPS, _SCENE_S, _PAN_EVERY)
+    cues = (_cue(number, number * _CUE_S) for number in range(seconds // _CUE_S))
+    path.with_suffix(".srt").write_text("\n".join(cues), "utf-8")
+    return path
+
+
+def _cue(number: int, start_s: int) -> str:
+    words = f"Remark {number}: the train to pier {number * 7919 % 97} leaves with carriage {number * 104729 % 89}."
+    return f"{number + 1}\n{_clock(start_s)} --> {_clock(start_s + _CUE_S - 1)}\n{words}\n"
+
+
+def _clock(time_s: int) -> str:
+    return f"{time_s // 3600:02d}:{time_s // 60 % 60:02d}:{time_s % 60:02d},000"
+
+
+if __name__ == "__main__":
+    parser = make_parser(__doc__ or "")
+    parser.add_argument("--hours", type=float, default=2.0, help="length of the film")
+    args = parser.parse_args()
+    sys.exit(report("memory", run(args.hours), args.check, args.json))

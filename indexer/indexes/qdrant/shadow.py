@@ -1,0 +1,41 @@
+"""An index in Qdrant made beside the one in use: other collections, and an alias that moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from indexer.indexes.qdrant.collections import (
+    CollectionOptions,
+    CollectionPair,
+    activate_pair,
+    create_collections,
+    new_pair,
+)
+from indexer.indexes.qdrant.connection import QdrantConnection
+from indexer.ports import SegmentIndex
+
+
+class QdrantShadow:
+    """`ShadowIndex` by an alias. `open_index(place)` opens the index whose collections those are."""
+
+    def __init__(
+        self,
+        connection: QdrantConnection,
+        prefix: str,
+        open_index: Callable[[CollectionPair], SegmentIndex],
+        options: CollectionOptions | None = None,
+    ) -> None:
+        self._connection, self._prefix, self._open_index = connection, prefix, open_index
+        self._options = options or CollectionOptions()
+        self._shadow: CollectionPair | None = None
+
+    def create(self) -> SegmentIndex:
+        self._shadow = new_pair(self._prefix)
+        create_collections(self._connection, self._shadow, self._options)
+        return self._open_index(self._shadow)
+
+    def promote(self) -> None:
+        if self._shadow is None:
+            raise ValueError("there is no shadow to swap in")
+        activate_pair(self._connection, self._prefix, self._shadow)
+        self._shadow = None

@@ -1,0 +1,196 @@
+"""PDF documents page by page: the picture of each, and its text layer with boxes, by pypdfium2."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from ctypes import c_double
+from datetime import UTC, datetime, timedelta, timezone
+from math import degrees
+from pathlib import Path
+
+import numpy as np
+import pypdfium2
+import pypdfium2.raw as pdfium
+from numpy.typing import NDArray
+
+from indexer.errors import DamagedMedia, LimitExceeded, ProtectedMedia, SourceNotFound, UnsupportedMedia
+from indexer.media.pdf.text_layer import Glyphs, is_trusted, is_unmapped, read_lines, rotate_boxes
+from indexer.types import AssetKind, DocumentPage, MediaInfo, Pixels
+
+_SIGNATURE = b"%PDF-"
+_SIGNATURE_SEARCH_BYTES = 1024
+_PAGES_PER_OPENING = 64
+"""PDFium keeps what it has parsed for as long as a document is open; opening it anew now and then keeps memory flat."""
+_MAX_CHARACTERS = 100_000
+"""More characters than this on one page are not read: no page for people holds them."""
+_A4_RATIO = 0.7071
+
+_PDF_DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:Z|([+-])(\d\d)'?(\d\d)?)?")
+
+
+def probe_document(path: Path, max_pages: int) -> MediaInfo:
+    """What a PDF says of itself. Width and height are those of page 1 as displayed, in points.
+
+    Errors: ProtectedMedia where a password is needed, DamagedMedia where it is corrupt, UnsupportedMedia where it is no
+    PDF, LimitExceeded above `max_pages`, SourceNotFound.
+    """
+    with _open_document(path) as document:
+        pages = len(document)
+        if pages > max_pages:
+            raise LimitExceeded(str(path), f"{pages} pages, over the limit of {max_pages} pages")
+        taken_at = _parse_pdf_date(document.get_metadata_value("CreationDate"))
+        try:
+            width, height = (round(side) for side in document.get_page_size(0))
+        except pypdfium2.PdfiumError:
+            return MediaInfo(AssetKind.DOCUMENT, "pdf", pages=pages, taken_at=taken_at)
+        return MediaInfo(AssetKind.DOCUMENT, "pdf", width, height, pages=pages, taken_at=taken_at)
+
+
+def read_pages(path: Path, first_page: int, max_px: int) -> Iterator[DocumentPage]:
+    """The pages from number `first` (from 1) to the last, one at a time: memory does not grow with their number.
+
+    The picture's longer side is `max_px`, rotated and cropped as a viewer shows it; boxes are fractions of it. A broken
+    page is white, or what could be drawn of it, without lines and not trusted; the others are not lost. Filled form
+    fields are part of the page. Errors: those of `probe_document`, on opening.
+    """
+    following, last = first_page, first_page
+    while following <= last:
+        with _open_document(path) as document:
+            document.init_forms()
+            last = len(document)
+            begin, following = following, following + _PAGES_PER_OPENING
+            for number in range(begin, min(following, last + 1)):
+                yield _read_page(document, number, max_px)
+
+
+# Opening
+
+
+def _open_document(path: Path) -> closing[pypdfium2.PdfDocument]:
+    try:
+        return closing(pypdfium2.PdfDocument(path.absolute()))
+    except FileNotFoundError as error:
+        raise SourceNotFound(str(path), "no such file") from error
+    except pypdfium2.PdfiumError as error:
+        raise _open_error(path, error) from error
+
+
+def _open_error(
+    path: Path, error: pypdfium2.PdfiumError
+) -> ProtectedMedia | SourceNotFound | DamagedMedia | UnsupportedMedia:
+    if error.err_code == pdfium.FPDF_ERR_PASSWORD:
+        return ProtectedMedia(str(path), "needs a password")
+    if error.err_code == pdfium.FPDF_ERR_SECURITY:
+        return ProtectedMedia(str(path), "is encrypted in a way that cannot be read")
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(_SIGNATURE_SEARCH_BYTES)
+    except OSError as failure:
+        return SourceNotFound(str(path), (failure.strerror or "cannot be read").lower())
+    if beginning and _SIGNATURE not in beginning:
+        return UnsupportedMedia(str(path), "is not a PDF document")
+    return DamagedMedia(str(path), "is damaged beyond reading" if beginning else "is empty")
+
+
+def _parse_pdf_date(text: str) -> float | None:
+    """A PDF date (ISO 32000-1, 7.9.4) as a Unix time; without an offset it is read as UTC."""
+    match = _PDF_DATE.match(text)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, sign, hours, minutes = match.groups()
+    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
+    try:
+        zone = timezone(offset) if sign else UTC
+        parts = (int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0))
+        return datetime(int(year), *parts, tzinfo=zone).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+# One page
+
+
+def _read_page(document: pypdfium2.PdfDocument, number: int, max_px: int) -> DocumentPage:
+    try:
+        page = _load_page(document, number - 1)
+    except pypdfium2.PdfiumError:
+        return DocumentPage(number, _blank_page(document, number - 1, max_px), (), False)
+    with closing(page):
+        try:
+            rgb = _render_page(page, max_px)
+        except (pypdfium2.PdfiumError, ValueError):
+            rgb = _blank_page(document, number - 1, max_px)
+        try:
+            glyphs = _read_glyphs(page)
+        except (pypdfium2.PdfiumError, ValueError):
+            return DocumentPage(number, rgb, (), False)
+        lines = read_lines(glyphs, page.get_width(), page.get_height())
+        return DocumentPage(number, rgb, lines, is_trusted(lines, glyphs, rgb))
+
+
+def _load_page(document: pypdfium2.PdfDocument, index: int) -> pypdfium2.PdfPage:
+    """The page, with what was filled into its forms made part of it."""
+    page = document.get_page(index)
+    if page.formenv is None:
+        return page
+    with closing(page):
+        page.flatten()
+    return document.get_page(index)
+
+
+def _render_page(page: pypdfium2.PdfPage, max_px: int) -> Pixels:
+    scale = (max_px - 1e-3) / max(page.get_width(), page.get_height())  # so that rounding up gives max_px
+    with closing(page.render(scale=scale, rev_byteorder=True, may_draw_forms=False, limit_image_cache=True)) as bitmap:
+        return np.ascontiguousarray(bitmap.to_numpy())
+
+
+def _blank_page(document: pypdfium2.PdfDocument, index: int, max_px: int) -> Pixels:
+    try:
+        width, height = document.get_page_size(index)
+    except pypdfium2.PdfiumError:
+        width, height = _A4_RATIO, 1.0
+    share = max_px / max(width, height)
+    return np.full((max(1, round(height * share)), max(1, round(width * share)), 3), 255, dtype=np.uint8)
+
+
+# The text layer
+
+
+def _read_glyphs(page: pypdfium2.PdfPage) -> Glyphs:
+    with closing(page.get_textpage()) as layer:
+        count = min(layer.count_chars(), _MAX_CHARACTERS)
+        boxes = np.empty((count, 4), dtype=np.float64)
+        turns = np.empty(count, dtype=np.int64)
+        codes = [pdfium.FPDFText_GetUnicode(layer, i) for i in range(count)]
+        unmapped = 0
+        for i in range(count):
+            boxes[i] = _character_box(layer, i)
+            turns[i] = round(degrees(pdfium.FPDFText_GetCharAngle(layer, i)) / 90)
+            unmapped += is_unmapped(codes[i]) or pdfium.FPDFText_HasUnicodeMapError(layer, i) == 1
+    rotation = page.get_rotation() // 90
+    return Glyphs(codes, _to_displayed_fractions(boxes, page.get_bbox(), rotation), (turns + rotation) % 4, unmapped)
+
+
+def _character_box(layer: pypdfium2.PdfTextPage, index: int) -> tuple[float, float, float, float]:
+    """Left, bottom, right, top, in points: the height of the font, and whatever of the character reaches beyond it."""
+    loose = pdfium.FS_RECTF()
+    left, right, bottom, top = c_double(), c_double(), c_double(), c_double()
+    if not pdfium.FPDFText_GetCharBox(layer, index, left, right, bottom, top):
+        return (0.0, 0.0, 0.0, 0.0)
+    if not pdfium.FPDFText_GetLooseCharBox(layer, index, loose):
+        return (left.value, bottom.value, right.value, top.value)
+    lower, upper = (min(left.value, loose.left), min(bottom.value, loose.bottom)), (loose.right, loose.top)
+    return (*lower, max(right.value, upper[0]), max(top.value, upper[1]))
+
+
+def _to_displayed_fractions(
+    boxes: NDArray[np.float64], crop_box: tuple[float, float, float, float], rotation: int
+) -> NDArray[np.float64]:
+    """Boxes of the page's own space (left, bottom, right, top) as fractions of what is shown of it, turned clockwise by
+    `rotation` quarters, y downwards."""
+    left, bottom, right, top = crop_box
+    x = (boxes[:, [0, 2]] - left) / (right - left)
+    y = (top - boxes[:, [1, 3]]) / (top - bottom)
+    return rotate_boxes(x, y, rotation, 1.0, 1.0)

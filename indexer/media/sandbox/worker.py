@@ -1,0 +1,191 @@
+"""The media process: parses hostile files with little power, and tells over a pipe what it found.
+
+Started by `SandboxedDecoder` as `python -P -B -m indexer.media.sandbox.worker LIMITS`; reads requests from standard input.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import select
+import signal
+import sys
+import threading
+import time
+from functools import partial
+from pathlib import Path
+from typing import assert_never
+
+import msgspec
+
+from indexer import errors
+from indexer.media.sandbox import protocol
+from indexer.media.sandbox.limits import MediaLimits
+from indexer.types import TextLine
+
+_PR_SET_NO_NEW_PRIVS = 38
+_MAX_REASON_CHARS = 500
+
+
+def main() -> None:
+    """Serve until standard input ends. Who stops a service sends SIGTERM to all of its processes; that this one has to
+    end is its parent's to say, or a stop would look like a crash."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    limits = msgspec.json.decode(sys.argv[1], type=MediaLimits)
+    _drop_privileges(limits)
+    request_fd, reply_fd = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    threading.Thread(target=_exit_with_parent, args=(request_fd, os.getppid()), daemon=True).start()
+    worker = SandboxWorker(reply_fd, limits)
+    while True:
+        try:
+            request = protocol.receive_request(request_fd)
+        except protocol.SandboxProtocolError:
+            return
+        worker.handle(request)
+
+
+class SandboxWorker:
+    """Answers one request after another on one pipe."""
+
+    def __init__(self, reply_fd: int, limits: MediaLimits) -> None:
+        self._reply_fd = reply_fd
+        self._limits = limits
+        self._heartbeat_interval_s = min(1.0, limits.decode_timeout_s / 4)
+        self._last_sent_s = 0.0
+
+    def handle(self, request: protocol.Request) -> None:
+        """Send what was asked for, or one error; where memory ran out, that is the last thing this process does."""
+        self._last_sent_s = time.monotonic()
+        try:
+            self._dispatch(request)
+        except errors.SourceError as error:
+            self._send(protocol.ErrorReply(type(error).__name__, _one_line(error.reason)))
+        except MemoryError:
+            reason = f"needs more than {self._limits.memory_mb} MB of memory"
+            self._send(protocol.ErrorReply("LimitExceeded", reason, must_restart=True))
+        except BrokenPipeError:
+            sys.exit(0)
+        except Exception as error:  # noqa: BLE001 - whatever a parser raises, the file is at fault, and the next one goes on
+            reason = f"cannot be read ({type(error).__name__}: {error})"
+            self._send(protocol.ErrorReply("DamagedMedia", _one_line(reason)))
+
+    def send_heartbeat(self) -> None:
+        """Tell that work goes on, about once a second."""
+        if time.monotonic() - self._last_sent_s > self._heartbeat_interval_s:
+            self._send(protocol.HeartbeatReply())
+
+    def _send(self, reply: protocol.Reply, payload: protocol.Payload = b"") -> None:
+        protocol.send(self._reply_fd, reply, payload)
+        self._last_sent_s = time.monotonic()
+
+    def _dispatch(self, request: protocol.Request) -> None:
+        path = Path(os.fsdecode(request.path))
+        match request:
+            case protocol.ProbeRequest():
+                from indexer.media.probe import probe
+
+                self._send(protocol.InfoReply(probe(path, self._limits)))
+            case protocol.FramesRequest():
+                self._send_frames(path, request)
+            case protocol.AudioRequest():
+                self._send_audio(path, request)
+            case protocol.ImageRequest():
+                from indexer.media.image import read_image
+
+                rgb = read_image(path, request.max_px)
+                self._send(protocol.ImageReply(rgb.shape[0], rgb.shape[1]), rgb)
+            case protocol.PagesRequest():
+                self._send_pages(path, request)
+            case protocol.SubtitlesRequest():
+                self._send_subtitles(path, request)
+            case protocol.ClipRequest():
+                self._send_clip(path, request)
+            case _:
+                assert_never(request)
+
+    def _send_frames(self, path: Path, request: protocol.FramesRequest) -> None:
+        from indexer.media.video.reader import VideoReader
+
+        reader = VideoReader(path, request.plan, self.send_heartbeat)
+        for frame in reader:
+            height, width, _ = frame.rgb.shape
+            base = (frame.time_base.numerator, frame.time_base.denominator)
+            self._send(protocol.FrameReply(frame.pts, base, frame.time_s, height, width), frame.rgb)
+        self._send(protocol.ReportReply(reader.report))
+
+    def _send_audio(self, path: Path, request: protocol.AudioRequest) -> None:
+        from indexer.media.video.audio import read_audio
+
+        span = read_audio(path, request.start_s, request.end_s, request.sample_rate, self.send_heartbeat)
+        self._send(protocol.AudioReply(span.start_s, span.sample_rate), span.samples)
+
+    def _send_pages(self, path: Path, request: protocol.PagesRequest) -> None:
+        from indexer.media.pdf.reader import read_pages
+
+        for page in read_pages(path, request.first_page, request.max_px):
+            height, width, _ = page.rgb.shape
+            self._send(
+                protocol.PageReply(page.number, list(page.lines), page.text_layer_reliable, height, width), page.rgb
+            )
+        self._send(protocol.DoneReply())
+
+    def _send_subtitles(self, path: Path, request: protocol.SubtitlesRequest) -> None:
+        from indexer.media.subtitles import find_sidecars, read_embedded, read_sidecar
+
+        lines: list[TextLine] = []
+        warnings: list[str] = []
+        sources = [partial(read_embedded, path, self.send_heartbeat)]
+        sources += [partial(read_sidecar, sidecar) for sidecar in find_sidecars(path) if request.include_sidecars]
+        for read in sources:
+            try:
+                lines += read()
+            except errors.SourceError as error:  # the same files may have another name elsewhere
+                which = Path(error.name).name.removeprefix(path.stem)
+                warnings.append(_one_line(f"subtitles of its {which}: {error.reason}"))
+        self._send(protocol.SubtitlesReply(lines, warnings))
+
+    def _send_clip(self, path: Path, request: protocol.ClipRequest) -> None:
+        from indexer.media.video.clip import cut_clip
+
+        def write(data: bytes) -> None:
+            self._send(protocol.ClipChunkReply(), data)
+
+        cut_clip(path, request.start_s, request.end_s, request.max_px, write, self.send_heartbeat)
+        self._send(protocol.DoneReply())
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.encode("utf-8", "replace").decode().split())[:_MAX_REASON_CHARS]
+
+
+def _drop_privileges(limits: MediaLimits) -> None:
+    """Bounded memory, no core dump, no file may be written, no new privileges."""
+    memory = limits.memory_mb << 20
+    for limit, bound in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+    ):
+        resource.setrlimit(limit, (bound, bound))
+    try:
+        ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    except (OSError, AttributeError):
+        return
+
+
+def _exit_with_parent(request_fd: int, parent_pid: int) -> None:
+    """End when the parent does, whatever the main thread is busy with. (PR_SET_PDEATHSIG would follow the thread that
+    started this process, which may well end before the process that it belongs to.)"""
+    poll = select.poll()
+    poll.register(request_fd, 0)
+    while not poll.poll(1000) and os.getppid() == parent_pid:
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

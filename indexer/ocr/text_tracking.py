@@ -1,0 +1,263 @@
+"""The text of a video, followed through its frames, and the text of single pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.ocr.change_detection import ChangeDetector, ChangeSettings, simplify_regions
+from indexer.ocr.reading_order import Rect, group_paragraphs
+from indexer.ocr.text_similarity import is_fragment, is_same, is_scrolled
+from indexer.ports import OcrEngine
+from indexer.types import Box, Origin, Pixels, TextLine
+
+
+@dataclass(frozen=True, slots=True)
+class OcrSettings:
+    """What counts as text, and as the same line.
+
+    Readings below `confidence` or with fewer than `characters` are dropped. A box found anew is an old one where it
+    lies within it (to half a line's height) and the old one's pixels do not differ: fewer than `cells` of its cells, a
+    tenth of the line's height wide, by more than `difference` of 255. A line that changed is the same line where the
+    text is alike and the intersection over union of the boxes is above `near_box`, or it has moved.
+    """
+
+    min_confidence: float = 0.5
+    min_characters: int = 2
+    min_iou: float = 0.3
+    cell_difference: int = 24
+    min_changed_cells: int = 2
+
+
+@dataclass(slots=True)
+class OcrStats:
+    """How much was done: frames seen, pictures or parts of them searched for text, boxes read."""
+
+    frames: int = 0
+    detections: int = 0
+    recognized_boxes: int = 0
+
+
+@dataclass(slots=True)
+class _TrackedLine:
+    """A line on the screen: where it is now, how that looked when it was read, and where its text was read best."""
+
+    rect: Rect
+    appearance: NDArray[np.int16]
+    text: str
+    confidence: float
+    best_rect: Rect
+    start_s: float
+    number: int = 0
+    block: int = 0
+
+
+class TextTracker:
+    """Reads the looked-at frames of one video, in order, and reads again only what has changed.
+
+    A line lives from the first frame that shows it to the first that does not. While the pixels of its box stay, it is
+    not read again. A line that is read again with small differences, grows or moves stays one line; its text and box
+    are those of its best reading: the more confident one of two alike, the longer one where one is part of the other,
+    the first for a ticker (what has scrolled half away begins a new line, so that no text is lost). Texts whose digits
+    differ are different lines.
+    """
+
+    def __init__(
+        self, engine: OcrEngine, settings: OcrSettings | None = None, change_settings: ChangeSettings | None = None
+    ) -> None:
+        self.stats = OcrStats()
+        self._engine = engine
+        self._settings = settings or OcrSettings()
+        self._change_settings = change_settings or ChangeSettings()
+        self._shape = (0, 0)
+        self._line_count = 0
+        self._block_count = 0
+        self._active: list[_TrackedLine] = []
+        self._inactive: list[tuple[int, TextLine]] = []
+        self._change_detector = ChangeDetector(self._change_settings)
+
+    def update(self, time_s: float, rgb: Pixels) -> None:
+        """The next looked-at frame; `time_s` is later than the last one's."""
+        self.stats.frames += 1
+        if rgb.shape[:2] != self._shape:
+            self._end_lines(self._active, time_s)
+            self._shape = (rgb.shape[0], rgb.shape[1])
+        regions = self._extend_to_lines(self._change_detector.detect(rgb))
+        old_lines: list[_TrackedLine] = []
+        new_lines: list[_TrackedLine] = []
+        for region in regions:
+            gone, found = self._reread_region(region, rgb, time_s)
+            old_lines += gone
+            new_lines += found
+        self._change_detector.mark_read(regions)
+        self._match_lines(old_lines, new_lines, time_s)
+
+    def pop_lines_until(self, end_s: float) -> list[TextLine]:
+        """The lines that have ended by then, by start and reading order; each is given once. What lives, stays."""
+        ready = [(number, line) for number, line in self._inactive if line.end_s is not None and line.end_s <= end_s]
+        self._inactive = [pair for pair in self._inactive if pair not in ready]
+        return [line for _, line in sorted(ready, key=lambda pair: pair[0])]
+
+    def finish(self, end_s: float) -> list[TextLine]:
+        """Ends what lives at `end_s` (later than the last frame), gives all lines not given yet, and starts afresh."""
+        self._end_lines(self._active, end_s)
+        self._change_detector = ChangeDetector(self._change_settings)
+        self._shape = (0, 0)
+        return self.pop_lines_until(float("inf"))
+
+    def _extend_to_lines(self, regions: list[Rect]) -> list[Rect]:
+        whole = Rect(0, 0, self._shape[1], self._shape[0])
+        extended: list[Rect] = []
+        for region in regions:
+            for line in self._active:
+                if line.rect.intersection_area(region):
+                    region = region.union(_expand(line.rect, line.rect.height, whole))
+            extended.append(region)
+        return simplify_regions(extended, whole, self._change_settings)
+
+    def _reread_region(self, region: Rect, rgb: Pixels, time_s: float) -> tuple[list[_TrackedLine], list[_TrackedLine]]:
+        inside = [line for line in self._active if line.rect.intersection_area(region)]
+        same = [line for line in inside if self._is_unchanged(line, rgb)]
+        unchanged_ids = {id(line) for line in same}
+        unread: list[NDArray[np.float32]] = []
+        for quad in self._detect(region, rgb):
+            rect = Rect.around(quad)
+            if any(_expand(line.rect, line.rect.height // 2, region).contains(rect) for line in same):
+                continue
+            unchanged_ids -= {id(line) for line in same if rect.intersection_area(line.rect) > 0.5 * line.rect.area}
+            unread.append(quad)
+        return [line for line in inside if id(line) not in unchanged_ids], self._recognize_lines(unread, rgb, time_s)
+
+    def _detect(self, region: Rect, rgb: Pixels) -> list[NDArray[np.float32]]:
+        self.stats.detections += 1
+        part = np.ascontiguousarray(rgb[region.y0 : region.y1, region.x0 : region.x1])
+        offset = np.array([region.x0, region.y0], dtype=np.float32)
+        quads = [quad + offset for quad in self._engine.detect(part)]
+        return [quad for quad in quads if not self._is_clipped(Rect.around(quad), region)]
+
+    def _is_clipped(self, rect: Rect, region: Rect) -> bool:
+        height, width = self._shape
+        return (
+            (rect.x0 <= region.x0 + 1 and region.x0 > 0)
+            or (rect.y0 <= region.y0 + 1 and region.y0 > 0)
+            or (rect.x1 >= region.x1 - 1 and region.x1 < width)
+            or (rect.y1 >= region.y1 - 1 and region.y1 < height)
+        )
+
+    def _is_unchanged(self, line: _TrackedLine, rgb: Pixels) -> bool:
+        differs = np.abs(_cell_luma(rgb, line.rect) - line.appearance) > self._settings.cell_difference
+        return int(differs.sum()) < self._settings.min_changed_cells
+
+    def _recognize_lines(self, quads: Sequence[NDArray[np.float32]], rgb: Pixels, time_s: float) -> list[_TrackedLine]:
+        if not quads:
+            return []
+        self.stats.recognized_boxes += len(quads)
+        whole = Rect(0, 0, self._shape[1], self._shape[0])
+        lines: list[_TrackedLine] = []
+        for quad, (text, confidence) in zip(quads, self._engine.recognize(rgb, np.stack(quads)), strict=True):
+            rect = _clamp(Rect.around(quad), whole)
+            legible = confidence >= self._settings.min_confidence and len(text.strip()) >= self._settings.min_characters
+            lines.append(_TrackedLine(rect, _cell_luma(rgb, rect), text if legible else "", confidence, rect, time_s))
+        return lines
+
+    def _match_lines(self, old_lines: list[_TrackedLine], new_lines: list[_TrackedLine], time_s: float) -> None:
+        added: list[_TrackedLine] = []
+        for line in new_lines:
+            old = next((old for old in old_lines if self._is_same_line(old, line)), None)
+            if old is None:
+                added.append(line)
+                continue
+            old_lines.remove(old)
+            _update_line(old, line)
+        self._end_lines(old_lines, time_s)
+        self._number_lines(added)
+        self._active += added
+
+    def _is_same_line(self, old: _TrackedLine, new: _TrackedLine) -> bool:
+        if not old.text or not new.text:
+            return False
+        if is_same(old.text, new.text) and (old.rect.iou(new.rect) > self._settings.min_iou or _same_height(old, new)):
+            return True
+        if not _same_height(old, new):
+            return False
+        beside = min(old.rect.y1, new.rect.y1) - max(old.rect.y0, new.rect.y0) > 0.5 * old.rect.height
+        return is_fragment(old.text, new.text) or (beside and is_scrolled(old.text, new.text))
+
+    def _number_lines(self, lines: Sequence[_TrackedLine]) -> None:
+        for group in group_paragraphs([line.rect for line in lines]):
+            self._block_count += 1
+            for i in group:
+                self._line_count += 1
+                lines[i].number, lines[i].block = self._line_count, self._block_count
+
+    def _end_lines(self, lines: Iterable[_TrackedLine], end_s: float) -> None:
+        ended_ids = {id(line) for line in lines}
+        height, width = self._shape
+        for line in self._active:
+            if id(line) in ended_ids and line.text:
+                box = _to_box(line.best_rect, width, height)
+                text = TextLine(line.text, Origin.OCR, line.start_s, end_s, box, line.confidence, line.block)
+                self._inactive.append((line.number, text))
+        self._active = [line for line in self._active if id(line) not in ended_ids]
+
+
+def recognize_text(
+    engine: OcrEngine, rgb: Pixels, origin: Origin = Origin.OCR, settings: OcrSettings | None = None
+) -> list[TextLine]:
+    """The lines of a single picture or scanned page, paragraph by paragraph, columns of prose one after the other.
+
+    Lines of one paragraph share a `block`, counted from 0.
+    """
+    settings = settings or OcrSettings()
+    quads = engine.detect(rgb)
+    readings = engine.recognize(rgb, quads) if len(quads) else []
+    legible = [
+        (Rect.around(quad), text, confidence)
+        for quad, (text, confidence) in zip(quads, readings, strict=True)
+        if confidence >= settings.min_confidence and len(text.strip()) >= settings.min_characters
+    ]
+    height, width = rgb.shape[:2]
+    return [
+        TextLine(text, origin, box=_to_box(rect, width, height), confidence=confidence, block=block)
+        for block, group in enumerate(group_paragraphs([rect for rect, _, _ in legible]))
+        for rect, text, confidence in (legible[i] for i in group)
+    ]
+
+
+def _update_line(old: _TrackedLine, new: _TrackedLine) -> None:
+    grows = len(new.text) > len(old.text) + 1 and is_fragment(old.text, new.text)
+    better = grows or (is_same(old.text, new.text) and new.confidence > old.confidence)
+    if better:
+        old.text, old.confidence, old.best_rect = new.text, new.confidence, new.rect
+    old.rect, old.appearance = new.rect, new.appearance
+
+
+def _cell_luma(rgb: Pixels, rect: Rect) -> NDArray[np.int16]:
+    """The mean luma of the cells of a box, `[rows, columns]`."""
+    part = rgb[rect.y0 : rect.y1, rect.x0 : rect.x1].astype(np.uint16)
+    luma = (part[..., 0] + 2 * part[..., 1] + part[..., 2]) >> 2
+    cell = min(max(2, rect.height // 10), rect.height, rect.width)
+    rows, columns = rect.height // cell, rect.width // cell
+    cells = luma[: rows * cell, : columns * cell].reshape(rows, cell, columns, cell)
+    return np.asarray(cells.mean(axis=(1, 3)), dtype=np.int16)
+
+
+def _same_height(a: _TrackedLine, b: _TrackedLine) -> bool:
+    return 0.7 < a.rect.height / b.rect.height < 1.43
+
+
+def _expand(rect: Rect, by: int, whole: Rect) -> Rect:
+    return _clamp(Rect(rect.x0 - by, rect.y0 - by, rect.x1 + by, rect.y1 + by), whole)
+
+
+def _clamp(rect: Rect, whole: Rect) -> Rect:
+    x0, y0 = min(max(0, rect.x0), whole.x1 - 1), min(max(0, rect.y0), whole.y1 - 1)
+    return Rect(x0, y0, max(x0 + 1, min(rect.x1, whole.x1)), max(y0 + 1, min(rect.y1, whole.y1)))
+
+
+def _to_box(rect: Rect, width: int, height: int) -> Box:
+    inside = _clamp(rect, Rect(0, 0, width, height))
+    return Box(inside.x0 / width, inside.y0 / height, inside.x1 / width, inside.y1 / height)

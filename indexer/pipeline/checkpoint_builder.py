@@ -1,0 +1,85 @@
+"""Pictures and passages of one stretch, put together as a checkpoint."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from indexer.pipeline.encoding import EncodedPictures
+from indexer.storage.artifacts import Checkpoint
+from indexer.text.passages import Passage
+from indexer.types import KeyFrame, Lane, Origin, Segment, Vectors
+
+
+def build_checkpoint(
+    number: int,
+    end_s: float | None,
+    sampled_frames: int,
+    pictures: Sequence[Segment],
+    visual: EncodedPictures,
+    passages: Sequence[Passage],
+    text_vectors: Vectors | None,
+    signatures: tuple[bytes, ...] = (),
+    frame_counts: Sequence[int] = (),
+) -> Checkpoint:
+    """Pictures first, then passages; each passage is seen in the picture that covers its start."""
+    starts = [picture.start_s or 0.0 for picture in pictures]
+    segments = [*pictures, *(_to_segment(passage) for passage in passages)]
+    passage_pictures = [_find_covering(starts, passage.start_s) for passage in passages]
+    n = len(pictures)
+    rows, vectors = {}, {}
+    if visual.visual is not None:
+        rows[Lane.VISUAL], vectors[Lane.VISUAL] = np.arange(n), visual.visual
+    if text_vectors is not None:
+        rows[Lane.TEXT], vectors[Lane.TEXT] = np.arange(n, len(segments)), text_vectors
+    return Checkpoint(
+        number=number,
+        end_s=end_s,
+        sampled_frames=sampled_frames,
+        segments=tuple(replace(segment, ordinal=i) for i, segment in enumerate(segments)),
+        pictures=visual.jpegs,
+        picture_of=(*range(n), *passage_pictures),
+        rows=rows,
+        vectors=vectors,
+        signatures=signatures,
+        frames=tuple(frame_counts),
+        tokens=visual.tokens,
+    )
+
+
+def extract_key_frames(checkpoint: Checkpoint) -> list[KeyFrame]:
+    """What a memory takes of a checkpoint of a video, in order of time; nothing where no tokens were made."""
+    if checkpoint.tokens is None:
+        return []
+    pictures = [segment for segment in checkpoint.segments if segment.origin is Origin.PICTURE]
+    return [
+        KeyFrame(picture.start_s or 0.0, picture.end_s or 0.0, frames, tokens)
+        for picture, frames, tokens in zip(pictures, checkpoint.frames, checkpoint.tokens, strict=True)
+    ]
+
+
+def _to_segment(passage: Passage) -> Segment:
+    return Segment(
+        ordinal=0,
+        origin=passage.origin,
+        start_s=passage.start_s,
+        end_s=passage.end_s,
+        page=passage.page,
+        box=passage.box,
+        text=passage.text,
+        lines=passage.lines,
+    )
+
+
+def _find_covering(starts: Sequence[float], time_s: float | None) -> int:
+    if not starts:
+        return -1
+    return max(0, bisect_right(starts, time_s or 0.0) - 1)
+
+
+def build_picture_segment(page: int | None = None) -> Segment:
+    """The picture segment of a page or an image."""
+    return Segment(ordinal=0, origin=Origin.PICTURE, page=page)

@@ -1,0 +1,68 @@
+"""The pass over a document: every page is a checkpoint with its picture and its passages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from indexer.media.sandbox.client import SandboxedDecoder
+from indexer.ocr.text_tracking import recognize_text
+from indexer.pipeline.backlog import CheckpointBacklog, PendingCheckpoint
+from indexer.pipeline.bounded_stage import BoundedStage
+from indexer.pipeline.checkpoint_builder import build_checkpoint, build_picture_segment
+from indexer.pipeline.encoding import BatchEncoder, IndexingSettings, ModelSet, embed_passages
+from indexer.storage.artifacts import Checkpoint
+from indexer.text.passages import Passage, build_page_passages
+from indexer.types import DocumentPage, Origin, TextLine, Vectors
+
+
+class DocumentPass:
+    """Yields a checkpoint for every page, from page `first + 1` on."""
+
+    def __init__(
+        self,
+        media: SandboxedDecoder,
+        models: ModelSet,
+        settings: IndexingSettings,
+        encode_stage: BoundedStage,
+        read_stage: BoundedStage,
+    ) -> None:
+        self._media, self._models, self._settings = media, models, settings
+        self._encode_stage, self._read_stage = encode_stage, read_stage
+        self.warnings: tuple[str, ...] = ()
+
+    def run(self, path: Path, first_checkpoint: int) -> Iterator[Checkpoint]:
+        """The pages' checkpoints in order; a page is read while the next one is drawn."""
+        backlog = CheckpointBacklog(2)
+        for page in self._media.read_pages(path, first_checkpoint + 1, self._settings.read_page_px):
+            backlog.add(self._start_page(page))
+            yield from backlog.pop_ready()
+        yield from backlog.drain()
+
+    def _start_page(self, page: DocumentPage) -> PendingCheckpoint:
+        encoder = BatchEncoder(self._models.visual, self._encode_stage, 1, self._settings.page_px)
+        encoder.add(page.rgb)
+        wait_for_pictures = encoder.close()
+        passages_future = self._read_stage.submit(lambda: self._build_passages(page))
+
+        def result() -> Checkpoint:
+            passages, text = passages_future.result()
+            return build_checkpoint(
+                page.number - 1, None, 1, [build_picture_segment(page.number)], wait_for_pictures(), passages, text
+            )
+
+        return PendingCheckpoint((*encoder.futures, passages_future), result)
+
+    def _build_passages(self, page: DocumentPage) -> tuple[list[Passage], Vectors | None]:
+        lines = page.lines
+        if not page.text_layer_reliable:
+            lines = self._recognize_page(page)
+        passages = build_page_passages(lines, page.number)
+        return passages, embed_passages(self._models.text, passages)
+
+    def _recognize_page(self, page: DocumentPage) -> tuple[TextLine, ...]:
+        if self._models.page_ocr is None:
+            self.warnings = (*self.warnings, f"page {page.number} is a picture and no text reader is configured")
+            return page.lines
+        read = tuple(recognize_text(self._models.page_ocr, page.rgb, Origin.OCR))
+        return max(read, page.lines, key=lambda lines: sum(len(line.text) for line in lines))

@@ -1,0 +1,196 @@
+"""The pass over a video: frames become picture segments and on-screen text, cues and speech become passages.
+
+Every stretch of `checkpoint_s` seconds is complete in itself: its frames are chosen on a grid of the whole video, its
+first frame opens a segment, text is read anew. That costs one detection a minute and makes a resumed run equal to an
+uninterrupted one; `indexer.pipeline.stitching` joins what the boundaries cut.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.media.sandbox.client import SandboxedDecoder
+from indexer.media.video import SamplingPlan
+from indexer.ocr.text_tracking import TextTracker
+from indexer.pipeline.backlog import CheckpointBacklog, PendingCheckpoint
+from indexer.pipeline.bounded_stage import BoundedStage
+from indexer.pipeline.checkpoint_builder import build_checkpoint
+from indexer.pipeline.encoding import BatchEncoder, IndexingSettings, ModelSet, embed_passages
+from indexer.pipeline.near_duplicates import compute_signature
+from indexer.storage.artifacts import Checkpoint
+from indexer.text.passages import Passage, build_cue_passages, build_screen_passages
+from indexer.types import Frame, MediaInfo, Origin, Segment, TextLine, Vectors
+
+
+@dataclass(slots=True)
+class _OpenCheckpoint:
+    """One checkpoint in the making."""
+
+    number: int
+    encoder: BatchEncoder
+    text_tracker: TextTracker | None
+    speech_lines: Future[list[TextLine]] | None
+    start_times_s: list[float] = field(default_factory=list)
+    signatures: list[NDArray[np.uint8]] = field(default_factory=list)
+    frame_counts: list[int] = field(default_factory=list)
+
+
+class VideoPass:
+    """Decodes a video once and yields its checkpoints in order, from `first` on; overlaps decoding with the models."""
+
+    def __init__(
+        self,
+        media: SandboxedDecoder,
+        models: ModelSet,
+        settings: IndexingSettings,
+        encode_stage: BoundedStage,
+        read_stage: BoundedStage,
+        listen_stage: BoundedStage,
+    ) -> None:
+        self._media, self._models, self._settings = media, models, settings
+        self._encode_stage, self._read_stage, self._listen_stage = encode_stage, read_stage, listen_stage
+        self._audio_decoder = SandboxedDecoder(media.limits)
+        self.end_s: float | None = None
+        self.warnings: tuple[str, ...] = ()
+
+    def run(self, path: Path, info: MediaInfo, include_sidecars: bool, first_checkpoint: int) -> Iterator[Checkpoint]:
+        """The checkpoints, each as soon as it is complete; `end_s` and `warnings` are known after the last one."""
+        cues = self._read_cues(path, info, include_sidecars)
+        self._warn_if_unsearchable(info)
+        backlog = CheckpointBacklog(1)
+        try:
+            for pending in self._start_checkpoints(path, info, cues, first_checkpoint):
+                if pending is not None:
+                    backlog.add(pending)
+                yield from backlog.pop_ready()
+            yield from backlog.drain()
+        finally:
+            self._audio_decoder.close()
+
+    def _warn_if_unsearchable(self, info: MediaInfo) -> None:
+        """Say so where a recording leaves nothing to find it by but words that nobody wrote down."""
+        if not info.has_video and self._models.speech is None:
+            self.warnings += ("has no pictures, and speech is not written down: no speech model is named",)
+
+    def _read_cues(self, path: Path, info: MediaInfo, include_sidecars: bool) -> list[Passage]:
+        if not info.subtitle_streams and not include_sidecars:
+            return []
+        lines, warnings = self._media.read_subtitles(path, include_sidecars)
+        self.warnings += warnings
+        return build_cue_passages(lines)
+
+    def _start_checkpoints(
+        self, path: Path, info: MediaInfo, cues: Sequence[Passage], first_checkpoint: int
+    ) -> Iterator[PendingCheckpoint | None]:
+        """The stretches as they are closed, and None for every frame, so that a finished one need not wait."""
+        length_s = self._settings.checkpoint_s
+        checkpoint = self._open_checkpoint(path, info, first_checkpoint)
+        for frame in self._read_frames(path, info, first_checkpoint * length_s):
+            while int(frame.time_s // length_s) > checkpoint.number:
+                yield self._close_checkpoint(checkpoint, (checkpoint.number + 1) * length_s, cues)
+                checkpoint = self._open_checkpoint(path, info, checkpoint.number + 1)
+            self._add_frame(checkpoint, frame)
+            yield None
+        end_s = max(
+            self.end_s or 0.0, max((cue.end_s or 0.0 for cue in cues), default=0.0) if not info.has_video else 0.0
+        )
+        self.end_s = end_s
+        while checkpoint.number < math.ceil(end_s / length_s):
+            boundary = (checkpoint.number + 1) * length_s
+            yield self._close_checkpoint(checkpoint, min(boundary, end_s), cues)
+            checkpoint = self._open_checkpoint(path, info, checkpoint.number + 1)
+
+    def _read_frames(self, path: Path, info: MediaInfo, start_s: float) -> Iterator[Frame]:
+        self.end_s = info.duration_s
+        if not info.has_video:
+            return
+        settings = self._settings
+        plan = SamplingPlan(fps=settings.fps, fps_floor=settings.fps_floor, start_s=start_s, max_px=settings.read_px)
+        with closing(self._media.read_frames(path, plan)) as frames:
+            yield from frames
+        self.end_s = frames.report.end_s
+        self.warnings += frames.report.warnings
+
+    def _open_checkpoint(self, path: Path, info: MediaInfo, number: int) -> _OpenCheckpoint:
+        models, settings = self._models, self._settings
+        return _OpenCheckpoint(
+            number=number,
+            encoder=BatchEncoder(
+                models.visual, self._encode_stage, settings.batch, settings.picture_px, models.token_encoder
+            ),
+            text_tracker=None if models.frame_ocr is None else TextTracker(models.frame_ocr),
+            speech_lines=self._transcribe(path, info, number),
+        )
+
+    def _transcribe(self, path: Path, info: MediaInfo, number: int) -> Future[list[TextLine]] | None:
+        speech, length_s = self._models.speech, self._settings.checkpoint_s
+        if speech is None or not info.has_audio:
+            return None
+        start_s = number * length_s
+        return self._listen_stage.submit(
+            lambda: speech.transcribe(self._audio_decoder.read_audio(path, start_s, start_s + length_s))
+        )
+
+    def _add_frame(self, checkpoint: _OpenCheckpoint, frame: Frame) -> None:
+        frame_signature = compute_signature(frame.rgb)
+        if checkpoint.signatures and self._settings.near_duplicates.is_near_duplicate(
+            checkpoint.signatures[-1], frame_signature
+        ):
+            checkpoint.frame_counts[-1] += 1
+        else:
+            checkpoint.frame_counts.append(1)
+            checkpoint.start_times_s.append(frame.time_s)
+            checkpoint.signatures.append(frame_signature)
+            checkpoint.encoder.add(frame.rgb)
+        if (screen := checkpoint.text_tracker) is not None:
+            self._read_stage.submit(lambda: screen.update(frame.time_s, frame.rgb))
+
+    def _close_checkpoint(
+        self, checkpoint: _OpenCheckpoint, end_s: float, cues: Sequence[Passage]
+    ) -> PendingCheckpoint:
+        start_s = checkpoint.number * self._settings.checkpoint_s
+        own_cues = [cue for cue in cues if start_s <= (cue.start_s or 0.0) < start_s + self._settings.checkpoint_s]
+        pictures = [_picture_segment(start, end) for start, end in pairwise([*checkpoint.start_times_s, end_s])]
+        edge_signatures = tuple(look.tobytes() for look in (*checkpoint.signatures[:1], *checkpoint.signatures[-1:]))
+        wait_for_pictures = checkpoint.encoder.close()
+        passages_future = self._read_stage.submit(lambda: self._build_passages(checkpoint, end_s, own_cues))
+
+        def result() -> Checkpoint:
+            passages, text = passages_future.result()
+            frames = checkpoint.frame_counts
+            return build_checkpoint(
+                checkpoint.number,
+                end_s,
+                sum(frames),
+                pictures,
+                wait_for_pictures(),
+                passages,
+                text,
+                edge_signatures,
+                frames,
+            )
+
+        return PendingCheckpoint((*checkpoint.encoder.futures, passages_future), result)
+
+    def _build_passages(
+        self, checkpoint: _OpenCheckpoint, end_s: float, cues: Sequence[Passage]
+    ) -> tuple[list[Passage], Vectors | None]:
+        on_screen = (
+            [] if checkpoint.text_tracker is None else build_screen_passages(checkpoint.text_tracker.finish(end_s))
+        )
+        spoken = [] if checkpoint.speech_lines is None else build_cue_passages(checkpoint.speech_lines.result())
+        passages = sorted((*on_screen, *cues, *spoken), key=lambda passage: (passage.start_s or 0.0, passage.origin))
+        return passages, embed_passages(self._models.text, passages)
+
+
+def _picture_segment(start_s: float, end_s: float) -> Segment:
+    return Segment(ordinal=0, origin=Origin.PICTURE, start_s=start_s, end_s=end_s)

@@ -1,0 +1,43 @@
+"""Names and times of files belong to sources: the same bytes may be called otherwise in another collection."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote, urlsplit
+
+import sqlalchemy as sa
+from alembic import op
+
+from services.ingest.file_discovery import sanitize
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    """Give every source what its asset has; a source that shares its asset with another collection keeps that name
+    only if its place ends so, and is else called what its place ends in."""
+    op.add_column("sources", sa.Column("name", sa.String, nullable=False, server_default=""))
+    op.add_column("sources", sa.Column("file_time", sa.Double))
+    for column in ("name", "file_time"):
+        of_the_asset = f"SELECT assets.{column} FROM assets WHERE assets.asset_id = sources.asset_id"
+        op.execute(f"UPDATE sources SET {column} = ({of_the_asset})")
+    sources = sa.table("sources", *map(sa.column, ("collection", "uri", "asset_id", "name")))
+    shared = sa.select(sources.c.asset_id).group_by(sources.c.asset_id)
+    shared = shared.having(sa.func.count(sa.distinct(sources.c.collection)) > 1)
+    connection = op.get_bind()
+    for row in connection.execute(sa.select(sources).where(sources.c.asset_id.in_(shared))).all():
+        place = urlsplit(row.uri)
+        end = _end(unquote(place.path)) or place.hostname or ""
+        if _as_key(end) != _as_key(_end(row.name)):
+            here = sources.update().where(sources.c.collection == row.collection, sources.c.uri == row.uri)
+            connection.execute(here.values(name=sanitize(end)))
+
+
+def _end(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2]
+
+
+def _as_key(name: str) -> str:
+    """As the blob store has the name of an upload."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", name)[-100:].lstrip(".")

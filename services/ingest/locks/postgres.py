@@ -1,0 +1,100 @@
+"""Writers on many machines: advisory locks of PostgreSQL (its manual, 13.3.5), each with a connection of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from sqlalchemy import text
+
+from indexer.errors import DatabaseUnavailable, WriteLockTimeout
+from services.database.engine import SqlDatabase, is_lock_timeout
+from services.ports import WriteLock
+
+_MAX_TIMEOUT_MS = 2**31 - 1
+_KEEPALIVE_SETTINGS = ("tcp_keepalives_idle = 30", "tcp_keepalives_interval = 10", "tcp_keepalives_count = 3")
+"""A minute after a machine has gone, what it held is free; two hours by default."""
+
+
+class PostgresLocks:
+    """Different assets are changed side by side; who changes everything is alone.
+
+    Held are: the archive, shared, and the asset, alone; or the archive alone. Who waits for that holds back those who
+    come later. A lock ends with its connection, so a pooler in between must give every client a session of its own.
+    """
+
+    def __init__(self, database: SqlDatabase) -> None:
+        self._database = database
+
+    @contextmanager
+    def write_lock(self, asset_id: str | None, timeout_s: float = 0.0) -> Iterator[WriteLock]:
+        """See `Locks`."""
+        lock = _PostgresWriteLock(self._database)
+        try:
+            lock.acquire(asset_id, time.monotonic() + timeout_s)
+            yield lock
+            lock.raise_if_lost()
+        finally:
+            lock.release()
+
+
+class _PostgresWriteLock:
+    """A session and its locks. `check` asks for the process that serves it: another one would not hold them."""
+
+    def __init__(self, database: SqlDatabase) -> None:
+        self._database, self._session, self._is_lost = database, database.open_session(), False
+        self._dbapi_connection = self._session.connection.dbapi_connection
+        self._backend_pid = self._query_backend_pid()
+
+    def acquire(self, asset_id: str | None, deadline: float) -> None:
+        """Errors: IndexBusy after the deadline (monotonic)."""
+        with self._database.translate_errors():
+            for setting in _KEEPALIVE_SETTINGS:
+                self._session.execute(text(f"SET {setting}"))
+        if asset_id is None:
+            self._acquire("pg_advisory_lock", "the archive", deadline)
+            return
+        self._acquire("pg_advisory_lock_shared", "the archive", deadline)
+        self._acquire("pg_advisory_lock", f"asset {asset_id}", deadline)
+
+    def raise_if_lost(self) -> None:
+        """Errors: DatabaseUnavailable where the connection was lost: another one may be writing by now."""
+        try:
+            self._is_lost = self._is_lost or self._query_backend_pid() != self._backend_pid
+        except DatabaseUnavailable as error:
+            self._is_lost = True
+            raise DatabaseUnavailable(f"the right to write was lost on the way: {error}") from error
+        if self._is_lost:
+            raise DatabaseUnavailable("the right to write was lost on the way")
+
+    def release(self) -> None:
+        """Unlock, and end the session, in whatever state it is; a server that is not there holds nothing."""
+        if not self._is_lost:
+            with suppress(DatabaseUnavailable), self._database.translate_errors():
+                self._session.execute(text("SELECT pg_advisory_unlock_all()"))
+        self._session.close()
+        if self._dbapi_connection is not None:  # SQLAlchemy lets go of a connection that broke, and leaves it open
+            self._dbapi_connection.close()
+
+    def _acquire(self, function: str, target: str, deadline: float) -> None:
+        wait_ms = min(max(1, round((deadline - time.monotonic()) * 1000)), _MAX_TIMEOUT_MS)
+        with self._database.translate_errors():
+            self._session.execute(text(f"SET lock_timeout = {wait_ms}"))
+        try:
+            with self._database.translate_errors():
+                self._session.execute(text(f"SELECT {function}(:key)"), {"key": _advisory_key(target)})
+        except DatabaseUnavailable as error:
+            if is_lock_timeout(error):
+                raise WriteLockTimeout(f"another worker is changing {target}; try again when it is done") from error
+            raise
+
+    def _query_backend_pid(self) -> int:
+        with self._database.translate_errors():
+            return int(self._session.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+
+def _advisory_key(target: str) -> int:
+    """The number of a lock, signed, 64 bits."""
+    return int.from_bytes(hashlib.sha256(f"afterimage {target}".encode()).digest()[:8], "big", signed=True)

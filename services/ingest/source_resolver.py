@@ -1,0 +1,156 @@
+"""`Intake`: what someone sent, named or points to becomes files to index; nothing else of this machine does."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import unquote, urlsplit
+
+from indexer.errors import SourceError, SourceForbidden, StorageFull
+from indexer.ports import BlobStore
+from services.ingest.file_discovery import DiscoveredFile, discover, sanitize
+
+if TYPE_CHECKING:
+    from services.egress.http import OutboundClient
+
+FetchProgressCallback: TypeAlias = Callable[[str, float, float | None], None]
+"""Called while a URL is fetched: its name, the bytes that have come, and how many there are (None: not known)."""
+
+_MEDIA_PREFIX = "media"
+_UPLOAD_URI = re.compile(rf"blob:({_MEDIA_PREFIX}/[0-9a-f]{{32}}/[A-Za-z0-9._-]+)")
+_ROOTS_SETTING = "AFTERIMAGE_INGEST__ALLOWED_ROOTS"
+_TEMPORARY_FILE_TTL_S = 24 * 3600
+
+
+class SourceResolver:
+    """Sources by their URIs: `file:` below one of `roots`, `blob:` for an upload, `https:` and `http:` by `outbound`.
+
+    What was uploaded or fetched is kept in the blob store, below `media/`, as long as a source names it, since that is
+    where it can be played from. `folder` is for files on their way there. Errors of all methods: NotAllowed.
+    """
+
+    def __init__(
+        self, blobs: BlobStore, outbound: OutboundClient, folder: Path, allowed_roots: Sequence[Path], max_bytes: int
+    ) -> None:
+        self._blobs, self._outbound, self._folder = blobs, outbound, folder
+        self._allowed_roots, self._max_bytes = tuple(root.resolve() for root in allowed_roots), max_bytes
+
+    def validate(self, uri: str) -> None:
+        """Whether a source that someone names by its URI may be taken in at all; whether there is something, its job
+        will see. What is in the blob store has no name here: whoever knew it could be given another one's media.
+        """
+        if uri.partition(":")[0].lower() == "file":
+            self._require_allowed_path(uri)
+        else:
+            self._outbound.validate(uri)
+
+    def store_upload(self, file: Path, name: str) -> str:
+        """Put an uploaded file into the blob store; gives its URI, which nobody can guess. Errors: StorageFull."""
+        key = f"{_MEDIA_PREFIX}/{secrets.token_hex(16)}/{_to_key_name(name)}"
+        self._blobs.put_file(key, file)
+        return f"blob:{key}"
+
+    def media_key(self, collection: str, uri: str) -> str | None:
+        """The key under which a source's media is in the blob store; None for files, which stay where they are."""
+        match urlsplit(uri).scheme:
+            case "file":
+                return None
+            case "blob":
+                return _parse_upload_key(uri)
+        own = hashlib.sha256(f"{collection}\0{uri}".encode()).hexdigest()[:32]
+        return f"{_MEDIA_PREFIX}/{own}/{_to_key_name(unquote(urlsplit(uri).path))}"
+
+    def delete_media(self, collection: str, uri: str) -> None:
+        """Remove what is kept of a source that is no more."""
+        if (key := self.media_key(collection, uri)) is not None:
+            self._blobs.delete_prefix(key.rpartition("/")[0])
+
+    @contextmanager
+    def resolve(
+        self, uri: str, name: str, collection: str, on_progress: FetchProgressCallback
+    ) -> Iterator[Iterable[DiscoveredFile | SourceError]]:
+        """The files that a source stands for, while the context lasts. What was fetched is kept where it ends well.
+
+        Errors: AddressUnavailable, LimitExceeded, SourceNotFound, StorageFull, and what `report` raises.
+        """
+        match urlsplit(uri).scheme:
+            case "file":
+                yield (self._refuse_if_outside(candidate) for candidate in discover(self._require_allowed_path(uri)))
+            case "blob":
+                with self._blobs.local_file(_parse_upload_key(uri)) as path:
+                    yield [DiscoveredFile(path, sanitize(name), explicit=True, origin_uri=uri)]
+            case _:
+                with self._fetch(uri, name, on_progress) as path:
+                    yield [DiscoveredFile(path, sanitize(name), explicit=True, origin_uri=uri)]
+                    self._blobs.put_file(str(self.media_key(collection, uri)), path)
+
+    @contextmanager
+    def _fetch(self, url: str, name: str, on_progress: FetchProgressCallback) -> Iterator[Path]:
+        with self._make_temporary_folder() as folder:
+            path = folder / _to_key_name(unquote(urlsplit(url).path))
+            self._outbound.fetch(url, path, self._max_bytes, lambda done, total: on_progress(name, done, total))
+            yield path
+
+    def purge_expired(self) -> None:
+        """Remove what crashes left of files on their way more than a day ago."""
+        with suppress(FileNotFoundError):  # of what somebody else clears away
+            for old in self._folder.iterdir():
+                if max(entry.stat().st_mtime for entry in (old, *old.glob("*"))) < time.time() - _TEMPORARY_FILE_TTL_S:
+                    shutil.rmtree(old, ignore_errors=True)
+
+    @contextmanager
+    def _make_temporary_folder(self) -> Iterator[Path]:
+        """A folder for a file on its way."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self.purge_expired()
+            room = TemporaryDirectory(dir=self._folder)
+        except OSError as error:
+            raise StorageFull(f"{self._folder}: cannot be written ({error.strerror})") from error
+        with room as folder:
+            yield Path(folder)
+
+    def _require_allowed_path(self, uri: str) -> Path:
+        """The path of a `file:` URI. Errors: NotAllowed, the same whether or not there is something."""
+        try:
+            parts = urlsplit(uri)
+        except ValueError as error:
+            raise SourceForbidden(f"{sanitize(uri)[:200]}: is no address of a file") from error
+        path = Path(unquote(parts.path))
+        if parts.netloc or not path.is_absolute() or not self._is_allowed(path):
+            raise SourceForbidden(f"{sanitize(path)}: is not below one of the folders of {_ROOTS_SETTING}")
+        return path
+
+    def _refuse_if_outside(self, file: DiscoveredFile | SourceError) -> DiscoveredFile | SourceError:
+        """What was found, unless a link leads out."""
+        if isinstance(file, DiscoveredFile) and not all(map(self._is_allowed, (file.path, *file.sidecars()))):
+            return SourceError(file.name, f"leads out of the folders of {_ROOTS_SETTING}")
+        return file
+
+    def _is_allowed(self, path: Path) -> bool:
+        try:
+            resolved = path.resolve()
+        except (OSError, RuntimeError, ValueError):  # a circle of links, a name too long, a NUL
+            return False
+        return any(resolved.is_relative_to(root) for root in self._allowed_roots)
+
+
+def _parse_upload_key(uri: str) -> str:
+    match = _UPLOAD_URI.fullmatch(uri)
+    if match is None:
+        raise SourceForbidden(f"{sanitize(uri)[:200]}: is no upload")
+    return match[1]
+
+
+def _to_key_name(name: str) -> str:
+    """The last part of a name, as a key may have it."""
+    last = name.rstrip("/").rpartition("/")[2]
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", last)[-100:].lstrip(".") or "file"

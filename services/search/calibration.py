@@ -1,0 +1,197 @@
+"""What a score is worth: every lane's scores are read against what unrelated queries find.
+
+A set of null queries (`services/data/null_queries.txt`: questions about anything and everything; for pictures
+`null_scenes.txt`: things that are not seen together) is put to the index; the best score that each one reaches in a
+lane is that lane's null distribution. `null_quantile` is the share of unrelated queries that shall find nothing in any
+lane, so each of n lanes is cut where `(1 - null_quantile) / n` of them find something. The calibrated score is a
+logistic curve through two points: 0.5 at that cut, 0.05 at the median of the nulls. So 0.5 means "no better than the
+luckiest unrelated queries" in every lane and for every model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from statistics import NormalDist
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.errors import ArtifactError
+from indexer.ports import BlobStore, ImageTextEncoder, SegmentIndex, SentenceEncoder
+from indexer.types import Lane, Pixels, SegmentFilter, Vectors
+from services.catalog.catalog import now
+
+T = TypeVar("T")
+
+_PICTURE_QUERIES, _CJK_SUFFIX = "pictures", "-cjk"
+_CJK_SCRIPT = re.compile("[\u1100-\u11ff\u3041-\u30ff\u3131-\u318e\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]")
+_LOGIT_AT_MEDIAN = math.log(0.95 / 0.05)
+_MIN_SCALE, _UPPER_QUANTILE = 0.01, 0.9
+_NULL_LISTS = ("null_queries", "null_queries_cjk", "null_scenes")
+_ENCODE_BATCH = 8
+"""How many nulls are encoded together: few, so that measuring takes no more memory than indexing did."""
+_BLOB_KEY = "calibration.json"
+
+
+@dataclass(frozen=True, slots=True)
+class LogisticCurve:
+    """A lane's calibration: the cut in the lane's own scores, and the width of the logistic curve around it."""
+
+    midpoint: float
+    scale: float
+
+    def calibrate(self, score: float) -> float:
+        """The lane's score on the common scale, in (0, 1); 0.5 at the cut."""
+        return 1.0 / (1.0 + math.exp(min(700.0, -(score - self.midpoint) / self.scale)))
+
+
+@dataclass(frozen=True, slots=True)
+class _NullScores:
+    generation: int
+    made_of: dict[str, str]
+    best: dict[str, list[float]]
+    measured_at: float = 0.0
+
+
+class Calibration:
+    """The curves of an index, measured after each change by whoever wrote, kept among the blobs, read by everyone."""
+
+    def __init__(
+        self,
+        index: SegmentIndex,
+        visual: Callable[[], ImageTextEncoder | None],
+        text: Callable[[], SentenceEncoder | None],
+        model_ids: Mapping[str, str],
+        blobs: BlobStore,
+        null_quantile: float,
+    ) -> None:
+        self._index, self._visual, self._text = index, visual, text
+        self._provenance = {
+            **model_ids,
+            "null queries": _digest([line for name in _NULL_LISTS for line in load_null_queries(name)]),
+        }
+        self._blobs, self._null_quantile = blobs, null_quantile
+        self._nulls: _NullScores | None = None
+
+    def curve(self, lane: Lane, query: str | None = None) -> LogisticCurve:
+        """The curve of a lane for a query in words, or for pictures (None).
+
+        An encoder that was not made for a script finds anything like anything in it: words in Chinese, Japanese or
+        Korean are cut where unrelated words in those scripts are, and never below the others' cut.
+        """
+        nulls = self._load_current()
+        if query is None:
+            return self._fit_at_quantile(nulls.best.get(_PICTURE_QUERIES) or [0.0], 1)
+        lanes = sum(name in nulls.best for name in Lane)
+        default_curve = self._curve_fitter(lane)(nulls.best.get(lane.value) or [0.0], lanes)
+        if not _CJK_SCRIPT.search(query):
+            return default_curve
+        return max(
+            default_curve,
+            self._fit_at_quantile(nulls.best.get(f"{lane}{_CJK_SUFFIX}") or [0.0], lanes),
+            key=lambda curve: curve.midpoint,
+        )
+
+    def _curve_fitter(self, lane: Lane) -> Callable[[list[float], int], LogisticCurve]:
+        return self._fit_normal_tail if lane is Lane.VISUAL else self._fit_at_quantile
+
+    def _fit_at_quantile(self, best: list[float], lanes: int) -> LogisticCurve:
+        return _fit_curve(float(np.quantile(best, self._lane_quantile(lanes))), best)
+
+    def _fit_normal_tail(self, best: list[float], lanes: int) -> LogisticCurve:
+        """The same quantile, of the normal tail through the median and the upper tenth: an archive of pictures may well
+        show one of the null scenes, and that one must not cut off all that is as good. Never below the floor that the
+        weights come with."""
+        middle, upper = (float(np.quantile(best, share)) for share in (0.5, _UPPER_QUANTILE))
+        stretch = NormalDist().inv_cdf(self._lane_quantile(lanes)) / NormalDist().inv_cdf(_UPPER_QUANTILE)
+        visual = self._visual()
+        floor = -1.0 if visual is None else visual.min_similarity
+        return _fit_curve(max(floor, middle + stretch * (upper - middle)), best)
+
+    def _lane_quantile(self, lanes: int) -> float:
+        return 1 - (1 - self._null_quantile) / lanes
+
+    def refresh(self) -> None:
+        """Put the null queries to the index as it is now, and store what they find."""
+        self._nulls = self._measure()
+        self._blobs.put(_BLOB_KEY, msgspec.json.encode(self._nulls))
+
+    def refresh_if_stale(self, min_interval_s: float = 0.0) -> None:
+        """Measure if the index has changed since the last time, be it by a run that was killed before it came here, and
+        if that was `rest_s` ago."""
+        stored = self._load_stored()
+        if stored is None or (
+            stored.generation != self._index.generation() and now() - stored.measured_at >= min_interval_s
+        ):
+            self.refresh()
+
+    def _load_current(self) -> _NullScores:
+        generation = self._index.generation()
+        if self._nulls is None or self._nulls.generation != generation:
+            self._nulls = self._load_stored() or self._nulls or self._measure()
+        return self._nulls
+
+    def _load_stored(self) -> _NullScores | None:
+        try:
+            nulls = msgspec.json.decode(self._blobs.get(_BLOB_KEY), type=_NullScores)
+        except (ArtifactError, msgspec.MsgspecError):
+            return None
+        return nulls if nulls.made_of == self._provenance else None
+
+    def _measure(self) -> _NullScores:
+        generation, in_cjk = self._index.generation(), load_null_queries("null_queries_cjk")
+        best = self._measure_text_queries("", load_null_queries(), load_null_queries("null_scenes"))
+        best |= self._measure_text_queries(_CJK_SUFFIX, in_cjk, in_cjk)
+        if (visual := self._visual()) is not None:
+            best[_PICTURE_QUERIES] = self._top_scores(Lane.VISUAL, visual.encode_images, make_null_pictures())
+        return _NullScores(generation, self._provenance, best, now())
+
+    def _measure_text_queries(self, suffix: str, queries: list[str], scenes: list[str]) -> dict[str, list[float]]:
+        best = {f"{Lane.KEYWORDS}{suffix}": [self._top_score(Lane.KEYWORDS, query) for query in queries]}
+        if (text := self._text()) is not None:
+            best[f"{Lane.TEXT}{suffix}"] = self._top_scores(Lane.TEXT, text.encode, queries)
+        if (visual := self._visual()) is not None:
+            best[f"{Lane.VISUAL}{suffix}"] = self._top_scores(Lane.VISUAL, visual.encode_texts, scenes)
+        return best
+
+    def _top_scores(self, lane: Lane, encode: Callable[[Sequence[T]], Vectors], nulls: Sequence[T]) -> list[float]:
+        batches = (nulls[first : first + _ENCODE_BATCH] for first in range(0, len(nulls), _ENCODE_BATCH))
+        return [self._top_score(lane, vector) for some in batches for vector in encode(some)]
+
+    def _top_score(self, lane: Lane, query: NDArray[np.float32] | str) -> float:
+        hits = self._index.search(lane, query, 1, SegmentFilter())
+        return hits[0].score if hits else 0.0
+
+
+def _fit_curve(midpoint: float, best: list[float]) -> LogisticCurve:
+    return LogisticCurve(midpoint, max(_MIN_SCALE, (midpoint - float(np.median(best))) / _LOGIT_AT_MEDIAN))
+
+
+def load_null_queries(name: str = "null_queries") -> list[str]:
+    """The stored queries that no archive is likely to be about, one a line."""
+    text = (resources.files("services") / "data" / f"{name}.txt").read_text("utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def _digest(lines: list[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
+
+
+def make_null_pictures(count: int = 32, px: int = 224) -> list[Pixels]:
+    """Pictures of nothing, seeded: gradients, stripes and coloured noise at several scales, `[px, px, 3]`."""
+    random = np.random.default_rng(20)
+    pictures = []
+    for i in range(count):
+        cells = 2 ** (1 + i % 6)
+        coarse = random.integers(0, 256, (cells, cells, 3)).astype(np.float32)
+        tiled = np.repeat(np.repeat(coarse, px // cells + 1, 0), px // cells + 1, 1)[:px, :px]
+        shade = np.linspace(0.5, 1.0, px, dtype=np.float32)[:, None, None] if i % 2 else 1.0
+        pictures.append((tiled * shade).astype(np.uint8))
+    return pictures

@@ -1,0 +1,294 @@
+"""The chat routes with OpenAI's official client, against a live server: whole and as a stream, in both its worlds."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
+
+from services.access.api_keys import Scope
+from services.answering.answering import NOTHING_FOUND
+from services.container import Container
+from tests.support.containers import MakeContainer
+from tests.support.fake_vllm import FakeVllm, run_fake_vllm
+from tests.support.live_server import live_server
+from tests.support.small_archive import (
+    GULLS_QUERY,
+    GULLS_SENTENCE,
+    HARBOUR,
+    ROPE_QUERY,
+    ROPE_SENTENCE,
+    SHORE,
+    open_small_archive,
+)
+
+HARBOUR_MODEL, SHORE_MODEL = f"afterimage/{HARBOUR}", f"afterimage/{SHORE}"
+BROKEN_IMAGE_URL = "data:image/png;base64," + base64.b64encode(b"\x89PNG no picture").decode()
+
+
+def _openai_client(url: str, key: str = "none") -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0, timeout=300)
+
+
+def _conversation(*questions: str) -> list[ChatCompletionMessageParam]:
+    """A conversation: what the user said, with answers in between."""
+    messages: list[ChatCompletionMessageParam] = [{"role": "system", "content": "Speak like a sailor."}]
+    for question in questions[:-1]:
+        messages += [{"role": "user", "content": question}, {"role": "assistant", "content": "Aye."}]
+    return [*messages, {"role": "user", "content": questions[-1]}]
+
+
+def _image_message(*urls: str, text: str = "") -> list[ChatCompletionMessageParam]:
+    parts: list[Any] = [{"type": "image_url", "image_url": {"url": url, "detail": "low"}} for url in urls]
+    return [{"role": "user", "content": [*parts, {"type": "text", "text": text}]}]
+
+
+@dataclass
+class StreamedAnswer:
+    """What the chunks of a stream say together."""
+
+    roles: list[str] = field(default_factory=list)
+    text: str = ""
+    sentences: list[dict[str, Any]] = field(default_factory=list)
+    finish_reasons: list[str] = field(default_factory=list)
+    usage: list[int] = field(default_factory=list)
+
+    def add_chunk(self, chunk: ChatCompletionChunk) -> None:
+        assert (
+            chunk.object == "chat.completion.chunk"
+            and chunk.id.startswith("chatcmpl-")
+            and chunk.model == HARBOUR_MODEL
+        )
+        if chunk.usage is not None:
+            assert chunk.choices == []
+            self.usage.append(chunk.usage.total_tokens)
+            return
+        (choice,) = chunk.choices
+        self.roles += [choice.delta.role] if choice.delta.role else []
+        self.text += choice.delta.content or ""
+        self.sentences += getattr(choice.delta, "sentences", [])
+        self.finish_reasons += [choice.finish_reason] if choice.finish_reason else []
+
+
+@pytest.fixture
+def chat(reading: httpx2.Client) -> Iterator[openai.OpenAI]:
+    """The client of an open server, which takes any key that is not of the archive."""
+    with _openai_client(str(reading.base_url)) as client:
+        yield client
+
+
+@contextmanager
+def _server_with_model(home: Path, **fake: object) -> Iterator[tuple[openai.OpenAI, FakeVllm]]:
+    """A server whose answers come from a model behind another server, which fails as it is told."""
+    with run_fake_vllm(**fake) as model:
+        settings = {
+            "generator__kind": "openai_compatible",
+            "generator__quote_text": "false",
+            "generator__url": model.url,
+        }
+        with (
+            closing(open_small_archive(home, **settings)) as container,
+            live_server(container) as url,
+            _openai_client(url) as client,
+        ):
+            yield client, model
+
+
+def test_an_answer_has_its_words_citations_and_usage(chat: openai.OpenAI) -> None:
+    answer = chat.chat.completions.create(
+        model=HARBOUR_MODEL, messages=_conversation(ROPE_QUERY), temperature=0.2, max_tokens=5
+    )
+    (choice,) = answer.choices
+    assert (answer.object, answer.model, choice.finish_reason) == ("chat.completion", HARBOUR_MODEL, "stop")
+    assert (choice.message.role, choice.message.content) == ("assistant", ROPE_SENTENCE)
+    (sentence,) = choice.message.sentences  # type: ignore[attr-defined]  # beyond OpenAI's shape
+    assert sentence["text"] == ROPE_SENTENCE and sentence["verdict"] == "supported"
+    (citation,) = sentence["citations"]
+    assert (citation["name"], citation["page"], citation["quote"]) == ("prices.pdf", 2, ROPE_SENTENCE)
+    usage = answer.usage
+    assert usage is not None and usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
+    assert usage.completion_tokens == round(len(ROPE_SENTENCE) / 4)
+
+
+def test_a_stream_says_the_same_chunk_by_chunk(chat: openai.OpenAI) -> None:
+    whole = chat.chat.completions.create(model=HARBOUR_MODEL, messages=_conversation(ROPE_QUERY))
+    streamed = StreamedAnswer()
+    options: Any = {"include_usage": True}
+    for chunk in chat.chat.completions.create(
+        model=HARBOUR_MODEL, messages=_conversation(ROPE_QUERY), stream=True, stream_options=options
+    ):
+        streamed.add_chunk(chunk)
+    message = whole.choices[0].message
+    assert (streamed.roles, streamed.text, streamed.finish_reasons) == (["assistant"], message.content, ["stop"])
+    assert streamed.sentences == message.sentences  # type: ignore[attr-defined]  # beyond OpenAI's shape
+    assert whole.usage is not None and streamed.usage == [whole.usage.total_tokens]
+
+
+def test_the_client_that_waits_for_nothing_works_too(reading: httpx2.Client) -> None:
+    async def talk() -> None:
+        async with openai.AsyncOpenAI(base_url=f"{reading.base_url}/v1", api_key="none", max_retries=0) as client:
+            whole = await client.chat.completions.create(model=HARBOUR_MODEL, messages=_conversation(ROPE_QUERY))
+            streamed = StreamedAnswer()
+            async for chunk in await client.chat.completions.create(
+                model=HARBOUR_MODEL, messages=_conversation(ROPE_QUERY), stream=True
+            ):
+                streamed.add_chunk(chunk)
+            assert streamed.text == whole.choices[0].message.content == ROPE_SENTENCE and streamed.usage == []
+
+    asyncio.run(talk())
+
+
+def test_a_question_without_an_answer_says_so(chat: openai.OpenAI) -> None:
+    message = chat.chat.completions.create(model=HARBOUR_MODEL, messages=_conversation(GULLS_QUERY)).choices[0].message
+    assert (message.content, message.sentences) == (NOTHING_FOUND, [])  # type: ignore[attr-defined]
+    heard = StreamedAnswer()
+    for chunk in chat.chat.completions.create(model=HARBOUR_MODEL, messages=_conversation(GULLS_QUERY), stream=True):
+        heard.add_chunk(chunk)
+    assert (heard.text, heard.finish_reasons) == (NOTHING_FOUND, ["stop"])
+
+
+def test_a_question_that_follows_another_leans_on_it(chat: openai.OpenAI) -> None:
+    def answer(*questions: str) -> str | None:
+        return (
+            chat.chat.completions.create(model=HARBOUR_MODEL, messages=_conversation(*questions))
+            .choices[0]
+            .message.content
+        )
+
+    assert answer("Where is it?") == NOTHING_FOUND
+    assert answer(ROPE_QUERY, "Where is it?") == ROPE_SENTENCE
+    assert answer(ROPE_QUERY, GULLS_QUERY) == NOTHING_FOUND
+
+
+def test_models_are_the_collections(chat: openai.OpenAI) -> None:
+    assert [model.id for model in chat.models.list()] == [HARBOUR_MODEL, SHORE_MODEL]
+    assert chat.models.retrieve(SHORE_MODEL).owned_by == "afterimage"
+
+
+def test_a_picture_is_looked_for(services: MakeContainer, indexed_home: Path, archive: Path) -> None:
+    container = services(indexed_home, generator__kind="extractive")
+    photo = min((archive / "photos").glob("*.jpg"))
+    url_of_it = f"data:image/jpeg;base64,{base64.b64encode(photo.read_bytes()).decode()}"
+    with live_server(container) as url, _openai_client(url) as client:
+        for text in ("", "Where is this?"):
+            messages = _image_message(url_of_it, text=text)
+            message = client.chat.completions.create(model="afterimage/default", messages=messages).choices[0].message
+            cited = message.sentences[0]["citations"][0]  # type: ignore[attr-defined]  # beyond OpenAI's shape
+            assert cited["name"] == f"photos/{photo.name}"
+
+
+@pytest.mark.parametrize(
+    ("messages", "why"),
+    [
+        (_image_message("https://example.org/a.jpg"), "nothing is fetched"),
+        (_image_message("file:///etc/passwd"), "nothing is fetched"),
+        (_image_message("data:image/png;base64,???"), "no base64"),
+        (_image_message(*[BROKEN_IMAGE_URL] * 9), "over the limit of 8"),
+        (_image_message(BROKEN_IMAGE_URL), "is not a picture of a known format"),
+        ([{"role": "assistant", "content": "Aye."}], "there is none of the user"),
+        ([], "at least 1 item"),
+        ([{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}], "input_audio"),
+        (_conversation("  "), "the question is empty"),
+        (_conversation("long " * 500), "over the limit of 2000"),
+    ],
+)
+def test_what_cannot_be_asked_is_a_bad_request(chat: openai.OpenAI, messages: Any, why: str) -> None:  # noqa: ANN401
+    for stream in (False, True):
+        with pytest.raises(openai.BadRequestError, match=why) as refused:
+            chat.chat.completions.create(model=HARBOUR_MODEL, messages=messages, stream=stream)
+        assert refused.value.type == "invalid_request_error"
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"n": 2},
+        {"tools": [{"type": "function", "function": {"name": "sail"}}]},
+        {"logprobs": True},
+        {"response_format": {"type": "json_object"}},
+        {"modalities": ["audio"]},
+    ],
+)
+def test_what_would_make_another_answer_is_refused_with_the_field_named(
+    chat: openai.OpenAI, wish: dict[str, Any]
+) -> None:
+    with pytest.raises(openai.BadRequestError) as refused:
+        chat.chat.completions.create(model=HARBOUR_MODEL, messages=_conversation(ROPE_QUERY), **wish)
+    assert refused.value.param is not None and refused.value.param.startswith(next(iter(wish)))
+
+
+def test_a_key_asks_the_collections_it_sees_and_no_others(plain_home_copy: Container) -> None:
+    container = plain_home_copy
+    shore = container.api_keys.create("shore", {Scope.READ}, {SHORE})[1]
+    writer = container.api_keys.create("writer", {Scope.WRITE}, None)[1]
+    with live_server(container, allow_anonymous=False) as url:
+        with _openai_client(url, shore) as client:
+            assert [model.id for model in client.models.list()] == [SHORE_MODEL]
+            messages = set()
+            for model in (HARBOUR_MODEL, "afterimage/nowhere", "gpt-4o"):
+                for ask in (
+                    lambda model=model: client.chat.completions.create(model=model, messages=_conversation(ROPE_QUERY)),
+                    lambda model=model: client.models.retrieve(model),
+                ):
+                    with pytest.raises(openai.NotFoundError) as error_info:
+                        ask()
+                    assert (error_info.value.code, error_info.value.param) == ("model_not_found", "model")
+                    messages.add(str(error_info.value.body).replace(model, "?"))
+            assert len(messages) == 1
+            gulls = (
+                client.chat.completions.create(model=SHORE_MODEL, messages=_conversation(GULLS_QUERY))
+                .choices[0]
+                .message.content
+            )
+            assert gulls == GULLS_SENTENCE
+        for key, kind, code in (
+            ("ai_0123456789ab_x", openai.AuthenticationError, "invalid_api_key"),
+            ("none", openai.AuthenticationError, "invalid_api_key"),
+            (writer, openai.PermissionDeniedError, "insufficient_permissions"),
+        ):
+            with _openai_client(url, key) as client, pytest.raises(kind) as error_info:
+                client.chat.completions.create(model=SHORE_MODEL, messages=_conversation(GULLS_QUERY))
+            assert error_info.value.code == code
+
+
+def test_a_stream_that_breaks_off_is_an_error_of_the_client(plain_home: Path) -> None:
+    with _server_with_model(plain_home, pieces=["Seventeen gulls [F1]. And", " more"], fault="death") as (client, _):
+        heard = []
+        with pytest.raises(openai.APIError, match="the server's log has more"):
+            for chunk in client.chat.completions.create(
+                model=SHORE_MODEL, messages=_conversation(GULLS_QUERY), stream=True
+            ):
+                heard.append(chunk.choices[0].delta.content)  # noqa: PERF401 - what came before the error counts
+        assert heard == ["", "Seventeen gulls."]
+
+
+def test_a_server_that_fails_before_its_first_word_is_an_error_of_the_client(plain_home: Path) -> None:
+    with (
+        _server_with_model(plain_home, status=500) as (client, _),
+        pytest.raises(openai.InternalServerError) as refused,
+    ):
+        client.chat.completions.create(model=SHORE_MODEL, messages=_conversation(GULLS_QUERY))
+    assert refused.value.status_code == 503 and refused.value.type == "server_error"
+
+
+def test_a_client_that_goes_away_stops_the_model_in_mid_sentence(plain_home: Path) -> None:
+    with _server_with_model(plain_home, pieces=["It"], fault="endless") as (client, fake):
+        with client.chat.completions.create(
+            model=SHORE_MODEL, messages=_conversation(GULLS_QUERY), stream=True
+        ) as stream:
+            assert next(iter(stream)).choices[0].delta.role == "assistant"
+            deadline = time.monotonic() + 60
+            while not fake.requests:  # one who leaves before the model was asked leaves nothing to stop
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+        assert fake.client_gone.wait(60)

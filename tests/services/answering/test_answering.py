@@ -1,0 +1,161 @@
+"""Ask: quotes that stand where the citation says, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from indexer.types import AssetKind, Box, Lane, LineSpan, Origin, Segment, SegmentFilter
+from services.answering.answering import Answering, number_evidence
+from services.answering.grounding import Grounding, VerdictThresholds
+from services.catalog.catalog import Asset
+from services.generators.answer_types import matches_answer_type
+from services.generators.extractive import ExtractiveGenerator, format_short_timestamp
+from services.types import DraftSentence, Evidence, Quote, RetrievedSegment, Verdict
+from tests.support.containers import MakeContainer
+
+NO_FILTERS = SegmentFilter()
+PAPER = Asset("d" * 64, "v", AssetKind.DOCUMENT, "paper.pdf", None, 9, 600, 800, 0.0, 1, 1, (), 0.0)
+TEXT = "Notice\nThe notice period is eight weeks. It is longer for captains."
+
+GROUNDING = Grounding(VerdictThresholds(0.5, 0.3))
+
+
+def _evidence(text: str = TEXT, asset: Asset = PAPER, **segment: object) -> list[Evidence]:
+    origin = Origin.PAGE if text else Origin.PICTURE
+    given = Segment(0, origin, text=text, **segment)  # type: ignore[arg-type]
+    return number_evidence([RetrievedSegment(asset, given, 0.9, {Lane.TEXT: 0.9}, 0.1)])
+
+
+@dataclass
+class _ScriptedGenerator:
+    """A generator that says what it is told to, to see what the service lets through."""
+
+    drafts: tuple[DraftSentence, ...]
+    model_id = "told"
+
+    def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[DraftSentence]:
+        yield from self.drafts
+
+
+def test_evidence_is_numbered_by_kind() -> None:
+    film = replace(PAPER, asset_id="f" * 64, kind=AssetKind.VIDEO)
+    photo = replace(PAPER, asset_id="a" * 64, kind=AssetKind.IMAGE)
+    found = [_evidence(asset=asset)[0].result for asset in (film, PAPER, film, photo)]
+    assert [one.id for one in number_evidence(found)] == ["F1", "P1", "F2", "I1"]
+
+
+def test_the_sentence_that_answers_is_quoted_to_the_letter() -> None:
+    evidence = _evidence(page=7)
+    (draft, *_) = ExtractiveGenerator(lambda: None, 3).answer("How long is the notice period?", evidence)
+    (quote,) = draft.quotes
+    assert quote.evidence_id == "P1"
+    assert draft.text == " ".join(TEXT[quote.start : quote.end].split())
+    assert "eight weeks" in draft.text
+
+
+def test_where_only_a_picture_was_found_its_place_is_said() -> None:
+    film = replace(PAPER, kind=AssetKind.VIDEO, name="film.mp4")
+    evidence = _evidence("", film, start_s=62.0, end_s=65.5)
+    (draft,) = ExtractiveGenerator(lambda: None, 3).answer("a red boat", evidence)
+    assert "film.mp4 from 1:02 to 1:05" in draft.text
+    assert GROUNDING.verify(draft, evidence).verdict is Verdict.UNCLEAR
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "holds"),
+    [
+        ("How many passengers?", "41,975 passengers", True),
+        ("How many passengers?", "Many of them", False),
+        ("When does it leave?", "On Tuesday", True),
+        ("When does it leave?", "From the pier", False),
+        ("How much did we pay?", "17 Quay Street", False),
+        ("How much did we pay?", "TOTAL EUR 247.10", True),
+        ("Who leaves?", "The captain", True),
+    ],
+)
+def test_a_question_for_a_number_or_a_time_is_not_answered_without(question: str, text: str, holds: bool) -> None:
+    assert matches_answer_type(question, text) is holds
+
+
+@pytest.mark.parametrize(
+    ("sentence", "verdict"),
+    [
+        ("The notice period is eight weeks.", Verdict.SUPPORTED),
+        ("the NOTICE period is eight weeks", Verdict.SUPPORTED),
+        ("The notice period is nine weeks.", Verdict.UNSUPPORTED),
+        ("The notice period is eight weeks and a day for all of the crew.", Verdict.UNSUPPORTED),
+    ],
+)
+def test_a_quote_carries_a_sentence_or_not(sentence: str, verdict: Verdict) -> None:
+    draft = DraftSentence(sentence, (Quote("P1", 7, 41),), 1.0)
+    assert GROUNDING.verify(draft, _evidence()).verdict is verdict
+
+
+def test_invented_ids_and_unsupported_sentences_do_not_leave(services: MakeContainer, indexed_home: Path) -> None:
+    retrieval = services(indexed_home).retrieval
+    told = _ScriptedGenerator(
+        (DraftSentence("Made up.", (Quote("P99", 0, 5),), 1.0), DraftSentence("Made up.", (), 1.0))
+    )
+    answer = Answering(retrieval, told, GROUNDING, 5).ask("What is the notice period?", NO_FILTERS)
+    assert answer.abstained
+    lying = _ScriptedGenerator((DraftSentence("The notice period is a hundred years.", (Quote("P1", 0, 40),), 1.0),))
+    assert Answering(retrieval, lying, GROUNDING, 5).ask("What is the notice period?", NO_FILTERS).abstained
+
+
+def test_what_was_said_already_is_not_said_again(services: MakeContainer, indexed_home: Path) -> None:
+    said = DraftSentence("The notice period is eight weeks.", (Quote("P1"),), 1.0)
+    answering = Answering(services(indexed_home).retrieval, _ScriptedGenerator((said, said)), GROUNDING, 5)
+    assert [sentence.text for sentence in answering.stream_sentences("When?", _evidence())] == [said.text]
+
+
+def test_the_box_of_a_quote_lies_inside_its_passage() -> None:
+    lines = (LineSpan(0, 6, Box(0.1, 0.1, 0.3, 0.15)), LineSpan(7, len(TEXT), Box(0.1, 0.2, 0.9, 0.25)))
+    (evidence,) = _evidence(lines=lines, box=Box(0.1, 0.1, 0.9, 0.25), page=7)
+    from services.answering.answering import _make_citation
+
+    box = _make_citation(evidence, Quote("P1", 7, 41)).box
+    assert box is not None
+    assert (box.x0, box.y0, box.y1) == (0.1, 0.2, 0.25)
+    assert 0.4 < box.x1 < 0.7
+
+
+def test_times_are_written_as_people_write_them() -> None:
+    assert [format_short_timestamp(t) for t in (0, 9.99, 62, 3601, 36000)] == [
+        "0:00",
+        "0:09",
+        "1:02",
+        "1:00:01",
+        "10:00:00",
+    ]
+
+
+@pytest.mark.slow
+def test_the_two_lists_of_questions_reach_their_targets(services: MakeContainer, indexed_home: Path) -> None:
+    from benchmarks.answers import judge, load_answerable, load_unrelated
+
+    answering = services(indexed_home).answering
+    right = [judge(question, answering.ask(question.question, NO_FILTERS)) for question in load_answerable()]
+    answered = [question for question in load_unrelated() if not answering.ask(question, NO_FILTERS).abstained]
+    assert sum(one.cites_truth for one in right) >= 27
+    assert len(answered) <= 1
+
+
+def test_a_sentence_leaves_before_the_next_one_is_made(services: MakeContainer, home: Path) -> None:
+    container = services(home)
+    started_texts: list[str] = []
+
+    class Slow(_ScriptedGenerator):
+        def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[DraftSentence]:
+            for text in ("One.", "Two."):
+                started_texts.append(text)
+                yield DraftSentence(text, (Quote(evidence[0].id),), 0.9)
+
+    answering = Answering(container.retrieval, Slow(()), GROUNDING, 4)
+    question = "What is the notice period once probation is over?"
+    stream = answering.stream_sentences(question, answering.gather_evidence(question, NO_FILTERS))
+    assert (next(stream).text, started_texts) == ("One.", ["One."])
+    assert [sentence.text for sentence in stream] == ["Two."]

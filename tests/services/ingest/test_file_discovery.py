@@ -1,0 +1,57 @@
+"""Which files a path stands for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from indexer.errors import SourceError
+from services.ingest.file_discovery import DiscoveredFile, discover
+
+
+def _discovered_names(path: Path) -> list[str]:
+    return [one.name for one in discover(path) if isinstance(one, DiscoveredFile)]
+
+
+def _discovery_errors(path: Path) -> list[str]:
+    return [str(one) for one in discover(path) if isinstance(one, SourceError)]
+
+
+def test_folders_are_searched_in_order_hidden_and_subtitle_files_passed_over(tmp_path: Path) -> None:
+    for name in ("b.mp4", "a/z.jpg", "a/b/y.pdf", ".hidden.mp4", ".git/x.jpg", "b.srt", "b.en.vtt", "notes"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert _discovered_names(tmp_path) == ["a/b/y.pdf", "a/z.jpg", "b.mp4", "notes"]
+    expected = {one.name: one.explicit for one in discover(tmp_path) if isinstance(one, DiscoveredFile)}
+    assert (expected["b.mp4"], expected["notes"]) == (True, False)
+
+
+def test_a_loop_of_links_is_told_once_and_the_others_go_on(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "film.mp4").touch()
+    (tmp_path / "in" / "back").symlink_to(tmp_path)
+    assert _discovered_names(tmp_path) == ["in/film.mp4"]
+    assert _discovery_errors(tmp_path) == [f"{tmp_path}/in/back: is a link back to a folder above it"]
+
+
+def test_a_pipe_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    assert _discovery_errors(tmp_path) == [f"{tmp_path}/pipe.mp4: is a pipe, not a file"]
+    assert _discovery_errors(tmp_path / "pipe.mp4") == [f"{tmp_path}/pipe.mp4: is a pipe, not a file"]
+
+
+def test_what_is_not_there_is_said(tmp_path: Path) -> None:
+    (tmp_path / "dangling.mp4").symlink_to(tmp_path / "gone")
+    assert _discovery_errors(tmp_path / "nothing") == [f"{tmp_path}/nothing: there is no such file"]
+    assert _discovery_errors(tmp_path) == [f"{tmp_path}/dangling.mp4: there is no such file"]
+
+
+def test_a_sidecar_that_is_written_to_changes_the_state(tmp_path: Path) -> None:
+    film, cues = tmp_path / "film.mp4", tmp_path / "film.srt"
+    film.touch()
+    candidate = DiscoveredFile(film, "film.mp4", explicit=True)
+    alone = candidate.fingerprint()
+    cues.write_text("1\n")
+    with_cues = candidate.fingerprint()
+    cues.write_text("1\n2\n")
+    assert len({alone, with_cues, candidate.fingerprint()}) == 3

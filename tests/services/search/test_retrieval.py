@@ -1,0 +1,181 @@
+"""Search: cut, fused, merged, filtered."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexer.errors import InvalidInput
+from indexer.types import AssetKind, Lane, Origin, Segment, SegmentFilter
+from services.catalog.catalog import Asset
+from services.container import Container
+from services.search.calibration import LogisticCurve, load_null_queries, make_null_pictures
+from services.search.retrieval import merge_adjacent_pictures, merge_into_moments
+from services.types import Query, RetrievedSegment
+from tests.support.containers import MakeContainer
+from tests.support.tiny_clip import make_tiny_clip
+
+NO_FILTERS = SegmentFilter()
+FILM = Asset("f" * 64, "v", AssetKind.VIDEO, "film.mp4", 100.0, None, 640, 360, 0.0, 9, 100, (), 0.0)
+PAPER = replace(FILM, asset_id="d" * 64, kind=AssetKind.DOCUMENT, name="paper.pdf", duration_s=None, pages=3)
+
+
+def _retrieved_segment(asset: Asset, rank: float, lane: Lane = Lane.TEXT, **segment: object) -> RetrievedSegment:
+    origin = Origin.OCR if "text" in segment else Origin.PICTURE
+    return RetrievedSegment(asset, Segment(0, origin, **segment), 0.9, {lane: 0.9}, rank)  # type: ignore[arg-type]
+
+
+def _search_names(container: Container, text: str, filters: SegmentFilter) -> set[str]:
+    return {moment.asset.name for moment in container.retrieval.search(Query(text), filters, 50)}
+
+
+def test_hits_that_touch_are_one_moment_and_later_ones_another() -> None:
+    moments = merge_into_moments(
+        [
+            _retrieved_segment(FILM, 0.3, start_s=10.0, end_s=14.0, text="the notice"),
+            _retrieved_segment(FILM, 0.2, Lane.VISUAL, start_s=16.0, end_s=20.0),
+            _retrieved_segment(FILM, 0.1, start_s=40.0, end_s=44.0, text="another"),
+        ],
+        gap_s=3.0,
+    )
+    assert [(moment.start_s, moment.end_s, moment.best_segment.text) for moment in moments] == [
+        (10.0, 20.0, "the notice"),
+        (40.0, 44.0, "another"),
+    ]
+    assert set(moments[0].lane_scores) == {Lane.TEXT, Lane.VISUAL}
+
+
+def test_a_long_hit_joins_what_lies_inside_it() -> None:
+    spans = [(0.0, 60.0), (5.0, 6.0), (58.0, 61.0)]
+    moments = merge_into_moments(
+        [_retrieved_segment(FILM, 0.1 * i, start_s=a, end_s=b) for i, (a, b) in enumerate(spans)], gap_s=0.0
+    )
+    assert [(moment.start_s, moment.end_s) for moment in moments] == [(0.0, 61.0)]
+
+
+def test_pictures_that_follow_one_another_are_one_piece_of_evidence_and_passages_stay() -> None:
+    segments = [
+        _retrieved_segment(FILM, 0.5, Lane.VISUAL, start_s=11.0, end_s=12.0),
+        _retrieved_segment(FILM, 0.4, start_s=10.0, end_s=14.0, text="a passage"),
+        _retrieved_segment(FILM, 0.3, Lane.VISUAL, start_s=12.0, end_s=15.0),
+        _retrieved_segment(PAPER, 0.2, Lane.VISUAL, page=1),
+        _retrieved_segment(FILM, 0.1, Lane.VISUAL, start_s=60.0, end_s=61.0),
+    ]
+    pieces = merge_adjacent_pictures(segments, gap_s=3.0)
+    assert [(one.segment.start_s, one.segment.end_s, one.segment.text) for one in pieces] == [
+        (11.0, 15.0, ""),
+        (10.0, 14.0, "a passage"),
+        (None, None, ""),
+        (60.0, 61.0, ""),
+    ]
+    assert pieces[0].rrf_score == 0.5
+
+
+def test_a_page_is_one_result_and_the_order_is_that_of_the_best_hits() -> None:
+    moments = merge_into_moments(
+        [
+            _retrieved_segment(PAPER, 0.4, page=2, text="second page"),
+            _retrieved_segment(FILM, 0.3, start_s=1.0, end_s=2.0, text="film"),
+            _retrieved_segment(PAPER, 0.2, Lane.KEYWORDS, page=2, text="second page, lower"),
+            _retrieved_segment(PAPER, 0.1, page=1, text="first page"),
+        ],
+        gap_s=3.0,
+    )
+    assert [moment.best_segment.text for moment in moments] == ["second page", "film", "first page"]
+    assert set(moments[0].lane_scores) == {Lane.TEXT, Lane.KEYWORDS}
+
+
+def test_calibrated_scores_rise_with_the_lanes_score_and_are_half_at_the_cut() -> None:
+    curve = LogisticCurve(midpoint=0.4, scale=0.05)
+    assert curve.calibrate(0.4) == 0.5
+    assert curve.calibrate(-1e9) < 0.01 < curve.calibrate(0.3) < curve.calibrate(0.5) < 1
+
+
+def test_null_queries_are_many_distinct_and_none_is_a_question_of_the_benchmark() -> None:
+    from benchmarks.answers import load_answerable, load_unrelated
+
+    queries = load_null_queries()
+    assert len(set(queries)) == len(queries) >= 100
+    asked = {question.question for question in load_answerable()} | set(load_unrelated())
+    assert not asked & set(queries)
+    assert len({picture.tobytes() for picture in make_null_pictures()}) == 32
+
+
+def test_most_null_queries_find_nothing(services: MakeContainer, indexed_home: Path) -> None:
+    container = services(indexed_home)
+    finding = [q for q in load_null_queries() if container.retrieval.retrieve_segments(Query(q), NO_FILTERS)]
+    assert len(finding) <= 0.03 * len(load_null_queries())
+
+
+def test_every_filter_restricts_what_is_found(services: MakeContainer, indexed_home: Path) -> None:
+    container = services(indexed_home)
+    everything = _search_names(container, "lifejackets Sandpiper", NO_FILTERS)
+    assert {name.split("/")[0] for name in everything} >= {"videos", "photos"}
+    only = _search_names(container, "lifejackets Sandpiper", SegmentFilter(kinds=frozenset({AssetKind.VIDEO})))
+    assert only
+    assert all(name.startswith("videos/") for name in only)
+    label = container.catalog.find("2023/label.jpg")
+    assert _search_names(container, "lifejackets", SegmentFilter(assets=frozenset({label.asset_id}))) == {label.name}
+    assert _search_names(container, "lifejackets", SegmentFilter(collections=frozenset({"nothing here"}))) == set()
+    assert label.file_time is not None
+    assert label.name not in _search_names(container, "lifejackets", SegmentFilter(file_after=label.file_time + 1))
+    assert label.name in _search_names(container, "lifejackets", SegmentFilter(file_before=label.file_time + 1))
+    spans = container.retrieval.search(Query("lifejackets"), SegmentFilter(start_s=55.0, end_s=70.0), 10)
+    assert spans
+    assert all(m.start_s is not None and m.end_s is not None and m.start_s < 70 and m.end_s > 55 for m in spans)
+
+
+@pytest.mark.parametrize(("query", "message"), [("", "is empty"), ("   ", "is empty"), ("x" * 2001, "over the limit")])
+def test_a_query_that_cannot_be_asked_is_refused(
+    services: MakeContainer, indexed_home: Path, query: str, message: str
+) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        services(indexed_home).retrieval.search(Query(query), NO_FILTERS, 5)
+
+
+def test_a_picture_finds_itself_and_needs_the_visual_lane(services: MakeContainer, home: Path, tmp_path: Path) -> None:
+    from indexer.media.jpeg import decode_jpeg
+
+    plain = services(home, visual__model="")
+    sign = plain.catalog.find("street_sign.jpg")
+    manifest = plain.artifacts.read_manifest(sign.asset_id, sign.version)
+    (record, _), *_ = plain.artifacts.read_checkpoints(manifest)
+    assert record.segments[0].picture is not None
+    pixels = decode_jpeg(plain.artifacts.read_picture(record.segments[0].picture))
+    with pytest.raises(InvalidInput, match="visual lane"):
+        plain.retrieval.search(Query(picture=pixels), NO_FILTERS, 5)
+    container = services(home, visual__model=f"local-dir:{make_tiny_clip(tmp_path / 'clip')}")
+    container.reindexing.reindex(lambda *_: None)
+    vector = (
+        container.image_text_encoder.encode_images([pixels])[0]
+        if container.image_text_encoder
+        else np.zeros(64, np.float32)
+    )
+    assert container.index.search(Lane.VISUAL, vector, 1, NO_FILTERS)[0].asset_id == sign.asset_id
+    container.retrieval.search(Query(picture=pixels), NO_FILTERS, 3)
+
+
+def test_words_in_korean_japanese_and_chinese_are_found_and_unrelated_ones_are_not(
+    services: MakeContainer, archive: Path, tmp_path: Path
+) -> None:
+    film = Path(shutil.copy(archive / "videos" / "slipway_2022.webm", tmp_path / "film.webm"))
+    cues = {
+        "계약 해지 통지 기간은 두 달입니다.": ("통지", "해지 통지 기간은 며칠인가요?"),
+        "契約の解約は二か月前に通知してください。": ("解約", "契約の解約はいつですか"),
+        "员工年假为二十八天。": ("年假", "年假有多少天？"),
+    }
+    spans = ["00:00:01,000 --> 00:00:04,000", "00:00:12,000 --> 00:00:16,000", "00:00:25,000 --> 00:00:29,000"]
+    blocks = [f"{i}\n{span}\n{cue}\n" for i, (span, cue) in enumerate(zip(spans, cues, strict=True), 1)]
+    film.with_suffix(".srt").write_text("\n".join(blocks), "utf-8")
+    container = services()
+    list(container.indexing.index_paths([film], "default"))
+    for cue, queries in cues.items():
+        for query in queries:
+            best = container.retrieval.search(Query(query), NO_FILTERS, 1)
+            assert [moment.best_segment.text for moment in best] == [cue], query
+    for query in ("고래는 어떻게 잠을 잡니까?", "ワインの選び方", "月球上有水吗？"):
+        assert container.retrieval.search(Query(query), NO_FILTERS, 5) == [], query
