@@ -19,9 +19,9 @@ import msgspec
 from benchmarks.report import Figure, make_parser, print_table, report
 from demoworld.archive import make_archive
 from indexer.types import SegmentFilter
+from services.answering.types import Answer, Citation
 from services.container import Container
 from services.settings import load_settings
-from services.types import Answer, Citation
 
 _DATA = Path(__file__).parent / "data"
 

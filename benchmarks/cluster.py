@@ -30,10 +30,11 @@ from demoworld.world.sample import make_sample, select_questions
 from demoworld.world.truth import read_video_truth
 from indexer.errors import AfterimageError
 from indexer.types import Lane, SegmentFilter
+from services.answering.types import Answer, Citation
 from services.container import Container
 from services.ingest.file_discovery import DiscoveredFile, discover
 from services.jobs.types import IndexRequest, JobState, NewJob
-from services.types import Answer, Citation, Query
+from services.search.types import Query
 from tests.support import database_servers
 from tests.support.server_processes import open_container, run_worker
 

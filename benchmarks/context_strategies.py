@@ -19,10 +19,11 @@ from memory.types import Node, Slot
 from services.answering.answering import Answering, number_evidence
 from services.answering.question_analysis import TemporalScope
 from services.answering.video_context import VideoContext
-from services.catalog.catalog import Asset
+from services.catalog.types import Asset
 from services.container import Container
 from services.generators.prompts import MEMORY_ID_PREFIX
-from services.types import Evidence, RetrievedSegment
+from services.generators.types import Evidence
+from services.search.types import RetrievedSegment
 
 SLOT_COUNT = 96
 _MAX_FRAMES = 400

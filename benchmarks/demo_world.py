@@ -34,8 +34,8 @@ from indexer.encoders.weights import resolve_weights
 from indexer.types import SegmentFilter, Vectors
 from services.container import Container
 from services.ingest.indexing import Outcome
+from services.search.types import Query
 from services.settings import Settings, load_settings
-from services.types import Query
 
 FRAME_COUNT, PAIR_COUNT, SAME_SCENE_COUNT, EVENT_COUNT = 1000, 400, 300, 200
 _SEED, _WIDTH, _HEIGHT, _HOUR_S, _ABSENT_CONCEPT_COUNT = 20_000, 480, 270, 3600, 24

@@ -26,10 +26,12 @@ from demoworld.world.truth import EventTruth, VideoTruth
 from demoworld.world.video_rendering import VideoSpec, render_video
 from indexer.types import Origin, Segment
 from services.answering.grounding import Grounding, VerdictThresholds
-from services.catalog.catalog import Asset
+from services.answering.types import Verdict
+from services.catalog.types import Asset
 from services.container import Container
 from services.generators.prompts import format_timestamp
-from services.types import DraftSentence, Evidence, Quote, RetrievedSegment, Verdict
+from services.generators.types import DraftSentence, Evidence, Quote
+from services.search.types import RetrievedSegment
 
 _TEST_SEEDS, _CALIBRATION_SEEDS = (41_000, 41_001), (42_000, 42_001)
 _VIDEO_S, _MIN_EVENT_S = 600.0, 3.0

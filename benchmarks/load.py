@@ -40,7 +40,7 @@ from demoworld.world.sample import make_sample
 from demoworld.world.truth import read_video_truth
 from indexer.types import SegmentFilter
 from services.container import Container
-from services.types import Query
+from services.search.types import Query
 from tests.support import database_servers
 from tests.support.server_processes import RunningServer, open_container, run_server, run_worker
 

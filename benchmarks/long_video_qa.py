@@ -32,7 +32,7 @@ from demoworld.world.truth import VideoTruth, read_video_truth
 from demoworld.world.video_rendering import VideoSpec, render_video
 from indexer.types import SegmentFilter
 from services.answering.answering import Answering
-from services.catalog.catalog import Asset
+from services.catalog.types import Asset
 from services.container import Container
 from services.settings import Settings, load_settings
 

@@ -25,7 +25,7 @@ from PIL import Image
 
 from benchmarks.report import Figure, make_parser, report
 from indexer.types import AssetKind, Lane, Origin, PictureRef, Segment
-from services.catalog.catalog import Asset
+from services.catalog.types import Asset
 from services.generators.onevision.checkpoint import OneVisionCheckpoint
 from services.generators.onevision.engine import Engine, PromptPart
 from services.generators.onevision.generator import OneVisionGenerator
@@ -33,7 +33,8 @@ from services.generators.onevision.prompt import PromptPlanner
 from services.generators.onevision.tokenizer import PromptTokenizer
 from services.generators.onevision.vision import VisionEncoder
 from services.generators.prompts import SYSTEM_PROMPT
-from services.types import DraftSentence, Evidence, RetrievedSegment
+from services.generators.types import DraftSentence, Evidence
+from services.search.types import RetrievedSegment
 from tests.support.random_onevision import MODEL_DIMENSIONS, make_checkpoint
 
 _VIDEO = Asset("f" * 64, "v", AssetKind.VIDEO, "film.mp4", 3600.0, None, 640, 360, 0.0, 1, 1, (), 0.0)

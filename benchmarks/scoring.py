@@ -12,8 +12,8 @@ from demoworld.world.concepts import get_concept, load_concepts
 from demoworld.world.places import PLACES, place_index
 from demoworld.world.questions import Question, QuestionKind, Span
 from demoworld.world.truth import EventTruth, VideoTruth
-from services.summaries.summarizing import Chapter, Statement, Summary
-from services.types import Answer
+from services.answering.types import Answer
+from services.summaries.types import Chapter, Statement, Summary
 
 _MIN_IOU, _LONG_EVENT_S = 0.5, 10.0
 

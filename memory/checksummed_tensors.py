@@ -11,7 +11,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from indexer.errors import ArtifactError, MemoryMismatch
+from indexer.errors import ArtifactError
+from memory.errors import MemoryMismatch
 from memory.quantization import Tensors
 from memory.video_memory import VideoMemory
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from indexer.errors import ArtifactError, MemoryMismatch
+from indexer.errors import ArtifactError
 from indexer.ports import BlobStore
 from memory.checksummed_tensors import (
     SCHEMA_VERSION,
@@ -24,6 +24,7 @@ from memory.checksummed_tensors import (
     encode_checksummed,
     sha256_hex,
 )
+from memory.errors import MemoryMismatch
 from memory.lane import LANE_CONFIGS
 from memory.quantization import Tensors, TokenPrecision
 from memory.resume_state import ResumeStateStore

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from indexer.errors import Cancelled
+from indexer.errors import AfterimageError
 
 _IS_CANCELLED: ContextVar[Callable[[], bool]] = ContextVar("ended", default=lambda: False)
 
@@ -25,3 +25,7 @@ def raise_if_cancelled() -> None:
     """To be called between words, pages and the like. Errors: Stopped."""
     if _IS_CANCELLED.get()():
         raise Cancelled("nobody waits for this any more")
+
+
+class Cancelled(AfterimageError, RuntimeError):
+    """The work was given up because nobody waits for it any more."""

@@ -40,8 +40,10 @@ from services.database.idempotency import IdempotencyStore
 from services.egress.url_policy import UrlPolicy
 from services.generators.extractive import ExtractiveGenerator
 from services.generators.modality_router import ModalityRouter
+from services.generators.ports import Generator, VisualVerifier
 from services.ingest.indexing import Indexing
 from services.ingest.locks.files import FileLocks
+from services.ingest.ports import Locks
 from services.ingest.reindexing import Reindexing
 from services.ingest.resumable_uploads import ResumableUploads
 from services.ingest.source_resolver import SourceResolver
@@ -56,12 +58,11 @@ from services.jobs.store import JobStore
 from services.jobs.types import JobQueueName
 from services.jobs.webhooks import WebhookSender
 from services.playback.media_access import MediaAccess
-from services.ports import Generator, Locks, VisualVerifier
 from services.search.calibration import Calibration
 from services.search.retrieval import Retrieval, RetrievalSettings
+from services.search.types import Query
 from services.settings import Settings, load_settings
 from services.summaries.summarizing import Summarizing
-from services.types import Query
 from services.wiring.index_factory import IndexFactory
 
 if TYPE_CHECKING:

@@ -16,10 +16,11 @@ from indexer.errors import AfterimageError
 from indexer.media.video import SamplingPlan
 from indexer.storage.folder_blobs import FolderBlobs
 from indexer.types import AssetKind, Lane, Origin, PictureRef, Segment
-from services.catalog.catalog import Asset
+from services.catalog.types import Asset
 from services.container import Container
+from services.generators.types import Evidence
 from services.jobs.types import JobQueueName
-from services.types import Evidence, RetrievedSegment
+from services.search.types import RetrievedSegment
 
 _MIN_FREE_MB = 1024
 _PROBE_FOLDER = "doctor"

@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from indexer.errors import AfterimageError, CollectionNotFound
+from indexer.errors import AfterimageError
+from services.catalog.errors import CollectionNotFound
 from services.container import Container
-from services.ingest.file_discovery import sanitize
+from services.database.text import sanitize
 from services.settings import load_settings
 
 _MAX_COLUMNS = 10_000

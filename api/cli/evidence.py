@@ -11,8 +11,9 @@ from indexer.errors import StorageFull
 from indexer.media.jpeg import draw_boxes
 from indexer.storage.artifacts import ArtifactStore
 from indexer.types import Box, Origin, Segment
-from services.summaries.summarizing import Chapter
-from services.types import Moment, Sentence
+from services.answering.types import Sentence
+from services.search.types import Moment
+from services.summaries.types import Chapter
 
 
 def save_moments(artifacts: ArtifactStore, moments: Sequence[Moment], folder: Path) -> None:

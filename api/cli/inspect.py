@@ -14,7 +14,7 @@ from api.cli.memory import explain_missing_memory, print_memory, save_memory
 from api.cli.options import CollectionsOption, JsonOption
 from api.schemas.results import AssetShape, AssetWithMemory, MemoryShape, build_memory_shape
 from memory.store import StoredMemory
-from services.catalog.catalog import Asset, Source
+from services.catalog.types import Asset, Source
 from services.catalog.video_memory import VideoMemoryReader
 from services.generators.extractive import format_short_timestamp
 

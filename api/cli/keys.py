@@ -12,7 +12,7 @@ from api.cli.console import err, escape_markup, open_container, out, print_json,
 from api.cli.options import JsonOption
 from api.schemas.results import KeyShape
 from services.access.api_keys import ApiKey, Scope
-from services.catalog.catalog import now
+from services.database.clock import now
 
 _DAY_S = 86400.0
 

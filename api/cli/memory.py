@@ -14,7 +14,7 @@ from indexer.types import AssetKind
 from memory.store import StoredMemory
 from memory.types import Node
 from memory.video_memory import RING_SIZE
-from services.catalog.catalog import Asset
+from services.catalog.types import Asset
 from services.catalog.video_memory import VideoMemoryReader
 from services.generators.extractive import format_short_timestamp
 

@@ -25,8 +25,9 @@ from api.schemas.results import AnswerShape, HitShape, SearchShape
 from indexer.errors import InvalidInput
 from indexer.types import AssetKind
 from services.answering.answering import NOTHING_FOUND
+from services.answering.types import Citation, Sentence
 from services.generators.extractive import format_short_timestamp
-from services.types import Citation, Moment, Query, Sentence
+from services.search.types import Moment, Query
 
 SaveEvidenceOption = Annotated[
     Path | None,

@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.http.context import AppContext, Context
-from indexer.errors import InvalidApiKey
 from services.access.api_keys import ApiKey, Scope, looks_like_key
+from services.access.errors import InvalidApiKey
 from services.access.permissions import FULL_ACCESS, Permissions
 
 _PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip", "via")

@@ -17,38 +17,56 @@ from starlette.status import HTTP_500_INTERNAL_SERVER_ERROR
 
 from api.http.concurrency import Overloaded
 from api.http.rate_limit import TooManyRequests
-from indexer import errors
+from indexer.errors import (
+    AfterimageError,
+    AssetNotFound,
+    BlobStoreUnavailable,
+    IndexUnavailable,
+    InvalidInput,
+    LimitExceeded,
+    SourceError,
+    SourceNotFound,
+    StorageFull,
+    WriteLockTimeout,
+)
+from services.access.errors import InsufficientScope, InvalidApiKey, KeyNotFound
+from services.catalog.errors import CollectionExists, CollectionInUse, CollectionNotFound
+from services.database.errors import DatabaseUnavailable, IdempotencyConflict
+from services.egress.errors import SourceForbidden
+from services.generators.errors import GeneratorUnavailable
+from services.ingest.errors import UploadConflict, UploadNotFound
+from services.jobs.errors import JobConflict, JobNotFound, QueueUnavailable
 
 _log = logging.getLogger(__name__)
 _RETRY_AFTER_S = "5"
 _CLIENT_CLOSED_REQUEST = 499
 """What logs know from nginx: nobody is there any more to read it."""
-_STATUS_BY_ERROR: tuple[tuple[type[errors.AfterimageError], int], ...] = (
-    (errors.InvalidApiKey, 401),
-    (errors.InsufficientScope, 403),
-    (errors.SourceForbidden, 403),
-    (errors.AssetNotFound, 404),
-    (errors.CollectionNotFound, 404),
-    (errors.SourceNotFound, 404),
-    (errors.JobNotFound, 404),
-    (errors.KeyNotFound, 404),
-    (errors.UploadNotFound, 404),
-    (errors.UploadConflict, 409),
-    (errors.IdempotencyConflict, 409),
-    (errors.JobConflict, 409),
-    (errors.CollectionExists, 409),
-    (errors.CollectionInUse, 409),
-    (errors.LimitExceeded, 413),
+_STATUS_BY_ERROR: tuple[tuple[type[AfterimageError], int], ...] = (
+    (InvalidApiKey, 401),
+    (InsufficientScope, 403),
+    (SourceForbidden, 403),
+    (AssetNotFound, 404),
+    (CollectionNotFound, 404),
+    (SourceNotFound, 404),
+    (JobNotFound, 404),
+    (KeyNotFound, 404),
+    (UploadNotFound, 404),
+    (UploadConflict, 409),
+    (IdempotencyConflict, 409),
+    (JobConflict, 409),
+    (CollectionExists, 409),
+    (CollectionInUse, 409),
+    (LimitExceeded, 413),
     (TooManyRequests, 429),
-    (errors.SourceError, 422),
-    (errors.InvalidInput, 422),
-    (errors.StorageFull, 507),
-    (errors.WriteLockTimeout, 503),
-    (errors.IndexUnavailable, 503),
-    (errors.BlobStoreUnavailable, 503),
-    (errors.GeneratorUnavailable, 503),
-    (errors.DatabaseUnavailable, 503),
-    (errors.QueueUnavailable, 503),
+    (SourceError, 422),
+    (InvalidInput, 422),
+    (StorageFull, 507),
+    (WriteLockTimeout, 503),
+    (IndexUnavailable, 503),
+    (BlobStoreUnavailable, 503),
+    (GeneratorUnavailable, 503),
+    (DatabaseUnavailable, 503),
+    (QueueUnavailable, 503),
     (Overloaded, 503),
 )
 _TITLE_BY_STATUS = {
@@ -70,7 +88,7 @@ _TITLE_BY_STATUS = {
     507: "Insufficient Storage",
 }
 """Reason phrases of RFC 9110, section 15; 429 of RFC 6585, 507 of RFC 4918. `http.HTTPStatus` has older ones for some."""
-_PUBLIC_SERVER_ERRORS = (errors.WriteLockTimeout, Overloaded)
+_PUBLIC_SERVER_ERRORS = (WriteLockTimeout, Overloaded)
 """What is wrong with the server is told to who runs it, in its log; these may be told to everyone."""
 
 
@@ -128,7 +146,7 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def add_exception_handlers(app: FastAPI) -> None:
     """Answer every error of the app with a problem."""
-    for kind in (errors.AfterimageError, RequestValidationError, HTTPException):
+    for kind in (AfterimageError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _on_error)
     app.add_exception_handler(ClientDisconnect, _on_disconnect)
     app.add_exception_handler(Exception, _on_unhandled)
@@ -148,7 +166,7 @@ def to_response(error: Exception, request_id: str) -> tuple[Problem, dict[str, s
             )
         case _:
             problem = to_problem(error, request_id)
-    if isinstance(error, errors.InvalidApiKey):
+    if isinstance(error, InvalidApiKey):
         headers["www-authenticate"] = "Bearer"
     if isinstance(error, TooManyRequests):
         headers["retry-after"] = str(math.ceil(error.retry_after_s))
@@ -164,8 +182,8 @@ def to_problem(error: Exception, request_id: str) -> Problem:
         _log.error("%s: %s", type(error).__name__, error)
         detail = "the server's log has more under the id of this request"
     else:
-        detail = error.reason if isinstance(error, errors.SourceError) else str(error)
-    kind = type(error).__name__ if isinstance(error, errors.AfterimageError) else "InternalError"
+        detail = error.reason if isinstance(error, SourceError) else str(error)
+    kind = type(error).__name__ if isinstance(error, AfterimageError) else "InternalError"
     return _make_problem(_slug(kind), status, detail, request_id)
 
 

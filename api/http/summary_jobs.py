@@ -6,7 +6,7 @@ from indexer.errors import AssetNotFound, InvalidInput
 from indexer.types import AssetKind
 from services.access.permissions import Permissions
 from services.access.scoping import collections_holding
-from services.catalog.catalog import Asset
+from services.catalog.types import Asset
 from services.container import Container
 from services.database.idempotency import IdempotencyKey
 from services.jobs.types import Job, NewJob, SummarizeRequest

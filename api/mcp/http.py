@@ -15,7 +15,7 @@ from api.http.problems import request_id
 from api.mcp.principals import Principal
 from api.mcp.server import create_server
 from api.mcp.summaries import JobSummaryProvider
-from indexer.errors import InsufficientScope
+from services.access.errors import InsufficientScope
 from services.access.permissions import Permissions
 from services.container import Container
 

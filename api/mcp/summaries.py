@@ -16,10 +16,10 @@ from api.http.summary_jobs import submit_summary
 from api.mcp.cancellation import ToolContext, make_progress_reporter, run_cancellable
 from indexer.errors import AfterimageError
 from services.access.permissions import Permissions
-from services.catalog.catalog import Asset
+from services.catalog.types import Asset
 from services.container import Container
 from services.jobs.types import Job, SummarizeResult
-from services.summaries.summarizing import Summary
+from services.summaries.types import Summary
 
 _POLL_INTERVAL_S = 0.25
 

@@ -30,9 +30,9 @@ from services.access.api_keys import Scope
 from services.access.permissions import Permissions
 from services.access.scoping import allowed_collections, count_assets_by_collection, scope_filters
 from services.answering.answering import build_answer
-from services.catalog.catalog import Asset
+from services.catalog.types import Asset
 from services.container import Container
-from services.types import Query
+from services.search.types import Query
 
 T = TypeVar("T")
 

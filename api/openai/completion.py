@@ -19,7 +19,8 @@ from api.openai.responses import (
 )
 from api.schemas.results import SentenceShape
 from services.answering.answering import NOTHING_FOUND, Answering, build_answer
-from services.types import Evidence, Sentence
+from services.answering.types import Sentence
+from services.generators.types import Evidence
 
 
 @dataclass(frozen=True, slots=True)

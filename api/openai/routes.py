@@ -17,10 +17,10 @@ from api.openai.errors import ERROR_RESPONSES, ChatRoute
 from api.openai.requests import ChatBody
 from api.openai.responses import CompletionShape, ModelListShape, ModelShape
 from api.openai.streaming import ChunkStream
-from indexer.errors import CollectionNotFound
 from indexer.types import SegmentFilter
 from services.access.permissions import Permissions
 from services.access.scoping import count_assets_by_collection, require_collection, scope_filters
+from services.catalog.errors import CollectionNotFound
 
 router = APIRouter(prefix="/v1", tags=["chat"], route_class=ChatRoute)
 _MODEL_PREFIX = "afterimage/"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Generic, TypeVar
 
 from api.schemas.results import AnswerShape, AssetWithMemory, CitationShape, KeyShape, Shape
+from services.answering.types import Citation
 from services.catalog.video_memory import StoredKeyFrame
-from services.types import Citation, Evidence
+from services.generators.types import Evidence
 
 T = TypeVar("T")
 

@@ -10,9 +10,10 @@ from indexer.types import Box
 from memory.store import StoredMemory
 from memory.types import Node
 from services.access.api_keys import ApiKey
-from services.catalog.catalog import Asset
-from services.summaries.summarizing import Statement, Summary
-from services.types import Answer, Citation, Moment, Sentence
+from services.answering.types import Answer, Citation, Sentence
+from services.catalog.types import Asset
+from services.search.types import Moment
+from services.summaries.types import Statement, Summary
 
 
 class Shape(BaseModel):

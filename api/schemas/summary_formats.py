@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from services.catalog.catalog import Asset
+from services.answering.types import Verdict
+from services.catalog.types import Asset
+from services.database.text import sanitize
 from services.generators.extractive import format_short_timestamp
-from services.ingest.file_discovery import sanitize
-from services.summaries.summarizing import Chapter, Statement, Summary
-from services.types import Verdict
+from services.summaries.types import Chapter, Statement, Summary
 
 _MARKDOWN_SPECIAL = re.compile(r"([\\`*_\[\]<>#|~])")
 _WEBVTT_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})

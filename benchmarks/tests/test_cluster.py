@@ -11,7 +11,7 @@ from benchmarks.cluster import compare, index_in_one_process, index_on_cluster, 
 from demoworld.world.photos import write_photos
 from demoworld.world.reports import write_report
 from indexer.types import SegmentFilter
-from services.types import Query
+from services.search.types import Query
 
 _FAST_SETTINGS = {"ocr__enabled": "false", "generator__kind": "extractive", "threads": "1"}
 _QUERIES = ["a sighting in the harbour", "the page with the report", "a dog", "who was there at night?"]

@@ -8,9 +8,11 @@ from benchmarks.scoring import interval_iou, score_answer, score_summary
 from demoworld.world.questions import Question, QuestionKind, Span
 from demoworld.world.truth import EventTruth, VideoTruth
 from indexer.types import AssetKind, Origin, Segment
-from services.catalog.catalog import Asset
-from services.summaries.summarizing import Chapter, Statement, Summary
-from services.types import Answer, Citation, Evidence, RetrievedSegment, Sentence, Verdict, Verification
+from services.answering.types import Answer, Citation, Sentence, Verdict, Verification
+from services.catalog.types import Asset
+from services.generators.types import Evidence
+from services.search.types import RetrievedSegment
+from services.summaries.types import Chapter, Statement, Summary
 
 FILM = Asset("f" * 64, "v", AssetKind.VIDEO, "film.mp4", 600.0, None, 480, 270, 0.0, 1, 1, (), 0.0)
 

@@ -21,12 +21,13 @@ from demoworld.world.concepts import concept_index
 from demoworld.world.places import place_index
 from indexer.types import AssetKind, Origin, PictureRef, Segment
 from services.answering.question_analysis import TIMESTAMP_PATTERN, parse_timestamps
-from services.catalog.catalog import Asset
+from services.catalog.types import Asset
 from services.generators.onevision.engine import TokenIds
 from services.generators.onevision.prompt import PromptPlan, PromptPlanner, VisualPart
 from services.generators.onevision.prompt_template import PromptTemplate, fit_grid
 from services.generators.onevision.tokenizer import PromptTokenizer
-from services.types import Evidence, RetrievedSegment
+from services.generators.types import Evidence
+from services.search.types import RetrievedSegment
 
 VISUAL_TOKEN_ID = -1
 """The id that a visual token has in a row."""

@@ -17,9 +17,12 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
-from indexer.errors import DatabaseUnavailable, InvalidApiKey, InvalidInput, KeyNotFound, StorageFull
-from services.catalog.catalog import now, validate_collection_name
+from indexer.errors import InvalidInput, StorageFull
+from services.access.errors import InvalidApiKey, KeyNotFound
+from services.catalog.types import validate_collection_name
+from services.database.clock import now
 from services.database.engine import SqlDatabase
+from services.database.errors import DatabaseUnavailable
 from services.database.idempotency import IdempotencyKey, claim_resource
 from services.database.schema import ApiKeys
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from indexer.errors import CollectionNotFound, InsufficientScope
 from indexer.types import SegmentFilter
 from services.access.api_keys import ApiKey, Scope
+from services.access.errors import InsufficientScope
+from services.catalog.errors import CollectionNotFound
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from indexer.errors import AssetNotFound, CollectionNotFound, JobNotFound
+from indexer.errors import AssetNotFound
 from indexer.types import SegmentFilter
 from services.access.permissions import Permissions
-from services.catalog.catalog import Asset, Catalog
-from services.jobs.store import JobStore
-from services.jobs.types import Job
+from services.catalog.catalog import Catalog
+from services.catalog.errors import CollectionNotFound
+from services.catalog.types import Asset
 
 
 def require_asset(catalog: Catalog, permissions: Permissions, asset_id: str) -> Asset:
@@ -49,14 +49,6 @@ def scope_filters(catalog: Catalog, permissions: Permissions, filters: SegmentFi
         if missing:
             raise AssetNotFound(f"no asset {min(missing)!r}")
     return filters
-
-
-def require_job(jobs: JobStore, permissions: Permissions, job_id: str) -> Job:
-    """The job of an id; one of no collection is seen by who sees all. Errors: JobNotFound."""
-    job = jobs.get(job_id)
-    if permissions.collections is not None and (job.collection is None or not permissions.allows(job.collection)):
-        raise JobNotFound(f"no job {job_id!r}")
-    return job
 
 
 def allowed_collections(permissions: Permissions) -> list[str] | None:

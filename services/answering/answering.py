@@ -8,11 +8,14 @@ from itertools import zip_longest
 
 from indexer.text.passages import locate_text
 from indexer.types import AssetKind, Lane, Pixels, SegmentFilter
+from services.answering.ports import Verifier
 from services.answering.question_analysis import TemporalScope, analyze_question
+from services.answering.types import Answer, Citation, Sentence, Verdict
 from services.answering.video_context import VideoContext
-from services.ports import Generator, Verifier
+from services.generators.ports import Generator
+from services.generators.types import DraftSentence, Evidence, Quote
 from services.search.retrieval import MIN_SCORE, Retrieval
-from services.types import Answer, Citation, DraftSentence, Evidence, Query, Quote, RetrievedSegment, Sentence, Verdict
+from services.search.types import Query, RetrievedSegment
 
 NOTHING_FOUND = "Nothing in the archive answers this."
 _DUPLICATE_MIN_OVERLAP = 0.6

@@ -24,8 +24,9 @@ from services.answering.temporal_attribution import (
     distinct_moments,
     parse_occurrence_count,
 )
-from services.ports import VisualVerifier
-from services.types import DraftSentence, Evidence, Quote, Verdict, Verification
+from services.answering.types import Verdict, Verification
+from services.generators.ports import VisualVerifier
+from services.generators.types import DraftSentence, Evidence, Quote
 
 _WORD, _DIGITS = re.compile(r"\w+"), re.compile(r"\d+")
 _NEGATION = re.compile(r"\b(?:no|not|never|none|nobody|nothing|without)\b|n't\b", re.IGNORECASE)

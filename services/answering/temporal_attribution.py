@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from services.answering.question_analysis import TIMESTAMP_PATTERN, parse_timestamps
 from services.generators.prompts import format_timestamp
-from services.types import DraftSentence, Evidence, Quote
+from services.generators.types import DraftSentence, Evidence, Quote
 
 _OCCURRENCE_PHRASE = re.compile(r"\s*\b(once|twice|(\w+) times?)\b", re.IGNORECASE)
 _NUMBER_WORDS = (

@@ -10,9 +10,11 @@ from indexer.types import AssetKind, Origin, Segment, SegmentFilter
 from memory.frame_selection import FrameSelector, ScoredSpan, select_frames
 from memory.types import Node, Slot
 from services.answering.question_analysis import TemporalScope
-from services.catalog.catalog import Asset, Catalog
+from services.catalog.catalog import Catalog
+from services.catalog.types import Asset
 from services.catalog.video_memory import StoredKeyFrame, VideoMemoryReader
-from services.types import Evidence, RetrievedSegment
+from services.generators.types import Evidence
+from services.search.types import RetrievedSegment
 
 _CHANCE_SCORE, _CERTAIN_SCORE = 0.5, 1.0
 _MIN_GAP_S, _STEP_S = 4.0, 2.5

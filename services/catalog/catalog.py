@@ -2,65 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Delete, Label, Row, Select, and_, delete, func, or_, select, update
 
-from indexer.errors import AssetNotFound, CollectionExists, CollectionInUse, CollectionNotFound, InvalidInput
+from indexer.errors import AssetNotFound
 from indexer.types import AssetKind, AssetTags
+from services.catalog.errors import CollectionExists, CollectionInUse, CollectionNotFound
+from services.catalog.types import Asset, Source, validate_collection_name
+from services.database.clock import now
 from services.database.engine import SqlDatabase
 from services.database.pagination import CursorPage, decode_cursor, encode_cursor, validate_limit
 from services.database.schema import Assets, Base, Collections, Jobs, Sources
-from services.ingest.file_discovery import sanitize
 
 _Query = TypeVar("_Query", Select[Any], Delete)
-_MAX_NAME_LENGTH, _SUMMARIZE_KIND = 200, "summarize"
+_SUMMARIZE_KIND = "summarize"
 _SOURCE_COLUMNS = ("name", "file_time")
 """What the same bytes may have several of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """An asset as the catalog knows it. `looked_at` counts frames, `file_time` and `indexed_at` are Unix times.
-
-    `name` and `file_time` are those of a source: of the first, by collection and place, in the collections asked about.
-    """
-
-    asset_id: str
-    version: str
-    kind: AssetKind
-    name: str
-    duration_s: float | None
-    pages: int | None
-    width: int | None
-    height: int | None
-    file_time: float | None
-    segments: int
-    sampled_frames: int
-    warnings: tuple[str, ...]
-    indexed_at: float
-
-    @property
-    def sampled_fps(self) -> float | None:
-        """How much of a video was looked at, in frames a second; None for what has no duration."""
-        return round(self.sampled_frames / self.duration_s, 4) if self.duration_s and self.width else None
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A source in a collection: where it is (`uri`), what it points to, and the state of its files when indexed; what
-    it is called there, and the Unix time of its file."""
-
-    collection: str
-    uri: str
-    asset_id: str
-    state: str
-    name: str
-    file_time: float | None
 
 
 class Catalog:
@@ -231,20 +191,6 @@ class Catalog:
         """One row, new or changed."""
         row = self._database.insert(table).values(**key, **values)
         connection.execute(row.on_conflict_do_update(index_elements=list(key), set_=values))
-
-
-def now() -> float:
-    """The time, as a Unix time."""
-    return time.time()
-
-
-def validate_collection_name(collection: str) -> str:
-    """The name of a collection: 1 to 200 printable characters that can stand in an address. Errors: QueryError."""
-    if not collection.strip() or len(collection) > _MAX_NAME_LENGTH:
-        raise InvalidInput(f"a collection's name has 1 to {_MAX_NAME_LENGTH} characters")
-    if not collection.isprintable() or "/" in collection or collection in (".", ".."):
-        raise InvalidInput(f"{sanitize(collection)!r} cannot be a collection's name")
-    return collection
 
 
 def _to_uri(path: str) -> str:

@@ -12,7 +12,7 @@ from indexer.storage.artifacts import ArtifactStore
 from indexer.types import AssetKind, Origin, PictureRef, Segment
 from memory.store import MemoryStore, StoredMemory
 from memory.types import Node
-from services.catalog.catalog import Asset
+from services.catalog.types import Asset
 
 _CACHE_SIZE = 4
 

@@ -22,10 +22,11 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
-from indexer.errors import AfterimageError, ArtifactError, DatabaseUnavailable, InvalidInput, SettingsError, StorageFull
+from indexer.errors import AfterimageError, ArtifactError, InvalidInput, SettingsError, StorageFull
+from services.database.errors import DatabaseUnavailable
 from services.database.migrations import HEAD, current_revision
 from services.database.schema import Base
-from services.ingest.file_discovery import sanitize
+from services.database.text import sanitize
 
 _URL_SETTING = "AFTERIMAGE_CATALOG__URL"
 _POSTGRES_TIMEOUTS: dict[str, Any] = {

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
 
-from indexer.errors import IdempotencyConflict
-from services.catalog.catalog import now
 from services.database import schema
+from services.database.clock import now
 from services.database.engine import SqlDatabase
+from services.database.errors import IdempotencyConflict
 
 _TTL_S, _CLAIM_TIMEOUT_S = 24 * 3600.0, 15.0
 

@@ -9,7 +9,8 @@ from urllib.parse import urljoin
 
 import httpcore2
 
-from indexer.errors import AfterimageError, LimitExceeded, RemoteUnavailable, SourceNotFound, StorageFull
+from indexer.errors import AfterimageError, LimitExceeded, SourceNotFound, StorageFull
+from services.egress.errors import RemoteUnavailable
 from services.egress.pinned_connections import PinnedAddressBackend
 from services.egress.url_policy import AllowedUrl, UrlPolicy
 

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
-from indexer.errors import RemoteUnavailable, SourceForbidden
+from services.egress.errors import RemoteUnavailable, SourceForbidden
 
 _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from indexer.text.sentences import split_sentences
 from services.cancellation import raise_if_cancelled
-from services.types import DraftSentence, Evidence, Quote
+from services.generators.types import DraftSentence, Evidence, Quote
 
 ABSTENTION = "Not shown in the evidence."
 _ABSTENTION_FOLDED = ABSTENTION.rstrip(".").casefold()

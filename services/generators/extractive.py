@@ -21,7 +21,7 @@ from indexer.text.passages import split_sentences
 from indexer.text.tokenizer import tokenize, tokenize_query
 from indexer.types import AssetKind
 from services.generators.answer_types import matches_answer_type
-from services.types import DraftSentence, Evidence, Quote
+from services.generators.types import DraftSentence, Evidence, Quote
 
 _MIN_RELATIVE_SCORE = 0.9
 _MIN_SENTENCE_WORDS = 3

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from indexer.types import Lane
-from services.ports import Generator
-from services.types import DraftSentence, Evidence
+from services.generators.ports import Generator
+from services.generators.types import DraftSentence, Evidence
 
 
 class ModalityRouter:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from indexer.types import AssetKind
 from services.generators.citation_parser import ABSTENTION
-from services.types import Evidence
+from services.generators.types import Evidence
 
 SYSTEM_PROMPT = (
     "You answer from the evidence that you are shown, and from nothing else. Evidence is video frames, pictures and "

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
-from unicodedata import category
 
 from indexer.errors import SourceError, SourceNotFound, UnsupportedMedia
 from indexer.media.subtitles import find_sidecars
+from services.database.text import sanitize
 
-_UNPRINTABLE_CATEGORIES = {"Cc", "Zl", "Zp"}
 _FolderId: TypeAlias = tuple[int, int]
 """A folder's device and inode."""
 _SIDECAR_SUFFIXES = {".srt", ".vtt"}
@@ -90,12 +89,6 @@ def _list_entries(folder: Path) -> list[Path]:
     """What is in a folder and not hidden, last name first."""
     names = sorted((name for name in os.listdir(folder) if not name.startswith(".")), reverse=True)  # noqa: PTH208
     return [folder / name for name in names]
-
-
-def sanitize(name: Path | str) -> str:
-    """A name as one line that can be stored and shown, whatever bytes a file system (or a subtitle) put into it."""
-    text = str(name).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return "".join("\N{REPLACEMENT CHARACTER}" if category(char) in _UNPRINTABLE_CATEGORIES else char for char in text)
 
 
 def _file_fingerprint(path: Path) -> str:

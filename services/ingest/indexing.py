@@ -15,7 +15,6 @@ from indexer.errors import (
     AfterimageError,
     ArtifactError,
     AssetNotFound,
-    DatabaseUnavailable,
     SourceError,
     SourceNotFound,
     UnsupportedMedia,
@@ -26,9 +25,12 @@ from indexer.pipeline.pipeline import IndexSource, Pipeline, PipelineProgress, c
 from indexer.ports import SegmentIndex
 from indexer.storage.artifacts import ArtifactStore, Manifest
 from indexer.types import AssetTags
-from services.catalog.catalog import Asset, Catalog, Source, now, validate_collection_name
+from services.catalog.catalog import Catalog
+from services.catalog.types import Asset, Source, validate_collection_name
+from services.database.clock import now
+from services.database.errors import DatabaseUnavailable
 from services.ingest.file_discovery import DiscoveredFile, discover
-from services.ports import Locks
+from services.ingest.ports import Locks
 from services.search.calibration import Calibration
 
 FileProgressCallback: TypeAlias = Callable[[str, float, float | None], None]

@@ -9,8 +9,9 @@ from indexer.errors import ArtifactError
 from indexer.pipeline.pipeline import Pipeline
 from indexer.ports import ShadowIndex
 from indexer.storage.artifacts import ArtifactStore, Manifest
-from services.catalog.catalog import Asset, Catalog
-from services.ports import Locks
+from services.catalog.catalog import Catalog
+from services.catalog.types import Asset
+from services.ingest.ports import Locks
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ from typing import BinaryIO
 
 import msgspec
 
-from indexer.errors import AfterimageError, StorageFull, UploadConflict, UploadNotFound
+from indexer.errors import AfterimageError, StorageFull
 from services.database.idempotency import IdempotencyKey
+from services.ingest.errors import UploadConflict, UploadNotFound
 
 _ID_PATTERN = re.compile(r"[0-9a-f]{32}")
 

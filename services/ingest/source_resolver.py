@@ -14,9 +14,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import unquote, urlsplit
 
-from indexer.errors import SourceError, SourceForbidden, StorageFull
+from indexer.errors import SourceError, StorageFull
 from indexer.ports import BlobStore
-from services.ingest.file_discovery import DiscoveredFile, discover, sanitize
+from services.database.text import sanitize
+from services.egress.errors import SourceForbidden
+from services.ingest.file_discovery import DiscoveredFile, discover
 
 if TYPE_CHECKING:
     from services.egress.http import OutboundClient

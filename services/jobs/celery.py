@@ -14,8 +14,9 @@ import celery
 from celery import signals
 from celery.exceptions import OperationalError
 
-from indexer.errors import AfterimageError, QueueUnavailable
+from indexer.errors import AfterimageError
 from services.jobs.dispatcher import JobDispatcher
+from services.jobs.errors import QueueUnavailable
 from services.jobs.types import Job, JobQueueName
 
 _log = logging.getLogger(__name__)

@@ -6,9 +6,10 @@ import logging
 from collections.abc import Collection
 from contextlib import suppress
 
-from indexer.errors import DatabaseUnavailable, QueueUnavailable
-from services.catalog.catalog import now
+from services.database.clock import now
+from services.database.errors import DatabaseUnavailable
 from services.database.idempotency import IdempotencyKey
+from services.jobs.errors import QueueUnavailable
 from services.jobs.leases import Leases
 from services.jobs.periodic_task import PeriodicTask
 from services.jobs.ports import JobQueue

@@ -8,7 +8,8 @@ from dataclasses import replace
 from threading import Event, Lock
 from types import TracebackType
 
-from indexer.errors import AfterimageError, LeaseLost
+from indexer.errors import AfterimageError
+from services.jobs.errors import LeaseLost
 from services.jobs.leases import Leases
 from services.jobs.periodic_task import PeriodicTask
 from services.jobs.types import Job, JobProgress

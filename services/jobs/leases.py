@@ -9,10 +9,10 @@ from typing import TypeAlias
 import msgspec
 from sqlalchemy import Connection, and_, select
 
-from indexer.errors import LeaseLost
-from services.catalog.catalog import now
 from services.database import schema
+from services.database.clock import now
 from services.database.engine import SqlDatabase
+from services.jobs.errors import LeaseLost
 from services.jobs.outbox import add_delivery
 from services.jobs.rows import IS_RUNNING, append_event, job_from_row, owned_by_claim, read_job, update_if
 from services.jobs.types import IndexResult, Job, JobProgress, JobResult, JobState

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy import Connection, insert, select, update
 
-from services.catalog.catalog import now
 from services.database import schema
+from services.database.clock import now
 from services.database.engine import SqlDatabase
 from services.jobs.rows import generate_id
 from services.jobs.types import Job

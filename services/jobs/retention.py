@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from services.catalog.catalog import Catalog, now
+from services.catalog.catalog import Catalog
+from services.database.clock import now
 from services.database.idempotency import IdempotencyStore
 from services.ingest.source_resolver import SourceResolver
 from services.jobs.store import JobStore

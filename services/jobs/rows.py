@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, update
 
-from indexer.errors import JobNotFound
 from services.database import schema
+from services.jobs.errors import JobNotFound
 from services.jobs.types import REQUEST_TYPES, RESULT_TYPES, Job, JobEvent, JobKind, JobProgress, JobState
 
 IS_RUNNING = schema.Jobs.state == JobState.RUNNING.value

@@ -13,19 +13,17 @@ from typing import Protocol
 from indexer.errors import (
     AfterimageError,
     AssetNotFound,
-    CollectionNotFound,
-    DatabaseUnavailable,
     IndexMismatch,
     InvalidInput,
-    JobNotFound,
-    LeaseLost,
-    MemoryMismatch,
-    RemoteUnavailable,
     SettingsError,
     SourceError,
-    SourceForbidden,
     WriteLockTimeout,
 )
+from memory.errors import MemoryMismatch
+from services.catalog.errors import CollectionNotFound
+from services.database.errors import DatabaseUnavailable
+from services.egress.errors import RemoteUnavailable, SourceForbidden
+from services.jobs.errors import JobNotFound, LeaseLost
 from services.jobs.heartbeat import HeldJob, WorkerStopping
 from services.jobs.leases import Leases
 from services.jobs.types import IndexResult, Job, JobResult

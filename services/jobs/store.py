@@ -7,12 +7,12 @@ from collections.abc import Collection, Mapping
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
-from indexer.errors import JobConflict
-from services.catalog.catalog import now
 from services.database import schema
+from services.database.clock import now
 from services.database.engine import SqlDatabase
 from services.database.idempotency import IdempotencyKey, claim_resource
 from services.database.pagination import CursorPage, validate_limit
+from services.jobs.errors import JobConflict
 from services.jobs.outbox import add_delivery
 from services.jobs.rows import append_event, event_from_row, generate_id, job_from_row, read_job, update_if
 from services.jobs.types import Job, JobEvent, JobKind, JobQueueName, JobState, NewJob

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-from services.summaries.summarizing import Summary
+from services.summaries.types import Summary
 
 
 class JobQueueName(StrEnum):

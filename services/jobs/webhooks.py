@@ -17,8 +17,8 @@ import logging
 from threading import Event
 from typing import TYPE_CHECKING
 
-from indexer.errors import RemoteUnavailable, SourceForbidden
-from services.catalog.catalog import now
+from services.database.clock import now
+from services.egress.errors import RemoteUnavailable, SourceForbidden
 from services.jobs.outbox import Delivery, Outbox
 
 if TYPE_CHECKING:

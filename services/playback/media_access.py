@@ -17,7 +17,8 @@ from indexer.media.sandbox.client import SandboxedDecoder
 from indexer.ports import BlobStore
 from indexer.storage.artifacts import ArtifactStore
 from indexer.types import AssetKind, Origin, PictureRef, Pixels
-from services.catalog.catalog import Asset, Catalog, Source
+from services.catalog.catalog import Catalog
+from services.catalog.types import Asset, Source
 from services.catalog.video_memory import StoredKeyFrame, VideoMemoryReader
 from services.ingest.file_discovery import DiscoveredFile
 

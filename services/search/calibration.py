@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from indexer.errors import ArtifactError
 from indexer.ports import BlobStore, ImageTextEncoder, SegmentIndex, SentenceEncoder
 from indexer.types import Lane, Pixels, SegmentFilter, Vectors
-from services.catalog.catalog import now
+from services.database.clock import now
 
 T = TypeVar("T")
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -18,12 +17,16 @@ import msgspec
 from indexer.errors import ArtifactError, AssetNotFound, SourceError
 from indexer.ports import BlobStore
 from indexer.storage.artifacts import ArtifactStore
-from indexer.types import AssetKind, Origin, PictureRef, Segment
-from services.catalog.catalog import Asset
+from indexer.types import AssetKind, Origin, Segment
+from services.answering.ports import Verifier
+from services.answering.types import Verdict
+from services.catalog.types import Asset
 from services.catalog.video_memory import StoredKeyFrame, VideoMemoryReader
-from services.ports import Generator, Verifier
+from services.generators.ports import Generator
+from services.generators.types import DraftSentence, Evidence
+from services.search.types import RetrievedSegment
 from services.summaries.segmentation import Section, max_sections, segment_by_content, segment_evenly
-from services.types import DraftSentence, Evidence, RetrievedSegment, Verdict
+from services.summaries.types import Chapter, Statement, Summary
 
 _SCHEMA_VERSION = 3
 _MAX_PICTURES, _MAX_PASSAGES = 24, 24
@@ -34,35 +37,6 @@ _GLOBAL_LANE, _SUMMARY_FILE = "global", "whole.json"
 _T = TypeVar("_T")
 SectionProgressCallback = Callable[[int, int], None]
 """Called with the sections that are done, and how many there are."""
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A verified sentence and the time `[start_s, end_s)` of what it cites."""
-
-    text: str
-    verdict: Verdict
-    start_s: float
-    end_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Chapter:
-    """A section of a video, told: its title, its span, the picture that stands for it, what is to be said of it."""
-
-    title: str
-    start_s: float
-    end_s: float
-    key_frame: PictureRef | None
-    statements: tuple[Statement, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """All of a video in a few sentences, and its chapters, which cover it without a gap."""
-
-    statements: tuple[Statement, ...]
-    chapters: tuple[Chapter, ...]
 
 
 class Summarizing:

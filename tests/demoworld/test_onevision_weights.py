@@ -17,10 +17,11 @@ from demoworld.world.random_scenes import Split, sample_scene
 from demoworld.world.rendering import render_scene
 from demoworld.world.scene import WIDESCREEN_ASPECT, Scene
 from indexer.types import AssetKind, Origin, PictureRef, Segment
-from services.catalog.catalog import Asset
+from services.catalog.types import Asset
 from services.generators.onevision.generator import OneVisionGenerator
 from services.generators.onevision.prompt_template import load_prompt_template
-from services.types import Evidence, RetrievedSegment
+from services.generators.types import Evidence
+from services.search.types import RetrievedSegment
 
 WEIGHTS = Path(__file__).parents[2] / "demoworld" / "weights" / "onevision"
 FILM = Asset("f" * 64, "v", AssetKind.VIDEO, "film.mp4", 600.0, None, 480, 270, 0.0, 1, 1, (), 0.0)

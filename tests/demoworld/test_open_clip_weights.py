@@ -20,7 +20,7 @@ from indexer.encoders.open_clip import OpenClipEncoder
 from indexer.errors import ModelError
 from indexer.types import AssetKind, SegmentFilter
 from services.container import Container
-from services.types import Query
+from services.search.types import Query
 from tests.support.containers import MakeContainer
 
 MODEL = "package:demoworld/weights/open_clip"

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer.errors import MemoryMismatch
 from indexer.storage.folder_blobs import FolderBlobs
 from indexer.types import KeyFrame, Pixels
+from memory.errors import MemoryMismatch
 from memory.sink import MemorySink
 from memory.store import MemoryStore, StoredMemory
 from tests.support.token_streams import POSITIONS, WIDTH, token_stream

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.errors import ArtifactError, MemoryMismatch
+from indexer.errors import ArtifactError
 from indexer.storage.folder_blobs import FolderBlobs
+from memory.errors import MemoryMismatch
 from memory.lane import LANE_CONFIGS
 from memory.quantization import TokenPrecision
 from memory.store import MemoryStore

@@ -16,7 +16,7 @@ from api.schemas.results import AssetShape, MemoryShape, build_memory_shape
 from indexer.types import AssetKind
 from services.access.permissions import Permissions
 from services.access.scoping import collections_holding, count_assets_by_collection, require_asset, require_collection
-from services.catalog.catalog import Asset
+from services.catalog.types import Asset
 from services.jobs.types import DeleteRequest, NewJob
 
 router = APIRouter(prefix="/v1/assets", tags=["assets"])

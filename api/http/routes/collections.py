@@ -12,8 +12,8 @@ from api.http.context import Context
 from api.http.problems import problem_responses
 from api.schemas.requests import CollectionName
 from api.schemas.responses import CollectionShape
-from indexer.errors import CollectionExists, CollectionNotFound
 from services.access.scoping import count_assets_by_collection, require_collection
+from services.catalog.errors import CollectionExists, CollectionNotFound
 
 router = APIRouter(prefix="/v1/collections", tags=["collections"])
 CollectionNameParam = Annotated[CollectionName, Path(description="The collection's name.")]

@@ -19,7 +19,7 @@ from indexer.media.jpeg import render
 from indexer.types import PictureRef
 from services.access.permissions import Permissions
 from services.access.scoping import require_asset
-from services.catalog.catalog import Asset
+from services.catalog.types import Asset
 
 router = APIRouter(prefix="/v1/assets/{asset_id}", tags=["pictures"])
 _IMMUTABLE, _REVALIDATE = "private, max-age=31536000, immutable", "private, no-cache"

@@ -17,7 +17,8 @@ from api.http.summary_jobs import submit_summary
 from api.schemas.jobs import JobEventShape, JobShape
 from api.schemas.requests import CollectionName, SummaryBody
 from api.schemas.responses import PageShape
-from services.access.scoping import require_asset, require_job
+from services.access.scoping import require_asset
+from services.jobs.scoping import require_job
 from services.jobs.types import JobState, NewJob, ReindexRequest
 
 router = APIRouter(prefix="/v1", tags=["jobs"], route_class=IdempotentRoute)

@@ -22,7 +22,9 @@ from indexer.types import SegmentFilter
 from services.access.permissions import Permissions
 from services.access.scoping import scope_filters
 from services.answering.answering import build_answer
-from services.types import Evidence, Query, Sentence
+from services.answering.types import Sentence
+from services.generators.types import Evidence
+from services.search.types import Query
 
 router = APIRouter(prefix="/v1", tags=["find"], route_class=IdempotentRoute)
 _EVENT_STREAM = "text/event-stream"

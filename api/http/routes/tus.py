@@ -20,10 +20,11 @@ from api.http.context import AppContext, Context
 from api.http.idempotency import IdempotencyKeyParam, IdempotentRoute
 from api.http.problems import problem_responses
 from api.http.routes.uploads import enqueue_upload, require_allowed_collection
-from indexer.errors import InvalidInput, LimitExceeded, UploadNotFound
+from indexer.errors import InvalidInput, LimitExceeded
 from services.access.permissions import Permissions
-from services.catalog.catalog import validate_collection_name
+from services.catalog.types import validate_collection_name
 from services.database.idempotency import IdempotencyKey
+from services.ingest.errors import UploadNotFound
 from services.ingest.resumable_uploads import Upload
 
 _VERSION, _CHUNK_MEDIA_TYPE = "1.0.0", "application/offset+octet-stream"

@@ -17,8 +17,10 @@ from api.http.multipart import read_form
 from api.http.problems import problem_responses
 from api.schemas.jobs import JobShape
 from api.schemas.requests import Body, CollectionName, ImportBody, WebhookUrl
-from indexer.errors import CollectionNotFound, DatabaseUnavailable, InvalidInput
+from indexer.errors import InvalidInput
 from services.access.permissions import Permissions
+from services.catalog.errors import CollectionNotFound
+from services.database.errors import DatabaseUnavailable
 from services.database.idempotency import IdempotencyKey
 from services.jobs.types import IndexRequest, NewJob
 

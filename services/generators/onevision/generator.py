@@ -33,7 +33,7 @@ from services.generators.onevision.tokenizer import PromptTokenizer
 from services.generators.onevision.vision import VisionEncoder
 from services.generators.onevision.visual_token_cache import VisualTokenCache
 from services.generators.prompts import caption_prompt, entailment_prompt
-from services.types import DraftSentence, Evidence
+from services.generators.types import DraftSentence, Evidence
 
 _log = logging.getLogger(__name__)
 _BYTES_PER_MB = 1 << 20

@@ -16,7 +16,7 @@ from services.generators.onevision.engine import TokenIds
 from services.generators.onevision.prompt_template import PromptTemplate
 from services.generators.onevision.tokenizer import PromptTokenizer
 from services.generators.prompts import MEMORY_ID_PREFIX, format_headers, quote_untrusted
-from services.types import Evidence
+from services.generators.types import Evidence
 
 _MIN_TEXT_TOKENS = 24
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import httpx2
 import msgspec
 
-from indexer.errors import GeneratorUnavailable
+from services.generators.errors import GeneratorUnavailable
 from services.generators.openai_compatible.sse import (
     MalformedResponse,
     SseDecoder,

@@ -14,7 +14,7 @@ from indexer.errors import InvalidInput, ModelError
 from indexer.types import AssetKind, PictureRef
 from services.generators.openai_compatible.limits import TokenBudget
 from services.generators.prompts import MEMORY_ID_PREFIX, format_headers, quote_untrusted
-from services.types import Evidence
+from services.generators.types import Evidence
 
 EvidenceByPicture = dict[PictureRef, list[Evidence]]
 """Pictures, each with the evidence that is seen in it."""

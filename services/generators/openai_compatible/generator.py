@@ -14,7 +14,7 @@ from services.generators.openai_compatible.evidence_packing import pack_evidence
 from services.generators.openai_compatible.limits import TokenBudget
 from services.generators.openai_compatible.parts import PictureLoader, build_messages
 from services.generators.prompts import caption_prompt, entailment_prompt
-from services.types import DraftSentence, Evidence
+from services.generators.types import DraftSentence, Evidence
 
 _MAX_PARALLEL_REQUESTS, _TOP_LOGPROBS, _UNKNOWN_PROBABILITY = 8, 20, 0.5
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from indexer.errors import StorageFull, WriteLockTimeout
-from services.ports import WriteLock
+from services.ingest.ports import WriteLock
 
 
 class FileLocks:

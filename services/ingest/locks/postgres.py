@@ -9,9 +9,10 @@ from contextlib import contextmanager, suppress
 
 from sqlalchemy import text
 
-from indexer.errors import DatabaseUnavailable, WriteLockTimeout
+from indexer.errors import WriteLockTimeout
 from services.database.engine import SqlDatabase, is_lock_timeout
-from services.ports import WriteLock
+from services.database.errors import DatabaseUnavailable
+from services.ingest.ports import WriteLock
 
 _MAX_TIMEOUT_MS = 2**31 - 1
 _KEEPALIVE_SETTINGS = ("tcp_keepalives_idle = 30", "tcp_keepalives_interval = 10", "tcp_keepalives_count = 3")

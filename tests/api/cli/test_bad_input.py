@@ -28,8 +28,8 @@ from indexer.errors import StorageFull
 from indexer.types import SegmentFilter
 from services.container import Container
 from services.ingest.indexing import FileReport, Outcome
+from services.search.types import Query
 from services.settings import load_settings
-from services.types import Query
 from tests.support.cli_runner import RunCommand
 from tests.support.containers import MakeContainer
 from tests.support.video_fixtures import make_video

@@ -14,8 +14,8 @@ from api.client.protocol import SseParser
 from api.schemas.jobs import JobShape
 from api.schemas.responses import EvidenceEvent, UsageShape
 from api.schemas.results import AnswerShape, SentenceShape
-from indexer.errors import DatabaseUnavailable
 from services.container import Container
+from services.database.errors import DatabaseUnavailable
 from services.jobs.types import Job
 from tests.support.live_server import live_server
 from tests.support.small_archive import (

@@ -14,7 +14,7 @@ import pytest
 
 from api.schemas.results import AnswerShape, HitShape
 from indexer.types import SegmentFilter
-from services.types import Query
+from services.search.types import Query
 from tests.support.containers import MakeContainer
 from tests.support.fake_vllm import FakeVllm, run_fake_vllm
 from tests.support.live_server import live_server, read_events

@@ -15,9 +15,10 @@ import psutil
 import pytest
 
 from api.http.multipart import read_form
-from indexer.errors import DatabaseUnavailable, StorageFull
+from indexer.errors import StorageFull
 from services.access.api_keys import Scope
 from services.container import Container
+from services.database.errors import DatabaseUnavailable
 from services.jobs.rows import append_event
 from services.jobs.types import IndexRequest, NewJob, ReindexRequest
 from tests.support.live_server import live_server, read_events

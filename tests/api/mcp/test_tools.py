@@ -18,9 +18,10 @@ from PIL import Image
 from api.schemas.results import AnswerShape, SearchShape, SummaryShape
 from indexer.errors import SourceError
 from services.access.api_keys import Scope
-from services.catalog.catalog import Asset
+from services.catalog.types import Asset
 from services.container import Container
-from services.summaries.summarizing import Summarizing, Summary
+from services.summaries.summarizing import Summarizing
+from services.summaries.types import Summary
 from tests.support.fake_vllm import FakeVllm, run_fake_vllm
 from tests.support.live_server import live_server
 from tests.support.mcp_client import McpSession, connect_http, connect_stdio, mcp_command, run_conversation

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from indexer.errors import InvalidApiKey, InvalidInput, KeyNotFound
+from indexer.errors import InvalidInput
 from services.access import api_keys as module
 from services.access.api_keys import ApiKeyStore, Scope
+from services.access.errors import InvalidApiKey, KeyNotFound
 from services.database.engine import SqlDatabase
 
 READ_SCOPES = [Scope.READ]

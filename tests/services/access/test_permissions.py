@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from indexer.errors import CollectionNotFound, InsufficientScope
 from indexer.types import AssetKind, SegmentFilter
 from services.access.api_keys import Scope
+from services.access.errors import InsufficientScope
 from services.access.permissions import FULL_ACCESS, Permissions
+from services.catalog.errors import CollectionNotFound
 from tests.support.containers import MakeContainer
 
 ONE_COLLECTION = Permissions("k", frozenset({Scope.READ}), frozenset({"one", "later"}))

@@ -11,10 +11,12 @@ import pytest
 from indexer.types import AssetKind, Box, Lane, LineSpan, Origin, Segment, SegmentFilter
 from services.answering.answering import Answering, number_evidence
 from services.answering.grounding import Grounding, VerdictThresholds
-from services.catalog.catalog import Asset
+from services.answering.types import Verdict
+from services.catalog.types import Asset
 from services.generators.answer_types import matches_answer_type
 from services.generators.extractive import ExtractiveGenerator, format_short_timestamp
-from services.types import DraftSentence, Evidence, Quote, RetrievedSegment, Verdict
+from services.generators.types import DraftSentence, Evidence, Quote
+from services.search.types import RetrievedSegment
 from tests.support.containers import MakeContainer
 
 NO_FILTERS = SegmentFilter()

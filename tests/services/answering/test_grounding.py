@@ -9,8 +9,10 @@ import pytest
 
 from indexer.types import AssetKind, Origin, PictureRef, Segment
 from services.answering.grounding import Grounding, VerdictThresholds
-from services.catalog.catalog import Asset
-from services.types import DraftSentence, Evidence, Quote, RetrievedSegment, Verdict
+from services.answering.types import Verdict
+from services.catalog.types import Asset
+from services.generators.types import DraftSentence, Evidence, Quote
+from services.search.types import RetrievedSegment
 
 FILM = Asset("f" * 64, "v", AssetKind.VIDEO, "film 09:99 at 12:30.mp4", 600.0, None, 480, 270, 0.0, 1, 1, (), 0.0)
 THRESHOLDS = VerdictThresholds(0.6, 0.3)

@@ -15,8 +15,10 @@ from services.answering.temporal_attribution import (
     distinct_moments,
     parse_occurrence_count,
 )
-from services.catalog.catalog import Asset
-from services.types import DraftSentence, Evidence, Quote, RetrievedSegment, Verdict
+from services.answering.types import Verdict
+from services.catalog.types import Asset
+from services.generators.types import DraftSentence, Evidence, Quote
+from services.search.types import RetrievedSegment
 
 FILM = Asset("f" * 64, "v", AssetKind.VIDEO, "film.mp4", 6000.0, None, 480, 270, 0.0, 1, 1, (), 0.0)
 OTHER_FILM = Asset("e" * 64, "v", AssetKind.VIDEO, "film at 12:30.mp4", 6000.0, None, 480, 270, 0.0, 1, 1, (), 0.0)

@@ -10,10 +10,10 @@ from indexer.types import AssetKind, Lane, Origin, Segment, SegmentFilter
 from memory.frame_selection import select_aks
 from services.answering.question_analysis import TemporalScope
 from services.answering.video_context import VideoContext
-from services.catalog.catalog import Asset
+from services.catalog.types import Asset
 from services.catalog.video_memory import StoredKeyFrame
 from services.container import Container
-from services.types import RetrievedSegment
+from services.search.types import RetrievedSegment
 from tests.support.containers import MakeContainer
 
 

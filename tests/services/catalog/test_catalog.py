@@ -10,16 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from indexer.errors import (
-    ArtifactError,
-    AssetNotFound,
-    CollectionExists,
-    CollectionInUse,
-    CollectionNotFound,
-    InvalidInput,
-)
+from indexer.errors import ArtifactError, AssetNotFound, InvalidInput
 from indexer.types import AssetKind, AssetTags
-from services.catalog.catalog import Asset, Catalog, Source
+from services.catalog.catalog import Catalog
+from services.catalog.errors import CollectionExists, CollectionInUse, CollectionNotFound
+from services.catalog.types import Asset, Source
 from services.database.engine import SqlDatabase
 
 ASSET_A, ASSET_B = "a" * 64, "ab" * 32

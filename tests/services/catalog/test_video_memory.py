@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from indexer.errors import ArtifactError, MemoryMismatch
+from indexer.errors import ArtifactError
 from indexer.media.jpeg import decode_jpeg
 from indexer.types import SegmentFilter
-from services.catalog.catalog import Asset
+from memory.errors import MemoryMismatch
+from services.catalog.types import Asset
 from services.container import Container
-from services.types import Query
+from services.search.types import Query
 from tests.support.containers import MakeContainer
 from tests.support.synthetic_workload import make_film
 from tests.support.tiny_clip import make_tiny_clip

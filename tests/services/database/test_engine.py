@@ -16,9 +16,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, insert, select, text
 
-from indexer.errors import ArtifactError, DatabaseUnavailable, IdempotencyConflict, SettingsError
-from services.catalog.catalog import Catalog, now
+from indexer.errors import ArtifactError, SettingsError
+from services.catalog.catalog import Catalog
+from services.database.clock import now
 from services.database.engine import SqlDatabase
+from services.database.errors import DatabaseUnavailable, IdempotencyConflict
 from services.database.idempotency import IdempotencyKey, IdempotencyStore, StoredResponse
 from services.database.migrations import HEAD, current_revision
 from services.database.migrations.running import _config

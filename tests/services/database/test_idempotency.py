@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import select
 
-from indexer.errors import IdempotencyConflict, InvalidApiKey
 from services.access.api_keys import ApiKeyStore, Scope
+from services.access.errors import InvalidApiKey
 from services.database import idempotency as module
 from services.database import schema
 from services.database.engine import SqlDatabase
+from services.database.errors import IdempotencyConflict
 from services.database.idempotency import IdempotencyKey, IdempotencyStore, StoredResponse
 from services.jobs.store import JobStore
 from services.jobs.types import JobState, NewJob, ReindexRequest

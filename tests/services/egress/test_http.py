@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.errors import LimitExceeded, RemoteUnavailable, SourceForbidden, SourceNotFound, StorageFull
+from indexer.errors import LimitExceeded, SourceNotFound, StorageFull
+from services.egress.errors import RemoteUnavailable, SourceForbidden
 from services.egress.http import OutboundClient
 from services.egress.url_policy import UrlPolicy
 from tests.support.database_servers import find_free_port

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from indexer.errors import RemoteUnavailable, SourceForbidden
+from services.egress.errors import RemoteUnavailable, SourceForbidden
 from services.egress.url_policy import UrlPolicy
 
 ANY_HOST = UrlPolicy(None, frozenset(), "SETTING")

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.types import AssetKind, Lane, Origin, Segment
-from services.catalog.catalog import Asset
+from services.catalog.types import Asset
 from services.generators.citation_parser import parse_sentences
 from services.generators.prompts import format_headers, quote_untrusted
-from services.types import Evidence, RetrievedSegment
+from services.generators.types import Evidence
+from services.search.types import RetrievedSegment
 
 FILM = Asset("f" * 64, "v", AssetKind.VIDEO, "film.mp4", 90.0, None, 640, 360, 0.0, 1, 1, (), 0.0)
 

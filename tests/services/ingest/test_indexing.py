@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from indexer.errors import AssetNotFound, CollectionNotFound, InvalidInput, WriteLockTimeout
+from indexer.errors import AssetNotFound, InvalidInput, WriteLockTimeout
 from indexer.types import SegmentFilter
+from services.catalog.errors import CollectionNotFound
 from services.container import Container
 from services.ingest.indexing import FileReport, Outcome
 from services.ingest.locks.files import FileLocks
-from services.types import Query
+from services.search.types import Query
 from tests.support.containers import MakeContainer
 
 NO_FILTERS = SegmentFilter()

@@ -28,9 +28,9 @@ from indexer.pipeline.pipeline import IndexSource, Pipeline
 from indexer.storage.artifacts import CheckpointRecord, Manifest
 from indexer.types import Frame, Hit, Lane, SegmentFilter, Vectors
 from memory.store import StoredMemory
-from services.catalog.catalog import Asset, Source
+from services.catalog.types import Asset, Source
 from services.container import Container
-from services.types import Query
+from services.search.types import Query
 from tests.support.assertions import check_memory, check_vectors
 from tests.support.containers import MakeContainer
 from tests.support.synthetic_workload import make_film

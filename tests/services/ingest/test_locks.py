@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from indexer.errors import DatabaseUnavailable, StorageFull, WriteLockTimeout
+from indexer.errors import StorageFull, WriteLockTimeout
 from services.database.engine import SqlDatabase
+from services.database.errors import DatabaseUnavailable
 from services.database.migrations import HEAD, current_revision
 from services.ingest.locks.files import FileLocks
 from services.ingest.locks.postgres import PostgresLocks
-from services.ports import Locks
+from services.ingest.ports import Locks
 from tests.support.database_servers import PostgresServer
 
 ASSET_A, ASSET_B = "a" * 64, "b" * 64

@@ -13,7 +13,7 @@ from indexer.errors import IndexMismatch, ModelError
 from indexer.types import AssetKind, Lane, SegmentFilter
 from services.container import Container
 from services.jobs.types import IndexRequest, NewJob
-from services.types import Query
+from services.search.types import Query
 from tests.support.containers import MakeContainer
 from tests.support.tiny_clip import make_tiny_clip
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from indexer.errors import ArtifactError, SourceError, SourceForbidden
+from indexer.errors import ArtifactError, SourceError
 from services.container import Container
+from services.egress.errors import SourceForbidden
 from services.ingest.file_discovery import DiscoveredFile
 from tests.support.containers import MakeContainer
 from tests.support.http_server import FakeWebServer, run_web_server

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from redis import Redis as Client
 
-from indexer.errors import QueueUnavailable
 from services.container import Container
 from services.jobs.celery import CeleryQueue
+from services.jobs.errors import QueueUnavailable
 from services.jobs.store import JobStore
 from services.jobs.types import JobQueueName
 from tests.support.contract_job_queue import JobQueueContract, QueueHarness

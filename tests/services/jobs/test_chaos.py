@@ -23,7 +23,7 @@ from api.schemas.jobs import JobEventShape, JobShape
 from indexer.storage.artifacts import CheckpointRecord
 from indexer.types import Lane, Vectors
 from memory.store import StoredMemory
-from services.catalog.catalog import Asset
+from services.catalog.types import Asset
 from services.container import Container
 from services.jobs.types import (
     DeleteRequest,

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from indexer.errors import JobNotFound, LeaseLost
 from services.database.engine import SqlDatabase
 from services.jobs import leases as module
+from services.jobs.errors import JobNotFound, LeaseLost
 from services.jobs.leases import Leases
 from services.jobs.outbox import Outbox
 from services.jobs.store import JobStore

@@ -7,8 +7,10 @@ from threading import Event, Thread
 
 import pytest
 
-from indexer.errors import AfterimageError, GeneratorUnavailable, SourceError, SourceForbidden, WriteLockTimeout
+from indexer.errors import AfterimageError, SourceError, WriteLockTimeout
 from services.database.engine import SqlDatabase
+from services.egress.errors import SourceForbidden
+from services.generators.errors import GeneratorUnavailable
 from services.jobs.leases import Leases
 from services.jobs.runner import JobProgressCallback, JobRunner
 from services.jobs.store import JobStore

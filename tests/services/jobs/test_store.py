@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from indexer.errors import JobConflict, JobNotFound
 from services.database.engine import SqlDatabase
+from services.jobs.errors import JobConflict, JobNotFound
 from services.jobs.leases import Leases
 from services.jobs.store import JobStore
 from services.jobs.types import (

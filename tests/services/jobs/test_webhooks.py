@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from indexer.errors import SourceForbidden
 from services.database.engine import SqlDatabase
+from services.egress.errors import SourceForbidden
 from services.egress.http import OutboundClient
 from services.egress.url_policy import UrlPolicy
 from services.jobs import outbox as outbox_module

@@ -11,11 +11,11 @@ import pytest
 
 from indexer.errors import InvalidInput
 from indexer.types import AssetKind, Lane, Origin, Segment, SegmentFilter
-from services.catalog.catalog import Asset
+from services.catalog.types import Asset
 from services.container import Container
 from services.search.calibration import LogisticCurve, load_null_queries, make_null_pictures
-from services.search.retrieval import merge_adjacent_pictures, merge_into_moments
-from services.types import Query, RetrievedSegment
+from services.search.moments import merge_adjacent_pictures, merge_into_moments
+from services.search.types import Query, RetrievedSegment
 from tests.support.containers import MakeContainer
 from tests.support.tiny_clip import make_tiny_clip
 

@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 
 from api.schemas.summary_formats import format_markdown, format_webvtt
-from indexer.errors import AssetNotFound, GeneratorUnavailable, SourceError
+from indexer.errors import AssetNotFound, SourceError
 from indexer.types import AssetKind, Origin
 from services.answering.grounding import Grounding, VerdictThresholds
-from services.catalog.catalog import Asset
+from services.answering.types import Verdict
+from services.catalog.types import Asset
 from services.container import Container
-from services.summaries.summarizing import Chapter, Statement, Summarizing, Summary
-from services.types import DraftSentence, Evidence, Quote, Verdict
+from services.generators.errors import GeneratorUnavailable
+from services.generators.types import DraftSentence, Evidence, Quote
+from services.summaries.summarizing import Summarizing
+from services.summaries.types import Chapter, Statement, Summary
 from tests.support.containers import MakeContainer
 
 TOUR = "videos/harbour_tour.mp4"

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 import sqlalchemy as sa
 from alembic import op
 
-from services.ingest.file_discovery import sanitize
+from services.database.text import sanitize
 
 revision = "0005"
 down_revision = "0004"

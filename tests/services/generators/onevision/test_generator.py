@@ -20,7 +20,7 @@ from PIL import Image
 
 from indexer.errors import InvalidInput, ModelError, SettingsError
 from indexer.types import AssetKind, Lane, Origin, PictureRef, Segment
-from services.catalog.catalog import Asset
+from services.catalog.types import Asset
 from services.generators.onevision.checkpoint import OneVisionCheckpoint
 from services.generators.onevision.engine import Engine
 from services.generators.onevision.generator import OneVisionGenerator
@@ -28,7 +28,8 @@ from services.generators.onevision.prompt import PromptPlan, PromptPlanner
 from services.generators.onevision.prompt_template import PromptTemplate
 from services.generators.onevision.tokenizer import PromptTokenizer
 from services.generators.onevision.vision import VisionEncoder
-from services.types import Evidence, RetrievedSegment
+from services.generators.types import Evidence
+from services.search.types import RetrievedSegment
 from tests.services.generators.onevision.test_engine import make_pictures
 
 FILM = Asset("f" * 64, "v", AssetKind.VIDEO, "film.mp4", 900.0, None, 640, 360, 0.0, 1, 1, (), 0.0)

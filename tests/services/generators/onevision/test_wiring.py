@@ -12,7 +12,7 @@ from indexer.types import SegmentFilter
 from memory.store import StoredMemory
 from services.container import Container
 from services.generators.onevision.engine import Engine
-from services.types import Query
+from services.search.types import Query
 from tests.support.containers import MakeContainer
 
 

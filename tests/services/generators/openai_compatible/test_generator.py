@@ -15,18 +15,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.errors import ArtifactError, GeneratorUnavailable, InvalidInput, ModelError, SettingsError
+from indexer.errors import ArtifactError, InvalidInput, ModelError, SettingsError
 from indexer.media.jpeg import encode_jpeg
 from indexer.types import AssetKind, Lane, Origin, PictureRef, Segment
 from memory.types import Tokens
-from services.catalog.catalog import Asset
+from services.catalog.types import Asset
+from services.generators.errors import GeneratorUnavailable
 from services.generators.openai_compatible.client import ChatClient
 from services.generators.openai_compatible.evidence_packing import pack_evidence
 from services.generators.openai_compatible.generator import OpenAiCompatibleGenerator
 from services.generators.openai_compatible.limits import TokenBudget
 from services.generators.openai_compatible.parts import build_messages
 from services.generators.prompts import entailment_prompt, format_headers
-from services.types import DraftSentence, Evidence, RetrievedSegment
+from services.generators.types import DraftSentence, Evidence
+from services.search.types import RetrievedSegment
 from tests.support.fake_vllm import FakeVllm, decode_jpegs, load_tensor, run_fake_vllm
 
 FILM = Asset("f" * 64, "v", AssetKind.VIDEO, "film.mp4", 900.0, None, 64, 48, 0.0, 1, 1, (), 0.0)
