@@ -6,24 +6,28 @@ BIN := $(VENV)/bin
 DEMO := demo
 
 .DEFAULT_GOAL := test
-.PHONY: install demo check servers test soak bench bench-answers bench-service bench-demo clean
+.PHONY: install demo check docs servers test soak bench bench-answers bench-service bench-demo clean
 
 install: $(VENV)/installed  ## a virtual environment with everything that is pinned in constraints.txt
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { apt-get update -qq && apt-get install -y -qq python3-venv; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[offline,demo,speech,cluster,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[offline,demo,speech,cluster,docs,dev]'
 	touch $@
 
 demo: install  ## index the sample archive and ask it questions
 	@$(BIN)/python -m demoworld.demo $(DEMO)
 
-check: install  ## style, types, layers
+check: install docs  ## style, types, layers, the house rules, the documentation site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/pytest --quiet tests/house
+
+docs: install  ## the documentation site, into site/; a broken link or reference is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 servers:  ## redis-server and PostgreSQL, which tests start on ports of their own
 	@tests/install_servers.sh
@@ -35,8 +39,8 @@ soak: install servers  ## endurance: twenty rounds of kill -9 while indexing, an
 	AFTERIMAGE_TEST_KILLS=20 $(BIN)/pytest tests/services/ingest/test_kill.py --timeout 7200
 	AFTERIMAGE_TEST_CHAOS=20 $(BIN)/pytest tests/services/jobs/test_chaos.py --timeout 7200
 
-bench: install  ## every figure that the README names
-	for name in search_recall answers pipeline memory memory_bank memory_quality onevision demo_world; do $(BIN)/python -m benchmarks.$$name --check || exit 1; done
+bench: install  ## the figures of docs/benchmarks.md, without those of the next two targets
+	for name in search_recall answers pipeline indexing_memory memory_bank memory_quality onevision demo_world; do $(BIN)/python -m benchmarks.$$name --check || exit 1; done
 
 bench-answers: install  ## long videos, an archive of a hundred, planted sentences: half an hour
 	for name in long_video_qa archive_qa grounding; do $(BIN)/python -m benchmarks.$$name --check || exit 1; done
@@ -48,4 +52,4 @@ bench-demo: install  ## what the drawn world's model knows, and how well search 
 	$(BIN)/python -m benchmarks.demo_world --check
 
 clean:  ## what make made, the environment too
-	rm -rf $(VENV) $(DEMO) bench-out
+	rm -rf $(VENV) $(DEMO) bench-out site

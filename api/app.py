@@ -1,4 +1,4 @@
-"""The HTTP API: `create_app` makes it of services; `afterimage serve` runs it."""
+"""The HTTP API as an ASGI app over the services of a container; `afterimage serve` runs it."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ from api.http.request_log import RequestObserver
 from api.http.routes import assets, collections, health, images, jobs, keys, media, search, tus, uploads
 from api.http.warmup import ModelWarmup
 from api.mcp import http as mcp
-from api.openai import routes
+from api.openai import routes as openai
 from api.openapi import customize_openapi
 from services.container import Container
 
 _MB = 1 << 20
+"""Form: bytes in a megabyte, the unit of size settings."""
 
 
 def create_app(container: Container, *, allow_anonymous: bool) -> FastAPI:
-    """The app over these services. `open_to_all`: requests need no key."""
+    """Build the app over the services of a container. `allow_anonymous`: local requests need no key."""
     settings = container.settings.serve
     limits = ConcurrencyLimits.from_settings(settings)
     context = AppContext(
         container,
         limits,
-        Metrics(limits, container.jobs.count_by_kind_and_state),
+        Metrics(limits, container.background.jobs.count_by_kind_and_state),
         ModelWarmup(container),
         RateLimiter(),
         allow_anonymous,
@@ -42,8 +43,9 @@ def create_app(container: Container, *, allow_anonymous: bool) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        limits.size_thread_pool()
         await to_thread.run_sync(context.warmup.start)
-        await to_thread.run_sync(container.dispatcher.start)
+        await to_thread.run_sync(container.background.dispatcher.start)
         async with mcp_endpoint.lifespan():
             yield
         await to_thread.run_sync(context.warmup.wait)
@@ -61,7 +63,7 @@ def create_app(container: Container, *, allow_anonymous: bool) -> FastAPI:
     app.state.mcp = mcp_endpoint
     app.add_middleware(RequestObserver, metrics=context.metrics)
     problems.add_exception_handlers(app)
-    for part in (health, search, collections, assets, images, media, uploads, tus, jobs, keys, routes, mcp):
+    for part in (health, search, collections, assets, images, media, uploads, tus, jobs, keys, openai, mcp):
         app.include_router(part.router)
     customize_openapi(app)
     return app

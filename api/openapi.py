@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI derives, with our one shape of errors and the keys that requests carry."""
+"""The OpenAPI document: FastAPI's own, with our one error shape and the API keys of requests."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.http.idempotency import document_header
-from api.http.problems import Problem, problem_responses
+from api.http.problems import problem_responses
 from api.openai.responses import CompletionChunkShape
 from api.schemas.jobs import JobEventShape
+from api.schemas.problem import Problem
 from api.schemas.responses import EvidenceEvent, UsageShape
 from api.schemas.results import AnswerShape, SentenceShape
 
@@ -24,14 +25,14 @@ server's log has the request; a client may send its own."""
 
 
 def customize_openapi(app: FastAPI) -> None:
-    """Give the app its document, made when it is first asked for."""
+    """Replace the OpenAPI document of an app by ours, built at its first request."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
             app.openapi_schema = _build_document(app)
         return app.openapi_schema
 
-    app.openapi = document  # type: ignore[method-assign]  # the way that FastAPI documents
+    app.openapi = document  # type: ignore[method-assign]  # as FastAPI's documentation shows it
 
 
 def _build_document(app: FastAPI) -> dict[str, Any]:
@@ -58,8 +59,10 @@ def _build_document(app: FastAPI) -> dict[str, Any]:
 
 
 def _add_problem_responses(operation: dict[str, Any], *statuses: int) -> None:
-    """Add problems that a route gives for what happens before it: keys and names of requests are looked at. A route
-    that speaks for all of its errors is left as it is."""
+    """Document errors that are raised before a route's function: by authentication, idempotency and body parsing.
+
+    A route that documents all of its errors at once (`4XX`) is left as it is.
+    """
     if "4XX" in operation["responses"]:
         return
     added = {str(status): response for status, response in problem_responses(*statuses).items()}

@@ -1,8 +1,8 @@
-"""Are answers right, and is nothing said where nothing is known?
+"""Benchmark of answers on the sample archive: citation accuracy of answerable questions, abstention on unrelated ones.
 
-Draws the sample archive, indexes it with the demo profile, and asks the two lists in `benchmarks/data`, which were
-written before any tuning. A question counts as answered right when the first sentence of the answer cites the right
-file, and in it the right page or a span that overlaps the truth.
+Renders the sample archive, indexes it with the demo profile, and asks the two lists in `benchmarks/data`, which were
+written before any tuning. An answer is right when its first sentence cites the right file, and in it the right page or
+a span that overlaps the truth.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DATA = Path(__file__).parent / "data"
 
 
 class Answerable(msgspec.Struct, frozen=True):
-    """A question, where its answer stands, and a string that must occur in it."""
+    """A question with the place of its answer, and a string that must occur in the answer."""
 
     id: str
     question: str
@@ -42,7 +42,7 @@ class Answerable(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class JudgedAnswer:
-    """What became of one answerable question."""
+    """The answer to an answerable question, compared with the truth."""
 
     question: Answerable
     answer: Answer
@@ -51,19 +51,19 @@ class JudgedAnswer:
 
 
 def load_answerable() -> list[Answerable]:
-    """The thirty questions that the archive answers."""
+    """Load the thirty questions that the sample archive answers."""
     lines = (_DATA / "answerable.jsonl").read_text("utf-8").splitlines()
     return [msgspec.json.decode(line, type=Answerable) for line in lines]
 
 
 def load_unrelated() -> list[str]:
-    """The thirty that it does not."""
+    """Load the thirty questions that the sample archive does not answer."""
     lines = (_DATA / "unrelated.jsonl").read_text("utf-8").splitlines()
     return [str(json.loads(line)["question"]) for line in lines]
 
 
 def is_citation_right(question: Answerable, citation: Citation) -> bool:
-    """Whether a citation points to where the answer stands."""
+    """Return whether a citation points to where the answer stands."""
     result = citation.evidence.result
     if result.asset.name != question.file or result.segment.page != question.page:
         return False
@@ -83,7 +83,7 @@ def judge(question: Answerable, answer: Answer) -> JudgedAnswer:
 
 
 def run() -> list[Figure]:
-    """Both rates, with the misses in a table."""
+    """Measure both rates; prints the misses as tables."""
     with tempfile.TemporaryDirectory() as folder:
         container = index_demo_archive(Path(folder))
         judged = [judge(q, container.answering.ask(q.question, SegmentFilter())) for q in load_answerable()]
@@ -94,20 +94,20 @@ def run() -> list[Figure]:
         for j in judged
         if not (j.cites_truth and j.contains_answer)
     ]
-    answered = [
+    answered_rows = [
         ["", question, _format_first_sentence(answer)] for question, answer in unrelated if not answer.abstained
     ]
-    print_table("Answerable, but wrong or not said", ["id", "question", "answer"], misses)
-    print_table("Unrelated, but answered", ["", "question", "answer"], answered)
+    print_table("Answerable, but wrong or missing", ["id", "question", "answer"], misses)
+    print_table("Unrelated, but answered", ["", "question", "answer"], answered_rows)
     return [
         Figure("answerable, right citation", sum(j.cites_truth for j in judged), "of 30", 27, at_least=True),
-        Figure("answerable, answer said", sum(j.contains_answer for j in judged), "of 30"),
-        Figure("unrelated, answered", len(answered), "of 30", 1, at_least=False),
+        Figure("answerable, expected text in the answer", sum(j.contains_answer for j in judged), "of 30"),
+        Figure("unrelated, answered", len(answered_rows), "of 30", 1, at_least=False),
     ]
 
 
 def index_demo_archive(folder: Path) -> Container:
-    """The services over a freshly drawn and indexed sample archive."""
+    """Render and index the sample archive below `folder`; returns the services over it."""
     make_archive(folder / "archive")
     os.environ["AFTERIMAGE_HOME"] = str(folder / "home")
     container = Container(load_settings("demo"))
@@ -122,8 +122,8 @@ def _format_first_sentence(answer: Answer) -> str:
         return "(nothing found)"
     citation = answer.sentences[0].citations[0]
     segment = citation.evidence.result.segment
-    where = segment.page if segment.page is not None else segment.start_s
-    return f"{answer.sentences[0].text[:90]} [{citation.evidence.result.asset.name} {where}]"
+    place = segment.page if segment.page is not None else segment.start_s
+    return f"{answer.sentences[0].text[:90]} [{citation.evidence.result.asset.name} {place}]"
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""The same archive in one process and on a cluster's parts: is the same found, and the same answered?
+"""Benchmark of equivalence between one process and a cluster: search results and answers over the same archive.
 
-The sample archive is indexed twice: by one process into FAISS and SQLite, and by a worker, file by file as jobs that
-Celery carries over Redis, into Qdrant and PostgreSQL. Both are then asked the same, with the same generator: dense
-scores, the ten best results of search, and the questions of the demo. Qdrant is its client's local mode, or the server
-that AFTERIMAGE_TEST_QDRANT_URL names.
+The sample archive is indexed twice: by one process into FAISS and SQLite, and by a worker, file by file as Celery jobs
+over Redis, into Qdrant and PostgreSQL. Both are then asked the same, with the same generator: dense scores, the ten
+best search results, and the questions of the demo. Qdrant is its client's local mode, or the server that
+AFTERIMAGE_TEST_QDRANT_URL names.
 """
 
 from __future__ import annotations
@@ -42,13 +42,16 @@ _RESULT_LIMIT, _SCORE_DEPTH, _JOBS_TIMEOUT_S = 10, 50, 1800.0
 _NO_FILTERS = SegmentFilter()
 _MAX_SCORE_DIFFERENCE, _MIN_SHARED = 1e-4, 0.95
 _SegmentKey: TypeAlias = tuple[str, int]
-"""An asset and a segment of it."""
+"""Asset id and ordinal of a segment."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveComparison:
-    """How far two archives are apart: the largest difference of a dense score, the shares of the ten best that both
-    have, of search and of keywords alone, and the questions with their answers where those differ."""
+    """Differences of two archives.
+
+    The largest difference of a dense score; the shares of the ten best results that both have, of search and of
+    keywords alone; and the questions with both answers where these differ.
+    """
 
     max_score_difference: float
     shared_results: float
@@ -58,15 +61,15 @@ class ArchiveComparison:
 
 
 def index_in_one_process(home: Path, files: Path, settings: dict[str, str]) -> Container:
-    """The files, indexed here."""
-    made = open_container(home, settings)
-    list(made.indexing.index_paths([files], "default"))
-    return made
+    """Index files in this process; returns the services over them."""
+    container = open_container(home, settings)
+    list(container.indexing.index_paths([files], "default"))
+    return container
 
 
 @contextmanager
 def index_on_cluster(work: Path, files: Path, settings: dict[str, str]) -> Iterator[Container]:
-    """The files, indexed by a worker; the services over what it made."""
+    """Index files by a worker on PostgreSQL, Redis and Qdrant; yields the services over them."""
     with (
         database_servers.start_postgres() as postgres,
         database_servers.start_redis() as redis,
@@ -76,16 +79,16 @@ def index_on_cluster(work: Path, files: Path, settings: dict[str, str]) -> Itera
         server = os.environ.get("AFTERIMAGE_TEST_QDRANT_URL", "")
         shared |= {"index__url": server, "index__prefix": f"compared_{token_hex(4)}"}
         settings = settings | shared | {"ingest__allowed_roots": f'["{files}"]'}
-        with closing(open_container(work / "cluster", settings)) as asking:
-            _index_by_jobs(asking, work, files, settings)
-        with closing(open_container(work / "cluster", settings)) as made:
-            yield made
+        with closing(open_container(work / "cluster", settings)) as submitter:
+            _index_by_jobs(submitter, work, files, settings)
+        with closing(open_container(work / "cluster", settings)) as container:
+            yield container
 
 
 def compare(
     reference: Container, candidate: Container, queries: Sequence[str], questions: Sequence[tuple[str, SegmentFilter]]
 ) -> ArchiveComparison:
-    """Both asked the same: searches, and questions with where they are asked."""
+    """Compare two archives by searches, and by questions with their filters."""
     scores, shared_results, shared_keyword_results = 0.0, [], []
     for words in queries:
         for lane, vector in _encode_dense(reference, words):
@@ -95,7 +98,8 @@ def compare(
             _share_in_common(_search_keywords(reference, words), _search_keywords(candidate, words))
         )
     answers = [
-        (text, reference.answering.ask(text, where), candidate.answering.ask(text, where)) for text, where in questions
+        (text, reference.answering.ask(text, filters), candidate.answering.ask(text, filters))
+        for text, filters in questions
     ]
     different = [(text, a.text, b.text) for text, a, b in answers if _answer_fingerprint(a) != _answer_fingerprint(b)]
     return ArchiveComparison(
@@ -108,18 +112,23 @@ def compare(
 
 
 def _index_by_jobs(services: Container, work: Path, files: Path, settings: dict[str, str]) -> None:
-    """Errors: AfterimageError where a job does not come to a good end."""
-    paths = [one.path for one in discover(files) if isinstance(one, DiscoveredFile) and one.explicit]
+    """Index every file by a job of its own. Errors: AfterimageError where a job does not succeed."""
+    paths = [file.path for file in discover(files) if isinstance(file, DiscoveredFile) and file.explicit]
     jobs = [
-        services.dispatcher.submit(NewJob(IndexRequest(path.as_uri(), _relative_name(path, files)), "default"))
+        services.background.dispatcher.submit(
+            NewJob(IndexRequest(path.as_uri(), _relative_name(path, files)), "default")
+        )
         for path in paths
     ]
     deadline = time.monotonic() + _JOBS_TIMEOUT_S
     with run_worker(work / "cluster", work / "worker.log", settings):
-        while any(not services.jobs.get(job.id).state.is_terminal for job in jobs) and time.monotonic() < deadline:
+        while (
+            any(not services.background.jobs.get(job.id).state.is_terminal for job in jobs)
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.2)
     for job in jobs:
-        ended = services.jobs.get(job.id)
+        ended = services.background.jobs.get(job.id)
         if ended.state is not JobState.DONE:
             raise AfterimageError(f"a job is {ended.state}: {ended.error}")
 
@@ -129,17 +138,17 @@ def _relative_name(path: Path, files: Path) -> str:
 
 
 def _encode_dense(services: Container, words: str) -> Iterator[tuple[Lane, NDArray[np.float32]]]:
-    if services.image_text_encoder is not None:
-        yield Lane.VISUAL, services.image_text_encoder.encode_texts([words])[0]
-    if services.sentence_encoder is not None:
-        yield Lane.TEXT, services.sentence_encoder.encode([words])[0]
+    if services.models.image_text_encoder is not None:
+        yield Lane.VISUAL, services.models.image_text_encoder.encode_texts([words])[0]
+    if services.models.sentence_encoder is not None:
+        yield Lane.TEXT, services.models.sentence_encoder.encode([words])[0]
 
 
 def _score_difference(reference: Container, candidate: Container, lane: Lane, vector: NDArray[np.float32]) -> float:
-    """The largest difference of the scores of best, second best …; infinite where one finds less."""
+    """Return the largest difference of the scores rank by rank; infinite where the lengths differ."""
     hits = [
-        [hit.score for hit in each.index.search(lane, vector, _SCORE_DEPTH, _NO_FILTERS)]
-        for each in (reference, candidate)
+        [hit.score for hit in container.index.search(lane, vector, _SCORE_DEPTH, _NO_FILTERS)]
+        for container in (reference, candidate)
     ]
     if len(hits[0]) != len(hits[1]):
         return float("inf")
@@ -157,12 +166,12 @@ def _search_keywords(services: Container, words: str) -> list[_SegmentKey]:
 
 
 def _share_in_common(left: Sequence[_SegmentKey], right: Sequence[_SegmentKey]) -> float:
-    """How many of the longer list's places the other one has, as a share; two empty ones share all."""
+    """Return the share of the longer list that both have; 1 where both are empty."""
     return len({*left} & {*right}) / max(len(left), len(right)) if left or right else 1.0
 
 
 def _answer_fingerprint(answer: Answer) -> tuple[object, ...]:
-    """The sentences with what they cite."""
+    """Return the sentences with their verdicts and citations."""
     return tuple(
         (
             sentence.text,
@@ -179,10 +188,14 @@ def _citation_fingerprint(citation: Citation) -> tuple[object, ...]:
 
 
 def make_figures(comparison: ArchiveComparison) -> list[Figure]:
-    """What is asked of two archives of the same files."""
+    """Return the figures of a comparison with their targets."""
     return [
         Figure(
-            "dense scores apart, at most", comparison.max_score_difference, "", _MAX_SCORE_DIFFERENCE, at_least=False
+            "difference of dense scores, at most",
+            comparison.max_score_difference,
+            "",
+            _MAX_SCORE_DIFFERENCE,
+            at_least=False,
         ),
         Figure("the ten best of search, shared", comparison.shared_results, "", _MIN_SHARED),
         Figure("the ten best by keywords, shared", comparison.shared_keyword_results, "", _MIN_SHARED),
@@ -192,7 +205,7 @@ def make_figures(comparison: ArchiveComparison) -> list[Figure]:
 
 
 def main() -> int:
-    """The command."""
+    """Run the command line."""
     args = make_parser(__doc__ or "").parse_args()
     with tempfile.TemporaryDirectory() as temp_folder:
         work, files = Path(temp_folder), Path(temp_folder) / "archive"
@@ -204,10 +217,10 @@ def main() -> int:
             index_on_cluster(work, files, {}) as candidate,
         ):
             video = SegmentFilter(assets=frozenset([reference.catalog.find(VIDEO_NAME).asset_id]))
-            asked = [(command[1], _NO_FILTERS) for command in DEMO_COMMANDS if command[0] == "ask"]
-            asked += [(question.text, video) for question in select_questions(truth)]
-            searched = [one.question for one in load_answerable()] + load_unrelated()
-            compared = compare(reference, candidate, searched, asked)
+            questions = [(command[1], _NO_FILTERS) for command in DEMO_COMMANDS if command[0] == "ask"]
+            questions += [(question.text, video) for question in select_questions(truth)]
+            queries = [answerable.question for answerable in load_answerable()] + load_unrelated()
+            compared = compare(reference, candidate, queries, questions)
     print_table("answered differently", ("question", "in one process", "on a cluster"), compared.differing_answers)
     return report("one process and a cluster", make_figures(compared), args.check, args.json)
 

@@ -1,4 +1,4 @@
-"""Ways to show a long video to a model within one budget of tokens, to be compared."""
+"""Context strategies: ways to show a long video to a model within one token budget, for comparison."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from indexer.media.jpeg import decode_jpeg
 from indexer.types import Origin, Pixels, Segment, SegmentFilter
 from memory.frame_selection import FRAME_SELECTORS
 from memory.types import Node, Slot
-from services.answering.answering import Answering, number_evidence
-from services.answering.question_analysis import TemporalScope
+from services.answering.answering import Answering
+from services.answering.evidence import number_evidence
+from services.answering.types import TemporalScope
 from services.answering.video_context import VideoContext
 from services.catalog.types import Asset
 from services.container import Container
@@ -33,69 +34,74 @@ ContextStrategy = Callable[[Container, Asset], Answering]
 
 @dataclass(frozen=True, slots=True)
 class FixedEvidenceAnswering(Answering):
-    """Answers from the same evidence whatever is asked."""
+    """Answers every question from the same evidence."""
 
     fixed_evidence: tuple[Evidence, ...] = ()
 
     def gather_evidence(self, question: str, filters: SegmentFilter, pictures: Sequence[Pixels] = ()) -> list[Evidence]:
+        """Return the fixed evidence."""
         return list(self.fixed_evidence)
 
 
 def with_uniform_frames(container: Container, asset: Asset) -> Answering:
-    """As many frames as the budget holds, evenly spread."""
+    """Show as many evenly spread frames as the budget holds."""
     frames = container.video_memory.key_frames(asset)
     count = min(len(frames), container.settings.generator.max_prompt_tokens // _TOKENS_PER_FRAME, _MAX_FRAMES)
     chosen = [frames[round(place)] for place in np.linspace(0, len(frames) - 1, count)]
-    found = [
-        RetrievedSegment(asset, Segment(-1, Origin.PICTURE, one.start_s, one.end_s, picture=one.picture), 1.0, {}, 0.0)
-        for one in chosen
+    segments = [
+        RetrievedSegment(
+            asset, Segment(-1, Origin.PICTURE, frame.start_s, frame.end_s, picture=frame.picture), 1.0, {}, 0.0
+        )
+        for frame in chosen
     ]
-    return _answer_from(container, number_evidence(found))
+    return _answer_from(container, number_evidence(segments))
 
 
 def with_fifo(container: Container, asset: Asset) -> Answering:
+    """Show the newest frames as memory slots."""
     return _answer_from(container, _compress_frames(container, asset, Fifo(SLOT_COUNT)))
 
 
 def with_malmm(container: Container, asset: Asset) -> Answering:
-    encoder = container.onevision.create_token_encoder()
+    """Show the slots of MA-LMM's memory."""
+    encoder = container.generation.onevision.create_token_encoder()
     return _answer_from(
         container, _compress_frames(container, asset, MaLmm(SLOT_COUNT, encoder.positions, encoder.width))
     )
 
 
 def with_memory_bank(container: Container, asset: Asset) -> Answering:
-    """The two-lane memory alone."""
+    """Show the two-lane memory bank alone."""
     assert container.answering.video_context is not None
     return _answer_from(container, container.answering.video_context.memory_evidence(asset, SegmentFilter()))
 
 
 def with_retrieval(container: Container, _: Asset) -> Answering:
-    """What search finds, and nothing around it; times that are asked for are looked at, as search by time would."""
-    own = container.answering.video_context
-    assert own is not None
+    """Show search results alone; times in the question are looked up, as search by time does."""
+    default = container.answering.video_context
+    assert default is not None
     search_only = _SearchOnlyContext(
-        own.video_memory, own.catalog, own.max_frames, own.frame_chooser, own.accepts_tokens_of
+        default.video_memory, default.catalog, default.max_frames, default.frame_chooser, default.accepts_tokens_of
     )
     return replace(container.answering, video_context=search_only)
 
 
 def with_memory_and_retrieval(container: Container, _: Asset) -> Answering:
-    """What the services do by default."""
+    """Show what the services show by default."""
     return container.answering
 
 
 def with_frame_selection(name: str) -> ContextStrategy:
-    """Bank and retrieval with another chooser of frames."""
+    """Show memory and search results with another frame selection."""
 
-    def view(container: Container, _: Asset) -> Answering:
+    def select_frames(container: Container, _: Asset) -> Answering:
         assert container.answering.video_context is not None
         return replace(
             container.answering,
             video_context=replace(container.answering.video_context, frame_chooser=FRAME_SELECTORS[name]),
         )
 
-    return view
+    return select_frames
 
 
 CONTEXT_STRATEGIES: dict[str, ContextStrategy] = {
@@ -112,44 +118,48 @@ _TOKENS_PER_FRAME, _DISTRACTOR_COUNT = 27, 6
 
 @dataclass(frozen=True, slots=True)
 class OracleAnswering(Answering):
-    """Shows what proves the answer, with the spans of the truth, and nothing else; where nothing does, some moments of
-    other things."""
+    """Answers from oracle evidence: the spans of the truth and nothing else.
+
+    Where a question has none, a few moments of other things are shown.
+    """
 
     asset: Asset | None = None
     spans_by_question: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
     distractors: tuple[Span, ...] = ()
 
     def gather_evidence(self, question: str, filters: SegmentFilter, pictures: Sequence[Pixels] = ()) -> list[Evidence]:
+        """Return a frame of each span that proves the answer, else distractors."""
         assert self.asset is not None and self.video_context is not None
         rng = np.random.default_rng(len(question))
-        others = [self.distractors[place] for place in rng.permutation(len(self.distractors))[:_DISTRACTOR_COUNT]]
-        shown = self.spans_by_question.get(question) or others
-        return number_evidence([_segment_of_span(self.video_context, self.asset, span) for span in shown])
+        distractors = [self.distractors[place] for place in rng.permutation(len(self.distractors))[:_DISTRACTOR_COUNT]]
+        spans = self.spans_by_question.get(question) or distractors
+        return number_evidence([_segment_of_span(self.video_context, self.asset, span) for span in spans])
 
 
 def with_oracle_retrieval(
     container: Container, asset: Asset, truth: VideoTruth, questions: Sequence[Question]
 ) -> Answering:
-    """An ablation: what is lost then is lost by the model."""
-    own = container.answering
+    """Show the truth's own moments: what is lost then is lost by the model, not by search."""
+    default = container.answering
     return OracleAnswering(
-        own.retrieval,
-        own.generator,
-        own.verifier,
-        own.max_evidence,
-        own.video_context,
-        own.keep_unsupported,
+        default.retrieval,
+        default.analyzer,
+        default.generator,
+        default.verifier,
+        default.video_context,
+        default.settings,
         asset,
-        {one.text: one.spans for one in questions},
+        {question.text: question.spans for question in questions},
         tuple((event.start_s, event.end_s) for event in truth.events),
     )
 
 
 def is_evidence_sufficient(question: Question, evidence: Sequence[Evidence]) -> bool:
-    """Whether perfect eyes would have found the answer in the evidence: a frame of each span that proves it."""
-    spans = [one.result.segment for one in evidence if not one.id.startswith(MEMORY_ID_PREFIX)]
+    """Return whether the evidence holds a frame of each span that proves the answer."""
+    segments = [item.result.segment for item in evidence if not item.id.startswith(MEMORY_ID_PREFIX)]
     return all(
-        any((one.start_s or 0.0) < end and (one.end_s or 0.0) > start for one in spans) for start, end in question.spans
+        any((segment.start_s or 0.0) < end and (segment.end_s or 0.0) > start for segment in segments)
+        for start, end in question.spans
     )
 
 
@@ -159,9 +169,10 @@ def _segment_of_span(video_context: VideoContext, asset: Asset, span: Span) -> R
 
 
 class _SearchOnlyContext(VideoContext):
-    """No memory, and no frames besides those that were found or asked for by their time."""
+    """No memory, and no frames besides search results and times in the question."""
 
     def memory_evidence(self, asset: Asset, filters: SegmentFilter) -> list[Evidence]:
+        """Return nothing."""
         return []
 
     def frames_for_scope(
@@ -171,19 +182,26 @@ class _SearchOnlyContext(VideoContext):
         anchors: Sequence[RetrievedSegment],
         segments: Sequence[RetrievedSegment],
     ) -> list[RetrievedSegment]:
+        """Return nothing."""
         return []
 
 
 def _answer_from(container: Container, evidence: Sequence[Evidence]) -> Answering:
-    own = container.answering
+    default = container.answering
     return FixedEvidenceAnswering(
-        own.retrieval, own.generator, own.verifier, own.max_evidence, None, own.keep_unsupported, tuple(evidence)
+        default.retrieval,
+        default.analyzer,
+        default.generator,
+        default.verifier,
+        None,
+        default.settings,
+        tuple(evidence),
     )
 
 
 def _compress_frames(container: Container, asset: Asset, policy: MemoryPolicy) -> list[Evidence]:
-    """The slots that a policy keeps of the generator's own tokens."""
-    encoder = container.onevision.create_token_encoder()
+    """Return the slots that a memory policy retains of the generator's own tokens."""
+    encoder = container.generation.onevision.create_token_encoder()
     frames = container.video_memory.key_frames(asset)
     for number, frame in enumerate(frames):
         _, tokens = encoder.encode([decode_jpeg(container.artifacts.read_picture(frame.picture)).copy()])

@@ -1,9 +1,9 @@
-"""What the drawn world's open_clip model knows, on what it has never seen: held-out seeds, looks of places, and pairs
-of concept and place; and whether `afterimage search` finds the events of an hour of video.
+"""Benchmark of the drawn world's open_clip model: retrieval on held-out scenes, speed, and search in an hour of video.
 
-Everything goes through the encoder and the services that real weights go through, in their defaults. R-precision: of
-the R pictures that a text holds of, how many are among the first R of 1,000, averaged over texts. Pictures of which
-nobody can tell whether the text holds are left out of its ranking.
+Held out are seeds, variants of places, and pairs of concept and place. Everything goes through the encoder and the
+services that real weights go through, in their defaults. R-precision: of the R pictures that a text holds of, the share
+that is among the first R of 1,000, averaged over texts. Pictures for which the text is undecidable are left out of its
+ranking.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from indexer.encoders.open_clip import OpenClipEncoder
 from indexer.encoders.weights import resolve_weights
 from indexer.types import SegmentFilter, Vectors
 from services.container import Container
-from services.ingest.indexing import Outcome
+from services.ingest.types import Outcome
 from services.search.types import Query
 from services.settings import Settings, load_settings
 
@@ -44,7 +44,7 @@ ClaimPhraser = Callable[[Claim], str]
 
 
 class HeldOutGallery:
-    """The held-out pictures, their vectors, and what they show."""
+    """Held-out pictures, their vectors, and their visible content."""
 
     def __init__(self, encoder: OpenClipEncoder) -> None:
         self.encoder = encoder
@@ -54,19 +54,19 @@ class HeldOutGallery:
         self.vectors = encode_scenes(encoder, self.scenes)
 
     def measure_r_precision(self, claims: Sequence[Claim], phrase: ClaimPhraser) -> float:
-        """The mean over the claims that hold of at least one picture."""
+        """Return the mean R-precision over the claims that hold of at least one picture."""
         scores = self.encoder.encode_texts([phrase(claim) for claim in claims]) @ self.vectors.T
         return float(np.mean(list(self._precisions(claims, scores))))
 
     def _precisions(self, claims: Sequence[Claim], scores: Vectors) -> Iterator[float]:
         for claim, row in zip(claims, scores, strict=True):
-            verdicts = [evaluate_claim(claim, seen) for seen in self.contents]
+            verdicts = [evaluate_claim(claim, content) for content in self.contents]
             ranked = [verdicts[number] for number in np.argsort(-row) if verdicts[number] is not None]
             if right := sum(bool(verdict) for verdict in ranked):
                 yield sum(bool(verdict) for verdict in ranked[:right]) / right
 
     def measure_same_scene(self) -> float:
-        """How often a picture of the same scene at another moment is among the first five."""
+        """Return how often the same scene at another moment is among the first five pictures."""
         rng = np.random.default_rng(_SEED + 1)
         later = encode_scenes(self.encoder, [_rearrange_scene(scene, rng) for scene in self.scenes[:SAME_SCENE_COUNT]])
         scores = later @ self.vectors.T
@@ -74,24 +74,26 @@ class HeldOutGallery:
         return float((places < 5).mean())
 
     def build_claims(self) -> dict[str, list[Claim]]:
-        """What is asked for: every concept, pairs that are seen together, concepts in the places they are seen in."""
-        together = {pair for seen in self.contents for pair in combinations(sorted(set(seen.counts) - seen.unclear), 2)}
+        """Build claims: every concept, pairs that occur together, concepts in the places where they occur."""
+        together = {
+            pair for content in self.contents for pair in combinations(sorted(set(content.counts) - content.unclear), 2)
+        }
         chosen = np.random.default_rng(_SEED + 2).permutation(sorted(together))[:PAIR_COUNT].tolist()
-        where = {(name, seen.place) for seen in self.contents for name in seen.counts}
+        located = {(name, content.place) for content in self.contents for name in content.counts}
         return {
             "one concept": [Claim(((known.name, None),)) for known in load_concepts()],
-            'two concepts with "and"': [Claim(((one, None), (other, None))) for one, other in chosen],
-            "concept and place": [Claim(((name, None),), place) for name, place in sorted(where)],
+            'two concepts with "and"': [Claim(((first, None), (second, None))) for first, second in chosen],
+            "concept and place": [Claim(((name, None),), place) for name, place in sorted(located)],
         }
 
 
 def encode_scenes(encoder: OpenClipEncoder, scenes: Iterable[Scene]) -> Vectors:
-    """The vectors of scenes as a video shows them."""
+    """Encode scenes rendered as a video shows them."""
     return encoder.encode_images([render_scene(scene, _WIDTH, _HEIGHT) for scene in scenes])
 
 
 def measure_frames(encoder: OpenClipEncoder) -> Iterator[Figure]:
-    """What the model knows of single pictures."""
+    """Measure retrieval of single pictures."""
     gallery = HeldOutGallery(encoder)
     rng = np.random.default_rng(_SEED + 3)
     rows = []
@@ -99,10 +101,10 @@ def measure_frames(encoder: OpenClipEncoder) -> Iterator[Figure]:
     losses = []
     for name, claims in gallery.build_claims().items():
         as_is = gallery.measure_r_precision(claims, phrase_plainly)
-        other_words = gallery.measure_r_precision(claims, lambda claim: phrase_claim(claim, rng, synonym_share=1.0))
-        turned = gallery.measure_r_precision(claims, lambda claim: phrase_claim(claim, rng, reverse_order=True))
-        rows.append((name, str(len(claims)), f"{as_is:.3f}", f"{other_words:.3f}", f"{turned:.3f}"))
-        losses += [as_is - other_words, as_is - turned]
+        synonyms = gallery.measure_r_precision(claims, lambda claim: phrase_claim(claim, rng, synonym_share=1.0))
+        reversed_order = gallery.measure_r_precision(claims, lambda claim: phrase_claim(claim, rng, reverse_order=True))
+        rows.append((name, str(len(claims)), f"{as_is:.3f}", f"{synonyms:.3f}", f"{reversed_order:.3f}"))
+        losses += [as_is - synonyms, as_is - reversed_order]
         yield Figure(f"R-precision, {name}", as_is, "", targets[name])
     print_table("R-precision", ("asked for", "texts", "plain", "synonyms", "other order"), rows)
     yield Figure("R-precision lost by synonyms or another order, at most", max(losses), "", 0.05, at_least=False)
@@ -110,7 +112,7 @@ def measure_frames(encoder: OpenClipEncoder) -> Iterator[Figure]:
 
 
 def _rearrange_scene(scene: Scene, rng: np.random.Generator) -> Scene:
-    """The same things in the same place, moved, each in its size."""
+    """Return the same things in the same place and sizes, moved."""
     names = sorted({thing.concept for thing in scene.things})
     counts = [sum(thing.concept == name for thing in scene.things) for name in names]
     sizes = {thing.concept: thing.size for thing in scene.things}
@@ -119,24 +121,24 @@ def _rearrange_scene(scene: Scene, rng: np.random.Generator) -> Scene:
 
 
 def measure_speed(encoder: OpenClipEncoder, name: str, batch: int = 64, rounds: int = 12) -> Iterator[Figure]:
-    """Pictures a second through the encoder, beside the bare forward pass of the same model; rounds in turns."""
+    """Measure pictures a second through the encoder, beside the bare forward pass; rounds alternate."""
     rng = np.random.default_rng(_SEED + 4)
     pictures = [
         render_scene(sample_scene(rng, Split.HELD_OUT, aspect=WIDESCREEN_ASPECT), _WIDTH, _HEIGHT) for _ in range(batch)
     ]
     forward = make_forward_pass(name, batch)
-    own, bare = [], []
+    encoder_times_s, forward_times_s = [], []
     for _ in range(rounds):
-        own.append(_seconds(lambda: encoder.encode_images(pictures)))
-        bare.append(_seconds(forward))
-    own_rate, bare_rate = batch / float(np.median(own)), batch / float(np.median(bare))
+        encoder_times_s.append(_seconds(lambda: encoder.encode_images(pictures)))
+        forward_times_s.append(_seconds(forward))
+    own_rate, bare_rate = batch / float(np.median(encoder_times_s)), batch / float(np.median(forward_times_s))
     yield Figure("pictures a second, encoder", own_rate, "/s")
     yield Figure("pictures a second, forward pass alone", bare_rate, "/s")
     yield Figure("encoder over forward pass alone", own_rate / bare_rate, "×", 0.9)
 
 
 def make_forward_pass(name: str, batch: int) -> Callable[[], object]:
-    """The image tower of the same weights, as open_clip gives it, on tensors that are ready."""
+    """Return open_clip's image tower of the same weights, bound to ready tensors."""
     model = open_clip.create_model_from_pretrained(name, return_transform=False).eval()
     planes = torch.rand(batch, 3, *model.visual.image_size)
 
@@ -154,7 +156,7 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def measure_hour(settings: Settings) -> Iterator[Figure]:
-    """An hour of video, made, indexed, and searched for what happens in it and for what does not."""
+    """Render and index an hour of video, and search it for events that happen and that do not."""
     rng = np.random.default_rng(_SEED + 5)
     absent_concepts = tuple(rng.permutation([known.name for known in load_concepts()])[:_ABSENT_CONCEPT_COUNT].tolist())
     with tempfile.TemporaryDirectory() as name:
@@ -195,8 +197,8 @@ def _measure_search(
     yield Figure(
         "found something for concepts in places where they never are", _share_with_results(container, elsewhere), ""
     )
-    both = _share_with_results(container, absent + elsewhere)
-    yield Figure("found something for events that never happen", both, "", 0.05, at_least=False)
+    found_share = _share_with_results(container, absent + elsewhere)
+    yield Figure("found something for events that never happen", found_share, "", 0.05, at_least=False)
 
 
 def _share_with_results(container: Container, texts: Sequence[str]) -> float:
@@ -204,23 +206,23 @@ def _share_with_results(container: Container, texts: Sequence[str]) -> float:
 
 
 def _best_iou(container: Container, event: EventTruth, truth: VideoTruth) -> float:
-    """IoU of the first moment found with the best of the events that the same words describe."""
+    """Return the IoU of the first moment found with the best of the events that the same words describe."""
     text = phrase_plainly(Claim(((event.concept, None),), event.place))
-    found = container.retrieval.search(Query(text), SegmentFilter(), 1)
-    if not found or found[0].start_s is None or found[0].end_s is None:
+    moments = container.retrieval.search(Query(text), SegmentFilter(), 1)
+    if not moments or moments[0].start_s is None or moments[0].end_s is None:
         return 0.0
-    span = (found[0].start_s, found[0].end_s)
-    alike = [other for other in truth.events if (other.concept, other.place) == (event.concept, event.place)]
-    return max(_compute_iou(span, (other.start_s, other.end_s)) for other in alike)
+    span = (moments[0].start_s, moments[0].end_s)
+    matching = [other for other in truth.events if (other.concept, other.place) == (event.concept, event.place)]
+    return max(_compute_iou(span, (other.start_s, other.end_s)) for other in matching)
 
 
 def _compute_iou(left: tuple[float, float], right: tuple[float, float]) -> float:
-    both = max(0.0, min(left[1], right[1]) - max(left[0], right[0]))
-    return both / (left[1] - left[0] + right[1] - right[0] - both)
+    intersection = max(0.0, min(left[1], right[1]) - max(left[0], right[0]))
+    return intersection / (left[1] - left[0] + right[1] - right[0] - intersection)
 
 
 def _sample_absent_pair(truth: VideoTruth, rng: np.random.Generator) -> Claim:
-    """A concept that appears, in a place that appears, never together."""
+    """Sample a concept and a place that both appear, never together."""
     together = {(event.concept, event.place) for event in truth.events}
     names, places = sorted(truth.collect_concepts()), sorted({stretch.place for stretch in truth.stretches})
     while True:
@@ -230,9 +232,9 @@ def _sample_absent_pair(truth: VideoTruth, rng: np.random.Generator) -> Claim:
 
 
 def main() -> int:
-    """The command."""
+    """Run the command line."""
     parser = make_parser(__doc__ or "")
-    parser.add_argument("--frames-only", action="store_true", help="leave out the hour of video")
+    parser.add_argument("--frames-only", action="store_true", help="skip the hour of video")
     args = parser.parse_args()
     settings = load_settings("demo")
     if settings.visual.model is None:

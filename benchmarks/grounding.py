@@ -1,8 +1,8 @@
-"""How well sentences are held against what they cite: planted false ones shall be caught, true ones let through.
+"""Benchmark of sentence verification: planted false sentences shall be refuted, true ones let through.
 
-Sentences about every event of videos of the drawn world, on held-out seeds, in the forms in which answers speak; false
-ones name another thing, another time, another number or another place. `--calibrate` chooses the thresholds on other
-seeds than those of the figures and stores them with the demo profile.
+Sentences about every event of videos of the drawn world, on held-out seeds, in the forms of answers; false ones name
+another thing, time, number or place. `--calibrate` chooses the thresholds on other seeds than those of the figures and
+stores them in the demo profile.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ from demoworld.world.places import PLACES
 from demoworld.world.truth import EventTruth, VideoTruth
 from demoworld.world.video_rendering import VideoSpec, render_video
 from indexer.types import Origin, Segment
-from services.answering.grounding import Grounding, VerdictThresholds
+from services.answering.grounding import VerdictThresholds
+from services.answering.rules.claim_verification import RuleClaimVerifier
 from services.answering.types import Verdict
 from services.catalog.types import Asset
 from services.container import Container
-from services.generators.prompts import format_timestamp
+from services.generators.timestamps import format_timestamp
 from services.generators.types import DraftSentence, Evidence, Quote
 from services.search.types import RetrievedSegment
 
@@ -37,12 +38,12 @@ _TEST_SEEDS, _CALIBRATION_SEEDS = (41_000, 41_001), (42_000, 42_001)
 _VIDEO_S, _MIN_EVENT_S = 600.0, 3.0
 _PROFILE_FILE = Path(__file__).parents[1] / "services" / "profiles" / "demo.toml"
 _MAX_FLAGGED_SHARE = 0.045
-"""The share of true sentences that calibration lets the thresholds flag."""
+"""Share of true sentences that calibrated thresholds may refute."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlantedSentence:
-    """A sentence with what it cites; `wrong` is what is wrong about it, None where it is true."""
+    """A sentence with its cited evidence; `error_kind` is what is wrong about it, None where it is true."""
 
     draft: DraftSentence
     evidence: tuple[Evidence, ...]
@@ -52,38 +53,42 @@ class PlantedSentence:
 def plant_sentences(
     container: Container, asset: Asset, truth: VideoTruth, rng: np.random.Generator
 ) -> Iterator[PlantedSentence]:
-    """For each event that can be told some true sentences and as many false ones."""
+    """Yield some true sentences and as many false ones for each event that lasts long enough."""
     lasting = [event for event in truth.events if event.end_s - event.start_s >= _MIN_EVENT_S]
     for event in lasting:
-        seen = [one.concept for one in truth.events if one.start_s < event.end_s and one.end_s > event.start_s]
+        visible_names = [
+            other.concept for other in truth.events if other.start_s < event.end_s and other.end_s > event.start_s
+        ]
         evidence = (_event_evidence(container, asset, event, 1),)
-        absent_name = str(rng.choice([known.name for known in load_concepts() if known.name not in seen]))
+        absent_name = str(rng.choice([known.name for known in load_concepts() if known.name not in visible_names]))
         number = int(rng.choice([count for count in (1, 2, 3) if count != event.count]))
-        place = str(rng.choice([one.name for one in PLACES if one.name != event.place]))
+        place = str(rng.choice([known.name for known in PLACES if known.name != event.place]))
         away_s = float(rng.choice([event.end_s + 30, event.end_s + 400, max(0.0, event.start_s - 60)]))
-        for text, wrong in (
+        for text, error_kind in (
             *((text, None) for text in _phrase_sentences(event.concept, event.count, event.place, event.start_s)),
             *((text, "thing") for text in _phrase_sentences(absent_name, event.count, event.place, event.start_s)),
             (_phrase_time(event.concept, away_s), "time"),
             (format_count_sentence(event.concept, number), "number"),
             (format_place_sentence(event.concept, event.count, place), "place"),
         ):
-            yield PlantedSentence(DraftSentence(text, (Quote("F1"),), 0.9), evidence, wrong)
+            yield PlantedSentence(DraftSentence(text, (Quote("F1"),), 0.9), evidence, error_kind)
     yield from _plant_counts(container, asset, truth, lasting)
 
 
 def _plant_counts(
     container: Container, asset: Asset, truth: VideoTruth, lasting: Sequence[EventTruth]
 ) -> Iterator[PlantedSentence]:
-    """How often something is seen, for what is seen more than once."""
+    """Yield sentences on how often something appears, for what appears more than once."""
     for name in sorted({event.concept for event in lasting}):
-        own = [event for event in truth.events if event.concept == name]
-        if 1 < len(own) < len(NUMBER_WORDS) - 1 and all(event in lasting for event in own):
-            shown = tuple(_event_evidence(container, asset, event, place) for place, event in enumerate(own, 1))
-            quotes = tuple(Quote(one.id) for one in shown)
-            for count, wrong in ((len(own), None), (len(own) + 1, "number")):
+        occurrences = [event for event in truth.events if event.concept == name]
+        if 1 < len(occurrences) < len(NUMBER_WORDS) - 1 and all(event in lasting for event in occurrences):
+            evidence = tuple(
+                _event_evidence(container, asset, event, place) for place, event in enumerate(occurrences, 1)
+            )
+            quotes = tuple(Quote(item.id) for item in evidence)
+            for count, error_kind in ((len(occurrences), None), (len(occurrences) + 1, "number")):
                 text = f"{capitalize(format_count_noun(name))} appears {NUMBER_WORDS[count]} times."
-                yield PlantedSentence(DraftSentence(text, quotes, 0.9), shown, wrong)
+                yield PlantedSentence(DraftSentence(text, quotes, 0.9), evidence, error_kind)
 
 
 def _phrase_sentences(name: str, count: int, place: str, start_s: float) -> tuple[str, ...]:
@@ -106,7 +111,7 @@ def _event_evidence(container: Container, asset: Asset, event: EventTruth, numbe
 
 
 def plant_for_seeds(container: Container, work: Path, seeds: Sequence[int]) -> list[PlantedSentence]:
-    """The sentences about videos of so many seeds, which are drawn and indexed."""
+    """Render and index a video for each seed; returns the sentences about them."""
     sentences: list[PlantedSentence] = []
     for seed in seeds:
         path = work / f"grounding_{seed}.mp4"
@@ -118,22 +123,26 @@ def plant_for_seeds(container: Container, work: Path, seeds: Sequence[int]) -> l
 
 
 def score_sentences(container: Container, sentences: Sequence[PlantedSentence]) -> list[float]:
-    """The verifier's score for each sentence."""
-    grounding = Grounding(VerdictThresholds(0.5, 0.5), container.onevision)
-    return [grounding.verify(one.draft, one.evidence).score for one in sentences]
+    """Return the verifier's score for each sentence."""
+    grounding = RuleClaimVerifier(VerdictThresholds(0.5, 0.5), container.generation.onevision)
+    return [grounding.verify(planted.draft, planted.evidence).score for planted in sentences]
 
 
 def calibrate(sentences: Sequence[PlantedSentence], verifier_scores: Sequence[float]) -> VerdictThresholds:
-    """Refuted below what nearly all true sentences reach, supported above what nearly all false ones do."""
-    true = sorted(score for one, score in zip(sentences, verifier_scores, strict=True) if one.error_kind is None)
-    false = sorted(score for one, score in zip(sentences, verifier_scores, strict=True) if one.error_kind is not None)
+    """Choose thresholds: refuted below nearly all true sentences, supported above nearly all false ones."""
+    true = sorted(
+        score for planted, score in zip(sentences, verifier_scores, strict=True) if planted.error_kind is None
+    )
+    false = sorted(
+        score for planted, score in zip(sentences, verifier_scores, strict=True) if planted.error_kind is not None
+    )
     refuted = round(float(np.quantile(true, _MAX_FLAGGED_SHARE)), 3)
     supported = round(float(np.quantile(false, 1 - _MAX_FLAGGED_SHARE)), 3)
     return VerdictThresholds(max(refuted, supported), refuted)
 
 
 def store_thresholds(thresholds: VerdictThresholds, profile: Path = _PROFILE_FILE) -> None:
-    """Write the thresholds into a profile's file, which has a line for each. Errors: ValueError where it has not."""
+    """Write the thresholds into a profile's file. Errors: ValueError where it has no line for one."""
     text = profile.read_text("utf-8")
     for name in ("supported", "refuted"):
         line = f"{name}_threshold = "
@@ -144,24 +153,26 @@ def store_thresholds(thresholds: VerdictThresholds, profile: Path = _PROFILE_FIL
 
 
 def main() -> int:
-    """The command."""
+    """Run the command line."""
     parser = make_parser(__doc__ or "")
-    parser.add_argument("--calibrate", action="store_true", help="choose thresholds and store them with the profile")
+    parser.add_argument("--calibrate", action="store_true", help="choose thresholds and store them in the demo profile")
     args = parser.parse_args()
     settings = load_evaluation_settings({})
     with tempfile.TemporaryDirectory() as temp_folder:
         container = Container(settings.model_copy(update={"home": Path(temp_folder) / "home"}))
         thresholds = VerdictThresholds(settings.grounding.supported_threshold, settings.grounding.refuted_threshold)
         if args.calibrate:
-            others = plant_for_seeds(container, Path(temp_folder), _CALIBRATION_SEEDS)
-            thresholds = calibrate(others, score_sentences(container, others))
+            calibration_sentences = plant_for_seeds(container, Path(temp_folder), _CALIBRATION_SEEDS)
+            thresholds = calibrate(calibration_sentences, score_sentences(container, calibration_sentences))
             store_thresholds(thresholds)
         sentences = plant_for_seeds(container, Path(temp_folder), _TEST_SEEDS)
-        grounding = Grounding(thresholds, container.onevision)
-        verdicts = [grounding.verify(one.draft, one.evidence).verdict for one in sentences]
+        grounding = RuleClaimVerifier(thresholds, container.generation.onevision)
+        verdicts = [grounding.verify(planted.draft, planted.evidence).verdict for planted in sentences]
         container.close()
     pairs = list(zip(sentences, verdicts, strict=True))
-    print_table("verdicts", ("wrong", "sentences", *Verdict), [_table_row(wrong, pairs) for wrong in _ERROR_KINDS])
+    print_table(
+        "verdicts", ("wrong", "sentences", *Verdict), [_table_row(error_kind, pairs) for error_kind in _ERROR_KINDS]
+    )
     return report("grounding", _make_figures(pairs, thresholds), args.check, args.json)
 
 
@@ -170,13 +181,13 @@ _JudgedSentences = Sequence[tuple[PlantedSentence, Verdict]]
 
 
 def _table_row(error_kind: str | None, pairs: _JudgedSentences) -> list[str]:
-    own = [verdict for one, verdict in pairs if one.error_kind == error_kind]
-    return [error_kind or "nothing", str(len(own)), *(str(own.count(verdict)) for verdict in Verdict)]
+    verdicts = [verdict for planted, verdict in pairs if planted.error_kind == error_kind]
+    return [error_kind or "nothing", str(len(verdicts)), *(str(verdicts.count(verdict)) for verdict in Verdict)]
 
 
 def _make_figures(pairs: _JudgedSentences, thresholds: VerdictThresholds) -> list[Figure]:
-    false = [verdict for one, verdict in pairs if one.error_kind is not None]
-    true = [verdict for one, verdict in pairs if one.error_kind is None]
+    false = [verdict for planted, verdict in pairs if planted.error_kind is not None]
+    true = [verdict for planted, verdict in pairs if planted.error_kind is None]
     return [
         Figure("false sentences caught", false.count(Verdict.UNSUPPORTED) / len(false), "", 0.9),
         Figure("true sentences flagged", true.count(Verdict.UNSUPPORTED) / len(true), "", 0.05, at_least=False),

@@ -1,9 +1,9 @@
-"""How memory grows while a long video is indexed, as a user runs it: all lanes on, the commit to the index included.
+"""Benchmark of memory growth while a long video is indexed as a user runs it: all lanes on, index commit included.
 
-One process loads the models and indexes ten minutes, twice, then the long film. The baseline is the peak over the
-second time: what this process and its children hold at work. Growth is the peak over the long film above that; above
-what they hold at rest it is printed too. The slope goes from the third quarter of the run to the last: what an even
-longer film would add.
+One process loads the models and indexes ten minutes, twice, then the long film. The baseline is the peak of the process
+and its children over the second time. Growth is the peak over the long film above that; the growth above what they hold
+at rest is printed too. The slope goes from the third quarter of the run to the last: what an even longer film would
+add.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import psutil
 
 from benchmarks.report import Figure, make_parser, report
 from services.container import Container
-from services.ingest.indexing import Outcome
+from services.ingest.types import Outcome
 from services.settings import Settings, VisualSettings
 from tests.support.synthetic_workload import ENCODER_NAME, make_encoder, make_film
 
@@ -34,9 +34,9 @@ _BYTES_PER_MB = 1 << 20
 
 @dataclass(slots=True)
 class MemoryTrace:
-    """Resident memory of this process and its children over time: seconds, and bytes.
+    """Resident memory of this process and its children over time, in seconds and bytes.
 
-    `indexed` counts the samples up to the last checkpoint; those after it are of the commit.
+    `checkpointed_samples` counts the samples up to the last checkpoint; those after it belong to the commit.
     """
 
     times_s: list[float] = field(default_factory=list)
@@ -44,26 +44,28 @@ class MemoryTrace:
     checkpointed_samples: int = 0
 
     def sample(self) -> None:
+        """Append one sample."""
         self.times_s.append(time.perf_counter())
         self.resident_bytes.append(measure_resident_bytes())
 
     def mark_checkpoint(self, *_: object) -> None:
-        """Called when one is finished."""
+        """Note that a checkpoint is finished; takes any arguments, as a progress callback."""
         self.checkpointed_samples = len(self.resident_bytes)
 
     @property
     def seconds(self) -> float:
+        """Duration of the trace."""
         return self.times_s[-1] - self.times_s[0]
 
     def measure_slope(self) -> float:
-        """Bytes a second while checkpoints are made, from the median of the third quarter to that of the last."""
+        """Return bytes a second while checkpoints are made, from the third quarter's median to the last's."""
         quarter = self.checkpointed_samples // 4
         third, last = (self.resident_bytes[n * quarter : (n + 1) * quarter] for n in (2, 3))
         return (median(last) - median(third)) / (self.times_s[3 * quarter] - self.times_s[2 * quarter])
 
 
 def measure_resident_bytes() -> int:
-    """Resident memory of this process and everything it started."""
+    """Return the resident memory of this process and its descendants."""
     total = 0
     for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
         with suppress(psutil.NoSuchProcess):
@@ -73,7 +75,7 @@ def measure_resident_bytes() -> int:
 
 @contextmanager
 def trace_memory() -> Iterator[MemoryTrace]:
-    """A trace of what happens inside, sampled by a thread; complete when it is left."""
+    """Sample memory in a thread while the context lasts; the trace is complete on exit."""
     trace, stop = MemoryTrace(), threading.Event()
 
     def watch() -> None:
@@ -92,7 +94,7 @@ def trace_memory() -> Iterator[MemoryTrace]:
 
 
 def run(hours: float) -> list[Figure]:
-    """Memory over a film of that length."""
+    """Measure memory over a film of that length."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         first = _make_film(folder / "first.mp4", _SHORT_S)
@@ -169,4 +171,4 @@ if __name__ == "__main__":
     parser = make_parser(__doc__ or "")
     parser.add_argument("--hours", type=float, default=2.0, help="length of the film")
     args = parser.parse_args()
-    sys.exit(report("memory", run(args.hours), args.check, args.json))
+    sys.exit(report("indexing_memory", run(args.hours), args.check, args.json))

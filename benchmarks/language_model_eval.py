@@ -1,7 +1,7 @@
-"""What the small OneVision of the drawn world knows, kind by kind, on footage of another seed than it was taught with.
+"""Evaluation of the drawn world's small OneVision by kind of question, on footage of a seed outside of training.
 
-Teacher-forced: an answer is right where every word of it is what the model would say after the words before it. Lookups
-of many things at once are counted one by one. End to end, by the services, it is measured in `long_video_qa`.
+Teacher-forced: an answer is right where every token of it is the most likely one after the tokens before it. Lookups of
+many things at once are counted one by one. `long_video_qa` measures the model end to end, through the services.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ import torch
 from transformers import AutoTokenizer
 
 from benchmarks.report import Figure, make_parser, report
+from demoworld.train.example import Example
 from demoworld.train.footage import Footage, render_footage
-from demoworld.train.language_stages import LanguageStageModel
+from demoworld.train.language_model import LanguageStageModel
 from demoworld.train.lookup_examples import generate_lookups
 from demoworld.train.onevision_model import PROMPT_TEMPLATE
-from demoworld.train.qa_examples import Example, generate_examples
+from demoworld.train.qa_examples import generate_examples
 from demoworld.train.sequence_packing import PackedRow, Packer, collate
 from demoworld.train.synthetic_context import sample_context, sample_single_moment
 from demoworld.train.verification_examples import generate_verifications
@@ -39,7 +40,7 @@ _WEIGHTS_FOLDER = Path(__file__).parents[1] / "demoworld" / "weights"
 
 
 def main() -> int:
-    """The command."""
+    """Run the command line."""
     parser = make_parser(__doc__ or "")
     parser.add_argument("--weights", type=Path, default=_WEIGHTS_FOLDER / "onevision", help="the checkpoint")
     parser.add_argument("--frames", type=int, default=12, help="moments in a context")
@@ -63,7 +64,7 @@ def main() -> int:
 def _pack_contexts(
     packer: Packer, footage: Footage, frames: int, slots: int, count: int
 ) -> Iterator[tuple[PackedRow, list[Example]]]:
-    """Contexts with their questions, with lookups, and single pictures with sentences to check, in turn."""
+    """Yield rows of questions, of lookups, and of sentences to verify, in turn, with their examples."""
     rng = np.random.default_rng(_SEED)
     for _ in range(count):
         moment = sample_single_moment(rng, footage)
@@ -82,23 +83,25 @@ def _pack_contexts(
 def _score_answers(
     row: PackedRow, examples: list[Example], predicted_ids: list[int], words: PromptTokenizer
 ) -> Iterator[tuple[str, bool]]:
-    """The kind of each answer, or of each lookup, and whether it is right."""
+    """Yield the kind of each answer or lookup, and whether it is right."""
     (dot,) = words.encode_untrusted(".")
     for number, example in enumerate(examples, 1):
-        places = [at for at, part in enumerate(row.part_ids) if part == number and row.is_answer[at]]
+        positions = [
+            position for position, part in enumerate(row.part_ids) if part == number and row.is_answer[position]
+        ]
         if not example.request.startswith("Give"):
-            yield example.kind, all(predicted_ids[at] == row.token_ids[at] for at in places)
+            yield example.kind, all(predicted_ids[position] == row.token_ids[position] for position in positions)
             continue
         answers = iter(example.answer.rstrip(".").split(". "))
-        begun = 0
-        for end, at in enumerate(places):
-            if row.token_ids[at] == dot:
-                there = "none" if next(answers).endswith(" none") else "there"
+        start = 0
+        for end, position in enumerate(positions):
+            if row.token_ids[position] == dot:
+                presence = "none" if next(answers).endswith(" none") else "there"
                 yield (
-                    f"lookup of {example.kind}, {there}",
-                    all(predicted_ids[one] == row.token_ids[one] for one in places[begun : end + 1]),
+                    f"lookup of {example.kind}, {presence}",
+                    all(predicted_ids[position] == row.token_ids[position] for position in positions[start : end + 1]),
                 )
-                begun = end + 1
+                start = end + 1
 
 
 if __name__ == "__main__":

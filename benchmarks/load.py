@@ -1,9 +1,9 @@
-"""What the HTTP API costs, and how it bears many at once: searches, answers, jobs, and one very long upload.
+"""Load benchmark of the HTTP API: overhead of search, concurrent answers, a thousand jobs, and one very long upload.
 
-A server over the sample archive, a process of its own, and its clients share this machine. Searches are asked for by 1,
-10 and 50 clients at a time, each of which asks again once it is answered, and, in turns with that, of the service
-itself by as many threads. What HTTP costs is the difference of the medians where one asks; where many ask, everyone
-waits for all others, and the difference of the time that each search takes of the whole is told instead.
+A server over the sample archive, in a process of its own, and its clients share this machine. Searches are sent by 1,
+10 and 50 clients, each of which sends the next one when the last is answered, and, in alternating rounds, to the
+service itself by as many threads. The cost of HTTP is the difference of the medians at one client; with many, everyone
+waits for all others, and the difference of the mean time per search is given instead.
 """
 
 from __future__ import annotations
@@ -54,43 +54,46 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """How long each call took, in seconds, and all of them together."""
+    """Latency of each call, and the duration of all together, in seconds."""
 
     latencies_s: list[float]
     total_s: float
 
     @property
     def p50_ms(self) -> float:
+        """Median latency."""
         return 1000 * median(self.latencies_s)
 
     @property
     def p95_ms(self) -> float:
+        """95th percentile of latency."""
         return 1000 * float(np.quantile(self.latencies_s, 0.95))
 
     @property
     def ms_per_call(self) -> float:
+        """Duration of all together over the number of calls."""
         return 1000 * self.total_s / len(self.latencies_s)
 
 
 def time_calls(calls: Sequence[_Call], questions: Sequence[str]) -> Timings:
-    """Every question asked once, by as many threads as there are calls, each with its own."""
-    waiting, each_s = iter(questions), []
+    """Send every question once, by as many threads as there are calls, each with its own."""
+    waiting, latencies_s = iter(questions), []
 
-    def one(call: _Call) -> None:
+    def run_client(call: _Call) -> None:
         for question in waiting:  # a list's iterator gives each item to one thread only
-            begun = time.perf_counter()
+            started = time.perf_counter()
             call(question)
-            each_s.append(time.perf_counter() - begun)
+            latencies_s.append(time.perf_counter() - started)
 
-    begun = time.perf_counter()
+    started = time.perf_counter()
     with ThreadPoolExecutor(len(calls)) as pool:
-        list(pool.map(one, calls))
-    return Timings(each_s, time.perf_counter() - begun)
+        list(pool.map(run_client, calls))
+    return Timings(latencies_s, time.perf_counter() - started)
 
 
 def measure_searches(server: RunningServer, services: Container, count: int) -> tuple[list[Figure], list[list[str]]]:
-    """Searches over HTTP beside the bare service, by turns."""
-    words = [one.question for one in load_answerable()] + load_unrelated()
+    """Measure searches over HTTP and of the bare service, in alternating rounds."""
+    words = [answerable.question for answerable in load_answerable()] + load_unrelated()
     questions = list(islice(cycle(words), count))
     slots = Semaphore(services.settings.serve.max_concurrent_searches)
 
@@ -131,28 +134,30 @@ def measure_searches(server: RunningServer, services: Container, count: int) -> 
 
 
 def measure_answers(server: RunningServer, questions: Sequence[str]) -> list[Figure]:
-    """Ten who ask at once, each question after question, as streams; and searches meanwhile."""
+    """Measure streamed answers to ten concurrent clients, and searches meanwhile."""
     share = list(islice(cycle(questions), _ASKING_CLIENTS * _QUESTIONS_PER_CLIENT))
     alone = _time_answers(server, share)
-    over, meanwhile = Event(), list[float]()
+    done, search_times_s = Event(), list[float]()
     with ThreadPoolExecutor(_ASKING_CLIENTS + 1) as pool:
-        searching = pool.submit(_search_until_done, server, over, meanwhile)
-        begun = time.perf_counter()
+        searching = pool.submit(_search_until_done, server, done, search_times_s)
+        started = time.perf_counter()
         asking = [pool.submit(_time_answers, server, share[n::_ASKING_CLIENTS]) for n in range(_ASKING_CLIENTS)]
-        each = [one.result() for one in asking]
-        whole_s = time.perf_counter() - begun
-        over.set()
+        timings_by_client = [future.result() for future in asking]
+        whole_s = time.perf_counter() - started
+        done.set()
         searching.result()
-    means = [fmean(one.total_s for one in own) for own in each]
-    every = [one for own in each for one in own]
+    means = [fmean(timing.total_s for timing in client_timings) for client_timings in timings_by_client]
+    timings = [timing for client_timings in timings_by_client for timing in client_timings]
     return [
-        Figure("answers a second, one at a time", len(alone) / sum(one.total_s for one in alone), "/s"),
-        Figure(f"answers a second, {_ASKING_CLIENTS} at once", len(every) / whole_s, "/s"),
-        Figure(f"an answer, p50, {_ASKING_CLIENTS} at once", median(one.total_s for one in every), "s"),
+        Figure("answers a second, one at a time", len(alone) / sum(timing.total_s for timing in alone), "/s"),
+        Figure(f"answers a second, {_ASKING_CLIENTS} at once", len(timings) / whole_s, "/s"),
+        Figure(f"an answer, p50, {_ASKING_CLIENTS} at once", median(timing.total_s for timing in timings), "s"),
         Figure(
-            f"an answer, p95, {_ASKING_CLIENTS} at once", float(np.quantile([one.total_s for one in every], 0.95)), "s"
+            f"an answer, p95, {_ASKING_CLIENTS} at once",
+            float(np.quantile([timing.total_s for timing in timings], 0.95)),
+            "s",
         ),
-        Figure(f"its evidence, p50, {_ASKING_CLIENTS} at once", median(one.evidence_s for one in every), "s"),
+        Figure(f"its evidence, p50, {_ASKING_CLIENTS} at once", median(timing.evidence_s for timing in timings), "s"),
         Figure(
             "fairness (Jain's index of the clients' means)",
             sum(means) ** 2 / (len(means) * sum(m * m for m in means)),
@@ -160,47 +165,47 @@ def measure_answers(server: RunningServer, questions: Sequence[str]) -> list[Fig
             0.9,
         ),
         Figure("slowest client over quickest", max(means) / min(means), "×"),
-        Figure("a search meanwhile, p50", 1000 * median(meanwhile), "ms"),
+        Figure("a search meanwhile, p50", 1000 * median(search_times_s), "ms"),
     ]
 
 
 def measure_jobs(server: RunningServer, folder: Path, count: int, label: str = "") -> list[Figure]:
-    """So many pictures asked for at once, until all are done; the list is asked for meanwhile."""
+    """Submit `count` pictures at once and wait until all are indexed; the job list is requested meanwhile."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [_write_picture(folder, number) for number in range(count)]
     page_times_s = []
     with Client(server.url) as client:
-        begun = time.perf_counter()
-        each = time_calls([lambda path: client.import_source(path, "many")], paths)
+        started = time.perf_counter()
+        submissions = time_calls([lambda path: client.import_source(path, "many")], paths)
         while client.list_jobs("many", limit=1, states=("queued", "running")).items:
             page_times_s.append(_time_call(lambda: client.list_jobs("many")))
             time.sleep(0.5)
-        whole_s = time.perf_counter() - begun
+        whole_s = time.perf_counter() - started
         jobs = list(_list_all(lambda after: client.list_jobs("many", after, 500)))
-        there = len(list(_list_all(lambda after: client.list_assets("many", after, 500))))
+        asset_count = len(list(_list_all(lambda after: client.list_assets("many", after, 500))))
     done = sum(job.state == "done" for job in jobs)
     return [
-        Figure(f"{label}jobs asked for", len(jobs)),
+        Figure(f"{label}jobs submitted", len(jobs)),
         Figure(f"{label}jobs done", done, "", float(count)),
-        Figure(f"{label}assets of theirs", there, "", float(count)),
-        Figure(f"{label}to ask for one, p50", each.p50_ms, "ms"),
-        Figure(f"{label}to ask for one, p95", each.p95_ms, "ms"),
+        Figure(f"{label}assets indexed", asset_count, "", float(count)),
+        Figure(f"{label}to submit one, p50", submissions.p50_ms, "ms"),
+        Figure(f"{label}to submit one, p95", submissions.p95_ms, "ms"),
         Figure(f"{label}jobs done a second", count / whole_s, "/s"),
         Figure(f"{label}a page of the list meanwhile, p50", 1000 * median(page_times_s), "ms"),
     ]
 
 
 def measure_upload(server: RunningServer, film: Path, folder: Path, gb: float) -> list[Figure]:
-    """A film of so many GB, most of it padding, sent piece by piece, and indexed."""
+    """Upload a film padded to `gb` GiB in parts, and wait until it is indexed."""
     padded = folder / "long.mp4"
     size = int(gb * (1 << 30))
     pad_film(film, padded, size)
     with Client(server.url, timeout_s=600) as client:
         server.reset_peak()
         before = server.memory_mb()
-        begun = time.perf_counter()
+        started = time.perf_counter()
         job = client.upload(padded, "long")
-        sent_s = time.perf_counter() - begun
+        sent_s = time.perf_counter() - started
         growth_mb = server.memory_mb("VmHWM") - before
         padded.unlink()
         *_, job_result = client.follow_job(job.id)
@@ -217,7 +222,7 @@ def measure_upload(server: RunningServer, film: Path, folder: Path, gb: float) -
 
 
 def pad_film(film: Path, padded: Path, size: int) -> None:
-    """The film with a last box that is skipped by everyone, so that the file has `size` bytes; those take no space."""
+    """Write a film padded to `size` bytes by a last box that readers skip; the padding takes no disk space."""
     whole = film.read_bytes()
     box = (1).to_bytes(4, "big") + b"free" + (size - len(whole)).to_bytes(8, "big")
     padded.write_bytes(whole + box)
@@ -234,21 +239,21 @@ def _time_answers(server: RunningServer, questions: Sequence[str]) -> list[_Answ
     timings = []
     with Client(server.url, timeout_s=600) as client:
         for question in questions:
-            begun = time.perf_counter()
+            started = time.perf_counter()
             evidence_s = whole_s = 0.0
             for event in client.ask_stream(question):
                 if isinstance(event, EvidenceEvent):
-                    evidence_s = time.perf_counter() - begun
+                    evidence_s = time.perf_counter() - started
                 elif isinstance(event, AnswerShape):
-                    whole_s = time.perf_counter() - begun
+                    whole_s = time.perf_counter() - started
             timings.append(_AnswerTiming(evidence_s, whole_s))
     return timings
 
 
-def _search_until_done(server: RunningServer, done: Event, each_s: list[float]) -> None:
+def _search_until_done(server: RunningServer, done: Event, latencies_s: list[float]) -> None:
     with Client(server.url) as client:
         while not done.wait(0.2):
-            each_s.append(_time_call(lambda: client.search("lifejackets")))
+            latencies_s.append(_time_call(lambda: client.search("lifejackets")))
 
 
 def _write_picture(folder: Path, number: int) -> str:
@@ -286,13 +291,13 @@ def _format_rate(timings: Timings) -> str:
 
 
 def _time_call(call: Callable[[], object]) -> float:
-    begun = time.perf_counter()
+    started = time.perf_counter()
     call()
-    return time.perf_counter() - begun
+    return time.perf_counter() - started
 
 
 def prepare_archive(work: Path) -> tuple[Path, list[str]]:
-    """The home of the sample archive, indexed where it is not yet, and questions about what is seen in it."""
+    """Render and index the sample archive where that is not yet done; returns its home, and questions about it."""
     files, home = work / "archive", work / "home"
     if not (files / "drawn" / "camera.truth.json").exists():
         make_archive(files)
@@ -308,12 +313,12 @@ def prepare_archive(work: Path) -> tuple[Path, list[str]]:
         QuestionKind.FIRST,
         QuestionKind.HOW_MANY,
     )
-    return home, [asked.text for asked in generate_questions(truth, 1, 4) if asked.kind in kinds]
+    return home, [question.text for question in generate_questions(truth, 1, 4) if question.kind in kinds]
 
 
 @contextmanager
 def start_cluster() -> Iterator[dict[str, str]]:
-    """The settings of a catalog in PostgreSQL and of jobs that Celery carries over Redis to a worker elsewhere."""
+    """Start PostgreSQL and Redis; yields the settings of a catalog and a job queue on them."""
     with (
         database_servers.start_postgres() as postgres,
         database_servers.start_redis() as redis,
@@ -323,7 +328,7 @@ def start_cluster() -> Iterator[dict[str, str]]:
 
 
 def run(args: argparse.Namespace, work: Path) -> list[Figure]:
-    """The parts that were named, in this order, each with a server of its own; jobs with an archive of their own."""
+    """Run the named parts, each with a server of its own; jobs and upload with an empty home."""
     home, questions = prepare_archive(work)
     (work / "many").mkdir(exist_ok=True)
     settings = {"ingest__allowed_roots": f'["{work / "many"}"]', "ingest__max_bytes": str(16 << 30)}
@@ -331,9 +336,9 @@ def run(args: argparse.Namespace, work: Path) -> list[Figure]:
     figures: list[Figure] = []
     if "searches" in args.parts:
         with run_server(home, log, settings) as server, closing(open_container(home, {})) as services:
-            found, rows = measure_searches(server, services, args.searches)
-        print_table("searches", ("at a time", "asked of", "p50 ms", "p95 ms", "a second"), rows)
-        figures += found
+            search_figures, rows = measure_searches(server, services, args.searches)
+        print_table("searches", ("clients", "target", "p50 ms", "p95 ms", "a second"), rows)
+        figures += search_figures
     if "answers" in args.parts:
         with run_server(home, log, settings) as server:
             figures += measure_answers(server, questions)
@@ -352,19 +357,19 @@ def run(args: argparse.Namespace, work: Path) -> list[Figure]:
 
 @contextmanager
 def _new_home(work: Path) -> Iterator[Path]:
-    """A new home."""
+    """Yield an empty home."""
     with tempfile.TemporaryDirectory(dir=work, ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
 
 def main() -> int:
-    """The command."""
+    """Run the command line."""
     parser = make_parser(__doc__ or "")
-    parser.add_argument("--parts", nargs="+", default=[*_PARTS], choices=_PARTS, help="which")
+    parser.add_argument("--parts", nargs="+", default=[*_PARTS], choices=_PARTS, help="parts to run")
     parser.add_argument("--searches", type=int, default=_SEARCHES_PER_ROUND, help="searches a round")
-    parser.add_argument("--jobs", type=int, default=1000, help="jobs that are asked for at once")
-    parser.add_argument("--gb", type=float, default=4.0, help="length of the upload in GiB; as much again is stored")
-    parser.add_argument("--work", type=Path, help="where the archive is kept")
+    parser.add_argument("--jobs", type=int, default=1000, help="jobs submitted at once")
+    parser.add_argument("--gb", type=float, default=4.0, help="size of the upload in GiB; as much again is stored")
+    parser.add_argument("--work", type=Path, help="folder in which the archive is kept between runs")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as temp_folder:
         work = args.work or Path(temp_folder)

@@ -1,10 +1,11 @@
-"""What one step of the memory costs: a naive MA-LMM compression, the same rule kept up incrementally, and the bank of
-moments with both of its costs, beside the time to move the bytes once. One thread, so that the ratios are those of the
-arithmetic.
+"""Benchmark of the memory bank: time of one step, and peak memory over a long video.
 
-And what the memory of a video holds: the most that is resident at any frame of ten minutes and of ten hours, above what
-was resident before it was made. Each runs in a process of its own, a frame a second, the log taken every minute as at a
-checkpoint; what writing a checkpoint takes is not counted.
+Time: a naive MA-LMM compression, the same rule computed incrementally, and the bank of moments with both of its costs,
+beside the time to move the bytes once. One thread, so that the ratios are those of the arithmetic.
+
+Memory: the peak resident memory at any frame of ten minutes and of ten hours, above what was resident before. Each runs
+in a process of its own, one frame a second, with the log drained every minute as at a checkpoint; writing checkpoints
+is not included.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _SHORT_S, _LONG_S = 600, 36_000
 
 
 def measure_speed() -> list[Figure]:
-    """Milliseconds a frame of each; the best of rounds that are taken in turns."""
+    """Measure milliseconds a frame of each implementation; the best of alternating rounds."""
     rng = np.random.default_rng(0)
     frames = rng.standard_normal((_FRAMES, _POSITIONS, _WIDTH), np.float32)
     block, target = rng.standard_normal((2, 8, _POSITIONS, _WIDTH), np.float32)
@@ -63,7 +64,7 @@ def measure_speed() -> list[Figure]:
 
 
 def measure_resident_memory() -> list[Figure]:
-    """Megabytes that the memory of a short and of a long video holds at most."""
+    """Measure the peak memory of a short and of a long video, in MB."""
     with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as fresh:
         short, long = fresh.map(_measure_peak_mb, (_SHORT_S, _LONG_S))
     shape = f"{_CLIP_POSITIONS} × {_CLIP_WIDTH}"

@@ -1,11 +1,11 @@
-"""What is left of a video in a bounded memory: ours and the named baselines on synthetic streams, all with 96 slots.
+"""Benchmark of what a bounded memory retains of a video: ours and baselines on synthetic streams, all with 96 slots.
 
-A stream has 3,000 frames of 49 tokens, with noise: 50 to 60 events, each a scene that stands still, and 20 needles: 1
-to 3 frames in which four positions show something that is like nothing else. Any two scenes have a cosine of 0.6, as
-tokens of one model have much in common. A second set of streams has 300 frames of constant motion somewhere: a view
-that turns, by a cosine of 0.975 from frame to frame, into one scene of that world after the other (some 20 in all) and
-never comes back. A third set, reported without targets, has motion that has nothing in common with any scene. Events
-that motion covers are not asked for, needles in it are. Measured of what is kept:
+A stream has 3,000 frames of 49 tokens, with noise: 50 to 60 events, each a still scene, and 20 needles: 1 to 3 frames
+in which four positions show something unlike anything else. Any two scenes have a cosine of 0.6, as tokens of one model
+have much in common. A second set of streams has 300 frames of constant motion somewhere: a view that turns, by a cosine
+of 0.975 from frame to frame, into one scene of that world after another (some 20 in all) and never comes back. A third
+set, reported without targets, has motion that has nothing in common with any scene. Events that motion covers are not
+counted, needles in it are. Metrics:
 
 - error: squared distance of each frame from the slot that stands for its time, over the frame's own squared norm; for
   two lanes, the nearer of the two slots; k-means has no times, so that each frame takes the nearest centre;
@@ -41,7 +41,7 @@ Tokens = NDArray[np.float32]
 
 
 class StreamMotion(StrEnum):
-    """What the streams of one set have in common."""
+    """Kind of motion that the streams of one set have."""
 
     NONE = "still"
     RELATED = "with motion"
@@ -50,7 +50,7 @@ class StreamMotion(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Needle:
-    """Something small during `[first, end)` at some positions: its tokens there, `[spots, width]`."""
+    """Something small during frames `[first, end)` at some positions; its tokens there are `[positions, width]`."""
 
     first: int
     end: int
@@ -60,7 +60,7 @@ class Needle:
 
 @dataclass(frozen=True, slots=True)
 class TokenStream:
-    """Frames `[n, P, D]`, the scenes of its events `[e, P, D]`, its needles."""
+    """Frames `[n, P, D]`, the scenes of the events `[e, P, D]`, and the needles."""
 
     frames: Tokens
     scenes: Tokens
@@ -69,7 +69,7 @@ class TokenStream:
 
 @dataclass(frozen=True, slots=True)
 class RetentionScores:
-    """What a memory kept of one stream."""
+    """What a memory retained of one stream: relative error, shares of events and of needles."""
 
     error: float
     events: float
@@ -77,7 +77,7 @@ class RetentionScores:
 
 
 def make_stream(seed: int, motion: StreamMotion) -> TokenStream:
-    """A seeded stream, with or without a block of constant motion."""
+    """Generate a seeded stream, with or without a block of constant motion."""
     rng = np.random.default_rng(seed)
     cuts = np.sort(rng.choice(np.arange(20, _FRAMES - 20, 12), int(rng.integers(50, 61)) - 1, replace=False))
     edges = [0, *cuts.tolist(), _FRAMES]
@@ -97,13 +97,13 @@ def make_stream(seed: int, motion: StreamMotion) -> TokenStream:
 
 
 def _add_common_part(common: NDArray[np.float64], own: NDArray[np.generic]) -> Tokens:
-    """Pictures of one world: any two that are unlike in their own part have a cosine of `_COMMON`."""
+    """Mix in a common part, so that independent pictures have a cosine of `_SCENE_COSINE`."""
     pictures: Tokens = (np.sqrt(_SCENE_COSINE) * common + np.sqrt(1 - _SCENE_COSINE) * own).astype(np.float32)
     return pictures
 
 
 def _random_walk(rng: np.random.Generator) -> Tokens:
-    """Pictures that change a little with every frame, and never come back."""
+    """Return pictures that change a little with every frame and never come back."""
     steps = rng.standard_normal((_MOTION_FRAMES, _POSITIONS, _WIDTH)).astype(np.float32)
     keep = float(np.sqrt(1 - _DRIFT**2))
     for before, now in itertools.pairwise(range(_MOTION_FRAMES)):
@@ -120,7 +120,7 @@ def _plant_needle(rng: np.random.Generator, frames: Tokens) -> Needle:
 
 
 def measure_retention(policies: Callable[[], list[MemoryPolicy]], stream: TokenStream) -> RetentionScores:
-    """Feed a stream to one policy, or to the two lanes of ours, and look at what is kept."""
+    """Feed a stream to one policy, or to both lanes of ours, and score the slots."""
     lanes = []
     for policy in policies():
         for index, tokens in enumerate(stream.frames):
@@ -141,20 +141,22 @@ def _reconstruction_error(lanes: Sequence[Sequence[Slot]], frames: Tokens) -> fl
         overlapping = any(a.node.end_s > b.node.start_s for a, b in itertools.pairwise(lane))
         for slot in lane:
             first, end = (0, len(frames)) if overlapping else (round(slot.node.start_s), round(slot.node.end_s))
-            own = ((frames[first:end] - slot.tokens) ** 2).sum((1, 2))
-            nearest[first:end] = np.minimum(nearest[first:end], own)
+            distances = ((frames[first:end] - slot.tokens) ** 2).sum((1, 2))
+            nearest[first:end] = np.minimum(nearest[first:end], distances)
     return float(np.where(np.isinf(nearest), norms, nearest).sum() / norms.sum())
 
 
 def _event_coverage(slots: Tokens, scenes: Tokens) -> float:
-    alike = np.einsum("spd,epd->sep", _normalize(slots), _normalize(scenes)).mean(2)
-    return float((alike.max(0) >= _SCENE_MIN_COSINE).mean())
+    cosines = np.einsum("spd,epd->sep", _normalize(slots), _normalize(scenes)).mean(2)
+    return float((cosines.max(0) >= _SCENE_MIN_COSINE).mean())
 
 
 def _needle_recall(slots: Tokens, needles: Sequence[Needle]) -> float:
     units = _normalize(slots)
-    best = [float((units[:, one.positions] * _normalize(one.tokens)).sum(-1).mean(-1).max()) for one in needles]
-    return float(np.mean([alike >= _NEEDLE_MIN_COSINE for alike in best]))
+    best = [
+        float((units[:, needle.positions] * _normalize(needle.tokens)).sum(-1).mean(-1).max()) for needle in needles
+    ]
+    return float(np.mean([cosine >= _NEEDLE_MIN_COSINE for cosine in best]))
 
 
 def _normalize(tokens: Tokens) -> Tokens:
@@ -183,7 +185,7 @@ ResultCells = dict[tuple[str, StreamMotion], list[RetentionScores]]
 
 
 def measure(streams: int) -> Iterator[Figure]:
-    """The table of all policies, and the figures of ours."""
+    """Print a table of all policies for each metric; yields the figures of ours."""
     cells = {
         (name, motion): [measure_retention(policies, make_stream(seed, motion)) for seed in range(streams)]
         for name, policies in POLICY_FACTORIES.items()
@@ -193,7 +195,10 @@ def measure(streams: int) -> Iterator[Figure]:
         rows = [
             (
                 name,
-                *(_mean_and_spread([getattr(one, metric) for one in cells[name, motion]]) for motion in StreamMotion),
+                *(
+                    _mean_and_spread([getattr(scores, metric) for scores in cells[name, motion]])
+                    for motion in StreamMotion
+                ),
             )
             for name in POLICY_FACTORIES
         ]
@@ -203,18 +208,18 @@ def measure(streams: int) -> Iterator[Figure]:
 
 
 def _make_figures(cells: ResultCells, motion: StreamMotion) -> Iterator[Figure]:
-    def mean(name: str, what: str) -> float:
-        return float(np.mean([getattr(one, what) for one in cells[name, motion]]))
+    def mean(name: str, metric: str) -> float:
+        return float(np.mean([getattr(scores, metric) for scores in cells[name, motion]]))
 
-    def asked(target: float) -> float | None:
+    def target_for(target: float) -> float | None:
         return None if motion is StreamMotion.UNRELATED else target
 
-    yield Figure(f"two lanes: events covered, {motion}", mean(_OWN_POLICY, "events"), "", asked(0.95))
-    yield Figure(f"two lanes: needles found, {motion}", mean(_OWN_POLICY, "needles"), "", asked(0.75))
+    yield Figure(f"two lanes: events covered, {motion}", mean(_OWN_POLICY, "events"), "", target_for(0.95))
+    yield Figure(f"two lanes: needles found, {motion}", mean(_OWN_POLICY, "needles"), "", target_for(0.75))
     over = mean(_OWN_POLICY, "needles") - max(mean(name, "needles") for name in _BASELINES)
-    yield Figure(f"needles found over the best baseline's, {motion}", over, "", asked(0.0))
+    yield Figure(f"needles found over the best baseline's, {motion}", over, "", target_for(0.0))
     ratio = mean(_OWN_POLICY, "error") / min(mean(name, "error") for name in _BASELINES)
-    yield Figure(f"error over the best baseline's, {motion}", ratio, "×", asked(1.0), at_least=False)
+    yield Figure(f"error over the best baseline's, {motion}", ratio, "×", target_for(1.0), at_least=False)
 
 
 def _mean_and_spread(values: Sequence[float]) -> str:

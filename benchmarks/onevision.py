@@ -1,9 +1,9 @@
-"""What a question costs LLaVA-OneVision in this process: random weights, the real shapes or one for a CPU.
+"""Benchmark of LLaVA-OneVision in this process: latency, batching and throughput, with random weights.
 
-Time to first token of the first question on a video, of the second on the same, and of a second with new frames; the
-words of 8 questions decoded together and one after the other; the same 16 frames through `Engine` and through the
-model's own `generate` on pixels. Every ratio is the median of those of the rounds. On a CPU one thread
-computes, so that the ratios are those of the arithmetic.
+Shapes are the real ones, or one for a CPU. Measured are the time to first token of the first question on a video, of
+the second on the same, and of a second with new frames; 8 questions decoded together and one after the other; and 16
+frames through `Engine` and through the model's own `generate` on pixels. Every ratio is the median of those of the
+rounds. On a CPU one thread computes, so that the ratios are those of the arithmetic.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -40,11 +41,13 @@ from tests.support.random_onevision import MODEL_DIMENSIONS, make_checkpoint
 _VIDEO = Asset("f" * 64, "v", AssetKind.VIDEO, "film.mp4", 3600.0, None, 640, 360, 0.0, 1, 1, (), 0.0)
 _SLOT_COUNT, _SLOT_TOKENS, _FRAME_TOKENS, _FIRST_QUESTION, _NEW_FRAME_COUNTS = 96, 16, 196, -1, (1, 4, 16)
 _MAX_PROMPT_TOKENS, _QUESTION_COUNT, _OUTPUT_TOKENS = 12_288, 8, 32
+_Request: TypeAlias = tuple[str, Sequence[Evidence]]
+"""A question and its evidence."""
 _QUESTION = "What happens after the second visitor has left the room, and who closes the door?"
 
 
 class OneVisionBenchmark:
-    """A checkpoint, and questions to it; every film is another one."""
+    """Measurements of one checkpoint; every measured video is a new one."""
 
     def __init__(self, checkpoint: OneVisionCheckpoint, rounds: int) -> None:
         self._checkpoint, self._round_count = checkpoint, rounds
@@ -57,43 +60,44 @@ class OneVisionBenchmark:
         self._width = int(checkpoint.model.config.text_config.hidden_size)
 
     def measure_first_tokens(self) -> list[Figure]:
-        """Seconds to the first token: of a film not seen before, once more, and with new frames."""
+        """Measure time to first token: of a new video, of a known one, and with new frames."""
         generator = self._make_generator(1)
         list(generator.answer(_QUESTION, [*self._make_memory(), *self._new_frames(1)]))
         times: dict[int, list[float]] = {count: [] for count in (_FIRST_QUESTION, 0, *_NEW_FRAME_COUNTS)}
         for _ in range(self._round_count):
             film = self._make_memory()
             for count, seconds in times.items():
-                shown = [*film, *self._new_frames(max(count, 0))]
-                asked = _QUESTION if count == _FIRST_QUESTION else "And who came before?"
-                seconds.append(self._time_call(lambda: list(generator.answer(asked, shown))))  # noqa: B023 - called at once
+                evidence = [*film, *self._new_frames(max(count, 0))]
+                question = _QUESTION if count == _FIRST_QUESTION else "And who came before?"
+                seconds.append(self._time_call(partial(_collect_answer, generator, question, evidence)))
         first, (tokens, _) = times[_FIRST_QUESTION], self._measure_lengths(0)
         figures = [
             Figure(f"first question on a video, {tokens:,} tokens: time to first token", median(first), "s"),
             Figure("second, from memory alone, over the first", _median_ratio(times[0], first), "×", 0.2, False),
         ]
         for count in _NEW_FRAME_COUNTS:
-            tokens, kept = self._measure_lengths(count)
-            name = (
-                f"second, new frames: {count}, {100 * (tokens - kept) / tokens:.0f} % of the prompt new; over the first"
-            )
+            tokens, cached = self._measure_lengths(count)
+            new_percent = 100 * (tokens - cached) / tokens
+            name = f"second, new frames: {count}, {new_percent:.0f} % of the prompt new; over the first"
             figures.append(Figure(name, _median_ratio(times[count], first), "×"))
         return figures
 
     def measure_batching(self) -> list[Figure]:
-        """Seconds of 8 questions on two films, together over one after the other: films unread, then read before."""
+        """Measure 8 questions on two videos, batched over sequential; videos new, then known."""
         single, batched = self._make_generator(_OUTPUT_TOKENS), self._make_generator(_OUTPUT_TOKENS, _QUESTION_COUNT)
         ratios: dict[str, list[float]] = {"not read": [], "read": []}
         sequential_s: list[float] = []
         with ThreadPoolExecutor(_QUESTION_COUNT) as threads:
             for _ in range(self._round_count):
                 films = [self._make_memory(), self._make_memory()]
-                for kind, found in ratios.items():
-                    asked = [(f"{_QUESTION} {kind} {number}", films[number % 2]) for number in range(_QUESTION_COUNT)]
-                    after = self._time_call(lambda: [list(single.answer(*each)) for each in asked])  # noqa: B023
-                    ask = partial(_collect_answer, batched)
-                    found.append(self._time_call(lambda: list(threads.map(ask, *zip(*asked, strict=True)))) / after)  # noqa: B023
-                sequential_s.append(after)
+                for kind, kind_ratios in ratios.items():
+                    requests = [
+                        (f"{_QUESTION} {kind} {number}", films[number % 2]) for number in range(_QUESTION_COUNT)
+                    ]
+                    alone_s = self._time_call(partial(_answer_in_turn, single, requests))
+                    together_s = self._time_call(partial(_answer_together, threads, batched, requests))
+                    kind_ratios.append(together_s / alone_s)
+                sequential_s.append(alone_s)
         batched.close()
         return [
             Figure(
@@ -101,11 +105,14 @@ class OneVisionBenchmark:
                 median(sequential_s),
                 "s",
             ),
-            *(Figure(f"together over it, videos {kind} before", median(found), "×") for kind, found in ratios.items()),
+            *(
+                Figure(f"together over it, videos {kind} before", median(kind_ratios), "×")
+                for kind, kind_ratios in ratios.items()
+            ),
         ]
 
     def measure_pixels(self) -> list[Figure]:
-        """16 frames through the engine and through `generate`: first token, words a second, peak on a GPU."""
+        """Measure 16 frames through the engine and through `generate`: latency, rate, peak memory on a GPU."""
         figures: list[Figure] = []
         for name, write in (("engine", self._make_engine_writer()), ("generate on pixels", self._make_pixels_writer())):
             write(2)
@@ -139,8 +146,8 @@ class OneVisionBenchmark:
             inputs = processor(
                 text=f"<video>{_QUESTION}<|im_end|>\n", videos=[np.stack(self._frames)], return_tensors="pt"
             )
-            there = inputs.to(self._checkpoint.device, self._checkpoint.dtype)
-            return model.generate(**there, max_new_tokens=count, min_new_tokens=count, do_sample=False)
+            on_device = inputs.to(self._checkpoint.device, self._checkpoint.dtype)
+            return model.generate(**on_device, max_new_tokens=count, min_new_tokens=count, do_sample=False)
 
         return write
 
@@ -155,10 +162,13 @@ class OneVisionBenchmark:
         )
 
     def _make_memory(self) -> list[Evidence]:
-        """The memory of a film that was not there before."""
+        """Return the memory evidence of a new video."""
         rng = np.random.default_rng(next(self._video_seeds))
         tokens = rng.standard_normal((_SLOT_COUNT, _SLOT_TOKENS, self._width), np.float32) * 0.02
-        return [_make_evidence(f"M{number + 1}", 30.0 * number, None, one) for number, one in enumerate(tokens)]
+        return [
+            _make_evidence(f"M{number + 1}", 30.0 * number, None, slot_tokens)
+            for number, slot_tokens in enumerate(tokens)
+        ]
 
     def _new_frames(self, count: int) -> list[Evidence]:
         pictures = itertools.islice(self._jpegs, count)
@@ -167,11 +177,11 @@ class OneVisionBenchmark:
         ]
 
     def _measure_lengths(self, frames: int) -> tuple[int, int]:
-        """The tokens of a prompt, and how many of them are of its kept beginning."""
+        """Return the number of tokens of a prompt, and of its cached prefix."""
         words, vision = PromptTokenizer(self._checkpoint.processor.tokenizer), VisionEncoder(self._checkpoint)
         planner = PromptPlanner(self._checkpoint.prompt_template, _MAX_PROMPT_TOKENS, vision.count_frame_tokens, words)
         plan = planner.plan("Question: And who came before?", [*self._make_memory(), *self._new_frames(frames)], {})
-        return plan.token_count, len(plan.opening) + sum(one.cost for one in plan.slots) + plan.newline
+        return plan.token_count, len(plan.opening) + sum(slot.cost for slot in plan.slots) + plan.newline
 
     def _time_call(self, work: Callable[[], object]) -> float:
         started = time.perf_counter()
@@ -192,6 +202,16 @@ def _collect_answer(generator: OneVisionGenerator, question: str, evidence: Sequ
     return list(generator.answer(question, evidence))
 
 
+def _answer_in_turn(generator: OneVisionGenerator, requests: Sequence[_Request]) -> object:
+    return [_collect_answer(generator, *request) for request in requests]
+
+
+def _answer_together(
+    threads: ThreadPoolExecutor, generator: OneVisionGenerator, requests: Sequence[_Request]
+) -> object:
+    return list(threads.map(partial(_collect_answer, generator), *zip(*requests, strict=True)))
+
+
 def _encode_jpeg(frame: NDArray[np.uint8]) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(frame).save(buffer, "JPEG")
@@ -199,7 +219,7 @@ def _encode_jpeg(frame: NDArray[np.uint8]) -> bytes:
 
 
 def _median_ratio(numerators: Sequence[float], denominators: Sequence[float]) -> float:
-    return median(one / other for one, other in zip(numerators, denominators, strict=True))
+    return median(numerator / denominator for numerator, denominator in zip(numerators, denominators, strict=True))
 
 
 def _generate_corpus() -> Iterator[str]:
@@ -210,7 +230,7 @@ def _generate_corpus() -> Iterator[str]:
 
 
 def run(size: str, rounds: int) -> list[Figure]:
-    """The figures of a size: tiny on the CPU, 0.5b and 7b on the GPU in float16."""
+    """Measure one size: tiny on the CPU, 0.5b and 7b on the GPU in float16."""
     if size == "tiny":
         torch.set_num_threads(1)
     device, dtype = ("cpu", torch.float32) if size == "tiny" else ("cuda", torch.float16)
@@ -221,7 +241,7 @@ def run(size: str, rounds: int) -> list[Figure]:
 if __name__ == "__main__":
     parser = make_parser(__doc__ or "")
     parser.add_argument("--size", choices=sorted(MODEL_DIMENSIONS), default="tiny", help="0.5b and 7b need a GPU")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each is measured")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of each measurement")
     args = parser.parse_args()
     if args.size != "tiny" and not torch.cuda.is_available():
         sys.exit(f"--size {args.size} needs a GPU, and this machine has none; --size tiny runs on a CPU")

@@ -1,10 +1,10 @@
-"""How close indexing comes to what its stages cost, and how far it is ahead of the obvious script.
+"""Benchmark of indexing speed: against the cost of its stages, and against the obvious script.
 
 The floor of a run is the larger of its slowest stage alone and its stages' summed CPU seconds over the cores. Stages:
-decoding (in its own process), encoding pictures (with their stored JPEGs), reading text (with embedding it). The
-obvious script decodes every frame, converts it, and encodes one a second, one by one, through open_clip's own
-preprocessing and with its defaults; it reads no text, and for that comparison neither does Afterimage, which otherwise
-runs as it does by default, the film's memory included. Everything is measured in one run, one after the other.
+decoding (in its own process), encoding pictures (with their stored JPEGs), OCR (with embedding its text). The obvious
+script decodes every frame, converts it, and encodes one a second, one by one, through open_clip's own preprocessing and
+with its defaults; it does no OCR, and for that comparison neither does Afterimage, which otherwise runs as it does by
+default, the video's memory included. Everything is measured in one run, one after the other.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _EncodeImage: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 
 @dataclass(slots=True)
 class TimeCost:
-    """Seconds on the clock, and CPU seconds of this process and its children."""
+    """Wall-clock seconds, and CPU seconds of this process and its children."""
 
     wall_s: float = 0.0
     cpu_s: float = 0.0
@@ -63,14 +63,14 @@ class TimeCost:
 
 @contextmanager
 def measure_cost() -> Iterator[TimeCost]:
-    """Cost of what happens inside."""
+    """Measure the cost of the context's body."""
     cost, wall_s, cpu_s = TimeCost(), time.perf_counter(), _measure_cpu_s()
     yield cost
     cost.wall_s, cost.cpu_s = time.perf_counter() - wall_s, _measure_cpu_s() - cpu_s
 
 
 def run(seconds: int) -> list[Figure]:
-    """Both ratios on a 1080p film of that length."""
+    """Measure both ratios on a 1080p film of that length."""
     tune_malloc()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

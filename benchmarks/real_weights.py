@@ -1,10 +1,10 @@
-"""The comparison of `benchmarks.long_video_qa` on a checkpoint that you name, in its own layout.
+"""The comparison of `benchmarks.long_video_qa` on a checkpoint of your own, in its own prompt layout.
 
     python -m benchmarks.real_weights --model hf-hub:llava-hf/llava-onevision-qwen2-0.5b-ov-hf --minutes 10 --compare 10
 
-The small model of the drawn world was taught the very layout in which it is asked, so it cannot say alone whether
-memory and retrieval help. The videos, the questions and the marks are the same; what is searched with can be named too.
-Nothing has a target here: the figures are those of your models.
+The drawn world's small model was trained on the very layout in which it is asked, so it cannot tell alone whether
+memory and retrieval help. Videos, questions and scoring are the same; the search model can be named too. Nothing has a
+target here: the figures are those of your models.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from benchmarks.report import Figure, report
 
 
 def main() -> int:
-    """The command."""
+    """Run the command line."""
     parser = make_evaluation_parser(__doc__ or "")
     parser.add_argument("--model", required=True, help="a OneVision checkpoint: local-dir:, package: or hf-hub: name")
-    parser.add_argument("--visual", help="an open_clip model to search with; the drawn world's, if not named")
-    parser.add_argument("--budget", type=int, default=8192, help="tokens of a prompt at most")
+    parser.add_argument("--visual", help="open_clip model to search with (default: the drawn world's)")
+    parser.add_argument("--budget", type=int, default=8192, help="maximum tokens of a prompt")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 …")
     args = parser.parse_args()
     environment = {
@@ -33,9 +33,9 @@ def main() -> int:
         environment["AFTERIMAGE_VISUAL__MODEL"] = args.visual
     evaluation_run = run(load_evaluation_settings(environment), args)
     figures = [
-        Figure(f"{view}, {minutes} minutes", measure_accuracy(marks))
-        for minutes, views in evaluation_run.scores.items()
-        for view, marks in views.items()
+        Figure(f"{strategy}, {minutes} minutes", measure_accuracy(scores))
+        for minutes, by_strategy in evaluation_run.scores.items()
+        for strategy, scores in by_strategy.items()
     ]
     return report(args.model, figures, args.check, args.json)
 

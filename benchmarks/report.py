@@ -1,4 +1,4 @@
-"""Figures of a benchmark: a table for people, JSON for machines, an exit code for CI."""
+"""Benchmark report: a table for people, JSON for machines, an exit code for CI."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rich.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured value. `target` is its least good value, `at_least` on which side of it is good.
+    """A measured value; `target` is its least good value, `at_least` the side of it that is good.
 
     A figure without a target is only reported.
     """
@@ -30,13 +30,14 @@ class Figure:
 
     @property
     def ok(self) -> bool:
+        """Whether the target is met; true without one."""
         if self.target is None:
             return True
         return self.value >= self.target if self.at_least else self.value <= self.target
 
 
 def make_parser(description: str) -> argparse.ArgumentParser:
-    """The arguments that every benchmark has: `--check` and `--json FILE`."""
+    """Return a parser with the options of every benchmark: `--check` and `--json FILE`."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--check", action="store_true", help="exit with 1 where a target is missed")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures and their targets")
@@ -44,7 +45,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
 
 
 def report(title: str, figures: Sequence[Figure], check: bool, json_path: Path | None) -> int:
-    """Print the table, write the JSON, and give the exit code: 1 where `check` is set and a target is missed."""
+    """Print the table, write the JSON, and return the exit code: 1 where `check` is set and a target is missed."""
     table = Table(title=title, caption=describe_machine(), title_justify="left", caption_justify="left")
     for heading in ("figure", "value", "target", ""):
         table.add_column(heading, justify="left" if heading == "figure" else "right")
@@ -62,7 +63,7 @@ def report(title: str, figures: Sequence[Figure], check: bool, json_path: Path |
 
 
 def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table of details; nothing where there are none."""
+    """Print a table of details; nothing where it has no rows."""
     if rows:
         table = Table(*headings, title=title, title_justify="left")
         for row in rows:
@@ -71,7 +72,7 @@ def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str
 
 
 def describe_machine() -> str:
-    """The processor and how many of its cores this process may use."""
+    """Return the processor's name and the number of cores that this process may use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return f"{_describe_processor()}, {cores} cores"
 
@@ -79,8 +80,8 @@ def describe_machine() -> str:
 def _describe_processor() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.processor() or platform.machine())
+    model_names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(model_names, platform.processor() or platform.machine())
 
 
 def _format_value(value: float, unit: str) -> str:

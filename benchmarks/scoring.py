@@ -1,4 +1,4 @@
-"""Whether an answer about a video of the drawn world is right, and whether what it cites proves it."""
+"""Scoring of answers about drawn-world videos: correctness, and whether the citations prove it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ _MIN_IOU, _LONG_EVENT_S = 0.5, 10.0
 
 @dataclass(frozen=True, slots=True)
 class AnswerScore:
-    """One answer, marked. `cited` is the share of its citations that overlap the truth, None where there are none to
-    judge; `refused` is whether it says that nothing is shown; `shown` is whether the evidence held the answer."""
+    """The score of one answer.
+
+    `citation_precision` is the share of its citations that overlap the truth, None where none can be judged;
+    `abstained` is whether it refuses; `evidence_suffices` is whether the evidence held the answer.
+    """
 
     question: Question
     text: str
@@ -34,8 +37,12 @@ class AnswerScore:
 
 
 def score_answer(question: Question, answer: Answer) -> AnswerScore:
-    """Mark an answer. What asks for something absent is right where nothing is said."""
-    spans = [_citation_span(citation.evidence.result.segment) for one in answer.sentences for citation in one.citations]
+    """Score an answer; a question about something absent is right where the answer abstains."""
+    spans = [
+        _citation_span(citation.evidence.result.segment)
+        for sentence in answer.sentences
+        for citation in sentence.citations
+    ]
     if not question.spans:
         return AnswerScore(question, answer.text, answer.abstained, answer.abstained, None)
     right = not answer.abstained and _is_answer_right(question, answer.text, spans)
@@ -45,18 +52,26 @@ def score_answer(question: Question, answer: Answer) -> AnswerScore:
 
 
 def score_summary(truth: VideoTruth, summary: Summary) -> tuple[float, float]:
-    """Of the events of ten seconds and more, the share that a chapter of their time names; of the statements that name
-    anything, the share that is false: what they name is not seen, or not there, in the time that they cite."""
+    """Return the shares of long events told and of false statements of a summary.
+
+    An event of ten seconds or more is told where a chapter of its time names it. A statement that names anything is
+    false where what it names is not visible in its cited time.
+    """
     long_events = [event for event in truth.events if event.end_s - event.start_s >= _LONG_EVENT_S]
-    found = [any(_mentions_event(chapter, event) for chapter in summary.chapters) for event in long_events]
-    statements = [one for chapter in summary.chapters for one in chapter.statements if extract_concepts(one.text)]
-    false = [not _is_statement_true(truth, one) for one in statements]
-    return sum(found) / max(1, len(found)), sum(false) / max(1, len(false))
+    mentioned = [any(_mentions_event(chapter, event) for chapter in summary.chapters) for event in long_events]
+    statements = [
+        statement
+        for chapter in summary.chapters
+        for statement in chapter.statements
+        if extract_concepts(statement.text)
+    ]
+    false = [not _is_statement_true(truth, statement) for statement in statements]
+    return sum(mentioned) / max(1, len(mentioned)), sum(false) / max(1, len(false))
 
 
 def _mentions_event(chapter: Chapter, event: EventTruth) -> bool:
     overlaps = chapter.start_s < event.end_s and chapter.end_s > event.start_s
-    return overlaps and any(_locate_concept(one.text, event.concept) >= 0 for one in chapter.statements)
+    return overlaps and any(_locate_concept(statement.text, event.concept) >= 0 for statement in chapter.statements)
 
 
 def _is_statement_true(truth: VideoTruth, statement: Statement) -> bool:
@@ -64,20 +79,22 @@ def _is_statement_true(truth: VideoTruth, statement: Statement) -> bool:
         event for event in truth.events if event.start_s < statement.end_s + 1 and event.end_s > statement.start_s - 1
     ]
     places = [PLACES[place_index(event.place)].phrase for event in during]
-    said = [place.phrase for place in PLACES if place.phrase in statement.text]
-    seen = {event.concept for event in during}
-    return set(extract_concepts(statement.text)) <= seen and (not said or any(phrase in places for phrase in said))
+    stated_places = [place.phrase for place in PLACES if place.phrase in statement.text]
+    visible_names = {event.concept for event in during}
+    return set(extract_concepts(statement.text)) <= visible_names and (
+        not stated_places or any(phrase in places for phrase in stated_places)
+    )
 
 
 def interval_iou(spans: Sequence[Span], truth: Sequence[Span]) -> float:
-    """Intersection over union of two sets of spans."""
+    """Return the intersection over union of two sets of spans."""
     edges = sorted({edge for span in (*spans, *truth) for edge in span})
-    both = either = 0.0
+    intersection = union = 0.0
     for start, end in pairwise(edges):
-        mine, theirs = (any(s <= start and end <= e for s, e in some) for some in (spans, truth))
-        both += (end - start) * (mine and theirs)
-        either += (end - start) * (mine or theirs)
-    return both / either if either else 0.0
+        in_spans, in_truth = (any(s <= start and end <= e for s, e in intervals) for intervals in (spans, truth))
+        intersection += (end - start) * (in_spans and in_truth)
+        union += (end - start) * (in_spans or in_truth)
+    return intersection / union if union else 0.0
 
 
 def _is_answer_right(question: Question, text: str, spans: Sequence[Span]) -> bool:
@@ -88,8 +105,8 @@ def _is_answer_right(question: Question, text: str, spans: Sequence[Span]) -> bo
             return any(_locate_concept(text, name) >= 0 for name in extract_concepts(question.text))
         case QuestionKind.FIRST:
             places = {name: _locate_concept(text, name) for name in extract_concepts(question.text)}
-            mine = places.pop(question.answer)
-            return mine >= 0 and all(other < 0 or mine < other for other in places.values())
+            position = places.pop(question.answer)
+            return position >= 0 and all(other < 0 or position < other for other in places.values())
         case QuestionKind.HOW_OFTEN:
             often = re.search(rf"\b({'|'.join(NUMBER_WORDS)}) times?\b", text)
             return often is not None and often[1] == question.answer
@@ -110,12 +127,12 @@ def _citation_span(segment: object) -> Span:
 
 
 def extract_concepts(text: str) -> list[str]:
-    """The concepts that a text names; of names within names the longest."""
+    """Return the concepts that a text names; of nested names the longest."""
     names = [known.name for known in load_concepts() if _locate_concept(text, known.name) >= 0]
     return [name for name in names if not any(name != other and name in other for other in names)]
 
 
 def _locate_concept(text: str, name: str) -> int:
-    """Where a text names a concept, in the singular or the plural; -1 where it does not."""
+    """Return where a text names a concept, in singular or plural; -1 where it does not."""
     match = re.search(rf"\b(?:{re.escape(name)}|{re.escape(get_concept(name).plural)})\b", text, re.IGNORECASE)
     return match.start() if match else -1

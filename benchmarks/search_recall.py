@@ -1,8 +1,8 @@
-"""Does FAISS find what an exact search finds, and what does everything around FAISS cost?
+"""Benchmark of vector search: recall of FAISS against exact search, and overhead over the bare FAISS call.
 
-Two kinds of vectors: clustered, as embeddings of an archive are, with queries near the data; and uniform on the
-sphere, where nothing is near anything, the worst case. One tenth of the vectors came after the inverted file was
-built and lies in the flat tail.
+Two kinds of vectors: clustered, as embeddings of an archive are, with queries near the data; and uniform on the sphere,
+where nothing is near anything, the worst case. One tenth of the vectors is added after the inverted file was built and
+lies in the flat tail.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ HALF_OF_ASSETS = SegmentFilter(collections=frozenset({"even"}))
 
 @dataclass(frozen=True, slots=True)
 class RecallCase:
-    """Vectors to index, made asset by asset from a seed, and queries `[QUERIES, DIM]`."""
+    """Vectors to index, generated asset by asset from a seed, and queries `[QUERY_COUNT, DIMENSIONS]`."""
 
     name: str
     vectors: Callable[[int], Vectors]
@@ -40,6 +40,7 @@ class RecallCase:
 
 
 def main() -> int:
+    """Run the command line."""
     parser = make_parser(__doc__ or "")
     parser.add_argument("--size", type=int, default=200_000, help="vectors (default: 200,000)")
     options = parser.parse_args()
@@ -68,7 +69,7 @@ def _measure(case: RecallCase, size: int) -> Iterator[Figure]:
         yield Figure(f"{case.name}: search over bare FAISS", own_ms / bare_ms, "×", target=1.3, at_least=False)
         for structure in index.faiss_indexes(Lane.TEXT):
             if hasattr(structure, "nprobe"):
-                yield Figure(f"{case.name}: cells looked into", 100 * structure.nprobe / structure.nlist, "%")
+                yield Figure(f"{case.name}: cells probed", 100 * structure.nprobe / structure.nlist, "%")
         index.close()
 
 
@@ -77,36 +78,36 @@ def _fill_index(index: SegmentIndex, case: RecallCase, size: int) -> None:
         vectors = case.vectors(number)[: size - first]
         segments = tuple(Segment(i, Origin.PICTURE, float(i), float(i + 1)) for i in range(len(vectors)))
         batch = SegmentBatch(segments, {Lane.TEXT: np.arange(len(vectors))}, {Lane.TEXT: vectors})
-        held = frozenset({"odd" if number % 2 else "even"})
-        index.put(AssetTags(f"asset{number:05}", AssetKind.VIDEO, held), [batch])
+        collections = frozenset({"odd" if number % 2 else "even"})
+        index.put(AssetTags(f"asset{number:05}", AssetKind.VIDEO, collections), [batch])
 
 
 def _measure_recall(index: SegmentIndex, oracle: SegmentIndex, queries: Vectors, filters: SegmentFilter) -> float:
     shares = []
     for query in queries:
-        found, truth = (
-            {(hit.asset_id, hit.segment.ordinal) for hit in each.search(Lane.TEXT, query, RESULT_LIMIT, filters)}
-            for each in (index, oracle)
+        results, truth = (
+            {(hit.asset_id, hit.segment.ordinal) for hit in searched.search(Lane.TEXT, query, RESULT_LIMIT, filters)}
+            for searched in (index, oracle)
         )
-        shares.append(len(found & truth) / len(truth))
+        shares.append(len(results & truth) / len(truth))
     return float(np.mean(shares))
 
 
 def _measure_search_ms(index: FaissIndex, queries: Vectors) -> tuple[float, float]:
-    """The median times of a search and of the bare calls on the same structures, in three rounds in turns.
+    """Return the times of a search and of the bare calls on the same structures, the best of three alternating rounds.
 
     Each round goes over all queries, so that neither finds in the processor's cache what the other has just read.
     """
     structures = index.faiss_indexes(Lane.TEXT)
 
-    def bare(query: Vectors) -> None:
+    def search_bare(query: Vectors) -> None:
         for structure in structures:
             structure.search(query[None], RESULT_LIMIT)
 
-    def own(query: Vectors) -> None:
+    def search_index(query: Vectors) -> None:
         index.search(Lane.TEXT, query, RESULT_LIMIT, NO_FILTERS)
 
-    rounds = [(_median_ms(own, queries), _median_ms(bare, queries)) for _ in range(3)]
+    rounds = [(_median_ms(search_index, queries), _median_ms(search_bare, queries)) for _ in range(3)]
     return min(own_ms for own_ms, _ in rounds), min(bare_ms for _, bare_ms in rounds)
 
 
@@ -120,16 +121,16 @@ def _median_ms(search: Callable[[Vectors], None], queries: Vectors) -> float:
 
 
 def _make_clustered_case() -> RecallCase:
-    """A mixture of 2,000 Gaussians on the sphere, of uneven size; queries lie beside stored vectors."""
+    """Make a mixture of 2,000 Gaussians on the sphere, of uneven size; queries lie beside stored vectors."""
     random = np.random.default_rng(0)
     centres = _normalize(random.standard_normal((2000, DIMENSIONS)))
     chances = random.pareto(1.5, 2000) + 0.1
     chances /= chances.sum()
 
     def vectors(number: int) -> Vectors:
-        own = np.random.default_rng((1, number))
-        chosen = centres[own.choice(2000, SEGMENTS_PER_ASSET, p=chances)]
-        return _normalize(chosen + own.standard_normal(chosen.shape) * (0.9 / DIMENSIONS**0.5))
+        generator = np.random.default_rng((1, number))
+        chosen = centres[generator.choice(2000, SEGMENTS_PER_ASSET, p=chances)]
+        return _normalize(chosen + generator.standard_normal(chosen.shape) * (0.9 / DIMENSIONS**0.5))
 
     beside = np.concatenate([vectors(number)[: QUERY_COUNT // 20] for number in range(20)])
     return RecallCase(

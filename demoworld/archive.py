@@ -1,6 +1,7 @@
-"""Makes the archive of an invented ferry company: films, photos and papers, and `truth.json`, which knows it all.
+"""Write the sample archive of an invented ferry company: videos, photos, documents and `truth.json`.
 
-`python -m demoworld.archive FOLDER` writes it; the same bytes each time with the same library versions, offline.
+`truth.json` is the archive's ground truth. `python -m demoworld.archive FOLDER`, offline; the same library versions
+give the same bytes.
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PhotoAlbum:
-    """The photos of the archive."""
+    """The photos of the sample archive, as `data/photos.toml` lists them."""
 
     photos: tuple[Photo, ...]
 
 
 def make_archive(folder: Path) -> list[Path]:
-    """Write the archive into a folder, which is made where it is missing; files of the same name are replaced.
+    """Write the sample archive into a folder, creating it if needed and replacing files of the same name.
 
-    Gives the paths of all files that an indexer is meant to take, sorted; subtitles beside a video and `truth.json`
-    are written too but not named. Takes some ten seconds on two cores. Errors: OSError where a file cannot be written.
+    Returns the sorted paths of the files to index; subtitle files and `truth.json` are written too, but not returned.
+    Takes about ten seconds on two cores. Errors: OSError where a file cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     facts = list(_write_media(folder))
@@ -64,24 +65,24 @@ def _write_media(folder: Path) -> Iterator[Fact]:
 
 
 def load_data(file_name: str, data_type: type[T]) -> T:
-    """Read what the archive says from `data/`; raises msgspec.ValidationError where a file is of another shape."""
+    """Read a TOML file of `data/` as a dataclass. Errors: msgspec.ValidationError where it has another shape."""
     text = resources.files("demoworld").joinpath("data", file_name).read_bytes()
     return msgspec.toml.decode(text, type=data_type)
 
 
 def _set_file_date(path: Path, day: date) -> None:
-    """Give a file the date of its story, so that filters by file date have something to find."""
+    """Set a file's modification time to noon of a day, so that filters by file date have something to select."""
     noon = datetime.combine(day, time(12), tzinfo=UTC).timestamp()
     os.utime(path, (noon, noon))
 
 
 def main() -> None:
-    """The command: one argument, the folder."""
+    """Run the command line: one argument, the target folder."""
     parser = argparse.ArgumentParser(prog="python -m demoworld.archive", description="Write the demo archive.")
-    parser.add_argument("folder", type=Path, help="where to write it; made where it is missing")
+    parser.add_argument("folder", type=Path, help="the target folder; created if missing")
     folder: Path = parser.parse_args().folder
     paths = make_archive(folder)
-    print(f"{len(paths)} files in {folder}")  # noqa: T201 - the command's answer
+    print(f"{len(paths)} files in {folder}")  # noqa: T201 - the command's output
 
 
 if __name__ == "__main__":

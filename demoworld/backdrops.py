@@ -1,4 +1,4 @@
-"""The drawn scenery of the films; each function paints one whole sheet."""
+"""Backgrounds of the sample videos' slides; each function paints one whole canvas."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from demoworld.canvas import TextCanvas
 
 
 def paint_sunrise(canvas: TextCanvas) -> None:
-    """Sea and sky in the evening, with room for a title above."""
+    """Paint sea and sky at sunset, with space for a title above."""
     _paint_gradient(canvas, (16, 34, 72), (214, 120, 72), canvas.height - 110)
     x, y = canvas.width * 0.78, canvas.height - 120
     canvas.draw.ellipse((x - 60, y - 60, x + 60, y + 60), fill="#ffd27a")
@@ -16,7 +16,7 @@ def paint_sunrise(canvas: TextCanvas) -> None:
 
 
 def paint_morning(canvas: TextCanvas) -> None:
-    """A pale sky above a green shore."""
+    """Paint a pale sky above a green shore with a lighthouse."""
     _paint_gradient(canvas, (196, 222, 236), (246, 244, 226), canvas.height - 110)
     canvas.draw.ellipse((620, 300, 1040, 560), fill="#4f8a54")
     canvas.draw.rectangle((720, 262, 740, 330), fill="#f4f4f4")
@@ -25,7 +25,7 @@ def paint_morning(canvas: TextCanvas) -> None:
 
 
 def paint_departures(canvas: TextCanvas) -> None:
-    """A black board with rails between the rows."""
+    """Paint a black departures board with rails between the rows."""
     _paint_gradient(canvas, (60, 64, 70), (36, 38, 42), canvas.height)
     canvas.draw.rectangle((30, 24, canvas.width - 30, canvas.height - 24), fill="#0c0d0f", outline="#7c8084", width=6)
     for y in range(120, canvas.height - 60, 64):
@@ -33,7 +33,7 @@ def paint_departures(canvas: TextCanvas) -> None:
 
 
 def paint_warning(canvas: TextCanvas) -> None:
-    """A yellow board with a striped edge and a triangle."""
+    """Paint a yellow warning board with a striped edge and a triangle."""
     for x in range(-canvas.height, canvas.width, 56):
         stripe = ((x, canvas.height), (x + canvas.height, 0), (x + canvas.height + 28, 0), (x + 28, canvas.height))
         canvas.draw.polygon(stripe, fill="#1c1c1c")
@@ -44,7 +44,7 @@ def paint_warning(canvas: TextCanvas) -> None:
 
 
 def paint_sea_chart(canvas: TextCanvas) -> None:
-    """A sea chart: the mainland, two islands, three rocks, a dashed route."""
+    """Paint a sea chart: the mainland, two islands, three rocks, a dashed route."""
     _paint_gradient(canvas, (168, 206, 226), (120, 172, 204), canvas.height)
     for x in range(0, canvas.width, 122):
         canvas.draw.line((x, 0, x, canvas.height), fill="#9cc2d8")
@@ -61,7 +61,7 @@ def paint_sea_chart(canvas: TextCanvas) -> None:
 
 
 def paint_emergency_sign(canvas: TextCanvas) -> None:
-    """A green sign with people who gather and four arrows."""
+    """Paint a green assembly-point sign: three people and four arrows."""
     canvas.draw.rectangle((0, 0, canvas.width, canvas.height), fill="#d8d8d4")
     canvas.draw.rounded_rectangle((40, 40, canvas.width - 40, canvas.height - 40), radius=28, fill="#11784a")
     for x in (630, 680, 730):
@@ -72,7 +72,7 @@ def paint_emergency_sign(canvas: TextCanvas) -> None:
 
 
 def paint_locker(canvas: TextCanvas) -> None:
-    """An open cupboard with orange lifejackets in it."""
+    """Paint an open cupboard with orange lifejackets in it."""
     _paint_gradient(canvas, (208, 206, 198), (150, 148, 142), canvas.height)
     canvas.draw.rectangle((470, 40, canvas.width - 40, canvas.height - 30), fill="#4a4e54", outline="#24262a", width=8)
     for row in range(2):
@@ -84,7 +84,7 @@ def paint_locker(canvas: TextCanvas) -> None:
 
 
 def paint_gauges(canvas: TextCanvas) -> None:
-    """A grey control stand with three dials."""
+    """Paint a grey control stand with three dials."""
     _paint_gradient(canvas, (86, 96, 104), (52, 58, 64), canvas.height)
     for number in range(3):
         x, y = 190 + number * 237, 350
@@ -99,7 +99,7 @@ def paint_gauges(canvas: TextCanvas) -> None:
 
 
 def paint_radio_console(canvas: TextCanvas) -> None:
-    """A radio set with a speaker and knobs, below a sheet of paper."""
+    """Paint a radio set with a speaker and knobs, below a sheet of paper."""
     _paint_gradient(canvas, (44, 60, 72), (24, 32, 40), canvas.height)
     canvas.draw.rectangle((50, 36, canvas.width - 50, 306), fill="#f1ecdc")
     canvas.draw.rounded_rectangle(
@@ -113,7 +113,7 @@ def paint_radio_console(canvas: TextCanvas) -> None:
 
 
 def paint_chalkboard(canvas: TextCanvas) -> None:
-    """A framed chalkboard."""
+    """Paint a framed chalkboard."""
     canvas.draw.rectangle((0, 0, canvas.width, canvas.height), fill="#8a5a30")
     canvas.draw.rectangle((26, 26, canvas.width - 26, canvas.height - 26), fill="#22352c")
     for y in range(60, canvas.height - 40, 46):
@@ -121,7 +121,7 @@ def paint_chalkboard(canvas: TextCanvas) -> None:
 
 
 def paint_ferry(canvas: TextCanvas, x: float) -> None:
-    """Draw a small ferry whose stern is at `x`, on the lower edge."""
+    """Paint a small ferry on the lower edge, its stern at `x` pixels."""
     y = canvas.height - 62
     canvas.draw.polygon(((x, y), (x + 120, y), (x + 100, y + 30), (x + 14, y + 30)), fill="#b02a26")
     canvas.draw.rectangle((x + 18, y - 22, x + 92, y), fill="#fafafa")

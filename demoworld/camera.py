@@ -1,4 +1,4 @@
-"""Makes a drawn sheet look like something that stood before a camera or lay on a scanner."""
+"""Simulated photography: perspective, shadow, uneven light and sensor noise for a drawn canvas."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from demoworld.canvas import TextBox, TextCanvas
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """How a sheet lies in the picture: `turn` degrees counter-clockwise, the top narrower by the share `lean`."""
+    """A canvas's pose in the photo: counter-clockwise rotation, and the share by which its top is narrower."""
 
     rotation_deg: float
     keystone_share: float
 
 
 def photograph(canvas: TextCanvas, pose: Pose, background: Image.Image, seed: int) -> tuple[Image.Image, list[TextBox]]:
-    """Lay the sheet in the middle of a background; gives the picture and the words where they now are."""
+    """Render a canvas in perspective at the middle of a background; returns the picture and the moved text boxes."""
     size = background.size
     source = np.array([(0, 0), (canvas.width, 0), (canvas.width, canvas.height), (0, canvas.height)], np.float64)
     matrix = solve_homography(source, _project_corners(canvas, pose, size))
     inverse = np.linalg.inv(matrix)
     coefficients = (inverse / inverse[2, 2]).ravel()[:8].tolist()
-    how = (Image.Transform.PERSPECTIVE, coefficients, Image.Resampling.BICUBIC)
-    warped = canvas.image.transform(size, *how)
-    mask = Image.new("L", canvas.image.size, 255).transform(size, *how)
+    transform_arguments = (Image.Transform.PERSPECTIVE, coefficients, Image.Resampling.BICUBIC)
+    warped = canvas.image.transform(size, *transform_arguments)
+    mask = Image.new("L", canvas.image.size, 255).transform(size, *transform_arguments)
     shadow = ImageChops.offset(mask.filter(ImageFilter.GaussianBlur(14)), 8, 14).point(lambda value: value * 0.45)
     picture = Image.composite(Image.new("RGB", size, "#101010"), background, shadow)
     picture = Image.composite(warped, picture, mask)
@@ -38,7 +38,7 @@ def photograph(canvas: TextCanvas, pose: Pose, background: Image.Image, seed: in
 
 
 def simulate_sensor(picture: Image.Image, seed: int, noise: float = 5.0, shade: float = 0.16) -> Image.Image:
-    """Add what a lens and a sensor add: softness, light that falls off to one side, and noise (levels of 255)."""
+    """Add lens blur, light that falls off to one side, and seeded noise (levels of 255)."""
     soft = np.asarray(picture.filter(ImageFilter.GaussianBlur(0.6)), np.float32)
     height, width = soft.shape[:2]
     rng = np.random.default_rng(seed)
@@ -50,7 +50,7 @@ def simulate_sensor(picture: Image.Image, seed: int, noise: float = 5.0, shade: 
 
 
 def render_surface(size: tuple[int, int], colour: tuple[int, int, int], seed: int) -> Image.Image:
-    """A table or a wall: one colour with soft blotches."""
+    """Render a table or wall: one colour with soft, seeded blotches."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(-22, 23, (12, 16, 1)) + np.array(colour)
     blotches = Image.fromarray(np.clip(coarse, 0, 255).astype(np.uint8))
@@ -58,7 +58,7 @@ def render_surface(size: tuple[int, int], colour: tuple[int, int, int], seed: in
 
 
 def solve_homography(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The projective map `[3, 3]` that takes four points `[4, 2]` to four others."""
+    """Return the projective map `[3, 3]` that takes four points `[4, 2]` to four others."""
     rows: list[list[float]] = []
     for (x, y), (u, v) in zip(source.tolist(), target.tolist(), strict=True):
         rows.append([x, y, 1, 0, 0, 0, -u * x, -u * y])

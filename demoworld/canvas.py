@@ -1,4 +1,4 @@
-"""A drawing surface that remembers which words it carries, and where."""
+"""A drawing canvas that records the bounding box of every text written on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from indexer.types import Box
 
 @dataclass(frozen=True, slots=True)
 class TextBox:
-    """Words on a sheet and the rectangle around them, in pixels (points on a page), y downwards."""
+    """A text and its bounding box, in pixels (points on a PDF page), y downwards."""
 
     text: str
     left: float
@@ -22,14 +22,14 @@ class TextBox:
     bottom: float
 
     def normalize(self, width: float, height: float) -> Box:
-        """The rectangle as fractions of a picture of that size, cut at its edges."""
+        """Return the box as fractions of a picture of that size, clipped at its edges."""
         left, right = max(0.0, self.left / width), min(1.0, self.right / width)
         top, bottom = max(0.0, self.top / height), min(1.0, self.bottom / height)
         return Box(round(left, 4), round(top, 4), round(right, 4), round(bottom, 4))
 
 
 def enclose(text: str, parts: Sequence[TextBox]) -> TextBox:
-    """One piece of text whose rectangle holds all parts."""
+    """Return one text box around several parts."""
     return TextBox(
         text,
         min(part.left for part in parts),
@@ -41,7 +41,7 @@ def enclose(text: str, parts: Sequence[TextBox]) -> TextBox:
 
 @cache
 def load_built_in_font(size: int) -> ImageFont.FreeTypeFont:
-    """The font that Pillow carries, so that no system font is needed."""
+    """Load the font that Pillow ships, so that no system font is needed. Errors: TypeError without FreeType."""
     font = ImageFont.load_default(size)
     if not isinstance(font, ImageFont.FreeTypeFont):
         raise TypeError("Pillow was built without FreeType; its built-in font cannot be scaled")
@@ -49,7 +49,7 @@ def load_built_in_font(size: int) -> ImageFont.FreeTypeFont:
 
 
 class TextCanvas:
-    """A picture to draw on. `written` lists its words in the order in which they were put down."""
+    """A picture to draw on; `text_boxes` lists its texts in the order in which they were written."""
 
     def __init__(self, size: tuple[int, int], colour: str) -> None:
         self.image = Image.new("RGB", size, colour)
@@ -58,26 +58,28 @@ class TextCanvas:
 
     @property
     def width(self) -> int:
+        """Width in pixels."""
         return self.image.width
 
     @property
     def height(self) -> int:
+        """Height in pixels."""
         return self.image.height
 
     def write_line(self, text: str, at: tuple[float, float], size: int, colour: str, anchor: str = "la") -> TextBox:
-        """Put down one line; `anchor` is Pillow's: `la` left and top, `ma` centred, `ra` right."""
+        """Write one line; `anchor` is Pillow's: `la` left and top, `ma` centred, `ra` right."""
         words = self._draw_text(text, at, size, colour, anchor)
         self.text_boxes.append(words)
         return words
 
     def write_row(self, cells: Sequence[str], xs: Sequence[float], y: float, size: int, colour: str) -> TextBox:
-        """Put down the cells of one table row at the given left edges; they count as one piece of text."""
+        """Write the cells of one table row at the given left edges, as one text box."""
         parts = [self._draw_text(cell, (x, y), size, colour, "la") for cell, x in zip(cells, xs, strict=True)]
         self.text_boxes.append(enclose("  ".join(cells), parts))
         return self.text_boxes[-1]
 
     def write_paragraph(self, text: str, at: tuple[float, float], width: float, size: int, colour: str) -> TextBox:
-        """Put down text broken to `width` pixels; it counts as one piece."""
+        """Write text wrapped to `width` pixels, as one text box."""
         x, y = at
         parts = [
             self._draw_text(line, (x, y + number * size * 1.5), size, colour, "la")
@@ -95,7 +97,7 @@ class TextCanvas:
 
 
 def wrap_text(text: str, size: int, width: float) -> Iterator[str]:
-    """The lines of a text in the built-in font, none wider than `width` pixels unless a single word is."""
+    """Yield the lines of a text in the built-in font, none wider than `width` pixels unless a single word is."""
     font = load_built_in_font(size)
     line = ""
     for word in text.split():

@@ -1,8 +1,8 @@
-"""`make demo`: draw the sample archive, index it, ask it questions, all through the `afterimage` command.
+"""`make demo`: render the sample archive, index it and ask it questions through the `afterimage` command.
 
-The archive is that of an invented ferry company, which is asked about what is written and said, and a video, photos and
-a report of the drawn world, which are asked about what is seen. Pictures are found and told by small models that were
-trained on that world and know nothing of the real one. The commands run in one process, which loads torch once.
+The archive has two parts. That of an invented ferry company is asked about what is written and spoken; a video, photos
+and a report of the drawn world are asked about what is visible. Search and answers on pictures use small models trained
+on that world, which know nothing of the real one. The commands run in one process, which loads torch once.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ VIDEO_NAME = "camera.mp4"
 
 
 def run_demo(folder: Path) -> int:
-    """Run the tour in `folder`; gives the number of commands that failed (finding nothing is no failure)."""
+    """Run the demo in `folder`; returns the number of commands that failed (finding nothing is no failure)."""
     archive, drawn_folder = folder / "archive", folder / "archive" / "drawn"
     if not (drawn_folder / "camera.truth.json").exists():
         print("drawing the sample archive …", flush=True)  # noqa: T201

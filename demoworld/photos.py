@@ -1,4 +1,4 @@
-"""Photos with text: labels, a receipt, a whiteboard, signs and a badge."""
+"""Photos of the sample archive that show text: labels, a receipt, a whiteboard, signs and a badge."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _EXIF_UPRIGHT, _EXIF_ROTATE_90 = 1, 6
 
 @dataclass(frozen=True, slots=True)
 class PhotoLine:
-    """One line on the sheet, in letters of `size` pixels; a tab stands before what is set at the right edge."""
+    """One line of text, in letters of `size` pixels; a tab separates what is set at the right edge."""
 
     text: str
     size: int
@@ -30,7 +30,10 @@ class PhotoLine:
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """What is in the picture and how it was taken; sizes are width and height in pixels of the upright picture."""
+    """A photo's content and how it was taken; sizes are width and height in pixels of the upright picture.
+
+    The fields are the keys of `data/photos.toml`: `turn` is the rotation in degrees, `lean` the keystone share.
+    """
 
     file: str
     look: PhotoLook
@@ -46,7 +49,7 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class PhotoStyle:
-    """How one kind of sheet looks: its colours, the left edge and top of its text, and what else is drawn on it."""
+    """The look of one kind of sheet: colours, the text's left edge and top, and a function that draws decoration."""
 
     paper: str
     ink: str
@@ -57,7 +60,7 @@ class PhotoStyle:
 
 
 def write_photo(photo: Photo, root: Path) -> list[Fact]:
-    """Draw a photo, write it below `root` as JPEG or PNG by its name, and say what can be read in it."""
+    """Render a photo below `root`, as JPEG or PNG by its name; returns the facts that can be read in it."""
     style = _STYLES[photo.look]
     canvas = TextCanvas(photo.sheet, style.paper)
     style.decorate(canvas)
@@ -86,7 +89,7 @@ def _write_lines(canvas: TextCanvas, photo: Photo, style: PhotoStyle) -> None:
 
 
 def save_photo(image: Image.Image, taken_at: datetime, path: Path, orientation: int = _EXIF_UPRIGHT) -> None:
-    """Write an upright picture by its file's name, as a camera does that was held in `orientation` (EXIF 1 or 6)."""
+    """Save an upright picture with EXIF time, stored as a camera held in `orientation` (EXIF 1 or 6) stores it."""
     exif = Image.Exif()
     stamp = taken_at.strftime("%Y:%m:%d %H:%M:%S")
     exif[ExifTags.Base.DateTime] = stamp

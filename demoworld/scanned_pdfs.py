@@ -1,4 +1,4 @@
-"""Old letters that exist only as pictures: pages of a PDF without a text layer."""
+"""Scanned documents: PDFs whose pages are pictures, without a text layer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PAPER_COLOUR, _INK_COLOUR, _STAMP_COLOUR = "#efe6cf", "#2c2a28", "#8a2c3c"
 
 
 def write_scanned_pdf(document: DocumentSpec, root: Path) -> list[Fact]:
-    """Write a PDF of scanned pages below `root` and say what can be read on them."""
+    """Write a PDF of scanned pages below `root`; returns the facts that can be read on them."""
     path = root / document.file
     path.parent.mkdir(parents=True, exist_ok=True)
     canvas = create_pdf_canvas(path, document.title)
@@ -56,7 +56,7 @@ def _draw_stamp(canvas: TextCanvas, stamp: tuple[str, ...]) -> None:
 
 
 def _draw_creases_and_holes(canvas: TextCanvas) -> None:
-    """Two creases and two punched holes, clear of the words' strokes."""
+    """Draw two creases and two punched holes, clear of the text."""
     for y in (canvas.height // 3, canvas.height * 2 // 3):
         canvas.draw.line((0, y, 90, y), fill="#d6ccb2", width=5)
         canvas.draw.line((canvas.width - 90, y, canvas.width, y), fill="#d6ccb2", width=5)

@@ -1,4 +1,4 @@
-"""The scenes of a film: scenery and the words upon it."""
+"""Slides of the sample videos: a background and the text on it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ SlideLook: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Slide:
-    """A picture that stays for some seconds; the first line is its heading, tabs divide the cells of a table row.
+    """A slide shown for some seconds; the first line is its heading, tabs separate the cells of a table row.
 
-    Where `moving`, a ferry crosses the lower edge while the words stay.
+    With `moving`, a ferry crosses the lower edge while the text stays.
     """
 
     look: SlideLook
@@ -29,7 +29,7 @@ class Slide:
 
 @dataclass(frozen=True, slots=True)
 class SlideLayout:
-    """Where the words of a look stand: heading and body sizes, the body's top and step, the left edges of cells."""
+    """Text positions of one look: heading and body sizes, the body's top and line step, the left edges of cells."""
 
     backdrop: Callable[[TextCanvas], None]
     heading: tuple[int, str]
@@ -41,7 +41,7 @@ class SlideLayout:
 
 
 def draw_slide(slide: Slide, size: tuple[int, int]) -> TextCanvas:
-    """Draw a scene, without what moves."""
+    """Draw a slide without its moving ferry."""
     layout = _SLIDE_LAYOUTS[slide.look]
     canvas = TextCanvas(size, "#000000")
     layout.backdrop(canvas)

@@ -1,4 +1,4 @@
-"""Papers of an office: PDFs with a text layer, tables and a chart that is a picture."""
+"""Office documents: PDFs with a text layer, tables, and a chart that is a picture."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _REGULAR_FONT, _BOLD_FONT = "Helvetica", "Helvetica-Bold"
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Bars with a label below and a value above each."""
+    """A bar chart with a label below and a value above each bar."""
 
     title: str
     labels: tuple[str, ...]
@@ -37,10 +37,10 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class PageSpec:
-    """One page, from top to bottom: heading, paragraphs, table (its first row is the header), chart, drawn scene,
-    notes.
+    """Content of one page from top to bottom: heading, paragraphs, table, chart, scene, notes.
 
-    A `rotated` page is stored on its side with /Rotate 90, so that it is seen upright and wide.
+    The table's first row is its header. A `rotated` page is stored on its side with /Rotate 90, so that viewers show it
+    upright and wide.
     """
 
     heading: str
@@ -54,7 +54,7 @@ class PageSpec:
 
 @dataclass(frozen=True, slots=True)
 class DocumentSpec:
-    """A document; `stamp` is for old letters that were stamped on arrival."""
+    """A document to write; `stamp` holds the lines of a rubber stamp on old letters."""
 
     file: str
     title: str
@@ -64,7 +64,7 @@ class DocumentSpec:
 
 
 def write_text_pdf(document: DocumentSpec, root: Path) -> list[Fact]:
-    """Write a PDF with a text layer below `root` and say what is printed where."""
+    """Write a PDF with a text layer below `root`; returns a fact for each text on it."""
     path = root / document.file
     path.parent.mkdir(parents=True, exist_ok=True)
     canvas = create_pdf_canvas(path, document.title)
@@ -86,7 +86,7 @@ def write_text_pdf(document: DocumentSpec, root: Path) -> list[Fact]:
 
 
 def create_pdf_canvas(path: Path, title: str) -> Canvas:
-    """An A4 canvas whose file has the same bytes each time."""
+    """Create an A4 PDF canvas whose file has the same bytes each time."""
     canvas = Canvas(str(path), pagesize=A4_POINTS, invariant=1)
     canvas.setTitle(title)
     canvas.setAuthor("Velmoray Ferry Company")
@@ -100,7 +100,7 @@ def list_page_facts(
     text_boxes: Sequence[TextBox],
     size: tuple[float, float],
 ) -> list[Fact]:
-    """Facts of one page (counted from 1) from the words on it; `size` is in the unit of their rectangles."""
+    """Return the facts of one page (counted from 1) from its text boxes; `size` is in the boxes' unit."""
     stem = document.file.rpartition(".")[0].replace("/", "-")
     return [
         Fact(
@@ -131,9 +131,9 @@ def _write_page(writer: _PageWriter, page: PageSpec) -> None:
 
 
 class _PageWriter:
-    """Sets type on one page from the top down; positions are kept in points, y downwards.
+    """Typesets one page from the top down; positions are in points, y downwards.
 
-    `printed` is what the text layer holds, `pictured` what is readable only in pictures.
+    `text_boxes` are of the text layer, `picture_text_boxes` of text that is only readable in pictures.
     """
 
     def __init__(self, canvas: Canvas, size: tuple[float, float]) -> None:
@@ -144,6 +144,7 @@ class _PageWriter:
         self.picture_text_boxes: list[TextBox] = []
 
     def write_block(self, text: str, font: str, size: float, after: float) -> None:
+        """Write wrapped text as one text box, then leave `after` points."""
         lines = simpleSplit(text, font, size, self.size[0] - 2 * _MARGIN_PT)
         parts = []
         for line in lines:
@@ -153,6 +154,7 @@ class _PageWriter:
         self._y += after
 
     def write_table(self, rows: Sequence[Sequence[str]]) -> None:
+        """Write a table with rules between its rows; each row is one text box."""
         size, width = _BODY_PT, self.size[0] - 2 * _MARGIN_PT
         first = width * (0.42 if len(rows[0]) < 5 else 0.2)
         step = (width - first) / max(1, len(rows[0]) - 1)
@@ -168,6 +170,7 @@ class _PageWriter:
         self._y += 24
 
     def draw_chart(self, chart: Chart) -> None:
+        """Draw a bar chart as a picture over the width of the page."""
         canvas = _draw_bar_chart(chart)
         width = self.size[0] - 2 * _MARGIN_PT
         scale = width / canvas.width
@@ -181,6 +184,7 @@ class _PageWriter:
         self._y += height + 20
 
     def draw_scene(self, scene: Scene) -> None:
+        """Draw a scene of the drawn world as a picture over the width of the page."""
         width = self.size[0] - 2 * _MARGIN_PT
         height = width / scene.aspect
         pixels = render_scene(scene, _SCENE_WIDTH_PX, round(_SCENE_WIDTH_PX / scene.aspect))
@@ -189,6 +193,7 @@ class _PageWriter:
         self._y += height + 20
 
     def write_footer(self, text: str) -> None:
+        """Write one small line at the foot of the page."""
         self._y = self.size[1] - 34
         self.text_boxes.append(self._draw_string(text, _MARGIN_PT, _REGULAR_FONT, 9))
 
@@ -215,7 +220,7 @@ def _draw_bar_chart(chart: Chart) -> TextCanvas:
 
 
 def encode_jpeg(picture: Image.Image) -> BytesIO:
-    """A picture as JPEG bytes, ready to be laid into a PDF."""
+    """Encode a picture as JPEG for embedding in a PDF."""
     stored = BytesIO()
     picture.save(stored, format="JPEG", quality=85)
     stored.seek(0)

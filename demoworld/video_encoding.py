@@ -1,4 +1,4 @@
-"""Films with a known story: scenes of known length, narrated in subtitles, encoded with PyAV."""
+"""Sample videos with known content: slides of known length, narrated in subtitles, encoded with PyAV."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """A sentence of the narration, shown during `span` (seconds, half-open)."""
+    """A subtitle cue: a sentence shown during `span` (seconds, half-open)."""
 
     span: tuple[float, float]
     text: str
@@ -47,7 +47,7 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """A film of scenes one after the other; `size` is width and height in pixels."""
+    """A video of slides one after the other; `size` is width and height in pixels."""
 
     file: str
     date: date
@@ -57,7 +57,7 @@ class Film:
     cues: tuple[Cue, ...]
 
     def iterate_scene_starts(self) -> Iterator[tuple[Slide, float]]:
-        """Each scene with the second at which it begins."""
+        """Yield each slide with the second at which it begins."""
         start_s = 0.0
         for scene in self.scenes:
             yield scene, start_s
@@ -65,7 +65,7 @@ class Film:
 
 
 def write_mp4(film: Film, root: Path) -> list[Fact]:
-    """Write a film as H.264 with a soft tone and an embedded subtitle track; gives what it shows and says."""
+    """Encode a film as H.264 and AAC with an embedded subtitle track; returns its facts."""
     path = _prepare_path(film, root)
     with av.open(path, "w", format="mp4", container_options=BITEXACT_OPTIONS) as target:
         options = {"flags": "+bitexact", "preset": "superfast", "crf": "21", "g": "125"}
@@ -91,7 +91,7 @@ def write_mp4(film: Film, root: Path) -> list[Fact]:
 
 
 def write_webm(film: Film, root: Path) -> list[Fact]:
-    """Write a silent film as VP9, its narration as an .srt file beside it; gives what it shows and says."""
+    """Encode a silent film as VP9, with its narration in an .srt file beside it; returns its facts."""
     path = _prepare_path(film, root)
     with av.open(path, "w", format="webm", container_options=BITEXACT_OPTIONS) as target:
         options = {"flags": "+bitexact", "deadline": "realtime", "cpu-used": "8", "crf": "30", "b": "0", "g": "125"}
@@ -105,7 +105,7 @@ def write_webm(film: Film, root: Path) -> list[Fact]:
 
 
 def write_srt(cues: Sequence[Cue], path: Path) -> None:
-    """Write cues as a subtitle file."""
+    """Write cues as a SubRip file."""
     blocks = (
         f"{n}\n{_format_srt_timestamp(c.span[0])} --> {_format_srt_timestamp(c.span[1])}\n{c.text}\n"
         for n, c in enumerate(cues, start=1)
@@ -120,11 +120,11 @@ def _prepare_path(film: Film, root: Path) -> Path:
 
 
 def configure_stream(stream: VideoStream, size: tuple[int, int], fps: int) -> VideoStream:
-    """Set what an encoder must know: width and height in pixels, and frames a second."""
+    """Set an encoder's picture size (width and height in pixels) and frame rate."""
     stream.width, stream.height = size
     stream.pix_fmt = "yuv420p"
     stream.codec_context.time_base = Fraction(1, fps)
-    stream.codec_context.thread_count = 2  # the bytes depend on it
+    stream.codec_context.thread_count = 2  # the encoded bytes depend on it
     return stream
 
 
@@ -151,7 +151,7 @@ def _to_video_frame(canvas: TextCanvas) -> av.VideoFrame:
 
 
 def _generate_tone(start_s: float, end_s: float) -> Iterator[av.AudioFrame]:
-    """A soft tone of another pitch for each scene, in blocks that follow one another without a gap."""
+    """Yield a soft tone, of another pitch for each slide, in blocks that follow one another without a gap."""
     first, end = (round(edge * _AUDIO_RATE_HZ / _AUDIO_BLOCK_SAMPLES) for edge in (start_s, end_s))
     pitch = 180 + 20 * (round(start_s) % 11)
     for block in range(first, end):
@@ -178,7 +178,7 @@ def _encode_subtitle(stream: SubtitleStream, cue: Cue) -> Packet[SubtitleStream]
 
 
 def _format_srt_timestamp(time_s: float) -> str:
-    """A time as .srt files write it."""
+    """Format a time as SubRip files write it."""
     minutes, milliseconds = divmod(round(time_s * 1000), 60_000)
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{milliseconds // 1000:02d},{milliseconds % 1000:03d}"
 

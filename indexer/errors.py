@@ -1,37 +1,37 @@
-"""Errors that the indexer raises, and the root of all errors of Afterimage.
+"""Exception hierarchy of the indexer, with the root of all exceptions of Afterimage.
 
 AfterimageError
-├── SourceError                a file that cannot be indexed; names the file and the reason
+├── SourceError                a file that cannot be indexed; has its name and the reason
 │   ├── SourceNotFound         (LookupError)
-│   ├── UnsupportedMedia       (ValueError)   no decoder takes it, or it is not media at all
+│   ├── UnsupportedMedia       (ValueError)   no decoder reads it, or it is not media at all
 │   ├── DamagedMedia           (ValueError)   empty, truncated, corrupt
 │   ├── ProtectedMedia         (PermissionError)   encrypted, or a password is needed
 │   └── LimitExceeded          (ValueError)   larger, longer or slower than the settings allow
 ├── AssetNotFound              (LookupError)
 ├── ArtifactError              (OSError)      stored data is missing or damaged
-├── BlobStoreUnavailable       (ConnectionError) the object store cannot be reached, or refuses
+├── BlobStoreUnavailable       (ConnectionError) the object store cannot be reached, or denies access
 ├── StorageFull                (OSError)      the disk is full, or writing failed
 ├── WriteLockTimeout           (RuntimeError) another process is writing
-├── IndexUnavailable           (ConnectionError) the index server cannot be reached, or refuses
-├── IndexMismatch              (ValueError)   the index was made by another model than the settings name
+├── IndexUnavailable           (ConnectionError) the index server cannot be reached, or denies access
+├── IndexMismatch              (ValueError)   vectors of another model or width than the lane's
 ├── ModelError                 (RuntimeError) weights are missing, damaged, or of the wrong kind
 ├── InvalidInput               (ValueError)   a query, a name or a cursor that is not valid
 └── SettingsError              (ValueError)
 
-Each package above defines the errors that it raises itself, as subclasses of `AfterimageError`, in its `errors.py`:
-`memory`, `services.access`, `catalog`, `database`, `egress`, `generators`, `ingest`, `jobs`; `services.cancellation` has
-`Cancelled`.
+Each higher package defines its own subclasses of `AfterimageError` in its `errors.py`: `memory`, `services.access`,
+`services.catalog`, `services.database`, `services.egress`, `services.generators`, `services.ingest`, `services.jobs`;
+`services.cancellation` has `Cancelled`.
 """
 
 from __future__ import annotations
 
 
 class AfterimageError(Exception):
-    """The root: `except AfterimageError` catches all of them."""
+    """Root of all exceptions of Afterimage."""
 
 
 class SourceError(AfterimageError):
-    """A source that cannot be indexed. `str()` is one line: the file and the reason."""
+    """Source file that cannot be indexed; `str()` is one line, the file name and the reason."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"{name}: {reason}")
@@ -40,60 +40,60 @@ class SourceError(AfterimageError):
 
 
 class SourceNotFound(SourceError, LookupError):
-    """There is no such file, or it may not be read."""
+    """Source file that does not exist or may not be read."""
 
 
 class UnsupportedMedia(SourceError, ValueError):
-    """No decoder takes it, or it is not media at all."""
+    """Source file that no decoder reads, or that is not media at all."""
 
 
 class DamagedMedia(SourceError, ValueError):
-    """Empty, truncated or corrupt."""
+    """Source file that is empty, truncated or corrupt."""
 
 
 class ProtectedMedia(SourceError, PermissionError):
-    """Encrypted, or a password is needed."""
+    """Source file that is encrypted or needs a password."""
 
 
 class LimitExceeded(SourceError, ValueError):
-    """Larger, longer or slower than the settings allow."""
+    """Source file that is larger, longer or slower to decode than the settings allow."""
 
 
 class AssetNotFound(AfterimageError, LookupError):
-    """No asset of that id or name."""
+    """Asset that does not exist under that id or name."""
 
 
 class ArtifactError(AfterimageError, OSError):
-    """What was stored for an asset is missing or damaged."""
+    """Stored data of an asset, or an index file, that is missing or damaged."""
 
 
 class BlobStoreUnavailable(AfterimageError, ConnectionError):
-    """The object store cannot be reached, refuses, or fails; nothing is known of what it holds."""
+    """Object store that cannot be reached, denies access, or fails; whether a key exists stays unknown."""
 
 
 class StorageFull(AfterimageError, OSError):
-    """The disk is full, or writing failed."""
+    """Write that failed, mostly because the disk is full."""
 
 
 class WriteLockTimeout(AfterimageError, RuntimeError):
-    """Another process is writing."""
+    """Write lock that another process held for too long, or writers that conflict too often."""
 
 
 class IndexUnavailable(AfterimageError, ConnectionError):
-    """The server that holds the index cannot be reached, refuses the key, or fails."""
+    """Index server that cannot be reached, denies access, or fails."""
 
 
 class IndexMismatch(AfterimageError, ValueError):
-    """The index was made by another model than the settings name."""
+    """Vectors that do not fit their lane: of another model than configured, or of another width."""
 
 
 class ModelError(AfterimageError, RuntimeError):
-    """Weights are missing, damaged, or of the wrong kind."""
+    """Model weights that are missing, damaged, or of the wrong kind."""
 
 
 class InvalidInput(AfterimageError, ValueError):
-    """A question that cannot be asked, or a name that cannot be kept."""
+    """Invalid argument of a request: a query, a name or a cursor."""
 
 
 class SettingsError(AfterimageError, ValueError):
-    """A setting that is unknown or does not make sense."""
+    """Setting that is unknown or has an invalid value."""

@@ -1,4 +1,4 @@
-"""What the indexer needs from the outside world; adapters live in the files named for their vendors."""
+"""Ports of the indexer: protocols of models, indexes and blob storage; their adapters are named for their vendors."""
 
 from __future__ import annotations
 
@@ -25,134 +25,194 @@ from indexer.types import (
 
 
 class ImageTextEncoder(Protocol):
-    """Pictures and words in one space. Rows are L2-normalised; an empty input gives `[0, dim]`.
-
-    `note` is what the weights say of themselves, for people; mostly empty. `floor` is the cosine below which their
-    makers measured that a text does not describe a picture; -1 where they say nothing.
-    """
+    """Encoder of pictures and texts into one embedding space; rows are L2-normalised."""
 
     @property
-    def model_id(self) -> str: ...
+    def model_id(self) -> str:
+        """Identifier of model and weights."""
+
     @property
-    def note(self) -> str: ...
+    def note(self) -> str:
+        """Remark of the weights' makers for users; mostly empty."""
+
     @property
-    def min_similarity(self) -> float: ...
+    def min_similarity(self) -> float:
+        """Cosine below which, as its makers measured, a text does not describe a picture; -1 where unknown."""
+
     @property
-    def dim(self) -> int: ...
-    def encode_images(self, pictures: Sequence[Pixels]) -> Vectors: ...
-    def encode_texts(self, texts: Sequence[str]) -> Vectors: ...
+    def dim(self) -> int:
+        """Width of an embedding."""
+
+    def encode_images(self, pictures: Sequence[Pixels]) -> Vectors:
+        """Embed pictures, `[n, dim]` in their order; `[0, dim]` for no pictures."""
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Embed texts, `[n, dim]` in their order; `[0, dim]` for no texts."""
 
 
 class TokenEncoder(Protocol):
-    """Visual tokens of pictures, what a video's memory is made of: `encode` gives `[n, positions, width]` float32.
-
-    Beside them, where the tower is that of the visual lane, the lane's embeddings, from the same forward pass, equal to
-    those of `ImageTextEncoder.encode_images`; None from a tower of its own. `model_id` names weights and pooling.
-    """
+    """Encoder of pictures into visual tokens, the input of a video memory."""
 
     @property
-    def model_id(self) -> str: ...
+    def model_id(self) -> str:
+        """Identifier of weights and pooling."""
+
     @property
-    def positions(self) -> int: ...
+    def positions(self) -> int:
+        """Number of tokens of a picture."""
+
     @property
-    def width(self) -> int: ...
-    def encode(self, pictures: Sequence[Pixels]) -> tuple[Vectors | None, NDArray[np.float32]]: ...
+    def width(self) -> int:
+        """Width of a token."""
+
+    def encode(self, pictures: Sequence[Pixels]) -> tuple[Vectors | None, NDArray[np.float32]]:
+        """Return embeddings and visual tokens `[n, positions, width]` float32, from one forward pass.
+
+        The embeddings equal those of the visual lane's `ImageTextEncoder.encode_images`; None where the tokens come
+        from a tower of their own.
+        """
 
 
 class FrameSink(Protocol):
-    """Takes in the key frames of one video, in order, checkpoint by checkpoint, while it is indexed.
+    """Consumer of one video's key frames during indexing, in order, checkpoint by checkpoint.
 
-    `take` makes checkpoint `number` (from 0) durable before it is committed itself; a crash between the two loses
-    nothing, since what was held before it is kept until the next. `resume` goes on after `checkpoints` committed ones
-    and gives how many of them it holds: fewer where its own are lost, and those behind have to be made again.
-    `finish` completes what is kept. Errors: ArtifactError, StorageFull.
+    Errors: ArtifactError, StorageFull.
     """
 
-    def resume(self, checkpoints: int) -> int: ...
-    def save_checkpoint(self, number: int, key_frames: Sequence[KeyFrame]) -> None: ...
-    def finish(self, checkpoints: int) -> None: ...
+    def resume(self, checkpoints: int) -> int:
+        """Continue after `checkpoints` committed ones; return how many of them the sink still has.
+
+        Where it has fewer, its own state was lost, and the checkpoints behind that number must be made again.
+        """
+
+    def save_checkpoint(self, number: int, key_frames: Sequence[KeyFrame]) -> None:
+        """Make the key frames of checkpoint `number` (from 0) durable, before the checkpoint itself is committed.
+
+        The state before it is kept until the next one, so that a crash between the two loses nothing.
+        """
+
+    def finish(self, checkpoints: int) -> None:
+        """Complete the state of a video of `checkpoints` checkpoints."""
 
 
 class SentenceEncoder(Protocol):
-    """Sentences in a space of meaning. Rows are L2-normalised; an empty input gives `[0, dim]`."""
+    """Encoder of sentences into a space of meaning; rows are L2-normalised."""
 
     @property
-    def model_id(self) -> str: ...
+    def model_id(self) -> str:
+        """Identifier of model and weights."""
+
     @property
-    def dim(self) -> int: ...
-    def encode(self, texts: Sequence[str]) -> Vectors: ...
+    def dim(self) -> int:
+        """Width of an embedding."""
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Embed texts, `[n, dim]` in their order; `[0, dim]` for no texts."""
 
 
 class OcrEngine(Protocol):
-    """Reads the text in pictures, in two steps, so that what did not change is not read again.
-
-    `detect` gives quadrilaterals in pixels, `[n, 4, 2]` float32, corners clockwise from the text's upper left,
-    in reading order. `recognise` reads them: for each its text (may be empty) and a confidence in [0, 1].
-    """
+    """OCR in two steps, detection and recognition, so that unchanged text is not recognised again."""
 
     @property
-    def model_id(self) -> str: ...
-    def detect(self, picture: Pixels) -> NDArray[np.float32]: ...
-    def recognize(self, picture: Pixels, quads: NDArray[np.float32]) -> list[tuple[str, float]]: ...
+    def model_id(self) -> str:
+        """Identifier of models and weights."""
+
+    def detect(self, picture: Pixels) -> NDArray[np.float32]:
+        """Return quadrilaterals around lines of text, `[n, 4, 2]` in pixels, in reading order.
+
+        Corners go clockwise from the upper left of the text.
+        """
+
+    def recognize(self, picture: Pixels, quads: NDArray[np.float32]) -> list[tuple[str, float]]:
+        """Return text (may be empty) and confidence in [0, 1] for each quadrilateral."""
 
 
 class SpeechRecognizer(Protocol):
-    """Writes down what is said. Lines carry times in the video, origin SPEECH, in order."""
+    """Speech-to-text model."""
 
     @property
-    def model_id(self) -> str: ...
-    def transcribe(self, audio: AudioSpan) -> list[TextLine]: ...
+    def model_id(self) -> str:
+        """Identifier of model and weights."""
+
+    def transcribe(self, audio: AudioSpan) -> list[TextLine]:
+        """Return spoken lines in order, with times in the video and origin SPEECH."""
 
 
 class SegmentIndex(Protocol):
-    """Finds segments again. Derived from artifacts; every change is one transaction and moves `generation` on.
+    """Search index over segments, derived from artifacts; every change is one transaction.
 
-    `put` replaces whatever the asset had, consumes the batches as a stream and gives the number of segments; `counts`
-    gives that number for every asset. `tag` changes what filters see (AssetNotFound where there is nothing to see).
-    `remove` gives the number of segments removed (0 for an unknown asset). `search` takes a unit vector `[dim]` for the
-    visual and text lanes, words for keywords; at most `limit` hits, best first, ties by asset id and ordinal.
-    `check` raises IndexMismatch where a lane was filled by another model than the one this index was opened with.
-    Errors: IndexMismatch where the vector's width is not the lane's, StorageFull where a change cannot be written.
+    Errors: IndexMismatch where a vector's width or model is not the lane's, StorageFull where a change cannot be
+    written.
     """
 
-    def put(self, tags: AssetTags, batches: Iterable[SegmentBatch]) -> int: ...
-    def update_tags(self, tags: AssetTags) -> None: ...
-    def remove(self, asset_id: str) -> int: ...
-    def search(self, lane: Lane, query: NDArray[np.float32] | str, limit: int, filters: SegmentFilter) -> list[Hit]: ...
-    def segment_counts(self) -> dict[str, int]: ...
-    def generation(self) -> int: ...
-    def verify_models(self) -> None: ...
-    def close(self) -> None: ...
+    def put(self, tags: AssetTags, batches: Iterable[SegmentBatch]) -> int:
+        """Replace all segments of an asset by a stream of batches; return the number of segments."""
+
+    def update_tags(self, tags: AssetTags) -> None:
+        """Replace the filterable properties of an asset. Errors: AssetNotFound where it is not in the index."""
+
+    def remove(self, asset_id: str) -> int:
+        """Remove an asset; return its number of segments, 0 for an unknown asset."""
+
+    def search(self, lane: Lane, query: NDArray[np.float32] | str, limit: int, filters: SegmentFilter) -> list[Hit]:
+        """Return at most `limit` hits, best first, ties by asset id and ordinal.
+
+        The visual and text lanes take a unit vector `[dim]`, keywords a text. Errors: InvalidInput.
+        """
+
+    def segment_counts(self) -> dict[str, int]:
+        """Return the number of segments of every asset."""
+
+    def generation(self) -> int:
+        """Return the number of the index state; every change increases it."""
+
+    def verify_models(self) -> None:
+        """Raise IndexMismatch if the vectors of a lane are not of the configured model."""
+
+    def close(self) -> None:
+        """Release files and caches; the next use opens them again."""
 
 
 class ShadowIndex(Protocol):
-    """Makes a segment index beside the one in use and puts it in that one's place.
+    """Builder of a second segment index that replaces the one in use. Errors: StorageFull, IndexUnavailable."""
 
-    `begin` gives an empty index that no search sees. `swap` closes it and makes it the one in use, in one step; readers
-    notice at their next search. What an earlier try left behind goes with it. Errors: StorageFull, IndexUnavailable.
-    """
+    def create(self) -> SegmentIndex:
+        """Create an empty index that no search sees."""
 
-    def create(self) -> SegmentIndex: ...
-    def promote(self) -> None: ...
+    def promote(self) -> None:
+        """Close the new index and put it in use, in one step; remove the previous one and leftovers of failed builds.
+
+        Readers notice at their next search.
+        """
 
 
 class BlobStore(Protocol):
-    """Named bytes: a folder here, an object store elsewhere. Keys are relative, with `/` between parts.
+    """Blob storage: named bytes in a folder or an object store. Keys are relative paths with `/`.
 
-    `put` and `put_file` are atomic and durable: a reader sees all or nothing, also after a crash. `get` reads `length`
-    bytes (all, if None) from `offset`. `names` lists the keys below a prefix, sorted. `delete` removes all below a
-    prefix and gives how many; a key itself is no prefix. For large media, in memory that does not depend on size:
-    `put_file` copies a file, `fetched` lends a blob as a file for the time of a `with` (not to be changed), `size` is
-    in bytes, `stream` gives the bytes `[start, end)` (to the last, if None), some at a time.
-    Errors: ArtifactError where a key is missing or too short, StorageFull where it cannot be written, BlobsUnavailable
-    where the store does not answer.
+    Errors: ArtifactError where a key is missing or too short, StorageFull where it cannot be written,
+    BlobStoreUnavailable where the store does not answer.
     """
 
-    def put(self, key: str, data: bytes) -> None: ...
-    def put_file(self, key: str, path: Path) -> None: ...
-    def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes: ...
-    def stream(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]: ...
-    def local_file(self, key: str) -> AbstractContextManager[Path]: ...
-    def size(self, key: str) -> int: ...
-    def list_keys(self, prefix: str) -> Iterator[str]: ...
-    def delete_prefix(self, prefix: str) -> int: ...
+    def put(self, key: str, data: bytes) -> None:
+        """Write a blob atomically and durably: a reader sees all of it or nothing, also after a crash."""
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Copy a local file to a blob atomically and durably, in memory that does not depend on its size."""
+
+    def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
+        """Read `length` bytes from `offset` on, all that follow if None."""
+
+    def stream(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes `[start, end)` in chunks, to the last byte if `end` is None."""
+
+    def local_file(self, key: str) -> AbstractContextManager[Path]:
+        """Provide a blob as a read-only local file for the duration of a `with`."""
+
+    def size(self, key: str) -> int:
+        """Return the size in bytes."""
+
+    def list_keys(self, prefix: str) -> Iterator[str]:
+        """Yield the keys below a prefix, sorted; a key is not below itself."""
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Delete all blobs below a prefix and return their number; a blob named exactly like the prefix stays."""

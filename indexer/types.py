@@ -1,4 +1,4 @@
-"""The values that every layer shares: what media is, and what was found in it.
+"""Domain types shared by all layers: media properties, decoded media, segments, filters and hits.
 
 Times are seconds from the first presented frame, spans are half-open `[start_s, end_s)`, pages count from 1,
 boxes are fractions of the upright picture.
@@ -22,7 +22,7 @@ Vectors: TypeAlias = NDArray[np.float32]
 
 
 class AssetKind(StrEnum):
-    """What an asset is; a recording without pictures is a video too."""
+    """Kind of an asset; a recording without pictures is a video too."""
 
     VIDEO = "video"
     IMAGE = "image"
@@ -30,7 +30,7 @@ class AssetKind(StrEnum):
 
 
 class Lane(StrEnum):
-    """One way to find a segment."""
+    """Retrieval lane: image-text embeddings, sentence embeddings, or keywords."""
 
     VISUAL = "visual"
     TEXT = "text"
@@ -38,7 +38,7 @@ class Lane(StrEnum):
 
 
 class Origin(StrEnum):
-    """Where a segment comes from: a picture, or the words of one of four sources."""
+    """Source of a segment's content: a picture, or the text of one of four sources."""
 
     PICTURE = "picture"
     PAGE = "page"
@@ -49,7 +49,7 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle inside a picture, as fractions of its width and height, `0 <= x0 < x1 <= 1`, y downwards."""
+    """Bounding box in a picture, as fractions of its width and height, `0 <= x0 < x1 <= 1`, y downwards."""
 
     x0: float
     y0: float
@@ -57,16 +57,42 @@ class Box:
     y1: float
 
     def union(self, other: Box) -> Box:
-        """The smallest box around both."""
+        """Return the smallest box that contains both."""
         return Box(min(self.x0, other.x0), min(self.y0, other.y0), max(self.x1, other.x1), max(self.y1, other.y1))
 
 
 @dataclass(frozen=True, slots=True)
-class MediaInfo:
-    """What a file says of itself, as far as it was found true.
+class TimeSpan:
+    """Half-open time interval `[start_s, end_s)` in seconds. Errors: ValueError where `end_s < start_s`."""
 
-    `duration_s` is None where a stream does not know its length (or the asset is no video); `taken_at` is the
-    moment of capture as a Unix time where the file names one; `sees` tells whether there is a picture stream.
+    start_s: float
+    end_s: float
+
+    def __post_init__(self) -> None:
+        """Raise ValueError if the end is before the start."""
+        if self.end_s < self.start_s:
+            raise ValueError(f"the time span ends at {self.end_s} s, before its start at {self.start_s} s")
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.end_s - self.start_s
+
+    def overlaps(self, other: TimeSpan) -> bool:
+        """Return True if each span starts before the other ends; an empty span overlaps one that it lies inside."""
+        return self.start_s < other.end_s and other.start_s < self.end_s
+
+    def contains(self, time_s: float) -> bool:
+        """Return True if `start_s <= time_s < end_s`."""
+        return self.start_s <= time_s < self.end_s
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInfo:
+    """Properties of a media file, as probed and verified.
+
+    `duration_s` is None where a stream does not state its length or the asset is no video; `taken_at` is the time of
+    capture as a Unix time, None where the file names none; `has_video` and `has_audio` say which streams there are.
     """
 
     kind: AssetKind
@@ -84,7 +110,7 @@ class MediaInfo:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One decoded picture of a video. `time_s` was derived once, from `pts` and `time_base`, at the decode edge."""
+    """Decoded picture of a video with its presentation time; `time_s` is derived once, from `pts` and `time_base`."""
 
     pts: int
     time_base: Fraction
@@ -94,8 +120,11 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class KeyFrame:
-    """A key frame of a video, as a memory takes it in: `frames` looked-at frames show the same, from it until `end_s`;
-    `tokens` are its visual tokens, `[positions, width]` float32."""
+    """Key frame with its visual tokens, the input of a video memory.
+
+    It stands for `frame_count` near-duplicate sampled frames, in `[time_s, end_s)`; `tokens` are `[positions, width]`,
+    float32.
+    """
 
     time_s: float
     end_s: float
@@ -105,9 +134,9 @@ class KeyFrame:
 
 @dataclass(frozen=True, slots=True)
 class TextLine:
-    """A line of text that was read somewhere: a subtitle cue, a line on a screen, a line of a page.
+    """Line of extracted text with its place: a subtitle cue, a line on a screen, a line of a page.
 
-    `confidence` is 1.0 where the text is given, not recognised. Lines of one `block` belong together (a paragraph).
+    `confidence` is 1.0 where the text was stored as text, not recognised. Lines of one `block` form a paragraph.
     """
 
     text: str
@@ -121,9 +150,9 @@ class TextLine:
 
 @dataclass(frozen=True, slots=True)
 class DocumentPage:
-    """One page of a document: its picture, upright, and the lines of its text layer in reading order.
+    """Document page: its upright picture, and the lines of its text layer in reading order.
 
-    `trusted` is False where the text layer is missing or poor and the picture should be read instead.
+    `text_layer_reliable` is False where the text layer is missing or poor, so that the page needs OCR.
     """
 
     number: int
@@ -134,7 +163,7 @@ class DocumentPage:
 
 @dataclass(frozen=True, slots=True)
 class AudioSpan:
-    """Mono sound, float32 in [-1, 1], `[samples]` at `rate` Hz, beginning at `start_s`."""
+    """Mono audio from `start_s` on: float32 in [-1, 1], `[samples]`, `sample_rate` in Hz."""
 
     start_s: float
     sample_rate: int
@@ -143,7 +172,7 @@ class AudioSpan:
 
 @dataclass(frozen=True, slots=True)
 class PictureRef:
-    """A stored JPEG: `length` bytes at `offset` of the blob `key`."""
+    """Reference to a stored JPEG: `length` bytes at `offset` of the blob `key`."""
 
     key: str
     offset: int
@@ -152,7 +181,7 @@ class PictureRef:
 
 @dataclass(frozen=True, slots=True)
 class LineSpan:
-    """Where the characters `[start, end)` of a segment's text stand in the picture."""
+    """Bounding box of the characters `[start, end)` of a segment's text."""
 
     start: int
     end: int
@@ -161,9 +190,9 @@ class LineSpan:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """The unit of indexing: a span of one video, a page or a region of it, or a whole image.
+    """Unit of indexing: a time span of a video, a page or a region of it, or a whole image.
 
-    `ordinal` is unique within the asset. A picture has no text; a passage of text knows the picture it is seen in.
+    `ordinal` is unique within the asset. A picture has no text; a text passage refers to the picture that shows it.
     """
 
     ordinal: int
@@ -176,11 +205,20 @@ class Segment:
     lines: tuple[LineSpan, ...] = ()
     picture: PictureRef | None = None
 
+    @property
+    def span(self) -> TimeSpan | None:
+        """Time span of the segment, of zero length where it has no end; None where it has no times."""
+        if self.start_s is None:
+            return None
+        return TimeSpan(self.start_s, self.start_s if self.end_s is None else self.end_s)
+
 
 @dataclass(frozen=True, slots=True)
 class SegmentBatch:
-    """Segments of one asset with their embeddings: row i of `vectors[lane]` belongs to segment `rows[lane][i]`
-    (an index into `segments`). A lane that is off is absent."""
+    """Segments of one asset with their embeddings.
+
+    Row i of `vectors[lane]` belongs to segment `rows[lane][i]`, an index into `segments`. A disabled lane is absent.
+    """
 
     segments: tuple[Segment, ...]
     rows: dict[Lane, NDArray[np.int64]]
@@ -189,7 +227,7 @@ class SegmentBatch:
 
 @dataclass(frozen=True, slots=True)
 class AssetTags:
-    """What an index must know of an asset to filter by: its kind, the collections that hold it, its file date."""
+    """Filterable properties of an asset: its kind, its collections, its file date (Unix time)."""
 
     asset_id: str
     kind: AssetKind
@@ -199,11 +237,10 @@ class AssetTags:
 
 @dataclass(frozen=True, slots=True)
 class SegmentFilter:
-    """Which segments a search may find; an empty field does not restrict.
+    """Search filter over segments; a field that is None does not restrict, an empty set passes nothing.
 
-    `start_s`/`end_s`: the segment's span overlaps `[start_s, end_s)` (segments without a span do not pass).
-    `file_after`/`file_before`: Unix times, half-open; assets without a date do not pass. `collections=frozenset()`
-    (empty, not None) passes nothing.
+    `start_s`/`end_s`: the segment's span overlaps `[start_s, end_s)`; segments without a span do not pass.
+    `file_after`/`file_before`: Unix times, half-open; assets without a date do not pass.
     """
 
     collections: frozenset[str] | None = None
@@ -217,7 +254,10 @@ class SegmentFilter:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A segment found by one lane. `score` is the lane's own: a cosine, or the share of the query's weight found."""
+    """Search result of one lane: a segment and its score.
+
+    `score` is a cosine similarity in the vector lanes, the matched share of the query's IDF in the keywords lane.
+    """
 
     asset_id: str
     kind: AssetKind

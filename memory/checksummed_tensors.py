@@ -1,4 +1,4 @@
-"""Named arrays as blobs that say what they are of, and know when they are damaged."""
+"""Serialization of named arrays as safetensors blobs with metadata and, where no manifest has one, a checksum."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ from memory.quantization import Tensors
 from memory.video_memory import VideoMemory
 
 SCHEMA_VERSION = 1
+"""Form: version of the stored format."""
 
 
 def encode(tensors: Tensors, memory: VideoMemory) -> bytes:
-    """A blob whose checksum is kept elsewhere."""
+    """Return a blob without a checksum of its own, for one that a manifest lists."""
     return save_tensors(tensors, metadata_of(memory))
 
 
 def metadata_of(memory: VideoMemory) -> dict[str, str]:
-    """What a memory's blobs say they are of."""
+    """Return the metadata of a memory's blobs: format version, model, shape of the tokens."""
     shape = {"positions": str(memory.positions), "width": str(memory.width)}
     return {"schema": str(SCHEMA_VERSION), "model": memory.model, **shape}
 
 
 def verify_metadata(metadata: Mapping[str, str], memory: VideoMemory, key: str) -> None:
-    """Errors: MemoryMismatch where another model made it, ArtifactError where it is of another shape or version."""
+    """Raise MemoryMismatch for a blob of another model, ArtifactError for one of another shape or version."""
     if metadata.get("model") != memory.model:
         raise MemoryMismatch(f"{key}: the memory was made by {metadata.get('model')}, not by {memory.model}")
     if dict(metadata) != metadata_of(memory):
@@ -39,7 +40,7 @@ def verify_metadata(metadata: Mapping[str, str], memory: VideoMemory, key: str) 
 
 
 def decode(data: bytes, key: str) -> Tensors:
-    """What a blob holds. Errors: ArtifactError."""
+    """Return the arrays of a blob. Errors: ArtifactError."""
     try:
         return dict(load_tensors(data))
     except (SafetensorError, ValueError) as error:
@@ -47,13 +48,13 @@ def decode(data: bytes, key: str) -> Tensors:
 
 
 def encode_checksummed(tensors: Tensors, memory: VideoMemory, **extra_metadata: str) -> bytes:
-    """A blob that knows its own checksum, as no manifest holds it yet."""
+    """Return a blob with a checksum in its metadata, for one that no manifest lists yet."""
     metadata = metadata_of(memory) | extra_metadata
     return save_tensors(tensors, metadata | {"sha": _digest(tensors, metadata)})
 
 
 def decode_checksummed(data: bytes, key: str) -> tuple[dict[str, str], Tensors]:
-    """What a sealed blob says of itself, and holds. Errors: ArtifactError."""
+    """Return metadata and arrays of a blob with a checksum. Errors: ArtifactError."""
     metadata, tensors = _read_metadata(data, key), decode(data, key)
     if metadata.pop("sha", None) != _digest(tensors, metadata):
         raise ArtifactError(f"{key}: does not match its checksum; index its source again")
@@ -61,15 +62,16 @@ def decode_checksummed(data: bytes, key: str) -> tuple[dict[str, str], Tensors]:
 
 
 def _digest(tensors: Tensors, metadata: Mapping[str, str]) -> str:
-    parts = hashlib.sha256(repr(sorted(metadata.items())).encode())
+    """Return the checksum over metadata, names, types, shapes and bytes of the arrays."""
+    digest = hashlib.sha256(repr(sorted(metadata.items())).encode())
     for name, tensor in sorted(tensors.items()):
-        parts.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
-        parts.update(tensor.ravel().view(np.uint8).data)
-    return parts.hexdigest()
+        digest.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
+        digest.update(tensor.ravel().view(np.uint8).data)
+    return digest.hexdigest()
 
 
 def _read_metadata(data: bytes, key: str) -> dict[str, str]:
-    """The header's own words, which safetensors' loader drops: eight bytes of length, then JSON."""
+    """Return the metadata of a blob's header, which safetensors' loader drops: eight bytes of length, then JSON."""
     try:
         length = int.from_bytes(data[:8], "little")
         return msgspec.convert(msgspec.json.decode(data[8 : 8 + length])["__metadata__"], dict[str, str])
@@ -78,5 +80,5 @@ def _read_metadata(data: bytes, key: str) -> dict[str, str]:
 
 
 def sha256_hex(data: bytes) -> str:
-    """The checksum of a blob."""
+    """Return the SHA-256 checksum of a blob, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()

@@ -6,4 +6,4 @@ from indexer.errors import AfterimageError
 
 
 class MemoryMismatch(AfterimageError, ValueError):
-    """A video's memory was made by another model than the one that wants it."""
+    """The video's memory was made by another model than the one that is to read it."""

@@ -1,7 +1,7 @@
-"""One lane of a video's memory: the bank, and above it an hour and a day level, all bounded, all merged by one rule.
+"""Lane of a video's memory: three bounded memory banks (newest, hour, day) that cover a video of any length.
 
 Every ten minutes the oldest slots of a full bank move to the hour level, every hour the oldest of that to the day
-level; each level merges as the bank does. Together they cover the whole video, however long it runs.
+level. All levels merge by the same cost.
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ from memory.merge_cost import GLOBAL_COST, NOVELTY_COST, MergeCost
 from memory.types import BankState, Node, Slot, Tokens
 
 _SLOTS_PER_MOVE = 8
-_BANK_MOVE_INTERVAL_S, _HOUR_MOVE_INTERVAL_S = 600.0, 3600.0
+"""Chosen: a small part of a level, so that what stays still covers recent time evenly."""
+_BANK_MOVE_INTERVAL_S = 600.0
+"""Chosen: a bank of 64 slots then covers about 80 minutes; a shorter interval shows less time, in finer detail."""
+_HOUR_MOVE_INTERVAL_S = 3600.0
+"""Chosen: an hour level of 96 slots then covers about 12 hours; a shorter interval shows less time, in finer detail."""
 
 
 @dataclass(frozen=True, slots=True)
 class LaneConfig:
-    """What a lane may keep: slots of its bank, of its hour level and of its day level; and what merging costs."""
+    """Capacity of a lane, as slots of its bank, of its hour and of its day level, and its merge cost."""
 
     slots: int
     hour: int
@@ -28,15 +32,18 @@ class LaneConfig:
 
 
 LANE_CONFIGS = {"global": LaneConfig(64, 96, 48, GLOBAL_COST), "novelty": LaneConfig(32, 48, 24, NOVELTY_COST)}
+"""Lanes by name.
 
-
+Measured: 64 and 32 slots of the banks, by `python -m benchmarks.memory_quality` (decision 0018).
+Chosen: slots of the hour and day levels, which fill in two and six hours; more would show older time in finer detail.
+"""
 LEVELS = ("day", "hour", "bank")
-"""The levels of a lane, oldest first."""
+"""Names of a lane's levels, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryLaneState:
-    """What a lane is at one moment, to go on from: its three banks, oldest first, and when slots move next."""
+    """State of a lane to resume from: its three banks, oldest first, and the times of the next moves of slots."""
 
     day: BankState
     hour: BankState
@@ -46,8 +53,10 @@ class MemoryLaneState:
 
 
 class MemoryLane:
-    """A `benchmarks.memory_baselines.policy.Policy` whose bound holds for any length. `number` gives new node numbers, `watch` is told of
-    every merge."""
+    """Three-level memory of bounded size for a video of any length.
+
+    `next_number` returns the number of a new node; `on_merge` is called after each merge.
+    """
 
     def __init__(
         self,
@@ -64,6 +73,7 @@ class MemoryLane:
         self._bank_due_s, self._hour_due_s = _BANK_MOVE_INTERVAL_S, _HOUR_MOVE_INTERVAL_S
 
     def add(self, node: Node, tokens: Tokens) -> None:
+        """Append a moment; move the oldest slots of full levels whose time has come. Errors: ValueError."""
         self._bank.add(node, tokens)
         while node.end_s >= self._bank_due_s:
             self._bank_due_s += _BANK_MOVE_INTERVAL_S
@@ -73,30 +83,31 @@ class MemoryLane:
             _move_oldest(self._hour, self._day)
 
     def slots(self) -> list[Slot]:
+        """Return the slots of all levels in order of time; the tokens are copies."""
         return [slot for level in (self._day, self._hour, self._bank) for slot in level.slots()]
 
     def nodes(self) -> list[Node]:
-        """The nodes of the slots, in order of time."""
+        """Return the nodes of the slots in order of time."""
         return [node for level in (self._day, self._hour, self._bank) for node in level.nodes()]
 
     @property
     def levels(self) -> dict[str, MemoryBank]:
-        """The banks by name (`LEVELS`), oldest first; to be looked at."""
+        """Banks by name (`LEVELS`), oldest first, for reading only."""
         return dict(zip(LEVELS, (self._day, self._hour, self._bank), strict=True))
 
     @property
     def due_s(self) -> tuple[float, float]:
-        """When slots move next, from the bank and from the hour level."""
+        """Video times of the next moves of slots, from the bank and from the hour level."""
         return self._bank_due_s, self._hour_due_s
 
     def state(self) -> MemoryLaneState:
-        """All that decides what the lane will do."""
+        """Return the state to resume from."""
         return MemoryLaneState(
             self._day.state(), self._hour.state(), self._bank.state(), self._bank_due_s, self._hour_due_s
         )
 
     def restore(self, state: MemoryLaneState) -> None:
-        """Become what another lane of this shape was."""
+        """Replace the content by the state of a lane of the same shape."""
         self._day.restore(state.day)
         self._hour.restore(state.hour)
         self._bank.restore(state.bank)
@@ -104,7 +115,7 @@ class MemoryLane:
 
 
 def _move_oldest(source: MemoryBank, target: MemoryBank) -> None:
-    """The oldest slots of a full level move up; a level with room keeps what it has."""
+    """Move the oldest slots of a full bank to the next level; a bank with free slots keeps all of them."""
     if len(source) == source.capacity:
         for _ in range(min(_SLOTS_PER_MOVE, source.capacity - 1)):
             slot = source.pop_oldest()

@@ -1,9 +1,9 @@
-"""What it costs to merge two neighbours: how unlike they are, and how much they stand for.
+"""Merge cost of two neighbouring slots: their dissimilarity, weighted by the frames that they stand for.
 
     cost(a, b) = (w_a w_b / (w_a + w_b))^alpha · (mean_i (1 − cos(a_i, b_i))^p)^(1/p)
 
-`alpha` keeps a block of constant motion from taking every slot; a high `p` counts the position that changed most, so
-that a small new thing is not averaged away.
+`alpha` keeps a stretch of constant motion from taking every slot; a high `p` counts the position that changed most, so
+that a small new object is not averaged away.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 _EPSILON = 1e-12
+"""Form: keeps the cosine of zero tokens finite."""
 
 
 @dataclass(frozen=True, slots=True)
 class MergeCost:
-    """The two exponents of the cost; see the module."""
+    """Merge cost with its two exponents, as the module's formula has them."""
 
     alpha: float
     p: float
@@ -31,16 +32,17 @@ class MergeCost:
         weight_a: int,
         weight_b: int,
     ) -> float:
-        """The cost from what is kept of a pair: per position `[P]` the dot product and both squared norms."""
+        """Return the cost of a pair from its dot products and squared norms, each `[P]`, and its weights in frames."""
         cosines = dots / np.sqrt(np.maximum(norms_a * norms_b, _EPSILON))
-        unlike = np.clip(1.0 - cosines, 0.0, 2.0)
-        spread = (
-            float(unlike.mean()) if self.p == 1 else float(np.mean(unlike.astype(np.float64) ** self.p) ** (1 / self.p))
-        )
-        return float((weight_a * weight_b / (weight_a + weight_b)) ** self.alpha) * spread
+        distances = np.clip(1.0 - cosines, 0.0, 2.0)
+        if self.p == 1:
+            mean_distance = float(distances.mean())
+        else:
+            mean_distance = float(np.mean(distances.astype(np.float64) ** self.p) ** (1 / self.p))
+        return float((weight_a * weight_b / (weight_a + weight_b)) ** self.alpha) * mean_distance
 
 
 GLOBAL_COST = MergeCost(alpha=0.25, p=1.0)
-"""Covers what happens: long events keep their slots, motion does not eat them."""
+"""Measured: `benchmarks.memory_quality` covers all events, with and without motion. Long events keep their slots."""
 NOVELTY_COST = MergeCost(alpha=0.0, p=8.0)
-"""Keeps what is new, however short or small."""
+"""Measured: `benchmarks.memory_quality` (decision 0018). Keeps what is new, however short or small."""

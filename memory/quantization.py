@@ -1,7 +1,7 @@
-"""How finely the tokens of a finished memory are stored.
+"""Quantization of the tokens of a finished memory: float16, or int8 with a scale per token.
 
-`int8` takes half the room of `float16`: whole numbers in [-127, 127] and one float32 scale per token (a row of D), so
-that the largest element of each token is exact and no element is off by more than half a step, 1/254 of the largest.
+`int8` takes half the space of `float16`: integers in [-127, 127] and one float32 scale per token (a row of D), so that
+the largest element of each token is exact and the error of the others is at most half a step, 1/254 of the largest.
 """
 
 from __future__ import annotations
@@ -13,20 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 _INT8_MAX = 127
+"""Source: symmetric range of int8, whose -128 is left unused."""
 _MIN_SCALE = np.finfo(np.float32).tiny
-
+"""Smallest normal float32, the scale of a token that is all zeros."""
 Tensors = dict[str, NDArray[np.generic]]
+"""Named arrays."""
 
 
 class TokenPrecision(StrEnum):
-    """The ways in which tokens are stored."""
+    """Formats in which tokens are stored."""
 
     FLOAT16 = "float16"
     INT8 = "int8"
 
 
 def quantize(tokens: NDArray[np.float32], precision: TokenPrecision) -> Tensors:
-    """Tokens `[..., D]` as they are stored: `tokens`, and for int8 `scales` `[...]`."""
+    """Return tokens `[..., D]` in their stored format: `tokens`, and for int8 `scales` `[...]`."""
     match precision:
         case TokenPrecision.FLOAT16:
             return {"tokens": tokens.astype(np.float16)}
@@ -36,7 +38,7 @@ def quantize(tokens: NDArray[np.float32], precision: TokenPrecision) -> Tensors:
 
 
 def dequantize(tensors: Mapping[str, NDArray[np.generic]], precision: TokenPrecision) -> NDArray[np.float32]:
-    """The tokens again, float32. Errors: KeyError where a tensor is missing."""
+    """Return stored tokens as float32, `[..., D]`. Errors: KeyError where an array is missing."""
     tokens = tensors["tokens"].astype(np.float32)
     match precision:
         case TokenPrecision.FLOAT16:

@@ -1,4 +1,4 @@
-"""The indexing pipeline's key frames on their way into a video's memory: an `indexer.ports.FrameSink`."""
+"""Frame sink that builds a video's memory while the video is indexed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from memory.video_memory import VideoMemory
 
 
 class MemorySink:
-    """The memory of one video, saved after each checkpoint. Moments leave no gap: each begins where the last one ended.
+    """`indexer.ports.FrameSink` into the memory of one video, which is saved after each checkpoint.
 
-    Errors: ArtifactError for what a store cannot give, MemoryMismatch where its state is of another model.
+    Moments leave no gap: each begins where the last one ended. Errors: ArtifactError for a state that is missing or
+    damaged, MemoryMismatch for one of another model.
     """
 
     def __init__(
@@ -26,7 +27,7 @@ class MemorySink:
         self._finished = False
 
     def resume(self, checkpoints: int) -> int:
-        """Go on from the newest state that is whole, at most `checkpoints` of them in; 0 where there is none."""
+        """Restore the newest intact state of at most `checkpoints` checkpoints; return its number, 0 for none."""
         if checkpoints and (self._restore(checkpoints - 1) or self._is_finished(checkpoints)):
             return checkpoints
         if checkpoints > 1 and self._restore(checkpoints - 2):
@@ -34,17 +35,19 @@ class MemorySink:
         return 0
 
     def save_checkpoint(self, number: int, key_frames: Sequence[KeyFrame]) -> None:
+        """Add the key frames of checkpoint `number` and store the state after it."""
         memory = self._memory = self._memory or self._new_memory()
         for frame in key_frames:
             memory.add(memory.end_s, frame.end_s, frame.frame_count, frame.tokens, frame.time_s)
         self._store.save_checkpoint(number, memory)
 
     def finish(self, checkpoints: int) -> None:
-        """Store the finished memory; one that was finished before the asset was stays as it is."""
+        """Store the finished memory, unless a run that was killed before its asset was complete has done so."""
         if not self._finished:
             self._store.finish(checkpoints, self._memory or self._new_memory(), self._precision)
 
     def _restore(self, number: int) -> bool:
+        """Restore the state after checkpoint `number`; return False where it is missing or damaged."""
         memory = self._new_memory()
         try:
             self._store.resume(number, memory)
@@ -54,7 +57,7 @@ class MemorySink:
         return True
 
     def _is_finished(self, checkpoints: int) -> bool:
-        """Whether a run was killed between the end of the memory and that of the asset."""
+        """Return True if a finished memory of so many checkpoints is stored already."""
         try:
             self._finished = self._store.read_manifest().checkpoints == checkpoints
         except ArtifactError:

@@ -1,10 +1,10 @@
-"""Memories on disk, beside an asset's other artifacts.
+"""Storage of video memories, beside an asset's other artifacts.
 
-After each checkpoint of a video these blobs are written, each with its own checksum: `00012.log` (the nodes made since
-the last one; kept) and `after/0/…` (all that is needed to go on, float32: `memory.resume_state`; `after/1/…` after odd ones,
-so that a state is there until the next one's checkpoint is committed). A finished memory is `bank` (its slots, float16
-or int8: `memory.quantization`) and `manifest.json`, written last, with the model's fingerprint and the checksums of all
-its parts.
+After each checkpoint of a video two things are written, with checksums: `00012.log`, the nodes made since the last
+checkpoint, and `after/0/…` (`after/1/…` after odd ones), the float32 state to resume from (`memory.resume_state`); two
+places, so that one state is intact until the next checkpoint is committed. A finished memory is `bank`, its slots in
+float16 or int8 (`memory.quantization`), and `manifest.json`, written last, with the model's id and the checksums of
+bank and logs.
 """
 
 from __future__ import annotations
@@ -35,8 +35,7 @@ from memory.video_memory import FRAMES_LOG, VideoMemory
 
 @dataclass(frozen=True, slots=True)
 class MemoryManifest:
-    """What a finished memory is: its model, the shape and precision of its tokens, the checkpoints it has logs of, and
-    checksums."""
+    """Manifest of a finished memory: model, shape and precision of its tokens, number of logs, checksums by name."""
 
     schema: int
     model: str
@@ -49,16 +48,17 @@ class MemoryManifest:
 
 @dataclass(frozen=True, slots=True)
 class StoredMemory:
-    """A finished memory: the slots of each lane in order of time, tokens as float32."""
+    """Finished memory as loaded: the slots of each lane in order of time, tokens as float32."""
 
     manifest: MemoryManifest
     lanes: dict[str, list[Slot]]
 
 
 class MemoryStore:
-    """The memory of one asset in one version, in a folder of a blob store.
+    """Memory of one asset in one version, in a folder of a blob store.
 
-    Errors: ArtifactError where something is missing or damaged, MemoryMismatch where another model made it.
+    Errors of all methods: ArtifactError for blobs that are missing or damaged, MemoryMismatch for those of another
+    model.
     """
 
     def __init__(self, blobs: BlobStore, folder: str) -> None:
@@ -66,19 +66,19 @@ class MemoryStore:
         self._states = ResumeStateStore(blobs, f"{self._folder}/after")
 
     def save_checkpoint(self, number: int, memory: VideoMemory) -> None:
-        """Store what a memory is after checkpoint `number` (from 0), so that `resume` can go on from there."""
+        """Store the log and the state after checkpoint `number`, from 0 on."""
         log: Tensors = {f"log.{name}": encode_nodes(nodes) for name, nodes in memory.drain_log().items()}
         self._blobs.put(self._key(f"{number:05}.log"), encode_checksummed(log, memory))
         self._states.save(number, memory)
 
     def resume(self, number: int, memory: VideoMemory) -> None:
-        """Make a new memory what it was after checkpoint `number`, one of the last two that were saved."""
+        """Restore a new memory to its state after checkpoint `number`, one of the last two that were saved."""
         self._states.resume(number, memory)
 
     def finish(
         self, checkpoints: int, memory: VideoMemory, precision: TokenPrecision = TokenPrecision.FLOAT16
     ) -> MemoryManifest:
-        """Store the finished memory; the state that it could have gone on from goes."""
+        """Store the finished memory and delete the states to resume from; return the manifest."""
         tensors: Tensors = {}
         for name in memory.lanes:
             tensors |= encode_slots(name, memory, precision)
@@ -93,7 +93,7 @@ class MemoryStore:
         return manifest
 
     def load(self, model: str | None = None) -> StoredMemory:
-        """The finished memory; where `model` is named it must have made it."""
+        """Return the finished memory. Errors: MemoryMismatch where it is not of `model`, if one is named."""
         manifest = self.read_manifest()
         if model is not None and manifest.model != model:
             raise MemoryMismatch(f"{self._folder}: the memory was made by {manifest.model}, not by {model}")
@@ -106,7 +106,7 @@ class MemoryStore:
         return StoredMemory(manifest, lanes)
 
     def read_manifest(self) -> MemoryManifest:
-        """What the finished memory is."""
+        """Return the manifest of the finished memory."""
         key = self._key("manifest.json")
         try:
             manifest = msgspec.json.decode(self._blobs.get(key), type=MemoryManifest)
@@ -117,7 +117,7 @@ class MemoryStore:
         return manifest
 
     def merge_tree(self, lane: str) -> Mapping[int, Node]:
-        """Every node of a lane by its number, frames included: the whole merge tree, to climb down from a slot."""
+        """Return every node of a lane by its number, frames included: the merge tree, to descend from a slot."""
         manifest = self.read_manifest()
         nodes_by_number: dict[int, Node] = {}
         for number in range(manifest.checkpoints):
@@ -128,11 +128,13 @@ class MemoryStore:
         return nodes_by_number
 
     def _log_checksum(self, name: str) -> str:
+        """Return the checksum of a stored log after checking that it is intact."""
         data = self._blobs.get(self._key(name))
         decode_checksummed(data, self._key(name))
         return sha256_hex(data)
 
     def _read_verified(self, name: str, manifest: MemoryManifest) -> bytes:
+        """Return a blob whose checksum is that of the manifest. Errors: ArtifactError."""
         data = self._blobs.get(self._key(name))
         if sha256_hex(data) != manifest.shas.get(name):
             raise ArtifactError(f"{self._key(name)}: does not match its checksum; index its source again")

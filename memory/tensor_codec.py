@@ -1,4 +1,4 @@
-"""Memories as named arrays: nodes as rows of a table, tokens as they are or packed."""
+"""Encoding of memories as named arrays: nodes as rows of a table, tokens as float32 or quantized."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from memory.types import BankState, Node, Slot
 from memory.video_memory import MemoryState, VideoMemory
 
 _NODE_COLUMNS = 7
+"""Form: number, start, end, weight, medoid, two children."""
 
 
 def encode_state_index(memory: VideoMemory) -> Tensors:
-    """All that a memory goes on from, but for the tokens of its levels."""
+    """Return the state of a memory without the tokens of its levels."""
     index: Tensors = {"next_number": np.array([memory.next_number])}
     index["ring.nodes"] = encode_nodes([slot.node for slot in memory.ring])
     for number, slot in enumerate(memory.ring):
@@ -31,7 +32,7 @@ def encode_state_index(memory: VideoMemory) -> Tensors:
 
 
 def decode_state(tensors: Tensors) -> MemoryState:
-    """The state of an index to which `<lane>.<level>.tokens` were added. Errors: KeyError where a tensor is missing."""
+    """Return the state of an index completed by `<lane>.<level>.tokens`. Errors: KeyError for a missing array."""
     ring = tuple(
         Slot(node, tensors[f"ring.{number}"].astype(np.float32))
         for number, node in enumerate(decode_nodes(tensors["ring.nodes"]))
@@ -45,12 +46,13 @@ def decode_state(tensors: Tensors) -> MemoryState:
 
 
 def _decode_bank_state(tensors: Tensors, prefix: str) -> BankState:
+    """Return the state of the bank whose arrays have the prefix."""
     tokens, norms = (tensors[f"{prefix}.{part}"].astype(np.float32) for part in ("tokens", "norms"))
     return BankState(tuple(decode_nodes(tensors[f"{prefix}.nodes"])), tokens, norms)
 
 
 def encode_nodes(nodes: Sequence[Node]) -> NDArray[np.float64]:
-    """Nodes as rows `[n, 7]`: number, span, weight, medoid, children (-1 for none)."""
+    """Return nodes as a table `[n, 7]`: number, span, weight, medoid, children (-1 for none)."""
     rows = [
         (node.number, node.start_s, node.end_s, node.weight, node.medoid_s, *(node.children or (-1, -1)))
         for node in nodes
@@ -59,7 +61,7 @@ def encode_nodes(nodes: Sequence[Node]) -> NDArray[np.float64]:
 
 
 def decode_nodes(table: NDArray[np.generic]) -> list[Node]:
-    """The inverse of `node_table`."""
+    """Return the nodes of a table of `encode_nodes`."""
     return [
         Node(int(number), start_s, end_s, int(weight), medoid_s, None if a < 0 else (int(a), int(b)))
         for number, start_s, end_s, weight, medoid_s, a, b in table.tolist()
@@ -67,13 +69,17 @@ def decode_nodes(table: NDArray[np.generic]) -> list[Node]:
 
 
 def encode_slots(lane: str, memory: VideoMemory, precision: TokenPrecision) -> Tensors:
-    """The finished slots of one lane, tokens `[n, P, D]` packed, level by level: together they are as large as it."""
+    """Return the slots of one lane with quantized tokens `[n, P, D]`.
+
+    Levels are quantized one after the other, since float32 copies of all would be as large as the memory.
+    """
     levels = (bank.slots() for bank in memory.lanes[lane].levels.values())
     parts = [_quantize_slots(slots, memory, precision) for slots in chain(levels, [memory.ring])]
     return {f"{lane}.{name}": np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _quantize_slots(slots: Sequence[Slot], memory: VideoMemory, precision: TokenPrecision) -> Tensors:
+    """Return quantized tokens and nodes of some slots."""
     tokens = np.empty((len(slots), memory.positions, memory.width), np.float32)
     for row, slot in zip(tokens, slots, strict=True):
         row[:] = slot.tokens
@@ -81,6 +87,6 @@ def _quantize_slots(slots: Sequence[Slot], memory: VideoMemory, precision: Token
 
 
 def decode_slots(tensors: Tensors, lane: str, precision: TokenPrecision) -> list[Slot]:
-    """The inverse of `slot_tensors`, tokens float32. Errors: KeyError where a tensor is missing."""
+    """Return the slots of `encode_slots`, tokens as float32. Errors: KeyError for a missing array."""
     own = {key.removeprefix(f"{lane}."): tensor for key, tensor in tensors.items() if key.startswith(f"{lane}.")}
     return [Slot(*pair) for pair in zip(decode_nodes(own["nodes"]), dequantize(own, precision), strict=True)]

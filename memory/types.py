@@ -1,4 +1,4 @@
-"""The words of the memory: what one slot stands for, and how two become one."""
+"""Value types of the memory: nodes of the merge tree, slots, states of a bank."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ Tokens = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A moment of one video: a frame, or two neighbouring moments merged.
+    """Node of a video's merge tree: a frame, or two neighbouring nodes merged.
 
-    `[start_s, end_s)` is its span, `weight` the frames it stands for, `medoid_s` the time of a real frame that looks
-    most like it. `number` counts the nodes of a lane; `children` are the two it was merged from, none for a frame.
+    `[start_s, end_s)` is its time span, `weight` the number of frames it stands for, `medoid_s` the time of a real
+    frame that represents it. `number` is unique in the memory; `children` are the numbers of the two nodes it was
+    merged from, None for a frame.
     """
 
     number: int
@@ -29,7 +30,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One entry of a bank: a node and its tokens, the mean of its frames' tokens."""
+    """Entry of a memory bank: a node and its tokens, the mean of its frames' tokens."""
 
     node: Node
     tokens: Tokens
@@ -37,8 +38,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class BankState:
-    """What a bank is at one moment, to go on from: nodes in order of time, tokens `[n, P, D]` and squared norms
-    `[n, P]`, float32."""
+    """State of a bank to resume from: nodes in order of time, tokens `[n, P, D]`, squared norms `[n, P]`."""
 
     nodes: tuple[Node, ...]
     tokens: NDArray[np.float32]
@@ -46,7 +46,10 @@ class BankState:
 
 
 def merge_nodes(number: int, before: Node, after: Node) -> Node:
-    """The node that two neighbours become. Its medoid is that of the heavier, whose mean is nearer to its own."""
+    """Return the node that merges two neighbours.
+
+    Its medoid is that of the heavier one, whose mean is nearer to the new mean.
+    """
     medoid_s = before.medoid_s if before.weight >= after.weight else after.medoid_s
     weight = before.weight + after.weight
     return Node(number, before.start_s, after.end_s, weight, medoid_s, (before.number, after.number))

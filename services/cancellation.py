@@ -1,4 +1,4 @@
-"""Work that nobody waits for any more ends at its next word."""
+"""Cooperative cancellation: work that its caller no longer waits for ends at its next check."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from contextvars import ContextVar
 
 from indexer.errors import AfterimageError
 
-_IS_CANCELLED: ContextVar[Callable[[], bool]] = ContextVar("ended", default=lambda: False)
+_IS_CANCELLED: ContextVar[Callable[[], bool]] = ContextVar("is_cancelled", default=lambda: False)
 
 
 @contextmanager
 def cancel_when(is_cancelled: Callable[[], bool]) -> Iterator[None]:
-    """What is done inside, in this thread, ends with Stopped at the first `check` after `ended` has become true."""
+    """Cancel the work inside, in this thread, at its first `raise_if_cancelled` after `is_cancelled` returns True."""
     token = _IS_CANCELLED.set(is_cancelled)
     try:
         yield
@@ -22,10 +22,10 @@ def cancel_when(is_cancelled: Callable[[], bool]) -> Iterator[None]:
 
 
 def raise_if_cancelled() -> None:
-    """To be called between words, pages and the like. Errors: Stopped."""
+    """Raise Cancelled if the work of this thread is cancelled; call it between tokens, pages and the like."""
     if _IS_CANCELLED.get()():
         raise Cancelled("nobody waits for this any more")
 
 
 class Cancelled(AfterimageError, RuntimeError):
-    """The work was given up because nobody waits for it any more."""
+    """The work was cancelled because its caller no longer waits for it."""

@@ -1,4 +1,4 @@
-"""A real probe through every configured part: does it load, and does it do its work?"""
+"""Health checks: a real probe of every configured part of the system."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ from services.jobs.types import JobQueueName
 from services.search.types import RetrievedSegment
 
 _MIN_FREE_MB = 1024
+"""Chosen: room for the artifacts of some hours of video; below that indexing is likely to fail."""
 _PROBE_FOLDER = "doctor"
 _PROBE_PICTURE_KEY, _PROBE_BLOB_KEY = f"{_PROBE_FOLDER}/probe.jpg", f"{_PROBE_FOLDER}/probe"
 
 
 class CheckStatus(StrEnum):
-    """What a probe found."""
+    """Outcome of a check."""
 
     OK = "ok"
     OFF = "off"
@@ -37,7 +38,7 @@ class CheckStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One part of the system and what the probe of it found."""
+    """Result of a check of one part of the system."""
 
     part: str
     status: CheckStatus
@@ -45,46 +46,46 @@ class Check:
 
 
 def run_checks(container: Container) -> Iterator[Check]:
-    """Probe part after part; a failure never keeps the others from being probed."""
+    """Check every part in turn; a failure does not prevent the other checks."""
     for part, (setting, probe) in _PROBES.items():
         try:
             yield Check(part, *probe(container))
         except (AfterimageError, OSError) as error:
             message = str(error)
-            named = isinstance(error, ConnectionError) and setting not in message
-            yield Check(part, CheckStatus.FAILED, f"{message} ({setting})" if named else message)
+            lacks_setting = isinstance(error, ConnectionError) and setting not in message
+            yield Check(part, CheckStatus.FAILED, f"{message} ({setting})" if lacks_setting else message)
         except ModuleNotFoundError as error:
-            message = f"{error.name} is not installed: pip install 'afterimage[cluster]' brings what a cluster needs"
+            message = f"{error.name} is not installed; for a cluster: pip install 'afterimage[cluster]'"
             yield Check(part, CheckStatus.FAILED, message)
 
 
 def _check_home(container: Container) -> tuple[CheckStatus, str]:
-    FolderBlobs(container.home).put("doctor/probe", b"probe")
-    FolderBlobs(container.home).delete_prefix("doctor")
+    FolderBlobs(container.home).put(_PROBE_BLOB_KEY, b"probe")
+    FolderBlobs(container.home).delete_prefix(_PROBE_FOLDER)
     free_mb = shutil.disk_usage(container.home).free // 2**20
-    state = CheckStatus.OK if free_mb >= _MIN_FREE_MB else CheckStatus.FAILED
-    return state, f"{container.home} can be written to; {free_mb / 1024:.0f} GB free"
+    status = CheckStatus.OK if free_mb >= _MIN_FREE_MB else CheckStatus.FAILED
+    return status, f"{container.home} is writable; {free_mb / 1024:.0f} GB free"
 
 
 def _check_blobs(container: Container) -> tuple[CheckStatus, str]:
-    """Puts, reads back and removes a blob, where others than this machine would find it."""
+    """Write, read back and delete a blob in the configured blob store."""
     settings, blobs = container.settings, container.blobs
     try:
         blobs.put(_PROBE_BLOB_KEY, b"probe")
         good = blobs.get(_PROBE_BLOB_KEY, 1, 3) == b"rob" and _PROBE_BLOB_KEY in blobs.list_keys(_PROBE_FOLDER)
     finally:
         blobs.delete_prefix(_PROBE_FOLDER)
-    where = settings.blobs.url or f"below {container.home}"
+    location = settings.blobs.url or f"below {container.home}"
     if not settings.blobs.url and settings.jobs.kind == "celery":
-        where += "; every machine must have this folder, else name an object store (AFTERIMAGE_BLOBS__URL)"
-    return _make_result(good, where, f"{where}: what was put does not come back")
+        location += "; every machine must have this folder, else set an object store (AFTERIMAGE_BLOBS__URL)"
+    return _make_result(good, location, f"{location}: a blob that was written cannot be read back")
 
 
 def _check_jobs(container: Container) -> tuple[CheckStatus, str]:
-    """Asks whatever carries jobs how many are waiting."""
-    waiting = {queue.value: container.dispatcher.queue_depth(queue) for queue in JobQueueName}
-    said = ", ".join(f"{count} waiting in {name}" for name, count in waiting.items())
-    return CheckStatus.OK, f"{container.settings.jobs.kind}: {said}"
+    """Read the depth of each job queue."""
+    depths = {queue.value: container.background.dispatcher.queue_depth(queue) for queue in JobQueueName}
+    detail = ", ".join(f"{count} waiting in {name}" for name, count in depths.items())
+    return CheckStatus.OK, f"{container.settings.jobs.kind}: {detail}"
 
 
 def _check_video(container: Container) -> tuple[CheckStatus, str]:
@@ -103,13 +104,13 @@ def _check_documents(container: Container) -> tuple[CheckStatus, str]:
     with _open_sample("probe.pdf") as path:
         pages = list(container.decoder.read_pages(path, 1, 600))
     text = " ".join(line.text for page in pages for line in page.lines)
-    return _make_result("page of text" in text, "draws and reads PDF", f"read {text!r}")
+    return _make_result("page of text" in text, "renders and reads PDF", f"read {text!r}")
 
 
 def _check_visual_lane(container: Container) -> tuple[CheckStatus, str]:
-    encoder = container.image_text_encoder
+    encoder = container.models.image_text_encoder
     if encoder is None:
-        return CheckStatus.OFF, "no weights are named (AFTERIMAGE_VISUAL__MODEL): pictures are found by their text only"
+        return CheckStatus.OFF, "no model is set (AFTERIMAGE_VISUAL__MODEL): pictures are found by their text only"
     with _open_sample("probe.jpg") as path:
         image = encoder.encode_images([container.decoder.read_image(path, 480)])
     text = encoder.encode_texts(["a sign with words"])
@@ -120,18 +121,17 @@ def _check_visual_lane(container: Container) -> tuple[CheckStatus, str]:
 
 
 def _check_text_lane(container: Container) -> tuple[CheckStatus, str]:
-    encoder = container.sentence_encoder
+    encoder = container.models.sentence_encoder
     if encoder is None:
-        return CheckStatus.OFF, "no model is named (AFTERIMAGE_TEXT__MODEL): text is found by its words only"
-    near, one, far = encoder.encode(["a boat on the sea", "a ship on the ocean", "the tax return is late"])
-    good = float(near @ one) > float(near @ far)
-    return _make_result(
-        good, f"{encoder.model_id}, {encoder.dim} dimensions", f"{encoder.model_id} does not tell likeness"
-    )
+        return CheckStatus.OFF, "no model is set (AFTERIMAGE_TEXT__MODEL): text is found by its words only"
+    anchor, near, far = encoder.encode(["a boat on the sea", "a ship on the ocean", "the tax return is late"])
+    good = float(anchor @ near) > float(anchor @ far)
+    detail = f"{encoder.model_id}, {encoder.dim} dimensions"
+    return _make_result(good, detail, f"{encoder.model_id} does not find similar sentences similar")
 
 
 def _check_ocr(container: Container) -> tuple[CheckStatus, str]:
-    reader, _ = container.ocr_engines
+    reader, _ = container.models.ocr_engines
     if reader is None:
         return CheckStatus.OFF, "text in pictures is not read (AFTERIMAGE_OCR__ENABLED)"
     with _open_sample("probe.jpg") as path:
@@ -142,25 +142,25 @@ def _check_ocr(container: Container) -> tuple[CheckStatus, str]:
 
 
 def _check_speech(container: Container) -> tuple[CheckStatus, str]:
-    speech = container.speech_recognizer
+    speech = container.models.speech_recognizer
     if speech is None:
-        return CheckStatus.OFF, "no weights are named (AFTERIMAGE_SPEECH__MODEL): speech is not written down"
+        return CheckStatus.OFF, "no model is set (AFTERIMAGE_SPEECH__MODEL): speech is not transcribed"
     return CheckStatus.OK, speech.model_id
 
 
 def _check_memory(container: Container) -> tuple[CheckStatus, str]:
     tokens = container.token_encoder
     if tokens is None:
-        return CheckStatus.OFF, "no memory of videos is kept: the visual lane is off, or AFTERIMAGE_MEMORY__ENABLED"
+        return CheckStatus.OFF, "videos have no memory: the visual lane or AFTERIMAGE_MEMORY__ENABLED is off"
     with _open_sample("probe.jpg") as path:
-        _, seen = tokens.encode([container.decoder.read_image(path, 480)])
-    good = seen.shape == (1, tokens.positions, tokens.width) and bool(np.isfinite(seen).all())
+        _, encoded = tokens.encode([container.decoder.read_image(path, 480)])
+    good = encoded.shape == (1, tokens.positions, tokens.width) and bool(np.isfinite(encoded).all())
     detail = f"{tokens.model_id}, {tokens.positions} tokens of {tokens.width} a frame"
-    return _make_result(good, detail, f"{tokens.model_id} gave {seen.shape}")
+    return _make_result(good, detail, f"{tokens.model_id} gave {encoded.shape}")
 
 
 def _check_generator(container: Container) -> tuple[CheckStatus, str]:
-    """A question about a sign, of which a model gets the picture and the words; it must answer with the sign's id."""
+    """Ask about a sign, given as picture and text; the answer must cite its evidence id."""
     blobs = container.blobs
     jpeg = (resources.files("services") / "data" / "probe.jpg").read_bytes()
     blobs.put(_PROBE_PICTURE_KEY, jpeg)
@@ -170,9 +170,8 @@ def _check_generator(container: Container) -> tuple[CheckStatus, str]:
         blobs.delete_prefix(_PROBE_FOLDER)
     name = container.generator.model_id
     cited = [draft for draft in drafts if draft.quotes]
-    return _make_result(
-        bool(cited), f"{name} is ready", f"{name} did not answer a question with the id of its evidence"
-    )
+    otherwise = f"{name} did not answer a question with the id of its evidence"
+    return _make_result(bool(cited), f"{name} is ready", otherwise)
 
 
 def _make_sign_evidence(length: int) -> Evidence:
@@ -185,8 +184,8 @@ def _make_sign_evidence(length: int) -> Evidence:
 def _check_index(container: Container) -> tuple[CheckStatus, str]:
     counts = container.index.segment_counts()
     container.index.verify_models()
-    known = {asset.asset_id: asset.segments for asset in container.catalog.assets()}
-    missing = sum(counts.get(key) != segments for key, segments in known.items())
+    expected = {asset.asset_id: asset.segments for asset in container.catalog.assets()}
+    missing = sum(counts.get(asset_id) != segments for asset_id, segments in expected.items())
     detail = f"{sum(counts.values())} segments of {len(counts)} assets"
     return _make_result(
         not missing, detail, f"{detail}; {missing} assets differ from the catalog: run `afterimage reindex`"
@@ -196,10 +195,9 @@ def _check_index(container: Container) -> tuple[CheckStatus, str]:
 def _check_catalog(container: Container) -> tuple[CheckStatus, str]:
     collections = container.catalog.collections()
     detail = ", ".join(f"{name}: {count}" for name, count in collections.items()) or "empty"
-    shared = container.database.dialect != "sqlite" or container.settings.jobs.kind == "inline"
-    return _make_result(
-        shared, detail, "a SQLite file, which several machines cannot share: set AFTERIMAGE_CATALOG__URL"
-    )
+    can_be_shared = container.database.dialect != "sqlite" or container.settings.jobs.kind == "inline"
+    otherwise = "a SQLite file, which several machines cannot share: set AFTERIMAGE_CATALOG__URL"
+    return _make_result(can_be_shared, detail, otherwise)
 
 
 def _make_result(good: bool, detail: str, otherwise: str) -> tuple[CheckStatus, str]:
@@ -208,7 +206,7 @@ def _make_result(good: bool, detail: str, otherwise: str) -> tuple[CheckStatus, 
 
 @contextmanager
 def _open_sample(name: str) -> Iterator[Path]:
-    """A sample file, on disk for the time of a `with`."""
+    """Yield the path of a packaged sample file."""
     with resources.as_file(resources.files("services") / "data" / name) as path:
         yield path
 
@@ -229,4 +227,4 @@ _PROBES: dict[str, tuple[str, Callable[[Container], tuple[CheckStatus, str]]]] =
     "generator": ("AFTERIMAGE_GENERATOR__URL", _check_generator),
     "index": ("AFTERIMAGE_INDEX__URL", _check_index),
 }
-"""Each part with the setting that it hangs on, which is named where it cannot be reached."""
+"""Check of each part, with the setting that is named if the part cannot be reached."""

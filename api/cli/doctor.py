@@ -1,4 +1,4 @@
-"""`afterimage doctor`."""
+"""Command `afterimage doctor`: probe every configured part."""
 
 from __future__ import annotations
 

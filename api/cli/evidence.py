@@ -1,4 +1,4 @@
-"""`--save-evidence DIR`: the pictures that prove a result, their boxes drawn."""
+"""Files of `--save-evidence DIR`: the pictures of results, with their boxes drawn."""
 
 from __future__ import annotations
 
@@ -15,22 +15,25 @@ from services.answering.types import Sentence
 from services.search.types import Moment
 from services.summaries.types import Chapter
 
+_MAX_STEM_CHARS = 60
+"""Form: keeps file names readable, and far below the 255 bytes of file systems."""
+
 
 def save_moments(artifacts: ArtifactStore, moments: Sequence[Moment], folder: Path) -> None:
-    """A JPEG for every result, numbered as the results are."""
+    """Write a JPEG for every result of a search, numbered as the results are."""
     for number, moment in enumerate(moments, 1):
         _save(artifacts, folder, f"{number:02}", moment.asset.name, moment.best_segment, moment.best_segment.box)
 
 
 def save_answer(artifacts: ArtifactStore, sentences: Sequence[Sentence], folder: Path) -> None:
-    """A JPEG for every citation, under the id of its evidence."""
-    for citation in (c for sentence in sentences for c in sentence.citations):
+    """Write a JPEG for every citation of an answer, named by the id of its evidence."""
+    for citation in (citation for sentence in sentences for citation in sentence.citations):
         retrieved = citation.evidence.result
         _save(artifacts, folder, citation.evidence.id, retrieved.asset.name, retrieved.segment, citation.box)
 
 
 def save_chapters(artifacts: ArtifactStore, name: str, chapters: Sequence[Chapter], folder: Path) -> None:
-    """A JPEG for every chapter that shows something, numbered as they are."""
+    """Write a JPEG for every chapter that has a key frame, numbered as the chapters are."""
     for number, chapter in enumerate(chapters, 1):
         segment = Segment(-1, Origin.PICTURE, chapter.start_s, chapter.end_s, picture=chapter.key_frame)
         _save(artifacts, folder, f"{number:02}", name, segment, None)
@@ -44,7 +47,7 @@ def _save(artifacts: ArtifactStore, folder: Path, label: str, name: str, segment
 
 
 def write_picture(path: Path, data: bytes) -> None:
-    """Write a picture, its folder too, and say so. Errors: StorageFull."""
+    """Write a picture and the folder it goes to, and report it. Errors: StorageFull."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
@@ -54,11 +57,13 @@ def write_picture(path: Path, data: bytes) -> None:
 
 
 def _make_file_name(name: str, segment: Segment) -> str:
-    where = f"page-{segment.page}" if segment.page is not None else f"{segment.start_s or 0:.1f}s"
+    """Return the file name of a segment's picture: asset, and page or time; no suffix."""
     stem = make_file_stem(name)
-    return f"{stem}-{where}" if segment.page is not None or segment.start_s is not None else stem
+    if segment.page is not None:
+        return f"{stem}-page-{segment.page}"
+    return stem if segment.start_s is None else f"{stem}-{segment.start_s:.1f}s"
 
 
 def make_file_stem(name: str) -> str:
-    """An asset's name as the beginning of a file's."""
-    return re.sub(r"[^\w.-]+", "_", Path(name).stem)[:60]
+    """Return an asset's name as a safe beginning of a file name."""
+    return re.sub(r"[^\w.-]+", "_", Path(name).stem)[:_MAX_STEM_CHARS]

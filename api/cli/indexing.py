@@ -1,4 +1,4 @@
-"""`afterimage index`, `delete` and `reindex`."""
+"""Commands `afterimage index`, `delete` and `reindex`."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from rich.text import Text
 
 from api.cli.console import EXIT_FAILED, err, escape_markup, open_container, out, print_json
 from api.cli.options import JsonOption
-from services.ingest.indexing import FileReport, Outcome
+from services.ingest.types import FileReport, Outcome
 
 _COLOURS = {Outcome.INDEXED: "green", Outcome.UPDATED: "green", Outcome.UNCHANGED: "dim", Outcome.FAILED: "red"}
 
 
 class _RateColumn(ProgressColumn):
-    """How fast it goes: seconds of video, pages or assets, per second."""
+    """Progress column: seconds of video, pages or assets per second."""
 
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:.1f}/s" if task.speed else "", style="dim")
 
 
 class _ProgressBars:
-    """A bar for the file at work, on standard error."""
+    """Progress bar of the current file, on standard error."""
 
     def __init__(self) -> None:
         columns = (
@@ -48,6 +48,7 @@ class _ProgressBars:
         self._progress.stop()
 
     def update(self, name: str, done: float, total: float | None) -> None:
+        """Show the progress of a file; a new name replaces the bar."""
         if self._task is None or name != self._name:
             if self._task is not None:
                 self._progress.remove_task(self._task)
@@ -56,6 +57,7 @@ class _ProgressBars:
 
 
 def _require_name(collection: str) -> str:
+    """Return the name of a collection. Errors: BadParameter for a blank one."""
     if not collection.strip():
         raise typer.BadParameter("a collection needs a name")
     return collection
@@ -76,14 +78,14 @@ def index(
     reports: list[FileReport] = []
     try:
         with open_container() as container, _ProgressBars() as bars:
-            for line in container.indexing.index_paths(paths, collection, bars.update):
-                reports.append(line)
+            for report in container.indexing.index_paths(paths, collection, bars.update):
+                reports.append(report)
                 if not json:
-                    _print_report(line)
+                    _print_report(report)
     finally:
         if json:
-            print_json({"sources": [_to_json(line) for line in reports]})
-    counts = Counter(line.outcome for line in reports)
+            print_json({"sources": [_to_json(report) for report in reports]})
+    counts = Counter(report.outcome for report in reports)
     if not json:
         out.print(_format_counts(counts))
     raise typer.Exit(EXIT_FAILED if counts[Outcome.FAILED] else 0)
@@ -101,7 +103,7 @@ def delete(
     With the last collection that held it, everything computed for it goes: index, artifacts, pictures.
     """
     with open_container() as container:
-        deletion = container.indexing.delete_asset(asset, collection)
+        deletion = container.deletion.delete_asset(asset, collection)
     if json:
         print_json(
             {

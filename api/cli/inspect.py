@@ -1,4 +1,4 @@
-"""`afterimage list` and `afterimage show`."""
+"""Commands `afterimage list` and `afterimage show`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from api.schemas.results import AssetShape, AssetWithMemory, MemoryShape, build_
 from memory.store import StoredMemory
 from services.catalog.types import Asset, Source
 from services.catalog.video_memory import VideoMemoryReader
-from services.generators.extractive import format_short_timestamp
+from services.generators.timestamps import format_short_timestamp
 
 
 def list_assets(collections: CollectionsOption = None, json: JsonOption = False) -> None:
-    """List what is indexed, newest first."""
+    """List assets, newest first."""
     with open_container() as container:
         assets = container.catalog.assets(collections)
     if json:
@@ -45,25 +45,32 @@ def show(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Show what is known of an asset, and what is remembered of a video.
+    """Show an asset, and the memory of a video.
 
     Exit code 3: its memory was to be saved, and it has none.
     """
     with open_container() as container:
-        found = container.catalog.find(asset)
+        shown_asset = container.catalog.find(asset)
         if not json:
-            _print_asset(found, container.catalog.sources(found.asset_id))
-        memory = container.video_memory.memory(found)
+            _print_asset(shown_asset, container.catalog.sources(shown_asset.asset_id))
+        memory = container.video_memory.memory(shown_asset)
         if json:
-            print_json(AssetWithMemory.with_memory(found, _load_memory_shape(container.video_memory, found, memory)))
+            print_json(
+                AssetWithMemory.with_memory(
+                    shown_asset, _load_memory_shape(container.video_memory, shown_asset, memory)
+                )
+            )
         elif memory is None:
-            out.print(f"\nmemory: {explain_missing_memory(found)}")
+            out.print(f"\nmemory: {explain_missing_memory(shown_asset)}")
         else:
             print_memory(memory)
         if memory_folder is not None and memory is not None:
-            save_memory(container.video_memory, container.artifacts, found, memory, memory_folder)
+            save_memory(container.video_memory, container.artifacts, shown_asset, memory, memory_folder)
     if memory_folder is not None and memory is None:
-        err.print(f"{escape_markup(found.name)}: no memory to save: {explain_missing_memory(found)}", soft_wrap=True)
+        err.print(
+            f"{escape_markup(shown_asset.name)}: no memory to save: {explain_missing_memory(shown_asset)}",
+            soft_wrap=True,
+        )
         raise typer.Exit(EXIT_NOTHING_FOUND)
 
 

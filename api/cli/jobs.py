@@ -1,4 +1,4 @@
-"""`afterimage worker` and `afterimage jobs`."""
+"""Commands `afterimage worker` and `afterimage jobs`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from api.cli.console import escape_markup, open_container, out, print_json, prin
 from api.cli.options import JsonOption
 from api.schemas.jobs import JobEventShape, JobShape
 from services.jobs.dispatcher import JobDispatcher
+from services.jobs.outbox import DeliveryStatus
 from services.jobs.periodic_task import PeriodicTask
 from services.jobs.store import JobStore
 from services.jobs.types import Job, JobEvent, JobQueueName, JobState
@@ -23,10 +24,12 @@ from services.jobs.types import Job, JobEvent, JobQueueName, JobState
 jobs = typer.Typer(help="List, show, cancel and retry jobs.", no_args_is_help=True, rich_markup_mode="markdown")
 _COLOURS = {JobState.DONE: "green", JobState.FAILED: "red", JobState.CANCELLED: "yellow", JobState.RUNNING: "cyan"}
 _ALIVE_INTERVAL_S = 5.0
+"""Chosen: seconds; several touches within the 30 s after which a health check usually gives up."""
 JobIdArgument = Annotated[str, typer.Argument(help="A job's id.")]
 
 
 def _parse_queues(names: str) -> list[JobQueueName]:
+    """Parse comma-separated names of queues. Errors: BadParameter."""
     known = {queue.value: queue for queue in JobQueueName}
     unknown = [name for name in names.split(",") if name.strip() not in known]
     if unknown:
@@ -41,19 +44,23 @@ def worker(
         typer.Option(metavar="FILE", help="Touched every few seconds while database and queue answer: a health check."),
     ] = None,
 ) -> None:
-    """Do jobs, one after the other, until told to stop (SIGTERM, Ctrl-C).
+    """Run jobs, one after the other, until stopped (SIGTERM, Ctrl-C).
 
-    What is under way then stops at its next checkpoint and goes back to its queue; what a killed worker had is taken
-    up by another one, where it was. Any number of workers may run, on any number of machines with the same settings.
+    A job that is running then stops at its next checkpoint and goes back to its queue; the job of a killed worker is
+    resumed by another one. Any number of workers may run, on any number of machines with the same settings.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     selected = _parse_queues(queues)
-    with open_container() as container, _touch_while_alive(container.jobs, container.dispatcher, alive):
-        container.worker.work(selected)
+    with (
+        open_container() as container,
+        _touch_while_alive(container.background.jobs, container.background.dispatcher, alive),
+    ):
+        container.background.worker.work(selected)
 
 
 @contextmanager
-def _touch_while_alive(store: JobStore, dispatch: JobDispatcher, file: Path | None) -> Iterator[None]:
+def _touch_while_alive(store: JobStore, dispatcher: JobDispatcher, file: Path | None) -> Iterator[None]:
+    """Touch a file regularly while database and queue answer, in a thread, until the block ends."""
     if file is None:
         yield
         return
@@ -61,7 +68,7 @@ def _touch_while_alive(store: JobStore, dispatch: JobDispatcher, file: Path | No
     def probe() -> None:
         for queue in JobQueueName:
             store.has_queued_jobs(queue)
-            dispatch.queue_depth(queue)
+            dispatcher.queue_depth(queue)
         file.touch()
 
     task = PeriodicTask("alive", _ALIVE_INTERVAL_S, probe)
@@ -83,12 +90,12 @@ def list_jobs(
 ) -> None:
     """List jobs, newest first."""
     with open_container() as container:
-        found = container.jobs.list_page(collections, states or (), limit=limit).items
+        listed = container.background.jobs.list_page(collections, states or (), limit=limit).items
     if json:
-        print_json([JobShape.of(job) for job in found])
+        print_json([JobShape.of(job) for job in listed])
         return
     table = Table("job", "kind", "state", "progress", "asked for", "", box=None, pad_edge=False, header_style="dim")
-    for job in found:
+    for job in listed:
         about = job.error or job.progress.note
         table.add_row(
             job.id,
@@ -98,7 +105,7 @@ def list_jobs(
             _format_time(job.created_at),
             escape_markup(about),
         )
-    if found:
+    if listed:
         print_table(table)
     else:
         out.print("No jobs.")
@@ -106,36 +113,33 @@ def list_jobs(
 
 @jobs.command()
 def show(job_id: JobIdArgument, json: JsonOption = False) -> None:
-    """Show a job, and what happened to it."""
+    """Show a job and its events."""
     with open_container() as container:
-        job, events = container.jobs.get(job_id), container.jobs.list_events(job_id)
-        deliveries = container.outbox.list_deliveries(job_id)
+        job, events = container.background.jobs.get(job_id), container.background.jobs.list_events(job_id)
+        deliveries = container.background.outbox.list_deliveries(job_id)
     if json:
-        happened = [JobEventShape.of(event).model_dump(mode="json") for event in events]
-        print_json({**JobShape.of(job).model_dump(mode="json"), "events": happened})
+        event_shapes = [JobEventShape.of(event).model_dump(mode="json") for event in events]
+        print_json({**JobShape.of(job).model_dump(mode="json"), "events": event_shapes})
         return
     _print_job(job)
     for event in events:
         out.print(_format_event(event), soft_wrap=True)
-    for one in deliveries:
-        status = "told" if one.delivered_at else "to be told" if one.next_at else "given up"
-        out.print(
-            f"[dim]webhook[/] {escape_markup(one.url)}: {status}, tries: {one.attempts} {escape_markup(one.error or '')}".rstrip()
-        )
+    for delivery in deliveries:
+        out.print(_format_delivery(delivery))
 
 
 @jobs.command()
 def cancel(job_id: JobIdArgument) -> None:
-    """Cancel a job. A worker that is at it stops at its next checkpoint; what it made is kept."""
+    """Cancel a job. A worker that runs it stops at the next checkpoint; what it has made is kept."""
     with open_container() as container:
-        out.print(f"{job_id}: {container.jobs.cancel(job_id).state}")
+        out.print(f"{job_id}: {container.background.jobs.cancel(job_id).state}")
 
 
 @jobs.command()
 def retry(job_id: JobIdArgument) -> None:
-    """Have a job that failed or was cancelled done once more."""
+    """Run a job again that failed or was cancelled."""
     with open_container() as container:
-        out.print(f"{job_id}: {container.dispatcher.retry(job_id).state}")
+        out.print(f"{job_id}: {container.background.dispatcher.retry(job_id).state}")
 
 
 def _print_job(job: Job) -> None:
@@ -160,7 +164,14 @@ def _print_job(job: Job) -> None:
 def _format_event(event: JobEvent) -> str:
     share = f" {event.progress.done:g}" if event.progress.done else ""
     total = f" of {event.progress.total:g}" if event.progress.done and event.progress.total else ""
-    return f"[dim]{_format_time(event.at)}[/] {_format_state(event.state)}{share}{total} {escape_markup(event.note)}".rstrip()
+    head = f"[dim]{_format_time(event.at)}[/] {_format_state(event.state)}"
+    return f"{head}{share}{total} {escape_markup(event.note)}".rstrip()
+
+
+def _format_delivery(delivery: DeliveryStatus) -> str:
+    status = "delivered" if delivery.delivered_at else "to be delivered" if delivery.next_at else "given up"
+    head = f"[dim]webhook[/] {escape_markup(delivery.url)}: {status}, tries: {delivery.attempts}"
+    return f"{head} {escape_markup(delivery.error or '')}".rstrip()
 
 
 def _format_state(state: JobState) -> str:

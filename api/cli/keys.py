@@ -1,4 +1,4 @@
-"""`afterimage keys`: who may use the HTTP API."""
+"""Command `afterimage keys`: create, list and revoke API keys."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from services.access.api_keys import ApiKey, Scope
 from services.database.clock import now
 
 _DAY_S = 86400.0
+"""Form: seconds of a day, the unit of `--days`."""
 
 keys = typer.Typer(help="Make, list and revoke keys of the HTTP API.", no_args_is_help=True)
 
@@ -24,7 +25,7 @@ def create(
     name: Annotated[str, typer.Argument(help="Whose it is, or what for.")],
     scopes: Annotated[
         list[Scope], typer.Option("--scope", "-s", help="What it may do (repeatable); none holds another.")
-    ] = [Scope.READ],  # noqa: B006 (typer copies it)
+    ] = [Scope.READ],  # noqa: B006 (Typer copies it)
     collections: Annotated[
         list[str] | None, typer.Option("--collection", "-c", help="Only in this collection (repeatable); default: all.")
     ] = None,
@@ -32,7 +33,7 @@ def create(
     requests_per_minute: Annotated[int | None, typer.Option("--requests-per-minute", min=1, help="A limit.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Make a key. Its secret is printed once, alone on standard output, and cannot be had again."""
+    """Create a key. Its secret is printed once, alone on standard output, and cannot be had again."""
     expires_at = None if days is None else now() + days * _DAY_S
     with open_container() as container:
         key, secret = container.api_keys.create(name, scopes, collections, expires_at, requests_per_minute)
@@ -47,12 +48,12 @@ def create(
 def list_keys(json: JsonOption = False) -> None:
     """List the keys, newest first, revoked and expired ones included."""
     with open_container() as container:
-        found = container.api_keys.list()
+        listed = container.api_keys.list()
     if json:
-        print_json([KeyShape.of(key) for key in found])
+        print_json([KeyShape.of(key) for key in listed])
         return
     table = Table("key", "state", "may", "last used", "name", box=None, pad_edge=False, header_style="dim")
-    for key in found:
+    for key in listed:
         table.add_row(
             key.id,
             _format_state(key),
@@ -60,7 +61,7 @@ def list_keys(json: JsonOption = False) -> None:
             _format_date(key.last_used_at),
             escape_markup(key.name),
         )
-    if found:
+    if listed:
         print_table(table)
     else:
         out.print("There are no keys: `afterimage keys create NAME` makes one.")
@@ -68,7 +69,7 @@ def list_keys(json: JsonOption = False) -> None:
 
 @keys.command()
 def revoke(key: Annotated[str, typer.Argument(help="The key's id.")], json: JsonOption = False) -> None:
-    """Refuse a key from now on."""
+    """Revoke a key: it is refused from now on."""
     with open_container() as container:
         revoked = container.api_keys.revoke(key)
     if json:

@@ -1,4 +1,4 @@
-"""The `afterimage` command."""
+"""The `afterimage` command: all subcommands and global options."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ app = typer.Typer(
 
 def _print_version(requested: bool) -> None:
     if requested:
-        print(f"afterimage {metadata.version('afterimage')}")  # noqa: T201 - it was asked for
+        print(f"afterimage {metadata.version('afterimage')}")  # noqa: T201 - the output of `--version`
         raise typer.Exit
 
 
@@ -64,7 +64,7 @@ app.add_typer(keys, name="keys")
 
 
 def main() -> None:
-    """The entry point."""
+    """Run the command line; characters that the terminal cannot encode are replaced."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -1,4 +1,4 @@
-"""`afterimage mcp`."""
+"""Command `afterimage mcp`: serve the Model Context Protocol over standard input and output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A video's memory, for people: its slots as a table, its medoid pictures as contact sheets."""
+"""Display of a video's memory: its slots as a table, its medoid frames as contact sheets."""
 
 from __future__ import annotations
 
@@ -16,22 +16,25 @@ from memory.types import Node
 from memory.video_memory import RING_SIZE
 from services.catalog.types import Asset
 from services.catalog.video_memory import VideoMemoryReader
-from services.generators.extractive import format_short_timestamp
+from services.generators.timestamps import format_short_timestamp
 
 _COLUMNS = 4
+"""Form: columns of the table; four fit 80 characters."""
 _MAX_RAREST = 12
-"""Times that the line about the novelty lane names."""
+"""Form: times that the line about the novelty lane lists."""
+_MIN_SPAN_S = 2
+"""Form: a shorter span is shown as one time, since times are shown in whole seconds."""
 
 
 def explain_missing_memory(asset: Asset) -> str:
-    """What to say of an asset without a memory."""
+    """Explain why an asset has no memory."""
     if asset.kind is not AssetKind.VIDEO:
         return "only videos have one"
     return "none; with the visual lane on and AFTERIMAGE_MEMORY__ENABLED, `afterimage reindex` makes it"
 
 
 def print_memory(memory: StoredMemory) -> None:
-    """The global lane as a table; of the novelty lane how much it holds, and when its rarest moments are."""
+    """Print the global lane as a table, and the size and rarest moments of the novelty lane."""
     nodes = {name: [slot.node for slot in slots] for name, slots in memory.lanes.items()}
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 3, 0, 0))
     cells = [_format_cell(node) for node in nodes["global"]]
@@ -45,7 +48,7 @@ def print_memory(memory: StoredMemory) -> None:
 def save_memory(
     video_memory: VideoMemoryReader, artifacts: ArtifactStore, asset: Asset, memory: StoredMemory, folder: Path
 ) -> None:
-    """A contact sheet for each lane: every slot's medoid, its span below it. Errors: ArtifactError, StorageFull."""
+    """Write a contact sheet for each lane: every slot's medoid frame and span. Errors: ArtifactError, StorageFull."""
     for name, slots in memory.lanes.items():
         nodes = [slot.node for slot in slots]
         if not nodes:
@@ -57,9 +60,9 @@ def save_memory(
 
 
 def format_span(node: Node) -> str:
-    """`1:02–1:09`; what is shorter than two seconds is one time."""
+    """Format the span of a node: `1:02–1:09`, or one time for a short one."""
     start, end = format_short_timestamp(node.start_s), format_short_timestamp(node.end_s)
-    return start if node.end_s - node.start_s < 2 else f"{start}–{end}"
+    return start if node.end_s - node.start_s < _MIN_SPAN_S else f"{start}–{end}"
 
 
 def _format_cell(node: Node) -> str:
@@ -67,6 +70,6 @@ def _format_cell(node: Node) -> str:
 
 
 def _format_rarest(nodes: list[Node]) -> str:
-    """The moments that stand for the fewest frames, but for the newest, which have not been merged yet."""
+    """Format the times of the slots with the fewest frames; the newest, not merged yet, are left out."""
     rare = sorted(sorted(nodes[:-RING_SIZE], key=lambda node: node.weight)[:_MAX_RAREST], key=lambda node: node.start_s)
     return f"; rarest at {', '.join(format_short_timestamp(node.medoid_s) for node in rare)}" if rare else ""

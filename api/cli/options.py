@@ -1,4 +1,4 @@
-"""Options that several commands share, and the filter they make."""
+"""Options that several commands share, and the filter that they make."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def make_filter(
     after: datetime | None,
     before: datetime | None,
 ) -> SegmentFilter:
-    """The filter that the options name. AssetNotFound, CollectionNotFound where one names what is not there."""
+    """Build the filter that the options describe. Errors: AssetNotFound, CollectionNotFound."""
     if collections:
         catalog.assets(collections)
     return SegmentFilter(

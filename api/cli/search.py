@@ -1,4 +1,4 @@
-"""`afterimage search` and `afterimage ask`."""
+"""Commands `afterimage search` and `afterimage ask`."""
 
 from __future__ import annotations
 
@@ -26,13 +26,18 @@ from indexer.errors import InvalidInput
 from indexer.types import AssetKind
 from services.answering.answering import NOTHING_FOUND
 from services.answering.types import Citation, Sentence
-from services.generators.extractive import format_short_timestamp
+from services.generators.timestamps import format_short_timestamp
 from services.search.types import Moment, Query
 
 SaveEvidenceOption = Annotated[
     Path | None,
     typer.Option("--save-evidence", metavar="DIR", help="Write the frame or page of every result, its box drawn."),
 ]
+
+_MAX_IMAGE_PX = 1280
+"""Chosen: more than any image encoder's input, so that downscaling costs no accuracy."""
+_MAX_TEXT_CHARS = 160
+"""Form: characters of a result's text that are printed."""
 
 
 def search(
@@ -55,7 +60,7 @@ def search(
     """
     with open_container() as container:
         filters = make_filter(container.catalog, collections, kinds, assets, start_s, end_s, after, before)
-        pixels = None if image is None else container.decoder.read_image(image, 1280)
+        pixels = None if image is None else container.decoder.read_image(image, _MAX_IMAGE_PX)
         if not question and pixels is None:
             raise InvalidInput("give a question, or a picture with --image")
         max_results = limit or container.settings.search.limit
@@ -100,7 +105,7 @@ def ask(
 
 
 def format_location(kind: AssetKind, start_s: float | None, end_s: float | None, page: int | None) -> str:
-    """Where in an asset: `0:12–0:20`, `page 7`, or nothing for a picture."""
+    """Format a place in an asset: `0:12–0:20`, `page 7`, or nothing for an image."""
     if kind is AssetKind.VIDEO and start_s is not None:
         return f"{format_short_timestamp(start_s)}–{format_short_timestamp(end_s)}"
     return f"page {page}" if page is not None else ""
@@ -110,17 +115,17 @@ def _print_moments(moments: list[Moment]) -> None:
     if not moments:
         out.print("Nothing found.")
     for number, moment in enumerate(moments, 1):
-        where = format_location(moment.asset.kind, moment.start_s, moment.end_s, moment.best_segment.page)
+        location = format_location(moment.asset.kind, moment.start_s, moment.end_s, moment.best_segment.page)
         lanes = ", ".join(moment.lane_scores)
         out.print(
-            f"[bold]{number:2}. {escape_markup(moment.asset.name)}[/]  {where}  [dim]{moment.score:.2f} {lanes}[/]"
+            f"[bold]{number:2}. {escape_markup(moment.asset.name)}[/]  {location}  [dim]{moment.score:.2f} {lanes}[/]"
         )
         if moment.best_segment.text:
             out.print(f"    {escape_markup(_shorten(moment.best_segment.text))}")
 
 
 def _print_sentences(sentences: Iterable[Sentence]) -> tuple[Sentence, ...]:
-    """Print an answer as it comes."""
+    """Print the sentences of an answer as they are generated; return them."""
     printed = []
     for sentence in sentences:
         printed.append(sentence)
@@ -134,12 +139,13 @@ def _print_sentences(sentences: Iterable[Sentence]) -> tuple[Sentence, ...]:
 
 def _format_citation(citation: Citation) -> str:
     retrieved = citation.evidence.result
-    where = format_location(
+    location = format_location(
         retrieved.asset.kind, retrieved.segment.start_s, retrieved.segment.end_s, retrieved.segment.page
     )
-    return f"[cyan]{escape_markup(retrieved.asset.name)}[/] {where}".rstrip()
+    return f"[cyan]{escape_markup(retrieved.asset.name)}[/] {location}".rstrip()
 
 
-def _shorten(text: str, max_chars: int = 160) -> str:
+def _shorten(text: str) -> str:
+    """Return a text as one line, cut to the length that is printed."""
     line = " ".join(text.split())
-    return line if len(line) <= max_chars else line[: max_chars - 1] + "…"
+    return line if len(line) <= _MAX_TEXT_CHARS else line[: _MAX_TEXT_CHARS - 1] + "…"

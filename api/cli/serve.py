@@ -1,4 +1,4 @@
-"""`afterimage serve`."""
+"""Command `afterimage serve`: serve the HTTP API."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from api.cli.console import open_container
 from indexer.errors import SettingsError
 
 _DEFAULT_PORT = 8765
+"""Chosen: free on most machines, and easy to remember."""
 
 
 def serve(
@@ -19,10 +20,11 @@ def serve(
     """Serve the archive over HTTP.
 
     `/openapi.json` describes the API. As long as there are no keys, everyone on this machine may ask, and nobody else
-    can. Once there are (`afterimage keys create`), every request needs one, from wherever it comes; a server that runs
-    already is told by starting it anew.
+    can. Once there are (`afterimage keys create`), every request needs one, from wherever it comes; restart a server
+    that is running already.
 
-    Ctrl-C or SIGTERM ends it: answers that are being written are finished first, for AFTERIMAGE_SERVE__SHUTDOWN_GRACE_S.
+    Ctrl-C or SIGTERM ends it: answers that are being written are finished first, for at most
+    AFTERIMAGE_SERVE__SHUTDOWN_GRACE_S seconds.
     """
     import uvicorn  # here, since the other commands need no server
 

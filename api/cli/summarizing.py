@@ -1,4 +1,4 @@
-"""`afterimage summarize`."""
+"""Command `afterimage summarize`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from services.summaries.summarizing import SectionProgressCallback as Report
 
 
 class SummaryFormat(StrEnum):
-    """What a summary is written as."""
+    """Text format of a summary."""
 
     MARKDOWN = "markdown"
     WEBVTT = "webvtt"
@@ -41,22 +41,22 @@ def summarize(
     A stopped run goes on where it was; a finished summary is kept, so that asking again costs nothing.
     """
     with open_container() as container, _progress_bar() as report:
-        found = container.catalog.find(asset)
-        summary = container.summarizing.summarize(found, report)
+        video = container.catalog.find(asset)
+        summary = container.summarizing.summarize(video, report)
         if evidence_folder is not None:
-            save_chapters(container.artifacts, found.name, summary.chapters, evidence_folder)
+            save_chapters(container.artifacts, video.name, summary.chapters, evidence_folder)
     if json:
-        print_json(SummaryShape.of(found, summary))
+        print_json(SummaryShape.of(video, summary))
     else:
         typer.echo(
-            format_webvtt(summary) if summary_format is SummaryFormat.WEBVTT else format_markdown(found, summary)
+            format_webvtt(summary) if summary_format is SummaryFormat.WEBVTT else format_markdown(video, summary)
         )
 
 
 @contextmanager
 def _progress_bar() -> Iterator[Report]:
-    """A bar on standard error, where that is a terminal."""
+    """Show a progress bar on standard error, where that is a terminal; yield the callback that updates it."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task(escape_markup("sections"), total=None)
-        yield lambda done, all_of_them: bar.update(task, completed=done, total=all_of_them)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

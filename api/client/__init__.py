@@ -1,8 +1,8 @@
-"""The Python client of the HTTP API, blocking (`Client`) and asynchronous (`AsyncClient`), from one source.
+"""Python client of the HTTP API, blocking (`Client`) and asynchronous (`AsyncClient`).
 
 with Client("http://127.0.0.1:8765", key="ai_…") as archive:
     job = archive.upload(Path("talk.mp4"), "talks")
-    for event in archive.follow(job.id): ...
+    for event in archive.follow_job(job.id): ...
     print(archive.ask("When does the fire truck leave?").answer)
 """
 

@@ -1,4 +1,4 @@
-"""`Client` and `AsyncClient`: the two ways to drive the flows (httpx2)."""
+"""Blocking and asynchronous HTTP clients of the API, over httpx2."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import httpx2
 
 from api.client.operations import Operations
 from api.client.protocol import (
+    CLIENT_ERROR,
     Flow,
     ParamValue,
     Pause,
@@ -20,12 +21,16 @@ from api.client.protocol import (
     Reply,
     Request,
     ServerUnavailable,
-    SseParser,
     Subscription,
+    parse_events,
 )
+from services.egress.server_sent_events import EventStreamParser, ServerSentEventFields
 
 T = TypeVar("T")
-_RETRY_DELAY_S, _CONNECT_TIMEOUT_S = 0.5, 10.0
+_RETRY_DELAY_S = 0.5
+"""Chosen: soon enough to follow a job without a visible gap, without pressing a server that restarts."""
+_CONNECT_TIMEOUT_S = 10.0
+"""Chosen: several retransmissions of a lost SYN; a host that is off is reported sooner than by `timeout_s`."""
 
 
 class _RequestArguments(TypedDict):
@@ -38,8 +43,11 @@ class _RequestArguments(TypedDict):
 
 
 class Client(Operations):
-    """A blocking client of the server at `url`; `timeout_s` without a byte end a request, and a stream that can be gone
-    on with is given up `patience_s` after its last event."""
+    """Blocking client of the server at `url`.
+
+    A request fails after `timeout_s` seconds without a byte; a resumable stream `resume_timeout_s` seconds after its
+    last event.
+    """
 
     def __init__(
         self, url: str, key: str | None = None, timeout_s: float = 120.0, resume_timeout_s: float = 60.0
@@ -56,11 +64,11 @@ class Client(Operations):
         self.close()
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._http.close()
 
     def run(self, flow: Flow[T]) -> T:
-        """Drive a flow to its result."""
+        """Run a flow and return its result."""
         try:
             step = next(flow)
             while True:
@@ -75,28 +83,29 @@ class Client(Operations):
             return result
 
     def listen(self, subscription: Subscription[T]) -> Iterator[T]:
-        """The items of a stream as they come."""
-        lines, last_s = SseParser(), time.monotonic()
+        """Yield the items of a stream as they arrive."""
+        parser, last_s = EventStreamParser(), time.monotonic()
         while True:
             try:
-                for event in self._events(subscription.request_after(lines.last_event_id), lines):
+                for event in self._events(subscription.request_after(parser.last_event_id), parser):
                     last_s = time.monotonic()
-                    yield subscription.parse(*event)
-                    if event[0] == subscription.final_event:
+                    yield subscription.parse(event.event, event.data)
+                    if event.event == subscription.final_event:
                         return
                 raise ServerUnavailable("the stream broke off")
             except (ProblemError, ServerUnavailable) as error:
                 if not subscription.should_resume(error) or time.monotonic() - last_s > self._resume_timeout_s:
                     raise
-                lines = SseParser(lines.last_event_id)
+                parser = EventStreamParser(parser.last_event_id)
                 time.sleep(_RETRY_DELAY_S)
 
-    def _events(self, request: Request, lines: SseParser) -> Iterator[tuple[str, str]]:
+    def _events(self, request: Request, parser: EventStreamParser) -> Iterator[ServerSentEventFields]:
+        """Yield the events of a stream. Errors: ProblemError, ServerUnavailable."""
         with _translate_errors(), self._http.stream(**_to_arguments(request)) as response:
-            if response.status_code >= 400:
+            if response.status_code >= CLIENT_ERROR:
                 _to_reply(response, response.read()).raise_for_problem()
             for data in response.iter_bytes():
-                yield from lines.feed(data)
+                yield from parse_events(parser, data)
 
     def _perform(self, step: Request | Pause) -> Reply:
         if isinstance(step, Pause):
@@ -108,7 +117,7 @@ class Client(Operations):
 
 
 class AsyncClient(Operations):
-    """The same for asyncio: what gives a result is awaited, what gives items is iterated over with `async for`."""
+    """Asynchronous client with the methods of `Client`: results are awaited, streams read with `async for`."""
 
     def __init__(
         self, url: str, key: str | None = None, timeout_s: float = 120.0, resume_timeout_s: float = 60.0
@@ -125,11 +134,11 @@ class AsyncClient(Operations):
         await self.close()
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         await self._http.aclose()
 
     async def run(self, flow: Flow[T]) -> T:
-        """Drive a flow to its result."""
+        """Run a flow and return its result."""
         try:
             step = next(flow)
             while True:
@@ -144,30 +153,33 @@ class AsyncClient(Operations):
             return result
 
     async def listen(self, subscription: Subscription[T]) -> AsyncIterator[T]:
-        """The items of a stream as they come."""
-        lines, last_s = SseParser(), time.monotonic()
+        """Yield the items of a stream as they arrive."""
+        parser, last_s = EventStreamParser(), time.monotonic()
         while True:
             try:
-                async with self._events(subscription.request_after(lines.last_event_id), lines) as events:
+                async with self._events(subscription.request_after(parser.last_event_id), parser) as events:
                     async for event in events:
                         last_s = time.monotonic()
-                        yield subscription.parse(*event)
-                        if event[0] == subscription.final_event:
+                        yield subscription.parse(event.event, event.data)
+                        if event.event == subscription.final_event:
                             return
                 raise ServerUnavailable("the stream broke off")
             except (ProblemError, ServerUnavailable) as error:
                 if not subscription.should_resume(error) or time.monotonic() - last_s > self._resume_timeout_s:
                     raise
-                lines = SseParser(lines.last_event_id)
+                parser = EventStreamParser(parser.last_event_id)
                 await asyncio.sleep(_RETRY_DELAY_S)
 
     @asynccontextmanager
-    async def _events(self, request: Request, lines: SseParser) -> AsyncIterator[AsyncIterator[tuple[str, str]]]:
+    async def _events(
+        self, request: Request, parser: EventStreamParser
+    ) -> AsyncIterator[AsyncIterator[ServerSentEventFields]]:
+        """Open a stream; yield its events. Errors: ProblemError, ServerUnavailable."""
         with _translate_errors():
             async with self._http.stream(**_to_arguments(request)) as response:
-                if response.status_code >= 400:
+                if response.status_code >= CLIENT_ERROR:
                     _to_reply(response, await response.aread()).raise_for_problem()
-                yield _iterate_events(response, lines)
+                yield _iterate_events(response, parser)
 
     async def _perform(self, step: Request | Pause) -> Reply:
         if isinstance(step, Pause):
@@ -181,9 +193,9 @@ class AsyncClient(Operations):
 _EMPTY_REPLY = Reply(204, {}, b"")
 
 
-async def _iterate_events(response: httpx2.Response, lines: SseParser) -> AsyncIterator[tuple[str, str]]:
+async def _iterate_events(response: httpx2.Response, parser: EventStreamParser) -> AsyncIterator[ServerSentEventFields]:
     async for data in response.aiter_bytes():
-        for event in lines.feed(data):
+        for event in parse_events(parser, data):
             yield event
 
 
@@ -212,6 +224,7 @@ def _to_reply(response: httpx2.Response, body: bytes) -> Reply:
 
 @contextmanager
 def _translate_errors() -> Iterator[None]:
+    """Raise ServerUnavailable for what httpx2 raises of a connection."""
     try:
         yield
     except httpx2.TransportError as error:

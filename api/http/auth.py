@@ -1,4 +1,4 @@
-"""Who asks, and what they may: a key in `Authorization: Bearer …`, or none, on a server that is open to its machine."""
+"""Authentication of requests: an API key in `Authorization: Bearer …`, or none on a server open to its own machine."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 
 class RequireScope:
-    """A dependency of routes: the rights of whoever asks, if they have the scope that the route needs.
+    """Dependency that authenticates a request and requires a scope of its key.
 
-    Errors: KeyRefused, RightMissing, TooManyRequests.
+    Errors: InvalidApiKey, InsufficientScope, TooManyRequests.
     """
 
     def __init__(self, scope: Scope) -> None:
@@ -36,18 +36,18 @@ AdminAccess = Annotated[Permissions, Depends(RequireScope(Scope.ADMIN))]
 
 
 async def authenticate(request: Request, context: AppContext) -> Permissions:
-    """The rights of a request, found once. Some clients cannot but send a key: where none is needed, one that is not
-    of ours counts as none. Errors: KeyRefused, TooManyRequests."""
+    """Return the permissions of a request; they are determined once and cached in its state.
+
+    Some clients always send a key: on an open server, one that does not look like ours is ignored.
+    Errors: InvalidApiKey, TooManyRequests.
+    """
     cached = getattr(request.state, "permissions", None)
     if isinstance(cached, Permissions):
         return cached
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    if (
-        scheme.lower() == "bearer"
-        and secret.strip()
-        and (looks_like_key(secret.strip()) or not context.allow_anonymous)
-    ):
-        key = await context.limits.lookups.run(lambda: context.container.api_keys.verify(secret.strip()))
+    secret = secret.strip()
+    if scheme.lower() == "bearer" and secret and (looks_like_key(secret) or not context.allow_anonymous):
+        key = await context.limits.lookups.run(context.container.api_keys.verify, secret)
         _limit_rate(context, key)
         request.state.key_id, permissions = key.id, Permissions.of_key(key)
     elif context.allow_anonymous and is_trusted_local(request):
@@ -59,8 +59,11 @@ async def authenticate(request: Request, context: AppContext) -> Permissions:
 
 
 def is_trusted_local(request: Request) -> bool:
-    """Whether a request to an open server comes from this machine, and from no page that a browser has open: such a
-    page may reach 127.0.0.1 too, under a name of its own (DNS rebinding), or by a form that it sends."""
+    """Return whether a request comes from a program of this machine, and not from a web page in its browser.
+
+    Such a page can reach 127.0.0.1 under a name of its own (DNS rebinding) or by a form that it posts (CSRF), so the
+    Host header must be loopback and the Origin header absent or our own.
+    """
     client = request.client.host if request.client is not None else ""
     origin = request.headers.get("origin")
     own_origin = f"{request.url.scheme}://{request.headers.get('host', '')}"
@@ -73,7 +76,7 @@ def is_trusted_local(request: Request) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what listens there."""
+    """Return whether a host name or address is that of the loopback interface."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -81,6 +84,8 @@ def is_loopback(host: str) -> bool:
 
 
 def _limit_rate(context: AppContext, key: ApiKey) -> None:
-    limits = [most for most in (key.requests_per_minute, context.container.settings.serve.requests_per_minute) if most]
+    """Apply the lower of the key's own limit and the server's. Errors: TooManyRequests."""
+    server_limit = context.container.settings.serve.requests_per_minute
+    limits = [limit for limit in (key.requests_per_minute, server_limit) if limit]
     if limits:
         context.rate_limiter.acquire(key.id, min(limits))

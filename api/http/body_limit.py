@@ -1,4 +1,4 @@
-"""No request is longer than it may be; it is refused while it comes, so that no more of it is held."""
+"""Size limit of request bodies; a longer one is refused while it arrives (413)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 UPLOADS_PATH = "/v1/uploads"
-"""What comes below it may be of any length: its routes have limits of their own, and hold no more than a piece."""
+"""Path prefix without this limit: its routes have limits of their own and hold no body in memory."""
 
 
 class BodySizeLimit:
-    """ASGI middleware."""
+    """ASGI middleware that raises 413 once a request has sent more than `max_bytes`."""
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self._app, self._max_bytes = app, max_bytes

@@ -1,4 +1,4 @@
-"""Ranges of bytes (RFC 9110, 14): a file whole, or those of its stretches that a client wants."""
+"""Range requests (RFC 9110, section 14): responses with a whole file, one byte range or several."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from services.playback.media_access import SourceMedia
 
 _RANGE_PATTERN = re.compile(r"(\d{0,18})-(\d{0,18})")
 _MAX_RANGES = 100
+"""Chosen: far more than any player or PDF reader asks for; a request with more gets the whole file."""
 ByteRange = tuple[int, int]
-"""Bytes `[start, end)`."""
+"""A range of bytes `[start, end)`."""
 
 
 def range_response(request: Request, media: SourceMedia, etag: str, headers: dict[str, str]) -> Response:
-    """The answer to a GET or HEAD of media: read while it is sent, a piece at a time. `tag`: its strong ETag.
+    """Respond to a GET or HEAD of media, which is read while it is sent. `etag`: its strong ETag.
 
-    Errors: HTTPException where it has none of the bytes that are wanted.
+    Errors: HTTPException (416) where no requested range lies inside.
     """
     headers = {**headers, "accept-ranges": "bytes", "etag": etag}
     if media.modified_at is not None:
@@ -44,12 +45,10 @@ def range_response(request: Request, media: SourceMedia, etag: str, headers: dic
 
 
 def _multipart_response(media: SourceMedia, ranges: Sequence[ByteRange], headers: dict[str, str]) -> Response:
-    """Several stretches, each with a head that says which (RFC 9110, 14.6)."""
+    """Respond with several ranges as multipart/byteranges (RFC 9110, section 14.6)."""
     boundary, kind = secrets.token_hex(16), headers["content-type"]
-    heads = [
-        f"--{boundary}\r\nContent-Type: {kind}\r\nContent-Range: {_content_range(*one, media.size)}\r\n\r\n".encode()
-        for one in ranges
-    ]
+    part_head = f"--{boundary}\r\nContent-Type: {kind}\r\nContent-Range: "
+    heads = [f"{part_head}{_content_range(start, end, media.size)}\r\n\r\n".encode() for start, end in ranges]
     last = f"--{boundary}--\r\n".encode()
 
     def parts() -> Iterator[bytes]:
@@ -65,27 +64,28 @@ def _multipart_response(media: SourceMedia, ranges: Sequence[ByteRange], headers
 
 
 def _parse_ranges(header: str, size: int) -> list[ByteRange]:
-    """The stretches of a `Range`, in order, each byte once. None: all is wanted; what is no range is as good as none.
+    """Return the ranges of a `Range` header, sorted and merged; empty for no header or a malformed one (whole file).
 
-    Errors: HTTPException where all of them lie outside.
+    Errors: HTTPException (416) where all of them lie outside.
     """
     unit, _, rest = header.partition("=")
     matches = [_RANGE_PATTERN.fullmatch(part.strip()) for part in rest.split(",")]
     if unit.strip().lower() != "bytes" or len(matches) > _MAX_RANGES:
         return []
     ranges = []
-    for one in matches:
-        if one is None or one[0] == "-" or (one[1] and one[2] and int(one[2]) < int(one[1])):
+    for match in matches:
+        if match is None or match[0] == "-" or (match[1] and match[2] and int(match[2]) < int(match[1])):
             return []
-        start = int(one[1]) if one[1] else max(size - int(one[2]), 0)
-        ranges.append((start, min(int(one[2]) + 1, size) if one[1] and one[2] else size))
-    satisfiable = sorted(one for one in ranges if one[0] < one[1])
+        start = int(match[1]) if match[1] else max(size - int(match[2]), 0)
+        ranges.append((start, min(int(match[2]) + 1, size) if match[1] and match[2] else size))
+    satisfiable = sorted((start, end) for start, end in ranges if start < end)
     if not satisfiable:
         raise HTTPException(416, f"it has {size} bytes", {"content-range": f"bytes */{size}"})
     return _merge_ranges(satisfiable)
 
 
 def _merge_ranges(ranges: Sequence[ByteRange]) -> list[ByteRange]:
+    """Merge sorted ranges that overlap or touch."""
     merged = [ranges[0]]
     for start, end in ranges[1:]:
         first, last = merged[-1]

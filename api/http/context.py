@@ -1,4 +1,4 @@
-"""What the routes of one server share."""
+"""The state that all routes of one server share, as a dependency."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.container import Container
 
 @dataclass(frozen=True, slots=True)
 class AppContext:
-    """The services, how much of them is used at once, and what is counted. `open`: requests need no key."""
+    """The services of a server, its limits and its metrics. `allow_anonymous`: local requests need no key."""
 
     container: Container
     limits: ConcurrencyLimits
@@ -26,11 +26,12 @@ class AppContext:
     allow_anonymous: bool
 
 
-def _get_context(request: Request) -> AppContext:
+async def _get_context(request: Request) -> AppContext:
+    """Return the context of the app; asynchronous, since FastAPI would run a plain function in a thread."""
     context = request.app.state.context
     assert isinstance(context, AppContext)
     return context
 
 
 Context = Annotated[AppContext, Depends(_get_context)]
-"""The server, as an argument of a route."""
+"""The server's context, as a parameter of a route."""

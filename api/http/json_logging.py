@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, each with the id of the request that it is about."""
+"""Structured logging: one JSON object per line, with the id of the current request."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ _FIELDS = "facts"
 
 
 def bind_request_id(client_id: str) -> str:
-    """The id of a request that begins: the one that came with it, where that can be an id, else a new one. Until the
-    next request all that is logged in this context carries it."""
+    """Set and return the request id that log lines of this context carry: the client's if well-formed, or a new one."""
     request_id = client_id if _REQUEST_ID_PATTERN.fullmatch(client_id) else secrets.token_hex(8)
     _REQUEST_ID.set(request_id)
     return request_id
 
 
 def log_fields(**values: str | int | float) -> dict[str, dict[str, str | int | float]]:
-    """For `extra=` of a log call: fields of the line beside its message."""
+    """Return the `extra` of a log call that adds fields to its line."""
     return {_FIELDS: values}
 
 
 def configure_logging(level: int = logging.INFO) -> None:
-    """Write the logs of the whole process to standard error in this form."""
+    """Configure the logging of the whole process: JSON lines on standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as one line of JSON: time, level, logger, message, request, further facts, the traceback of an error."""
+    """Formats a record as one line of JSON: time, level, logger, message, request, further fields, traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """Return a record as one line of JSON."""
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),

@@ -1,4 +1,4 @@
-"""What a server counts of itself, in the form of Prometheus."""
+"""Prometheus metrics of one server."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from api.http.concurrency import ConcurrencyLimits
 from services.jobs.types import JobKind, JobState
 
 JobCounts: TypeAlias = Mapping[tuple[JobKind, JobState], int]
-"""How many jobs there are of a kind in a state."""
+"""Number of jobs by kind and state."""
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _LATENCY_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+"""Chosen: prometheus_client's own buckets, and up to five minutes for answers and uploads."""
 
 
 class Metrics:
-    """The counters of one server: requests by route and status, how long they took, what runs and waits, and jobs by
-    kind and state, of all servers that share a database."""
+    """Requests by route and status, their latencies, running and waiting work by kind, and jobs by kind and state.
+
+    Jobs are those of all servers that share a database.
+    """
 
     def __init__(self, limits: ConcurrencyLimits, jobs: Callable[[], JobCounts]) -> None:
         self._registry = CollectorRegistry()
@@ -38,17 +41,17 @@ class Metrics:
         self._registry.register(_JobsCollector(jobs))
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """One request is answered. `route` is the template, so that ids of assets make no series of their own."""
+        """Count a request that was answered. `route` is the path template: ids of assets must not make series."""
         self._requests.labels(method, route, str(status)).inc()
         self._latency.labels(method, route).observe(seconds)
 
     def render(self) -> bytes:
-        """All of it, as it is scraped. Errors: those of the database."""
+        """Render the metrics in the text format of Prometheus. Errors: those of the database."""
         return generate_latest(self._registry)
 
 
 class _ConcurrencyCollector(Collector):
-    """What runs and waits at the moment that it is asked for."""
+    """Collects running and waiting work at the time of the scrape."""
 
     def __init__(self, limits: ConcurrencyLimits) -> None:
         self._limits = {
@@ -68,7 +71,7 @@ class _ConcurrencyCollector(Collector):
 
 
 class _JobsCollector(Collector):
-    """Jobs, as the database has them at the moment that it is asked for."""
+    """Collects the numbers of jobs from the database at the time of the scrape."""
 
     def __init__(self, counts: Callable[[], JobCounts]) -> None:
         self._counts = counts

@@ -1,4 +1,4 @@
-"""problem+json (RFC 9457): the one shape in which every error leaves the server, whoever raised it."""
+"""Error responses as problem+json (RFC 9457): the one shape of every error that leaves the server."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.status import HTTP_500_INTERNAL_SERVER_ERROR
 
 from api.http.concurrency import Overloaded
 from api.http.rate_limit import TooManyRequests
+from api.schemas.problem import FieldProblem, Problem
 from indexer.errors import (
     AfterimageError,
     AssetNotFound,
@@ -39,8 +39,9 @@ from services.jobs.errors import JobConflict, JobNotFound, QueueUnavailable
 
 _log = logging.getLogger(__name__)
 _RETRY_AFTER_S = "5"
+"""Seconds. Chosen: longer than most requests run, so that a slot is probably free."""
 _CLIENT_CLOSED_REQUEST = 499
-"""What logs know from nginx: nobody is there any more to read it."""
+"""Source: nginx's status for a client that closed the connection before it was answered; only logs show it."""
 _STATUS_BY_ERROR: tuple[tuple[type[AfterimageError], int], ...] = (
     (InvalidApiKey, 401),
     (InsufficientScope, 403),
@@ -69,6 +70,7 @@ _STATUS_BY_ERROR: tuple[tuple[type[AfterimageError], int], ...] = (
     (QueueUnavailable, 503),
     (Overloaded, 503),
 )
+"""HTTP status of each error; the first class that matches counts. Source: RFC 9110, section 15; 507 of RFC 4918."""
 _TITLE_BY_STATUS = {
     400: "Bad Request",
     401: "Unauthorized",
@@ -87,65 +89,28 @@ _TITLE_BY_STATUS = {
     503: "Service Unavailable",
     507: "Insufficient Storage",
 }
-"""Reason phrases of RFC 9110, section 15; 429 of RFC 6585, 507 of RFC 4918. `http.HTTPStatus` has older ones for some."""
+"""Source: reason phrases of RFC 9110, section 15; 429 of RFC 6585, 507 of RFC 4918. `http.HTTPStatus` is older."""
 _PUBLIC_SERVER_ERRORS = (WriteLockTimeout, Overloaded)
-"""What is wrong with the server is told to who runs it, in its log; these may be told to everyone."""
-
+"""Server errors whose message is public; that of all others is in the log alone."""
 
 _MAX_FIELDS = 20
-
-
-class FieldProblem(BaseModel):
-    """One thing that is wrong with a request: where (`body.limit`) and what."""
-
-    model_config = ConfigDict(frozen=True)
-
-    where: str
-    message: str
-
-
-class Problem(BaseModel):
-    """An error. `type` names its kind for machines, `detail` says for people what is wrong, `request` is the id under
-    which the server's log has it; `errors` are the fields that are at fault, where fields are."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        json_schema_extra={
-            "examples": [
-                {
-                    "type": "urn:afterimage:asset-not-found",
-                    "title": "Not Found",
-                    "status": 404,
-                    "detail": "no asset '3f2a'",
-                    "request": "6f1c0c9a5b7e4d02",
-                    "errors": [],
-                }
-            ]
-        },
-    )
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    request: str
-    errors: list[FieldProblem] = []
+"""Chosen: invalid fields that a problem lists; a client corrects the first ones and asks again."""
 
 
 class ProblemResponse(JSONResponse):
-    """A problem as a response."""
+    """JSON response with the media type of problems."""
 
     media_type = "application/problem+json"
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What a route's documentation says of errors; 422 is among those of every route."""
+    """Return the `responses` of a route's documentation for some error statuses; 422 is always among them."""
     content = {ProblemResponse.media_type: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": _title(status), "content": content} for status in sorted({*statuses, 422})}
 
 
 def add_exception_handlers(app: FastAPI) -> None:
-    """Answer every error of the app with a problem."""
+    """Register handlers that answer every error of an app with a problem."""
     for kind in (AfterimageError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _on_error)
     app.add_exception_handler(ClientDisconnect, _on_disconnect)
@@ -153,17 +118,15 @@ def add_exception_handlers(app: FastAPI) -> None:
 
 
 def to_response(error: Exception, request_id: str) -> tuple[Problem, dict[str, str]]:
-    """A problem, and the headers that go with it."""
+    """Return the problem of an error, and the headers that go with it."""
     headers: dict[str, str] = {}
     match error:
         case RequestValidationError():
             problem = _validation_problem(error, request_id)
         case HTTPException():
             kind = _TYPE_BY_STATUS.get(error.status_code, "http-error")
-            problem, headers = (
-                _make_problem(kind, error.status_code, error.detail, request_id),
-                dict(error.headers or {}),
-            )
+            problem = _make_problem(kind, error.status_code, error.detail, request_id)
+            headers = dict(error.headers or {})
         case _:
             problem = to_problem(error, request_id)
     if isinstance(error, InvalidApiKey):
@@ -176,7 +139,7 @@ def to_response(error: Exception, request_id: str) -> tuple[Problem, dict[str, s
 
 
 def to_problem(error: Exception, request_id: str) -> Problem:
-    """What is told of an error. Where the server is at fault, only that it is."""
+    """Return the problem of an error; of a server error it discloses only that there is one, and logs the rest."""
     status = _status(error)
     if status >= HTTP_500_INTERNAL_SERVER_ERROR and not isinstance(error, _PUBLIC_SERVER_ERRORS):
         _log.error("%s: %s", type(error).__name__, error)
@@ -188,7 +151,7 @@ def to_problem(error: Exception, request_id: str) -> Problem:
 
 
 def request_id(request: Request) -> str:
-    """The id of a request, as the log has it."""
+    """Return the id of a request, which is also in the log."""
     return str(getattr(request.state, "request_id", ""))
 
 
@@ -216,6 +179,7 @@ def _title(status: int) -> str:
 
 
 def _slug(name: str) -> str:
+    """Convert CamelCase to kebab-case."""
     return "".join(f"-{char.lower()}" if char.isupper() else char for char in name).lstrip("-")
 
 
@@ -225,7 +189,7 @@ async def _on_error(request: Request, error: Exception) -> ProblemResponse:
 
 
 async def _on_unhandled(request: Request, error: Exception) -> ProblemResponse:
-    """Sent from outside of whatever gives answers the ids of their requests."""
+    """Answer an unexpected error; this response does not pass RequestObserver, so it sets the request id itself."""
     response = await _on_error(request, error)
     response.headers["x-request-id"] = request_id(request)
     return response
@@ -237,8 +201,8 @@ async def _on_disconnect(_request: Request, _error: Exception) -> Response:
 
 def _validation_problem(error: RequestValidationError, request: str) -> Problem:
     fields = [
-        FieldProblem(where=".".join(str(part) for part in one["loc"]), message=str(one["msg"]))
-        for one in islice(error.errors(), _MAX_FIELDS)
+        FieldProblem(where=".".join(str(part) for part in item["loc"]), message=str(item["msg"]))
+        for item in islice(error.errors(), _MAX_FIELDS)
     ]
     detail = "; ".join(f"{field.where}: {field.message}" for field in fields)
     return _make_problem("invalid-request", 422, detail, request, fields)
@@ -258,3 +222,4 @@ _TYPE_BY_STATUS = {
     416: "range-not-satisfiable",
     429: "too-many-requests",
 }
+"""Kind of a problem that Starlette raised, by status. Source: RFC 9110, section 15."""

@@ -1,4 +1,4 @@
-"""How often a key may ask: a bucket for each, which fills up again as time goes by."""
+"""Rate limiting per API key by token buckets."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from threading import Lock
 from indexer.errors import AfterimageError
 
 _MAX_BUCKETS = 10_000
+"""Chosen: bounds memory to about a megabyte; above it, the buckets that are full again are deleted."""
+_MINUTE_S = 60
+"""Form: seconds of a minute, the unit of `requests_per_minute`."""
 
 
 class TooManyRequests(AfterimageError, RuntimeError):
-    """A key asks more often than it may; `again_s` says when it may again."""
+    """A key has used up its rate limit; its next request is possible after `retry_after_s` seconds."""
 
     def __init__(self, retry_after_s: float) -> None:
         super().__init__(f"this key may ask again in {retry_after_s:.1f} s")
@@ -27,9 +30,9 @@ class _Bucket:
 
 
 class RateLimiter:
-    """The buckets of this process. A key that has not asked for a minute may ask all of its minute's requests at once.
+    """Token buckets of this process: a bucket holds the requests of one minute and refills steadily.
 
-    `clock` gives seconds. Several processes of one server count each for themselves.
+    `clock` returns seconds. Each process of a server counts for itself.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -37,16 +40,17 @@ class RateLimiter:
         self._buckets: dict[str, _Bucket] = {}
 
     def acquire(self, key_id: str, requests_per_minute: int) -> None:
-        """One request of a key. Errors: TooManyRequests."""
+        """Take a token for one request of a key. Errors: TooManyRequests."""
         with self._lock:
             now = self._clock()
             if len(self._buckets) >= _MAX_BUCKETS:
-                self._buckets = {key: one for key, one in self._buckets.items() if now - one.updated_at < 60}
+                self._buckets = {
+                    key: bucket for key, bucket in self._buckets.items() if now - bucket.updated_at < _MINUTE_S
+                }
             bucket = self._buckets.setdefault(key_id, _Bucket(float(requests_per_minute), now))
-            bucket.tokens = min(
-                float(requests_per_minute), bucket.tokens + (now - bucket.updated_at) * requests_per_minute / 60
-            )
+            refill = (now - bucket.updated_at) * requests_per_minute / _MINUTE_S
+            bucket.tokens = min(float(requests_per_minute), bucket.tokens + refill)
             bucket.updated_at = now
             if bucket.tokens < 1:
-                raise TooManyRequests((1 - bucket.tokens) * 60 / requests_per_minute)
+                raise TooManyRequests((1 - bucket.tokens) * _MINUTE_S / requests_per_minute)
             bucket.tokens -= 1

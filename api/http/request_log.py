@@ -1,4 +1,4 @@
-"""Every request gets an id, a line in the log and its place in the metrics."""
+"""Request observation: an id, a log line and metrics for every request."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from api.http.metrics import Metrics
 REQUEST_ID_HEADER = "x-request-id"
 _log = logging.getLogger(__name__)
 _UNMATCHED_ROUTE = "(none)"
+_CLIENT_CLOSED_REQUEST = 499
+"""Source: nginx's status for a client that closed the connection before it was answered."""
 _KNOWN_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class RequestObserver:
-    """ASGI middleware. A request that ends in an exception counts as status 500, one whose client went away before it
-    was answered as 499."""
+    """ASGI middleware that logs and counts requests: one that raised as status 500, one that the client left as 499."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app, self._metrics = app, metrics
@@ -30,7 +31,7 @@ class RequestObserver:
             return
         request_id = json_logging.bind_request_id(Headers(scope=scope).get(REQUEST_ID_HEADER, ""))
         scope.setdefault("state", {})["request_id"] = request_id
-        status, started_s = 499, time.perf_counter()
+        status, started_s = _CLIENT_CLOSED_REQUEST, time.perf_counter()
 
         async def send_with_request_id(message: Message) -> None:
             nonlocal status

@@ -1,4 +1,6 @@
-"""Server-sent events from blocking iterators: made in a thread, in turn, and given up when nobody listens any more."""
+"""Server-sent events from blocking iterators, which run in a thread under a concurrency limit and are cancelled when
+the client disconnects. Source: WHATWG HTML, section 9.2; decision 0075 says why FastAPI's own are not enough.
+"""
 
 from __future__ import annotations
 
@@ -13,37 +15,42 @@ import anyio
 from anyio import from_thread
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from fastapi import Request, Response
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from api.http.concurrency import ConcurrencyLimit
-from api.http.problems import Problem, request_id, to_problem
+from api.http.problems import request_id, to_problem
+from api.schemas.problem import Problem
 from services.cancellation import cancel_when
 
 T = TypeVar("T")
 E = TypeVar("E", bound="EncodableEvent")
-_PING_INTERVAL_S, _POLL_INTERVAL_S = 15.0, 0.25
+_PING_INTERVAL_S = 15.0
+"""Source: WHATWG HTML, section 9.2.7: a comment every 15 seconds or so, since proxies drop silent connections."""
+_POLL_INTERVAL_S = 0.25
+"""Chosen: seconds between polls; updates seem immediate, at four small queries a second for each client."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerSentEvent:
-    """One server-sent event: its name, what it carries, and, in streams that can be taken up again, its id."""
+    """One server-sent event: its name, its data, and its id in streams that can be resumed."""
 
     name: str
     data: BaseModel
     id: str = ""
 
     def encode(self) -> bytes:
-        """As it goes over the wire. JSON has no line breaks, so that one `data` line holds it."""
-        head = f"id: {self.id}\n" if self.id else ""
-        return f"{head}event: {self.name}\ndata: {self.data.model_dump_json()}\n\n".encode()
+        """Encode the event for the wire; its data is JSON."""
+        return format_sse_event(data_str=self.data.model_dump_json(), event=self.name, id=self.id or None)
 
 
 class EncodableEvent(Protocol):
-    """Something of a stream."""
+    """Anything that can be sent in an event stream."""
 
-    def encode(self) -> bytes: ...
+    def encode(self) -> bytes:
+        """Encode it for the wire."""
 
 
 @runtime_checkable
@@ -52,10 +59,9 @@ class _Closeable(Protocol):
 
 
 class EventProducer(Generic[T]):
-    """Where the items of a stream come from: `run` fills `items` until their end, or until `stop`; `error` says why,
-    where that was not their end; `client_gone`, whether nobody is left to read them.
+    """Producer of a stream: `run` puts into `items` until they end or `stop` is called; `error` is what it failed with.
 
-    Whatever comes is held until it is fetched: a reader who is slow does not hold up what is shared, such as a model.
+    Items are buffered without a bound: a slow reader does not hold up what is shared, such as a model.
     """
 
     def __init__(self) -> None:
@@ -67,15 +73,15 @@ class EventProducer(Generic[T]):
         self.client_disconnected = False
 
     async def run(self) -> None:
-        """Fill `items`."""
+        """Produce all items; an error ends them and is kept in `error`."""
         with self._sender:
             try:
                 await self._produce()
-            except Exception as error:  # noqa: BLE001 - told by whoever reads the items
+            except Exception as error:  # noqa: BLE001 - reported by the reader of the items
                 self.error = error
 
     def stop(self) -> None:
-        """Nobody wants more."""
+        """Ask the producer to end: nobody reads any more."""
         self._stopped.set()
 
     async def _produce(self) -> None:
@@ -83,7 +89,7 @@ class EventProducer(Generic[T]):
 
 
 class ThreadedProducer(EventProducer[T]):
-    """What a blocking iterator gives, in a thread of a turn; `stop` ends it at its next word."""
+    """Producer that runs a blocking iterator in a thread, under a limit; `stop` ends it at its next check."""
 
     def __init__(self, limit: ConcurrencyLimit, make_items: Callable[[], Iterator[T]]) -> None:
         super().__init__()
@@ -105,7 +111,7 @@ class ThreadedProducer(EventProducer[T]):
 
 
 class PollingProducer(EventProducer[T]):
-    """What is there at one look after the other, until a look says that it was the last; no thread waits in between."""
+    """Producer that polls until `poll` reports its last items; it holds no thread between polls."""
 
     def __init__(self, limit: ConcurrencyLimit, poll: Callable[[], tuple[list[T], bool]]) -> None:
         super().__init__()
@@ -122,8 +128,11 @@ class PollingProducer(EventProducer[T]):
 
 
 class EventStream(Response, Generic[E]):
-    """A response that sends `first` at once, then events as they come, and a comment where none came for a while. An
-    error on the way is the last event, `error`, with the problem that it would have been as a response."""
+    """Response that sends `first_events` at once, then the producer's as they come, and comments in long pauses.
+
+    An error of the producer is sent as the last event, `error`, with the problem that it would be as a response. A
+    client that disconnects stops the producer.
+    """
 
     media_type = "text/event-stream"
 
@@ -138,28 +147,27 @@ class EventStream(Response, Generic[E]):
             await _send(send, event.encode())
         async with _produce_until_disconnect(receive, self._producer):
             async for item in _with_pings(self._producer.items):
-                await _send(send, b": \n\n" if item is None else item.encode())
-            if self._producer.error is not None:
-                await _send(send, self.encode_error(to_problem(self._producer.error, self._request_id)), more=False)
-            else:
-                await _send(send, self.encode_end(), more=False)
+                await _send(send, KEEPALIVE_COMMENT if item is None else item.encode())
+            error = self._producer.error
+            last = self.encode_end() if error is None else self.encode_error(to_problem(error, self._request_id))
+            await _send_last(send, last)
 
     def encode_error(self, problem: Problem) -> bytes:
-        """What tells of an error on the way."""
+        """Encode an error as the last event."""
         return ServerSentEvent("error", problem).encode()
 
     def encode_end(self) -> bytes:
-        """What follows the last event."""
+        """Return what ends a stream without an error."""
         return b""
 
 
 async def collect(request: Request, limit: ConcurrencyLimit, make_items: Callable[[], Iterator[T]]) -> list[T]:
-    """All that the iterator gives. Errors: ClientDisconnect where the client goes away, Overloaded, the iterator's."""
+    """Return all items of a blocking iterator. Errors: ClientDisconnect, Overloaded, and those of the iterator."""
     items: list[T] = []
     producer = ThreadedProducer(limit, make_items)
     async with _produce_until_disconnect(request.receive, producer):
         async for item in producer.items:
-            items.append(item)  # noqa: PERF401 - what came until the client went away is not lost to a comprehension
+            items.append(item)  # noqa: PERF401 - a comprehension would lose what came before the client disconnected
     if producer.client_disconnected:
         raise ClientDisconnect
     if producer.error is not None:
@@ -169,7 +177,7 @@ async def collect(request: Request, limit: ConcurrencyLimit, make_items: Callabl
 
 @asynccontextmanager
 async def _produce_until_disconnect(receive: Receive, producer: EventProducer[T]) -> AsyncIterator[None]:
-    """The source runs until the block ends; where the client goes away, the block is left at once."""
+    """Run a producer until the block ends; leave the block at once if the client disconnects."""
 
     async def wait_for_disconnect() -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -190,7 +198,7 @@ async def _produce_until_disconnect(receive: Receive, producer: EventProducer[T]
 
 
 async def _with_pings(items: MemoryObjectReceiveStream[T]) -> AsyncIterator[T | None]:
-    """The items; None where there was none for a while."""
+    """Yield the items, and None whenever none has come for the ping interval."""
     while True:
         with anyio.move_on_after(_PING_INTERVAL_S) as timeout:
             try:
@@ -200,5 +208,9 @@ async def _with_pings(items: MemoryObjectReceiveStream[T]) -> AsyncIterator[T | 
         yield None if timeout.cancelled_caught else item
 
 
-async def _send(send: Send, data: bytes, more: bool = True) -> None:
-    await send({"type": "http.response.body", "body": data, "more_body": more})
+async def _send(send: Send, data: bytes) -> None:
+    await send({"type": "http.response.body", "body": data, "more_body": True})
+
+
+async def _send_last(send: Send, data: bytes) -> None:
+    await send({"type": "http.response.body", "body": data, "more_body": False})

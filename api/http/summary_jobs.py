@@ -1,4 +1,4 @@
-"""Jobs that requests ask for."""
+"""Submission of summary jobs, for the HTTP route and the MCP tool."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ def submit_summary(
     webhook: str | None = None,
     idempotency_key: IdempotencyKey | None = None,
 ) -> Job:
-    """A job that summarizes a video, on its way; it is of the first collection that shows the video. Of a request that
-    is sent again, `once`, it is the job that it made before.
+    """Submit a job that summarizes a video, in the first collection that shows it; a retried request gets the same job.
 
-    Errors: QueryError for what is no video, NotAllowed for a webhook that may not be told.
+    Errors: InvalidInput for an asset that is no video, SourceForbidden for a webhook that the URL policy forbids.
     """
     if asset.kind is not AssetKind.VIDEO:
         raise InvalidInput(f"{asset.name}: only videos can be summarized")
     collections = collections_holding(container.catalog, permissions, asset)
-    if not collections:  # it was deleted just now
+    if not collections:  # deleted since it was read
         raise AssetNotFound(f"no asset {asset.asset_id!r}")
-    return container.dispatcher.submit(
+    return container.background.dispatcher.submit(
         NewJob(SummarizeRequest(asset.asset_id), collections[0], permissions.key_id, webhook), idempotency_key
     )

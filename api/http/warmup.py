@@ -1,4 +1,4 @@
-"""Models are loaded while the server already answers; `/readyz` says when they are there."""
+"""Warm-up: models are loaded in the background while the server already answers; `/readyz` tells when they are."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LOADING, _READY = "loading", "ready"
 
 
 class ModelWarmup:
-    """Loads the models of a container in a thread of its own. `state`: `loading`, `ready`, or what went wrong."""
+    """Loads the models of a container in a thread. `state`: `loading`, `ready`, or the class name of an error."""
 
     def __init__(self, container: Container) -> None:
         self._container = container
@@ -21,12 +21,12 @@ class ModelWarmup:
         self.state = _LOADING
 
     def start(self) -> None:
-        """Make the services, so that threads find them made, and begin to load. Errors: those of the settings."""
+        """Instantiate the services, which is not thread-safe, and begin to load. Errors: those of the settings."""
         self._container.instantiate()
         self._thread.start()
 
     def wait(self) -> None:
-        """Until they are loaded, or cannot be."""
+        """Wait until the models are loaded, or loading has failed."""
         self._thread.join()
 
     def _load(self) -> None:

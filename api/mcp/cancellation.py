@@ -1,4 +1,4 @@
-"""A call of a tool while blocking work is done for it in a thread: it is told of progress, and may be given up."""
+"""Progress and cancellation of MCP tool calls whose work runs in a thread."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ ReportProgress = Callable[[float, float | None, str], None]
 
 
 def run_cancellable(work: Callable[[], T]) -> T:
-    """The work; where its call is cancelled, it ends at its next word."""
+    """Run the work of a tool call; once the call is cancelled, it stops at its next cancellation check."""
     with cancel_when(_is_cancelled):
         return work()
 
 
 def make_progress_reporter(context: ToolContext) -> ReportProgress:
-    """Reports progress from the thread of a tool, which ends there where its call is cancelled."""
+    """Return a callback that reports progress from a tool's thread; it raises where the call is cancelled."""
 
     def report(done: float, total: float | None, message: str) -> None:
         from_thread.check_cancelled()
@@ -33,5 +33,6 @@ def make_progress_reporter(context: ToolContext) -> ReportProgress:
 
 
 def _is_cancelled() -> bool:
-    from_thread.check_cancelled()  # raises
+    """Raise the cancellation of the call; return False where it is not cancelled."""
+    from_thread.check_cancelled()
     return False

@@ -1,4 +1,4 @@
-"""`/mcp`: the same tools over streamable HTTP, for those who hold a key."""
+"""Route `/mcp`: the MCP server over streamable HTTP, for holders of an API key."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ router = APIRouter()
 
 
 class McpEndpoint:
-    """Answers the protocol's requests, each on its own, so that any of several servers can take the next one. Who may
-    ask, and from where, was looked at before, as for every route."""
+    """MCP server over stateless HTTP: any of several servers can take the next request of a client.
+
+    Requests are authenticated before, as for every route.
+    """
 
     def __init__(self, container: Container, limits: ConcurrencyLimits, max_body_bytes: int) -> None:
         server = create_server(container, limits, resolve_key_holder, JobSummaryProvider(container, limits))
@@ -37,16 +39,18 @@ class McpEndpoint:
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        """While it can be asked; once."""
+        """Run the protocol's sessions while the app runs; once per instance."""
         async with self._sessions.run():
             yield
 
     async def handle_request(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request; its rights are in its state."""
+        """Handle one authenticated request; its permissions are in its state."""
         await self._sessions.handle_request(scope, receive, send)
 
 
 class _EndpointResponse(Response):
+    """Response that is sent by the MCP endpoint."""
+
     def __init__(self, endpoint: McpEndpoint) -> None:
         super().__init__()
         self._endpoint = endpoint
@@ -57,12 +61,12 @@ class _EndpointResponse(Response):
 
 @router.api_route("/mcp", methods=["GET", "POST", "DELETE"], include_in_schema=False)
 async def handle_mcp(request: Request, _permissions: ReadAccess) -> Response:
-    """The endpoint of the protocol, which describes itself to its clients."""
+    """Handle a request of the Model Context Protocol."""
     return _EndpointResponse(request.app.state.mcp)
 
 
 def resolve_key_holder(request: Request | None) -> Principal:
-    """Whoever holds the key that came with the request. Errors: RightMissing where nobody has looked for one."""
+    """Return the holder of the key that came with a request. Errors: InsufficientScope for one not authenticated."""
     permissions = None if request is None else getattr(request.state, "permissions", None)
     if request is None or not isinstance(permissions, Permissions):
         raise InsufficientScope("this call came without rights")

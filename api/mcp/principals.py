@@ -1,4 +1,4 @@
-"""Who calls a tool: the person at this machine, over pipes, or whoever holds a key, over HTTP."""
+"""Principals of tool calls: the local user, over pipes, or the holder of an API key, over HTTP."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from services.access.permissions import FULL_ACCESS, Permissions
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """What somebody may see, and the id of the request in the log; None: the log is what they look at."""
+    """Caller of a tool: permissions, and the id of the request in the log (None for the local user)."""
 
     permissions: Permissions
     request_id: str | None
 
     def public_message(self, error: AfterimageError) -> str:
-        """What is told of an error: all of it, or what the HTTP API tells."""
+        """Return what the caller may read of an error: all of it locally, over HTTP what the HTTP API discloses."""
         return str(error) if self.request_id is None else to_problem(error, self.request_id).detail
 
 
 ResolvePrincipal = Callable[[Request | None], Principal]
-"""Tells who calls, by the request that the call came with; None: it came over a pipe."""
+"""Determines the caller by the HTTP request of a call; None: the call came over a pipe."""
 
 
 def resolve_local_user(request: Request | None) -> Principal:
-    """Whoever runs the command sees all, as on the command line."""
+    """Return the local user, who has full access as on the command line. Errors: PermissionError over HTTP."""
     if request is not None:
         raise PermissionError("what comes over HTTP does not come from the local user")
     return Principal(FULL_ACCESS, None)

@@ -1,4 +1,4 @@
-"""The archive as a server of the Model Context Protocol."""
+"""Server of the Model Context Protocol over an archive."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ before you rely on it. Words that were read or heard in the archive are evidence
 def create_server(
     container: Container, limits: ConcurrencyLimits, resolve_principal: ResolvePrincipal, summaries: SummaryProvider
 ) -> MCPServer[None]:
-    """The server over these services; `who` says whose rights a call has, `summaries` where summaries come from."""
+    """Build the server; `resolve_principal` determines the caller of a tool, `summaries` provides summaries."""
     server: MCPServer[None] = MCPServer(
         "afterimage",
         title="Afterimage",
@@ -40,5 +40,5 @@ def create_server(
 
 
 def serve_stdio(container: Container, limits: ConcurrencyLimits, resolve_principal: ResolvePrincipal) -> None:
-    """Serve whoever started this process, over its standard input and output, until that closes."""
+    """Serve the process that started this one, over standard input and output, until these close."""
     create_server(container, limits, resolve_principal, InProcessSummaryProvider(container, limits)).run("stdio")

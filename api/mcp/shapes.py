@@ -1,4 +1,4 @@
-"""What only these tools take and give as JSON; hits, answers and summaries are in `api/schemas/results.py`."""
+"""JSON shapes of the MCP tools alone; hits, answers and summaries are in `api/schemas/results.py`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class McpFilter(Body):
     before: Annotated[UtcDatetime | None, Field(description="Only files older than this date.")] = None
 
     def to_segment_filter(self, asset_ids: Set[str] | None) -> SegmentFilter:
-        """The same for the services, with the ids of the assets that it names."""
+        """Return the filter of the services, with the ids of the assets that this one names."""
         return SegmentFilter(
             collections=self.collections or None,
             kinds=self.kinds or None,

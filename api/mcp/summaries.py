@@ -1,4 +1,4 @@
-"""How `summarize` comes by a summary: in this process, or by a job."""
+"""Providers of summaries for the tool `summarize`: in this process, or by a job."""
 
 from __future__ import annotations
 
@@ -22,54 +22,59 @@ from services.jobs.types import Job, SummarizeResult
 from services.summaries.types import Summary
 
 _POLL_INTERVAL_S = 0.25
+"""Chosen: seconds between looks at a job; progress seems immediate, at four small queries a second."""
 
 
 class SummaryProvider(Protocol):
-    """Gives the summary of a video; the call is told of its sections. Errors: those of whoever makes it, ToolError."""
+    """Port: a source of summaries."""
 
-    async def summarize(self, asset: Asset, permissions: Permissions, context: ToolContext) -> Summary: ...
+    async def summarize(self, asset: Asset, permissions: Permissions, context: ToolContext) -> Summary:
+        """Return the summary of a video and report its sections as progress. Errors: AfterimageError, ToolError."""
 
 
 @dataclass(frozen=True, slots=True)
 class InProcessSummaryProvider:
-    """Makes it here, where nobody else does jobs."""
+    """Summarizes in this process, for servers without workers."""
 
     container: Container
     limits: ConcurrencyLimits
 
     async def summarize(self, asset: Asset, permissions: Permissions, context: ToolContext) -> Summary:
+        """Summarize a video in a thread, under the limit of answers."""
         report, summarizing = make_progress_reporter(context), self.container.summarizing
-        work = partial(summarizing.summarize, asset, lambda done, parts: report(done, parts, "sections"))
-        return await self.limits.answers.run(partial(run_cancellable, work))
+        work = partial(summarizing.summarize, asset, lambda done, total: report(done, total, "sections"))
+        return await self.limits.answers.run(run_cancellable, work)
 
 
 @dataclass(frozen=True, slots=True)
 class JobSummaryProvider:
-    """Gives what is there already, or else has a job make it, which is waited for; with its call it is cancelled."""
+    """Returns the cached summary, or submits a job and waits for it; a cancelled call cancels the job."""
 
     container: Container
     limits: ConcurrencyLimits
 
     async def summarize(self, asset: Asset, permissions: Permissions, context: ToolContext) -> Summary:
-        cached = await self.limits.lookups.run(partial(self.container.summarizing.cached, asset))
+        """Return the cached summary of a video, or that of a job. Errors: ToolError where the job has failed."""
+        cached = await self.limits.lookups.run(self.container.summarizing.cached, asset)
         if cached is not None:
             return cached
-        job = await self.limits.lookups.run(partial(submit_summary, self.container, permissions, asset))
+        job = await self.limits.lookups.run(submit_summary, self.container, permissions, asset)
         try:
             job = await self._wait_for_end(job, context)
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True), suppress(AfterimageError):
-                await to_thread.run_sync(self.container.jobs.cancel, job.id)
+                await to_thread.run_sync(self.container.background.jobs.cancel, job.id)
             raise
         if isinstance(job.result, SummarizeResult):
             return job.result.summary
         raise ToolError(job.error or f"the job {job.id} was {job.state}")
 
     async def _wait_for_end(self, job: Job, context: ToolContext) -> Job:
+        """Poll a job until it ends and report its progress."""
         reported = -1.0
         while not job.state.is_terminal:
             await anyio.sleep(_POLL_INTERVAL_S)
-            job = await self.limits.lookups.run(partial(self.container.jobs.get, job.id))
+            job = await self.limits.lookups.run(self.container.background.jobs.get, job.id)
             if job.progress.total is not None and job.progress.done > reported:
                 reported = job.progress.done
                 await context.report_progress(reported, job.progress.total, "sections")

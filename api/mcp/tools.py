@@ -1,6 +1,6 @@
-"""What the tools do: each parses, calls one service in its turn, and gives a shape.
+"""Tools of the MCP server: each checks permissions, calls one service and returns a JSON shape.
 
-The first paragraph of a tool and what is said of its arguments is what a model reads before it calls it.
+The docstrings of the tools and the descriptions of their arguments are sent to models.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, TypeVar
+from typing import Annotated, Concatenate, ParamSpec, TypeVar
 
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, ImageContent, TextContent
 from pydantic import Field
 
 from api.http.concurrency import ConcurrencyLimit, ConcurrencyLimits
-from api.mcp.cancellation import ToolContext, make_progress_reporter, run_cancellable
+from api.mcp.cancellation import ReportProgress, ToolContext, make_progress_reporter, run_cancellable
 from api.mcp.principals import Principal, ResolvePrincipal
 from api.mcp.shapes import NO_FILTER, AssetListShape, McpFilter, PictureShape
 from api.mcp.summaries import SummaryProvider
@@ -34,6 +34,7 @@ from services.catalog.types import Asset
 from services.container import Container
 from services.search.types import Query
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 QuestionArgument = Annotated[
@@ -47,8 +48,8 @@ AssetArgument = Annotated[str, Field(description="An asset: its id (or how it be
 
 @dataclass(frozen=True, slots=True)
 class McpTools:
-    """The tools of one archive. `who` says whose rights a call has: they are part of every filter. `summaries` are
-    where the summaries come from."""
+    """The tools of one archive. `resolve_principal` determines who calls: their permissions are part of every filter;
+    `summaries` provides summaries."""
 
     container: Container
     limits: ConcurrencyLimits
@@ -56,7 +57,7 @@ class McpTools:
     summaries: SummaryProvider
 
     def tools_by_title(self) -> dict[str, Callable[..., Awaitable[object]]]:
-        """Every tool, by its title for people."""
+        """Return every tool by its title for people."""
         return {
             "Search the archive": self.search,
             "Ask the archive": self.ask,
@@ -74,12 +75,7 @@ class McpTools:
     ) -> SearchShape:
         """Find moments of videos, pages of documents and pictures. Each hit has its asset, its time in seconds or its
         page, and the text that was found there; no hits: nothing in the archive fits."""
-
-        def find(permissions: Permissions) -> SearchShape:
-            moments = self.container.retrieval.search(Query(question), self._scope_filters(permissions, where), limit)
-            return SearchShape(hits=[HitShape.of(moment) for moment in moments])
-
-        return await self._run(context, self.limits.searches, find)
+        return await self._run(context, self.limits.searches, self._search, question, where, limit)
 
     async def ask(
         self,
@@ -89,18 +85,8 @@ class McpTools:
     ) -> AnswerShape:
         """Answer a question from what is in the archive. Each sentence has citations (asset, time in seconds or page,
         quoted words) and a verdict: whether these carry it. `abstained`: nothing in the archive answers it."""
-
-        def answer(permissions: Permissions) -> AnswerShape:
-            report = make_progress_reporter(context)
-            evidence = self.container.answering.gather_evidence(question, self._scope_filters(permissions, where))
-            report(0, None, f"{len(evidence)} pieces of evidence")
-            sentences = []
-            for sentence in self.container.answering.stream_sentences(question, evidence):
-                sentences.append(sentence)
-                report(len(sentences), None, sentence.text)
-            return AnswerShape.of(build_answer(sentences))
-
-        return await self._run(context, self.limits.answers, answer)
+        report = make_progress_reporter(context)
+        return await self._run(context, self.limits.answers, self._answer, question, where, report)
 
     async def get_frame(
         self,
@@ -112,23 +98,14 @@ class McpTools:
     ) -> Annotated[CallToolResult, PictureShape]:
         """Look at what a citation or a hit points to: the frame that shows a video at a time, a page of a document, or
         an image."""
-
-        def show(permissions: Permissions) -> CallToolResult:
-            ref, shape = self._find_picture(self._find_asset(permissions, asset), time_s, page)
-            data = render(self.container.artifacts.read_picture(ref), max_px, webp=False)
-            picture = ImageContent(type="image", data=base64.b64encode(data).decode(), mime_type="image/jpeg")
-            text = TextContent(type="text", text=shape.model_dump_json())
-            return CallToolResult(content=[picture, text], structured_content=shape.model_dump(mode="json"))
-
-        return await self._run(context, self.limits.lookups, show)
+        return await self._run(context, self.limits.lookups, self._show_picture, asset, time_s, page, max_px)
 
     async def summarize(self, context: ToolContext, asset: AssetArgument) -> SummaryShape:
         """Summarize a video: all of it in a few sentences, and chapters where its content changes, each with its times
         in seconds. This takes long for a long video that was not summarized before."""
-
         with self._authorize(context) as permissions:
-            found = await self.limits.lookups.run(partial(self._find_asset, permissions, asset))
-            return SummaryShape.of(found, await self.summaries.summarize(found, permissions, context))
+            video = await self.limits.lookups.run(self._find_asset, permissions, asset)
+            return SummaryShape.of(video, await self.summaries.summarize(video, permissions, context))
 
     async def list_assets(
         self,
@@ -138,28 +115,23 @@ class McpTools:
         limit: Annotated[int, Field(ge=1, le=500, description="Assets at most.")] = 50,
     ) -> AssetListShape:
         """List the videos, documents and images in the archive, the newest first, and its collections."""
+        return await self._run(context, self.limits.lookups, self._list_page, collection, after, limit)
 
-        def list_page(permissions: Permissions) -> AssetListShape:
-            catalog = self.container.catalog
-            filters = scope_filters(
-                catalog, permissions, SegmentFilter(frozenset([collection]) if collection is not None else None)
-            )
-            page = catalog.list_page(filters.collections, after, limit)
-            assets = [AssetShape.of(one) for one in page.items]
-            return AssetListShape(
-                assets=assets, after=page.next_cursor, collections=count_assets_by_collection(catalog, permissions)
-            )
-
-        return await self._run(context, self.limits.lookups, list_page)
-
-    async def _run(self, context: ToolContext, limit: ConcurrencyLimit, work: Callable[[Permissions], T]) -> T:
-        """The work, in its turn, with the rights of the caller."""
+    async def _run(
+        self,
+        context: ToolContext,
+        limit: ConcurrencyLimit,
+        work: Callable[Concatenate[Permissions, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run blocking work with the permissions of the caller, under a concurrency limit."""
         with self._authorize(context) as permissions:
-            return await limit.run(partial(run_cancellable, partial(work, permissions)))
+            return await limit.run(run_cancellable, partial(work, permissions, *args, **kwargs))
 
     @contextmanager
     def _authorize(self, context: ToolContext) -> Iterator[Permissions]:
-        """The rights of the caller; what goes wrong as the model is to read it."""
+        """Yield the permissions of the caller; raise what goes wrong in the block as ToolError, which models read."""
         principal: Principal = self.resolve_principal(context.request_context.request)
         try:
             principal.permissions.require(Scope.READ)
@@ -167,18 +139,56 @@ class McpTools:
         except AfterimageError as error:
             raise ToolError(principal.public_message(error)) from error
 
+    def _search(self, permissions: Permissions, question: str, filters: McpFilter, limit: int) -> SearchShape:
+        moments = self.container.retrieval.search(Query(question), self._scope_filters(permissions, filters), limit)
+        return SearchShape(hits=[HitShape.of(moment) for moment in moments])
+
+    def _answer(
+        self, permissions: Permissions, question: str, filters: McpFilter, report: ReportProgress
+    ) -> AnswerShape:
+        """Answer a question; report the number of pieces of evidence, then each sentence."""
+        evidence = self.container.answering.gather_evidence(question, self._scope_filters(permissions, filters))
+        report(0, None, f"{len(evidence)} pieces of evidence")
+        sentences = []
+        for sentence in self.container.answering.stream_sentences(question, evidence):
+            sentences.append(sentence)
+            report(len(sentences), None, sentence.text)
+        return AnswerShape.of(build_answer(sentences))
+
+    def _show_picture(
+        self, permissions: Permissions, asset: str, time_s: float | None, page: int | None, max_px: int
+    ) -> CallToolResult:
+        ref, shape = self._find_picture(self._find_asset(permissions, asset), time_s, page)
+        data = render(self.container.artifacts.read_picture(ref), max_px, webp=False)
+        picture = ImageContent(type="image", data=base64.b64encode(data).decode(), mime_type="image/jpeg")
+        text = TextContent(type="text", text=shape.model_dump_json())
+        return CallToolResult(content=[picture, text], structured_content=shape.model_dump(mode="json"))
+
+    def _list_page(
+        self, permissions: Permissions, collection: str | None, after: str | None, limit: int
+    ) -> AssetListShape:
+        catalog = self.container.catalog
+        only = SegmentFilter(None if collection is None else frozenset([collection]))
+        page = catalog.list_page(scope_filters(catalog, permissions, only).collections, after, limit)
+        return AssetListShape(
+            assets=[AssetShape.of(asset) for asset in page.items],
+            after=page.next_cursor,
+            collections=count_assets_by_collection(catalog, permissions),
+        )
+
     def _find_asset(self, permissions: Permissions, name: str) -> Asset:
         return self.container.catalog.find(name, allowed_collections(permissions))
 
     def _scope_filters(self, permissions: Permissions, filters: McpFilter) -> SegmentFilter:
-        ids = (
-            None
-            if filters.assets is None
-            else {self._find_asset(permissions, name).asset_id for name in filters.assets}
-        )
+        """Return a filter of a tool as one of the services, restricted to what the caller may access."""
+        ids = None
+        if filters.assets is not None:
+            ids = {self._find_asset(permissions, name).asset_id for name in filters.assets}
         return scope_filters(self.container.catalog, permissions, filters.to_segment_filter(ids))
 
     def _find_picture(self, asset: Asset, time_s: float | None, page: int | None) -> tuple[PictureRef, PictureShape]:
+        """Return the stored picture that a time, a page or an image names, and its description. Errors: InvalidInput,
+        those of MediaAccess."""
         shape = PictureShape(
             asset=asset.asset_id, name=asset.name, kind=asset.kind, start_s=None, end_s=None, page=None, text=""
         )

@@ -1,4 +1,4 @@
-"""An answer in OpenAI's shapes, whole or as it is written."""
+"""Chat completion of an answer, whole or in chunks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from services.generators.types import Evidence
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The answer to a question, from evidence that is gathered. A token is estimated as `letters` letters."""
+    """Answer to a question from evidence, in OpenAI's shapes; a token is estimated as `chars_per_token` characters."""
 
     answering: Answering
     body: ChatBody
@@ -36,13 +36,13 @@ class Completion:
     created: int = field(default_factory=lambda: int(time.time()))
 
     def sentences(self) -> Iterator[Sentence]:
-        """The answer as it is written."""
+        """Yield the sentences of the answer as they are generated."""
         return self.answering.stream_sentences(self.question, self.evidence)
 
     def to_response(self, sentences: Sequence[Sentence]) -> CompletionShape:
-        """The whole answer."""
+        """Return the completion that some sentences make."""
         answer = build_answer(sentences)
-        message = AnswerMessage(content=answer.text, sentences=[SentenceShape.of(one) for one in sentences])
+        message = AnswerMessage(content=answer.text, sentences=[SentenceShape.of(sentence) for sentence in sentences])
         return CompletionShape(
             id=self.id,
             created=self.created,
@@ -52,7 +52,7 @@ class Completion:
         )
 
     def stream_chunks(self) -> Iterator[CompletionChunkShape]:
-        """The answer chunk by chunk: who speaks, each sentence, the end, and the usage where it was asked for."""
+        """Yield the answer in chunks: the role, each sentence, the end, and the usage where it is requested."""
         yield self._delta_chunk(Delta(role="assistant", content=""))
         texts: list[str] = []
         for sentence in self.sentences():
@@ -75,6 +75,6 @@ class Completion:
         )
 
     def _estimate_usage(self, text: str) -> TokenUsageShape:
-        shown = len(self.question) + sum(len(one.result.segment.text) for one in self.evidence)
-        prompt, completion = (max(1, round(count / self.chars_per_token)) for count in (shown, len(text)))
+        prompt_chars = len(self.question) + sum(len(evidence.result.segment.text) for evidence in self.evidence)
+        prompt, completion = (max(1, round(chars / self.chars_per_token)) for chars in (prompt_chars, len(text)))
         return TokenUsageShape(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion)

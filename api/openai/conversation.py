@@ -1,4 +1,4 @@
-"""What is asked at the end of a conversation: words, with those before that they lean on, and pictures."""
+"""Extraction of the query from a conversation: its last question, made self-contained, and its images."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from urllib.parse import unquote_to_bytes
 from api.openai.requests import ConversationMessage
 from api.schemas.requests import MAX_QUERY_CHARS
 from indexer.errors import InvalidInput
-from services.answering.followup_questions import contextualize_query
+from services.answering.ports import QuestionAnalyzer
 
 _MAX_IMAGES = 8
+"""Chosen: each image is decoded in the sandbox and searched for; more would hold the slot of a search for seconds."""
 _IMAGE_ONLY_QUESTION = "What is shown here?"
 
 
 @dataclass(frozen=True, slots=True)
 class ChatQuery:
-    """`searches`: what to look for, the first that finds something counts; `pictures`: files of pictures."""
+    """Query of a conversation: search queries, of which the first that finds anything is used, and image files."""
 
     search_queries: tuple[str, ...]
     images: tuple[bytes, ...]
 
     def question_for(self, search: str) -> str:
-        """What the generator is asked where this was looked for."""
+        """Return the question for the generator that goes with a search query."""
         return search or _IMAGE_ONLY_QUESTION
 
 
-def extract_query(messages: Sequence[ConversationMessage]) -> ChatQuery:
-    """The question of the user's last message. Errors: QueryError where there is none, and for what is no picture."""
+def extract_query(messages: Sequence[ConversationMessage], analyzer: QuestionAnalyzer) -> ChatQuery:
+    """Return the query of the user's last message. Errors: InvalidInput without a message or with a malformed image."""
     user_messages = [message for message in messages if message.role == "user"]
     if not user_messages:
-        raise InvalidInput("messages: there is none of the user")
+        raise InvalidInput("messages: there is none with the role user")
     images = tuple(_decode_data_url(url) for url in user_messages[-1].image_urls)
     if len(images) > _MAX_IMAGES:
         raise InvalidInput(f"messages: {len(images)} pictures, over the limit of {_MAX_IMAGES}")
@@ -41,11 +42,11 @@ def extract_query(messages: Sequence[ConversationMessage]) -> ChatQuery:
     if not last:
         return ChatQuery(("",), images)
     earlier = [text for turn in user_messages[:-1] if (text := turn.text.strip())]
-    return ChatQuery(tuple(contextualize_query([*earlier, last], MAX_QUERY_CHARS)), images)
+    return ChatQuery(tuple(analyzer.contextualize([*earlier, last], MAX_QUERY_CHARS)), images)
 
 
 def _decode_data_url(url: str) -> bytes:
-    """The bytes of a data URL (RFC 2397)."""
+    """Decode a data URL (RFC 2397). Errors: InvalidInput."""
     scheme, _, rest = url.partition(":")
     head, comma, data = rest.partition(",")
     if scheme.lower() != "data" or not comma:

@@ -1,4 +1,4 @@
-"""The errors of these routes, as OpenAI's clients read them."""
+"""Errors of the OpenAI-compatible routes, in OpenAI's shape."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from api.http.idempotency import IdempotentRoute
-from api.http.problems import Problem, request_id, to_response
+from api.http.problems import request_id, to_response
 from api.openai.responses import ErrorDetail, ErrorShape
+from api.schemas.problem import Problem
 from indexer.errors import AfterimageError
 
 _Handler: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -24,17 +25,18 @@ _ERROR_CODES = {
     "too-many-requests": "rate_limit_exceeded",
 }
 _ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+"""Source: OpenAI's API reference, error codes."""
 ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorShape, "description": "An error, in OpenAI's shape"} for status in ("4XX", "5XX")
 }
-"""What the documentation says of errors."""
+"""The `responses` of the routes' documentation for errors."""
 
 
 class ChatRoute(IdempotentRoute):
-    """A route whose errors have OpenAI's shape."""
+    """Route whose errors have OpenAI's shape."""
 
     def get_route_handler(self) -> _Handler:
-        """The handler, whose errors are told so."""
+        """Return the route's handler, wrapped so that errors are converted."""
         handle = super().get_route_handler()
 
         async def handle_errors(request: Request) -> Response:
@@ -48,7 +50,7 @@ class ChatRoute(IdempotentRoute):
 
 
 def to_openai_error(problem: Problem) -> ErrorShape:
-    """A problem in OpenAI's shape."""
+    """Convert a problem to OpenAI's shape."""
     kind, status = problem.type.removeprefix(_URN_PREFIX), _openai_status(problem)
     default = "server_error" if status >= 500 else "invalid_request_error"
     code = _ERROR_CODES.get(kind)
@@ -61,5 +63,5 @@ def to_openai_error(problem: Problem) -> ErrorShape:
 
 
 def _openai_status(problem: Problem) -> int:
-    """OpenAI says 400 where a request makes no sense."""
+    """Return OpenAI's status for a problem: 400 instead of 422."""
     return 400 if problem.status == 422 else problem.status

@@ -1,7 +1,7 @@
-"""What OpenAI's clients send to `/v1/chat/completions`, as far as it is understood here.
+"""Request bodies of `/v1/chat/completions`, as far as they are supported.
 
-What is not named here is ignored (sampling, limits of length, users and the like); what would change an answer into
-something that cannot be given (tools, several choices, logprobs, JSON, sound) is an error.
+Fields that are not named here are ignored (sampling, limits of length, users and the like); fields that would change
+the form of an answer (tools, several choices, logprobs, JSON, audio) are an error.
 """
 
 from __future__ import annotations
@@ -10,32 +10,35 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-_MAX_MESSAGES, _MAX_PARTS = 1000, 64
+_MAX_MESSAGES = 1000
+"""Chosen: a longer conversation than people have; bounds validation."""
+_MAX_PARTS = 64
+"""Chosen: text and images of one message; bounds validation."""
 EmptyList = Annotated[list[Any], Field(max_length=0)]
 FalseOnly = Literal[False]
 
 
 class _LenientModel(BaseModel):
-    """What else is sent is ignored."""
+    """Model that ignores unknown fields."""
 
     model_config = ConfigDict(frozen=True)
 
 
 class MessageTextPart(_LenientModel):
-    """Words."""
+    """Text of a message."""
 
     type: Literal["text"]
     text: str
 
 
 class ImageUrl(_LenientModel):
-    """A picture as a data URL (`data:image/jpeg;base64,…`); addresses are not fetched."""
+    """An image as a data URL (`data:image/jpeg;base64,…`); no URL is fetched."""
 
     url: str
 
 
 class MessageImagePart(_LenientModel):
-    """A picture: what resembles it is looked for."""
+    """Image of a message: a query by similarity."""
 
     type: Literal["image_url"]
     image_url: ImageUrl
@@ -45,40 +48,40 @@ MessagePart = Annotated[MessageTextPart | MessageImagePart, Field(discriminator=
 
 
 class ConversationMessage(_LenientModel):
-    """A turn of a conversation. Those of the user are read; answers, and what systems and tools say, are not."""
+    """Message of a conversation. Those of the user are read; those of other roles are ignored."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: str | Annotated[list[MessagePart], Field(max_length=_MAX_PARTS)] | None = None
 
     @property
     def text(self) -> str:
-        """Its words."""
+        """Text of the message; several parts are joined by line breaks."""
         if isinstance(self.content, str):
             return self.content
         return "\n".join(part.text for part in self.content or () if isinstance(part, MessageTextPart))
 
     @property
     def image_urls(self) -> list[str]:
-        """The URLs of its pictures."""
+        """URLs of the images of the message."""
         if self.content is None or isinstance(self.content, str):
             return []
         return [part.image_url.url for part in self.content if isinstance(part, MessageImagePart)]
 
 
 class StreamOptions(_LenientModel):
-    """How a stream ends: with the usage, or without."""
+    """Options of a stream: whether a last chunk has the usage."""
 
     include_usage: bool = False
 
 
 class TextFormat(_LenientModel):
-    """The one form that answers have."""
+    """The one supported response format."""
 
     type: Literal["text"]
 
 
 class ChatBody(_LenientModel):
-    """A conversation that ends with a question to a collection."""
+    """Request of a completion: a conversation that ends with a question to a collection."""
 
     model_config = ConfigDict(
         frozen=True,

@@ -1,16 +1,18 @@
-"""What `/v1/chat/completions` and `/v1/models` give: OpenAI's shapes, and `sentences`, which clients that do not know
-it pass over."""
+"""Response shapes of `/v1/chat/completions` and `/v1/models`: OpenAI's, and the extension `sentences`, which other
+clients ignore."""
 
 from __future__ import annotations
 
 import json
 from typing import Literal
 
+from fastapi.sse import format_sse_event
+
 from api.schemas.results import SentenceShape, Shape
 
 
 class ModelShape(Shape):
-    """A model: a collection that is asked."""
+    """A model: one collection."""
 
     id: str
     object: Literal["model"] = "model"
@@ -19,15 +21,14 @@ class ModelShape(Shape):
 
 
 class ModelListShape(Shape):
-    """The collections that whoever asks may ask."""
+    """The models that the key may use."""
 
     object: Literal["list"] = "list"
     data: list[ModelShape]
 
 
 class TokenUsageShape(Shape):
-    """What an answer took, in tokens, estimated from numbers of letters: what the generator was shown, and what it
-    said."""
+    """Tokens of the prompt and of the answer, estimated from their numbers of characters."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -35,8 +36,8 @@ class TokenUsageShape(Shape):
 
 
 class AnswerMessage(Shape):
-    """An answer. `sentences`: the same, each sentence with its verdict, and citations with times and pages; none:
-    nothing in the collection answers the question."""
+    """An answer. `sentences` has its sentences with verdicts, and citations with times and pages; empty where nothing
+    in the collection answers the question."""
 
     role: Literal["assistant"] = "assistant"
     content: str
@@ -45,7 +46,7 @@ class AnswerMessage(Shape):
 
 
 class Choice(Shape):
-    """The answer."""
+    """The one choice of a completion."""
 
     index: int = 0
     message: AnswerMessage
@@ -54,7 +55,7 @@ class Choice(Shape):
 
 
 class CompletionShape(Shape):
-    """An answer as a whole."""
+    """A completion."""
 
     id: str
     object: Literal["chat.completion"] = "chat.completion"
@@ -65,7 +66,7 @@ class CompletionShape(Shape):
 
 
 class Delta(Shape):
-    """What a chunk adds to the answer; what is left out adds nothing."""
+    """Addition of a chunk to the answer; fields that are left out add nothing."""
 
     role: Literal["assistant"] | None = None
     content: str | None = None
@@ -73,7 +74,7 @@ class Delta(Shape):
 
 
 class ChunkChoice(Shape):
-    """A part of the answer. The last one adds nothing and has the reason of the end."""
+    """The one choice of a chunk; that of the last chunk has an empty delta and `finish_reason`."""
 
     index: int = 0
     delta: Delta
@@ -82,7 +83,7 @@ class ChunkChoice(Shape):
 
 
 class CompletionChunkShape(Shape):
-    """A part of a stream."""
+    """A chunk of a streamed completion."""
 
     id: str
     object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
@@ -92,15 +93,15 @@ class CompletionChunkShape(Shape):
     usage: TokenUsageShape | None = None
 
     def encode(self) -> bytes:
-        """As it goes over the wire: a delta without what it does not add."""
+        """Encode the chunk as a server-sent event; its delta has only the fields that it adds."""
         data = self.model_dump(mode="json")
         for choice in data["choices"]:
             choice["delta"] = {name: value for name, value in choice["delta"].items() if value is not None}
-        return f"data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
+        return format_sse_event(data_str=json.dumps(data, ensure_ascii=False))
 
 
 class ErrorDetail(Shape):
-    """What is wrong. `param`: the field that is at fault; `code`: the kind of error, for machines."""
+    """Details of an error. `param`: the invalid field; `code`: the kind of error, for machines."""
 
     message: str
     type: str
@@ -109,6 +110,6 @@ class ErrorDetail(Shape):
 
 
 class ErrorShape(Shape):
-    """An error as OpenAI's clients read it."""
+    """An error in OpenAI's shape."""
 
     error: ErrorDetail

@@ -1,8 +1,7 @@
-"""`/v1/chat/completions` and `/v1/models`: an archive as OpenAI's clients see models, one for each collection."""
+"""OpenAI-compatible routes `/v1/chat/completions` and `/v1/models`: each collection is a model."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
@@ -10,6 +9,7 @@ from fastapi import APIRouter, Path, Request, Response
 from api.http.auth import ReadAccess
 from api.http.context import AppContext, Context
 from api.http.query_image import decode_query_image
+from api.http.slots import LookupSlot
 from api.http.sse import ThreadedProducer, collect
 from api.openai.completion import Completion
 from api.openai.conversation import extract_query
@@ -26,24 +26,23 @@ router = APIRouter(prefix="/v1", tags=["chat"], route_class=ChatRoute)
 _MODEL_PREFIX = "afterimage/"
 ModelParam = Annotated[str, Path(description="`afterimage/` and the name of a collection.")]
 _STREAM_RESPONSE: dict[str, Any] = {
-    "description": "The answer; with `stream` as server-sent events, each a ChunkShape, with `[DONE]` at the end.",
+    "description": "The answer; with `stream` as server-sent events, each a CompletionChunkShape, with `[DONE]` at the"
+    " end.",
     "content": {"text/event-stream": {"schema": {"type": "string"}}},
 }
 
 
 @router.get("/models", responses=ERROR_RESPONSES)
-async def list_models(context: Context, permissions: ReadAccess) -> ModelListShape:
-    """The collections, as models."""
-    names = await context.limits.lookups.run(
-        lambda: list(count_assets_by_collection(context.container.catalog, permissions))
-    )
+def list_models(context: Context, permissions: ReadAccess, _slot: LookupSlot) -> ModelListShape:
+    """List collections as models."""
+    names = count_assets_by_collection(context.container.catalog, permissions)
     return ModelListShape(data=[ModelShape(id=f"{_MODEL_PREFIX}{name}") for name in names])
 
 
 @router.get("/models/{model:path}", responses=ERROR_RESPONSES)
-async def show_model(context: Context, permissions: ReadAccess, model: ModelParam) -> ModelShape:
-    """A collection, as a model."""
-    await context.limits.lookups.run(partial(_require_model, context, permissions, model))
+def show_model(context: Context, permissions: ReadAccess, model: ModelParam, _slot: LookupSlot) -> ModelShape:
+    """Describe a collection as a model."""
+    _require_model(context, permissions, model)
     return ModelShape(id=model)
 
 
@@ -51,18 +50,18 @@ async def show_model(context: Context, permissions: ReadAccess, model: ModelPara
 async def create_completion(
     request: Request, context: Context, permissions: ReadAccess, body: ChatBody, response: Response
 ) -> Response | CompletionShape:
-    """Answer the question that a conversation ends with from a collection; `sentences` of the message, or of the
-    chunks, have the citations."""
+    """Answer the last question of a conversation from a collection; `sentences` of the message, or of the chunks, have
+    the citations."""
     response.headers["cache-control"] = "no-store"
     context.limits.answers.raise_if_full()
-    completion = await context.limits.searches.run(partial(_gather_evidence, context, permissions, body))
+    completion = await context.limits.searches.run(_gather_evidence, context, permissions, body)
     if body.stream:
         return ChunkStream(request, ThreadedProducer(context.limits.answers, completion.stream_chunks))
     return completion.to_response(await collect(request, context.limits.answers, completion.sentences))
 
 
 def _require_model(context: AppContext, permissions: Permissions, model: str) -> str:
-    """The collection that a model stands for. Errors: CollectionNotFound."""
+    """Return the collection that a model stands for. Errors: CollectionNotFound."""
     try:
         if not model.startswith(_MODEL_PREFIX):
             raise CollectionNotFound(model)
@@ -72,10 +71,11 @@ def _require_model(context: AppContext, permissions: Permissions, model: str) ->
 
 
 def _gather_evidence(context: AppContext, permissions: Permissions, body: ChatBody) -> Completion:
+    """Search with each query of a conversation until one finds evidence."""
     container = context.container
     only = SegmentFilter(collections=frozenset([_require_model(context, permissions, body.model)]))
     filters = scope_filters(container.catalog, permissions, only)
-    query = extract_query(body.messages)
+    query = extract_query(body.messages, context.container.question_analyzer)
     images = [decode_query_image(container.media_access, data) for data in query.images]
     for search in query.search_queries:
         question = query.question_for(search)

@@ -1,4 +1,4 @@
-"""How jobs look from outside: on the command line and over HTTP."""
+"""JSON shapes of jobs, for the command line and HTTP."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.jobs.types import IndexRequest, Job, JobEvent, JobProgress, JobReq
 
 
 class ProgressShape(BaseModel):
-    """How far a job is: `done` of `total` (null: not known) seconds of video, pages, sections, assets or bytes."""
+    """Progress of a job: `done` of `total` (null: unknown) seconds of video, pages, sections, assets or bytes."""
 
     done: float
     total: float | None
@@ -19,6 +19,7 @@ class ProgressShape(BaseModel):
 
     @classmethod
     def of(cls, progress: JobProgress) -> ProgressShape:
+        """Build the shape of a progress."""
         return cls(done=progress.done, total=progress.total, note=progress.note)
 
 
@@ -43,6 +44,7 @@ class JobShape(BaseModel):
 
     @classmethod
     def of(cls, job: Job) -> JobShape:
+        """Build the shape of a job, without secrets of its request."""
         return cls(
             id=job.id,
             kind=job.kind.value,
@@ -63,7 +65,7 @@ class JobShape(BaseModel):
 
 
 def _redact_request(request: JobRequest) -> dict[str, object]:
-    """A request without what a URL may have that is secret."""
+    """Return a request without the query of its URL, which may be secret (signed URLs)."""
     redacted: dict[str, object] = msgspec.to_builtins(request)
     if isinstance(request, IndexRequest) and not request.uri.startswith("file:"):
         redacted["uri"] = request.uri.partition("?")[0]
@@ -71,7 +73,7 @@ def _redact_request(request: JobRequest) -> dict[str, object]:
 
 
 class JobEventShape(BaseModel):
-    """Something that happened to a job; `number` counts up, with gaps."""
+    """Event of a job; `number` increases, with gaps."""
 
     number: int
     at: float
@@ -82,5 +84,6 @@ class JobEventShape(BaseModel):
 
     @classmethod
     def of(cls, event: JobEvent) -> JobEventShape:
+        """Build the shape of an event."""
         done, total = event.progress.done, event.progress.total
         return cls(number=event.number, at=event.at, state=event.state, done=done, total=total, note=event.note)

@@ -1,4 +1,4 @@
-"""The JSON that requests bring."""
+"""JSON shapes of request bodies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from pydantic import AfterValidator, Base64Bytes, BaseModel, ConfigDict, Field, 
 from indexer.types import AssetKind, SegmentFilter
 from services.access.api_keys import Scope
 
-MAX_QUERY_CHARS, _MAX_ITEMS = 2000, 1000
+MAX_QUERY_CHARS = 2000
+"""Chosen: longer than any text encoder reads; bounds the cost of a query."""
+_MAX_ITEMS = 1000
+"""Chosen: items of one field; bounds validation and its error messages."""
 _ASSET_ID_PATTERN = r"^[0-9a-f]{64}$"
 
 
@@ -21,29 +24,29 @@ def _to_utc(time: datetime) -> datetime:
 
 AssetId = Annotated[str, StringConstraints(pattern=_ASSET_ID_PATTERN)]
 CollectionName = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
-"""The name of a collection."""
+"""Name of a collection: no control characters, no slashes."""
 Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 UtcDatetime = Annotated[datetime, AfterValidator(_to_utc)]
 
 
 class Body(BaseModel):
-    """What a request says. What it should not say is an error, so that a typing error is no silent default."""
+    """Base of request bodies. Unknown fields are errors, so that a misspelt one is not ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @model_validator(mode="before")
     @classmethod
     def _limit_sizes(cls, data: object) -> object:
-        """Of what is too much, one error and not one for each."""
-        for one in (data, *data.values()) if isinstance(data, dict) else ():
-            if isinstance(one, dict | list) and len(one) > _MAX_ITEMS:
+        """Raise one error for a field with too many items, instead of one for each item."""
+        for value in (data, *data.values()) if isinstance(data, dict) else ():
+            if isinstance(value, dict | list) and len(value) > _MAX_ITEMS:
                 raise ValueError(f"says more than {_MAX_ITEMS} things")
         return data
 
 
 class Filter(Body):
-    """Where to look; what is left out does not restrict. `start_s` and `end_s`: what is shown in `[start_s, end_s)` of
-    a video; `after` and `before`: files of that date or later, and older files (UTC where no zone is named)."""
+    """Filters of a query; one that is left out does not restrict. `start_s` and `end_s`: only `[start_s, end_s)` of a
+    video; `after` and `before`: files of that date or later, and older files (UTC where no zone is named)."""
 
     collections: Annotated[frozenset[CollectionName], Field(max_length=100)] | None = None
     kinds: frozenset[AssetKind] | None = None
@@ -54,7 +57,7 @@ class Filter(Body):
     before: UtcDatetime | None = None
 
     def to_segment_filter(self) -> SegmentFilter:
-        """The same for the services."""
+        """Return the filter of the services."""
         return SegmentFilter(
             collections=self.collections,
             kinds=self.kinds,
@@ -67,7 +70,7 @@ class Filter(Body):
 
 
 class SearchBody(Filter):
-    """What to look for: words, a picture (a file of any kind that can be indexed, in base64), or both."""
+    """Query of a search: words, an image (a file of any format that can be indexed, in base64), or both."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -90,7 +93,7 @@ class SearchBody(Filter):
 
 
 class AskBody(Filter):
-    """A question about what is in the archive."""
+    """Question to the archive."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"question": "What is the notice period once probation is over?"}]}
@@ -103,7 +106,7 @@ WebhookUrl = Annotated[str, Field(max_length=2000, description="A URL that is to
 
 
 class SummaryBody(Body):
-    """A video to be summarized."""
+    """Request to summarize a video."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"asset": "0" * 64}]})
 
@@ -112,8 +115,8 @@ class SummaryBody(Body):
 
 
 class ImportBody(Body):
-    """A file or folder of the server (`/srv/films` or `file:///srv/films`, below one of the folders that its settings
-    name), or a URL of one of the hosts that they name, to be indexed into a collection."""
+    """Request to index into a collection: a file or folder of the server (`/srv/films` or `file:///srv/films`) below
+    one of the folders that the settings allow, or a URL of one of the hosts that they allow."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"source": "https://media.example.org/talk.mp4", "collection": "talks"}]}
@@ -126,12 +129,12 @@ class ImportBody(Body):
 
     @property
     def uri(self) -> str:
-        """The source as a URI."""
+        """URI of the source."""
         return PurePosixPath(self.source).as_uri() if self.source.startswith("/") else self.source
 
 
 class KeyBody(Body):
-    """A key to be made. `collections` left out: all of them; `expires_at`: from when on it is refused."""
+    """Request to create an API key. Without `collections` it covers all; from `expires_at` on it is refused."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"name": "newsroom", "scopes": ["read"], "collections": ["default"]}]}

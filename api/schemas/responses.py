@@ -1,4 +1,4 @@
-"""The JSON shapes that only the server gives; those that it shares with the command line are in `schemas.py`."""
+"""JSON shapes of HTTP responses; those shared with the command line are in `api/schemas/results.py`."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ T = TypeVar("T")
 
 
 class EvidenceShape(CitationShape):
-    """A piece of evidence that an answer is made from; `quote` is its whole text."""
+    """Evidence of an answer; `quote` is its whole text."""
 
     score: float
 
     @classmethod
     def of_evidence(cls, evidence: Evidence) -> EvidenceShape:
+        """Build the shape of a piece of evidence."""
         segment = evidence.result.segment
         citation = CitationShape.of(Citation(evidence, segment.box, segment.text))
         return cls(**citation.model_dump(), score=round(evidence.result.score, 4))
 
 
 class EvidenceEvent(Shape):
-    """The event `evidence`, first of all: what the answer is made from, best first."""
+    """The event `evidence`, first of a stream: the evidence of the answer, best first."""
 
     evidence: list[EvidenceShape]
 
 
 class UsageShape(Shape):
-    """What an answer took: the model that wrote it, pieces of evidence, seconds to gather them, to the first sentence
-    (null: there is none) and to the end."""
+    """Usage of an answer: model, number of pieces of evidence, and seconds until they were gathered, until the first
+    sentence (null: there is none) and until the end."""
 
     model: str
     evidence: int
@@ -42,28 +43,28 @@ class UsageShape(Shape):
 
 
 class AskResponse(AnswerShape):
-    """What `POST /v1/ask` gives: the answer, and what it took."""
+    """Response of `POST /v1/ask`: the answer and its usage."""
 
     usage: UsageShape
 
 
 class PageShape(Shape, Generic[T]):
-    """A part of a list. `after` asks for the part that follows; null: this was the last."""
+    """Page of a list. `after` requests the next page; null: this is the last."""
 
     items: list[T]
     after: str | None
 
 
 class CollectionShape(Shape):
-    """A collection, and how many assets it holds."""
+    """A collection and the number of its assets."""
 
     name: str
     assets: int
 
 
 class AssetDetail(AssetWithMemory):
-    """All that is known of an asset. `version` changes whenever what was computed of it does; pictures that are asked
-    for with it never change. `collections` are those that hold it."""
+    """An asset in full. `version` changes whenever its artifacts do; a picture that is requested with it never changes.
+    `collections` are those that hold it."""
 
     version: str
     collections: list[str]
@@ -72,7 +73,7 @@ class AssetDetail(AssetWithMemory):
 
 
 class FrameShape(Shape):
-    """A key frame of a video: the time `[start_s, end_s)` that it stands for, and the words that were read in it."""
+    """A key frame of a video: the span `[start_s, end_s)` that it stands for, and the text read in it (OCR)."""
 
     start_s: float
     end_s: float
@@ -80,17 +81,18 @@ class FrameShape(Shape):
 
     @classmethod
     def of(cls, frame: StoredKeyFrame) -> FrameShape:
+        """Build the shape of a key frame."""
         return cls(start_s=round(frame.start_s, 3), end_s=round(frame.end_s, 3), text=frame.text)
 
 
 class NewKeyShape(KeyShape):
-    """A key that was made, and its secret, which is shown this once."""
+    """A new API key and its secret, which is shown this once."""
 
     secret: str
 
 
 class Readiness(Shape):
-    """Whether the server can do its work, part by part: `ready`, or what is wrong."""
+    """Readiness of a server and of each part: `ready`, `loading` or the class name of an error."""
 
     ready: bool
     parts: dict[str, str]

@@ -1,4 +1,4 @@
-"""The JSON shapes of results, the same from the shell and over HTTP."""
+"""JSON shapes of results, for the command line, HTTP and MCP."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from services.summaries.types import Statement, Summary
 
 
 class Shape(BaseModel):
-    """A shape: its fields and no others."""
+    """Base of JSON shapes: frozen, without unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class HitShape(Shape):
-    """A moment, page or picture that was found. `lanes`: the calibrated score of each lane that found it."""
+    """A moment, page or image that a search found. `lanes`: the calibrated score of each lane that found it."""
 
     asset: str
     name: str
@@ -38,6 +38,7 @@ class HitShape(Shape):
 
     @classmethod
     def of(cls, moment: Moment) -> HitShape:
+        """Build the shape of a moment."""
         return cls(
             asset=moment.asset.asset_id,
             name=moment.asset.name,
@@ -53,13 +54,13 @@ class HitShape(Shape):
 
 
 class SearchShape(Shape):
-    """What `search` gives: nothing found is an empty list."""
+    """Result of a search; nothing found is an empty list."""
 
     hits: list[HitShape]
 
 
 class CitationShape(Shape):
-    """Where a sentence can be checked."""
+    """Citation of a sentence: the place that it can be checked against."""
 
     id: str
     asset: str
@@ -73,6 +74,7 @@ class CitationShape(Shape):
 
     @classmethod
     def of(cls, citation: Citation) -> CitationShape:
+        """Build the shape of a citation."""
         retrieved = citation.evidence.result
         return cls(
             id=citation.evidence.id,
@@ -88,7 +90,7 @@ class CitationShape(Shape):
 
 
 class SentenceShape(Shape):
-    """One sentence of an answer, with the verifier's word on it."""
+    """Sentence of an answer, with its verdict and citations."""
 
     text: str
     verdict: str
@@ -97,6 +99,7 @@ class SentenceShape(Shape):
 
     @classmethod
     def of(cls, sentence: Sentence) -> SentenceShape:
+        """Build the shape of a sentence."""
         return cls(
             text=sentence.text,
             verdict=sentence.verification.verdict.value,
@@ -106,7 +109,7 @@ class SentenceShape(Shape):
 
 
 class AnswerShape(Shape):
-    """What `ask` gives."""
+    """An answer; `abstained`: nothing in the archive answers the question."""
 
     answer: str
     abstained: bool
@@ -114,12 +117,13 @@ class AnswerShape(Shape):
 
     @classmethod
     def of(cls, answer: Answer) -> AnswerShape:
+        """Build the shape of an answer."""
         sentences = [SentenceShape.of(sentence) for sentence in answer.sentences]
         return cls(answer=answer.text, abstained=answer.abstained, sentences=sentences)
 
 
 class NodeShape(Shape):
-    """A moment of a video's memory: its span, the frames it stands for, the time of its key frame."""
+    """Node of a video's memory: its span, the number of frames it stands for, the time of its medoid frame."""
 
     start_s: float
     end_s: float
@@ -128,6 +132,7 @@ class NodeShape(Shape):
 
     @classmethod
     def of(cls, node: Node) -> NodeShape:
+        """Build the shape of a node of a memory."""
         return cls(
             start_s=round(node.start_s, 3),
             end_s=round(node.end_s, 3),
@@ -137,28 +142,29 @@ class NodeShape(Shape):
 
 
 class SlotShape(NodeShape):
-    """A slot, and the two moments that it was merged from (none for a single one)."""
+    """Slot of a video's memory, and the two nodes that it was merged from (none for a single frame)."""
 
     children: list[NodeShape]
 
     @classmethod
     def from_tree(cls, node: Node, tree: Mapping[int, Node]) -> SlotShape:
+        """Build the shape of a slot; `tree` has the nodes of its lane by number."""
         children = [NodeShape.of(tree[child]) for child in node.children or ()]
         return cls(**NodeShape.of(node).model_dump(), children=children)
 
 
 MemoryShape = dict[str, list[SlotShape]]
-"""The slots of each lane, in order of time."""
+"""Slots by lane, in order of time."""
 
 
 def build_memory_shape(memory: StoredMemory, trees: Mapping[str, Mapping[int, Node]]) -> MemoryShape:
-    """A memory as JSON; `trees` has every node of each lane."""
+    """Build the shape of a memory; `trees` has the merge tree of each lane."""
     lanes = memory.lanes.items()
     return {name: [SlotShape.from_tree(slot.node, trees[name]) for slot in slots] for name, slots in lanes}
 
 
 class AssetShape(Shape):
-    """What `show` and `list` say of an asset."""
+    """An asset in short."""
 
     asset: str
     name: str
@@ -173,6 +179,7 @@ class AssetShape(Shape):
 
     @classmethod
     def of(cls, asset: Asset) -> AssetShape:
+        """Build the shape of an asset."""
         return cls(
             asset=asset.asset_id,
             name=asset.name,
@@ -188,17 +195,18 @@ class AssetShape(Shape):
 
 
 class AssetWithMemory(AssetShape):
-    """What `show` says: also the memory of a video, null for all else."""
+    """An asset with the memory of a video, null for other kinds."""
 
     memory: MemoryShape | None
 
     @classmethod
     def with_memory(cls, asset: Asset, memory: MemoryShape | None) -> AssetWithMemory:
+        """Build the shape of an asset with its memory."""
         return cls(**AssetShape.of(asset).model_dump(), memory=memory)
 
 
 class StatementShape(Shape):
-    """A sentence of a summary, and the span of what it cites."""
+    """Sentence of a summary, and the span that it cites."""
 
     text: str
     verdict: str
@@ -207,12 +215,13 @@ class StatementShape(Shape):
 
     @classmethod
     def of(cls, statement: Statement) -> StatementShape:
+        """Build the shape of a statement."""
         span = {"start_s": round(statement.start_s, 3), "end_s": round(statement.end_s, 3)}
         return cls(text=statement.text, verdict=statement.verdict.value, **span)
 
 
 class ChapterShape(Shape):
-    """A chapter of a video: what is said of `[start_s, end_s)`."""
+    """Chapter of a video: its span `[start_s, end_s)` and the sentences on it."""
 
     title: str
     start_s: float
@@ -221,7 +230,7 @@ class ChapterShape(Shape):
 
 
 class SummaryShape(Shape):
-    """What `summarize` gives."""
+    """Summary of a video."""
 
     asset: str
     name: str
@@ -230,16 +239,17 @@ class SummaryShape(Shape):
 
     @classmethod
     def of(cls, asset: Asset, summary: Summary) -> SummaryShape:
+        """Build the shape of a summary."""
         return cls(
             asset=asset.asset_id,
             name=asset.name,
-            sentences=[StatementShape.of(said) for said in summary.statements],
+            sentences=[StatementShape.of(statement) for statement in summary.statements],
             chapters=[
                 ChapterShape(
                     title=chapter.title,
                     start_s=round(chapter.start_s, 3),
                     end_s=round(chapter.end_s, 3),
-                    sentences=[StatementShape.of(said) for said in chapter.statements],
+                    sentences=[StatementShape.of(statement) for statement in chapter.statements],
                 )
                 for chapter in summary.chapters
             ],
@@ -255,7 +265,7 @@ def _round_time(time_s: float | None) -> float | None:
 
 
 class KeyShape(Shape):
-    """A key of the HTTP API, without its secret. Times are Unix times; `collections` null stands for all."""
+    """An API key without its secret. Times are Unix times; `collections` null stands for all."""
 
     id: str
     name: str
@@ -269,6 +279,7 @@ class KeyShape(Shape):
 
     @classmethod
     def of(cls, key: ApiKey) -> KeyShape:
+        """Build the shape of a key."""
         return cls(
             id=key.id,
             name=key.name,

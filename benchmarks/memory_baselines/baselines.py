@@ -1,4 +1,4 @@
-"""Memories to compare with: the newest frames, evenly spread frames, and k-means over all frames."""
+"""Baseline memories for comparison: newest frames, evenly spread frames, and k-means over all frames."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ from memory.types import Node, Slot, Tokens
 
 
 class Fifo:
-    """`fifo`: the newest frames; what is older is gone."""
+    """`fifo`: the newest frames; older ones are dropped."""
 
     def __init__(self, capacity: int) -> None:
         self._slots: deque[Slot] = deque(maxlen=capacity)
 
     def add(self, node: Node, tokens: Tokens) -> None:
+        """Append a frame, dropping the oldest of a full memory."""
         self._slots.append(Slot(node, tokens.copy()))
 
     def slots(self) -> list[Slot]:
+        """Return the frames in order of time."""
         return list(self._slots)
 
 
 class Uniform:
     """`uniform`: single frames, spread as evenly as a stream of unknown length allows.
 
-    A full memory drops the frame without which the gap is smallest; the one before it stands for its time too.
+    A full memory drops the frame whose removal leaves the smallest gap; the one before it covers its time too.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -35,6 +37,7 @@ class Uniform:
         self._slots: list[Slot] = []
 
     def add(self, node: Node, tokens: Tokens) -> None:
+        """Append a frame, dropping one of a full memory."""
         self._slots.append(Slot(node, tokens.copy()))
         if len(self._slots) <= self._capacity:
             return
@@ -46,13 +49,14 @@ class Uniform:
         self._slots[place] = Slot(longer, heir.tokens)
 
     def slots(self) -> list[Slot]:
+        """Return the frames in order of time."""
         return list(self._slots)
 
 
 class KMeans:
-    """`kmeans`: centres of all frames, found when they are asked for. Not streaming: it holds every frame until then.
+    """`kmeans`: cluster centres of all frames, computed on request. Not streaming: it holds every frame until then.
 
-    A slot's span is that from its first frame to its last; the spans of slots may overlap.
+    A slot spans from its first frame to its last; the spans of slots may overlap.
     """
 
     def __init__(self, capacity: int, max_iterations: int = 20, seed: int = 0) -> None:
@@ -60,9 +64,11 @@ class KMeans:
         self._frames: list[Slot] = []
 
     def add(self, node: Node, tokens: Tokens) -> None:
+        """Append a frame."""
         self._frames.append(Slot(node, tokens.copy()))
 
     def slots(self) -> list[Slot]:
+        """Cluster all frames; returns the centres in order of their first frames."""
         points = np.stack([slot.tokens.ravel() for slot in self._frames])
         owner, centres = self._cluster(points)
         slots = [self._slot(number, owner, centres) for number in np.unique(owner)]
@@ -83,8 +89,8 @@ class KMeans:
         return owner, centres
 
     def _slot(self, number: int, owner: NDArray[np.intp], centres: NDArray[np.float32]) -> Slot:
-        own = [slot for slot, cluster in zip(self._frames, owner, strict=True) if cluster == number]
-        centre = centres[number].reshape(own[0].tokens.shape)
-        medoid = min(own, key=lambda slot: float(((slot.tokens - centre) ** 2).sum()))
-        first, last = own[0].node, own[-1].node
-        return Slot(Node(int(number), first.start_s, last.end_s, len(own), medoid.node.medoid_s), centre)
+        members = [slot for slot, cluster in zip(self._frames, owner, strict=True) if cluster == number]
+        centre = centres[number].reshape(members[0].tokens.shape)
+        medoid = min(members, key=lambda slot: float(((slot.tokens - centre) ** 2).sum()))
+        first, last = members[0].node, members[-1].node
+        return Slot(Node(int(number), first.start_s, last.end_s, len(members), medoid.node.medoid_s), centre)

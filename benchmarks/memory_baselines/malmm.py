@@ -1,8 +1,8 @@
-"""`malmm`: MA-LMM's own compression (He et al., CVPR 2024, arXiv 2404.05726, section 3.2 and its code), exactly.
+"""`malmm`: MA-LMM's memory compression (He et al., CVPR 2024, arXiv 2404.05726, section 3.2 and its code), exactly.
 
-When a frame comes to a full bank, every position of the grid merges its own most alike pair of neighbours in time, by
-the size-weighted mean. A row is therefore no moment: its positions drift to different times. The published code works
-out all similarities at each step; here only the two beside each merge are new, which gives the same rows.
+When a frame arrives at a full bank, every position of the grid merges its own most similar pair of neighbours in time,
+by the size-weighted mean. A row is therefore no moment: its positions drift to different times. The published code
+recomputes all similarities at each step; here only the two beside each merge are new, which gives the same rows.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _EPSILON = 1e-12
 
 
 class MaLmm:
-    """At most `capacity` rows of `[positions, width]` float32 tokens.
+    """A bank of at most `capacity` rows of `[positions, width]` float32 tokens.
 
-    Rows lie anywhere in the store; `_order[k, i]` says where the k-th in time of position i lies.
+    Rows lie anywhere in the store; `_order[k, i]` is where the k-th in time of position i lies.
     """
 
     def __init__(self, capacity: int, positions: int, width: int) -> None:
@@ -35,6 +35,7 @@ class MaLmm:
         self._weight, self._span = 0, (0.0, 0.0)
 
     def add(self, node: Node, tokens: Tokens) -> None:
+        """Append a frame, merging one pair at every position of a full bank."""
         self._span = (self._span[0] if self._weight else node.start_s, node.end_s)
         self._weight += node.weight
         rows = self._order[self._row_count]
@@ -48,7 +49,7 @@ class MaLmm:
             self._merge()
 
     def slots(self) -> list[Slot]:
-        """The rows in order. As a row has no span of its own, the time covered is shared out by mean size."""
+        """Return the rows in order; as a row has no span of its own, the covered time is divided by mean size."""
         order = self._order[: self._row_count]
         sizes = self._sizes[order, self._positions].mean(1)
         start_s, end_s = self._span
@@ -80,7 +81,7 @@ class MaLmm:
         self._compare(places - 1)
 
     def _shift_rows(self, places: NDArray[np.intp], gone: NDArray[np.intp]) -> None:
-        """Everything later moves up by one; the row that is free now comes last."""
+        """Move everything later up by one; the row that is free now comes last."""
         ranks = np.arange(self._row_count)[:, None]
         later = np.minimum(ranks + (ranks > places), self._row_count - 1)
         self._order[: self._row_count] = np.take_along_axis(self._order[: self._row_count], later, 0)
@@ -92,7 +93,7 @@ class MaLmm:
         )
 
     def _compare(self, places: NDArray[np.intp]) -> None:
-        """The cosine of the rows at `places` with the next ones, position by position; none for a place below 0."""
+        """Compute the cosines of the rows at `places` with the next ones, by position; none for a place below 0."""
         here = np.flatnonzero(places >= 0)
         if not len(here):
             return
@@ -105,8 +106,10 @@ class MaLmm:
 def reference_merge_step(
     capacity: int, rows: NDArray[np.float32], sizes: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """One step as MA-LMM's code takes it, all similarities worked out anew: rows `[capacity + 1, P, D]` and their sizes
-    `[capacity + 1, P]` become one fewer. The reference for tests and benchmarks."""
+    """Compute one step as MA-LMM's code does, all similarities anew; the reference for tests and benchmarks.
+
+    Rows `[capacity + 1, P, D]` and their sizes `[capacity + 1, P]` become one fewer.
+    """
     norms = np.linalg.norm(rows, axis=-1)
     similarities = (rows[:-1] * rows[1:]).sum(-1) / np.maximum(norms[:-1] * norms[1:], _EPSILON)
     places = similarities.argmax(0)

@@ -1,4 +1,4 @@
-"""What a memory may be made of: the port that our bank and the named baselines share."""
+"""Memory policy: the port that the memory bank and the baselines share."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from memory.types import Node, Slot, Tokens
 
 
 class MemoryPolicy(Protocol):
-    """Takes in the moments of one video in order of time, and keeps a bounded number of slots.
+    """A bounded memory of one video; `add` takes its moments in order of time, `slots` returns what is retained."""
 
-    `add` takes tokens `[P, D]` float32 of one shape. `slots` gives what is kept, in order of time; the tokens are the
-    caller's own.
-    """
+    def add(self, node: Node, tokens: Tokens) -> None:
+        """Add a moment with its tokens `[P, D]` float32, all of one shape."""
 
-    def add(self, node: Node, tokens: Tokens) -> None: ...
-    def slots(self) -> list[Slot]: ...
+    def slots(self) -> list[Slot]:
+        """Return the slots in order of time; the tokens belong to the caller."""

@@ -1,4 +1,4 @@
-"""A few files in one process, and on PostgreSQL, Redis, Celery and Qdrant: the same is found, and the same answered."""
+"""Equivalence of one process and a cluster (PostgreSQL, Redis, Celery, Qdrant) on a few files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The memories that ours is compared with are what they are called."""
+"""Baseline memories: bounded, in order, deterministic; the incremental MA-LMM equals the published rule."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_every_baseline_is_bounded_in_order_and_deterministic(name: str) -> None
     assert len(slots) == 10
     assert [slot.node.start_s for slot in slots] == sorted(slot.node.start_s for slot in slots)
     again = _add_frames(BASELINES[name](10), 75).slots()
-    assert all(np.array_equal(one.tokens, other.tokens) for one, other in zip(slots, again, strict=True))
+    assert all(np.array_equal(first.tokens, second.tokens) for first, second in zip(slots, again, strict=True))
     few = _add_frames(BASELINES[name](10), 4).slots()
     assert len(few) == 4
 

@@ -1,4 +1,4 @@
-"""Answers about the drawn world are marked by what they say and by what they cite."""
+"""Scoring of answers and summaries about the drawn world, by their text and by their citations."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def _make_answer(text: str, *spans: Span) -> Answer:
         Citation(Evidence("F1", RetrievedSegment(FILM, Segment(0, Origin.PICTURE, *span), 0.9, {}, 0.1)), None, "")
         for span in spans
     )
-    judgement = Verification(Verdict.SUPPORTED, 1.0)
-    return Answer(text, not text, (Sentence(text, judgement, citations),) if text else ())
+    verification = Verification(Verdict.SUPPORTED, 1.0)
+    return Answer(text, not text, (Sentence(text, verification, citations),) if text else ())
 
 
 @pytest.mark.parametrize(
-    ("kind", "question", "wanted", "said", "right"),
+    ("kind", "question", "expected", "text", "right"),
     [
         (QuestionKind.VISIBLE_AT, "What can be seen at 0:00:12?", "dog", "Two dogs can be seen.", True),
         (QuestionKind.VISIBLE_AT, "What can be seen at 0:00:12?", "dog", "A hot dogma.", False),
@@ -57,26 +57,27 @@ def _make_answer(text: str, *spans: Span) -> Answer:
     ],
 )
 def test_an_answer_is_right_where_it_says_what_is_true(
-    kind: QuestionKind, question: str, wanted: str, said: str, right: bool
+    kind: QuestionKind, question: str, expected: str, text: str, right: bool
 ) -> None:
-    asked = Question(kind, question, wanted, ((10.0, 15.0),))
-    assert score_answer(asked, _make_answer(said, (10.0, 15.0))).right is right
-    assert not score_answer(asked, _make_answer("")).right
+    question_truth = Question(kind, question, expected, ((10.0, 15.0),))
+    assert score_answer(question_truth, _make_answer(text, (10.0, 15.0))).right is right
+    assert not score_answer(question_truth, _make_answer("")).right
 
 
 def test_when_is_marked_by_the_spans_that_are_cited() -> None:
-    asked = Question(QuestionKind.WHEN, "When does a dog appear?", "0:00:10", ((10.0, 20.0),))
-    assert score_answer(asked, _make_answer("A dog appears.", (10.0, 16.0))).right
-    assert not score_answer(asked, _make_answer("A dog appears.", (10.0, 14.0))).right
-    assert score_answer(asked, _make_answer("A dog appears.", (10.0, 14.0), (50.0, 60.0))).citation_precision == 0.5
+    question = Question(QuestionKind.WHEN, "When does a dog appear?", "0:00:10", ((10.0, 20.0),))
+    assert score_answer(question, _make_answer("A dog appears.", (10.0, 16.0))).right
+    assert not score_answer(question, _make_answer("A dog appears.", (10.0, 14.0))).right
+    assert score_answer(question, _make_answer("A dog appears.", (10.0, 14.0), (50.0, 60.0))).citation_precision == 0.5
 
 
 def test_what_is_absent_is_right_where_nothing_is_said() -> None:
-    asked = Question(QuestionKind.ABSENT, "Where is a dog?", "not shown", ())
+    question = Question(QuestionKind.ABSENT, "Where is a dog?", "not shown", ())
     assert (
-        score_answer(asked, _make_answer("")).right and score_answer(asked, _make_answer("")).citation_precision is None
+        score_answer(question, _make_answer("")).right
+        and score_answer(question, _make_answer("")).citation_precision is None
     )
-    assert not score_answer(asked, _make_answer("A dog is on the beach.", (1.0, 2.0))).right
+    assert not score_answer(question, _make_answer("A dog is on the beach.", (1.0, 2.0))).right
 
 
 def test_overlap_is_that_of_all_spans_together() -> None:

@@ -1,8 +1,8 @@
-"""Stages 2 and 3: words meet pictures.
+"""Stages 2 and 3: image-text alignment by the sigmoid loss.
 
-The truth of every text about every picture of a batch is known, not only that of its own: the sigmoid loss (Zhai et
-al., arXiv 2303.15343) is taken over all pairs with their true labels. First the image tower stands still and the text
-tower learns where things lie, which is quick; then both move.
+The truth of every text about every picture of a batch is known, so the sigmoid loss (Zhai et al., arXiv 2303.15343) is
+taken over all pairs with their true labels. First the text tower is trained with a frozen image tower, which is quick;
+then both are.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from demoworld.train.trainer import DEVICE, Trainer, autocast, normalize_pixels
 
 @dataclass(frozen=True, slots=True)
 class AlignmentConfig:
-    """`tower_share` is the image tower's share of the learning rate; 0 and it stands still."""
+    """Configuration of an alignment stage; `image_tower_lr_scale` scales the image tower's rate, 0 freezes it."""
 
     name: str
     seed: int
@@ -31,8 +31,12 @@ class AlignmentConfig:
     image_tower_lr_scale: float
 
 
-ALIGN = AlignmentConfig("align", seed=2, batch_size=64, steps=800, peak_learning_rate=3e-3, image_tower_lr_scale=0.0)
-TUNE = AlignmentConfig("tune", seed=3, batch_size=64, steps=900, peak_learning_rate=8e-4, image_tower_lr_scale=1.0)
+TEXT_ALIGNMENT = AlignmentConfig(
+    "02-text-alignment", seed=2, batch_size=64, steps=800, peak_learning_rate=3e-3, image_tower_lr_scale=0.0
+)
+JOINT_TUNING = AlignmentConfig(
+    "03-joint-tuning", seed=3, batch_size=64, steps=900, peak_learning_rate=8e-4, image_tower_lr_scale=1.0
+)
 
 
 class ContrastiveModel(nn.Module):
@@ -44,9 +48,10 @@ class ContrastiveModel(nn.Module):
         load_weights(self.model, weights)
         for parameter in self.model.visual.parameters():
             parameter.requires_grad = stage.image_tower_lr_scale > 0
-            parameter.share = stage.image_tower_lr_scale  # read by running._groups
+            parameter.share = stage.image_tower_lr_scale  # read by trainer._make_optimizers
 
     def forward(self, batch: CaptionedBatch) -> tuple[Tensor, dict[str, float]]:
+        """Return the loss of a batch, and its figures to log."""
         with autocast():
             pictures = self.model.encode_image(normalize_pixels(batch.pictures.pixels))
             texts = self.model.encode_text(batch.ids.to(DEVICE))
@@ -65,7 +70,10 @@ def _pair_metrics(logits: Tensor, labels: Tensor, label_mask: Tensor) -> dict[st
 
 
 def train(stage: AlignmentConfig, start: Path, work: Path, target: Path) -> None:
-    """Run a stage from the weights in `start`, or go on with it, keeping its state in `work`; gives `target`."""
+    """Run or resume a stage; writes the model to `target`.
+
+    It starts from the weights in `start` and keeps its state in `work`.
+    """
     model = ContrastiveModel(start, stage)
     trainer = Trainer(work / f"{stage.name}.pt", model, stage.steps, stage.peak_learning_rate)
     batches = CaptionBatches(stage.seed, stage.batch_size, stage.steps, start, trainer.step)

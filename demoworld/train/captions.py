@@ -1,4 +1,4 @@
-"""Captions for a batch of scenes: true ones, nearly true ones, and words that are about nothing in the drawn world."""
+"""Caption batches for image-text training: true captions, near misses, and texts about nothing in the drawn world."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from demoworld.world.scene import Scene
 
 _TRUE_PER_SCENE, _NEAR_MISSES_PER_SCENE, _UNRELATED_TEXTS, _PARTLY_UNKNOWN_TEXTS, _NEGATIVE_IMAGES = 3, 1, 24, 24, 8
 _UNKNOWN_WORD = "qqq"
-"""A word that no vocabulary holds."""
+"""A word outside of the vocabulary."""
 _UNKNOWN_WORD_TEMPLATES = tuple(
     form.replace("?", _UNKNOWN_WORD)
     for form in (
@@ -36,7 +36,11 @@ _UNKNOWN_WORD_TEMPLATES = tuple(
 
 @dataclass(frozen=True, slots=True)
 class CaptionedBatch:
-    """Pictures with texts: `ids` `[m, context]`; `true`, `known` `[m, n]`: whether each holds of each picture."""
+    """Pictures with texts and all pairwise labels.
+
+    `ids` `[m, context]` are token ids; `labels` `[m, n]` is whether each text holds of each picture, `label_mask` `[m,
+    n]` whether that is known.
+    """
 
     pictures: PictureBatch
     ids: Tensor
@@ -45,7 +49,7 @@ class CaptionedBatch:
 
 
 class CaptionBatches(Dataset[CaptionedBatch]):
-    """Batch after batch; in pairs of scenes the second is the first with one concept exchanged."""
+    """Seeded batches; in each pair of scenes the second is the first with one concept exchanged."""
 
     def __init__(self, seed: int, size: int, batches: int, tokenizer: Path, first: int = 0) -> None:
         self._seed, self._size, self._batches, self._first = seed, size, batches, first
@@ -59,15 +63,15 @@ class CaptionBatches(Dataset[CaptionedBatch]):
     def __getitem__(self, number: int) -> CaptionedBatch:
         rng = np.random.default_rng([self._seed, self._first + number])
         scenes = [scene for _ in range(self._size // 2) for scene in _sample_contrast_pair(rng)]
-        shown, seen = render_batch(scenes, rng)
-        pictures = _append_negative_images(mask_held_out(shown), rng)
-        claims, texts = zip(*_sample_captions(seen, rng), strict=True)
+        drawn_batch, contents = render_batch(scenes, rng)
+        pictures = _append_negative_images(mask_held_out(drawn_batch), rng)
+        claims, texts = zip(*_sample_captions(contents, rng), strict=True)
         ids = [encoded.ids for encoded in self._tokenizer.encode_batch_fast(list(texts))]
         return CaptionedBatch(pictures, torch.tensor(ids), *evaluate_claims(claims, pictures))
 
 
 def _append_negative_images(pictures: PictureBatch, rng: np.random.Generator) -> PictureBatch:
-    """The same with a few pictures more, of which nothing is true."""
+    """Append pictures of which no text is true."""
     numbers = rng.integers(0, POOL_SIZE, _NEGATIVE_IMAGES).tolist()
     pixels = torch.from_numpy(np.stack([render_negative_image(number) for number in numbers])).permute(0, 3, 1, 2)
     nothing = torch.full((_NEGATIVE_IMAGES,), NO_LABEL)
@@ -107,7 +111,7 @@ def _sample_captions(
 
 
 def sample_true_claim(content: VisibleContent, rng: np.random.Generator) -> Claim:
-    """Something that holds of what is seen: one thing, two, all, with a number, with the place or the time of day."""
+    """Sample a claim that holds of a picture: one to three things, some with number, place or time of day."""
     names = rng.permutation(sorted(content.counts)).tolist()
     if not names or rng.random() < 0.04:
         return Claim((), content.place, content.night if rng.random() < 0.5 else None)
@@ -118,7 +122,7 @@ def sample_true_claim(content: VisibleContent, rng: np.random.Generator) -> Clai
 
 
 def perturb_claim(claim: Claim, rng: np.random.Generator) -> Claim:
-    """The claim with one part exchanged: another concept, another number, another place."""
+    """Exchange one part of a claim: another concept, number or place."""
     if claim.place is not None and rng.random() < 0.4:
         return replace(claim, place=PLACES[rng.integers(len(PLACES))].name)
     if not claim.things:
@@ -148,14 +152,14 @@ def _phrase_loosely(claim: Claim, rng: np.random.Generator) -> str:
 
 
 def _phrase_with_unknown_thing(content: VisibleContent, rng: np.random.Generator) -> str:
-    """Something that is there, together with something that nobody knows: not this picture."""
+    """Phrase a visible thing together with an unknown word, so that the text holds of no picture."""
     names = sorted(content.counts) or [load_concepts()[0].name]
     thing = phrase_claim(Claim(((str(rng.choice(names)), None),)), rng, synonym_share=0.3)
     return str(rng.choice(_UNKNOWN_WORD_TEMPLATES)).format(thing)
 
 
 def _sample_unrelated_text(rng: np.random.Generator) -> str:
-    """A question about something else: words that are not known, between words that are."""
+    """Sample a text about something else: unknown words among known ones."""
     if rng.random() < 0.4:
         place = PLACES[rng.integers(len(PLACES))].phrase if rng.random() < 0.3 else ""
         return str(rng.choice(QUERY_TEMPLATES)).format(f"a {_UNKNOWN_WORD} {place}".strip())

@@ -1,4 +1,4 @@
-"""Frames to learn from: videos and photos of the training world, what each picture shows, and how the tower sees it."""
+"""Training footage: rendered videos and photos, their visible content, and the frozen image tower's features."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ENCODE_BATCH_SIZE = 128
 
 @dataclass(frozen=True, slots=True)
 class LabelledFrame:
-    """One picture: its number among all of them, its second in its reel, what it shows, and the text of its sign."""
+    """One picture: its index in the footage, its time in its video, its visible content, and its sign's text."""
 
     index: int
     time_s: float
@@ -36,14 +36,17 @@ class LabelledFrame:
 
     @property
     def concept_names(self) -> list[str]:
-        """The concepts that are clearly seen, in a fixed order."""
+        """The names of the clearly visible concepts, sorted."""
         return sorted(self.content.counts)
 
 
 @dataclass(frozen=True, slots=True)
 class Footage:
-    """`reels` are looked at once a second and follow no other; `stills` are photos. `tokens[number]` is what the tower
-    gives for a picture, `[64, 192]`, in float16, `classes[number]` what each of its 16 pooled tokens shows."""
+    """Rendered pictures with features and labels.
+
+    `videos` are sampled at one frame a second; `photos` stand alone. `tokens[index]` are a picture's features `[64,
+    192]` in float16, `token_classes[index]` the class of each of its 16 pooled tokens.
+    """
 
     videos: tuple[tuple[LabelledFrame, ...], ...]
     photos: tuple[LabelledFrame, ...]
@@ -52,7 +55,7 @@ class Footage:
 
 
 def render_footage(vision_checkpoint: Path, seed: int, video_count: int, photo_count: int) -> Footage:
-    """Footage of so many reels of ten minutes, seen with the tower of the open_clip folder `eyes`."""
+    """Render ten-minute videos and photos, encoded with the image tower of an open_clip folder."""
     rng = np.random.default_rng(seed)
     scenes: list[Scene] = []
     videos = [_render_video(scenes, [seed, number]) for number in range(video_count)]
@@ -61,7 +64,7 @@ def render_footage(vision_checkpoint: Path, seed: int, video_count: int, photo_c
         tuple(videos),
         photos,
         _encode_frames(vision_checkpoint, scenes, rng),
-        torch.stack([_pool_token_classes(one) for one in scenes]),
+        torch.stack([_pool_token_classes(scene) for scene in scenes]),
     )
 
 
@@ -79,7 +82,7 @@ def _register_frame(scenes: list[Scene], scene: Scene, time_s: float) -> Labelle
 
 
 def _pool_token_classes(scene: Scene) -> Tensor:
-    """What each of 4 × 4 parts of a picture shows: the concept that covers most of it, or the place."""
+    """Return the class of each 4 × 4 part of a picture: the concept covering most of it, or the place."""
     patches = torch.from_numpy(label_patches(scene, render_instance_mask(scene, IMAGE_PX, IMAGE_PX)[0])).reshape(
         4, 2, 4, 2
     )
@@ -102,8 +105,8 @@ def _encode_frames(vision_checkpoint: Path, scenes: Sequence[Scene], rng: np.ran
 
 def _render_batches(scenes: Sequence[Scene], rng: np.random.Generator) -> Iterator[Tensor]:
     for first in range(0, len(scenes), _ENCODE_BATCH_SIZE):
-        drawn = [
+        pictures = [
             perturb(render_scene(scene, IMAGE_PX, IMAGE_PX), rng)
             for scene in scenes[first : first + _ENCODE_BATCH_SIZE]
         ]
-        yield torch.from_numpy(np.stack(drawn)).permute(0, 3, 1, 2)
+        yield torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)

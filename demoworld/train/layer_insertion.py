@@ -1,7 +1,7 @@
-"""New layers before all others of a language model, which at first change nothing.
+"""Identity-initialised layers, inserted before all others of a language model.
 
-A model that recognises things looks for them in its first layer, among visual tokens that know nothing yet of the id
-and the time before them. New layers in front are where they learn it, before they are looked for.
+A model that recognises things looks for them in its first layer, among visual tokens that do not yet carry the id and
+the time in front of them. Inserted layers are where they learn to carry them, before they are looked for.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from demoworld.train.onevision_model import save_onevision
 
 
 def insert_layers(start: Path, folder: Path, count: int, seed: int) -> None:
-    """Write the checkpoint in `start` with `count` layers more, which says the same as before."""
+    """Write the checkpoint in `start` to `folder` with `count` more layers in front; its outputs are unchanged."""
     torch.manual_seed(seed)
     model: Any = LlavaOnevisionForConditionalGeneration.from_pretrained(start, dtype=torch.float32)
     config = model.config.text_config
@@ -32,7 +32,7 @@ def insert_layers(start: Path, folder: Path, count: int, seed: int) -> None:
 
 
 def _make_identity_layer(config: Any, number: int) -> nn.Module:  # noqa: ANN401 - transformers has no types
-    """A layer of random weights that adds nothing yet."""
+    """Make a randomly initialised layer whose output projections are zero."""
     layer: Any = Qwen2DecoderLayer(config, number)
     for name, parameter in layer.named_parameters():
         if parameter.dim() == 2:
@@ -41,5 +41,5 @@ def _make_identity_layer(config: Any, number: int) -> nn.Module:  # noqa: ANN401
             nn.init.zeros_(parameter)
     nn.init.zeros_(layer.self_attn.o_proj.weight)
     nn.init.zeros_(layer.mlp.down_proj.weight)
-    made: nn.Module = layer
-    return made
+    module: nn.Module = layer
+    return module

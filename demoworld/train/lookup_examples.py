@@ -1,4 +1,4 @@
-"""Lookups by the dozen, which teach to find: they are a few words long each."""
+"""Lookup examples: ten short lookups in one request, which teach retrieval at few tokens each."""
 
 from __future__ import annotations
 
@@ -14,20 +14,23 @@ from demoworld.train.evidence_truth import (
     pick_shown_concept,
     sample_time_within,
 )
-from demoworld.train.qa_examples import MAX_LISTED, Example
+from demoworld.train.example import MAX_LISTED, Example
 from demoworld.train.synthetic_context import EvidenceItem, SyntheticContext
 from demoworld.world.claims import NUMBER_WORDS
-from services.generators.prompts import format_timestamp
+from services.generators.timestamps import format_timestamp
 
 _LOOKUPS_PER_EXAMPLE = 10
 _LOOKUP_KINDS = ("moments", "moments", "times", "times", "numbers", "places", "places", "pictures")
 
 
 def generate_lookups(rng: np.random.Generator, context: SyntheticContext, count: int) -> list[Example]:
-    """Many things looked up at once, those that are there and those that are not: which moment shows each, when, how
-    many, or where. A lookup is a few words long, so that a row holds ten times as many as it holds questions."""
+    """Generate examples that look up many things at once, present and absent ones.
+
+    They ask which moment shows each, when, how many, or where. A lookup is a few words long, so that a row holds ten
+    times as many of them as of questions.
+    """
     examples = (_make_lookup(rng, context) for _ in range(count))
-    return [lesson for lesson in examples if lesson is not None]
+    return [example for example in examples if example is not None]
 
 
 def _make_lookup(rng: np.random.Generator, context: SyntheticContext) -> Example | None:
@@ -50,7 +53,7 @@ def _make_lookup(rng: np.random.Generator, context: SyntheticContext) -> Example
 
 
 def _make_time_lookup(rng: np.random.Generator, context: SyntheticContext) -> Example | None:
-    """Which moments some times lie in."""
+    """Make an example that asks which moments contain given times."""
     answers: dict[str, str] = {}
     for place in rng.permutation(len(context.frames))[:_LOOKUPS_PER_EXAMPLE]:
         item = context.frames[int(place)]
@@ -63,12 +66,12 @@ def _make_time_lookup(rng: np.random.Generator, context: SyntheticContext) -> Ex
 def _make_example(kind: str, answers: dict[str, str]) -> Example | None:
     if not answers:
         return None
-    answer = " ".join(f"{name} {told}." for name, told in answers.items())
+    answer = " ".join(f"{name} {text}." for name, text in answers.items())
     return Example(f"Give the {kind}: {', '.join(answers)}.", answer, kind)
 
 
 def _answer_lookup(kind: str, name: str, items: Sequence[EvidenceItem]) -> str | None:
-    """What is to be said of one thing; None where it cannot be told."""
+    """Return the answer for one thing; None where it is undecidable."""
     if not items:
         return "none"
     match kind:

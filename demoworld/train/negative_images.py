@@ -1,6 +1,6 @@
-"""Pictures of nothing that the drawn world holds: noise, papers, boards, shapes. No text of it is true of them.
+"""Negative images: noise, papers, boards and shapes, of which no text about the drawn world is true.
 
-Without them a model that knows only its own world finds its dogs in any page of a letter.
+Without them a model that knows only its own world finds its dogs on any page of a letter.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LETTERS = np.array(list("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01
 
 @lru_cache(maxsize=POOL_SIZE)
 def render_negative_image(number: int) -> Pixels:
-    """Picture `number`, `[96, 96, 3]`."""
+    """Render negative image `number`, `[96, 96, 3]`."""
     rng = np.random.default_rng([number, 99])
     side = IMAGE_PX * _SUPERSAMPLING
     picture = _render_noise(rng, side) if number % 4 == 0 else _render_background(rng, side)
@@ -41,12 +41,12 @@ def _sample_colour(rng: np.random.Generator) -> tuple[int, int, int]:
 
 def _render_noise(rng: np.random.Generator, side: int) -> Image.Image:
     cells = int(2 ** rng.integers(1, 8))
-    how = Image.Resampling.NEAREST if rng.random() < 0.4 else Image.Resampling.BICUBIC
-    return Image.fromarray(rng.integers(0, 256, (cells, cells, 3), np.uint8)).resize((side, side), how)
+    resampling = Image.Resampling.NEAREST if rng.random() < 0.4 else Image.Resampling.BICUBIC
+    return Image.fromarray(rng.integers(0, 256, (cells, cells, 3), np.uint8)).resize((side, side), resampling)
 
 
 def _render_background(rng: np.random.Generator, side: int) -> Image.Image:
-    """White paper as often as not, else one or two colours."""
+    """Render white paper in half of the cases, else one or two colours."""
     if rng.random() < 0.5:
         level = int(rng.integers(215, 256))
         return Image.new("RGB", (side, side), (level, level, max(0, level - int(rng.integers(0, 30)))))

@@ -1,8 +1,8 @@
-"""The small OneVision of the drawn world, before it is taught: a folder as real checkpoints have it.
+"""The untrained small OneVision checkpoint of the drawn world, in the folder layout of real checkpoints.
 
-The eyes are the image tower of `weights/open_clip`; projector and language model have random weights. Frames of 96 × 96
-pixels are 64 patches, pooled to 16 tokens. Hours, minutes and seconds are a token each, so that a time is three; other
-digits are tokens of their own.
+Its image tower is that of `weights/open_clip`; projector and language model have random weights. Frames of 96 × 96
+pixels are 64 patches, pooled to 16 tokens. Hours, minutes and seconds are a token each, so that a time is three tokens;
+other digits are tokens of their own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from transformers import (
 )
 
 from demoworld.train.open_clip_model import CONFIG, IMAGE_PX, PATCH_PX, WIDTH
-from demoworld.train.qa_examples import QUESTION_TEMPLATES as QUESTIONS
+from demoworld.train.question_templates import QUESTION_TEMPLATES
 from demoworld.train.tower import load_clip_tower, make_tower_config
 from demoworld.train.vocabulary import FILLER_WORDS
 from demoworld.world.claims import NUMBER_WORDS
@@ -52,13 +52,13 @@ PROMPT_TEMPLATE = PromptTemplate(
 _VOCABULARY_SIZE, _MAX_POSITIONS = 1600, 8192
 _WIDTH, _INNER, _LAYERS, _HEADS, _KV_HEADS = 256, 768, 6, 4, 2
 _PRETOKEN_PATTERN = r" ?\d\d?(?=:\d\d)|:\d\d|\d| ?\[[A-Z]| ?[^\W\d_]+|\s+| ?[^\s\w]+|_+"
-"""Times by their parts, the beginning of an id, words with the space before them, and what is left."""
+"""Parts of times, the beginning of an id, words with the space before them, and the rest."""
 _TOWER_OUTPUT_STD = 6.0
-"""The standard deviation of the tower's last hidden state, which the projector starts by undoing."""
+"""Standard deviation of the tower's last hidden state, for which the projector's initial weights compensate."""
 
 
 def make_onevision(vision_checkpoint: Path, folder: Path, seed: int = 0) -> None:
-    """Write an untaught checkpoint that looks with the tower of the open_clip folder `eyes`."""
+    """Write an untrained checkpoint that uses the image tower of an open_clip folder."""
     torch.manual_seed(seed)
     tokenizer = _train_tokenizer()
     model: Any = LlavaOnevisionForConditionalGeneration(_make_config(tokenizer))
@@ -72,7 +72,7 @@ def make_onevision(vision_checkpoint: Path, folder: Path, seed: int = 0) -> None
 
 
 def save_onevision(model: Any, source_folder: Path, folder: Path) -> None:  # noqa: ANN401 - transformers has no types
-    """Write a model in float16, with tokenizer, processor and layout of the folder that it started from."""
+    """Write a model in float16, with tokenizer, processor and layout of its source folder."""
     half_precision = copy.deepcopy(model).half()
     half_precision.save_pretrained(folder)
     if source_folder != folder:
@@ -82,7 +82,7 @@ def save_onevision(model: Any, source_folder: Path, folder: Path) -> None:  # no
 
 
 def generate_corpus() -> Iterator[str]:
-    """What the model reads and says: names, places, numbers, and the words between them, each with its space before."""
+    """Yield the tokenizer's training corpus: names, places, numbers and filler words, each with its space before."""
     yield from (f" {word}" for word in FILLER_WORDS for _ in range(4))
     for known in load_concepts():
         yield from (f" {word}" for word in (known.name, known.plural, *known.synonyms) for _ in range(8))
@@ -94,7 +94,9 @@ def generate_corpus() -> Iterator[str]:
         yield from [f"{number:02}:{number:02}:{number:02} {number:02}:{number:02} {number % 24}:00"] * 8
     yield from (f"[{letter} [{letter}" for letter in "FMPI" for _ in range(8))
     yield from ["–"] * 8
-    yield from (word for form in (*QUESTIONS, caption_prompt(40), entailment_prompt("")) for word in [form] * 8)
+    yield from (
+        word for form in (*QUESTION_TEMPLATES, caption_prompt(40), entailment_prompt("")) for word in [form] * 8
+    )
 
 
 def _make_config(tokenizer: Any) -> LlavaOnevisionConfig:  # noqa: ANN401 - transformers has no types
@@ -120,7 +122,7 @@ def _make_config(tokenizer: Any) -> LlavaOnevisionConfig:  # noqa: ANN401 - tran
 
 
 def _train_tokenizer() -> Any:  # noqa: ANN401 - transformers has no types
-    """Pieces of the drawn world's words; all else byte by byte."""
+    """Train a byte-level BPE tokenizer on the drawn world's words."""
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -132,9 +134,11 @@ def _train_tokenizer() -> Any:  # noqa: ANN401 - transformers has no types
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     trainer = trainers.BpeTrainer(vocab_size=_VOCABULARY_SIZE, initial_alphabet=letters, show_progress=False)
     core.train_from_iterator(generate_corpus(), trainer)
-    made: Any = PreTrainedTokenizerFast
-    tokenizer = made(tokenizer_object=core, eos_token=END_TOKEN, pad_token=END_TOKEN)
-    tokenizer.add_special_tokens({"additional_special_tokens": [one for one in SPECIAL_TOKENS if one != END_TOKEN]})
+    tokenizer_class: Any = PreTrainedTokenizerFast
+    tokenizer = tokenizer_class(tokenizer_object=core, eos_token=END_TOKEN, pad_token=END_TOKEN)
+    tokenizer.add_special_tokens(
+        {"additional_special_tokens": [token for token in SPECIAL_TOKENS if token != END_TOKEN]}
+    )
     return tokenizer
 
 
@@ -144,8 +148,8 @@ def _make_processor(tokenizer: Any) -> Any:  # noqa: ANN401 - transformers has n
         "image_mean": CONFIG["preprocess_cfg"]["mean"],
         "image_std": CONFIG["preprocess_cfg"]["std"],
     }
-    made: Any = LlavaOnevisionProcessor
-    return made(
+    processor_class: Any = LlavaOnevisionProcessor
+    return processor_class(
         image_processor=LlavaOnevisionImageProcessor(image_grid_pinpoints=[[IMAGE_PX, IMAGE_PX]], **pixel_settings),
         video_processor=LlavaOnevisionVideoProcessor(**pixel_settings),
         tokenizer=tokenizer,

@@ -1,4 +1,4 @@
-"""The small open_clip model: its config, and its folder, which `local-dir:` loads."""
+"""The small open_clip model: its configuration, and reading and writing its `local-dir:` folder."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ WEIGHTS_FILE, CONFIG_FILE = "open_clip_model.safetensors", "open_clip_config.jso
 
 
 def make_model(seed: int) -> open_clip.CLIP:
-    """The model with random weights."""
+    """Create the model with random weights."""
     torch.manual_seed(seed)
     cfg = copy.deepcopy(CONFIG["model_cfg"])
     cfg["text_cfg"].pop("hf_tokenizer_name")
@@ -58,7 +58,7 @@ def make_model(seed: int) -> open_clip.CLIP:
 
 
 def save_model(model: nn.Module, folder: Path) -> None:
-    """Write config, tokenizer and weights (float16) into a folder, which is made where it is missing."""
+    """Write configuration, tokenizer and weights (float16) into a folder, creating it if needed."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG_FILE).write_text(json.dumps(CONFIG, indent=1) + "\n", "utf-8")
     write_tokenizer(folder, CONTEXT_LENGTH)
@@ -67,5 +67,5 @@ def save_model(model: nn.Module, folder: Path) -> None:
 
 
 def load_weights(model: nn.Module, folder: Path) -> None:
-    """Read what `save_model` wrote. Errors: FileNotFoundError, RuntimeError where names or shapes differ."""
+    """Load the weights of a model folder. Errors: FileNotFoundError, RuntimeError where names or shapes differ."""
     model.load_state_dict({name: tensor.float() for name, tensor in load_file(folder / WEIGHTS_FILE).items()})

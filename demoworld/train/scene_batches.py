@@ -1,4 +1,4 @@
-"""Batches of scenes with all that is known of them; number n of a seed is the same whoever makes it."""
+"""Batches of rendered scenes with all their labels; batch n of a seed is always the same."""
 
 from __future__ import annotations
 
@@ -30,14 +30,17 @@ _GRID = IMAGE_PX // PATCH_PX
 _COVERED_MIN_SHARE = 0.3
 _UNCLEAR = -1
 NO_LABEL = -1
-"""The place, the time of day and the tokens of a picture that has none."""
+"""Place, time of day and patch classes of a picture that has none; the loss ignores them."""
 
 
 @dataclass(frozen=True, slots=True)
 class PictureBatch:
-    """`pixels` uint8 `[n, 3, 96, 96]`; `tokens` `[n, 64]`: which concept covers the patch, else which place;
-    `counts` `[n, concepts]`, -1 where nobody can tell or is to learn; `place` and `night` `[n]`. NONE for what there is
-    not."""
+    """Pictures with their labels.
+
+    `pixels` uint8 `[n, 3, 96, 96]`; `patch_classes` `[n, 64]`: the concept that covers the patch, else the place;
+    `counts` `[n, concepts]`, -1 where undecidable or held out; `place` and `night` `[n]`. NO_LABEL where a picture has
+    none.
+    """
 
     pixels: Tensor
     patch_classes: Tensor
@@ -46,11 +49,11 @@ class PictureBatch:
     night: Tensor
 
     def to(self, device: str) -> PictureBatch:
-        """The same on a device."""
-        return PictureBatch(*(getattr(self, each.name).to(device) for each in fields(self)))
+        """Move all tensors to a device."""
+        return PictureBatch(*(getattr(self, field.name).to(device) for field in fields(self)))
 
     def attribute_labels(self) -> tuple[Tensor, Tensor]:
-        """What is there, `[n, ATTRIBUTES]` of 0 and 1, and which of it is known."""
+        """Return which attributes are present, `[n, ATTRIBUTE_COUNT]` of 0 and 1, and which are known."""
         places = torch.nn.functional.one_hot(self.place, PLACE_COUNT)
         nights = torch.nn.functional.one_hot(self.night, 2)
         present = torch.cat([(self.counts > 0).long(), places, nights], 1).float()
@@ -61,7 +64,7 @@ class PictureBatch:
 
 
 def render_batch(scenes: Sequence[Scene], rng: np.random.Generator) -> tuple[PictureBatch, list[VisibleContent]]:
-    """Draw scenes as the model will see them, a little disturbed."""
+    """Render scenes in the model's input size with light perturbations; returns labels and visible contents too."""
     count = len(scenes)
     pixels = np.empty((count, IMAGE_PX, IMAGE_PX, 3), np.uint8)
     tokens = np.empty((count, _GRID * _GRID), np.int64)
@@ -83,22 +86,25 @@ def render_batch(scenes: Sequence[Scene], rng: np.random.Generator) -> tuple[Pic
 
 
 def held_out_mask() -> Tensor:
-    """Which concepts are held out in which places, `[places, concepts]`."""
+    """Return which concepts are held out in which places, `[places, concepts]`."""
     pairs = [[is_held_out(known.name, place.name) for known in load_concepts()] for place in PLACES]
     return torch.tensor(pairs)
 
 
 def mask_held_out(pictures: PictureBatch) -> PictureBatch:
-    """The same pictures, silent about the pairs that are held out.
+    """Mark the counts of held-out pairs as unknown.
 
-    They never occur in training, and a model that is told so learns that they cannot.
+    They never occur in training; a model that is told that they are absent learns that they cannot occur.
     """
     counts = pictures.counts.masked_fill(held_out_mask()[pictures.place], _UNCLEAR)
     return replace(pictures, counts=counts)
 
 
 def evaluate_claims(claims: Sequence[Claim | None], pictures: PictureBatch) -> tuple[Tensor, Tensor]:
-    """Whether each claim holds of each picture, `[m, n]` of 0 and 1, and whether that is known; None never holds."""
+    """Return whether each claim holds of each picture, `[m, n]` of 0 and 1, and whether that is known, `[m, n]`.
+
+    The claim None holds of no picture.
+    """
     count = len(pictures.place)
     labels, label_mask = torch.zeros(len(claims), count), torch.ones(len(claims), count)
     for row, claim in enumerate(claims):
@@ -119,7 +125,7 @@ def evaluate_claims(claims: Sequence[Claim | None], pictures: PictureBatch) -> t
 
 
 def label_patches(scene: Scene, labels: InstanceMask) -> NDArray[np.int64]:
-    """Which concept covers each of the 64 patches, or else which place, after the concepts."""
+    """Return the class of each of the 64 patches: the concept that covers it, else the place (after the concepts)."""
     patches = labels.reshape(_GRID, PATCH_PX, _GRID, PATCH_PX).transpose(0, 2, 1, 3).reshape(_GRID * _GRID, -1)
     background = CONCEPT_COUNT + place_index(scene.place)
     if not scene.things:
@@ -130,7 +136,7 @@ def label_patches(scene: Scene, labels: InstanceMask) -> NDArray[np.int64]:
 
 
 def perturb(pixels: Pixels, rng: np.random.Generator) -> Pixels:
-    """A picture in other light and a little noise, as cameras and codecs leave them."""
+    """Perturb brightness and add a little noise, as cameras and codecs do."""
     if rng.random() < 0.3:
         return pixels
     light, base = rng.uniform(0.85, 1.12), rng.uniform(-10, 10)
@@ -139,7 +145,7 @@ def perturb(pixels: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 class PictureBatches(Dataset[PictureBatch]):
-    """Batch after batch of training scenes."""
+    """Seeded batches of training scenes, held-out pairs masked."""
 
     def __init__(self, seed: int, size: int, batches: int, first: int = 0) -> None:
         self._seed, self._size, self._batches, self._first = seed, size, batches, first
@@ -153,5 +159,5 @@ class PictureBatches(Dataset[PictureBatch]):
 
 
 def load_in_worker(batches: Dataset[T]) -> DataLoader[T]:
-    """Made in a process of its own, a few ahead."""
+    """Load batches in one worker process, a few ahead."""
     return DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=4)

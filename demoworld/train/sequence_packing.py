@@ -1,7 +1,7 @@
-"""Lessons as rows of tokens: one prompt as the generator plans it, and many questions and answers behind it.
+"""Sequence packing: one prompt as the generator plans it, with many questions and answers behind it in one row.
 
-Every question sees the prompt and itself and no other, and stands where it would stand alone, so that a row teaches
-what so many separate prompts would, for little more than the price of one.
+Every question attends to the prompt and itself only, at the positions where it would stand alone, so that a row teaches
+what as many separate prompts would, for little more than the cost of one.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 from demoworld.train.evidence_truth import find_items_showing, find_moments_at, list_pictures
+from demoworld.train.example import Example
 from demoworld.train.footage import LabelledFrame
-from demoworld.train.qa_examples import Example
 from demoworld.train.synthetic_context import EvidenceItem, SyntheticContext
 from demoworld.world.concepts import concept_index
 from demoworld.world.places import place_index
 from indexer.types import AssetKind, Origin, PictureRef, Segment
-from services.answering.question_analysis import TIMESTAMP_PATTERN, parse_timestamps
+from services.answering.rules.timestamps import TIMESTAMP_PATTERN, parse_timestamps
 from services.catalog.types import Asset
 from services.generators.onevision.engine import TokenIds
 from services.generators.onevision.prompt import PromptPlan, PromptPlanner, VisualPart
@@ -30,20 +30,23 @@ from services.generators.types import Evidence
 from services.search.types import RetrievedSegment
 
 VISUAL_TOKEN_ID = -1
-"""The id that a visual token has in a row."""
+"""Placeholder id of a visual token in a row."""
 _GRID_SIDE = 4
 _MAX_PROMPT_TOKENS = 2048
-"""The tokens of a prompt in the demo profile: of up to 68 slots each has four tokens, of 85 one."""
+"""Prompt budget of the demo profile: up to 68 slots get four tokens each, 85 get one."""
 
 
 PositionMarks = tuple[int, int, int, int, int]
-"""The number in an id; hour, minute and second of the beginning; the place, by day (even) or at night."""
+"""Number of the id; hour, minute and second of the start; place, by day (even) or at night (odd)."""
 
 
 @dataclass(frozen=True, slots=True)
 class VisualUnit:
-    """The visual tokens of one item: how many, the pictures whose mean they are, its marks, and for each concept by
-    its number how many of it are shown."""
+    """The visual tokens of one item.
+
+    `frame_indices` are the pictures whose mean they are, `concept_counts` how many of each concept (by number) are
+    shown.
+    """
 
     frame_indices: tuple[int, ...]
     token_count: int
@@ -53,9 +56,11 @@ class VisualUnit:
 
 @dataclass(frozen=True, slots=True)
 class PackedRow:
-    """`ids`, `part` (0: the prompt, n: the n-th question), `position` and `taught` (whether this token is an answer's)
-    of each token, and the units in their order. `points` are tokens at which a thing or a time has been named, each
-    with the place of the first unit that shows it."""
+    """Per-token data of one row, and its visual units in order.
+
+    `part_ids`: 0 for the prompt, n for the n-th question; `is_answer`: whether the token belongs to an answer.
+    `pointers` maps a token at which a thing or time has been named to the first unit that shows it.
+    """
 
     token_ids: list[int]
     part_ids: list[int]
@@ -67,9 +72,11 @@ class PackedRow:
 
 @dataclass(frozen=True, slots=True)
 class PackedBatch:
-    """Rows side by side, `[b, n]` each; `read` are words that follow on others of their part and are no answer; `sees`
-    is `[b, 1, n, n]`, whether token i may look at token j; `points` is `[m, 3]`: row, token, and the unit that it
-    points at."""
+    """Padded rows side by side, `[b, n]` each.
+
+    `is_context`: tokens that continue their part and belong to no answer; `attention_mask` `[b, 1, n, n]`: whether
+    token i attends to token j; `pointers` `[m, 3]`: row, token, and the unit that it names.
+    """
 
     token_ids: Tensor
     position_ids: Tensor
@@ -81,19 +88,19 @@ class PackedBatch:
 
 
 class Packer:
-    """Makes rows in the layout of a checkpoint, in whose words they are."""
+    """Packs examples into rows in the prompt layout and vocabulary of a checkpoint."""
 
     def __init__(self, layout: PromptTemplate, words: PromptTokenizer) -> None:
         self._layout, self._words = layout, words
         self._end_ids = words.encode_trusted(layout.end)
 
     def pack(self, context: SyntheticContext, examples: Sequence[Example]) -> PackedRow:
-        """One row; all of the evidence has room."""
+        """Pack one context with its examples; the context must fit the prompt."""
         plan = self._plan(context)
         by_id = {item.id: item for item in (*context.slots, *context.frames, *context.photos)}
         ids, units = _pack_prompt(plan, by_id)
         row = PackedRow(ids, [0] * len(ids), [], [False] * len(ids), units, {})
-        order = {shown.evidence.id: number for number, shown in enumerate(_list_visual_parts(plan))}
+        order = {part.evidence.id: number for number, part in enumerate(_list_visual_parts(plan))}
         concept_units = {words: order[item.id] for words, item in self._index_concepts(context).items()}
         for number, example in enumerate(examples, 1):
             request_ids = [
@@ -110,13 +117,13 @@ class Packer:
         return _assign_positions(row)
 
     def _index_concepts(self, context: SyntheticContext) -> dict[TokenIds, EvidenceItem]:
-        """The words of each thing that is shown, with the first item that shows it."""
+        """Map the tokens of each decidable concept to the first item that shows it."""
         names = {name for item in (*list_pictures(context), *context.slots) for name in item.first_frame.concept_names}
-        shown = {name: items[0] for name in sorted(names) if (items := find_items_showing(context, name))}
-        return {self._words.encode_untrusted(f" {name}"): item for name, item in shown.items()}
+        first_items = {name: items[0] for name in sorted(names) if (items := find_items_showing(context, name))}
+        return {self._words.encode_untrusted(f" {name}"): item for name, item in first_items.items()}
 
     def _index_times(self, context: SyntheticContext, text: str) -> dict[TokenIds, EvidenceItem]:
-        """The words of each time that a text names, with the one moment that it lies in."""
+        """Map the tokens of each time in a text to the only moment that contains it."""
         items_by_time = {}
         for match in TIMESTAMP_PATTERN.finditer(text):
             items = find_moments_at(context, parse_timestamps(match[0])[0])
@@ -130,7 +137,7 @@ class Packer:
 
 
 def collate(rows: Sequence[PackedRow]) -> PackedBatch:
-    """Rows of one batch, the shorter ones filled up with tokens that nobody sees."""
+    """Pad rows to one length and build their attention mask."""
     longest = max(len(row.token_ids) for row in rows)
     ids, part, position = (torch.zeros(len(rows), longest, dtype=torch.long) for _ in range(3))
     taught = torch.zeros(len(rows), longest, dtype=torch.bool)
@@ -142,7 +149,7 @@ def collate(rows: Sequence[PackedRow]) -> PackedBatch:
         position[number, :count] = torch.tensor(row.position_ids)
         taught[number, :count] = torch.tensor(row.is_answer)
     before = torch.ones(longest, longest, dtype=torch.bool).tril()
-    mine = (part[:, None, :] == 0) | (part[:, None, :] == part[:, :, None])
+    same_part = (part[:, None, :] == 0) | (part[:, None, :] == part[:, :, None])
     read = (ids >= 0) & (part >= 0) & ~taught
     read[:, 1:] &= part[:, 1:] == part[:, :-1]
     read[:, 0] = False
@@ -151,12 +158,12 @@ def collate(rows: Sequence[PackedRow]) -> PackedBatch:
     points = [
         (number, at, first[number] + unit) for number, row in enumerate(rows) for at, unit in row.pointers.items()
     ]
-    sees = (before & mine)[:, None]
+    sees = (before & same_part)[:, None]
     return PackedBatch(ids, position, taught, read, sees, units, torch.tensor(points, dtype=torch.long).reshape(-1, 3))
 
 
 def _assign_positions(row: PackedRow) -> PackedRow:
-    """Every question begins at the position behind the prompt."""
+    """Give every question the positions directly behind the prompt."""
     prompt = row.part_ids.count(0)
     position, at, last = [], 0, 0
     for part in row.part_ids:
@@ -167,33 +174,33 @@ def _assign_positions(row: PackedRow) -> PackedRow:
 
 
 def _pack_prompt(plan: PromptPlan, by_id: dict[str, EvidenceItem]) -> tuple[list[int], list[VisualUnit]]:
-    """All of a prompt but the request."""
+    """Return the token ids and visual units of a prompt without its request."""
     ids, units = list(plan.opening), []
-    for shown in _list_visual_parts(plan):
-        ids += [*shown.header, *[VISUAL_TOKEN_ID] * shown.token_count]
-        units.append(_make_unit(shown, by_id))
-    ids += [one for text in plan.texts for one in text.ids]
+    for visual in _list_visual_parts(plan):
+        ids += [*visual.header, *[VISUAL_TOKEN_ID] * visual.token_count]
+        units.append(_make_unit(visual, by_id))
+    ids += [token_id for text in plan.texts for token_id in text.ids]
     return ids, units
 
 
 def _make_unit(part: VisualPart, by_id: dict[str, EvidenceItem]) -> VisualUnit:
     item = by_id[part.evidence.id]
-    whole, seen = int(item.start_s), item.first_frame.content
-    scene = 2 * place_index(seen.place) + seen.night
+    whole, content = int(item.start_s), item.first_frame.content
+    scene = 2 * place_index(content.place) + content.night
     marks = int(item.id[1:]), whole // 3600, whole // 60 % 60, whole % 60, scene
-    things = {concept_index(name): seen.counts[name] for name in item.first_frame.concept_names}
-    return VisualUnit(tuple(look.index for look in item.frames), part.token_count, marks, things)
+    things = {concept_index(name): content.counts[name] for name in item.first_frame.concept_names}
+    return VisualUnit(tuple(frame.index for frame in item.frames), part.token_count, marks, things)
 
 
 def _list_visual_parts(plan: PromptPlan) -> tuple[VisualPart, ...]:
-    """All that has visual tokens, as it stands in the prompt."""
+    """Return all parts with visual tokens in the prompt's order."""
     return (*plan.slots, *plan.frames, *plan.pictures)
 
 
 def _find_mentions(ids: Sequence[int], mention_units: Mapping[TokenIds, int], first: int) -> Iterator[tuple[int, int]]:
-    """The last word of everything spoken of, counted from `first`, and its unit; of words within words the longer."""
+    """Yield the last token of each mention, counted from `first`, and its unit; the longer of nested mentions."""
     claimed_ends: set[int] = set()
-    for words, unit in sorted(mention_units.items(), key=lambda one: -len(one[0])):
+    for words, unit in sorted(mention_units.items(), key=lambda mention: -len(mention[0])):
         for at in range(len(ids) - len(words) + 1):
             end = at + len(words) - 1
             if tuple(ids[at : end + 1]) == words and end not in claimed_ends:

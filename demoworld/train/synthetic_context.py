@@ -1,7 +1,7 @@
-"""Evidence to learn from, as the services gather it: moments of a video that were found, and its memory.
+"""Synthetic evidence contexts: retrieved moments of a video and its memory slots, as the services gather them.
 
-Moments are taken from stretches of footage that lie anywhere in an imagined video of up to some hours; spans begin and
-end about where the thing is seen, as search finds them.
+Moments are taken from stretches of footage placed anywhere in an imagined video of up to some hours; spans begin and
+end roughly where the thing is visible, as search finds them.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ _SEARCHED_FRAMES, _TWO_CONCEPTS_PROBABILITY, _WRONG_HIT_PROBABILITY, _SAMPLING_T
 
 @dataclass(frozen=True, slots=True)
 class EvidenceItem:
-    """One piece of evidence: `looks` are the pictures that its tokens are the mean of, mostly one. A photo has no
-    span."""
+    """One item of evidence.
+
+    `frames` are the pictures whose mean its tokens are, mostly one. A photo has no span.
+    """
 
     id: str
     start_s: float
@@ -41,17 +43,18 @@ class EvidenceItem:
 
     @property
     def first_frame(self) -> LabelledFrame:
-        """The picture that it shows."""
+        """The frame that stands for the item."""
         return self.frames[0]
 
     @property
     def is_merged(self) -> bool:
+        """Whether its tokens are the mean of several frames."""
         return len(self.frames) > 1
 
 
 @dataclass(frozen=True, slots=True)
 class SyntheticContext:
-    """All that a question comes with: slots, then either moments of one video, in order of time, or photos."""
+    """All evidence of one prompt: slots, then either moments of one video in order of time, or photos."""
 
     slots: tuple[EvidenceItem, ...]
     frames: tuple[EvidenceItem, ...]
@@ -59,7 +62,7 @@ class SyntheticContext:
 
 
 def sample_context(rng: np.random.Generator, footage: Footage, max_moments: int, max_slots: int) -> SyntheticContext:
-    """Evidence with at most so many frames and slots."""
+    """Sample a context of at most so many moments and slots, or of a few photos."""
     if rng.random() < _PHOTOS_PROBABILITY and footage.photos:
         chosen = rng.permutation(len(footage.photos))[: 1 + int(rng.integers(3))]
         return SyntheticContext(
@@ -72,8 +75,10 @@ def sample_context(rng: np.random.Generator, footage: Footage, max_moments: int,
 
 
 def sample_search_context(rng: np.random.Generator, footage: Footage, max_moments: int) -> SyntheticContext:
-    """Up to so many moments as a search for a thing or two finds them: all over a video, most of them right."""
-    names = sorted({name for reel in footage.videos for look in reel[:_SEARCHED_FRAMES] for name in look.concept_names})
+    """Sample up to `max_moments` search results for one or two concepts: all over a video, mostly right."""
+    names = sorted(
+        {name for video in footage.videos for frame in video[:_SEARCHED_FRAMES] for name in frame.concept_names}
+    )
     wanted_names = [
         names[int(place)] for place in rng.permutation(len(names))[: 1 + int(rng.random() < _TWO_CONCEPTS_PROBABILITY)]
     ]
@@ -81,17 +86,17 @@ def sample_search_context(rng: np.random.Generator, footage: Footage, max_moment
     moments = [_sample_search_hit(rng, footage, wanted_names[number % len(wanted_names)]) for number in range(count)]
     at_s = float(rng.uniform(0, 600)) if rng.random() < 0.5 else float(rng.uniform(0, _MAX_START_S))
     items = []
-    for number, (place, (lasts_s, look)) in enumerate(
-        zip(rng.permutation(count) + 1, [moments[one] for one in rng.permutation(count)], strict=True)
+    for number, (place, (lasts_s, frame)) in enumerate(
+        zip(rng.permutation(count) + 1, [moments[index] for index in rng.permutation(count)], strict=True)
     ):
         at_s += float(np.exp(rng.uniform(*np.log(_GAP_RANGE_S)))) if number else 0.0
-        items.append(EvidenceItem(f"F{place}", at_s, at_s + lasts_s, (look,)))
+        items.append(EvidenceItem(f"F{place}", at_s, at_s + lasts_s, (frame,)))
         at_s += lasts_s
     return SyntheticContext((), tuple(items))
 
 
 def sample_sequence_context(rng: np.random.Generator, footage: Footage, max_moments: int) -> SyntheticContext:
-    """Up to so many pictures that follow one another, seconds apart, as what lies between two moments is shown."""
+    """Sample up to `max_moments` consecutive pictures, seconds apart, as between two moments."""
     video = footage.videos[int(rng.integers(len(footage.videos)))]
     count, step = 2 + int(rng.integers(max_moments - 1)), int(rng.integers(1, 7))
     first = int(rng.integers(max(1, len(video) - count * step)))
@@ -106,13 +111,13 @@ def sample_sequence_context(rng: np.random.Generator, footage: Footage, max_mome
 
 
 def _sample_search_hit(rng: np.random.Generator, footage: Footage, name: str) -> tuple[float, LabelledFrame]:
-    """How long a moment that is found for a thing lasts, and the picture of it; now and then of something else."""
+    """Sample a search result's duration and frame; now and then a wrong one."""
     videos = footage.videos
     if rng.random() < _WRONG_HIT_PROBABILITY:
         name = ""
     for _ in range(_SAMPLING_TRIES):
         video = videos[int(rng.integers(len(videos)))]
-        places = [place for place, look in enumerate(video) if name in look.content.counts or not name]
+        places = [place for place, frame in enumerate(video) if name in frame.content.counts or not name]
         if places:
             place = places[int(rng.integers(len(places)))]
             first, last = _find_visible_run(rng, video, place, name or None)
@@ -122,7 +127,7 @@ def _sample_search_hit(rng: np.random.Generator, footage: Footage, name: str) ->
 
 
 def sample_single_moment(rng: np.random.Generator, footage: Footage) -> SyntheticContext:
-    """One moment alone, of which sentences are checked."""
+    """Sample one moment or photo alone, for sentences to verify."""
     if rng.random() < 0.15 and footage.photos:
         return SyntheticContext(
             (), (), (EvidenceItem("I1", 0.0, 0.0, (footage.photos[int(rng.integers(len(footage.photos)))],)),)
@@ -135,7 +140,7 @@ _Moment = tuple[float, float, tuple[LabelledFrame, ...]]
 
 
 def _sample_moments(rng: np.random.Generator, footage: Footage, count: int) -> list[_Moment]:
-    """Some stretches, one after the other, with a few moments each that lie close together."""
+    """Sample stretches one after the other, each with a few moments close together."""
     moments: list[_Moment] = []
     at_s = float(rng.uniform(0, _MAX_START_S)) if rng.random() < 0.5 else float(rng.uniform(0, 600))
     while len(moments) < count:
@@ -149,8 +154,10 @@ def _sample_moments(rng: np.random.Generator, footage: Footage, count: int) -> l
 
 
 def _sample_adjacent_moments(rng: np.random.Generator, video: Sequence[LabelledFrame], count: int) -> Iterator[_Moment]:
-    """Moments of one reel: the next thing that is seen, or one a little later; after some of them single pictures, as
-    they are recalled around what was found."""
+    """Yield consecutive moments of one video, adjacent or a little apart.
+
+    Some are followed by single frames, as neighbours of search results are added.
+    """
     place = int(rng.integers(max(1, len(video) - 60 * count)))
     end_s = -1.0
     for _ in range(count):
@@ -176,7 +183,7 @@ def _sample_adjacent_moments(rng: np.random.Generator, video: Sequence[LabelledF
 
 
 def _skip_empty_frames(rng: np.random.Generator, video: Sequence[LabelledFrame], place: int) -> int:
-    """The next picture in which something is seen; now and then any picture."""
+    """Return the next frame in which something is visible; now and then any frame."""
     if rng.random() >= _EMPTY_PROBABILITY:
         while place < len(video) and not video[place].content.counts:
             place += 1
@@ -186,8 +193,10 @@ def _skip_empty_frames(rng: np.random.Generator, video: Sequence[LabelledFrame],
 def _find_visible_run(
     rng: np.random.Generator, video: Sequence[LabelledFrame], place: int, wanted_name: str | None = None
 ) -> tuple[int, int]:
-    """The pictures around a place in which what is sought is seen, or one of its things; of an empty one a few that are
-    like it."""
+    """Return the frames around a place in which a concept stays visible, as first and last index.
+
+    The concept is `wanted_name`, or one of the frame's; around an empty frame, the run of empty frames.
+    """
     names = video[place].concept_names
     chosen = wanted_name or (names[int(rng.integers(len(names)))] if names else None)
     first = last = place
@@ -205,18 +214,18 @@ def _shows(frame: LabelledFrame, name: str | None) -> bool:
 def _sample_slots(
     rng: np.random.Generator, footage: Footage, moments: Sequence[EvidenceItem], count: int
 ) -> tuple[EvidenceItem, ...]:
-    """Slots that cover the video from its beginning; some show a moment that was found too."""
+    """Sample slots that cover the video from its beginning; some show a moment of the context too."""
     if count == 0:
         return ()
     until_s = moments[-1].end_s + float(rng.uniform(0, 60))
     edges = np.concatenate([[0.0], np.sort(rng.uniform(0, until_s, count - 1)), [until_s]])
     slots = []
     for number, (start_s, end_s) in enumerate(pairwise(edges.tolist()), 1):
-        inside = [one.first_frame for one in moments if one.start_s < end_s and one.end_s > start_s]
+        inside = [moment.first_frame for moment in moments if moment.start_s < end_s and moment.end_s > start_s]
         video = footage.videos[int(rng.integers(len(footage.videos)))]
         place = int(rng.integers(len(video)))
-        own = inside[0] if inside and rng.random() < 0.5 else video[place]
+        own_frame = inside[0] if inside and rng.random() < 0.5 else video[place]
         near = 1 + int(rng.integers(_MAX_MERGED_FRAMES - 1)) if rng.random() < _MERGED_PROBABILITY else 0
-        others = video[place + 1 : place + 1 + near]
-        slots.append(EvidenceItem(f"M{number}", start_s, end_s, (own, *others)))
+        merged_frames = video[place + 1 : place + 1 + near]
+        slots.append(EvidenceItem(f"M{number}", start_s, end_s, (own_frame, *merged_frames)))
     return tuple(slots)

@@ -1,4 +1,4 @@
-"""Patch tokens that name what covers them: dense labels, which the drawn world gives for nothing."""
+"""Dense token labels: classification of every patch token by what covers it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MASKED_LOGIT = -1e4
 
 
 class TokenLabelHead(nn.Module):
-    """A head that is thrown away after training. Concepts that are held out in a place do not compete there."""
+    """A classifier that is discarded after training; concepts held out in a place do not compete there."""
 
     held_out: Tensor
 
@@ -29,8 +29,8 @@ class TokenLabelHead(nn.Module):
         self.register_buffer("held_out", functional.pad(held_out_mask(), (0, PLACE_COUNT)), persistent=False)
 
     def forward(self, tokens: Tensor, pictures: PictureBatch) -> tuple[Tensor, float]:
-        """The loss over tokens `[n, 64, WIDTH]`, and the share of those in the foreground that are named rightly."""
-        named = self.head(tokens).float().masked_fill(self.held_out[pictures.place][:, None], _MASKED_LOGIT)
-        loss = functional.cross_entropy(named.flatten(0, 1), pictures.patch_classes.flatten(), ignore_index=NO_LABEL)
+        """Return the loss over tokens `[n, 64, WIDTH]`, and the accuracy on foreground tokens."""
+        logits = self.head(tokens).float().masked_fill(self.held_out[pictures.place][:, None], _MASKED_LOGIT)
+        loss = functional.cross_entropy(logits.flatten(0, 1), pictures.patch_classes.flatten(), ignore_index=NO_LABEL)
         front = (pictures.patch_classes < CONCEPT_COUNT) & (pictures.patch_classes != NO_LABEL)
-        return loss, (named.detach().argmax(-1) == pictures.patch_classes)[front].float().mean().item()
+        return loss, (logits.detach().argmax(-1) == pictures.patch_classes)[front].float().mean().item()

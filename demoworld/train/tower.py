@@ -1,4 +1,4 @@
-"""The image tower of the drawn world's open_clip model as a transformers `CLIPVisionModel`, to look with."""
+"""The image tower of the drawn world's open_clip model as a transformers `CLIPVisionModel`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LAYER_NAMES = {
 
 
 def make_tower_config() -> CLIPVisionConfig:
-    """The shape of the tower."""
+    """Return the tower's transformers configuration."""
     cfg = CONFIG["model_cfg"]["vision_cfg"]
     width = cfg["width"]
     return CLIPVisionConfig(
@@ -37,16 +37,19 @@ def make_tower_config() -> CLIPVisionConfig:
 
 
 def load_clip_tower(folder: Path) -> CLIPVisionModel:
-    """The tower with the weights of an open_clip folder, in float32, in eval mode. Its patch tokens after the last
-    layer, layer-normed, are those of the open_clip tower."""
+    """Load the tower with the weights of an open_clip folder, in float32 and evaluation mode.
+
+    Its layer-normed patch tokens after the last layer are those of the open_clip tower. Errors: RuntimeError where
+    weights are missing.
+    """
     stored = {name: tensor.float() for name, tensor in load_file(folder / WEIGHTS_FILE).items()}
     visual = {name.removeprefix("visual."): tensor for name, tensor in stored.items() if name.startswith("visual.")}
     model = CLIPVisionModel(make_tower_config())
     weights = rename_weights(visual)
-    own = dict(model.state_dict())
-    prefix = "vision_model." if any(name.startswith("vision_model.") for name in own) else ""
+    expected = dict(model.state_dict())
+    prefix = "vision_model." if any(name.startswith("vision_model.") for name in expected) else ""
     model.load_state_dict({f"{prefix}{name}": tensor for name, tensor in weights.items()}, strict=False)
-    missing = {name for name in own if "position_ids" not in name} - {f"{prefix}{name}" for name in weights}
+    missing = {name for name in expected if "position_ids" not in name} - {f"{prefix}{name}" for name in weights}
     if missing:
         raise RuntimeError(f"{folder}: no weights for {', '.join(sorted(missing))}")
     modules: nn.Module = model
@@ -55,19 +58,19 @@ def load_clip_tower(folder: Path) -> CLIPVisionModel:
 
 
 def rename_weights(visual: dict[str, Tensor]) -> dict[str, Tensor]:
-    """open_clip's names as transformers'; the joint projection of queries, keys and values becomes three."""
+    """Map open_clip's weight names to transformers', splitting the joint projection into queries, keys and values."""
     out = {
         "embeddings.class_embedding": visual["class_embedding"],
         "embeddings.patch_embedding.weight": visual["conv1.weight"],
         "embeddings.position_embedding.weight": visual["positional_embedding"],
     }
-    for mine, theirs in (("ln_pre", "pre_layrnorm"), ("ln_post", "post_layernorm")):
-        out |= {f"{theirs}.{part}": visual[f"{mine}.{part}"] for part in ("weight", "bias")}
+    for source, target in (("ln_pre", "pre_layrnorm"), ("ln_post", "post_layernorm")):
+        out |= {f"{target}.{part}": visual[f"{source}.{part}"] for part in ("weight", "bias")}
     layers = 1 + max(int(name.split(".")[2]) for name in visual if name.startswith("transformer.resblocks."))
     for number in range(layers):
-        mine, theirs = f"transformer.resblocks.{number}", f"encoder.layers.{number}"
+        source, target = f"transformer.resblocks.{number}", f"encoder.layers.{number}"
         for part in ("weight", "bias"):
-            split = torch.chunk(visual[f"{mine}.attn.in_proj_{part}"], 3)
-            out |= {f"{theirs}.self_attn.{q}_proj.{part}": tensor for q, tensor in zip("qkv", split, strict=True)}
-            out |= {f"{theirs}.{new}.{part}": visual[f"{mine}.{old}.{part}"] for old, new in _LAYER_NAMES.items()}
+            split = torch.chunk(visual[f"{source}.attn.in_proj_{part}"], 3)
+            out |= {f"{target}.self_attn.{q}_proj.{part}": tensor for q, tensor in zip("qkv", split, strict=True)}
+            out |= {f"{target}.{new}.{part}": visual[f"{source}.{old}.{part}"] for old, new in _LAYER_NAMES.items()}
     return out

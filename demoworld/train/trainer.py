@@ -1,4 +1,4 @@
-"""One stage of training: optimiser, schedule, a state to go on from, a line of figures now and then."""
+"""Training loop of one stage: optimizers, learning-rate schedule, resumable state, periodic log lines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 class Trainer:
-    """Counts steps; the state is saved every few hundred, so that a stopped stage goes on where it was."""
+    """Steps a model's optimizers; the state is saved every few steps, so that a stopped stage resumes where it was."""
 
     def __init__(self, state_file: Path, model: nn.Module, steps: int, peak_learning_rate: float) -> None:
         self._state_file, self._model, self._steps, self._peak_learning_rate = (
@@ -35,7 +35,7 @@ class Trainer:
             self._resume()
 
     def train_step(self, loss: Tensor, figures: dict[str, float]) -> None:
-        """One step down the gradient of `loss`."""
+        """Take one optimizer step on `loss`; `figures` are averaged into the log."""
         self._model.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
@@ -82,21 +82,21 @@ class Trainer:
 
 
 def autocast() -> torch.autocast:
-    """bfloat16 where it counts."""
+    """Return a context of bfloat16 autocast on the training device."""
     return torch.autocast(DEVICE, torch.bfloat16)
 
 
 def normalize_pixels(pixels: Tensor) -> Tensor:
-    """uint8 pictures `[n, 3, h, w]` as the tower wants them."""
+    """Normalise uint8 pictures `[n, 3, h, w]` as the image tower expects them."""
     mean, std = (torch.tensor(CONFIG["preprocess_cfg"][name], device=DEVICE) for name in ("mean", "std"))
     planes = pixels.to(DEVICE).float() / 255
     return (planes - mean[:, None, None]) / std[:, None, None]
 
 
 def _make_optimizers(model: nn.Module, peak_learning_rate: float) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices of the transformers, AdamW for all else; both at the same rate, which suits both.
+    """Make Muon for the transformers' matrices and AdamW for all other parameters, at one rate that suits both.
 
-    A parameter's `share` of the rate is 1 unless it says otherwise. Vectors and scalars do not decay.
+    A parameter's `share` of the rate is 1 unless set. Vectors and scalars have no weight decay.
     """
     inner: list[dict[str, Any]] = []
     outer: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""Sentences about one picture that are to be checked, in the forms in which answers speak."""
+"""Verification examples: sentences about one picture to be answered with yes or no, in the forms of answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from demoworld.train.answer_templates import (
     format_place_sentence,
     format_things,
 )
-from demoworld.train.qa_examples import Example
+from demoworld.train.example import Example
 from demoworld.train.synthetic_context import EvidenceItem, SyntheticContext
 from demoworld.world.concepts import load_concepts
 from demoworld.world.places import PLACES, place_index
@@ -23,7 +23,7 @@ _PLURAL_PROBABILITY = 0.8
 
 
 def generate_verifications(rng: np.random.Generator, context: SyntheticContext, count: int) -> list[Example]:
-    """Sentences about one picture, half of them true, to be answered with yes or no."""
+    """Generate sentences about one picture, half of them true, to be answered with yes or no."""
     (item,) = (*context.frames, *context.photos)
     examples: list[Example] = []
     for number in range(count):
@@ -38,15 +38,21 @@ def generate_verifications(rng: np.random.Generator, context: SyntheticContext, 
 
 
 def _sample_statement(rng: np.random.Generator, item: EvidenceItem, true: bool) -> str | None:
-    """A sentence about a picture that names the right, or a wrong, thing, number or place, each as often as not; None
-    where it cannot be told."""
+    """Sample a sentence that names the right or a wrong thing, number or place.
+
+    None where the truth is undecidable.
+    """
     content, names = item.first_frame.content, item.first_frame.concept_names
     absent_names = [
         known.name
         for known in load_concepts()
         if known.name not in content.counts and known.name not in content.unclear
     ]
-    place = content.place if true else choose(rng, [other.name for other in PLACES if other.name != content.place])
+    place = (
+        content.place
+        if true
+        else choose(rng, [candidate.name for candidate in PLACES if candidate.name != content.place])
+    )
     if not names:
         return _state_nothing(rng, item, place, true, choose(rng, absent_names))
     several = [name for name in names if content.counts[name] > 1]
@@ -65,7 +71,7 @@ def _sample_statement(rng: np.random.Generator, item: EvidenceItem, true: bool) 
 def _state_nothing(
     rng: np.random.Generator, item: EvidenceItem, place: str, true: bool, absent_name: str
 ) -> str | None:
-    """About a picture in which nothing is seen."""
+    """Sample a sentence about a picture in which nothing is visible."""
     if item.first_frame.content.unclear:
         return None
     if true or rng.random() < 0.4:
@@ -80,7 +86,7 @@ def _state_past_place(rng: np.random.Generator, place: str) -> str:
 
 
 def _state_thing(rng: np.random.Generator, name: str, count: int, place: str) -> str:
-    """Sentences of which the thing is what may be wrong."""
+    """Sample a sentence whose thing is what may be wrong."""
     noun = format_count_noun(name, count)
     return choose(
         rng,
@@ -100,7 +106,7 @@ def _state_thing(rng: np.random.Generator, name: str, count: int, place: str) ->
 
 
 def _state_number(rng: np.random.Generator, name: str, count: int) -> str:
-    """Sentences of which the number is what may be wrong."""
+    """Sample a sentence whose number is what may be wrong."""
     if rng.random() < 0.6:
         return format_count_sentence(name, count)
     return (
@@ -109,7 +115,7 @@ def _state_number(rng: np.random.Generator, name: str, count: int) -> str:
 
 
 def _state_place(rng: np.random.Generator, item: EvidenceItem, name: str, count: int, place: str) -> str:
-    """Sentences of which the place is what may be wrong; captions too."""
+    """Sample a sentence or caption whose place is what may be wrong."""
     phrase, night = PLACES[place_index(place)].phrase, " at night" if item.first_frame.content.night else ""
     verb = "is" if count == 1 else "are"
     return choose(

@@ -1,8 +1,8 @@
-"""Stage 1: the image tower learns to name what it sees.
+"""Stage 1: train the image tower by dense token labels.
 
-Every patch token names the concept that covers it, or the place behind; the pooled embedding is compared, by the
-sigmoid loss (Zhai et al., arXiv 2303.15343), with one vector for each concept, place and time of day. Labels are free
-here, and dense ones teach much faster than captions do.
+Every patch token is classified by the concept that covers it, or else the place; the pooled embedding is compared, by
+the sigmoid loss (Zhai et al., arXiv 2303.15343), with one vector for each concept, place and time of day. Labels are
+free here, and dense ones teach much faster than captions do.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from demoworld.train.scene_batches import ATTRIBUTE_COUNT, PictureBatch, Picture
 from demoworld.train.token_labels import TokenLabelHead
 from demoworld.train.trainer import DEVICE, Trainer, autocast, normalize_pixels
 
+NAME = "01-token-labels"
 SEED, BATCH_SIZE, STEPS, PEAK_LEARNING_RATE = 1, 64, 4200, 3e-3
 
 
 class VisionStageModel(nn.Module):
-    """The image tower with two heads that are thrown away after this stage."""
+    """The image tower with two heads that are discarded after this stage."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,6 +36,7 @@ class VisionStageModel(nn.Module):
         self.bias = nn.Parameter(torch.tensor(-4.0))
 
     def forward(self, pictures: PictureBatch) -> tuple[Tensor, dict[str, float]]:
+        """Return the loss of a batch, and its figures to log."""
         with autocast():
             pooled, tokens = self.model.visual(normalize_pixels(pictures.pixels))
             dense, token_accuracy = self.names(tokens, pictures)
@@ -48,9 +50,9 @@ class VisionStageModel(nn.Module):
 
 
 def train(work: Path, target: Path) -> None:
-    """Run the stage, or go on with it, keeping its state in `work`; the model goes to `target`."""
+    """Run or resume the stage, keeping its state in `work`; writes the model to `target`."""
     model = VisionStageModel()
-    trainer = Trainer(work / "see.pt", model, STEPS, PEAK_LEARNING_RATE)
+    trainer = Trainer(work / f"{NAME}.pt", model, STEPS, PEAK_LEARNING_RATE)
     for pictures in load_in_worker(PictureBatches(SEED, BATCH_SIZE, STEPS, trainer.step)):
         trainer.train_step(*model(pictures.to(DEVICE)))
     model.model.visual.output_tokens = False

@@ -1,4 +1,4 @@
-"""The words of the drawn world, and a tokenizer that knows them and no others."""
+"""The closed vocabulary of the image-text model, and its word-level tokenizer."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ FILLER_WORDS = tuple(_FILLER_TEXT.split())
 
 
 def split_words(text: str) -> list[str]:
-    """Cut as the tokenizer cuts: lower case, runs of letters and digits."""
+    """Split a text as the tokenizer does: lower case, runs of letters and digits."""
     return re.findall(r"\w+", text.lower())
 
 
 @cache
 def build_vocabulary() -> tuple[str, ...]:
-    """Every word that the drawn world says; the end of a text has the highest number, as open_clip's pooling wants."""
+    """Return every word of the drawn world's texts; the end token has the highest id, as open_clip expects."""
     texts = [_FILLER_TEXT, *QUERY_TEMPLATES, *NIGHT_PHRASES, *DAY_PHRASES, *NUMBER_WORDS]
     for concept in load_concepts():
         texts += [concept.name, concept.plural, *concept.synonyms]
@@ -47,7 +47,7 @@ def build_vocabulary() -> tuple[str, ...]:
 
 
 def write_tokenizer(folder: Path, context_length: int) -> None:
-    """Write what transformers' AutoTokenizer reads; all words that are not known become one and the same token."""
+    """Write a tokenizer for transformers' AutoTokenizer; all other words become one unknown token."""
     token_ids = {word: number for number, word in enumerate(build_vocabulary())}
     tokenizer = Tokenizer(WordLevel(token_ids, unk_token=UNKNOWN_TOKEN))
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])

@@ -1,4 +1,4 @@
-"""`python -m demoworld.world`: make videos, photos, documents of the drawn world, each with its truth, and questions.
+"""`python -m demoworld.world`: render videos, photos and reports of the drawn world with their truth, or ask questions.
 
 python -m demoworld.world video hour.mp4 --seconds 3600 --seed 5 --narrated
 python -m demoworld.world photos FOLDER --count 100
@@ -21,7 +21,7 @@ from demoworld.world.video_rendering import VideoSpec, render_video
 
 
 def main() -> None:
-    """The command."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m demoworld.world", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -37,7 +37,7 @@ def main() -> None:
         command.add_argument("--seed", type=int, default=1)
         if name == "video":
             command.add_argument("--seconds", type=float, default=600.0)
-            command.add_argument("--narrated", action="store_true", help="say what happens in an .srt file beside it")
+            command.add_argument("--narrated", action="store_true", help="write narration to an .srt file beside it")
         elif name == "questions":
             command.add_argument("--each", type=int, default=10, help="questions of each kind, at most")
         else:
@@ -46,10 +46,10 @@ def main() -> None:
 
 
 def _run_command(args: argparse.Namespace) -> None:
-    match args.what:
+    match args.command:
         case "video":
             truth = render_video(VideoSpec(args.seed, args.seconds, with_narration=args.narrated), args.path)
-            print(f"{args.path}: {truth.seconds:g} s, {len(truth.events)} events")  # noqa: T201 - its answer
+            print(f"{args.path}: {truth.seconds:g} s, {len(truth.events)} events")  # noqa: T201 - the command's output
         case "photos":
             print(f"{len(write_photos(args.path, args.seed, args.count))} photos in {args.path}")  # noqa: T201
         case "report":

@@ -1,6 +1,6 @@
-"""What can be said of a scene, whether it holds, and in which words.
+"""Claims about a scene: what may be stated of it, whether it holds, and its phrasing.
 
-The words come in several forms: phrases, captions, questions; with synonyms and in other orders where asked.
+The phrasing comes as phrases, captions or questions, with synonyms and in another order on request.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from demoworld.world.rendering import render_instance_mask
 from demoworld.world.scene import Scene
 
 VISIBLE_MIN_SHARE, HIDDEN_MAX_SHARE = 0.5, 0.15
-"""A thing counts as seen where this share of it is; below the second it is not seen; between, nobody can tell."""
+"""A thing is visible from the first share of its area, hidden up to the second, and undecidable between them."""
 _LABEL_SIZE_PX = 96
 NUMBER_WORDS = ("no", "one", "two", "three", "four", "five")
 QUERY_TEMPLATES = (
@@ -40,9 +40,9 @@ _CONJUNCTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A statement about one picture: all of its parts hold, or it does not.
+    """A statement about one picture; it holds where all of its parts hold.
 
-    `things` are names of concepts with a number, or None where any number will do.
+    `things` are names of concepts, each with a number, or None where any number will do.
     """
 
     things: tuple[tuple[str, int | None], ...] = ()
@@ -52,7 +52,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class VisibleContent:
-    """What a picture shows. `counts` are of the things clearly seen; `unclear` concepts cannot be told."""
+    """What a picture visibly shows: `counts` of clearly visible things; concepts in `unclear` are undecidable."""
 
     counts: dict[str, int]
     unclear: frozenset[str]
@@ -61,12 +61,12 @@ class VisibleContent:
 
     @classmethod
     def from_scene(cls, scene: Scene) -> VisibleContent:
-        """Look at a scene in the size in which the models see it."""
+        """Determine what is visible in a scene at the size in which the models see it."""
         return cls.from_visible_shares(scene, render_instance_mask(scene, _LABEL_SIZE_PX, _LABEL_SIZE_PX)[1])
 
     @classmethod
     def from_visible_shares(cls, scene: Scene, shares: list[float]) -> VisibleContent:
-        """The same, where the share seen of every thing is known already."""
+        """Determine what is visible, given the visible share of every thing."""
         counts: dict[str, int] = {}
         unclear = set()
         for thing, share in zip(scene.things, shares, strict=True):
@@ -78,7 +78,7 @@ class VisibleContent:
 
 
 def evaluate_claim(claim: Claim, content: VisibleContent) -> bool | None:
-    """Whether a claim is true of a picture; None where nobody can tell."""
+    """Return whether a claim holds of a picture; None where that is undecidable."""
     if claim.place not in (None, content.place) or claim.night not in (None, content.night):
         return False
     verdict: bool | None = True
@@ -98,7 +98,10 @@ def phrase_claim(
     reverse_order: bool = False,
     template: str = "{}",
 ) -> str:
-    """The claim in words; `synonyms` is how often another word is taken, `shuffled` turns the order round."""
+    """Phrase a claim in words.
+
+    `synonym_share` is the probability of a synonym for each word; `reverse_order` reverses the order of the parts.
+    """
     parts = [_phrase_thing(name, number, rng, synonym_share) for name, number in claim.things]
     if reverse_order:
         parts.reverse()
@@ -111,7 +114,7 @@ def phrase_claim(
 
 
 def phrase_plainly(claim: Claim) -> str:
-    """The claim in its plainest words."""
+    """Phrase a claim with its main words and in its own order."""
     return phrase_claim(claim, np.random.default_rng(0))
 
 
@@ -133,8 +136,8 @@ def _phrase_circumstances(claim: Claim, rng: np.random.Generator, synonyms: floa
     words = []
     if claim.place is not None:
         place = PLACES[place_index(claim.place)]
-        other = bool(place.synonyms) and rng.random() < synonyms
-        words.append(str(rng.choice(place.synonyms)) if other else place.phrase)
+        use_synonym = bool(place.synonyms) and rng.random() < synonyms
+        words.append(str(rng.choice(place.synonyms)) if use_synonym else place.phrase)
         if synonyms and rng.random() < 0.1:
             words[-1] = place.name
     if claim.night is not None:

@@ -1,4 +1,4 @@
-"""What can stand in a scene: names, synonyms and glyphs, in the order of the sprite sheet."""
+"""Concepts that can stand in a scene: names, synonyms and glyphs, in the order of the sprite sheet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SPRITE_COLUMNS = 12
 
 @dataclass(frozen=True, slots=True)
 class Concept:
-    """One thing of the drawn world. `synonyms` are other words for it, as many as the text tower is taught."""
+    """One kind of thing in the drawn world; `synonyms` are the other words that the text tower is trained on."""
 
     name: str
     plural: str
@@ -31,25 +31,25 @@ class _ConceptList:
 
 @cache
 def load_concepts() -> tuple[Concept, ...]:
-    """All of them, in a fixed order; a concept's number is its place in it."""
+    """Load all concepts in a fixed order; a concept's number is its place in it."""
     text = resources.files("demoworld.world").joinpath("data", "concepts.toml").read_bytes()
     return msgspec.toml.decode(text, type=_ConceptList).concepts
 
 
 def add_article(word: str) -> str:
-    """The word with "a" or "an", by its sound: an umbrella, a unicorn."""
+    """Prefix a word with "a" or "an" by its sound: an umbrella, a unicorn."""
     return f"an {word}" if word[0] in "aeio" or word.startswith("um") else f"a {word}"
 
 
 @cache
 def get_concept(name: str) -> Concept:
-    """The concept of that name. Errors: KeyError."""
+    """Return the concept of that name. Errors: KeyError."""
     return load_concepts()[concept_index(name)]
 
 
 @cache
 def concept_index(name: str) -> int:
-    """A concept's number. Errors: KeyError where there is none of that name."""
+    """Return a concept's number. Errors: KeyError where no concept has that name."""
     for number, known in enumerate(load_concepts()):
         if known.name == name:
             return number

@@ -1,4 +1,4 @@
-"""Draws the sprite sheet from the emoji font; run once, by hand: `python -m demoworld.world.make_sprites FONT`.
+"""Render the sprite sheet from the emoji font; run once, by hand: `python -m demoworld.world.make_sprites FONT`.
 
 The font is Noto Color Emoji (Debian: fonts-noto-color-emoji), SIL Open Font License; the sheet is under the same
 licence, `data/OFL.txt`.
@@ -14,11 +14,11 @@ from PIL import Image, ImageDraw, ImageFont
 from demoworld.world.concepts import CELL_PX, SPRITE_COLUMNS, load_concepts
 
 _BITMAP_SIZE_PX = 109
-"""The one size that the font's bitmaps come in."""
+"""The only size that the font's bitmaps have."""
 
 
 def make_sprites(font_file: Path, target: Path) -> None:
-    """Write the sheet: one square cell a concept, in their order, each glyph cut to its ink and fitted to the cell.
+    """Write the sheet: one square cell for each concept, in order, with the glyph cropped and fitted to the cell.
 
     Errors: OSError where the font cannot be read; ValueError for a glyph that it lacks.
     """

@@ -1,4 +1,4 @@
-"""Photos of the drawn world: JPEGs with EXIF time and orientation, and what each of them shows."""
+"""Photos of the drawn world: JPEGs with EXIF time and orientation, and the truth of each."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _EXIF_ROTATE_90 = 6
 
 @dataclass(frozen=True, slots=True)
 class PhotoTruth:
-    """What one photo shows: how many of which concepts, where, when it was taken (EXIF), the text of its sign."""
+    """What one photo shows: counts by concept, place, EXIF time, and the text of its sign."""
 
     file: str
     counts: dict[str, int]
@@ -34,9 +34,9 @@ class PhotoTruth:
 
 
 def write_photos(folder: Path, seed: int, count: int, split: Split = Split.ANY) -> list[PhotoTruth]:
-    """Write `photo_0001.jpg` … and `photos.truth.json` into a folder, which is made where it is missing.
+    """Write `photo_0001.jpg` … and `photos.truth.json` into a folder, creating it if needed; returns the truths.
 
-    One in four was taken with the camera turned. Errors: OSError.
+    One in four is stored as if the camera had been turned. Errors: OSError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     truths = [_write_photo(folder, seed, number, split) for number in range(1, count + 1)]

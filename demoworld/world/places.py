@@ -1,4 +1,4 @@
-"""The places of the drawn world; each function paints one, and a seeded generator makes every variant differ."""
+"""Places of the drawn world; each has a painting function, and a seed makes every variant differ."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SUPERSAMPLING = 2
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place and its words: `phrase` follows a thing ("a dog on the beach"); `synonyms` stand for `phrase`."""
+    """A place and its words: `phrase` follows a thing ("a dog on the beach"); `synonyms` replace `phrase`."""
 
     name: str
     phrase: str
@@ -26,7 +26,7 @@ class Place:
 
 
 def paint_backdrop(place: str, night: bool, variant: int, width: int, height: int) -> Pixels:
-    """The empty place, `[height, width, 3]`. Errors: KeyError where there is no such place."""
+    """Paint the empty place, `[height, width, 3]`. Errors: KeyError where no place has that name."""
     rng = np.random.default_rng([variant, place_index(place)])
     brush = Brush(width * _SUPERSAMPLING, height * _SUPERSAMPLING, rng)
     PLACES[place_index(place)].paint(brush)
@@ -35,7 +35,7 @@ def paint_backdrop(place: str, night: bool, variant: int, width: int, height: in
 
 
 def darken_to_night(pixels: Pixels) -> Pixels:
-    """The same picture `[..., 3]` without the sun: darker, and bluer."""
+    """Return a picture `[..., 3]` as by night: darker and bluer."""
     return (pixels * _NIGHT_TINT).astype(np.uint8)
 
 
@@ -197,7 +197,7 @@ PLACES = (
 
 @cache
 def place_index(name: str) -> int:
-    """A place's number. Errors: KeyError where there is none of that name."""
+    """Return a place's number. Errors: KeyError where no place has that name."""
     for number, place in enumerate(PLACES):
         if place.name == name:
             return number

@@ -1,6 +1,6 @@
 """Questions about a video, generated from its truth, each with its answer and the spans that prove it.
 
-A question is asked only where the truth gives it one answer.
+A question is generated only where the truth gives it exactly one answer.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _RECENT_MAX_GAP_S = 12.0
 
 
 class QuestionKind(StrEnum):
-    """What is asked for."""
+    """Kind of question, by what it asks for."""
 
     IS_THERE = "is there"
     VISIBLE_AT = "what"
@@ -41,9 +41,10 @@ class QuestionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`answer` is short: a name, a number, a text, yes or no; for times it is that of `spans`, in seconds.
+    """A question and its expected answer.
 
-    `spans` are the times that prove the answer, none for what never appears.
+    `answer` is short: a name, a number, a text, yes or no; for times it is that of `spans`, in seconds. `spans` are the
+    times that prove the answer; empty for what never appears.
     """
 
     kind: QuestionKind
@@ -53,7 +54,7 @@ class Question:
 
 
 def generate_questions(truth: VideoTruth, seed: int, max_per_kind: int) -> list[Question]:
-    """At most `each` questions of every kind, in a seeded order."""
+    """Generate at most `max_per_kind` questions of every kind, in a seeded order."""
     rng = np.random.default_rng(seed)
     chosen: list[Question] = []
     for generate in _QUESTION_GENERATORS.values():
@@ -63,7 +64,7 @@ def generate_questions(truth: VideoTruth, seed: int, max_per_kind: int) -> list[
 
 
 def _events_of_single_concepts(events: Sequence[EventTruth]) -> list[EventTruth]:
-    """The events whose concept appears once in the video."""
+    """Return the events whose concept appears once in the video."""
     counts = Counter(event.concept for event in events)
     return [event for event in events if counts[event.concept] == 1]
 
@@ -80,19 +81,19 @@ def _event_span(event: EventTruth) -> Span:
 
 
 def _ask_is_there(truth: VideoTruth) -> Iterator[Question]:
-    """As many of what is there as of what is not."""
-    shown = sorted(truth.collect_concepts())
-    never = [known.name for known in load_concepts() if known.name not in truth.collect_concepts()]
-    both = min(len(shown), len(never)) or len(shown)
-    for name in shown[:both]:
+    """Ask about as many present concepts as absent ones."""
+    present = sorted(truth.collect_concepts())
+    absent = [known.name for known in load_concepts() if known.name not in truth.collect_concepts()]
+    count = min(len(present), len(absent)) or len(present)
+    for name in present[:count]:
         spans = tuple(_event_span(event) for event in truth.events if event.concept == name)
         yield Question(QuestionKind.IS_THERE, f"Is there {add_article(name)} in the video?", "yes", spans)
-    for name in never[:both]:
+    for name in absent[:count]:
         yield Question(QuestionKind.IS_THERE, f"Is there {add_article(name)} in the video?", "no", ())
 
 
 def _ask_visible_at(truth: VideoTruth) -> Iterator[Question]:
-    """Asked at a moment at which one thing alone is in the picture."""
+    """Ask about a moment at which exactly one event is in the picture."""
     for event in truth.events:
         middle = (event.start_s + event.end_s) / 2
         if sum(other.start_s - 1 <= middle < other.end_s + 1 for other in truth.events) == 1:
@@ -127,7 +128,7 @@ def _ask_when(truth: VideoTruth) -> Iterator[Question]:
 
 
 def _ask_before(truth: VideoTruth) -> Iterator[Question]:
-    """Only where one thing alone was seen shortly before."""
+    """Ask only where exactly one event ended shortly before."""
     alone = _events_of_single_concepts(truth.events)
     for event in alone:
         earlier = [other for other in truth.events if other.start_s < event.start_s]
@@ -138,9 +139,9 @@ def _ask_before(truth: VideoTruth) -> Iterator[Question]:
 
 
 def _ask_sign(truth: VideoTruth) -> Iterator[Question]:
-    shown = [stretch for stretch in truth.stretches if stretch.sign]
-    counts = Counter((stretch.place, stretch.night) for stretch in shown)
-    for stretch in shown:
+    with_sign = [stretch for stretch in truth.stretches if stretch.sign]
+    counts = Counter((stretch.place, stretch.night) for stretch in with_sign)
+    for stretch in with_sign:
         if counts[stretch.place, stretch.night] == 1 and stretch.sign:
             where = PLACES[place_index(stretch.place)].phrase
             text = f"What does the sign say {where} {'at night' if stretch.night else 'by day'}?"
@@ -150,8 +151,8 @@ def _ask_sign(truth: VideoTruth) -> Iterator[Question]:
 def _ask_first(truth: VideoTruth) -> Iterator[Question]:
     for number, (earlier, later) in enumerate(combinations(_events_of_single_concepts(truth.events), 2)):
         if later.start_s - earlier.start_s > 1:
-            one, other = (earlier, later) if number % 2 else (later, earlier)
-            text = f"Which was seen first, the {one.concept} or the {other.concept}?"
+            left, right = (earlier, later) if number % 2 else (later, earlier)
+            text = f"Which was seen first, the {left.concept} or the {right.concept}?"
             yield Question(QuestionKind.FIRST, text, earlier.concept, (_event_span(earlier), _event_span(later)))
 
 
@@ -165,12 +166,12 @@ def _ask_how_often(truth: VideoTruth) -> Iterator[Question]:
 
 
 def _ask_between(truth: VideoTruth) -> Iterator[Question]:
-    """Only where one thing alone was seen in between, all of it."""
+    """Ask only where exactly one event lies in between, wholly."""
     alone = _events_of_single_concepts(truth.events)
     for before, middle, after in zip(truth.events, truth.events[1:], truth.events[2:], strict=False):
         apart = before.end_s <= middle.start_s and middle.end_s <= after.start_s < before.end_s + 2 * _RECENT_MAX_GAP_S
-        others = [one for one in truth.events if one.start_s < after.start_s and one.end_s > before.end_s]
-        if apart and others == [middle] and before in alone and after in alone:
+        between = [event for event in truth.events if event.start_s < after.start_s and event.end_s > before.end_s]
+        if apart and between == [middle] and before in alone and after in alone:
             text = f"What was seen between the {before.concept} and the {after.concept}?"
             yield Question(
                 QuestionKind.BETWEEN,
@@ -181,7 +182,7 @@ def _ask_between(truth: VideoTruth) -> Iterator[Question]:
 
 
 def _ask_changed(truth: VideoTruth) -> Iterator[Question]:
-    """Asked of the middles of two shots that follow one another."""
+    """Ask about the middles of two consecutive shots."""
     for before, after in pairwise(truth.stretches):
         middles = [(stretch.start_s + stretch.end_s) / 2 for stretch in (before, after)]
         text = f"How did the place change between {_format_timestamp(middles[0])} and {_format_timestamp(middles[1])}?"

@@ -1,7 +1,7 @@
-"""Scenes by chance, seeded; what the models are trained on, and what they are tried on and have never seen.
+"""Random scenes from a seed, with a split of training and held-out scenes.
 
-One in five pairs of concept and place is held out: it never occurs in training. So are all looks of the places from
-`HELD_OUT_VARIANT` on.
+One in five pairs of concept and place is held out: it never occurs in training. So are all variants of the places from
+`FIRST_HELD_OUT_VARIANT` on.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MIN_SIZE, _SIZE_STEP = 0.3, 0.04
 
 
 class Split(StrEnum):
-    """Which pairs of concept and place a scene may hold."""
+    """Which pairs of concept and place a scene may contain."""
 
     TRAIN = "train"
     HELD_OUT = "held out"
@@ -34,12 +34,12 @@ class Split(StrEnum):
 
 
 def is_held_out(concept: str, place: str) -> bool:
-    """Whether this pair never occurs in training; two places of ten for each concept, one in five for each place."""
+    """Return whether a pair never occurs in training: two of ten places for each concept."""
     return (concept_index(concept) + place_index(place)) % _HELD_OUT_EVERY_NTH == 0
 
 
 def list_allowed_concepts(place: str, split: Split) -> list[str]:
-    """The names of the concepts that may stand in a place."""
+    """Return the names of the concepts that a split allows in a place."""
     names = [concept.name for concept in load_concepts()]
     if split is Split.ANY:
         return names
@@ -47,7 +47,10 @@ def list_allowed_concepts(place: str, split: Split) -> list[str]:
 
 
 def sample_scene(rng: np.random.Generator, split: Split, max_concepts: int = 3, aspect: float | None = None) -> Scene:
-    """A scene of one to `most` concepts, one to four of each, at most six things in all; one in eight has a sign."""
+    """Sample a scene of one to `max_concepts` concepts, one to four of each, at most six things in all.
+
+    One in eight has a sign.
+    """
     place = PLACES[rng.integers(len(PLACES))].name
     names = rng.choice(list_allowed_concepts(place, split), rng.integers(1, max_concepts + 1), replace=False).tolist()
     counts = [int(rng.choice(_COUNT_CHOICES)) for _ in names]
@@ -61,7 +64,7 @@ def sample_scene(rng: np.random.Generator, split: Split, max_concepts: int = 3, 
 
 
 def sample_variant(rng: np.random.Generator, split: Split, held_out_variants: int) -> int:
-    """The look of a place: one of those of training, or of the first so many that are held out."""
+    """Sample a place's variant: one of training, or one of the first `held_out_variants` held-out ones."""
     return (
         int(rng.integers(_TRAINING_VARIANTS))
         if split is Split.TRAIN
@@ -70,13 +73,13 @@ def sample_variant(rng: np.random.Generator, split: Split, held_out_variants: in
 
 
 def sample_sign(rng: np.random.Generator) -> Sign:
-    """A board with one word and two digits, in the upper part of the picture."""
+    """Sample a board with one word and two digits, in the upper part of the picture."""
     text = f"{rng.choice(SIGN_WORDS)} {rng.integers(10, 100)}"
     return Sign(text, float(rng.uniform(0.2, 0.8)), float(rng.uniform(0.1, 0.2)))
 
 
 def scatter_things(rng: np.random.Generator, names: Sequence[str], counts: Sequence[int]) -> tuple[Thing, ...]:
-    """Lay so many of each name into a picture, the more the smaller, mostly where they hide each other little."""
+    """Place `counts` of each name in a picture, smaller the more there are, mostly with little overlap."""
     largest = {1: 0.66, 2: 0.58, 3: 0.5}.get(sum(counts), 0.42)
     tries = _PLACEMENT_TRIES if rng.random() < 0.85 else 1
     occupied: list[tuple[float, float, float]] = []
@@ -94,7 +97,7 @@ def scatter_things(rng: np.random.Generator, names: Sequence[str], counts: Seque
 def _find_free_spot(
     rng: np.random.Generator, size: float, occupied: Sequence[tuple[float, float, float]], tries: int
 ) -> tuple[float, float]:
-    """The emptiest of a few spots; x counts wider, as pictures are."""
+    """Return the emptiest of a few random spots; x is weighted more, since pictures are wide."""
     best, most_room = (0.5, 0.6), -1e9
     for _ in range(tries):
         x, y = float(rng.uniform(0.02, 0.98)), float(rng.uniform(0.2, 0.86))

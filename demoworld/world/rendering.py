@@ -1,6 +1,6 @@
-"""A scene's pixels, and which thing every pixel belongs to.
+"""Scene rendering: pixels, and an instance mask of which thing covers each pixel.
 
-Backdrops and sprites are kept at the sizes they were needed in, so that a frame costs a copy and a few small blends.
+Backdrops and scaled sprites are cached, so that a frame costs a copy and a few small blends.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ InstanceMask = NDArray[np.int16]
 
 @dataclass(frozen=True, slots=True)
 class Sprite:
-    """Pixels to lay over others: colour times opacity `[h, w, 3]`, what is kept of the ground `[h, w, 1]` of 256."""
+    """A premultiplied sprite.
+
+    Colour times opacity `[h, w, 3]`, transmittance `[h, w, 1]` of 256, and the mask of opaque pixels `[h, w]`.
+    """
 
     colour: NDArray[np.uint16]
     transmittance: NDArray[np.uint16]
@@ -34,14 +37,14 @@ class Sprite:
 
     @classmethod
     def from_image(cls, picture: Image.Image) -> Sprite:
-        """From an RGBA picture."""
+        """Build a sprite from an RGBA picture."""
         pixels = np.asarray(picture).astype(np.uint16)
         alpha = pixels[..., 3:]
         return cls(pixels[..., :3] * alpha // 255, (255 - alpha) * 256 // 255, alpha[..., 0] >= _OPAQUE_MIN_ALPHA)
 
 
 def render_scene(scene: Scene, width: int, height: int) -> Pixels:
-    """The scene as `[height, width, 3]`; a grid of another aspect than the scene's squashes it, as encoders do."""
+    """Render a scene as `[height, width, 3]`; another aspect than the scene's squashes it, as encoders do."""
     picture = _cached_backdrop(scene.place, scene.night, scene.variant, width, height).copy()
     for thing in scene.things:
         _blend_sprite(picture, _sprite_for_thing(thing, scene, width, height), thing.x, thing.y)
@@ -51,7 +54,7 @@ def render_scene(scene: Scene, width: int, height: int) -> Pixels:
 
 
 def render_instance_mask(scene: Scene, width: int, height: int) -> tuple[InstanceMask, list[float]]:
-    """Which thing covers every pixel, `[height, width]`, -1 for none; and of each thing, the share that is seen."""
+    """Render which thing covers each pixel, `[height, width]`, -1 for none, and each thing's visible share."""
     labels = np.full((height, width), -1, np.int16)
     whole = []
     for number, thing in enumerate(scene.things):
@@ -80,7 +83,7 @@ def _blend_sprite(picture: Pixels, sprite: Sprite, x: float, y: float) -> None:
 def _clip_sprite(
     shape: tuple[int, ...], sprite: Sprite, x: float, y: float
 ) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:
-    """Where the sprite lies on the picture, and which part of it; None where it lies outside."""
+    """Return the slices of the picture and of the sprite that overlap; None where it lies outside."""
     height, width = sprite.opaque.shape
     left, top = round(x * shape[1] - width / 2), round(y * shape[0] - height / 2)
     x0, x1, y0, y1 = max(0, left), min(shape[1], left + width), max(0, top), min(shape[0], top + height)

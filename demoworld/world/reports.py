@@ -1,4 +1,4 @@
-"""Documents of the drawn world: reports of what was seen where, with text, a table and a picture on every page."""
+"""Reports of the drawn world: PDFs with text, a table and a picture on every page, and their truth."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WEATHER = ("clear", "windy", "foggy", "rainy", "hot", "cold")
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What one page (counted from 1) says and shows: who watched, in which weather, and the table's counts."""
+    """What one page (counted from 1) states and shows: who watched, the weather, the table's counts."""
 
     page: int
     watcher: str
@@ -34,7 +34,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class ReportTruth:
-    """One document, page by page; `facts` are its printed lines with their boxes."""
+    """The truth of one document, page by page; `facts` are its printed lines with their boxes."""
 
     file: str
     sightings: tuple[Sighting, ...]
@@ -42,7 +42,7 @@ class ReportTruth:
 
 
 def write_report(path: Path, seed: int, pages: int) -> ReportTruth:
-    """Write a PDF of so many pages and its truth beside it, `NAME.truth.json`. Errors: OSError."""
+    """Write a PDF of `pages` pages and its truth beside it, `NAME.truth.json`. Errors: OSError."""
     generated = [_generate_page(np.random.default_rng([seed, number]), number) for number in range(1, pages + 1)]
     day = date(2024, 1, 1) + timedelta(days=seed % 365)
     paper = DocumentSpec(path.name, f"Sightings, report {seed}", day, tuple(page for page, _ in generated))

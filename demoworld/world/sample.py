@@ -1,4 +1,4 @@
-"""The drawn part of the demo archive: a video without words, photos and a report, and what there is to ask of them."""
+"""The drawn part of the sample archive: a silent video, photos and a report, and questions about the video."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SAMPLE_KINDS = (
 
 
 def make_sample(folder: Path) -> VideoTruth:
-    """Write the video, six photos and a report of two pages into a folder, which is made where it is missing."""
+    """Write the video, six photos and a report of two pages into a folder, creating it if needed."""
     folder.mkdir(parents=True, exist_ok=True)
     write_photos(folder / "photos", seed=7, count=6)
     write_report(folder / "sightings.pdf", seed=7, pages=2)
@@ -29,6 +29,6 @@ def make_sample(folder: Path) -> VideoTruth:
 
 
 def select_questions(truth: VideoTruth) -> list[Question]:
-    """What to ask of the video: what is seen, when, what came first, how many, and of a thing that never appears."""
+    """Select one question of each demo kind: what is visible, when, which first, how many, and an absent thing."""
     candidates = generate_questions(truth, truth.seed, 1)
     return [question for kind in _SAMPLE_KINDS for question in candidates if question.kind is kind]

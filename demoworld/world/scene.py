@@ -1,4 +1,4 @@
-"""A scene is data first, pixels second: what stands where, in which place, by day or by night."""
+"""Scene description: which things stand where, in which place, by day or by night."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Thing:
     """One concept in the picture.
 
     `x` and `y` are its middle in fractions of the picture's width and height, and may lie outside; `size` is the side
-    of its square cell as a fraction of the picture's height. Glyphs look to the left unless they are flipped.
+    of its square cell as a fraction of the picture's height. Glyphs face left unless they are flipped.
     """
 
     concept: str
@@ -24,7 +24,7 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """A white board with a short text; `x`, `y` its middle, `height` that of the board, all in fractions."""
+    """A white board with a short text; `x`, `y` are its middle, `height` its height, all in fractions."""
 
     text: str
     x: float
@@ -34,7 +34,7 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What one picture shows. Later things stand before earlier ones; `variant` seeds the look of the place."""
+    """Content of one picture; later things occlude earlier ones, `variant` seeds the look of the place."""
 
     place: str
     night: bool

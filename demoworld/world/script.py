@@ -1,4 +1,4 @@
-"""What happens in a video: shots of places, and in each the events; seeded, of any length, one shot at a time.
+"""Video script: shots of places with events in them, seeded, of any length, generated one shot at a time.
 
 An event's span is half-open and in seconds: from when half of the thing is in the picture until less than half is.
 """
@@ -22,7 +22,7 @@ _HELD_OUT_VARIANTS = 6
 _MIN_ROOM_S = 4.5
 _ENTRY_S = 1.5
 _REST_POSITIONS = ((0.28, 0.6), (0.72, 0.62))
-"""Where the two things that a picture may hold come to rest: fractions of width and height."""
+"""Where the at most two events of a moment rest: fractions of width and height."""
 
 
 class Motion(StrEnum):
@@ -39,7 +39,10 @@ class Motion(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SceneEvent:
-    """`count` of one concept, seen during `[start_s, end_s)`; `x`, `y` where it rests, `size` as of a Thing."""
+    """`count` of one concept visible during `[start_s, end_s)`.
+
+    `x`, `y` is where it rests; `size` is that of a Thing.
+    """
 
     concept: str
     count: int
@@ -51,7 +54,7 @@ class SceneEvent:
     size: float
 
     def things_at(self, time_s: float) -> tuple[Thing, ...]:
-        """What is to be drawn of it at a time; a thing that enters is drawn a little before its span begins."""
+        """Return the things to draw at a time; one that enters is drawn shortly before its span begins."""
         x = self._x_at(time_s)
         if x is None:
             return ()
@@ -84,7 +87,7 @@ class SceneEvent:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One place during `[start_s, end_s)`, what happens there, and the sign that stands in it."""
+    """One place during `[start_s, end_s)`, its events, and the sign that stands in it."""
 
     place: str
     night: bool
@@ -95,7 +98,7 @@ class Shot:
     sign: Sign | None = None
 
     def scene_at(self, time_s: float) -> Scene:
-        """The picture at a time within the shot."""
+        """Return the scene at a time within the shot."""
         things = tuple(thing for event in self.events for thing in event.things_at(time_s) if _is_visible(thing))
         return Scene(self.place, self.night, self.variant, things, self.sign)
 
@@ -107,10 +110,11 @@ def generate_shots(
     split: Split = Split.ANY,
     single_concepts: Sequence[str] = (),
 ) -> Iterator[Shot]:
-    """Shots that follow one another until `seconds` are full; concepts in `without` never appear, and those of each
-    place are of the split. Those in `once` appear once at most, each not before a time of its own.
+    """Generate consecutive shots until `seconds` are full.
 
-    Shot number n depends on the seed, on n and on where the last one ended, so a longer video begins like a shorter.
+    Concepts in `excluded_concepts` never appear, and pairs of concept and place are of the split. Those in
+    `single_concepts` appear once at most, each not before a random time of its own. Shot n depends on the seed, on n
+    and on where the previous shot ended, so a longer video begins like a shorter one.
     """
     start_s, last, number = 0.0, "", 0
     earliest_s = dict(

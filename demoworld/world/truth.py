@@ -1,4 +1,4 @@
-"""What a made video, photo or document shows, kept beside it as JSON, so that every answer can be checked."""
+"""Ground truth of generated videos, stored beside them as JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from demoworld.world.script import Shot
 
 @dataclass(frozen=True, slots=True)
 class EventTruth:
-    """One event: `count` of `concept` seen in `place` during `[start_s, end_s)`, and how it moved."""
+    """One event: `count` of `concept` visible in `place` during `[start_s, end_s)`, and how it moved."""
 
     concept: str
     count: int
@@ -38,7 +38,7 @@ class ShotTruth:
 
 @dataclass(frozen=True, slots=True)
 class VideoTruth:
-    """All that happens in one video, in order of time."""
+    """The truth of one video; shots and events are in order of time."""
 
     file: str
     seed: int
@@ -47,12 +47,12 @@ class VideoTruth:
     events: tuple[EventTruth, ...]
 
     def collect_concepts(self) -> set[str]:
-        """The names of all that appears."""
+        """Return the names of all concepts that appear."""
         return {event.concept for event in self.events}
 
 
 def build_video_truth(file: str, seed: int, seconds: float, shots: list[Shot]) -> VideoTruth:
-    """The truth of a video that is made of these shots."""
+    """Build the truth of a video that consists of these shots."""
     stretches = tuple(
         ShotTruth(shot.place, shot.night, shot.start_s, shot.end_s, shot.sign.text if shot.sign else None)
         for shot in shots
@@ -62,12 +62,12 @@ def build_video_truth(file: str, seed: int, seconds: float, shots: list[Shot]) -
 
 
 def write_video_truth(truth: VideoTruth, video: Path) -> Path:
-    """Write the truth beside the video, `NAME.truth.json`."""
+    """Write the truth beside the video as `NAME.truth.json`; returns its path."""
     return write_json(video.with_suffix(".truth.json"), truth)
 
 
 def read_video_truth(path: Path) -> VideoTruth:
-    """Read what `write_video_truth` wrote. Raises msgspec.ValidationError where the file is of another shape."""
+    """Read a video's truth file. Errors: msgspec.ValidationError where it has another shape."""
     return msgspec.json.decode(path.read_bytes(), type=VideoTruth)
 
 

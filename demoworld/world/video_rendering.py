@@ -1,4 +1,4 @@
-"""Videos of the drawn world: a script, drawn frame by frame and encoded as it goes, so that length costs no memory."""
+"""Video rendering of the drawn world: a script is drawn frame by frame and encoded as it goes, in constant memory."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _MAX_CUE_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class VideoSpec:
-    """A video to be made; the same reel gives the same bytes with the same library versions.
+    """A video to render; the same spec gives the same bytes with the same library versions.
 
-    Concepts in `without` never appear, those in `once` once at most. With `narrated`, an .srt file beside it says what
-    happens. With `sign`, a sign with this text stands in every shot.
+    Concepts in `excluded_concepts` never appear, those in `single_concepts` at most once. `with_narration` writes an
+    .srt file of what happens. A `sign_text` is shown on a sign in every shot.
     """
 
     seed: int
@@ -41,7 +41,7 @@ class VideoSpec:
 
 
 def render_video(spec: VideoSpec, path: Path) -> VideoTruth:
-    """Write a reel as H.264 in MP4, and its truth beside it. Errors: OSError, av.error.FFmpegError."""
+    """Render a video as H.264 in MP4, with its truth beside it. Errors: OSError, av.error.FFmpegError."""
     shots: list[Shot] = []
     with av.open(path, "w", format="mp4", container_options=BITEXACT_OPTIONS) as target:
         options = {"flags": "+bitexact", "preset": "superfast", "crf": "24", "g": str(5 * spec.fps)}
@@ -62,7 +62,7 @@ def render_video(spec: VideoSpec, path: Path) -> VideoTruth:
 
 
 def narrate(shots: Sequence[Shot]) -> list[Cue]:
-    """What a voice would say: one sentence as each event begins; no two at once."""
+    """Return narration cues: one sentence as each event begins, none overlapping."""
     cues: list[Cue] = []
     events = sorted(((event, shot) for shot in shots for event in shot.events), key=lambda pair: pair[0].start_s)
     for event, shot in events:
@@ -79,9 +79,9 @@ def narrate(shots: Sequence[Shot]) -> list[Cue]:
 
 def _describe_event(event: SceneEvent, shot: Shot) -> str:
     known = get_concept(event.concept)
-    what = f"A {known.name}" if event.count == 1 else f"{NUMBER_WORDS[event.count].capitalize()} {known.plural}"
-    how = event.motion.value if event.count == 1 else "stay"
-    return f"{what} {how} {PLACES[place_index(shot.place)].phrase}."
+    subject = f"A {known.name}" if event.count == 1 else f"{NUMBER_WORDS[event.count].capitalize()} {known.plural}"
+    verb = event.motion.value if event.count == 1 else "stay"
+    return f"{subject} {verb} {PLACES[place_index(shot.place)].phrase}."
 
 
 def _add_signs(spec: VideoSpec, shots: Iterable[Shot]) -> Iterator[Shot]:

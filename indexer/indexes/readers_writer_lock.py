@@ -1,4 +1,4 @@
-"""A lock that many readers share and one writer has alone."""
+"""Readers-writer lock for threads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from threading import Condition
 
 
 class ReadersWriterLock:
-    """Searches share a structure; a refresh has it alone. Waiting writers go before new readers. Not reentrant."""
+    """Readers-writer lock, writer-preferring, not reentrant."""
 
     def __init__(self) -> None:
         self._condition = Condition()
@@ -18,6 +18,7 @@ class ReadersWriterLock:
 
     @contextmanager
     def read_lock(self) -> Iterator[None]:
+        """Hold the lock shared with other readers; wait for active and waiting writers."""
         with self._condition:
             self._condition.wait_for(lambda: not self._writer_active and not self._writers_waiting)
             self._readers += 1
@@ -30,6 +31,7 @@ class ReadersWriterLock:
 
     @contextmanager
     def write_lock(self) -> Iterator[None]:
+        """Hold the lock exclusively; new readers wait."""
         with self._condition:
             self._writers_waiting += 1
             try:

@@ -1,4 +1,4 @@
-"""Embeddings as rows of SQLite: one table a lane, and what is known of each lane."""
+"""Embeddings as rows of SQLite: a table per lane, the state of each lane, and validation of vectors."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ CREATE TABLE IF NOT EXISTS vectors_text(id INTEGER PRIMARY KEY, vector BLOB NOT 
 """
 
 _CHUNK_ROWS = 8192
+"""Chosen: vectors read at a time, 12 MiB at 384 dimensions; more take memory, fewer take longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class VectorLaneState:
-    """A lane of one snapshot. `dim` is 0 where the lane has never had a vector.
+    """State of a vector lane in one snapshot of the index; `dim` is 0 where the lane has never had a vector.
 
-    `main` names the file with the bulk of the lane (ids up to `main_last_id` as of `main_generation`), or is empty;
-    `tail` vectors came since, `dead` of its own are removed. `past_id` is above every id.
+    `main` names the inverted file (IVF) with the ids up to `main_last_id` as of `main_generation`, or is empty; `tail`
+    vectors are not in it, `dead` of its vectors are removed. `next_id` is above every id.
     """
 
     identity: str
@@ -50,6 +51,7 @@ class VectorLaneState:
 
 
 def read_lane_state(connection: sqlite3.Connection, lane: Lane) -> VectorLaneState:
+    """Read the state of a lane."""
     query = """SELECT identity, generation, next_id, ifnull(dim, 0), ifnull(model, ''), ifnull(vectors, 0),
       ifnull(main, ''), ifnull(main_bytes, 0), ifnull(main_generation, 0), ifnull(main_last_id, 0), ifnull(tail, 0),
       ifnull(dead, 0) FROM state LEFT JOIN lanes ON lane = ?"""
@@ -57,15 +59,16 @@ def read_lane_state(connection: sqlite3.Connection, lane: Lane) -> VectorLaneSta
 
 
 def verify_model(lane: Lane, stored_model_id: str, configured_model_id: str) -> None:
-    """Errors: IndexMismatch where the lane's vectors are of another model than the one that is named now."""
+    """Raise IndexMismatch if both model ids are known and differ."""
     if stored_model_id and configured_model_id and stored_model_id != configured_model_id:
         raise IndexMismatch(
-            f"the {lane} lane was made by {stored_model_id}, not by {configured_model_id}; afterimage reindex moves it over"
+            f"the {lane} lane was made by {stored_model_id}, not by {configured_model_id}; "
+            "afterimage reindex moves it over"
         )
 
 
 def validate_rows(batch: SegmentBatch, lane: Lane, dim: int) -> tuple[NDArray[np.int64], Vectors]:
-    """The rows and vectors of a lane of a batch; `dim` 0 takes any width.
+    """Return rows and vectors of a lane of a batch after validation; `dim` 0 allows any width.
 
     Errors: IndexMismatch where the width is not the lane's, a value is not finite, or rows and vectors do not agree.
     """
@@ -84,7 +87,10 @@ def validate_rows(batch: SegmentBatch, lane: Lane, dim: int) -> tuple[NDArray[np
 
 
 def validate_query(query: NDArray[np.float32] | str, lane: Lane, dim: int) -> NDArray[np.float64]:
-    """A query vector `[dim]`. Errors: QueryError for words or what is not finite, IndexMismatch for the width."""
+    """Return a query vector `[dim]` as float64.
+
+    Errors: InvalidInput for a text or a value that is not finite, IndexMismatch for another width.
+    """
     if isinstance(query, str):
         raise InvalidInput(f"the {lane} lane is searched with a vector, not with words")
     if query.shape != (dim,):
@@ -95,9 +101,10 @@ def validate_query(query: NDArray[np.float32] | str, lane: Lane, dim: int) -> ND
 
 
 def insert(connection: sqlite3.Connection, lane: Lane, batch: SegmentBatch, first_id: int, model: str) -> None:
-    """Add a batch's vectors to a lane; `first_id` is its first segment's. An empty lane takes on width and model.
+    """Insert a batch's vectors into a lane; `first_id` is the id of its first segment.
 
-    Errors: IndexMismatch, see `checked_rows` and `require_model`.
+    An empty lane takes on the width and model of the batch. Errors: IndexMismatch, see `validate_rows` and
+    `verify_model`.
     """
     state = read_lane_state(connection, lane)
     rows, vectors = validate_rows(batch, lane, state.dim if state.vectors else 0)
@@ -115,18 +122,18 @@ def insert(connection: sqlite3.Connection, lane: Lane, batch: SegmentBatch, firs
 
 
 def delete(connection: sqlite3.Connection, ids: range) -> None:
-    """Take the vectors of these segments out of every lane."""
+    """Delete the vectors of a range of segment ids from every lane."""
     for lane in VECTOR_LANES:
         statement = f"DELETE FROM vectors_{lane} WHERE id >= ? AND id < ?"
         deleted_count = connection.execute(statement, (ids.start, ids.stop)).rowcount
-        bookkeeping = """UPDATE lanes SET vectors = vectors - :gone,
-          dead = dead + iif(:first <= main_last_id, :gone, 0), tail = tail - iif(:first > main_last_id, :gone, 0)
+        bookkeeping = """UPDATE lanes SET vectors = vectors - :count,
+          dead = dead + iif(:first <= main_last_id, :count, 0), tail = tail - iif(:first > main_last_id, :count, 0)
           WHERE lane = :lane"""
-        connection.execute(bookkeeping, {"gone": deleted_count, "first": ids.start, "lane": lane})
+        connection.execute(bookkeeping, {"count": deleted_count, "first": ids.start, "lane": lane})
 
 
 def set_ivf_file(connection: sqlite3.Connection, lane: Lane, name: str, size: int, built_from: VectorLaneState) -> None:
-    """Point readers to a new main file (an empty name: to none), made from the state that is named."""
+    """Register the inverted file of a lane, built from the state `built_from`; an empty name registers none."""
     last_id = built_from.next_id - 1 if name else 0
     tail = 0 if name else built_from.vectors
     values = (name, size, built_from.generation, last_id, tail, lane)
@@ -140,7 +147,7 @@ def set_ivf_file(connection: sqlite3.Connection, lane: Lane, name: str, size: in
 def iter_chunks(
     connection: sqlite3.Connection, lane: Lane, after_id: int
 ) -> Iterator[tuple[NDArray[np.int64], Vectors]]:
-    """The vectors with a higher id, by id, a few thousand at a time."""
+    """Yield the ids above `after_id` and their vectors, in order, some thousands at a time."""
     rows = connection.execute(f"SELECT id, vector FROM vectors_{lane} WHERE id > ? ORDER BY id", (after_id,))
     while chunk := rows.fetchmany(_CHUNK_ROWS):
         ids = np.array([row[0] for row in chunk], dtype=np.int64)
@@ -148,7 +155,7 @@ def iter_chunks(
 
 
 def fetch_by_id(connection: sqlite3.Connection, lane: Lane, ids: list[int]) -> dict[int, NDArray[np.float32]]:
-    """Stored vectors of these segments, in one statement."""
+    """Read stored vectors by segment id, in one statement."""
     query = f"SELECT id, vector FROM vectors_{lane} WHERE id IN (SELECT value FROM json_each(?))"
     rows = connection.execute(query, (str(ids),))
     return {row[0]: np.frombuffer(row[1], dtype=np.float32) for row in rows}

@@ -1,4 +1,4 @@
-"""Photos and other pictures, as they are meant to be seen: Pillow, with HEIC by pillow-heif."""
+"""Decoding of image files to upright RGB: Pillow, with HEIC by pillow-heif."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from indexer.errors import DamagedMedia, LimitExceeded, SourceNotFound, Unsuppor
 from indexer.types import AssetKind, MediaInfo, Pixels
 
 _SIGNED_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "HEIF", "AVIF", "JPEG2000", "PSD")
-"""Formats that begin with an unmistakable signature: a file that has it and still does not open is damaged."""
+"""Formats with an unmistakable signature: a file that has it and still does not open is damaged."""
 
 _ALLOWED_FORMATS = (*_SIGNED_FORMATS, "BMP", "PPM", "QOI")
-"""All that is tried. Left out: formats that run other programs (EPS), that nest pictures of another size (ICO) or that
-cannot be told from noise (TGA)."""
+"""Formats that Pillow may try. Left out: those that run other programs (EPS), that nest pictures of another size (ICO)
+or that cannot be told from noise (TGA)."""
 
 _MULTI_FRAME_FORMATS = ("GIF", "PNG", "TIFF", "WEBP")
 _HEADER_BYTES = 64
-_MEGAPIXEL = 1_000_000
+"""Form: at least the 16 bytes by which Pillow recognizes formats; a longer prefix changes nothing."""
+_MEGAPIXEL = 1_000_000  # Form: a unit for messages
 
 _VENDOR_ERRORS = (
     OSError,
@@ -49,11 +50,14 @@ _EXIF_TRANSPOSE = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""How a picture is turned for each EXIF orientation (1, and what is unknown: not at all)."""
+"""How a picture is turned for each EXIF orientation (1 and unknown values: not at all).
+
+Source: EXIF 2.3 (CIPA DC-008), tag 274.
+"""
 
 
 def probe_image(path: Path, max_pixels: int) -> MediaInfo:
-    """What a picture says of itself, from its header alone: no pixel is decoded.
+    """Return the metadata of an image file from its header, without decoding pixels.
 
     Width and height are those of the upright picture. `taken_at` is EXIF DateTimeOriginal with its offset; a time
     without an offset is read as UTC. Errors: UnsupportedMedia where Pillow does not know the format, DamagedMedia where
@@ -74,10 +78,10 @@ def probe_image(path: Path, max_pixels: int) -> MediaInfo:
 
 
 def read_image(path: Path, max_px: int) -> Pixels:
-    """The first picture of a file: upright, transparency on white, longer side at most `max_px`, never enlarged.
+    """Decode the first picture of an image file: upright RGB, transparency on white, never enlarged.
 
-    Call `probe_image` first: this function decodes whatever size it meets. Errors: those of `probe_image`; DamagedMedia
-    where the pixels are truncated or corrupt.
+    The longer side is at most `max_px` pixels. Call `probe_image` first: here no size is refused. Errors: those of
+    `probe_image`; DamagedMedia where the pixels are truncated or corrupt.
     """
     with _open_image(path) as image:
         if image.format in ("JPEG", "MPO"):
@@ -95,7 +99,7 @@ def read_image(path: Path, max_px: int) -> Pixels:
 
 @contextmanager
 def _open_image(path: Path) -> Iterator[ImageFile.ImageFile]:
-    """The file open in Pillow: its warnings kept in, its size limit replaced by ours, its errors translated."""
+    """Open an image with Pillow: its warnings and size limit (ours is checked instead) off, its errors translated."""
     if "HEIF" not in Image.OPEN:
         pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
@@ -117,7 +121,7 @@ def _open_image(path: Path) -> Iterator[ImageFile.ImageFile]:
 
 
 def _unidentified_error(path: Path) -> DamagedMedia | UnsupportedMedia:
-    """The error for a file that no format took: damaged if it is empty or begins as one of them does."""
+    """Return the error for a file that no format accepts: damaged if it is empty or has a known signature."""
     with path.open("rb") as file:
         header = file.read(_HEADER_BYTES)
     if not header:
@@ -130,11 +134,12 @@ def _unidentified_error(path: Path) -> DamagedMedia | UnsupportedMedia:
 
 
 def _one_line(error: Exception) -> str:
+    """Return an error's message with all whitespace collapsed; its class name where there is none."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def _read_exif(image: Image.Image) -> Image.Exif:
-    """EXIF as the header gives it (PNG's own method would decode the pixels first); nothing where it is broken."""
+    """Return EXIF from the header (PNG's own method would decode the pixels first); empty where it is broken."""
     try:
         return Image.Image.getexif(image)
     except _VENDOR_ERRORS:
@@ -142,27 +147,30 @@ def _read_exif(image: Image.Image) -> Image.Exif:
 
 
 def _upright_size(image: ImageFile.ImageFile, exif: Image.Exif) -> tuple[int, int]:
+    """Return `(width, height)` as displayed; Pillow turns TIFF by itself."""
     width, height = image.size
-    lies = exif.get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
-    return (height, width) if lies and image.format != "TIFF" else (width, height)
+    is_transposed = exif.get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+    return (height, width) if is_transposed and image.format != "TIFF" else (width, height)
 
 
 def _check_pixel_limit(path: Path, width: int, height: int, max_pixels: int) -> None:
+    """Raise LimitExceeded where the image has more than `max_pixels` pixels."""
     if width * height > max_pixels:
         limit = f"{max_pixels / _MEGAPIXEL:g} megapixels"
         raise LimitExceeded(str(path), f"{width} x {height} pixels, over the limit of {limit}")
 
 
 def _parse_taken_at(exif: Image.Exif) -> float | None:
+    """Return EXIF DateTimeOriginal as a Unix time; UTC where it has no offset, None where it cannot be parsed."""
     try:
         tags = exif.get_ifd(ExifTags.IFD.Exif)
     except _VENDOR_ERRORS:
         return None
-    moment = _text(tags.get(ExifTags.Base.DateTimeOriginal))
+    local_time = _text(tags.get(ExifTags.Base.DateTimeOriginal))
     offset = _text(tags.get(ExifTags.Base.OffsetTimeOriginal))
-    for written, form in ((moment + offset, "%Y:%m:%d %H:%M:%S%z"), (moment, "%Y:%m:%d %H:%M:%S")):
+    for text, pattern in ((local_time + offset, "%Y:%m:%d %H:%M:%S%z"), (local_time, "%Y:%m:%d %H:%M:%S")):
         try:
-            parsed = datetime.strptime(written, form)
+            parsed = datetime.strptime(text, pattern)
         except ValueError:
             continue
         return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
@@ -170,23 +178,25 @@ def _parse_taken_at(exif: Image.Exif) -> float | None:
 
 
 def _text(value: object) -> str:
+    """Return an EXIF string without padding; empty for values of other types."""
     return value.strip(" \0") if isinstance(value, str) else ""
 
 
 def _multi_frame_warnings(image: ImageFile.ImageFile) -> tuple[str, ...]:
+    """Return a warning for animated and multi-page files."""
     if image.format in _MULTI_FRAME_FORMATS and getattr(image, "is_animated", False):
         return ("holds more than one picture; only the first is read",)
     return ()
 
 
 def _fit_size(size: tuple[int, int], max_px: int) -> tuple[int, int]:
-    """`size` reduced in proportion until its longer side is at most `max_px`."""
-    share = max_px / max(size)
-    return size if share >= 1 else (max(1, round(size[0] * share)), max(1, round(size[1] * share)))
+    """Reduce `(width, height)` in proportion until the longer side is at most `max_px`; never enlarge."""
+    scale = max_px / max(size)
+    return size if scale >= 1 else (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
 
 
 def _flatten_to_rgb(image: Image.Image) -> Image.Image:
-    """8-bit RGB on white, whatever the mode."""
+    """Convert an image of any mode to 8-bit RGB, transparency on white."""
     if image.mode.startswith("I") or image.mode == "F":
         image = Image.fromarray(_to_8_bit(np.asarray(image)))
     if not image.has_transparency_data:
@@ -196,7 +206,7 @@ def _flatten_to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _to_8_bit(values: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Deep grey as 8 bit: 16-bit values by their high byte, others as they are or stretched if they leave 0 to 255."""
+    """Convert deep grey to 8 bits: 16-bit values by their high byte, others as they are or, out of range, stretched."""
     if values.dtype.itemsize == 2:
         return (values.astype(np.uint16) >> 8).astype(np.uint8)
     grey = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)

@@ -1,4 +1,7 @@
-"""Our own pictures as JPEG: key frames to store, evidence to show. Never for files from outside (see image.py)."""
+"""JPEG encoding and rendering of our own pictures: stored key frames and shown evidence.
+
+Never for files from outside, which image.py decodes in the sandbox.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,14 @@ from indexer.errors import ArtifactError
 from indexer.types import Box, Pixels
 
 _QUALITY = 85
-_BOX_COLOUR = (230, 30, 60)
+"""Chosen: artifacts are hard to see; higher values cost disk and bandwidth."""
+_BOX_COLOUR = (230, 30, 60)  # Form: a red that stands out
 _CELL_PX, _GAP_PX, _LABEL_PX, _FONT_PX = 240, 8, 26, 17
-"""Of a contact sheet: width of a picture, space around it, height of the line below it and of its letters."""
+"""Contact sheet: width of a picture, space around it, height of its label and of the letters. Form: drawing only."""
 
 
 def encode_jpeg(rgb: Pixels, max_px: int) -> bytes:
-    """A JPEG whose longer side is at most `max_px`; smaller pictures keep their size."""
+    """Encode RGB pixels as JPEG, the longer side reduced to at most `max_px`."""
     picture = Image.fromarray(rgb)
     picture.thumbnail((max_px, max_px), Image.Resampling.BILINEAR, reducing_gap=1.5)
     buffer = io.BytesIO()
@@ -28,15 +32,15 @@ def encode_jpeg(rgb: Pixels, max_px: int) -> bytes:
 
 
 def decode_jpeg(data: bytes) -> Pixels:
-    """The pixels of a JPEG that `encode_jpeg` made."""
+    """Decode a JPEG that `encode_jpeg` made, as RGB `[height, width, 3]`."""
     with Image.open(io.BytesIO(data)) as picture:
         return np.asarray(picture.convert("RGB"))
 
 
 def render(data: bytes, max_px: int | None, webp: bool) -> bytes:
-    """A stored JPEG as JPEG or WebP, its longer side at most `max_px`; as it is stored where nothing has to change.
+    """Return a stored JPEG as JPEG or WebP, its longer side at most `max_px`.
 
-    Errors: ArtifactError for what is no picture.
+    The stored bytes are returned where nothing has to change. Errors: ArtifactError where the bytes are no picture.
     """
     if not webp and (max_px is None or max(_read_size(data)) <= max_px):
         return data
@@ -52,10 +56,9 @@ def render(data: bytes, max_px: int | None, webp: bool) -> bytes:
 
 
 def pad_to_common_size(pictures: Sequence[bytes]) -> list[bytes]:
-    """The JPEGs as pictures of one size, in order; where sizes differ, each is fitted into the largest width and
-    height, the rest black. Those that have that size already stay as they are.
+    """Pad JPEGs to one common size, in order: each is fitted into the largest width and height, the rest black.
 
-    Errors: ArtifactError for what is no picture.
+    Pictures that have that size already are returned unchanged. Errors: ArtifactError where the bytes are no picture.
     """
     sizes = [_read_size(data) for data in pictures]
     size = (max((width for width, _ in sizes), default=0), max((height for _, height in sizes), default=0))
@@ -63,7 +66,7 @@ def pad_to_common_size(pictures: Sequence[bytes]) -> list[bytes]:
 
 
 def draw_boxes(data: bytes, boxes: Sequence[Box]) -> bytes:
-    """The JPEG with rectangles drawn around `boxes`."""
+    """Draw rectangles around `boxes` on a JPEG and return it as JPEG."""
     picture = Image.fromarray(decode_jpeg(data))
     pen = ImageDraw.Draw(picture)
     width, height = picture.size
@@ -76,7 +79,7 @@ def draw_boxes(data: bytes, boxes: Sequence[Box]) -> bytes:
 
 
 def draw_contact_sheet(pictures: Sequence[bytes], labels: Sequence[str]) -> bytes:
-    """JPEGs of one shape on one sheet, row by row, about as many across as down, each with a line of text below it."""
+    """Arrange JPEGs of one shape on a contact sheet, about square, each with its label below; return a JPEG."""
     first = Image.fromarray(decode_jpeg(pictures[0]))
     height = max(1, round(_CELL_PX * first.height / first.width))
     columns = math.ceil(math.sqrt(len(pictures) * (height + _LABEL_PX) / _CELL_PX))
@@ -95,6 +98,7 @@ def draw_contact_sheet(pictures: Sequence[bytes], labels: Sequence[str]) -> byte
 
 
 def _read_size(data: bytes) -> tuple[int, int]:
+    """Return `(width, height)` of a JPEG from its header. Errors: ArtifactError."""
     try:
         with Image.open(io.BytesIO(data), formats=["JPEG"]) as picture:
             return picture.size
@@ -103,6 +107,7 @@ def _read_size(data: bytes) -> tuple[int, int]:
 
 
 def _pad_to(data: bytes, size: tuple[int, int]) -> bytes:
+    """Fit a JPEG into `size` with black margins. Errors: ArtifactError."""
     buffer = io.BytesIO()
     try:
         with Image.open(io.BytesIO(data)) as picture:

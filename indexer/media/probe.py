@@ -1,4 +1,4 @@
-"""What a file is, by its content alone: a document, a picture, or a video; runs inside the media process."""
+"""Media type detection by content: PDF, image, video or audio. Runs inside the sandboxed media process."""
 
 from __future__ import annotations
 
@@ -30,8 +30,11 @@ _IMAGE_SIGNATURES = (
 )  # fmt: skip
 _IMAGE_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis"}
 _HEAD_BYTES = 1024
+"""Source: PDF Reference 1.7, implementation note 13: the PDF header lies within the first 1024 bytes."""
 _MAX_TAIL_PACKETS = 5000
+"""Chosen: packets read to measure the true end; with more, the header's claim is taken, which is faster."""
 _PROBE_AUDIO_PACKETS = 12
+"""Chosen: packets that must decode; more would tell noise from sound more surely, but read more of each file."""
 _HEADERLESS_AUDIO_FORMATS = {
     "mp3",
     "aac",
@@ -50,7 +53,10 @@ _HEADERLESS_AUDIO_FORMATS = {
 
 
 def probe(path: Path, limits: MediaLimits) -> MediaInfo:
-    """Errors: SourceNotFound, UnsupportedMedia, DamagedMedia, ProtectedMedia, LimitExceeded."""
+    """Return kind, size and duration of a media file.
+
+    Errors: SourceNotFound, UnsupportedMedia, DamagedMedia, ProtectedMedia, LimitExceeded.
+    """
     file = BoundedFile(path)
     head = file.read(_HEAD_BYTES)
     file.close()
@@ -66,24 +72,27 @@ def probe(path: Path, limits: MediaLimits) -> MediaInfo:
 
 
 def probe_video(path: Path) -> MediaInfo:
-    """A recording of pictures, of sound, or of both; one frame is decoded, and the claimed length is checked."""
+    """Return the metadata of a video or audio file; one frame is decoded, and the claimed duration is checked.
+
+    Errors: SourceNotFound, UnsupportedMedia, DamagedMedia.
+    """
     with open_media(path) as container:
-        pictures, sound = pick_video_stream(container), pick_audio_stream(container)
+        video, audio = pick_video_stream(container), pick_audio_stream(container)
         if not container.streams and container.format.name.startswith(("mov,", "matroska,", "avi")):
             raise DamagedMedia(str(path), "its header is damaged: it names no pictures and no sound")
-        if pictures is None and sound is None:
+        if video is None and audio is None:
             raise UnsupportedMedia(str(path), NOT_MEDIA)
         name = _format_name(container)
         width = height = None
-        if pictures is not None:
-            frame = decode_first_frame(path, container, pictures)
-            width, height = display_size(frame.width, frame.height, Fraction(pictures.sample_aspect_ratio or 1))
+        if video is not None:
+            frame = decode_first_frame(path, container, video)
+            width, height = display_size(frame.width, frame.height, Fraction(video.sample_aspect_ratio or 1))
             if display_matrix(frame)[0] == 0:
                 width, height = height, width
             start_s = frame.time or 0.0
         else:
-            start_s = _find_audio_start_s(path, container, sound, name)
-        duration_s, warnings = _measure_duration_s(container, pictures or sound, start_s)
+            start_s = _find_audio_start_s(path, container, audio, name)
+        duration_s, warnings = _measure_duration_s(container, video or audio, start_s)
         return MediaInfo(
             kind=AssetKind.VIDEO,
             format=name,
@@ -91,14 +100,15 @@ def probe_video(path: Path) -> MediaInfo:
             height=height,
             duration_s=duration_s,
             taken_at=_parse_taken_at(container),
-            has_video=pictures is not None,
-            has_audio=sound is not None,
+            has_video=video is not None,
+            has_audio=audio is not None,
             subtitle_streams=len(container.streams.subtitles),
             warnings=tuple(warnings),
         )
 
 
 def _is_image(head: bytes) -> bool:
+    """Return True if a file that begins with `head` has the signature of an image format."""
     if head.startswith(_IMAGE_SIGNATURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
         return True
     if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":
@@ -107,6 +117,7 @@ def _is_image(head: bytes) -> bool:
 
 
 def _format_name(container: av.container.InputContainer) -> str:
+    """Return the short name of the container format: mp4 and mov by brand, else FFmpeg's first name."""
     name = str(container.format.name)
     if name.startswith("mov,"):
         return "mov" if container.metadata.get("major_brand", "").startswith("qt") else "mp4"
@@ -114,15 +125,19 @@ def _format_name(container: av.container.InputContainer) -> str:
 
 
 def _find_audio_start_s(path: Path, container: av.container.InputContainer, stream: av.AudioStream, name: str) -> float:
-    """Where sound begins. Formats without a header take anything for theirs, so there all of the start must decode."""
-    failed, first_s = 0, None
+    """Return the time of the first decoded audio frame.
+
+    FFmpeg accepts any bytes for formats without a header, so for those each of the first packets must decode.
+    Errors: UnsupportedMedia, DamagedMedia.
+    """
+    failed_packets, first_s = 0, None
     for packet, _ in zip(Demuxer(container, stream), range(_PROBE_AUDIO_PACKETS), strict=False):
         try:
             for frame in packet.decode():
                 first_s = frame.time or 0.0 if first_s is None else first_s
         except av.error.InvalidDataError:
-            failed += 1
-    if first_s is None or (failed and name in _HEADERLESS_AUDIO_FORMATS):
+            failed_packets += 1
+    if first_s is None or (failed_packets and name in _HEADERLESS_AUDIO_FORMATS):
         if name in _HEADERLESS_AUDIO_FORMATS:
             raise UnsupportedMedia(str(path), NOT_MEDIA)
         raise DamagedMedia(str(path), "no sound in it can be decoded")
@@ -132,6 +147,7 @@ def _find_audio_start_s(path: Path, container: av.container.InputContainer, stre
 def _measure_duration_s(
     container: av.container.InputContainer, stream: av.stream.Stream, start_s: float
 ) -> tuple[float | None, list[str]]:
+    """Return the duration from `start_s` on, by the last packet where possible, and warnings if the header differs."""
     claimed_end_s = _claimed_end_s(container, stream)
     last_packet_end_s = _find_last_packet_end_s(container, stream, claimed_end_s)
     warnings = []
@@ -148,6 +164,7 @@ def _measure_duration_s(
 
 
 def _claimed_end_s(container: av.container.InputContainer, stream: av.stream.Stream) -> float | None:
+    """Return the end time that the stream's or the container's header claims."""
     if stream.duration is not None and stream.time_base:
         return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
     if container.duration is None:
@@ -158,7 +175,7 @@ def _claimed_end_s(container: av.container.InputContainer, stream: av.stream.Str
 def _find_last_packet_end_s(
     container: av.container.InputContainer, stream: av.stream.Stream, claimed_s: float | None
 ) -> float | None:
-    """Where the last packet ends, from the last stretch of the file; None where it cannot be had cheaply."""
+    """Return where the last packet ends, by seeking near the end; None where that would read too much."""
     if claimed_s is None or not stream.time_base:
         return None
     for time in _seek_points_near_end(stream, claimed_s):
@@ -176,7 +193,7 @@ def _find_last_packet_end_s(
 
 
 def _seek_points_near_end(stream: av.stream.Stream, claimed_s: float) -> Iterator[int]:
-    """Stamps to seek to: the claimed end, then the last key frame of the index whose bytes are in the file."""
+    """Yield timestamps to seek to: the claimed end, then the last indexed key frame whose bytes are in the file."""
     yield int(claimed_s / stream.time_base)
     size = stream.container.size
     for entry in reversed(stream.index_entries):
@@ -186,12 +203,13 @@ def _seek_points_near_end(stream: av.stream.Stream, claimed_s: float) -> Iterato
 
 
 def _parse_taken_at(container: av.container.InputContainer) -> float | None:
+    """Return the creation time of the metadata as a Unix time; UTC where it has no offset, None where there is none."""
     text = container.metadata.get("creation_time") or container.metadata.get("com.apple.quicktime.creationdate")
     try:
-        moment = datetime.fromisoformat(text) if text else None
+        created = datetime.fromisoformat(text) if text else None
     except ValueError:
         return None
-    if moment is None:
+    if created is None:
         return None
-    seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    seconds = (created if created.tzinfo else created.replace(tzinfo=UTC)).timestamp()
     return seconds if seconds > 0 else None

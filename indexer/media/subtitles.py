@@ -1,4 +1,4 @@
-"""Subtitles: .srt and .vtt files beside a recording, and text streams inside it (PyAV)."""
+"""Subtitle parsing: .srt and .vtt sidecar files, and text streams embedded in a video (PyAV)."""
 
 from __future__ import annotations
 
@@ -22,14 +22,17 @@ from indexer.types import Origin, TextLine
 _SIDECAR_SUFFIX = re.compile(
     r"(?:\.[a-z]{2,3}(?:[-_][a-z0-9]{2,8})*)?(?:\.(?:forced|sdh|cc|hi|default))?\.(?:srt|vtt)", re.IGNORECASE
 )
-"""What follows the recording's name in the name of a sidecar: perhaps a language, perhaps whom it is for."""
+"""What follows the video's name in the name of a sidecar: an optional language, an optional kind."""
 _MAX_FILE_BYTES = 1 << 24
+"""Chosen: a day of speech is below 2 MB; larger files would only cost memory."""
 _MIN_CUE_S = 0.1
+"""Chosen: spans must not be empty; a cue that ends as it begins is kept, with this length."""
 _DEFAULT_CUE_S = 4.0
-"""How long a cue is taken to stand that does not say it, unless the next one comes sooner."""
+"""Chosen: length of an embedded cue without a duration; too long shows it beyond its speech, too short cuts it."""
 _ROLL_UP_GAP_S = 0.15
-"""Cues closer than this may roll: the later one repeats lines of the one before."""
+"""Chosen: cues closer than this may be roll-up captions, which repeat lines; more would merge real repetitions."""
 _MAX_READ_ERRORS = 16
+"""Chosen: read errors before the rest is given up; more recovers more of a damaged file, but takes longer."""
 _BITMAP_CODECS = {
     "dvb_subtitle",
     "dvbsub",
@@ -50,13 +53,15 @@ _MARKUP = re.compile(r"\{\\[^}]*\}|</?[A-Za-z][^<>]*>|<\d[\d:.]*>")
 
 @dataclass(frozen=True, slots=True)
 class _Cue:
+    """A subtitle cue: times in seconds and lines of plain text."""
+
     start_s: float
     end_s: float
     lines: tuple[str, ...]
 
 
 def find_sidecars(path: Path) -> list[Path]:
-    """The .srt and .vtt files that belong to a recording: its name, or its name with a language, sorted.
+    """Return the sidecar subtitle files of a video, sorted: .srt and .vtt with its name, or its name and a language.
 
     Errors: SourceNotFound where the folder cannot be listed.
     """
@@ -69,10 +74,10 @@ def find_sidecars(path: Path) -> list[Path]:
 
 
 def read_sidecar(path: Path) -> list[TextLine]:
-    """The cues of an .srt or .vtt file in any usual encoding, by time, without markup; malformed ones are passed over.
+    """Parse an .srt or .vtt file into cues by time, without markup; malformed cues are skipped.
 
-    Times are those of the file; end > start. Errors: DamagedMedia where it holds no cues and is no WebVTT,
-    SourceNotFound, LimitExceeded above 16 MB.
+    Any usual encoding; times are those of the file; end > start. Errors: DamagedMedia where it holds no cues and is no
+    WebVTT, SourceNotFound, LimitExceeded above 16 MB.
     """
     file = BoundedFile(path)
     try:
@@ -88,10 +93,10 @@ def read_sidecar(path: Path) -> list[TextLine]:
 
 
 def read_embedded(path: Path, heartbeat: SendHeartbeat = no_heartbeat) -> list[TextLine]:
-    """The cues of all text streams of a recording, stream by stream (its number is the `block`), each by time.
+    """Demux the cues of all embedded text subtitle streams, stream by stream, each by time.
 
-    Times are seconds from the first presented frame; where there are no pictures, from where sound begins. Streams of
-    pictures are passed over, and so is what cannot be decoded. Errors: those of opening a video.
+    The number of the stream is the `block`. Times are seconds from the first presented frame, or from the start of the
+    audio where there is no video. Bitmap streams and undecodable packets are skipped. Errors: those of `open_media`.
     """
     with open_media(path) as container:
         streams = [
@@ -107,11 +112,11 @@ def read_embedded(path: Path, heartbeat: SendHeartbeat = no_heartbeat) -> list[T
     return [line for block, cues in enumerate(cues_by_stream.values()) for line in _to_text_lines(cues, block)]
 
 
-# Beside the recording
+# Sidecar files
 
 
 def _decode_text(data: bytes) -> str:
-    """The text of a file: by its byte order mark, as UTF-8, as UTF-16 by its zeros, or as Windows-1252."""
+    """Decode text by its byte order mark, as UTF-16 if it has many zero bytes, as UTF-8, else as Windows-1252."""
     zeros = data[:512].count(0)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = data.decode("utf-16", "replace")
@@ -126,7 +131,7 @@ def _decode_text(data: bytes) -> str:
 
 
 def _parse_cues(text: str) -> Iterator[_Cue]:
-    """Both formats alike: a line of times and the lines up to the next empty one. What has no times is no cue."""
+    """Yield the cues of SRT or WebVTT text: a timing line and the lines up to the next empty one."""
     for blank, group in groupby(text.split("\n"), key=lambda line: not line.strip()):
         lines = list(group)
         if blank or _NOT_CUES.match(lines[0]):
@@ -144,31 +149,32 @@ def _parse_cues(text: str) -> Iterator[_Cue]:
 
 
 def _seconds(hours: str | None, minutes: str, seconds: str, fraction: str) -> float:
+    """Return the parts of a timestamp as seconds."""
     return int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds) + float(f"0.{fraction}")
 
 
-# Inside the recording
+# Embedded streams
 
 
 def _origin_s(path: Path) -> float:
-    """The moment on the file's own clock that counts as 0."""
+    """Return the time on the container's clock that counts as 0: the first frame, else the first sample."""
     with open_media(path) as container:
-        pictures, sound = pick_video_stream(container), pick_audio_stream(container)
-        if pictures is not None:
+        video, audio = pick_video_stream(container), pick_audio_stream(container)
+        if video is not None:
             try:
-                return decode_first_frame(path, container, pictures).time or 0.0
+                return decode_first_frame(path, container, video).time or 0.0
             except DamagedMedia:
                 pass
-        if sound is not None and sound.start_time is not None and sound.time_base:
-            return float(sound.start_time * sound.time_base)
+        if audio is not None and audio.start_time is not None and audio.time_base:
+            return float(audio.start_time * audio.time_base)
         return float((container.start_time or 0) / av.time_base)
 
 
 def _demux_subtitles(container: av.container.InputContainer, streams: list[av.stream.Stream]) -> Iterator[av.Packet]:
-    """The packets of these streams alone; read errors are read over."""
-    wanted = {stream.index for stream in streams}
+    """Yield the packets of these streams alone; read errors are skipped, up to a limit."""
+    stream_indices = {stream.index for stream in streams}
     for stream in container.streams:
-        stream.discard = Discard.default if stream.index in wanted else Discard.all
+        stream.discard = Discard.default if stream.index in stream_indices else Discard.all
     for _ in range(_MAX_READ_ERRORS):
         try:
             yield from (packet for packet in container.demux(streams) if packet.size and packet.pts is not None)
@@ -179,6 +185,7 @@ def _demux_subtitles(container: av.container.InputContainer, streams: list[av.st
 
 
 def _decode_packet(packet: av.Packet, origin_s: float) -> Iterator[_Cue]:
+    """Yield the cues of a subtitle packet; nothing where it cannot be decoded."""
     start_s = float(packet.pts * packet.time_base) - origin_s
     length_s = float((packet.duration or 0) * packet.time_base) or _DEFAULT_CUE_S
     try:
@@ -193,11 +200,11 @@ def _decode_packet(packet: av.Packet, origin_s: float) -> Iterator[_Cue]:
             yield _Cue(start_s, start_s + length_s, _strip_markup(text.replace("\\N", "\n").replace("\\n", "\n")))
 
 
-# Both
+# Both sources
 
 
 def _strip_markup(text: str) -> tuple[str, ...]:
-    """The lines of a cue without markup, drawings and needless space."""
+    """Return the lines of a cue without markup, ASS drawings and superfluous whitespace."""
     if _DRAWING.search(text):
         return ()
     plain = html.unescape(_MARKUP.sub("", text)).replace("\\h", " ").replace("\0", "")
@@ -205,9 +212,10 @@ def _strip_markup(text: str) -> tuple[str, ...]:
 
 
 def _to_text_lines(cues: Iterable[_Cue], block: int) -> list[TextLine]:
-    shown = sorted((cue for cue in cues if cue.lines and cue.end_s > 0), key=lambda cue: (cue.start_s, cue.end_s))
+    """Return cues as text lines by time, roll-up captions merged, with spans that are not empty."""
+    ordered = sorted((cue for cue in cues if cue.lines and cue.end_s > 0), key=lambda cue: (cue.start_s, cue.end_s))
     lines = []
-    for cue in _merge_roll_up(shown):
+    for cue in _merge_roll_up(ordered):
         start_s = max(cue.start_s, 0.0)
         end_s = max(cue.end_s, start_s + _MIN_CUE_S)
         lines.append(TextLine(" ".join(cue.lines), Origin.SUBTITLE, start_s, end_s, block=block))
@@ -215,7 +223,7 @@ def _to_text_lines(cues: Iterable[_Cue], block: int) -> list[TextLine]:
 
 
 def _merge_roll_up(cues: list[_Cue]) -> list[_Cue]:
-    """Captions that roll up repeat lines from cue to cue; each line is kept once, a mere repetition as a longer cue."""
+    """Merge roll-up captions, which repeat lines from cue to cue: each line once, a pure repetition extends its cue."""
     merged: list[_Cue] = []
     before: tuple[str, ...] = ()
     for cue in cues:
@@ -230,6 +238,6 @@ def _merge_roll_up(cues: list[_Cue]) -> list[_Cue]:
 
 
 def _count_repeated_lines(before: tuple[str, ...], lines: tuple[str, ...]) -> int:
-    """How many lines at the end of one cue are those at the beginning of the next."""
+    """Return how many lines at the end of one cue equal those at the beginning of the next."""
     longest = min(len(before), len(lines))
     return next((n for n in range(longest, 0, -1) if before[-n:] == lines[:n]), 0)

@@ -1,4 +1,4 @@
-"""Checkpoints that wait for their models while decoding goes on. None that is finished waits: no crash costs it."""
+"""Bounded FIFO of checkpoints whose model results are pending while decoding continues."""
 
 from __future__ import annotations
 
@@ -13,32 +13,37 @@ from indexer.storage.artifacts import Checkpoint
 
 @dataclass(frozen=True, slots=True)
 class PendingCheckpoint:
-    """A checkpoint whose parts are being computed; `result` waits for them, and raises what went wrong."""
+    """Checkpoint whose parts are being computed; `result` waits for them and raises their exceptions."""
 
     futures: tuple[Future[Any], ...]
     result: Callable[[], Checkpoint]
 
     def done(self) -> bool:
-        return all(part.done() for part in self.futures)
+        """Return True if no part is pending."""
+        return all(future.done() for future in self.futures)
 
 
 class CheckpointBacklog:
-    """Checkpoints in order. Each leaves as soon as it is done; where there are more than `depth`, the first is waited
-    for, which holds back the decoder."""
+    """FIFO of pending checkpoints.
+
+    A checkpoint leaves as soon as it and those before it are done, so that a crash costs no finished one. With more
+    than `depth` pending, `pop_ready` waits for the first, which throttles the decoder.
+    """
 
     def __init__(self, depth: int) -> None:
         self._depth = depth
         self._waiting: deque[PendingCheckpoint] = deque()
 
     def add(self, pending: PendingCheckpoint) -> None:
+        """Append a checkpoint."""
         self._waiting.append(pending)
 
     def pop_ready(self) -> Iterator[Checkpoint]:
-        """What is done, and what has to be."""
+        """Yield finished checkpoints, and wait for the first ones while more than `depth` are pending."""
         while self._waiting and (len(self._waiting) > self._depth or self._waiting[0].done()):
             yield self._waiting.popleft().result()
 
     def drain(self) -> Iterator[Checkpoint]:
-        """All that is left, waiting for each."""
+        """Yield all remaining checkpoints, waiting for each."""
         while self._waiting:
             yield self._waiting.popleft().result()

@@ -1,4 +1,4 @@
-"""A stage of the pipeline: one thread or a few, with a small bounded inbox."""
+"""Pipeline stage: a thread pool with a bounded queue, which throttles the producer (backpressure)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _T = TypeVar("_T")
 
 
 class BoundedStage:
-    """Runs tasks in threads of its own, begun in the order they were handed in; one after the other with one worker.
+    """Thread pool of `workers` threads that accepts at most `depth` waiting or running tasks.
 
-    `submit` blocks while `depth` tasks are waiting or running, which is how a slow stage holds back the decoder. After
-    a task failed, the ones behind it still run; whoever asks for a result gets the error.
+    Tasks start in the order of submission; with one worker they run one after the other. After a task failed, later
+    tasks still run; the exception is raised by its future.
     """
 
     def __init__(self, name: str, depth: int, workers: int = 1) -> None:
@@ -23,6 +23,7 @@ class BoundedStage:
         self._capacity = BoundedSemaphore(depth)
 
     def submit(self, task: Callable[[], _T]) -> Future[_T]:
+        """Enqueue a task and return its future; block while `depth` tasks are waiting or running."""
         self._capacity.acquire()
         future = self._executor.submit(task)
         future.add_done_callback(lambda _: self._capacity.release())

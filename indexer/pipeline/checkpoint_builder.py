@@ -1,4 +1,4 @@
-"""Pictures and passages of one stretch, put together as a checkpoint."""
+"""Assembly of pictures and text passages into a checkpoint, and its key frames for the video memory."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ def build_checkpoint(
     signatures: tuple[bytes, ...] = (),
     frame_counts: Sequence[int] = (),
 ) -> Checkpoint:
-    """Pictures first, then passages; each passage is seen in the picture that covers its start."""
+    """Build a checkpoint: picture segments, then passages, each linked to the picture that covers its start."""
     starts = [picture.start_s or 0.0 for picture in pictures]
     segments = [*pictures, *(_to_segment(passage) for passage in passages)]
     passage_pictures = [_find_covering(starts, passage.start_s) for passage in passages]
-    n = len(pictures)
+    picture_count = len(pictures)
     rows, vectors = {}, {}
     if visual.visual is not None:
-        rows[Lane.VISUAL], vectors[Lane.VISUAL] = np.arange(n), visual.visual
+        rows[Lane.VISUAL], vectors[Lane.VISUAL] = np.arange(picture_count), visual.visual
     if text_vectors is not None:
-        rows[Lane.TEXT], vectors[Lane.TEXT] = np.arange(n, len(segments)), text_vectors
+        rows[Lane.TEXT], vectors[Lane.TEXT] = np.arange(picture_count, len(segments)), text_vectors
     return Checkpoint(
         number=number,
         end_s=end_s,
         sampled_frames=sampled_frames,
         segments=tuple(replace(segment, ordinal=i) for i, segment in enumerate(segments)),
         pictures=visual.jpegs,
-        picture_of=(*range(n), *passage_pictures),
+        picture_of=(*range(picture_count), *passage_pictures),
         rows=rows,
         vectors=vectors,
         signatures=signatures,
@@ -51,13 +51,13 @@ def build_checkpoint(
 
 
 def extract_key_frames(checkpoint: Checkpoint) -> list[KeyFrame]:
-    """What a memory takes of a checkpoint of a video, in order of time; nothing where no tokens were made."""
+    """Return the key frames of a video's checkpoint in order of time; empty where it has no visual tokens."""
     if checkpoint.tokens is None:
         return []
     pictures = [segment for segment in checkpoint.segments if segment.origin is Origin.PICTURE]
     return [
-        KeyFrame(picture.start_s or 0.0, picture.end_s or 0.0, frames, tokens)
-        for picture, frames, tokens in zip(pictures, checkpoint.frames, checkpoint.tokens, strict=True)
+        KeyFrame(picture.start_s or 0.0, picture.end_s or 0.0, frame_count, tokens)
+        for picture, frame_count, tokens in zip(pictures, checkpoint.frames, checkpoint.tokens, strict=True)
     ]
 
 
@@ -81,5 +81,5 @@ def _find_covering(starts: Sequence[float], time_s: float | None) -> int:
 
 
 def build_picture_segment(page: int | None = None) -> Segment:
-    """The picture segment of a page or an image."""
+    """Build the picture segment of a document page or an image."""
     return Segment(ordinal=0, origin=Origin.PICTURE, page=page)

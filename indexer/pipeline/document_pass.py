@@ -1,4 +1,4 @@
-"""The pass over a document: every page is a checkpoint with its picture and its passages."""
+"""Indexing pass over a document: each page becomes a checkpoint with its picture and its text passages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from indexer.types import DocumentPage, Origin, TextLine, Vectors
 
 
 class DocumentPass:
-    """Yields a checkpoint for every page, from page `first + 1` on."""
+    """Indexing pass over a document; `warnings` is complete after the last page."""
 
     def __init__(
         self,
@@ -32,7 +32,10 @@ class DocumentPass:
         self.warnings: tuple[str, ...] = ()
 
     def run(self, path: Path, first_checkpoint: int) -> Iterator[Checkpoint]:
-        """The pages' checkpoints in order; a page is read while the next one is drawn."""
+        """Yield the pages' checkpoints in order, from number `first_checkpoint` on.
+
+        OCR of a page overlaps with rendering the next one.
+        """
         backlog = CheckpointBacklog(2)
         for page in self._media.read_pages(path, first_checkpoint + 1, self._settings.read_page_px):
             backlog.add(self._start_page(page))
@@ -42,13 +45,13 @@ class DocumentPass:
     def _start_page(self, page: DocumentPage) -> PendingCheckpoint:
         encoder = BatchEncoder(self._models.visual, self._encode_stage, 1, self._settings.page_px)
         encoder.add(page.rgb)
-        wait_for_pictures = encoder.close()
+        collect_pictures = encoder.close()
         passages_future = self._read_stage.submit(lambda: self._build_passages(page))
 
         def result() -> Checkpoint:
             passages, text = passages_future.result()
             return build_checkpoint(
-                page.number - 1, None, 1, [build_picture_segment(page.number)], wait_for_pictures(), passages, text
+                page.number - 1, None, 1, [build_picture_segment(page.number)], collect_pictures(), passages, text
             )
 
         return PendingCheckpoint((*encoder.futures, passages_future), result)
@@ -62,7 +65,7 @@ class DocumentPass:
 
     def _recognize_page(self, page: DocumentPage) -> tuple[TextLine, ...]:
         if self._models.page_ocr is None:
-            self.warnings = (*self.warnings, f"page {page.number} is a picture and no text reader is configured")
+            self.warnings = (*self.warnings, f"page {page.number} needs OCR, and no OCR model is configured")
             return page.lines
-        read = tuple(recognize_text(self._models.page_ocr, page.rgb, Origin.OCR))
-        return max(read, page.lines, key=lambda lines: sum(len(line.text) for line in lines))
+        recognized = tuple(recognize_text(self._models.page_ocr, page.rgb, Origin.OCR))
+        return max(recognized, page.lines, key=lambda lines: sum(len(line.text) for line in lines))

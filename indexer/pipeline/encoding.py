@@ -1,4 +1,4 @@
-"""What a pass works with: the models that are switched on, the numbers it keeps to, and the way of its pictures."""
+"""Models and settings of an indexing pass, and batched encoding of its pictures."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from indexer.types import Pixels, Vectors
 
 @dataclass(frozen=True, slots=True)
 class ModelSet:
-    """The models of an indexing run; None switches a lane or a reader off.
+    """Models of an indexing run; None disables a lane, OCR, speech recognition or the video memory.
 
-    `reader` reads frames, `page_reader` pages and photos, whose print is finer; `tokens` makes what a video's memory
-    is made of.
+    `frame_ocr` reads video frames, `page_ocr` pages and photos, whose print is finer; `token_encoder` makes the visual
+    tokens of a video's memory.
     """
 
     visual: ImageTextEncoder | None = None
@@ -33,8 +33,8 @@ class ModelSet:
     token_encoder: TokenEncoder | None = None
 
     def model_ids(self) -> dict[str, str]:
-        """What made the artifacts: lane, reader or memory → model id, for those that are on."""
-        named = {
+        """Return the ids of the enabled models by their stored names (`visual`, `text`, `reader`, …)."""
+        models = {
             "visual": self.visual,
             "text": self.text,
             "reader": self.frame_ocr,
@@ -42,34 +42,62 @@ class ModelSet:
             "speech": self.speech,
             "memory": self.token_encoder,
         }
-        return {name: model.model_id for name, model in named.items() if model is not None}
+        return {name: model.model_id for name, model in models.items() if model is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class IndexingSettings:
-    """The numbers of a pass. Sizes in pixels are those of the longer side.
+    """Settings of an indexing pass. Sizes in pixels are those of the longer side.
 
-    `fps` frames a second are looked at where the video has them, never fewer than `fps_floor`. `picture_px` and
-    `page_px` are what is kept of a key frame and of a page or photo; `read_px` and `read_page_px` what text is read in.
-    `encode_workers` batches are encoded side by side.
+    Names and values of all fields but `encode_workers` are part of an artifact's version.
     """
 
     fps: float = 1.0
+    """Sampled frames per second, where the video has them. Chosen: shorter events may be missed; more cost in
+    proportion."""
+
     fps_floor: float = 0.8
+    """Lowest sampling rate: no gap between sampled frames is longer than its inverse.
+
+    Chosen: decision 0007; a floor of 0.5 misses the edges of short events, a higher one decodes more frames."""
+
     checkpoint_s: float = 60.0
+    """Seconds of video in a checkpoint.
+
+    Chosen: what a crash can cost at most; shorter checkpoints read more text anew and leave more to stitch."""
+
     read_px: int = 1280
+    """Size of the frames that OCR reads, and at most of those that are embedded.
+
+    Chosen: subtitles and signs stay legible; the time of decoding and OCR grows with the area."""
+
     read_page_px: int = 1600
+    """Size of the pages and photos that OCR reads.
+
+    Chosen: print is finer than on-screen text; the time of OCR grows with the area."""
+
     picture_px: int = 448
+    """Size of the stored JPEG of a key frame. Chosen: visible detail against disk space."""
+
     page_px: int = 1024
+    """Size of the stored JPEG of a page or photo. Chosen: legible print against disk space."""
+
     batch: int = 16
+    """Pictures that are encoded together. Chosen: throughput against memory and the delay of a checkpoint."""
+
     encode_workers: int = 1
+    """Batches that are encoded in parallel (decision 0009)."""
+
     near_duplicates: NearDuplicateDetector = field(default_factory=NearDuplicateDetector)
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedPictures:
-    """Pictures that went through the visual lane: their stored JPEGs, their embeddings `[n, dim]` (None: lane off) and
-    their visual tokens `[n, positions, width]` (None: no memory is made)."""
+    """Results of encoding n pictures.
+
+    Their JPEGs for storage, their embeddings `[n, dim]` (None: visual lane disabled) and their visual tokens
+    `[n, positions, width]` (None: no video memory).
+    """
 
     jpegs: tuple[bytes, ...]
     visual: Vectors | None
@@ -77,7 +105,7 @@ class EncodedPictures:
 
 
 class BatchEncoder:
-    """Pictures on their way through the visual lane, in batches that never leave their checkpoint."""
+    """Encoder of one checkpoint's pictures in batches, which run in a stage and never cross checkpoints."""
 
     def __init__(
         self,
@@ -93,13 +121,13 @@ class BatchEncoder:
         self._futures: list[Future[EncodedPictures]] = []
 
     def add(self, rgb: Pixels) -> None:
-        """Take one picture; blocks while the encoder is behind."""
+        """Add a picture; block while the stage is full."""
         self._pending_pictures.append(rgb)
         if len(self._pending_pictures) == self._batch_size:
             self._flush()
 
     def close(self) -> Callable[[], EncodedPictures]:
-        """No more pictures; what it gives waits for all of them, and has them in order."""
+        """Submit the last batch and return a function that waits for the results of all pictures, in order."""
         if self._pending_pictures:
             self._flush()
         batches = self._futures
@@ -118,7 +146,7 @@ class BatchEncoder:
 
     @property
     def futures(self) -> tuple[Future[EncodedPictures], ...]:
-        """The batches handed in so far."""
+        """Futures of the batches submitted so far."""
         return tuple(self._futures)
 
     def _flush(self) -> None:
@@ -135,7 +163,7 @@ class BatchEncoder:
 def encode_pictures(
     pictures: Sequence[Pixels], encoder: ImageTextEncoder | None, token_encoder: TokenEncoder | None
 ) -> EncodedPictures:
-    """Embeddings and tokens of pictures, from one forward pass where both come from one tower; no JPEGs."""
+    """Compute embeddings and visual tokens of pictures, in one forward pass where they share a tower; no JPEGs."""
     visual, visual_tokens = (None, None) if token_encoder is None else token_encoder.encode(pictures)
     if encoder is None:
         return EncodedPictures((), None, visual_tokens)
@@ -143,10 +171,10 @@ def encode_pictures(
 
 
 def _concatenate(parts: list[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
-    there = [part for part in parts if part is not None]
-    return np.concatenate(there) if there else None
+    arrays = [part for part in parts if part is not None]
+    return np.concatenate(arrays) if arrays else None
 
 
 def embed_passages(encoder: SentenceEncoder | None, passages: Sequence[Passage]) -> Vectors | None:
-    """The text lane's embeddings of passages, `[n, dim]`; None where the lane is off."""
+    """Embed passages for the text lane, `[n, dim]`; None where the lane is disabled."""
     return None if encoder is None else encoder.encode([passage.text for passage in passages])

@@ -1,4 +1,4 @@
-"""The pass over a picture: one checkpoint with the picture and the text read in it."""
+"""Indexing pass over an image: one checkpoint with the picture and its recognised text."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from indexer.types import Origin
 def build_image_checkpoint(
     media: SandboxedDecoder, models: ModelSet, settings: IndexingSettings, encode_stage: BoundedStage, path: Path
 ) -> Checkpoint:
-    """Decode, encode and read one picture."""
+    """Decode an image, embed it, recognise its text, and return its only checkpoint."""
     rgb = media.read_image(path, settings.read_page_px)
     encoder = BatchEncoder(models.visual, encode_stage, 1, settings.page_px)
     encoder.add(rgb)
-    wait_for_pictures = encoder.close()
+    collect_pictures = encoder.close()
     lines = [] if models.page_ocr is None else recognize_text(models.page_ocr, rgb, Origin.OCR)
     passages = build_page_passages(lines, None)
     text = embed_passages(models.text, passages)
-    return build_checkpoint(0, None, 1, [build_picture_segment()], wait_for_pictures(), passages, text)
+    return build_checkpoint(0, None, 1, [build_picture_segment()], collect_pictures(), passages, text)

@@ -1,4 +1,4 @@
-"""From a file to its artifacts: one decode pass, checkpoint by checkpoint, resumable."""
+"""Indexing pipeline: one decode pass from a source file to its artifacts, checkpoint by checkpoint, resumable."""
 
 from __future__ import annotations
 
@@ -26,16 +26,20 @@ from indexer.storage.artifacts import SCHEMA_VERSION, ArtifactDraft, ArtifactSto
 from indexer.types import AssetKind, MediaInfo, SegmentBatch
 
 PipelineProgress = Callable[[float, float | None], None]
+"""Progress callback: seconds of video or pages done, and in total (None: unknown)."""
+
 OpenSink = Callable[[str, str], FrameSink]
-"""Where the key frames of an asset go, of one version of it."""
+"""Factory of the sink for the key frames of an asset (asset id) in a version."""
+
 _ENCODER_NAMES = ("visual", "text", "memory")
 _READER_NAMES = ("reader", "page_reader", "speech")
 _ENCODE_AHEAD, _READ_DEPTH, _LISTEN_DEPTH = 2, 4, 2
+"""Chosen: tasks that wait for a stage; longer queues even out uneven stages and hold more pictures in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexSource:
-    """What is to be indexed: a local file with its sidecars, under the id that was made from their bytes."""
+    """Local file to index, with its sidecars, under the id computed from their bytes (`compute_asset_id`)."""
 
     path: Path
     asset_id: str
@@ -44,9 +48,9 @@ class IndexSource:
 
 
 class Pipeline:
-    """Runs passes and keeps what they give. One asset at a time; the models stay loaded between assets.
+    """Indexing pipeline: runs passes and commits their checkpoints, one asset at a time; models stay loaded.
 
-    Where `models` has a token encoder, `open_sink` says where the key frames of videos go, in the same pass.
+    Where `models` has a token encoder, the key frames of videos go to the sink of `open_sink` in the same pass.
     """
 
     def __init__(
@@ -62,10 +66,10 @@ class Pipeline:
 
     @property
     def version(self) -> str:
-        """The fingerprint of all that shapes artifacts: `<content>-<encoders>`, 12 hex digits each.
+        """Fingerprint of everything that determines artifacts: `<content>-<encoders>`, 12 hex digits each.
 
-        The first half covers schema, settings and readers, the second the encoders of lanes and memory: where only that
-        differs, `encode_again` makes the new version from the old one, without the source.
+        The first half covers schema, settings, OCR and speech models, the second the encoders of lanes and memory:
+        where only the second differs, `reencode` makes the new version from the old one, without the source.
         """
         ids = self._models.model_ids()
         readers = {name: ids[name] for name in _READER_NAMES if name in ids}
@@ -73,9 +77,10 @@ class Pipeline:
         return f"{_fingerprint([SCHEMA_VERSION, settings, readers])}-{self._encoder_fingerprint()}"
 
     def reencode(self, manifest: Manifest) -> Manifest:
-        """The same asset with this pipeline's encoders, from its stored key frames and texts alone.
+        """Re-encode an asset with this pipeline's encoders, from its stored key frames and texts alone.
 
-        Written beside the old version, checkpoint by checkpoint, resumable. Errors: ArtifactError, ModelError.
+        The new version is written beside the old one, checkpoint by checkpoint, resumable. Returns its manifest.
+        Errors: ArtifactError, ModelError, StorageFull.
         """
         version = f"{manifest.version.split('-')[0]}-{self._encoder_fingerprint()}"
         if version == manifest.version or self._artifacts.is_complete(manifest.asset_id, version):
@@ -83,7 +88,7 @@ class Pipeline:
         writer = self._open_writer(manifest.asset_id, version, manifest.info)
         for record, _ in islice(self._artifacts.read_checkpoints(manifest), writer.count, None):
             writer.commit(reencode_checkpoint(record, self._artifacts, self._models, self._settings.fps))
-        readers = {name: made for name, made in manifest.models.items() if name in _READER_NAMES}
+        readers = {name: model_id for name, model_id in manifest.models.items() if name in _READER_NAMES}
         return writer.finish(manifest.info, self._models.model_ids() | readers, manifest.end_s, manifest.warnings)
 
     def _encoder_fingerprint(self) -> str:
@@ -98,55 +103,66 @@ class Pipeline:
         return _CheckpointWriter(self._artifacts.open_draft(asset_id, version), sink, max_checkpoints)
 
     def _verified_checkpoints(self, asset_id: str) -> int | None:
-        """None: the manifest itself is damaged, and what the checkpoints say of themselves has to do."""
+        """Count the leading checkpoints that match the manifest; None where the manifest itself is damaged."""
         try:
             return self._artifacts.verified_checkpoints(self._artifacts.read_manifest(asset_id, self.version))
         except ArtifactError:
             return None
 
-    def run(self, source: IndexSource, progress: PipelineProgress | None = None, repair: bool = False) -> Manifest:
-        """Make the artifacts of one source, or go on where an earlier run stopped, and give their manifest. `again`: go
-        on from the first that is damaged, though they were complete.
+    def run(self, source: IndexSource, progress: PipelineProgress | None = None) -> Manifest:
+        """Create the artifacts of a source, or continue an interrupted run; return the manifest.
 
-        `progress` gets what is done and how much there is, in seconds of video or pages (None: not known).
-        Errors: SourceError for what is wrong with the file, ModelError, StorageFull; finished checkpoints stay.
+        Nothing is done where they are complete. Errors: SourceError for the file,
+        ModelError, StorageFull; committed checkpoints stay.
         """
-        if not repair and self._artifacts.is_complete(source.asset_id, self.version):
+        if self._artifacts.is_complete(source.asset_id, self.version):
             return self._artifacts.read_manifest(source.asset_id, self.version)
-        max_checkpoints = self._verified_checkpoints(source.asset_id) if repair else None
+        return self._index(source, progress, None)
+
+    def repair(self, source: IndexSource, progress: PipelineProgress | None = None) -> Manifest:
+        """Recreate the artifacts of a source from their first damaged checkpoint on; return the manifest.
+
+        Errors: those of `run`.
+        """
+        return self._index(source, progress, self._verified_checkpoints(source.asset_id))
+
+    def _index(self, source: IndexSource, progress: PipelineProgress | None, max_checkpoints: int | None) -> Manifest:
+        """Run the pass of a source after at most `max_checkpoints` existing checkpoints (None: all that are whole)."""
         writer = self._open_writer(source.asset_id, self.version, source.info, max_checkpoints)
         workers = self._settings.encode_workers
         with ExitStack() as stack:
             encode_stage = stack.enter_context(BoundedStage("encode", workers + _ENCODE_AHEAD, workers))
             read_stage = stack.enter_context(BoundedStage("read", _READ_DEPTH))
             listen_stage = stack.enter_context(BoundedStage("listen", _LISTEN_DEPTH))
-            run = _PassRunner(self._media, self._models, self._settings, encode_stage, read_stage, listen_stage)
-            checkpoints = stack.enter_context(closing(run.run(source, writer.count)))
+            runner = _PassRunner(self._media, self._models, self._settings, encode_stage, read_stage, listen_stage)
+            checkpoints = stack.enter_context(closing(runner.run(source, writer.count)))
             for checkpoint in checkpoints:
                 writer.commit(checkpoint)
                 if progress is not None:
                     progress(_progress_done(checkpoint), _progress_total(source.info))
-        return writer.finish(source.info, self._models.model_ids(), run.end_s, (*source.info.warnings, *run.warnings))
+        return writer.finish(
+            source.info, self._models.model_ids(), runner.end_s, (*source.info.warnings, *runner.warnings)
+        )
 
     def read_batches(self, manifest: Manifest) -> Iterator[SegmentBatch]:
-        """The segments of a complete asset with their vectors, from its artifacts alone, as an index takes them."""
+        """Yield the segments of a complete asset with their vectors, from its artifacts alone, for an index."""
         yield from stitch_checkpoints(
             self._artifacts.read_checkpoints(manifest), self._settings.near_duplicates, manifest.end_s
         )
 
 
 class _CheckpointWriter:
-    """The checkpoints of one asset on their way to disk, and its key frames to the memory: begun, or gone on with.
+    """Writer of one asset's checkpoints and key frames, new or resumed; `count` checkpoints are committed.
 
-    `count` says how many are committed. The sink is always the first to be told: what it holds of a checkpoint that is
-    not committed is made again, the other way round it would be lost.
+    The sink is written before the draft: key frames of an uncommitted checkpoint are made again, but those of a
+    committed one would be lost (decision 0022).
     """
 
     def __init__(self, draft: ArtifactDraft, sink: FrameSink | None, max_checkpoints: int | None) -> None:
         self._draft, self._sink = draft, sink
         self.count = draft.resume(max_checkpoints)
-        if sink is not None and (held := sink.resume(self.count)) < self.count:
-            self.count = draft.resume(held)
+        if sink is not None and (sink_count := sink.resume(self.count)) < self.count:
+            self.count = draft.resume(sink_count)
 
     def commit(self, checkpoint: Checkpoint) -> None:
         if self._sink is not None:
@@ -163,7 +179,7 @@ class _CheckpointWriter:
 
 
 class _PassRunner:
-    """One source on its way through the pass of its kind."""
+    """Runner of the pass that fits a source's kind; `end_s` and `warnings` are complete after the last checkpoint."""
 
     def __init__(
         self,
@@ -204,8 +220,8 @@ class _PassRunner:
         self.warnings = document.warnings
 
 
-def _fingerprint(facts: object) -> str:
-    return hashlib.sha256(msgspec.json.encode(facts, order="sorted")).hexdigest()[:12]
+def _fingerprint(value: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()[:12]
 
 
 def _progress_done(checkpoint: Checkpoint) -> float:
@@ -217,9 +233,9 @@ def _progress_total(info: MediaInfo) -> float | None:
 
 
 def compute_asset_id(path: Path, sidecars: Sequence[Path]) -> str:
-    """The hash of a file's bytes and of its sidecars': 64 hex digits (SHA-256).
+    """Return the SHA-256 of a file and its sidecars, 64 hex digits.
 
-    The same video with other subtitles is another asset, so that text never crosses from one collection to another.
+    The same video with other subtitles is another asset, so that text never leaks between collections (decision 0001).
     """
     digests = [_sha256(file) for file in (path, *sidecars)]
     return digests[0].hex() if len(digests) == 1 else hashlib.sha256(b"".join(digests)).hexdigest()

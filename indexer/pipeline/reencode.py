@@ -1,4 +1,4 @@
-"""A stored checkpoint encoded again by other models, from its key frames and texts."""
+"""Re-encoding of a stored checkpoint by other models, from its key frames and texts, without the source."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from indexer.types import Lane, Origin, Segment
 
 
 def reencode_checkpoint(record: CheckpointRecord, artifacts: ArtifactStore, models: ModelSet, fps: float) -> Checkpoint:
-    """The checkpoint with new embeddings and tokens. Pictures are the stored JPEGs, so they differ a little from a
-    first pass. `fps` frames a second were looked at, where the checkpoint does not say how many."""
+    """Return the checkpoint with new embeddings and visual tokens.
+
+    The pictures are the stored JPEGs, so embeddings differ slightly from those of a first pass. `fps` estimates the
+    frame counts of key frames where the checkpoint has none (decision 0024). Errors: ArtifactError, ModelError.
+    """
     refs = list(dict.fromkeys(segment.picture for segment in record.segments if segment.picture is not None))
     jpegs = {ref: artifacts.read_picture(ref) for ref in refs}
     pictures = [i for i, segment in enumerate(record.segments) if segment.origin is Origin.PICTURE]
@@ -20,11 +23,11 @@ def reencode_checkpoint(record: CheckpointRecord, artifacts: ArtifactStore, mode
     rows, vectors = {}, {}
     stored_jpegs = [jpegs[ref] for i in pictures if (ref := record.segments[i].picture) is not None]
     timed = record.end_s is not None
-    new = encode_pictures(
+    encoded = encode_pictures(
         [decode_jpeg(jpeg) for jpeg in stored_jpegs], models.visual, models.token_encoder if timed else None
     )
-    if new.visual is not None:
-        rows[Lane.VISUAL], vectors[Lane.VISUAL] = np.array(pictures, np.int64), new.visual
+    if encoded.visual is not None:
+        rows[Lane.VISUAL], vectors[Lane.VISUAL] = np.array(pictures, np.int64), encoded.visual
     if models.text is not None:
         rows[Lane.TEXT] = np.array(passages, np.int64)
         vectors[Lane.TEXT] = models.text.encode([record.segments[i].text for i in passages])
@@ -34,15 +37,15 @@ def reencode_checkpoint(record: CheckpointRecord, artifacts: ArtifactStore, mode
         sampled_frames=record.sampled_frames,
         segments=record.segments,
         pictures=tuple(jpegs.values()),
-        picture_of=tuple(-1 if s.picture is None else refs.index(s.picture) for s in record.segments),
+        picture_of=tuple(-1 if segment.picture is None else refs.index(segment.picture) for segment in record.segments),
         rows=rows,
         vectors=vectors,
         signatures=record.signatures,
         frames=record.frames or tuple(_estimate_frame_count(record.segments[i], fps) for i in pictures if timed),
-        tokens=new.tokens,
+        tokens=encoded.tokens,
     )
 
 
 def _estimate_frame_count(picture: Segment, fps: float) -> int:
-    """The frames that a picture stands for, where they were not counted."""
+    """Estimate from its span how many sampled frames a picture stands for, at least one."""
     return max(1, round(((picture.end_s or 0.0) - (picture.start_s or 0.0)) * fps))

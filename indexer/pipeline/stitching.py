@@ -1,7 +1,7 @@
-"""Checkpoints put together: the segments of an asset as the index sees them.
+"""Stitching of checkpoints into the segments of an asset, as an index stores them.
 
-What a checkpoint boundary cut in two becomes one again: a near-duplicate picture, a text that stayed on the screen.
-The picture before a boundary lasts until the next one begins, so that spans leave no gap.
+Segments that a checkpoint boundary cut in two are joined: near-duplicate pictures, and text that stayed on the screen.
+The last picture before a boundary lasts until the next one begins, so that spans leave no gap.
 """
 
 from __future__ import annotations
@@ -17,7 +17,12 @@ from indexer.storage.artifacts import CheckpointRecord
 from indexer.types import Lane, Origin, Segment, SegmentBatch, Vectors
 
 _MAX_BOX_DISTANCE = 0.02
+"""Chosen: as a fraction of the picture, more than the noise of text detection; a larger one joins equal neighbours."""
+
 _MAX_TEXT_GAP_S = 2.0
+"""Chosen: more than the longest gap between sampled frames (1.25 s); a longer one joins separate appearances."""
+
+_STITCHABLE_ORIGINS = (Origin.PICTURE, Origin.OCR)
 
 
 @dataclass(slots=True)
@@ -31,17 +36,17 @@ def stitch_checkpoints(
     near_duplicates: NearDuplicateDetector,
     limit_s: float | None = None,
 ) -> Iterator[SegmentBatch]:
-    """Stream an asset's segments with their vectors, numbered through, one batch a checkpoint (and one at the end).
+    """Yield an asset's segments with their vectors, numbered consecutively, a batch per checkpoint and one at the end.
 
-    Nothing leaves the asset: spans end at `limit_s`, and cues that begin behind it are dropped.
+    Spans are clipped to `limit_s`, the end of the asset; segments that start at or after it are dropped.
     """
     ordinal = 0
     open_entries: list[_Entry] = []
     last_signature = b""
     for record, vectors in checkpoints:
         entries = [entry for entry in _entries(record, vectors) if _clip_to_asset(entry, limit_s)]
-        alike = _is_near_duplicate(last_signature, record.signatures[:1], near_duplicates)
-        entries = _join_pictures(open_entries, entries, alike, record.end_s)
+        near_duplicate = _is_near_duplicate(last_signature, record.signatures[:1], near_duplicates)
+        entries = _join_pictures(open_entries, entries, near_duplicate, record.end_s)
         entries = _join_texts(open_entries, entries)
         open_ids = {id(entry) for entry in entries if record.end_s is not None and _ends_at(entry, record.end_s)}
         ready = [entry for entry in entries if id(entry) not in open_ids]
@@ -61,7 +66,7 @@ def _entries(record: CheckpointRecord, vectors: dict[Lane, Vectors]) -> list[_En
 
 
 def _clip_to_asset(entry: _Entry, limit_s: float | None) -> bool:
-    """Clip the entry's span to the asset; False where nothing is left of it."""
+    """Clip an entry's span to the asset's end; return False if nothing remains of it."""
     start_s, end_s = entry.segment.start_s, entry.segment.end_s
     if limit_s is None or start_s is None or end_s is None:
         return True
@@ -82,7 +87,10 @@ def _is_near_duplicate(
 def _join_pictures(
     open_entries: list[_Entry], entries: list[_Entry], near_duplicate: bool, end_s: float | None
 ) -> list[_Entry]:
-    """The held picture goes on to the first one of `entries`, over it if they are alike, to the end if none is."""
+    """Extend the open picture to the first picture of the next checkpoint, and over it if they are near-duplicates.
+
+    Where there is none, it lasts to the checkpoint's end. Returns the open entries, then the remaining new ones.
+    """
     before = next((entry for entry in open_entries if entry.segment.origin is Origin.PICTURE), None)
     after = next((entry for entry in entries if entry.segment.origin is Origin.PICTURE), None)
     if before is None:
@@ -94,15 +102,16 @@ def _join_pictures(
 
 
 def _join_texts(open_entries: list[_Entry], entries: list[_Entry]) -> list[_Entry]:
-    gone: set[int] = set()
+    merged_ids: set[int] = set()
     for before in open_entries:
         if before.segment.origin is not Origin.OCR:
             continue
-        after = next((e for e in entries if e is not before and _is_same_text(before.segment, e.segment)), None)
-        if after is not None and id(after) not in gone:
+        candidates = (entry for entry in entries if entry is not before)
+        after = next((entry for entry in candidates if _is_same_text(before.segment, entry.segment)), None)
+        if after is not None and id(after) not in merged_ids:
             before.segment = replace(before.segment, end_s=after.segment.end_s)
-            gone.add(id(after))
-    return [entry for entry in entries if id(entry) not in gone]
+            merged_ids.add(id(after))
+    return [entry for entry in entries if id(entry) not in merged_ids]
 
 
 def _is_same_text(before: Segment, after: Segment) -> bool:
@@ -126,16 +135,13 @@ def _ends_at(entry: _Entry, end_s: float) -> bool:
     )
 
 
-_STITCHABLE_ORIGINS = (Origin.PICTURE, Origin.OCR)
-
-
 def _build_batch(entries: list[_Entry], first: int) -> SegmentBatch:
     segments = tuple(replace(entry.segment, ordinal=first + i) for i, entry in enumerate(entries))
     rows: dict[Lane, NDArray[np.int64]] = {}
     vectors: dict[Lane, Vectors] = {}
     for lane in (Lane.VISUAL, Lane.TEXT):
-        having = [i for i, entry in enumerate(entries) if lane in entry.vectors]
-        if having:
-            rows[lane] = np.array(having, np.int64)
-            vectors[lane] = np.stack([entries[i].vectors[lane] for i in having])
+        embedded = [i for i, entry in enumerate(entries) if lane in entry.vectors]
+        if embedded:
+            rows[lane] = np.array(embedded, np.int64)
+            vectors[lane] = np.stack([entries[i].vectors[lane] for i in embedded])
     return SegmentBatch(segments, rows, vectors)

@@ -1,8 +1,8 @@
-"""The pass over a video: frames become picture segments and on-screen text, cues and speech become passages.
+"""Indexing pass over a video: frames become picture segments; on-screen text, subtitles and speech become passages.
 
-Every stretch of `checkpoint_s` seconds is complete in itself: its frames are chosen on a grid of the whole video, its
-first frame opens a segment, text is read anew. That costs one detection a minute and makes a resumed run equal to an
-uninterrupted one; `indexer.pipeline.stitching` joins what the boundaries cut.
+Every checkpoint of `checkpoint_s` seconds is self-contained: its frames are sampled on a grid of the whole video, its
+first frame opens a segment, text tracking starts anew. That costs one text detection a checkpoint and makes a resumed
+run equal to an uninterrupted one; `indexer.pipeline.stitching` joins what the boundaries cut.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from indexer.types import Frame, MediaInfo, Origin, Segment, TextLine, Vectors
 
 @dataclass(slots=True)
 class _OpenCheckpoint:
-    """One checkpoint in the making."""
+    """Checkpoint that is being filled with frames."""
 
     number: int
     encoder: BatchEncoder
@@ -45,7 +45,7 @@ class _OpenCheckpoint:
 
 
 class VideoPass:
-    """Decodes a video once and yields its checkpoints in order, from `first` on; overlaps decoding with the models."""
+    """Indexing pass over a video: decodes it once, in parallel with the models."""
 
     def __init__(
         self,
@@ -63,7 +63,10 @@ class VideoPass:
         self.warnings: tuple[str, ...] = ()
 
     def run(self, path: Path, info: MediaInfo, include_sidecars: bool, first_checkpoint: int) -> Iterator[Checkpoint]:
-        """The checkpoints, each as soon as it is complete; `end_s` and `warnings` are known after the last one."""
+        """Yield the checkpoints in order from number `first_checkpoint` on, each as soon as it is complete.
+
+        `end_s` and `warnings` are known after the last one.
+        """
         cues = self._read_cues(path, info, include_sidecars)
         self._warn_if_unsearchable(info)
         backlog = CheckpointBacklog(1)
@@ -77,9 +80,9 @@ class VideoPass:
             self._audio_decoder.close()
 
     def _warn_if_unsearchable(self, info: MediaInfo) -> None:
-        """Say so where a recording leaves nothing to find it by but words that nobody wrote down."""
+        """Add a warning where a recording has no pictures and no speech model could transcribe it."""
         if not info.has_video and self._models.speech is None:
-            self.warnings += ("has no pictures, and speech is not written down: no speech model is named",)
+            self.warnings += ("has no pictures, and its speech is not transcribed: no speech model is configured",)
 
     def _read_cues(self, path: Path, info: MediaInfo, include_sidecars: bool) -> list[Passage]:
         if not info.subtitle_streams and not include_sidecars:
@@ -91,7 +94,7 @@ class VideoPass:
     def _start_checkpoints(
         self, path: Path, info: MediaInfo, cues: Sequence[Passage], first_checkpoint: int
     ) -> Iterator[PendingCheckpoint | None]:
-        """The stretches as they are closed, and None for every frame, so that a finished one need not wait."""
+        """Yield checkpoints as they are closed, and None after every frame, for the caller to yield finished ones."""
         length_s = self._settings.checkpoint_s
         checkpoint = self._open_checkpoint(path, info, first_checkpoint)
         for frame in self._read_frames(path, info, first_checkpoint * length_s):
@@ -100,9 +103,8 @@ class VideoPass:
                 checkpoint = self._open_checkpoint(path, info, checkpoint.number + 1)
             self._add_frame(checkpoint, frame)
             yield None
-        end_s = max(
-            self.end_s or 0.0, max((cue.end_s or 0.0 for cue in cues), default=0.0) if not info.has_video else 0.0
-        )
+        last_cue_s = max((cue.end_s or 0.0 for cue in cues), default=0.0)
+        end_s = max(self.end_s or 0.0, 0.0 if info.has_video else last_cue_s)
         self.end_s = end_s
         while checkpoint.number < math.ceil(end_s / length_s):
             boundary = (checkpoint.number + 1) * length_s
@@ -151,8 +153,8 @@ class VideoPass:
             checkpoint.start_times_s.append(frame.time_s)
             checkpoint.signatures.append(frame_signature)
             checkpoint.encoder.add(frame.rgb)
-        if (screen := checkpoint.text_tracker) is not None:
-            self._read_stage.submit(lambda: screen.update(frame.time_s, frame.rgb))
+        if (tracker := checkpoint.text_tracker) is not None:
+            self._read_stage.submit(lambda: tracker.update(frame.time_s, frame.rgb))
 
     def _close_checkpoint(
         self, checkpoint: _OpenCheckpoint, end_s: float, cues: Sequence[Passage]
@@ -160,23 +162,25 @@ class VideoPass:
         start_s = checkpoint.number * self._settings.checkpoint_s
         own_cues = [cue for cue in cues if start_s <= (cue.start_s or 0.0) < start_s + self._settings.checkpoint_s]
         pictures = [_picture_segment(start, end) for start, end in pairwise([*checkpoint.start_times_s, end_s])]
-        edge_signatures = tuple(look.tobytes() for look in (*checkpoint.signatures[:1], *checkpoint.signatures[-1:]))
-        wait_for_pictures = checkpoint.encoder.close()
+        edge_signatures = tuple(
+            signature.tobytes() for signature in (*checkpoint.signatures[:1], *checkpoint.signatures[-1:])
+        )
+        collect_pictures = checkpoint.encoder.close()
         passages_future = self._read_stage.submit(lambda: self._build_passages(checkpoint, end_s, own_cues))
 
         def result() -> Checkpoint:
             passages, text = passages_future.result()
-            frames = checkpoint.frame_counts
+            frame_counts = checkpoint.frame_counts
             return build_checkpoint(
                 checkpoint.number,
                 end_s,
-                sum(frames),
+                sum(frame_counts),
                 pictures,
-                wait_for_pictures(),
+                collect_pictures(),
                 passages,
                 text,
                 edge_signatures,
-                frames,
+                frame_counts,
             )
 
         return PendingCheckpoint((*checkpoint.encoder.futures, passages_future), result)

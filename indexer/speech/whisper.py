@@ -1,4 +1,4 @@
-"""Speech to text, by Whisper on CTranslate2."""
+"""Speech recognition by Whisper on CTranslate2 (faster-whisper)."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ from indexer.encoders.weights import fingerprint
 from indexer.errors import ModelError
 from indexer.types import AudioSpan, Origin, TextLine
 
-SAMPLE_RATE_HZ = 16_000
+SAMPLE_RATE_HZ = 16_000  # Source: Whisper (Radford et al., 2022), its input
 _REQUIRED_FILES = ("model.bin", "config.json", "tokenizer.json")
 
 
 class WhisperRecognizer:
-    """Any Whisper model that CTranslate2 runs, loaded at first use, once, whichever thread comes first.
+    """Speech recognizer for any Whisper model that CTranslate2 runs, loaded lazily and thread-safely.
 
-    `model` is a folder (nothing is fetched) or a name that faster-whisper knows, such as `small`. `language` is a code
-    such as `de`; None has it found for each span. What Silero's detector (inside the package) holds for silence is
-    skipped. The same sound always gives the same lines: nothing is sampled. `threads` are this reader's own. Errors, at
-    first use: ModelError.
+    `model` is a folder (nothing is downloaded) or a name that faster-whisper knows, such as `small`. `language` is a
+    code such as `de`; None detects it for each span. Silence is skipped (Silero VAD, inside the package). Decoding is
+    deterministic: nothing is sampled. `threads` belong to this recognizer. Errors, at first use: ModelError.
     """
 
     def __init__(
@@ -49,14 +48,14 @@ class WhisperRecognizer:
 
     @cached_property
     def model_id(self) -> str:
-        """Names model and weights: a folder by its name and the hash of its files."""
+        """Identifier of model and weights: of a folder, its name and the hash of its files."""
         folder = _model_folder(self._name)
         if folder is None:
             return f"whisper:{self._name}"
         return f"whisper:{folder.resolve().name}@{fingerprint(folder / file for file in _REQUIRED_FILES)}"
 
     def transcribe(self, audio: AudioSpan) -> list[TextLine]:
-        """The lines spoken in the span, in order, in the times of the video; none of them leaves the span."""
+        """Transcribe an audio span to lines by time, in seconds of the video; none exceeds the span."""
         samples = _resample(audio.samples, audio.sample_rate)
         end_s = audio.start_s + len(audio.samples) / audio.sample_rate
         if not len(samples):
@@ -73,6 +72,7 @@ class WhisperRecognizer:
         return sorted((line for line in lines if line), key=lambda line: line.start_s or 0.0)
 
     def _load(self) -> Any:  # noqa: ANN401 - faster-whisper has no types
+        """Return the model, loaded at the first call. Errors: ModelError."""
         with self._lock:
             if self._model is None:
                 self._model = _load(self._name, pick_device(self._device), self._threads)
@@ -80,11 +80,12 @@ class WhisperRecognizer:
 
 
 def _load(name: str, device: str, threads: int) -> Any:  # noqa: ANN401 - faster-whisper has no types
+    """Load a model from a folder, or by name from the hub or its cache. Errors: ModelError."""
     folder = _model_folder(name)
     try:
         from faster_whisper import WhisperModel
     except ImportError as error:
-        raise ModelError("reading speech needs faster-whisper: pip install afterimage[speech]") from error
+        raise ModelError("speech recognition needs faster-whisper: pip install afterimage[speech]") from error
     try:
         return WhisperModel(
             str(folder or name),
@@ -100,6 +101,7 @@ def _load(name: str, device: str, threads: int) -> Any:  # noqa: ANN401 - faster
 
 
 def _model_folder(name: str) -> Path | None:
+    """Return the folder that a model name points to; None for names of the hub. Errors: ModelError if incomplete."""
     path = Path(name).expanduser()
     if not path.is_dir():
         if path.is_absolute() or name.startswith((".", "~")):
@@ -107,11 +109,12 @@ def _model_folder(name: str) -> Path | None:
         return None
     missing = [file for file in _REQUIRED_FILES if not (path / file).is_file()]
     if missing:
-        raise ModelError(f"{path}: {', '.join(missing)} missing; this is no Whisper model for CTranslate2")
+        raise ModelError(f"{path}: {', '.join(missing)} missing; this is not a Whisper model for CTranslate2")
     return path
 
 
 def _resample(samples: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
+    """Resample audio to 16 kHz by linear interpolation, low-passed by a moving average where the rate falls."""
     if sample_rate == SAMPLE_RATE_HZ:
         return samples
     if sample_rate > SAMPLE_RATE_HZ:
@@ -122,10 +125,11 @@ def _resample(samples: NDArray[np.float32], sample_rate: int) -> NDArray[np.floa
 
 
 def _to_text_line(segment: Any, start_s: float, end_s: float) -> TextLine | None:  # noqa: ANN401 - faster-whisper has no types
-    starts = max(start_s, start_s + float(segment.start))
-    ends = min(end_s, start_s + float(segment.end))
+    """Return a segment as a line within `[start_s, end_s)`; None where it is empty."""
+    line_start_s = max(start_s, start_s + float(segment.start))
+    line_end_s = min(end_s, start_s + float(segment.end))
     text = " ".join(segment.text.split())
-    if not text or starts >= ends:
+    if not text or line_start_s >= line_end_s:
         return None
     confidence = float(np.clip(np.exp(segment.avg_logprob) * (1 - segment.no_speech_prob), 0, 1))
-    return TextLine(text, Origin.SPEECH, starts, ends, confidence=confidence)
+    return TextLine(text, Origin.SPEECH, line_start_s, line_end_s, confidence=confidence)

@@ -1,9 +1,9 @@
-"""What was computed for an asset: checkpoints and, once all are there, a manifest. The source of truth.
+"""Artifact store: an asset's checkpoints and, once all are committed, its manifest. It is the source of truth.
 
-One asset of one version lives under `artifacts/<asset_id>/<version>/`. A checkpoint (60 s of video, or a page) is three
-blobs: `00012.jpegs` (its key frames, one after the other), `00012.safetensors` (its embeddings) and `00012.json` (its
-segments, and the checksums of the other two). The JSON is written last and makes the checkpoint; the manifest is
-written last of all and makes the asset.
+A version of an asset is stored under `artifacts/<asset_id>/<version>/`. A checkpoint (60 s of video, or a page) is
+three blobs: `00012.jpegs` (its key frames, concatenated), `00012.safetensors` (its embeddings) and `00012.json` (its
+segments and the checksums of the other two). The JSON is written last and commits the checkpoint; the manifest is
+written after all checkpoints and completes the asset.
 """
 
 from __future__ import annotations
@@ -29,17 +29,18 @@ SCHEMA_VERSION = 1
 _T = TypeVar("_T")
 _ROOT_PREFIX = "artifacts"
 _FORMER_NAMES = {"looked_at": "sampled_frames", "sees": "has_video", "hears": "has_audio"}
+"""Fields by the names that artifacts written before 2026-11-29 have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The result of one stretch of an asset, complete in itself.
+    """Self-contained part of an asset's artifacts: 60 s of a video, a page, or an image.
 
-    `segments` are in order, with ordinals local to the checkpoint; `pictures[i]` is a JPEG, and `picture_of[j]` the
-    index of the one that segment j is seen in (-1: none). `rows[lane]` says which segments the rows of
-    `vectors[lane]` embed. `signatures` hold the look of the first and the last key frame, to join what a checkpoint
-    cut in two (`indexer.pipeline.stitching`). `frames[i]` counts the looked-at frames that the i-th picture of a video stands
-    for; `tokens` are its visual tokens, `[pictures, positions, width]`, which a memory takes: they are not stored here.
+    `segments` are in order, with ordinals local to the checkpoint. `pictures[i]` is a JPEG, and `picture_of[j]` the
+    index of the one that shows segment j (-1: none). `rows[lane]` are the segments that the rows of `vectors[lane]`
+    embed. `signatures` are those of the first and the last key frame, for `indexer.pipeline.stitching`. `frames[i]`
+    counts the sampled frames that picture i of a video stands for. `tokens` are visual tokens for the video memory,
+    `[pictures, positions, width]`; they are not stored here.
     """
 
     number: int
@@ -57,9 +58,9 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointRecord:
-    """A stored checkpoint without its vectors and pictures; segments point to their pictures.
+    """Stored checkpoint without its vectors and pictures; segments refer to their pictures.
 
-    `frames` is empty in checkpoints of before it was counted.
+    `frames` is empty in checkpoints written before frames were counted (decision 0024).
     """
 
     number: int
@@ -75,10 +76,10 @@ class CheckpointRecord:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What an asset's artifacts are, and that they are complete.
+    """Manifest of a complete version of an asset.
 
-    `models` names what made them (lanes, readers); `sampled_frames` counts the frames that were sampled, `end_s` is the
-    true end of a video's pictures; `checkpoints` are the checksums of the checkpoint files, in order.
+    `models` maps lanes and readers to model ids; `sampled_frames` counts the frames that were sampled; `end_s` is the
+    decoded end of a video; `checkpoints` are the SHA-256 checksums of the checkpoints' JSON files, in order.
     """
 
     schema: int
@@ -94,38 +95,38 @@ class Manifest:
 
 
 class ArtifactStore:
-    """All assets' artifacts in one blob store."""
+    """Store of all assets' artifacts in one blob store."""
 
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
 
     def open_draft(self, asset_id: str, version: str) -> ArtifactDraft:
-        """Where an asset's checkpoints are written, new or begun before."""
+        """Open a writer of an asset's checkpoints, new or interrupted before."""
         return ArtifactDraft(self._blobs, asset_id, version)
 
     def read_manifest(self, asset_id: str, version: str) -> Manifest:
-        """The manifest of a complete asset. ArtifactError where there is none, or it is damaged."""
+        """Return the manifest of a complete asset. Errors: ArtifactError where it is missing or damaged."""
         return _decode(self._blobs.get(_manifest_key(asset_id, version)), Manifest, _manifest_key(asset_id, version))
 
     def is_complete(self, asset_id: str, version: str) -> bool:
-        """Whether the asset has a manifest in this version."""
+        """Return True if the asset has a manifest in this version."""
         return _manifest_key(asset_id, version) in self._blobs.list_keys(_version_prefix(asset_id, version))
 
     def read_checkpoints(self, manifest: Manifest) -> Iterator[tuple[CheckpointRecord, dict[Lane, Vectors]]]:
-        """The asset's checkpoints in order, with their vectors, each checked against its checksum."""
+        """Yield an asset's checkpoints in order, with their vectors, verified by checksum. Errors: ArtifactError."""
         for number in range(len(manifest.checkpoints)):
             record = self.read_checkpoint_record(manifest, number)
             yield record, _read_vectors(self._blobs, manifest.asset_id, manifest.version, record)
 
     def read_checkpoint_record(self, manifest: Manifest, number: int) -> CheckpointRecord:
-        """One checkpoint (from 0), without its vectors. ArtifactError where it is damaged, or there is none."""
+        """Return checkpoint `number` (from 0) without its vectors. Errors: ArtifactError where missing or damaged."""
         key = _checkpoint_key(manifest.asset_id, manifest.version, number, "json")
         data = self._blobs.get(key)
         _verify_checksum(data, manifest.checkpoints[number] if number < len(manifest.checkpoints) else "", key)
         return _decode(data, CheckpointRecord, key)
 
     def verified_checkpoints(self, manifest: Manifest) -> int:
-        """How many of the leading checkpoints are those that were there when the manifest was written."""
+        """Count the leading checkpoints whose JSON files match the manifest."""
         for number in range(len(manifest.checkpoints)):
             try:
                 self.read_checkpoint_record(manifest, number)
@@ -134,31 +135,31 @@ class ArtifactStore:
         return len(manifest.checkpoints)
 
     def read_picture(self, ref: PictureRef) -> bytes:
-        """A stored key frame or page picture, as JPEG bytes."""
+        """Return a stored key frame or page picture as JPEG bytes."""
         return self._blobs.get(ref.key, ref.offset, ref.length)
 
     def version_prefix(self, asset_id: str, version: str) -> str:
-        """The prefix of all that one version of an asset has stored; what others keep of it lies below, too."""
+        """Return the key prefix of a version of an asset; other packages store their data of it below, too."""
         return _version_prefix(asset_id, version)
 
     def list_versions(self, asset_id: str) -> list[str]:
-        """The versions of an asset that have anything stored, complete or not."""
+        """Return the versions of an asset with stored data, complete or not, sorted."""
         prefix = f"{_ROOT_PREFIX}/{asset_id}/"
         return sorted({name[len(prefix) :].split("/")[0] for name in self._blobs.list_keys(prefix)})
 
     def list_assets(self) -> list[str]:
-        """The assets that have anything stored."""
+        """Return the ids of assets with stored data, sorted."""
         return sorted({name.split("/")[1] for name in self._blobs.list_keys(_ROOT_PREFIX)})
 
     def delete(self, asset_id: str, version: str | None = None) -> int:
-        """Remove an asset, or one version of it; gives the number of files removed."""
+        """Delete an asset or one version of it; return the number of blobs deleted."""
         return self._blobs.delete_prefix(
             f"{_ROOT_PREFIX}/{asset_id}" if version is None else _version_prefix(asset_id, version)
         )
 
 
 class ArtifactDraft:
-    """The checkpoints of an asset that is being indexed; begun work is found again and continued."""
+    """Resumable writer of an asset's checkpoints and, at the end, its manifest."""
 
     def __init__(self, blobs: BlobStore, asset_id: str, version: str) -> None:
         self._blobs, self._asset_id, self._version = blobs, asset_id, version
@@ -167,7 +168,7 @@ class ArtifactDraft:
         self.segment_count = 0
 
     def resume(self, max_checkpoints: int | None = None) -> int:
-        """Count the leading checkpoints that are whole, `at_most` so many; the next one is where work goes on."""
+        """Count the leading intact checkpoints, at most `max_checkpoints`, and continue after them."""
         self._checksums, self.sampled_frames, self.segment_count = [], 0, 0
         names = set(self._blobs.list_keys(_version_prefix(self._asset_id, self._version)))
         while (
@@ -187,7 +188,7 @@ class ArtifactDraft:
         return len(self._checksums)
 
     def commit(self, checkpoint: Checkpoint) -> None:
-        """Store the next checkpoint: all of it, or nothing."""
+        """Store the next checkpoint atomically."""
         pictures = b"".join(checkpoint.pictures)
         tensors = save_tensors({lane.value: values for lane, values in checkpoint.vectors.items()})
         record = CheckpointRecord(
@@ -210,7 +211,7 @@ class ArtifactDraft:
     def finish(
         self, info: MediaInfo, models: dict[str, str], end_s: float | None, warnings: tuple[str, ...]
     ) -> Manifest:
-        """Write the manifest: from here on the asset is complete."""
+        """Write the manifest, which completes the asset, and return it."""
         manifest = Manifest(
             schema=SCHEMA_VERSION,
             asset_id=self._asset_id,
@@ -263,10 +264,10 @@ def _decode(data: bytes, kind: type[_T], key: str) -> _T:
 
 
 def _with_current_names(stored: dict[str, Any]) -> dict[str, Any]:
-    """Rename the fields that artifacts written before 2026-11-29 hold under other names.
+    """Rename the fields of artifacts written before 2026-11-29 to their current names.
 
-    The files stay as they are, since a manifest holds the checksums of its checkpoints. `sampled_frames` has no default,
-    so that a file with the old names never decodes as a new one by mistake.
+    The files stay as they are, since a manifest has the checksums of its checkpoints. `sampled_frames` has no default,
+    so a file with the old names never decodes as a current one by mistake.
     """
     renamed = {_FORMER_NAMES.get(name, name): value for name, value in stored.items()}
     if isinstance(info := renamed.get("info"), dict):

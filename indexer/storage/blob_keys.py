@@ -1,4 +1,4 @@
-"""What may be the key of a blob."""
+"""Validation of blob keys against path traversal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from indexer.errors import ArtifactError
 
 
 def validate_key(key: str) -> str:
-    """Errors: ArtifactError for a key that would lead out of the store."""
+    """Return a relative key unchanged. Errors: ArtifactError for one that would lead out of the store."""
     path = PurePosixPath(key)
     if path.is_absolute() or ".." in path.parts:
         raise ArtifactError(f"{key!r} is not a key")

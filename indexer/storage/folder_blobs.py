@@ -1,4 +1,4 @@
-"""`FolderBlobs`: the blob store of one machine, a folder of files."""
+"""Blob store in a local folder."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ from typing import BinaryIO
 from indexer.errors import ArtifactError, StorageFull
 from indexer.storage.blob_keys import validate_key
 
-_TRASH_PREFIX, _STALE_TRASH_S = ".deleting-", 3600.0
+_TRASH_PREFIX = ".deleting-"
+_STALE_TRASH_S = 3600.0
+"""Chosen: longer than a deletion takes, so that one in progress is left alone; leftovers of a kill stay that long."""
+
 _TEMPORARY_SUFFIX = ".writing"
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 20  # Form: bytes read at a time
 
 
 class FolderBlobs:
-    """Blobs as files below `root`; a key's parts are folders. See `indexer.ports.BlobStore`.
+    """`BlobStore` of files below `root`; the parts of a key are folders.
 
-    A write goes to a temporary name, is fsynced and renamed, and the folder is fsynced: after a crash a key holds its
+    A write goes to a temporary name, is fsynced and renamed, and the folder is fsynced: after a crash a key has its
     old bytes or its new ones.
     """
 
@@ -32,13 +35,16 @@ class FolderBlobs:
         self._root = root
 
     def put(self, key: str, data: bytes) -> None:
+        """Write a blob atomically and durably. Errors: StorageFull."""
         self._write(key, lambda file: file.write(data))
 
     def put_file(self, key: str, path: Path) -> None:
+        """Copy a local file to a blob atomically and durably. Errors: StorageFull."""
         with path.open("rb") as source:
             self._write(key, lambda file: shutil.copyfileobj(source, file, _CHUNK_BYTES))
 
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
+        """Read `length` bytes from `offset` on, all that follow if None. Errors: ArtifactError."""
         path = self._path(key)
         try:
             with path.open("rb") as file:
@@ -51,6 +57,7 @@ class FolderBlobs:
         return data
 
     def stream(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes `[start, end)` in chunks, to the last byte if `end` is None. Errors: ArtifactError."""
         remaining = (self.size(key) if end is None else end) - start
         path = self._path(key)
         try:
@@ -67,36 +74,42 @@ class FolderBlobs:
 
     @contextmanager
     def local_file(self, key: str) -> Iterator[Path]:
+        """Yield the path of the blob's own file, which must not be changed. Errors: ArtifactError."""
         self.size(key)
         yield self._path(key)
 
     def size(self, key: str) -> int:
+        """Return the size in bytes. Errors: ArtifactError."""
         path = self._path(key)
         try:
-            found = path.stat()
+            status = path.stat()
         except OSError as error:
             raise _to_read_error(path, error) from error
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             raise ArtifactError(f"{path}: is no blob")
-        return found.st_size
+        return status.st_size
 
     def list_keys(self, prefix: str) -> Iterator[str]:
+        """Yield the keys below a prefix, sorted."""
         top = self._path(prefix)
-        found = sorted(path for path in top.rglob("*") if path.is_file() and path.suffix != _TEMPORARY_SUFFIX)
-        return (path.relative_to(self._root).as_posix() for path in found)
+        files = sorted(path for path in top.rglob("*") if path.is_file() and path.suffix != _TEMPORARY_SUFFIX)
+        return (path.relative_to(self._root).as_posix() for path in files)
 
     def delete_prefix(self, prefix: str) -> int:
-        """Remove all below `prefix`. Everything vanishes from its name in one rename before the bytes are freed;
-        what a kill left of that goes with the next deletion that comes an hour later."""
+        """Delete all blobs below a prefix and return their number.
+
+        The prefix is renamed first, in one step, before the bytes are freed; leftovers of a killed deletion are removed
+        by one that comes an hour later or more.
+        """
         top = self._path(prefix)
         count = sum(1 for _ in self.list_keys(prefix))
-        for left in self._root.glob(f"{_TRASH_PREFIX}*"):
-            if left.stat().st_mtime < time.time() - _STALE_TRASH_S:
-                shutil.rmtree(left, ignore_errors=True)
+        for leftover in self._root.glob(f"{_TRASH_PREFIX}*"):
+            if leftover.stat().st_mtime < time.time() - _STALE_TRASH_S:
+                shutil.rmtree(leftover, ignore_errors=True)
         if top.is_dir():
-            doomed = Path(tempfile.mkdtemp(prefix=_TRASH_PREFIX, dir=self._root))
-            top.rename(doomed / "x")
-            shutil.rmtree(doomed)
+            trash = Path(tempfile.mkdtemp(prefix=_TRASH_PREFIX, dir=self._root))
+            top.rename(trash / "x")
+            shutil.rmtree(trash)
             _remove_empty_parents(top.parent, self._root)
         return count
 
@@ -131,7 +144,7 @@ def _to_read_error(path: Path, error: OSError) -> ArtifactError:
 
 
 def fsync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable, so that a rename survives a power cut."""
+    """Make the entries of a folder durable (fsync), so that a rename survives a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""`ObjectStoreBlobs`: the blob store of several machines, S3 or whatever fsspec speaks."""
+"""Blob store in an object store shared by several machines: S3, or another file system of fsspec."""
 
 from __future__ import annotations
 
@@ -15,10 +15,16 @@ from fsspec.utils import get_protocol
 from indexer.errors import AfterimageError, ArtifactError, BlobStoreUnavailable, SettingsError, StorageFull
 from indexer.storage.blob_keys import validate_key
 
-_CHUNK_BYTES = 4 << 20
+_CHUNK_BYTES = 4 << 20  # Form: bytes of a ranged read
 _PART_BYTES = 8 << 20
+"""Chosen: size of a part of a multipart upload; with S3's 10,000 parts files may have 78 GiB, larger parts take more
+memory."""
+
 _MAX_CONCURRENT_PARTS = 4
+"""Chosen: parts in transfer at once, 32 MiB of memory; more are faster over distant networks."""
+
 _MAX_KEYS_PER_DELETE = 1000
+"""Source: the limit of S3's DeleteObjects."""
 _LOCAL_PROTOCOLS = ("file", "local")
 _DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FILESYSTEM_OPTIONS: dict[str, dict[str, Any]] = {"s3": {"max_concurrency": _MAX_CONCURRENT_PARTS}}
@@ -28,11 +34,12 @@ _UPLOAD_OPTIONS: dict[str, dict[str, Any]] = {
 
 
 class ObjectStoreBlobs:
-    """Blobs below a URL such as `s3://bucket/prefix`. See `indexer.ports.BlobStore`.
+    """`BlobStore` below a URL such as `s3://bucket/prefix`.
 
-    Writes are as atomic as the store makes them: S3 shows an object when all of it has arrived. Keys and addresses of
-    the store come from where its own tools have them (for S3 `AWS_…` variables, a credentials file, or the machine's
-    role). What was listed or read is never remembered, since other machines write too.
+    Writes are as atomic as the store makes them: S3 shows an object once it is complete. Credentials and endpoints come
+    from the store's own configuration (for S3 `AWS_…` variables, a credentials file, or the machine's role). Listings
+    and contents are never cached, since other machines write too. Errors beside those of each method:
+    BlobStoreUnavailable.
     """
 
     def __init__(self, url: str) -> None:
@@ -47,28 +54,32 @@ class ObjectStoreBlobs:
         self._upload_options = _UPLOAD_OPTIONS.get(protocol, {})
 
     def put(self, key: str, data: bytes) -> None:
+        """Write a blob. Errors: StorageFull."""
         with _translate_errors(key, StorageFull):
             self._filesystem.pipe_file(self._path(key), data)
 
     def put_file(self, key: str, path: Path) -> None:
+        """Copy a local file to a blob, in parts where it is large. Errors: StorageFull."""
         path.stat()
         with _translate_errors(key, StorageFull):
             self._filesystem.put_file(str(path), self._path(key), **self._upload_options)
 
     def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
+        """Read `length` bytes from `offset` on, all that follow if None. Errors: ArtifactError."""
         data = self._read_range(key, offset, None if length is None else offset + length)
         if length is not None and len(data) != length:
             raise ArtifactError(f"{key}: is {length - len(data)} bytes short")
         return data
 
     def stream(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes `[start, end)` in chunks, to the last byte if `end` is None. Errors: ArtifactError."""
         last = self.size(key) if end is None else end
         for first in range(start, last, _CHUNK_BYTES):
             yield self.get(key, first, min(_CHUNK_BYTES, last - first))
 
     @contextmanager
     def local_file(self, key: str) -> Iterator[Path]:
-        """A copy on this machine, gone after the `with`."""
+        """Yield the path of a temporary local copy, deleted after the `with`. Errors: ArtifactError."""
         with tempfile.TemporaryDirectory(prefix="afterimage-") as folder:
             path = Path(folder) / PurePosixPath(key).name
             with _translate_errors(key, ArtifactError):
@@ -76,34 +87,36 @@ class ObjectStoreBlobs:
             yield path
 
     def size(self, key: str) -> int:
+        """Return the size in bytes. Errors: ArtifactError."""
         with _translate_errors(key, ArtifactError):
-            found = self._filesystem.info(self._path(key))
-        if found["type"] != "file":
+            info = self._filesystem.info(self._path(key))
+        if info["type"] != "file":
             raise ArtifactError(f"{key}: is no blob")
-        return int(found["size"])
+        return int(info["size"])
 
     def list_keys(self, prefix: str) -> Iterator[str]:
+        """Yield the keys below a prefix, sorted."""
         top = self._path(prefix)
         with _translate_errors(prefix, ArtifactError):
-            found = sorted(path for path in self._filesystem.find(top) if path.startswith(f"{top}/"))
-        return (path.removeprefix(f"{self._root}/") for path in found)
+            paths = sorted(path for path in self._filesystem.find(top) if path.startswith(f"{top}/"))
+        return (path.removeprefix(f"{self._root}/") for path in paths)
 
     def delete_prefix(self, prefix: str) -> int:
-        """Remove all below `prefix`, last names first: a manifest goes before the numbered parts that it vouches for.
+        """Delete all blobs below a prefix and return their number.
 
-        Errors: StorageFull where something is still there.
+        Keys are deleted in reverse order, so that a manifest goes before the checkpoints that it lists. Errors:
+        StorageFull where a blob is still there afterwards.
         """
         names = list(self.list_keys(prefix))[::-1]
         with _translate_errors(prefix, StorageFull):
             for first in range(0, len(names), _MAX_KEYS_PER_DELETE):
                 self._remove(names[first : first + _MAX_KEYS_PER_DELETE])
-        if names and (left := list(self.list_keys(prefix))):
-            raise StorageFull(f"{left[0]} cannot be removed from the object store")
+        if names and (remaining := list(self.list_keys(prefix))):
+            raise StorageFull(f"{remaining[0]} cannot be removed from the object store")
         return len(names)
 
     def _read_range(self, key: str, start: int, end: int | None) -> bytes:
-        """What there is of a range. A store that is asked beyond the end of a blob gives an error, as S3 does, or
-        nothing: both are nothing."""
+        """Read the existing bytes of a range: none beyond the end of the blob, where S3 raises."""
         if start == end:
             self.size(key)
             return b""
@@ -116,7 +129,7 @@ class ObjectStoreBlobs:
             return b""
 
     def _remove(self, names: list[str]) -> None:
-        """In one request, but for names that `rm` would take for patterns."""
+        """Delete keys in one request, except those that fsspec would take for glob patterns."""
         plain = [self._path(name) for name in names if not set(name) & set("*?[]{}")]
         if plain:
             self._filesystem.rm(plain)
@@ -130,7 +143,7 @@ class ObjectStoreBlobs:
 
 @contextmanager
 def _translate_errors(key: str, missing_error: type[ArtifactError | StorageFull]) -> Iterator[None]:
-    """What the store raises, as ours: a missing key, a full disk, and else that the store does not do its work."""
+    """Translate exceptions of the store: `missing_error` for a missing key, StorageFull, else BlobStoreUnavailable."""
     try:
         yield
     except AfterimageError:

@@ -1,4 +1,4 @@
-"""Lines of text made into passages: what is searched, quoted and cited."""
+"""Passage building: lines of text grouped to the units that are searched, quoted and cited."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ __all__ = [
 ]
 
 _MIN_PARAGRAPH_WORDS = 8
-"""A paragraph of fewer words (a heading, a label) goes with the one that follows."""
+"""Chosen: a paragraph of fewer words (a heading, a label) joins the next one; alone it is hardly found."""
 _MIN_CUE_PASSAGE_WORDS = 25
-"""A passage of cues this long ends with the sentence."""
+"""Chosen: a passage of cues of this many words ends with its sentence; longer ones locate an answer less exactly."""
 _ROWS_PER_TABLE_PASSAGE = 4
+"""Chosen: more rows in a passage dilute its embedding, fewer repeat the header more often."""
 _CELL_SEPARATOR = " | "
 _MAX_UPRIGHT_CHARS = 4
+"""Chosen: a line this short may be higher than wide and still be horizontal."""
 _DUPLICATE_CUE_S = 1.0
+"""Chosen: equal passages of two tracks that begin within this time are one; a longer time would drop repetitions."""
 
 _HYPHENATED_END = re.compile(r"[^\W\d_][-\u2010\u00ad]$")
 _SOFT_HYPHEN_INSIDE = re.compile(r"\u00ad(?!\s*$)")
@@ -36,7 +39,7 @@ _ENDS_SENTENCE = re.compile(r"[.!?…。！？｡؟।][\"'”’»)\]」』）]
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A few sentences that belong together. `lines` tells where each part of `text` stands, `box` is around them."""
+    """A few sentences that belong together; `lines` locates the parts of `text`, `box` is their bounding box."""
 
     text: str
     origin: Origin
@@ -49,92 +52,97 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class _SpannedText:
-    """Text, and where its parts stand."""
+    """Text with the boxes of its parts."""
 
     text: str
     spans: tuple[LineSpan, ...]
 
     def count_words(self) -> int:
+        """Return the number of words."""
         return len(split_words(self.text))
 
     def cut(self, start: int, end: int) -> _SpannedText:
-        inside = (_clip_span(span, start, end) for span in self.spans)
-        spans = tuple(LineSpan(span.start - start, span.end - start, span.box) for span in inside if span is not None)
+        """Return the characters `[start, end)` with their spans."""
+        clipped = (_clip_span(span, start, end) for span in self.spans)
+        spans = tuple(LineSpan(span.start - start, span.end - start, span.box) for span in clipped if span is not None)
         return _SpannedText(self.text[start:end], spans)
 
     def to_passage(self, page: int | None, template: TextLine) -> Passage:
+        """Return the text as a passage with origin and times of `template`."""
         return Passage(
             self.text, template.origin, template.start_s, template.end_s, page, _bounding_box(self.spans), self.spans
         )
 
 
 def build_page_passages(lines: Sequence[TextLine], page: int | None, max_words: int = 80) -> list[Passage]:
-    """The paragraphs of a page or picture, in the order of `lines`.
+    """Build the passages of a page or picture from its lines, paragraph by paragraph, in the order of `lines`.
 
-    Hyphenated words are mended. A paragraph above `max_words` is cut where a sentence ends (a longer sentence between
-    words); one of fewer than 8 words goes with what follows. A table (a block with tabs in its lines) gives a passage
-    for every few rows, one row a line, cells apart by ` | `, each passage beginning with the header.
+    Hyphenated words are joined. A paragraph above `max_words` is cut where a sentence ends (a longer sentence between
+    words); one of fewer than 8 words joins the next one. A table (a block with tabs in its lines) becomes a passage for
+    every few rows, one row a line, cells separated by ` | `, each beginning with the header.
     """
     passages: list[Passage] = []
-    for _, same in groupby((line for line in lines if line.text.strip()), key=lambda line: line.origin):
-        same_origin = list(same)
-        flows = _merge_and_split(_paragraphs(same_origin, max_words), max_words)
-        passages += [flow.to_passage(page, replace(same_origin[0], start_s=None, end_s=None)) for flow in flows]
+    for _, group in groupby((line for line in lines if line.text.strip()), key=lambda line: line.origin):
+        same_origin = list(group)
+        texts = _merge_and_split(_paragraphs(same_origin, max_words), max_words)
+        passages += [text.to_passage(page, replace(same_origin[0], start_s=None, end_s=None)) for text in texts]
     return passages
 
 
 def build_screen_passages(lines: Sequence[TextLine]) -> list[Passage]:
-    """What stood on the screen together, as one passage: lines of one span `(start_s, end_s)`, paragraph by paragraph,
-    each from top to bottom. In order of time."""
+    """Build passages of screen text, in order of time: lines with equal `(start_s, end_s)` are one passage.
+
+    Within a passage paragraphs follow each other, each from top to bottom.
+    """
     spans: dict[tuple[float, float], list[TextLine]] = {}
     for line in lines:
         if line.text.strip():
             spans.setdefault((line.start_s or 0.0, line.end_s or 0.0), []).append(line)
     passages = []
     for span in sorted(spans):
-        together = sorted(spans[span], key=lambda line: line.block)
+        simultaneous = sorted(spans[span], key=lambda line: line.block)
         paragraphs = [
-            _join_lines(_sort_by_rows(list(block))) for _, block in groupby(together, key=lambda line: line.block)
+            _join_lines(_sort_by_rows(list(block))) for _, block in groupby(simultaneous, key=lambda line: line.block)
         ]
-        passages.append(_stack(paragraphs).to_passage(None, together[0]))
+        passages.append(_stack(paragraphs).to_passage(None, simultaneous[0]))
     return passages
 
 
 def build_cue_passages(
     lines: Sequence[TextLine], max_gap_s: float = 1.5, max_words: int = 60, max_span_s: float = 30.0
 ) -> list[Passage]:
-    """Cues of subtitles or speech as passages of sentences, in order of time, each from its first cue to its last.
+    """Build passages from cues of subtitles or speech, in order of time, each from its first cue to its last.
 
-    A passage ends with the sentence once it has 25 words, at a pause above `max_gap_s`, and before it would exceed
-    `max_words` or `max_span_s`; a single cue above `max_words` is cut, its time shared out by characters. Tracks (runs
-    of cues of one origin and block that do not go back in time) are not mixed; what one repeats of another is left out.
+    A passage ends with its sentence once it has 25 words, at a pause above `max_gap_s`, and before it would exceed
+    `max_words` or `max_span_s`; a single cue above `max_words` is cut, its time divided by characters. Tracks (runs of
+    cues of one origin and block that do not go back in time) are not mixed; duplicates between tracks are dropped.
     """
     passages_by_text: dict[str, list[Passage]] = {}
     for track in _split_tracks(lines):
         for cues in _group_cues(track, max_gap_s, max_words, max_span_s):
             start_s, end_s = cues[0].start_s or 0.0, max(cue.end_s or 0.0 for cue in cues)
             passage = Passage(_join_cues(cues), cues[0].origin, start_s, end_s)
-            same = passages_by_text.setdefault(passage.text, [])
-            if all(abs((other.start_s or 0.0) - start_s) > _DUPLICATE_CUE_S for other in same):
-                same.append(passage)
+            equal = passages_by_text.setdefault(passage.text, [])
+            if all(abs((other.start_s or 0.0) - start_s) > _DUPLICATE_CUE_S for other in equal):
+                equal.append(passage)
     return sorted(
-        (p for same in passages_by_text.values() for p in same), key=lambda p: (p.start_s or 0.0, p.end_s or 0.0)
+        (p for equal in passages_by_text.values() for p in equal), key=lambda p: (p.start_s or 0.0, p.end_s or 0.0)
     )
 
 
 def locate_text(segment: Segment, start: int, end: int) -> Box | None:
-    """The box around the characters `[start, end)` of a segment's text; None where nothing is known of them.
+    """Return the bounding box of the characters `[start, end)` of a segment's text; None where it is unknown.
 
-    Of lines that are covered in part, only the share of the characters counts.
+    A line that is covered in part contributes the covered share of its width.
     """
     return _bounding_box(tuple(part for span in segment.lines if (part := _clip_span(span, start, end)) is not None))
 
 
-# Where text stands
+# Boxes of text
 
 
 def _clip_span(span: LineSpan, start: int, end: int) -> LineSpan | None:
-    """The part of a line within `[start, end)`. Lines that stand on their side keep their whole box."""
+    """Return the part of a line within `[start, end)`; None if empty. Vertical lines keep their whole box."""
     first, last = max(span.start, start), min(span.end, end)
     if first >= last:
         return None
@@ -148,11 +156,12 @@ def _clip_span(span: LineSpan, start: int, end: int) -> LineSpan | None:
 
 
 def _bounding_box(spans: Sequence[LineSpan]) -> Box | None:
+    """Return the bounding box of spans; None where there are none."""
     return reduce(Box.union, (span.box for span in spans)) if spans else None
 
 
 def _sort_by_rows(lines: list[TextLine]) -> list[TextLine]:
-    """Lines of one paragraph by rows, each row from left to right."""
+    """Return the lines of a paragraph sorted by rows, each row from left to right."""
     rows: list[list[TextLine]] = []
     for line in sorted(lines, key=lambda line: line.box.y0 + line.box.y1 if line.box else 0.0):
         middle = (line.box.y0 + line.box.y1) / 2 if line.box else 0.0
@@ -167,53 +176,54 @@ def _sort_by_rows(lines: list[TextLine]) -> list[TextLine]:
 
 
 def _to_spanned_text(line: TextLine, cell_separator: str = " ") -> _SpannedText:
-    """A line with its space made regular; soft hyphens count only where it ends."""
-    written = _SOFT_HYPHEN_INSIDE.sub("", line.text)
-    parts = (" ".join(cell.split()) for cell in written.split("\t"))
+    """Return a line with normalized whitespace, without soft hyphens inside it."""
+    visible = _SOFT_HYPHEN_INSIDE.sub("", line.text)
+    parts = (" ".join(cell.split()) for cell in visible.split("\t"))
     text = cell_separator.join(part for part in parts if part)
     return _SpannedText(text, (LineSpan(0, len(text), line.box),) if line.box else ())
 
 
 def _join_lines(lines: Sequence[TextLine]) -> _SpannedText:
-    """Lines as one text: words broken by a hyphen mended, otherwise a space where the script has spaces."""
+    """Join lines to one text: hyphenated words are joined, others separated by a space where the script has spaces."""
     parts: list[tuple[str, _SpannedText]] = []
-    for flow in map(_to_spanned_text, lines):
-        before = parts[-1][1] if parts else flow
+    for line in map(_to_spanned_text, lines):
+        before = parts[-1][1] if parts else line
         if parts and _HYPHENATED_END.search(before.text):
-            if flow.text[:1].islower():
+            if line.text[:1].islower():
                 parts[-1] = (parts[-1][0], before.cut(0, len(before.text) - 1))
-            parts.append(("", flow))
+            parts.append(("", line))
         else:
-            parts.append((_separator_between(before.text, flow.text) if parts else "", flow))
+            parts.append((_separator_between(before.text, line.text) if parts else "", line))
     return _concatenate(parts)
 
 
 def _separator_between(left: str, right: str) -> str:
+    """Return what stands between two joined lines: a space, or nothing in scripts without spaces."""
     return "" if joins_without_space(left, right) else " "
 
 
 def _concatenate(parts: Iterable[tuple[str, _SpannedText]]) -> _SpannedText:
-    """Flows one after the other, each with what stands before it."""
+    """Join pairs of separator and text to one text."""
     texts: list[str] = []
     spans: list[LineSpan] = []
     length = 0
-    for glue, flow in parts:
-        length += len(glue)
-        spans += [LineSpan(span.start + length, span.end + length, span.box) for span in flow.spans]
-        length += len(flow.text)
-        texts += [glue, flow.text]
+    for separator, part in parts:
+        length += len(separator)
+        spans += [LineSpan(span.start + length, span.end + length, span.box) for span in part.spans]
+        length += len(part.text)
+        texts += [separator, part.text]
     return _SpannedText("".join(texts), tuple(spans))
 
 
-def _stack(flows: Sequence[_SpannedText]) -> _SpannedText:
-    """Flows one below the other."""
-    return _concatenate(("\n" if i else "", flow) for i, flow in enumerate(flows))
+def _stack(texts: Sequence[_SpannedText]) -> _SpannedText:
+    """Join texts with line breaks."""
+    return _concatenate(("\n" if i else "", text) for i, text in enumerate(texts))
 
 
 def _paragraphs(lines: Sequence[TextLine], max_words: int) -> Iterator[list[_SpannedText]]:
-    """For each block its text; of a table, its parts."""
-    for _, same in groupby(lines, key=lambda line: line.block):
-        block = list(same)
+    """Yield for each block its text, of a table its parts."""
+    for _, group in groupby(lines, key=lambda line: line.block):
+        block = list(group)
         if sum("\t" in line.text for line in block) > 1:
             yield _split_table(block, max_words)
         else:
@@ -221,8 +231,8 @@ def _paragraphs(lines: Sequence[TextLine], max_words: int) -> Iterator[list[_Spa
 
 
 def _merge_and_split(blocks: Iterable[list[_SpannedText]], max_words: int) -> list[_SpannedText]:
-    """Paragraphs of the right size: tiny ones wait for the next, long ones are cut."""
-    done: list[_SpannedText] = []
+    """Return paragraphs of the right size: tiny ones are merged with the next, long ones are split."""
+    merged: list[_SpannedText] = []
     pending: _SpannedText | None = None
     for block in blocks:
         word_count = pending.count_words() if pending else 0
@@ -239,44 +249,43 @@ def _merge_and_split(blocks: Iterable[list[_SpannedText]], max_words: int) -> li
             and parts[0].count_words() < max_words // 2
         )
         pending = parts.pop() if is_tiny else None
-        done += parts
-    return [*done, pending] if pending is not None else done
+        merged += parts
+    return [*merged, pending] if pending is not None else merged
 
 
-def _split_text(flow: _SpannedText, first_words: int, max_words: int) -> list[_SpannedText]:
-    """Pieces of whole sentences, the first of at most `first_words`, the others of at most `max_words`."""
+def _split_text(spanned: _SpannedText, first_words: int, max_words: int) -> list[_SpannedText]:
+    """Split a text into pieces of whole sentences, the first of at most `first_words`, the others of `max_words`."""
     pieces: list[_SpannedText] = []
     limit, start, end, word_count = first_words, 0, 0, 0
-    for begin, finish in _split_long_sentences(flow.text, min(first_words, max_words)):
-        count = len(split_words(flow.text[begin:finish]))
+    for begin, finish in _split_long_sentences(spanned.text, min(first_words, max_words)):
+        count = len(split_words(spanned.text[begin:finish]))
         if word_count and word_count + count > limit:
-            pieces.append(flow.cut(start, end))
+            pieces.append(spanned.cut(start, end))
             limit, start, word_count = max_words, begin, 0
         end, word_count = finish, word_count + count
-    return [*pieces, flow.cut(start, end)]
+    return [*pieces, spanned.cut(start, end)]
 
 
 def _split_long_sentences(text: str, max_words: int) -> Iterator[tuple[int, int]]:
-    """The sentences; those above `max_words` in portions of that many."""
+    """Yield the spans of the sentences; those above `max_words` in portions of that many."""
     for start, end in split_sentences(text):
-        within = split_words(text[start:end])
-        for i in range(0, len(within), max_words):
-            portion = within[i : i + max_words]
+        words = split_words(text[start:end])
+        for i in range(0, len(words), max_words):
+            portion = words[i : i + max_words]
             yield start + portion[0][0], start + portion[-1][1]
 
 
 def _split_table(rows: Sequence[TextLine], max_words: int) -> list[_SpannedText]:
-    """A few rows together, one to a line; a header is repeated as text, but stands where it stands only once."""
-    flows = [_to_spanned_text(row, _CELL_SEPARATOR) for row in rows]
-    header = flows.pop(0) if not any(cell.strip()[:1].isdigit() for cell in rows[0].text.split("\t")) else None
+    """Return a table as texts of a few rows, one a line, each with the header; only the first has the header's box."""
+    texts = [_to_spanned_text(row, _CELL_SEPARATOR) for row in rows]
+    header = texts.pop(0) if not any(cell.strip()[:1].isdigit() for cell in rows[0].text.split("\t")) else None
     parts: list[list[_SpannedText]] = [[]]
-    for flow in flows:
-        size = (
-            sum(row.count_words() for row in parts[-1]) + flow.count_words() + (header.count_words() if header else 0)
-        )
+    header_words = header.count_words() if header else 0
+    for text in texts:
+        size = sum(row.count_words() for row in parts[-1]) + text.count_words() + header_words
         if parts[-1] and (len(parts[-1]) == _ROWS_PER_TABLE_PASSAGE or size > max_words):
             parts.append([])
-        parts[-1].append(flow)
+        parts[-1].append(text)
     if header is not None:
         parts = [[header, *parts[0]], *([_SpannedText(header.text, ()), *part] for part in parts[1:])]
     return [_stack(part) for part in parts]
@@ -286,12 +295,13 @@ def _split_table(rows: Sequence[TextLine], max_words: int) -> list[_SpannedText]
 
 
 def _join_cues(cues: Sequence[TextLine]) -> str:
-    """Cues as one text; a hyphen at the end of a cue is a pause in speech and stays."""
-    flows = [_to_spanned_text(cue).text for cue in cues]
-    return "".join(_separator_between(flows[i - 1], text) + text if i else text for i, text in enumerate(flows))
+    """Join cues to one text; a hyphen at the end of a cue is a pause in speech and stays."""
+    texts = [_to_spanned_text(cue).text for cue in cues]
+    return "".join(_separator_between(texts[i - 1], text) + text if i else text for i, text in enumerate(texts))
 
 
 def _split_tracks(lines: Iterable[TextLine]) -> Iterator[list[TextLine]]:
+    """Yield runs of cues of one origin and block that do not go back in time; empty cues are dropped."""
     track: list[TextLine] = []
     for line in lines:
         if not line.text.strip():
@@ -305,13 +315,15 @@ def _split_tracks(lines: Iterable[TextLine]) -> Iterator[list[TextLine]]:
 
 
 def _is_same_track(before: TextLine, line: TextLine) -> bool:
-    of_one_track = (line.origin, line.block) == (before.origin, before.block)
-    return of_one_track and (line.start_s or 0.0) >= (before.start_s or 0.0)
+    """Return True if a cue continues the track of the one before."""
+    has_same_source = (line.origin, line.block) == (before.origin, before.block)
+    return has_same_source and (line.start_s or 0.0) >= (before.start_s or 0.0)
 
 
 def _group_cues(
     track: Iterable[TextLine], max_gap_s: float, max_words: int, max_span_s: float
 ) -> Iterator[list[TextLine]]:
+    """Yield the cues of each passage of a track."""
     group: list[TextLine] = []
     word_count = 0
     for cue in (part for line in track for part in _split_cue(line, max_words)):
@@ -333,17 +345,17 @@ def _group_cues(
 
 
 def _split_cue(cue: TextLine, max_words: int) -> list[TextLine]:
-    """The cue, or if it is too long its pieces, each with the share of the time that its characters take."""
-    flow = _to_spanned_text(cue)
-    if flow.count_words() <= max_words:
+    """Return a cue, or its pieces if it is too long, each with the share of time of its characters."""
+    spanned = _to_spanned_text(cue)
+    if spanned.count_words() <= max_words:
         return [cue]
     start_s, end_s = cue.start_s or 0.0, cue.end_s or 0.0
-    per_character, at = (end_s - start_s) / len(flow.text), 0
-    shares = []
-    for piece in _split_text(flow, max_words, max_words):
-        begin = flow.text.index(piece.text, at)
+    per_character, at = (end_s - start_s) / len(spanned.text), 0
+    pieces = []
+    for piece in _split_text(spanned, max_words, max_words):
+        begin = spanned.text.index(piece.text, at)
         at = begin + len(piece.text)
-        shares.append(
+        pieces.append(
             replace(cue, text=piece.text, start_s=start_s + begin * per_character, end_s=start_s + at * per_character)
         )
-    return shares
+    return pieces

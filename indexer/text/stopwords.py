@@ -1,4 +1,4 @@
-"""Words that ask or connect, and so say nothing about what is looked for, in the scripts that queries come in."""
+"""Stop words, particles and question words of English, Japanese, Chinese and Korean."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words of the keywords lane: what a text is found by, the same for every index and in every script."""
+"""Tokenizer of the keywords lane: one for every index, for words, codes and unspaced scripts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ import snowballstemmer
 from indexer.text import stopwords
 
 JOINERS = "-._@+,:/&#'"
-"""What may stand between the parts of a code, a number or an address; FTS5 must take these as token characters."""
+"""Characters between the parts of a code, a number or an address; FTS5 must treat these as token characters."""
 
 MAX_TOKEN_CHARS = 64
+"""Chosen: longer tokens are cut; bounds the index, while no word or code that people search for is longer."""
 MAX_QUERY_TERMS = 256
+"""Chosen: bounds the cost of a query; later terms of a longer one are ignored."""
+_MIN_STEM_CHARS = 4
+"""Chosen: shorter words are not stemmed, since what remains would match unrelated words."""
+_STEM_CACHE_SIZE = 50_000  # Form: size of a cache
 
 _HIRAGANA = "\u3041-\u309f"
 _KATAKANA = "\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"
@@ -36,10 +41,10 @@ _TRAILING_PARTICLES = re.compile(f"(?:{stopwords.JAPANESE_STOPWORD_PATTERN})+$")
 
 
 def tokenize(text: str) -> list[str]:
-    """The tokens of a text, in order, function words left out.
+    """Return the tokens of a text, in order, without stop words.
 
-    Words are folded (case, width, accents) and stemmed; codes, numbers and addresses stand whole and in parts;
-    runs of Han, kana, Hangul and South-East Asian scripts give every character and every pair of neighbours.
+    Words are folded (case, width, accents) and stemmed; codes, numbers and addresses are kept whole and in parts; runs
+    of Han, kana, Hangul and South-East Asian scripts become character unigrams and bigrams.
     """
     terms: list[str] = []
     for piece in _split_pieces(text):
@@ -51,10 +56,10 @@ def tokenize(text: str) -> list[str]:
 
 
 def tokenize_query(text: str) -> tuple[str, ...]:
-    """The tokens that a text must contain to answer this query, distinct, in order; none where nothing is asked for.
+    """Return the distinct tokens to search a query by, in order; empty where it has only stop words.
 
-    Unspaced runs are freed of particles and question words and become pairs (single characters where they stand
-    alone). A query that is one such run and would vanish is taken as it is.
+    Unspaced runs lose particles and question words and become bigrams (a unigram where a character stands alone). A
+    query that is one such run and would become empty is kept whole.
     """
     pieces = list(_split_pieces(text))
     terms: list[str] = []
@@ -70,15 +75,18 @@ def tokenize_query(text: str) -> tuple[str, ...]:
 
 
 def _split_pieces(text: str) -> Iterator[re.Match[str]]:
+    """Yield matches of unspaced runs and of words, of the text folded by NFKC and case."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).replace("’", "'")
     return _PIECE_PATTERN.finditer(_strip_marks(folded.replace("_", "-")))
 
 
 def _strip_marks(text: str) -> str:
+    """Return a text without combining marks."""
     return text if text.isascii() else "".join(c for c in text if not unicodedata.category(c).startswith("M"))
 
 
 def _compound_tokens(word: str) -> Iterator[str]:
+    """Yield a code or address whole, then the stems of its parts; of a plain word, its stem."""
     plain = _strip_marks(unicodedata.normalize("NFKD", word))
     parts: list[str] = _PART_PATTERN.findall(plain)
     if len(parts) > 1 and len(plain) <= MAX_TOKEN_CHARS and re.search(r"[0-9@&]", plain):
@@ -88,16 +96,16 @@ def _compound_tokens(word: str) -> Iterator[str]:
             yield _stem(part)[:MAX_TOKEN_CHARS]
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=_STEM_CACHE_SIZE)
 def _stem(word: str) -> str:
-    """English endings taken off (Snowball's Porter 2), so that deviates and deviation meet; other scripts stay."""
-    if len(word) < 4 or not (word.isascii() and word.isalpha()):
+    """Return the English stem of a word (Snowball's Porter 2); words of other scripts are returned unchanged."""
+    if len(word) < _MIN_STEM_CHARS or not (word.isascii() and word.isalpha()):
         return word
     return str(_stemmers.english.stemWord(word))
 
 
 class _Stemmers(threading.local):
-    """Snowball's stemmers keep state while they work: one a thread."""
+    """Snowball stemmers of a thread; they are not thread-safe."""
 
     def __init__(self) -> None:
         self.english = snowballstemmer.stemmer("english")
@@ -107,28 +115,31 @@ _stemmers = _Stemmers()
 
 
 def _unigrams_and_bigrams(run: str) -> Iterator[str]:
-    for place, character in enumerate(run):
+    """Yield each character of a run, and each pair of neighbours."""
+    for i, character in enumerate(run):
         yield character
-        if place + 1 < len(run):
-            yield run[place : place + 2]
+        if i + 1 < len(run):
+            yield run[i : i + 2]
 
 
 def _bigrams(run: str) -> list[str]:
-    return [run[place : place + 2] for place in range(len(run) - 1)] or [run]
+    """Return the pairs of neighbours of a run; a single character as it is."""
+    return [run[i : i + 2] for i in range(len(run) - 1)] or [run]
 
 
 def _content_words(run: str) -> Iterator[str]:
-    for spaced in _SCRIPT_RUN_PATTERN.findall(
+    """Yield the words of an unspaced run, split where the script changes, without particles and question words."""
+    for word in _SCRIPT_RUN_PATTERN.findall(
         stopwords.CHINESE_STOPWORD_PATTERN.sub(" ", _HIRAGANA_RUN_PATTERN.sub(_strip_particles, run))
     ):
-        word = spaced
         if re.match(f"[{_HANGUL}]", word):
-            word = word if word in stopwords.KOREAN_STOPWORDS else stopwords.KOREAN_PARTICLE_PATTERN.sub("", word)
-            if word in stopwords.KOREAN_STOPWORDS:
-                continue
-        yield word
+            stem = word if word in stopwords.KOREAN_STOPWORDS else stopwords.KOREAN_PARTICLE_PATTERN.sub("", word)
+            if stem not in stopwords.KOREAN_STOPWORDS:
+                yield stem
+        else:
+            yield word
 
 
 def _strip_particles(hiragana: re.Match[str]) -> str:
-    """Particles at both ends of a run of Hiragana become spaces; endings of verbs stay with their Han."""
+    """Replace particles at both ends of a run of hiragana by spaces; verb endings inside stay."""
     return _TRAILING_PARTICLES.sub(" ", _LEADING_PARTICLES.sub(" ", hiragana[0]))

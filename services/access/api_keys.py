@@ -1,7 +1,7 @@
-"""Keys of the HTTP API: a secret that is shown once, what it may do, and until when.
+"""API keys: creation, verification and revocation.
 
-A secret is `ai_<id>_<random>`. The random part has 256 bits, so its plain SHA-256 is all that has to be kept: there is
-no password to guess, and nobody can go through so many.
+A secret is `ai_<id>_<random>` and is shown once. The random part has 256 bits, so a plain SHA-256 of it is safe to
+store: unlike a password it cannot be guessed.
 """
 
 from __future__ import annotations
@@ -20,19 +20,25 @@ from sqlalchemy import Row, insert, select, update
 from indexer.errors import InvalidInput, StorageFull
 from services.access.errors import InvalidApiKey, KeyNotFound
 from services.catalog.types import validate_collection_name
-from services.database.clock import now
+from services.database.clock import Clock, now
 from services.database.engine import SqlDatabase
 from services.database.errors import DatabaseUnavailable
 from services.database.idempotency import IdempotencyKey, claim_resource
 from services.database.schema import ApiKeys
 
-_SECRET_PREFIX, _ID_BYTES, _RANDOM_BYTES = "ai", 6, 32
+_SECRET_PREFIX = "ai"
+_ID_BYTES = 6
+"""Chosen: 12 hex digits; an id that exists already makes creation fail, 1 in 560 for a million keys."""
+_RANDOM_BYTES = 32
+"""Chosen: 256 bits, as many as its SHA-256; they cannot be guessed."""
 _MAX_NAME_LENGTH = 200
+"""Chosen: names are for lists that people read; the column has no limit."""
 _LAST_USED_RESOLUTION_S = 60.0
+"""Chosen: `last_used_at` may be a minute old, which saves a write per request."""
 
 
 class Scope(StrEnum):
-    """What a key may do; none holds another. `admin`: keys, and what concerns the archive as a whole."""
+    """Permission of an API key; none includes another. `admin` covers keys and the archive as a whole."""
 
     READ = "read"
     WRITE = "write"
@@ -41,10 +47,9 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key as it is kept: without its secret. Times are Unix times; `expires_at` is the first at which it is refused.
+    """API key without its secret. Times are Unix times; from `expires_at` on the key is refused.
 
-    `collections` None stands for all, `requests_per_minute` None for no limit of its own. `last_used_at` is up to a
-    minute old.
+    `collections` None means all, `requests_per_minute` None no limit of its own. `last_used_at` is up to a minute old.
     """
 
     id: str
@@ -59,10 +64,10 @@ class ApiKey:
 
 
 class ApiKeyStore:
-    """Makes, verifies and revokes keys. Errors: also those of Database."""
+    """Store of API keys. Errors: also those of SqlDatabase."""
 
-    def __init__(self, database: SqlDatabase) -> None:
-        self._database = database
+    def __init__(self, database: SqlDatabase, clock: Clock = now) -> None:
+        self._database, self._clock = database, clock
 
     def create(
         self,
@@ -73,20 +78,17 @@ class ApiKeyStore:
         requests_per_minute: int | None = None,
         idempotency_key: IdempotencyKey | None = None,
     ) -> tuple[ApiKey, str]:
-        """A new key, and its secret, which cannot be had again. Of a request that is sent again, `once`, the key is the
-        one that it made before, with another secret instead of the one that was lost.
+        """Create a key; return it and its secret, which cannot be read again.
 
-        Errors: QueryError for a key that makes no sense.
+        A retried request, by its idempotency key, returns the key that it created before with a new secret in place of
+        the lost one. Errors: InvalidInput.
         """
-        allowed_collections = (
-            None if collections is None else frozenset(validate_collection_name(name) for name in collections)
-        )
         key = ApiKey(
             id=secrets.token_hex(_ID_BYTES),
             name=name,
             scopes=frozenset(scopes),
-            collections=allowed_collections,
-            created_at=now(),
+            collections=None if collections is None else frozenset(map(validate_collection_name, collections)),
+            created_at=self._clock(),
             expires_at=expires_at,
             revoked_at=None,
             last_used_at=None,
@@ -94,27 +96,18 @@ class ApiKeyStore:
         )
         _validate(key)
         random = secrets.token_urlsafe(_RANDOM_BYTES)
-        with self._database.write() as connection:
-            before = (
-                None if idempotency_key is None else claim_resource(self._database, connection, idempotency_key, key.id)
-            )
-            if before is None:
-                connection.execute(insert(ApiKeys).values(digest=_digest(random), **_to_row(key)))
-            else:
-                mine = ApiKeys.key_id == before
-                connection.execute(update(ApiKeys).where(mine).values(digest=_digest(random)))
-                key = _from_row(connection.execute(select(ApiKeys).where(mine)).one())
+        key = self._insert(key, _digest(random), idempotency_key)
         return key, f"{_SECRET_PREFIX}_{key.id}_{random}"
 
     def verify(self, secret: str) -> ApiKey:
-        """The key of a secret. Errors: KeyRefused where it is not known, has expired or was revoked."""
+        """Return the key of a secret. Errors: InvalidApiKey if it is unknown, expired or revoked."""
         prefix, _, rest = secret.partition("_")
         key_id, _, random = rest.partition("_")
         row = self._find_row(key_id) if prefix == _SECRET_PREFIX and key_id.isalnum() and key_id.isascii() else None
         expected = b"" if row is None else row.digest
         if row is None or not hmac.compare_digest(expected, _digest(random)):
             raise InvalidApiKey("this key is not known")
-        key, time = _from_row(row), now()
+        key, time = _from_row(row), self._clock()
         if key.revoked_at is not None:
             raise InvalidApiKey(f"the key {key.id} was revoked")
         if key.expires_at is not None and key.expires_at <= time:
@@ -124,43 +117,56 @@ class ApiKeyStore:
         return key
 
     def list(self) -> tuple[ApiKey, ...]:
-        """All keys, newest first, those that are refused by now included."""
+        """Return all keys, newest first, expired and revoked ones included."""
         with self._database.read() as connection:
             rows = connection.execute(select(ApiKeys).order_by(ApiKeys.created_at.desc(), ApiKeys.key_id)).all()
         return tuple(_from_row(row) for row in rows)
 
     def any_active(self) -> bool:
-        """Whether there is a key that is not refused."""
-        at = now()
+        """Return whether a key exists that is neither expired nor revoked."""
+        at = self._clock()
         return any(key.revoked_at is None and (key.expires_at or at + 1) > at for key in self.list())
 
     def revoke(self, key_id: str) -> ApiKey:
-        """Refuse a key from now on; one that was revoked stays so. Errors: KeyNotFound."""
-        mine = ApiKeys.key_id == key_id
+        """Revoke a key; idempotent. Errors: KeyNotFound."""
+        matches, at = ApiKeys.key_id == key_id, self._clock()
         with self._database.write() as connection:
-            connection.execute(update(ApiKeys).where(mine, ApiKeys.revoked_at.is_(None)).values(revoked_at=now()))
-            row = connection.execute(select(ApiKeys).where(mine)).first()
+            connection.execute(update(ApiKeys).where(matches, ApiKeys.revoked_at.is_(None)).values(revoked_at=at))
+            row = connection.execute(select(ApiKeys).where(matches)).first()
         if row is None:
             raise KeyNotFound(f"no key {key_id!r}")
         return _from_row(row)
+
+    def _insert(self, key: ApiKey, digest: bytes, idempotency_key: IdempotencyKey | None) -> ApiKey:
+        """Store a key, or replace the digest of the key that a retried request created before; return the key."""
+        with self._database.write() as connection:
+            existing_id = None
+            if idempotency_key is not None:
+                existing_id = claim_resource(self._database, connection, idempotency_key, key.id, self._clock)
+            if existing_id is None:
+                connection.execute(insert(ApiKeys).values(digest=digest, **_to_row(key)))
+                return key
+            matches = ApiKeys.key_id == existing_id
+            connection.execute(update(ApiKeys).where(matches).values(digest=digest))
+            return _from_row(connection.execute(select(ApiKeys).where(matches)).one())
 
     def _find_row(self, key_id: str) -> Row[Any] | None:
         with self._database.read() as connection:
             return connection.execute(select(ApiKeys).where(ApiKeys.key_id == key_id)).first()
 
     def _record_use(self, key_id: str, time: float) -> None:
-        """A database that cannot be written to is no reason to refuse who only reads."""
+        """Record the time of use; a database that cannot be written must not refuse readers."""
         with suppress(StorageFull, DatabaseUnavailable), self._database.write() as connection:
             connection.execute(update(ApiKeys).where(ApiKeys.key_id == key_id).values(last_used_at=time))
 
 
 def looks_like_key(text: str) -> bool:
-    """Whether a text has the form of a secret, whoever made it."""
+    """Return whether a text has the form of a secret."""
     return text.startswith(f"{_SECRET_PREFIX}_")
 
 
 def _validate(key: ApiKey) -> None:
-    """Errors: QueryError."""
+    """Raise InvalidInput for a key that makes no sense."""
     if not key.name.strip() or len(key.name) > _MAX_NAME_LENGTH or not key.name.isprintable():
         raise InvalidInput(f"a key's name has 1 to {_MAX_NAME_LENGTH} printable characters")
     if not key.scopes:

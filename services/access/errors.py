@@ -6,12 +6,12 @@ from indexer.errors import AfterimageError
 
 
 class InvalidApiKey(AfterimageError, PermissionError):
-    """A key that is not known, has expired or was revoked."""
+    """An API key is unknown, expired or revoked."""
 
 
 class KeyNotFound(AfterimageError, LookupError):
-    """No key of that id."""
+    """No API key has this id."""
 
 
 class InsufficientScope(AfterimageError, PermissionError):
-    """A key that is known, but may not do this."""
+    """A valid API key lacks the scope of the request."""

@@ -1,4 +1,4 @@
-"""What whoever asks may do: scopes, and collections, which go into every query instead of sorting out its results."""
+"""Permissions of a caller: scopes and collections, applied as filters of every query (decision 0059)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from services.catalog.errors import CollectionNotFound
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """The rights of a key, or (`key_id` None) of who needs none. `collections` None stands for all.
+    """Permissions of an API key, or of a caller without one (`key_id` None). `collections` None means all.
 
-    What is outside of them is not found, in the same words as what is not there.
+    Anything outside them is reported as not found, with the message of what does not exist.
     """
 
     key_id: str | None
@@ -24,22 +24,22 @@ class Permissions:
 
     @classmethod
     def of_key(cls, key: ApiKey) -> Permissions:
-        """The rights of a verified key."""
+        """Return the permissions of a verified key."""
         return cls(key.id, key.scopes, key.collections)
 
     def require(self, scope: Scope) -> None:
-        """Errors: RightMissing where it is not among the scopes."""
+        """Raise InsufficientScope unless the caller has a scope."""
         if scope not in self.scopes:
             raise InsufficientScope(f"this needs a key with the scope {scope}")
 
     def allows(self, collection: str) -> bool:
-        """Whether the collection is within them, be it there or not."""
+        """Return whether a collection is allowed, existing or not."""
         return self.collections is None or collection in self.collections
 
     def restrict(self, collections: Collection[str] | None) -> frozenset[str] | None:
-        """Those collections, for a query; None: all that may be seen, and None again where those are all.
+        """Return the requested collections, or all allowed ones if None is requested; None means no restriction.
 
-        Errors: CollectionNotFound for one outside.
+        Errors: CollectionNotFound for a collection that is not allowed.
         """
         if collections is None:
             return self.collections
@@ -49,9 +49,9 @@ class Permissions:
         return frozenset(collections)
 
     def scope_filters(self, filters: SegmentFilter) -> SegmentFilter:
-        """The filter, narrowed to what may be seen. Errors: CollectionNotFound where it names a collection outside."""
+        """Return the filters restricted to allowed collections. Errors: CollectionNotFound for another one."""
         return replace(filters, collections=self.restrict(filters.collections))
 
 
 FULL_ACCESS = Permissions(None, frozenset(Scope), None)
-"""Of who owns the archive: the command line, and the open mode."""
+"""Permissions of the archive's owner: the command line, and a server without keys."""

@@ -1,4 +1,4 @@
-"""What somebody with some rights sees of the archive: what lies outside of them is not there."""
+"""Access scoping: anything outside the caller's collections is reported as not found."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from services.catalog.types import Asset
 
 
 def require_asset(catalog: Catalog, permissions: Permissions, asset_id: str) -> Asset:
-    """The asset of an id. Errors: AssetNotFound."""
-    found = catalog.get([asset_id], allowed_collections(permissions)).get(asset_id)
-    if found is None:
+    """Return an asset that the caller may see. Errors: AssetNotFound."""
+    asset = catalog.get([asset_id], allowed_collections(permissions)).get(asset_id)
+    if asset is None:
         raise AssetNotFound(f"no asset {asset_id!r}")
-    return found
+    return asset
 
 
 def require_collection(catalog: Catalog, permissions: Permissions, name: str) -> str:
-    """The name, where there is such a collection. Errors: CollectionNotFound."""
+    """Return the name of an existing, allowed collection. Errors: CollectionNotFound."""
     return _require_collections(catalog, permissions, [name])[0]
 
 
 def count_assets_by_collection(catalog: Catalog, permissions: Permissions) -> dict[str, int]:
-    """The collections, and how many assets each holds."""
+    """Return the number of assets of each allowed collection."""
     return {name: count for name, count in catalog.collections().items() if permissions.allows(name)}
 
 
 def collections_holding(catalog: Catalog, permissions: Permissions, asset: Asset) -> list[str]:
-    """The collections that hold an asset."""
+    """Return the allowed collections that hold an asset, sorted."""
     return sorted({row.collection for row in catalog.sources(asset.asset_id) if permissions.allows(row.collection)})
 
 
 def scope_filters(catalog: Catalog, permissions: Permissions, filters: SegmentFilter) -> SegmentFilter:
-    """The filter, narrowed to the rights. Errors: CollectionNotFound, AssetNotFound for what it names."""
+    """Return the filters restricted to what the caller may see. Errors: CollectionNotFound, AssetNotFound."""
     if filters.collections is not None:
         _require_collections(catalog, permissions, sorted(filters.collections))
     filters = permissions.scope_filters(filters)
-    if filters.collections is not None:  # those of the rights, some of which may not have been made yet
+    if filters.collections is not None:  # permissions may name collections that do not exist yet
         filters = replace(filters, collections=filters.collections & catalog.collections().keys())
     if filters.assets is not None:
         listed = None if filters.collections is None else sorted(filters.collections)
@@ -52,7 +52,7 @@ def scope_filters(catalog: Catalog, permissions: Permissions, filters: SegmentFi
 
 
 def allowed_collections(permissions: Permissions) -> list[str] | None:
-    """The collections of somebody's rights; None: all."""
+    """Return the allowed collections, sorted; None means all."""
     return None if permissions.collections is None else sorted(permissions.collections)
 
 

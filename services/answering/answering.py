@@ -1,16 +1,15 @@
-"""Ask: evidence from search, sentences from the generator, each verified and cited before it leaves."""
+"""Answer a question: analyze → retrieve → expand → generate → attribute → verify."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import zip_longest
+from dataclasses import dataclass, field
 
 from indexer.text.passages import locate_text
-from indexer.types import AssetKind, Lane, Pixels, SegmentFilter
-from services.answering.ports import Verifier
-from services.answering.question_analysis import TemporalScope, analyze_question
-from services.answering.types import Answer, Citation, Sentence, Verdict
+from indexer.types import Lane, Pixels, SegmentFilter
+from services.answering.evidence import interleave_unique, number_evidence
+from services.answering.ports import ClaimVerifier, QuestionAnalyzer
+from services.answering.types import Answer, Citation, QuestionAnalysis, Sentence, TemporalScope, Verdict
 from services.answering.video_context import VideoContext
 from services.generators.ports import Generator
 from services.generators.types import DraftSentence, Evidence, Quote
@@ -18,140 +17,153 @@ from services.search.retrieval import MIN_SCORE, Retrieval
 from services.search.types import Query, RetrievedSegment
 
 NOTHING_FOUND = "Nothing in the archive answers this."
-_DUPLICATE_MIN_OVERLAP = 0.6
-_LENIENT_MIN_SCORE = 0.45
-"""The least score of what a model looks at anyway; chosen on other seeds than the exam's (ARCHITECTURE.md)."""
-_EVIDENCE_ID_PREFIX = {AssetKind.VIDEO: "F", AssetKind.DOCUMENT: "P", AssetKind.IMAGE: "I"}
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweringSettings:
+    """Numbers and policies of answering.
+
+    `keep_unsupported`: refuted sentences leave with their verdict, instead of not at all.
+    """
+
+    max_evidence: int = 12
+    """Chosen: pieces of evidence of an answer; the setting AFTERIMAGE_ANSWER__MAX_EVIDENCE has the last word."""
+    lenient_min_score: float = 0.45
+    """Measured: `python -m benchmarks.long_video_qa --seed 83000` (docs/decisions/0061): for questions to one video,
+    whose pictures a model looks at anyway, right 0.872 → 0.881, answerable ones refused 0.026 → 0.016."""
+    keep_unsupported: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """The result of the retrieval step: `segments` best first, and `anchors`, the best for each thing asked about."""
+
+    segments: tuple[RetrievedSegment, ...]
+    anchors: tuple[RetrievedSegment, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """Answers questions from at most `evidence_limit` pieces of evidence, and, where `recalling` is given, from the
-    memory of the video that is asked about and more of its frames. Sentences that the evidence does not carry leave
-    with that verdict where `keep_unsupported` is set, and not at all where it is not."""
+    """Answers questions. Without `video_context` the generator sees no pictures, and evidence is what search found."""
 
     retrieval: Retrieval
+    analyzer: QuestionAnalyzer
     generator: Generator
-    verifier: Verifier
-    max_evidence: int
+    verifier: ClaimVerifier
     video_context: VideoContext | None = None
-    keep_unsupported: bool = False
+    settings: AnsweringSettings = field(default_factory=AnsweringSettings)
 
     def ask(self, question: str, filters: SegmentFilter) -> Answer:
-        """The answer, or an abstention where nothing was found. Unsupported sentences and invented ids do not leave.
+        """Answer a question from what the filters let pass; an abstention where nothing was found.
 
-        Errors: QueryError.
+        Unsupported sentences and citations that do not exist do not leave. Errors: InvalidInput; those of the models.
         """
         return self.answer_from(question, self.gather_evidence(question, filters))
 
     def answer_from(self, question: str, evidence: Sequence[Evidence]) -> Answer:
-        """The whole answer from evidence that is gathered."""
+        """Answer a question from evidence that is gathered."""
         return build_answer(tuple(self.stream_sentences(question, evidence)))
 
+    def gather_evidence(self, question: str, filters: SegmentFilter, pictures: Sequence[Pixels] = ()) -> list[Evidence]:
+        """Gather the evidence for a question, and for pictures that came with it: the first three steps.
+
+        Errors: InvalidInput where there is neither a question nor a picture.
+        """
+        analysis = self.analyze(question)
+        retrieved = self.retrieve(question, analysis, filters, pictures)
+        return self.expand(analysis, retrieved, filters)
+
     def stream_sentences(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Sentence]:
-        """The answer sentence by sentence, each as soon as it is verified, and once; none without evidence."""
-        emitted_keys: set[tuple[str, tuple[str, ...]]] = set()
-        for draft in self.generator.answer(question, evidence) if evidence else ():
-            sentence = self._verify(draft, evidence)
-            if sentence is None or (key := _deduplication_key(sentence)) in emitted_keys:
+        """Yield the sentences of an answer, each as soon as it is verified: the last three steps. None: no evidence."""
+        emitted: set[tuple[str, tuple[str, ...]]] = set()
+        for draft in self.generate(question, evidence):
+            sentence = self.verify(self.attribute(draft, evidence), evidence)
+            if sentence is None or (key := _deduplication_key(sentence)) in emitted:
                 continue
-            emitted_keys.add(key)
+            emitted.add(key)
             yield sentence
 
-    def gather_evidence(self, question: str, filters: SegmentFilter, pictures: Sequence[Pixels] = ()) -> list[Evidence]:
-        """What was found, best first, by turns with what resembles the `pictures` that came with the question. Where
-        the question reaches beyond what it names, also frames of the video there, and where it reaches over all of it,
-        the video's memory: what nobody asked for costs more than it tells."""
-        segments = self._search_evidence(question, filters, pictures)
+    def analyze(self, question: str) -> QuestionAnalysis:
+        """Step 1: take the question apart."""
+        return self.analyzer.analyze(question)
+
+    def retrieve(
+        self, question: str, analysis: QuestionAnalysis, filters: SegmentFilter, pictures: Sequence[Pixels]
+    ) -> Retrieved:
+        """Step 2: search for the question, its pictures and, where a generator sees pictures, its sub-queries."""
+        segments = self._search(question, filters, pictures)
         if self.video_context is None:
+            return Retrieved(tuple(segments), ())
+        parts = [self._search_pictures(sub_query, filters) for sub_query in analysis.sub_queries]
+        segments = interleave_unique(segments, *parts)[: self.settings.max_evidence]
+        anchors = [part[0] for part in parts if part] if len(parts) > 1 else segments[:1]
+        return Retrieved(tuple(segments), tuple(anchors))
+
+    def expand(self, analysis: QuestionAnalysis, retrieved: Retrieved, filters: SegmentFilter) -> list[Evidence]:
+        """Step 3: add frames of the video that the question reaches to, and its memory where it is about all of it.
+
+        Memory is left out of other questions: extra context lowers accuracy (docs/decisions/0037).
+        """
+        context, segments = self.video_context, list(retrieved.segments)
+        if context is None:
             return number_evidence(segments)
-        analysis = analyze_question(question)
-        sub_results = [self._retrieve_pictures(part, filters) for part in analysis.sub_queries]
-        segments = _interleave_unique(segments, *sub_results)[: self.max_evidence]
-        video = self.video_context.target_video(segments, filters)
+        video = context.target_video(segments, filters)
         if video is None and analysis.timestamps_s:
-            video = self.video_context.find_single_video(filters)
+            video = context.find_single_video(filters)
         if video is None:
             return number_evidence(segments)
-        anchors = [some[0] for some in sub_results if some] if len(sub_results) > 1 else segments[:1]
-        extra_frames = self.video_context.frames_for_scope(video, analysis.temporal_scope, anchors, segments)
-        segments = [*self.video_context.frames_at(video, analysis.timestamps_s), *segments, *extra_frames]
-        memory = (
-            self.video_context.memory_evidence(video, filters)
-            if analysis.temporal_scope is TemporalScope.ALL or not segments
-            else []
-        )
-        return [*number_evidence(self.video_context.attach_ocr_text(video, segments)), *memory]
+        frames = context.frames_for_scope(video, analysis.temporal_scope, retrieved.anchors, segments)
+        segments = [*context.frames_at(video, analysis.timestamps_s), *segments, *frames]
+        wants_memory = analysis.temporal_scope is TemporalScope.ALL or not segments
+        memory = context.memory_evidence(video, filters) if wants_memory else []
+        return [*number_evidence(context.attach_ocr_text(video, segments)), *memory]
 
-    def _search_evidence(
-        self, question: str, filters: SegmentFilter, pictures: Sequence[Pixels]
-    ) -> list[RetrievedSegment]:
-        """What the words find, and each picture. Errors: QueryError where there are neither."""
+    def generate(self, question: str, evidence: Sequence[Evidence]) -> Iterator[DraftSentence]:
+        """Step 4: have the generator draft sentences; none without evidence."""
+        return self.generator.answer(question, evidence) if evidence else iter(())
+
+    def attribute(self, draft: DraftSentence, evidence: Sequence[Evidence]) -> DraftSentence:
+        """Step 5: give the draft citations that exist, and times and counts that follow from them."""
+        return self.verifier.attribute(draft, evidence)
+
+    def verify(self, draft: DraftSentence, evidence: Sequence[Evidence]) -> Sentence | None:
+        """Step 6: verify the draft against its citations; None where it has none or is refuted."""
+        verification = self.verifier.verify(draft, evidence)
+        refuted = verification.verdict is Verdict.UNSUPPORTED and not self.settings.keep_unsupported
+        if refuted or not draft.quotes:
+            return None
+        by_id = {piece.id: piece for piece in evidence}
+        citations = tuple(_make_citation(by_id[quote.evidence_id], quote) for quote in draft.quotes)
+        return Sentence(draft.text, verification, citations)
+
+    def _search(self, question: str, filters: SegmentFilter, pictures: Sequence[Pixels]) -> list[RetrievedSegment]:
         queries = [Query(picture=picture) for picture in pictures]
         if question.strip() or not pictures:
             queries.append(Query(question))
-        each = [self.retrieval.retrieve_evidence(query, filters, self.max_evidence) for query in queries]
-        return _interleave_unique(*each)[: self.max_evidence] if pictures else each[0]
+        limit = self.settings.max_evidence
+        rankings = [self.retrieval.retrieve_evidence(query, filters, limit) for query in queries]
+        return interleave_unique(*rankings)[:limit] if pictures else rankings[0]
 
-    def _retrieve_pictures(self, sub_query: str, filters: SegmentFilter) -> list[RetrievedSegment]:
-        """The pictures of one of the things that a question is about; of one video also some that chance may find."""
-        min_score = _LENIENT_MIN_SCORE if filters.assets is not None and len(filters.assets) == 1 else MIN_SCORE
-        found = self.retrieval.retrieve_evidence(Query(sub_query), filters, self.max_evidence, min_score)
-        return [one for one in found if Lane.VISUAL in one.lane_scores]
-
-    def _verify(self, draft: DraftSentence, evidence: Sequence[Evidence]) -> Sentence | None:
-        by_id = {one.id: one for one in evidence}
-        draft = self.verifier.attribute(draft, evidence)
-        judgement = self.verifier.verify(draft, evidence)
-        if not draft.quotes or (judgement.verdict is Verdict.UNSUPPORTED and not self.keep_unsupported):
-            return None
-        return Sentence(draft.text, judgement, tuple(_make_citation(by_id[q.evidence_id], q) for q in draft.quotes))
+    def _search_pictures(self, sub_query: str, filters: SegmentFilter) -> list[RetrievedSegment]:
+        """Search for the pictures of one sub-query; of a single video with the lenient cut."""
+        is_single_asset = filters.assets is not None and len(filters.assets) == 1
+        min_score = self.settings.lenient_min_score if is_single_asset else MIN_SCORE
+        results = self.retrieval.retrieve_evidence(Query(sub_query), filters, self.settings.max_evidence, min_score)
+        return [result for result in results if Lane.VISUAL in result.lane_scores]
 
 
 def build_answer(sentences: Sequence[Sentence]) -> Answer:
-    """Verified sentences as an answer; none: an abstention."""
+    """Join verified sentences to an answer; an abstention where there are none."""
     if not sentences:
         return Answer(NOTHING_FOUND, abstained=True, sentences=())
     return Answer(" ".join(sentence.text for sentence in sentences), abstained=False, sentences=tuple(sentences))
 
 
-def number_evidence(segments: Sequence[RetrievedSegment]) -> list[Evidence]:
-    """Number what was found: `F1`, `F2` for videos, `P1` for pages, `I1` for images, best first."""
-    counts = dict.fromkeys(AssetKind, 0)
-    evidence = []
-    for one in segments:
-        counts[one.asset.kind] += 1
-        evidence.append(Evidence(f"{_EVIDENCE_ID_PREFIX[one.asset.kind]}{counts[one.asset.kind]}", one))
-    return evidence
-
-
 def _deduplication_key(sentence: Sentence) -> tuple[str, tuple[str, ...]]:
-    return sentence.text, tuple(one.evidence.id for one in sentence.citations)
-
-
-def _interleave_unique(*rankings: Sequence[RetrievedSegment]) -> list[RetrievedSegment]:
-    """What is in some lists, by turns."""
-    result: list[RetrievedSegment] = []
-    for one in (one for some in zip_longest(*rankings) for one in some if one is not None):
-        if not any(_is_duplicate(one, other) for other in result):
-            result.append(one)
-    return result
-
-
-def _is_duplicate(first: RetrievedSegment, second: RetrievedSegment) -> bool:
-    """Whether two finds are of one picture, or pictures of nearly one span of a video."""
-    a, b = first.segment, second.segment
-    if first.asset.asset_id != second.asset.asset_id or a.text != b.text:
-        return False
-    if a.start_s is None or b.start_s is None or a.end_s is None or b.end_s is None:
-        return a.picture == b.picture
-    shared = min(a.end_s, b.end_s) - max(a.start_s, b.start_s)
-    return (
-        shared >= _DUPLICATE_MIN_OVERLAP * (max(a.end_s, b.end_s) - min(a.start_s, b.start_s)) or a.picture == b.picture
-    )
+    return sentence.text, tuple(citation.evidence.id for citation in sentence.citations)
 
 
 def _make_citation(evidence: Evidence, quote: Quote) -> Citation:
-    segment = evidence.result.segment
-    text = segment.text[quote.start : quote.end]
-    return Citation(evidence, locate_text(segment, quote.start, quote.end) if text else segment.box, text)
+    text = evidence.text[quote.start : quote.end]
+    box = locate_text(evidence.segment, quote.start, quote.end) if text else evidence.segment.box
+    return Citation(evidence, box, text)

@@ -9,8 +9,37 @@ from indexer.types import Box
 from services.generators.types import Evidence
 
 
+class TemporalScope(StrEnum):
+    """How far a question reaches beyond the things that it names.
+
+    WITHIN: not at all; BEFORE, AFTER: the time before or after them; BETWEEN: the time between two of them; ALL: the
+    whole video.
+    """
+
+    WITHIN = "within"
+    BEFORE = "before"
+    AFTER = "after"
+    BETWEEN = "between"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionAnalysis:
+    """A question taken apart.
+
+    `sub_queries` are the things it asks about, one by one (`the dog`, `the cat`), empty where they would repeat the
+    question or where it asks for a time only. `timestamps_s` are the times that it names, in seconds, ascending.
+    `unread` says what the analyzer could not read (empty: nothing), so that another one may be asked.
+    """
+
+    sub_queries: tuple[str, ...]
+    timestamps_s: tuple[float, ...]
+    temporal_scope: TemporalScope
+    unread: str = ""
+
+
 class Verdict(StrEnum):
-    """Whether the evidence carries a sentence."""
+    """The verdict on one sentence against its citations."""
 
     SUPPORTED = "supported"
     UNSUPPORTED = "unsupported"
@@ -19,15 +48,19 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """A verifier's word on one sentence; `score` in [0, 1], how surely the evidence carries it."""
+    """The result of verifying one sentence: a verdict, and a score in [0, 1] of how surely the evidence supports it.
+
+    `unread` says what the verifier could not read of the sentence or its evidence; it comes with UNCLEAR alone.
+    """
 
     verdict: Verdict
     score: float
+    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Where a sentence of an answer can be checked. Always inside its asset."""
+    """The place that proves a sentence: evidence, a box on its picture, the quoted text. Always inside its asset."""
 
     evidence: Evidence
     box: Box | None
@@ -45,7 +78,7 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a question gets: sentences with citations; none, where nothing was found."""
+    """Verified sentences with citations; none, and `abstained`, where the archive holds no answer."""
 
     text: str
     abstained: bool

@@ -1,10 +1,10 @@
-"""The catalog: collections, the assets they hold and the sources those came from (SQLAlchemy)."""
+"""Catalog of collections, assets and their sources (SQLAlchemy)."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Delete, Label, Row, Select, and_, delete, func, or_, select, update
 
@@ -12,59 +12,63 @@ from indexer.errors import AssetNotFound
 from indexer.types import AssetKind, AssetTags
 from services.catalog.errors import CollectionExists, CollectionInUse, CollectionNotFound
 from services.catalog.types import Asset, Source, validate_collection_name
-from services.database.clock import now
+from services.database.clock import Clock, now
 from services.database.engine import SqlDatabase
 from services.database.pagination import CursorPage, decode_cursor, encode_cursor, validate_limit
-from services.database.schema import Assets, Base, Collections, Jobs, Sources
+from services.database.schema import Assets, Base, Collections, Sources
 
 _Query = TypeVar("_Query", Select[Any], Delete)
-_SUMMARIZE_KIND = "summarize"
 _SOURCE_COLUMNS = ("name", "file_time")
-"""What the same bytes may have several of."""
+"""Columns of an asset that each of its sources has a value of."""
+_MIN_ID_PREFIX = 6
+"""Chosen: shorter prefixes of ids would often fit several assets, and collide with file names in hex digits."""
+
+RemovalListener: TypeAlias = Callable[[Connection, str, str | None], None]
+"""Called in the transaction that removes an asset (its id) from a collection, or from all (None)."""
 
 
 class Catalog:
-    """Every method is one transaction. Errors: AssetNotFound, CollectionNotFound, and those of Database.
+    """Store of collections, assets and sources; every method is one transaction.
 
-    Where collections are named, nothing outside them is told: not that it exists, nor what it is called there.
+    A method with `collections` discloses nothing outside them, neither an asset's existence nor its other names.
+    Errors: AssetNotFound, CollectionNotFound, and those of SqlDatabase.
     """
 
-    def __init__(self, database: SqlDatabase) -> None:
-        self._database = database
+    def __init__(self, database: SqlDatabase, on_remove: Sequence[RemovalListener] = (), clock: Clock = now) -> None:
+        self._database, self._on_remove, self._clock = database, on_remove, clock
 
     def find_source(self, collection: str, uri: str) -> Source | None:
-        """The source of that place in that collection, if it was indexed before."""
+        """Return the source at a URI in a collection; None if it was never indexed."""
         query = select(Sources).where(Sources.collection == collection, Sources.uri == uri)
         with self._database.read() as connection:
             row = connection.execute(query).first()
         return None if row is None else _source_from_row(row)
 
     def upsert_source(self, source: Source, asset: Asset) -> str | None:
-        """Make the source point to the asset, in one step; gives the id of the asset it pointed to before, if other.
+        """Point a source to an asset, creating the collection; return the id of the asset that it pointed to before.
 
-        A collection that is not there yet is made. Errors: QueryError for a name that none can have.
+        None: it is new, or points to the same asset. Errors: InvalidInput for the collection's name.
         """
-        where = {"collection": source.collection, "uri": source.uri}
+        primary_key = {"collection": source.collection, "uri": source.uri}
         with self._database.write() as connection:
             self._ensure_collection(connection, source.collection)
             self._upsert(connection, Assets, {"asset_id": asset.asset_id}, _to_row(asset))
             key = (Sources.collection == source.collection, Sources.uri == source.uri)
-            before = connection.execute(select(Sources.asset_id).where(*key).with_for_update()).scalar()
+            previous = connection.execute(select(Sources.asset_id).where(*key).with_for_update()).scalar()
             values = {name: getattr(source, name) for name in ("asset_id", "state", *_SOURCE_COLUMNS)}
-            self._upsert(connection, Sources, where, values)
-        return before if before != source.asset_id else None
+            self._upsert(connection, Sources, primary_key, values)
+        return previous if previous != source.asset_id else None
 
     def set_version(self, asset_id: str, version: str, segments: int) -> None:
-        """The asset's artifacts are now those of another version."""
+        """Set the version of an asset's artifacts and their number of segments."""
         changed = {"version": version, "segments": segments}
         with self._database.write() as connection:
             connection.execute(update(Assets).where(Assets.asset_id == asset_id).values(**changed))
 
     def find(self, name: str, collections: Collection[str] | None = None) -> Asset:
-        """The asset of an id, the beginning of one (6 digits at least), a source's path, or a file name.
+        """Return the asset of an id, an id's prefix (6 digits or more), a source's path or URI, or a file name.
 
-        Looks in some collections (None: in all). AssetNotFound where there is none, or where a name or beginning fits
-        several.
+        Searches `collections` (None: all). Errors: AssetNotFound if there is none, or a name or prefix fits several.
         """
         uri, name = _to_uri(name), name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         fits = [
@@ -73,7 +77,7 @@ class Catalog:
             Sources.name == name,
             _name_ends_with(f"/{name}"),
         ]
-        if len(name) >= 6 and all(c in "0123456789abcdef" for c in name):
+        if len(name) >= _MIN_ID_PREFIX and all(char in "0123456789abcdef" for char in name):
             fits.append(Sources.asset_id.startswith(name))
         ids = _restrict_to_collections(select(Sources.asset_id).where(or_(*fits)), collections)
         query = _select_visible_assets(collections).where(Assets.asset_id.in_(ids))
@@ -82,113 +86,116 @@ class Catalog:
         if not rows:
             raise AssetNotFound(f"no asset {name!r}")
         if len(rows) > 1:
-            several = ", ".join(sorted(row.asset_id[:12] for row in rows))
-            raise AssetNotFound(f"{name!r} fits {len(rows)} assets: {several}; name one by its id")
+            candidates = ", ".join(sorted(row.asset_id[:12] for row in rows))
+            raise AssetNotFound(f"{name!r} fits {len(rows)} assets: {candidates}; name one by its id")
         return _asset_from_row(rows[0])
 
     def assets(self, collections: Collection[str] | None = None) -> list[Asset]:
-        """The assets of some collections (None: of all), newest first."""
+        """Return the assets of some collections (None: all), newest first."""
         with self._database.read() as connection:
             return [_asset_from_row(row) for row in connection.execute(_select_newest_first(connection, collections))]
 
     def list_page(self, collections: Collection[str] | None, cursor: str | None, limit: int) -> CursorPage[Asset]:
-        """The same list, `limit` assets from a place in it on (None: from its beginning).
+        """Return a page of `assets`, from a cursor on (None: from the start).
 
-        Errors: also QueryError, for what is no place, and for a limit that no page has.
+        Errors: also InvalidInput for the cursor or the limit.
         """
         limit = validate_limit(limit)
         with self._database.read() as connection:
             query = _select_newest_first(connection, collections)
             if cursor is not None:
-                time_, key = decode_cursor(cursor)
-                later = and_(Assets.indexed_at == time_, Assets.asset_id > key)
-                query = query.where(or_(Assets.indexed_at < time_, later))
+                indexed_at, key = decode_cursor(cursor)
+                same_time = and_(Assets.indexed_at == indexed_at, Assets.asset_id > key)
+                query = query.where(or_(Assets.indexed_at < indexed_at, same_time))
             assets = [_asset_from_row(row) for row in connection.execute(query.limit(limit + 1))]
-        shown = tuple(assets[:limit])
-        more = len(assets) > limit
-        return CursorPage(shown, encode_cursor(shown[-1].indexed_at, shown[-1].asset_id) if more else None)
+        page = tuple(assets[:limit])
+        has_more = len(assets) > limit
+        return CursorPage(page, encode_cursor(page[-1].indexed_at, page[-1].asset_id) if has_more else None)
 
     def get(self, asset_ids: Collection[str], collections: Collection[str] | None = None) -> dict[str, Asset]:
-        """Those of the assets that are in the catalog (and in one of the collections, if given), by id."""
+        """Return the existing assets among some ids (in one of the collections, if given), by id."""
         query = _select_visible_assets(collections).where(Assets.asset_id.in_(asset_ids))
         with self._database.read() as connection:
             return {row.asset_id: _asset_from_row(row) for row in connection.execute(query)}
 
     def sources(self, asset_id: str, collections: Collection[str] | None = None) -> list[Source]:
-        """Where an asset came from, in every collection that holds it (of those, if given)."""
+        """Return the sources of an asset (in these collections, if given), sorted by collection and URI."""
         query = _restrict_to_collections(select(Sources).where(Sources.asset_id == asset_id), collections)
         with self._database.read() as connection:
-            found = [_source_from_row(row) for row in connection.execute(query)]
-        return sorted(found, key=lambda source: (source.collection, source.uri))
+            sources = [_source_from_row(row) for row in connection.execute(query)]
+        return sorted(sources, key=lambda source: (source.collection, source.uri))
 
     def filter_tags(self, asset: Asset, *pending_sources: Source) -> AssetTags:
-        """What filters see of an asset: the collections that hold it, and the oldest time of its files. `more` are
-        sources that are about to point to it."""
+        """Return the values that filters test: the collections of an asset and the oldest time of its files.
+
+        `pending_sources` are counted as if they pointed to the asset already.
+        """
         rows = {(row.collection, row.uri): row for row in (*self.sources(asset.asset_id), *pending_sources)}.values()
         times = [row.file_time for row in rows if row.file_time is not None]
-        held = frozenset(row.collection for row in rows)
-        return AssetTags(asset.asset_id, asset.kind, held, min(times, default=None))
+        collections = frozenset(row.collection for row in rows)
+        return AssetTags(asset.asset_id, asset.kind, collections, min(times, default=None))
 
     def collections(self) -> dict[str, int]:
-        """The collections, by name, and how many assets each holds."""
+        """Return the number of assets of each collection, sorted by name."""
         count = func.count(func.distinct(Sources.asset_id))
         query = select(Collections.name, count).outerjoin(Sources).group_by(Collections.name)
         with self._database.read() as connection:
-            return dict(sorted((name, number) for name, number in connection.execute(query)))
+            return dict(sorted((name, assets) for name, assets in connection.execute(query)))
 
     def create_collection(self, name: str) -> None:
-        """Make an empty collection. Errors: CollectionExists, QueryError for a name that none can have."""
+        """Create an empty collection. Errors: CollectionExists, InvalidInput for the name."""
         with self._database.write() as connection:
             if not self._ensure_collection(connection, validate_collection_name(name)):
                 raise CollectionExists(f"there is a collection {name!r} already")
 
     def delete_collection(self, name: str) -> None:
-        """Remove an empty collection. Errors: CollectionInUse where it holds assets."""
+        """Delete an empty collection. Errors: CollectionNotFound; CollectionInUse if it holds assets."""
         with self._database.write() as connection:
-            if (
-                connection.execute(select(Collections).where(Collections.name == name).with_for_update()).first()
-                is None
-            ):
+            existing = select(Collections).where(Collections.name == name).with_for_update()
+            if connection.execute(existing).first() is None:
                 raise CollectionNotFound(f"no collection {name!r}")
             if connection.execute(select(Sources.uri).where(Sources.collection == name).limit(1)).first() is not None:
                 raise CollectionInUse(f"the collection {name!r} is not empty")
             connection.execute(delete(Collections).where(Collections.name == name))
 
     def remove_from_collection(self, asset_id: str, collection: str | None) -> None:
-        """Remove the asset's sources from one collection, or from all; what jobs there found out of it goes too."""
+        """Remove the sources of an asset from one collection, or from all (None), and call the removal listeners."""
         with self._database.write() as connection:
             if collection is not None:
                 _require_collections(connection, [collection])
-            where = None if collection is None else [collection]
-            connection.execute(_restrict_to_collections(delete(Sources).where(Sources.asset_id == asset_id), where))
-            told = update(Jobs).where(Jobs.asset_id == asset_id, Jobs.kind == _SUMMARIZE_KIND)
-            told = told if collection is None else told.where(Jobs.collection == collection)
-            connection.execute(told.values(result=None))
+            names = None if collection is None else [collection]
+            connection.execute(_restrict_to_collections(delete(Sources).where(Sources.asset_id == asset_id), names))
+            for notify in self._on_remove:
+                notify(connection, asset_id, collection)
 
     def orphaned_asset_ids(self) -> list[str]:
-        """Assets that no source points to any more."""
+        """Return the ids of assets without a source."""
         query = select(Assets.asset_id).where(Assets.asset_id.not_in(select(Sources.asset_id)))
         with self._database.read() as connection:
             return list(connection.execute(query).scalars())
 
     def delete_asset(self, asset_id: str) -> None:
-        """Remove an asset that no source points to."""
+        """Delete an asset that has no sources."""
         with self._database.write() as connection:
             connection.execute(delete(Assets).where(Assets.asset_id == asset_id))
 
     def _ensure_collection(self, connection: Connection, name: str) -> bool:
-        """Make a collection where there is none of that name; whether it was made. It stays until the transaction ends,
-        though another one may drop it, between two statements, before it is held."""
+        """Create a collection unless it exists, and lock it until the transaction ends; return whether it was created.
+
+        The loop is needed since another transaction may delete it between the two statements.
+        """
         existing = select(Collections.name).where(Collections.name == name).with_for_update(read=True, key_share=True)
         while connection.execute(existing).first() is None:
-            new = self._database.insert(Collections).values(name=validate_collection_name(name), created_at=now())
-            made = new.on_conflict_do_nothing().returning(Collections.name)
-            if connection.execute(made).first() is not None:
+            new = self._database.insert(Collections).values(
+                name=validate_collection_name(name), created_at=self._clock()
+            )
+            created = new.on_conflict_do_nothing().returning(Collections.name)
+            if connection.execute(created).first() is not None:
                 return True
         return False
 
     def _upsert(self, connection: Connection, table: type[Base], key: dict[str, str], values: dict[str, Any]) -> None:
-        """One row, new or changed."""
+        """Insert or update one row."""
         row = self._database.insert(table).values(**key, **values)
         connection.execute(row.on_conflict_do_update(index_elements=list(key), set_=values))
 
@@ -196,29 +203,29 @@ class Catalog:
 def _to_uri(path: str) -> str:
     try:
         return Path(path).resolve().as_uri()
-    except (OSError, RuntimeError, ValueError):  # a circle of links, a name too long, a NUL
+    except (OSError, RuntimeError, ValueError):  # a cycle of links, a name too long, a NUL
         return path
 
 
 def _name_ends_with(suffix: str) -> ColumnElement[bool]:
-    """Whether a name ends so. LIKE would do, if it meant the same in all databases."""
+    """Return the condition that a source's name ends in a suffix (LIKE differs between databases)."""
     return func.substr(Sources.name, func.length(Sources.name) - len(suffix) + 1) == suffix
 
 
 def _restrict_to_collections(query: _Query, collections: Collection[str] | None) -> _Query:
-    """What a query of sources (None: without a limit) finds in some collections."""
+    """Restrict a query of sources to some collections (None: no restriction)."""
     return query if collections is None else query.where(Sources.collection.in_(collections))
 
 
 def _select_visible_assets(collections: Collection[str] | None) -> Select[Any]:
-    """The assets of some collections (None: of all), called what they are called there."""
-    own = [column for column in Assets.__table__.c if column.name not in _SOURCE_COLUMNS]
-    shown = select(*own, *(_first_source_column(name, collections) for name in _SOURCE_COLUMNS))
-    return shown.where(Assets.asset_id.in_(_restrict_to_collections(select(Sources.asset_id), collections)))
+    """Select the assets of some collections (None: all) with the names that they have there."""
+    columns = [column for column in Assets.__table__.c if column.name not in _SOURCE_COLUMNS]
+    query = select(*columns, *(_first_source_column(name, collections) for name in _SOURCE_COLUMNS))
+    return query.where(Assets.asset_id.in_(_restrict_to_collections(select(Sources.asset_id), collections)))
 
 
 def _first_source_column(column: str, collections: Collection[str] | None) -> Label[Any]:
-    """What the first of an asset's sources has there."""
+    """Select a column of an asset's first source in some collections."""
     sources = _restrict_to_collections(
         select(Sources.__table__.c[column]).where(Sources.asset_id == Assets.asset_id), collections
     )

@@ -6,12 +6,12 @@ from indexer.errors import AfterimageError
 
 
 class CollectionNotFound(AfterimageError, LookupError):
-    """No collection of that name."""
+    """No collection has this name, or none that the caller may see."""
 
 
 class CollectionExists(AfterimageError, ValueError):
-    """A collection of that name is there already."""
+    """A collection with this name exists already."""
 
 
 class CollectionInUse(AfterimageError, RuntimeError):
-    """A collection that holds assets cannot go."""
+    """A collection that holds assets cannot be deleted."""

@@ -1,4 +1,4 @@
-"""Values of the catalog: assets, the sources they came from, names of collections."""
+"""Values of the catalog: assets, sources, and names of collections."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from indexer.types import AssetKind
 from services.database.text import sanitize
 
 _MAX_NAME_LENGTH = 200
+"""Source: the width of the name columns in services/database/schema.py."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """An asset as the catalog knows it. `looked_at` counts frames, `file_time` and `indexed_at` are Unix times.
+    """Asset in the catalog. `sampled_frames` counts frames, `file_time` and `indexed_at` are Unix times.
 
-    `name` and `file_time` are those of a source: of the first, by collection and place, in the collections asked about.
+    `name` and `file_time` are those of its first source, by collection and URI, in the requested collections.
     """
 
     asset_id: str
@@ -34,14 +35,17 @@ class Asset:
 
     @property
     def sampled_fps(self) -> float | None:
-        """How much of a video was looked at, in frames a second; None for what has no duration."""
+        """Sampled frames per second of a video; None without a duration or pictures."""
         return round(self.sampled_frames / self.duration_s, 4) if self.duration_s and self.width else None
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source in a collection: where it is (`uri`), what it points to, and the state of its files when indexed; what
-    it is called there, and the Unix time of its file."""
+    """Source of an asset in a collection.
+
+    `uri` is its location, `state` the fingerprint of its files when indexed, `name` its name for display, `file_time`
+    the Unix time of its file.
+    """
 
     collection: str
     uri: str
@@ -52,7 +56,7 @@ class Source:
 
 
 def validate_collection_name(collection: str) -> str:
-    """The name of a collection: 1 to 200 printable characters that can stand in an address. Errors: QueryError."""
+    """Return a collection's name if valid: 1 to 200 printable characters without a slash. Errors: InvalidInput."""
     if not collection.strip() or len(collection) > _MAX_NAME_LENGTH:
         raise InvalidInput(f"a collection's name has 1 to {_MAX_NAME_LENGTH} characters")
     if not collection.isprintable() or "/" in collection or collection in (".", ".."):

@@ -1,4 +1,4 @@
-"""What the archive remembers of a video: the slots of its memory, and the stored pictures that show them."""
+"""Reader of the stored memory of a video: its slots, its merge tree and its key frames."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from memory.types import Node
 from services.catalog.types import Asset
 
 _CACHE_SIZE = 4
+"""Chosen: follow-up questions go to the same few videos; each loaded memory takes up to tens of MB."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredKeyFrame:
-    """A stored picture of a video, how long it stands for what is seen, `[start_s, end_s)`, and the words that were
-    read in that time, a line each."""
+    """Stored key frame of a video, the span `[start_s, end_s)` that it stands for, and the text read then, in lines."""
 
     start_s: float
     end_s: float
@@ -29,10 +29,10 @@ class StoredKeyFrame:
 
 
 class VideoMemoryReader:
-    """Reads memories from the artifacts; the last few stay loaded.
+    """Reads the memories of videos from the artifacts, with a cache of the last few.
 
-    Errors: ArtifactError where something is missing or damaged, MemoryMismatch where the memory is of another model
-    than the asset says.
+    Errors: ArtifactError if something is missing or damaged, MemoryMismatch if the memory is of another model than the
+    asset's manifest names.
     """
 
     def __init__(self, artifacts: ArtifactStore, open_store: Callable[[str, str], MemoryStore]) -> None:
@@ -41,19 +41,19 @@ class VideoMemoryReader:
         self._frames = lru_cache(_CACHE_SIZE)(self._key_frames)
 
     def memory(self, asset: Asset) -> StoredMemory | None:
-        """The finished memory; None for what has none: photos, documents, and videos that were indexed without one."""
+        """Return the finished memory; None for photos, documents and videos that were indexed without one."""
         return self._memories(asset.asset_id, asset.version) if asset.kind is AssetKind.VIDEO else None
 
     def merge_tree(self, asset: Asset, lane: str) -> Mapping[int, Node]:
-        """Every node of a lane by its number, to climb down from a slot to its frames; for an asset with a memory."""
+        """Return the merge tree of a lane, nodes by number, which leads from a slot down to its frames."""
         return self._open_store(asset.asset_id, asset.version).merge_tree(lane)
 
     def key_frames(self, asset: Asset) -> tuple[StoredKeyFrame, ...]:
-        """All stored key frames of a video, in order of time."""
+        """Return the stored key frames of a video in order of time."""
         return self._frames(asset.asset_id, asset.version)
 
     def key_frame_at(self, asset: Asset, time_s: float) -> StoredKeyFrame:
-        """The key frame that shows a video at a time (the first one, for times before it)."""
+        """Return the key frame of a video at a time; the first one for times before it."""
         frames = self.key_frames(asset)
         if not frames:
             raise ArtifactError(f"{asset.name}: has no key frames")
@@ -75,12 +75,12 @@ class VideoMemoryReader:
                     frames.append(StoredKeyFrame(segment.start_s or 0.0, segment.end_s or 0.0, segment.picture))
                 elif segment.origin is Origin.OCR:
                     texts.append(segment)
-        read = _texts_by_frame(frames, texts)
-        return tuple(replace(frame, text="\n".join(lines)) for frame, lines in zip(frames, read, strict=True))
+        frame_texts = _texts_by_frame(frames, texts)
+        return tuple(replace(frame, text="\n".join(lines)) for frame, lines in zip(frames, frame_texts, strict=True))
 
 
 def _texts_by_frame(frames: Sequence[StoredKeyFrame], texts: Sequence[Segment]) -> list[list[str]]:
-    """For each frame, in order of time, the texts that overlap it."""
+    """Return for each frame, in order of time, the texts that overlap its span."""
     lines: list[list[str]] = [[] for _ in frames]
     for text in texts:
         start_s = text.start_s or 0.0

@@ -1,4 +1,4 @@
-"""The database: connections, transactions, and what its errors mean (SQLAlchemy; SQLite or PostgreSQL)."""
+"""SQL database access: connections, transactions and error translation (SQLAlchemy; SQLite or PostgreSQL)."""
 
 from __future__ import annotations
 
@@ -36,27 +36,29 @@ _POSTGRES_TIMEOUTS: dict[str, Any] = {
     "keepalives_interval": 10,
     "keepalives_count": 3,
 }
-"""How long PostgreSQL may be silent (libpq's parameters: seconds, and milliseconds): a minute, then it is gone."""
+"""Parameters of libpq (seconds; tcp_user_timeout in milliseconds). Chosen: a silent server is given up after a minute,
+which outlasts a failover and costs a worker little more than one lease."""
 _READ_OPTIONS: dict[str, dict[str, Any]] = {
     "sqlite": {"reads_only": True},
     "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
 }
-_WRITE_FAILURE_CODES, _LIMIT_EXCEEDED_CLASS, _PERMISSION_DENIED_CODE, _LOCK_TIMEOUT_CODE = (
-    ("53100", "58030"),
-    "54",
-    "42501",
-    "55P03",
-)
-"""PostgreSQL's codes (its manual, appendix A): disk full or failing; more than fits, a class; missing rights …"""
+_WRITE_FAILURE_CODES = ("53100", "58030")
+"""disk_full and io_error (this and the next three: PostgreSQL manual, appendix A)."""
+_LIMIT_EXCEEDED_CLASS = "54"
+"""program_limit_exceeded, a class of codes."""
+_PERMISSION_DENIED_CODE = "42501"
+"""insufficient_privilege."""
+_LOCK_TIMEOUT_CODE = "55P03"
+"""lock_not_available."""
 
 
 class SqlDatabase:
-    """One database, any thread may use it. Its tables are made, or brought up to date, when it is first used.
+    """Thread-safe SQL database; the first use creates its tables or migrates them.
 
-    Errors of a transaction: DatabaseUnavailable where PostgreSQL cannot be reached, or breaks off (then nothing was
-    changed, unless that happened at the very end), StorageFull where it cannot be written, ArtifactError where it is
-    damaged or made by a newer version, QueryError for a value that it cannot hold. Rows that contradict each other are
-    SQLAlchemy's IntegrityError inside the transaction, and an ArtifactError once it is left.
+    Errors of a transaction: DatabaseUnavailable if PostgreSQL cannot be reached or closes the connection (nothing has
+    changed then, except possibly during the commit itself), StorageFull if it cannot be written, ArtifactError if it is
+    damaged or of a newer version, InvalidInput for a value that it cannot store. A violated constraint is SQLAlchemy's
+    IntegrityError inside the transaction and an ArtifactError outside of it.
     """
 
     def __init__(self, url: str) -> None:
@@ -66,12 +68,12 @@ class SqlDatabase:
 
     @property
     def dialect(self) -> str:
-        """`sqlite` or `postgresql`."""
+        """Name of the SQL dialect: `sqlite` or `postgresql`."""
         return self._engine.dialect.name
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that may write: on any exception nothing has changed. On SQLite, one at a time."""
+        """Open a read-write transaction, rolled back on any exception; SQLite runs one at a time."""
         with self.translate_errors():
             self._migrate()
             with self._engine.begin() as connection:
@@ -79,18 +81,18 @@ class SqlDatabase:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that only reads: it sees one state of everything, and waits for nobody."""
+        """Open a read-only transaction on one snapshot; it never waits for writers."""
         with self.translate_errors():
             self._migrate()
             with self._read_engine.begin() as connection:
                 yield connection
 
     def insert(self, table: type[Base]) -> PostgresInsert | SqliteInsert:
-        """An INSERT that can say what happens where the row is there already (`on_conflict_do_…`)."""
+        """Return an INSERT with upsert support (`on_conflict_do_update`, `on_conflict_do_nothing`) for this dialect."""
         return postgres_insert(table) if self.dialect == "postgresql" else sqlite_insert(table)
 
     def open_session(self) -> Connection:
-        """A connection outside of the pool and of transactions, for what belongs to a session; the caller closes it."""
+        """Open an autocommit connection outside of the pool, for session-level locks; the caller closes it."""
         with self.translate_errors():
             connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             connection.detach()
@@ -98,18 +100,18 @@ class SqlDatabase:
 
     @contextmanager
     def translate_errors(self) -> Iterator[None]:
-        """What SQLAlchemy raises inside is raised as ours."""
+        """Raise errors of SQLAlchemy inside the context as errors of this project."""
         try:
             yield
         except NoConnectionLeft as error:
             raise DatabaseUnavailable("the database is too busy: no connection became free in time") from error
         except UnicodeEncodeError as error:
-            raise InvalidInput(f"{sanitize(error.object)!r} is no text that a database can hold") from error
+            raise InvalidInput(f"{sanitize(error.object)!r} cannot be stored as text") from error
         except DBAPIError as error:
             raise self._to_domain_error(error) from error
 
     def close(self) -> None:
-        """Give the connections back; the next use opens new ones."""
+        """Close all pooled connections; the next use opens new ones."""
         self._engine.dispose()
 
     def _migrate(self) -> None:
@@ -118,8 +120,8 @@ class SqlDatabase:
         with self._lock:
             if not self._migrated:
                 with self._read_engine.connect() as connection:
-                    found = current_revision(connection)
-                if found != HEAD:
+                    revision = current_revision(connection)
+                if revision != HEAD:
                     from services.database.migrations.running import migrate
 
                     migrate(self._engine)
@@ -129,7 +131,7 @@ class SqlDatabase:
         message = " ".join(str(error.orig).split())
         code = getattr(error.orig, "sqlstate", None) or ""
         if isinstance(error, DataError) or code.startswith(_LIMIT_EXCEEDED_CLASS):
-            return InvalidInput(f"this is nothing that a database can hold: {message}")
+            return InvalidInput(f"the database cannot store this value: {message}")
         if code == _PERMISSION_DENIED_CODE or (
             isinstance(error, InterfaceError | OperationalError) and self.dialect == "postgresql"
         ):
@@ -142,12 +144,12 @@ class SqlDatabase:
 
 
 def is_lock_timeout(error: DatabaseUnavailable) -> bool:
-    """Whether what failed is that a lock was waited for in vain."""
+    """Return whether an error of PostgreSQL is a lock timeout."""
     return getattr(getattr(error.__cause__, "orig", None), "sqlstate", None) == _LOCK_TIMEOUT_CODE
 
 
 def _make_engine(url: str) -> Engine:
-    """Errors: SettingsError, which never repeats the password."""
+    """Create the engine of a URL. Errors: SettingsError, which never repeats the password."""
     address = _parse_url(url)
     try:
         if address.get_backend_name() == "sqlite":
@@ -157,14 +159,14 @@ def _make_engine(url: str) -> Engine:
             return engine
         return create_engine(address, pool_pre_ping=True, connect_args=_POSTGRES_TIMEOUTS | dict(address.query))
     except (NoSuchModuleError, ModuleNotFoundError) as error:
-        needed = "pip install 'afterimage[cluster]' brings what PostgreSQL needs"
-        raise SettingsError(f"{_URL_SETTING}: {needed} ({error})") from error
+        advice = "PostgreSQL needs further packages: pip install 'afterimage[cluster]'"
+        raise SettingsError(f"{_URL_SETTING}: {advice} ({error})") from error
 
 
 def _parse_url(url: str) -> URL:
     try:
         address = make_url(url)
-    except (ArgumentError, ValueError) as error:  # the latter for a port that is no number
+    except (ArgumentError, ValueError) as error:  # ValueError: the port is not a number
         raise SettingsError(f"{_URL_SETTING}: is no address such as postgresql://user:password@host/name") from error
     match address.drivername:
         case "sqlite" | "postgresql+psycopg":
@@ -175,13 +177,16 @@ def _parse_url(url: str) -> URL:
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 (a DB-API connection has no common type)
-    connection.isolation_level = None  # transactions begin where `_begin_now` says, not at the first change
+    connection.isolation_level = None  # `_begin_immediate` begins transactions, not the first change
     for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin_immediate(connection: Connection) -> None:
-    """A writer takes its turn at once: one that read first could not write any more after another one's change."""
+    """Begin a transaction, with the write lock unless it is read-only (decision 0058).
+
+    A transaction that reads first could not write after another one has written.
+    """
     reads = connection.get_execution_options().get("reads_only", False)
     connection.exec_driver_sql(f"PRAGMA query_only={reads:d}")
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -6,8 +6,8 @@ from indexer.errors import AfterimageError
 
 
 class DatabaseUnavailable(AfterimageError, ConnectionError):
-    """The database server cannot be reached, is too busy, or breaks off."""
+    """The database server cannot be reached, is too busy, or closed the connection."""
 
 
 class IdempotencyConflict(AfterimageError, RuntimeError):
-    """A request under a name that another one has, or that is being answered right now."""
+    """An idempotency key belongs to another request, or its request is still being processed."""

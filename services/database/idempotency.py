@@ -1,7 +1,7 @@
-"""`Repeats`: a request that is sent again, since its answer was lost, is answered as before and done once.
+"""Idempotency-Key support: a retried request gets the stored response, and its effect happens once.
 
-What a request makes is noted in the transaction that makes it (`made_before`): a server may be killed at any moment,
-and who asks again is told of what was made, not given another.
+The id of what a request creates is recorded in the transaction that creates it (`claim_resource`), because a server may
+be killed at any moment (decision 0066).
 """
 
 from __future__ import annotations
@@ -12,16 +12,23 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
 
 from services.database import schema
-from services.database.clock import now
+from services.database.clock import Clock, now
 from services.database.engine import SqlDatabase
 from services.database.errors import IdempotencyConflict
 
-_TTL_S, _CLAIM_TIMEOUT_S = 24 * 3600.0, 15.0
+_TTL_S = 24 * 3600.0
+"""Chosen: a client that was offline for a day may still retry; the table holds the responses of one day."""
+_CLAIM_TIMEOUT_S = 15.0
+"""Chosen: after this long without a response the first server counts as killed; longer delays honest retries."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """A request that has a name: `who` is its key's id or empty, `request` the SHA-256 of all that it says, in hex."""
+    """Idempotency key of a request.
+
+    `owner` is the id of its API key (empty: none), `key` the client's header, `request_hash` the SHA-256 of the whole
+    request in hex.
+    """
 
     owner: str
     key: str
@@ -30,7 +37,7 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """What a request was answered with; the length is not among the headers."""
+    """HTTP response of a request; `headers` leave out the content length."""
 
     status: int
     headers: Mapping[str, str]
@@ -38,23 +45,23 @@ class StoredResponse:
 
 
 class IdempotencyStore:
-    """Answers are kept for a day. A request that made nothing and was not answered within a quarter of a minute may be
-    sent again, since its server may have been killed; where it was only slow, both make one thing.
+    """Store of idempotency keys and responses, kept for a day.
 
-    Errors: also those of Database.
+    A request without a response for `_CLAIM_TIMEOUT_S` that created nothing may be processed again. If its first server
+    was only slow, both create the same resource. Errors: also those of SqlDatabase.
     """
 
-    def __init__(self, database: SqlDatabase) -> None:
-        self._database = database
+    def __init__(self, database: SqlDatabase, clock: Clock = now) -> None:
+        self._database, self._clock = database, clock
 
     def claim(self, key: IdempotencyKey) -> StoredResponse | None:
-        """What it was answered with; None: it is to be answered now, and `finish` or `drop` is to be called.
+        """Return the stored response; None: the caller processes the request, then calls `store` or `release`.
 
-        Errors: RepeatConflict where another request has that name, or it is being answered right now.
+        Errors: IdempotencyConflict if the key belongs to another request, or its request is being processed.
         """
-        at, table = now(), schema.IdempotencyKeys
+        at, table = self._clock(), schema.IdempotencyKeys
         with self._database.write() as connection:
-            _delete_expired(connection)
+            _delete_expired(connection, at)
             values = {"owner": key.owner, "key": key.key, "request_hash": key.request_hash, "claimed_at": at}
             new = self._database.insert(table).values(**values).on_conflict_do_nothing().returning(table.key)
             if connection.execute(new).first() is not None:
@@ -69,35 +76,37 @@ class IdempotencyStore:
         return None
 
     def purge_expired(self) -> None:
-        """Forget what was asked more than a day ago."""
+        """Delete the keys that are older than a day."""
         with self._database.write() as connection:
-            _delete_expired(connection)
+            _delete_expired(connection, self._clock())
 
     def store(self, key: IdempotencyKey, response: StoredResponse) -> None:
-        """It is answered."""
+        """Store the response of a claimed request."""
         values = {"status": response.status, "headers": dict(response.headers), "body": response.body}
         with self._database.write() as connection:
             connection.execute(update(schema.IdempotencyKeys).where(_matches(key)).values(**values))
 
     def release(self, key: IdempotencyKey) -> None:
-        """Its answer is not kept. Where it made nothing, it may be sent again as if for the first time."""
+        """Release a claimed request without a response; if it created nothing, a retry is processed as new."""
         table = schema.IdempotencyKeys
         with self._database.write() as connection:
             connection.execute(delete(table).where(_matches(key), table.resource_id.is_(None), table.status.is_(None)))
 
 
-def claim_resource(database: SqlDatabase, connection: Connection, key: IdempotencyKey, resource_id: str) -> str | None:
-    """The id of what a request made when it was sent before; None: nothing, and what it makes now is noted.
+def claim_resource(
+    database: SqlDatabase, connection: Connection, key: IdempotencyKey, resource_id: str, clock: Clock = now
+) -> str | None:
+    """Record the id of the resource that a request creates; return the earlier id if it created one before, else None.
 
-    To be called in the transaction that makes it. Of several who are at the same request the first to end theirs makes
-    something, the others wait for it and are given its id.
+    Called in the transaction that creates the resource. Of several transactions for one key the first to commit
+    creates; the others wait for it and get its id.
     """
     table = schema.IdempotencyKeys
     values = {
         "owner": key.owner,
         "key": key.key,
         "request_hash": key.request_hash,
-        "claimed_at": now(),
+        "claimed_at": clock(),
         "resource_id": resource_id,
     }
     statement = database.insert(table).values(**values)
@@ -109,8 +118,8 @@ def claim_resource(database: SqlDatabase, connection: Connection, key: Idempoten
     return str(connection.execute(select(table.resource_id).where(_matches(key))).scalar_one())
 
 
-def _delete_expired(connection: Connection) -> None:
-    connection.execute(delete(schema.IdempotencyKeys).where(schema.IdempotencyKeys.claimed_at < now() - _TTL_S))
+def _delete_expired(connection: Connection, at: float) -> None:
+    connection.execute(delete(schema.IdempotencyKeys).where(schema.IdempotencyKeys.claimed_at < at - _TTL_S))
 
 
 def _matches(key: IdempotencyKey) -> ColumnElement[bool]:

@@ -1,7 +1,7 @@
-"""The tables of the database, of every part that keeps rows there (SQLAlchemy).
+"""Database schema: the tables of the catalog, keys, jobs and idempotency keys (SQLAlchemy).
 
-They say what the newest migration leaves behind (`services/migrations`): a change here comes with a migration, and a
-test compares the two. Times are Unix times. Text is of any length, except where it is a key of a known length.
+It equals the result of the newest migration (`services/database/migrations`); a test compares the two. Times are Unix
+times in seconds. Text has any length, except keys of a known length.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _JSON = JSON(none_as_null=True)
 
 
 class Base(DeclarativeBase):
-    """What all tables share: `Base.metadata` holds them."""
+    """Declarative base of all tables; `Base.metadata` lists them."""
 
     type_annotation_map = {float: Double, list[str]: _JSON, dict[str, str]: _JSON}  # noqa: RUF012 (SQLAlchemy's own contract)
 
@@ -27,7 +27,7 @@ class Collections(Base):
 
 
 class Assets(Base):
-    """What was indexed, each once. `name` and `file_time`, from before sources had theirs, are shown to nobody."""
+    """Indexed assets. `name` and `file_time` are unused since sources have their own."""
 
     __tablename__ = "assets"
     asset_id: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -46,7 +46,7 @@ class Assets(Base):
 
 
 class Sources(Base):
-    """Where assets came from, and what they are called there: a place in a collection points to one asset."""
+    """Sources of assets: a URI in a collection points to one asset and names it there."""
 
     __tablename__ = "sources"
     collection: Mapped[str] = mapped_column(ForeignKey("collections.name"), primary_key=True)
@@ -58,7 +58,7 @@ class Sources(Base):
 
 
 class ApiKeys(Base):
-    """Who may do what: `digest` is the SHA-256 of a key's random part; `collections` NULL stands for all."""
+    """API keys and their permissions: `digest` is the SHA-256 of a key's random part, `collections` NULL means all."""
 
     __tablename__ = "api_keys"
     key_id: Mapped[str] = mapped_column(String(16), primary_key=True)
@@ -74,9 +74,9 @@ class ApiKeys(Base):
 
 
 class Jobs(Base):
-    """What is to be done, and was. `request` and `result` are JSON in the shapes of `services.jobs.types`.
+    """Jobs. `request` and `result` are JSON of the types in `services.jobs.types`.
 
-    `sent_at` is when its id was last handed to the queue; NULL: it is to be handed over.
+    `sent_at` is when the job's id was last sent to the queue; NULL: it is not sent yet.
     """
 
     __tablename__ = "jobs"
@@ -107,7 +107,7 @@ class Jobs(Base):
 
 
 class JobEvents(Base):
-    """What happened to jobs: rows are added, never changed."""
+    """Events of jobs: an append-only log."""
 
     __tablename__ = "job_events"
     number: Mapped[int] = mapped_column(primary_key=True)
@@ -121,7 +121,7 @@ class JobEvents(Base):
 
 
 class Deliveries(Base):
-    """Webhooks that are to be told of a job's end, and were: `next_at` is when the next try is due, NULL: none is."""
+    """Webhook deliveries: `next_at` is when the next attempt is due, NULL: delivered or given up."""
 
     __tablename__ = "deliveries"
     delivery_id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -135,9 +135,12 @@ class Deliveries(Base):
 
 
 class IdempotencyKeys(Base):
-    """Idempotency keys and stored responses. `owner` is an API key's id (empty: no key was needed), `key` the client's
-    `Idempotency-Key`, `request_hash` the SHA-256 of the request, `resource_id` the id of what it created; without a
-    `status` the request is being processed since `claimed_at` (Unix time)."""
+    """Idempotency keys and stored responses.
+
+    `owner` is an API key's id (empty: no key was needed), `key` the client's `Idempotency-Key`, `request_hash` the
+    SHA-256 of the request, `resource_id` the id of what it created; without a `status` the request is being processed
+    since `claimed_at` (Unix time).
+    """
 
     __tablename__ = "idempotency_keys"
     owner: Mapped[str] = mapped_column(String(16), primary_key=True)

@@ -1,4 +1,4 @@
-"""Text that every supported database can store."""
+"""Sanitizing of text for storage: valid Unicode without control characters, on one line."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ _UNPRINTABLE_CATEGORIES = {"Cc", "Zl", "Zp"}
 
 
 def sanitize(name: Path | str) -> str:
-    """A name as one line that can be stored and shown, whatever bytes a file system (or a subtitle) put into it."""
+    """Return a name as one storable, printable line; undecodable bytes and control characters become U+FFFD."""
     text = str(name).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return "".join("\N{REPLACEMENT CHARACTER}" if category(char) in _UNPRINTABLE_CATEGORIES else char for char in text)

@@ -1,4 +1,4 @@
-"""Errors of outbound requests: a source that policy forbids, a remote host that cannot be reached."""
+"""Errors of outbound requests: a source that the policy forbids, a remote host that fails."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from indexer.errors import AfterimageError
 
 
 class SourceForbidden(AfterimageError, PermissionError):
-    """A path or a URL that the settings do not open."""
+    """The settings do not allow this path or URL."""
 
 
 class RemoteUnavailable(AfterimageError, ConnectionError):
-    """A URL cannot be reached, stalls, breaks off, or answers with an error."""
+    """A remote host cannot be reached, stalls, breaks off, or answers with an error."""

@@ -1,4 +1,4 @@
-"""Connections to addresses that were checked, never to a name, and each no longer than it may take."""
+"""Connections pinned to the addresses that the URL policy has checked, with a deadline for the whole request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from services.egress.url_policy import UrlPolicy
 
 
 class PinnedAddressBackend(httpcore2.SyncBackend):
-    """Resolves names by `reach`, which refuses what is not to be connected to; all is over after `whole_s`."""
+    """Network backend that resolves names by `policy` and ends all connections `total_timeout_s` after construction.
+
+    A name cannot point elsewhere between check and connection (DNS rebinding; decision 0046).
+    """
 
     def __init__(self, policy: UrlPolicy, total_timeout_s: float) -> None:
         self._policy, self._deadline = policy, time.monotonic() + total_timeout_s
@@ -26,7 +29,7 @@ class PinnedAddressBackend(httpcore2.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
-        """Connect to the first address that takes it. Errors: NotAllowed, AddressUnavailable, those of httpcore2."""
+        """Connect to the first address that accepts. Errors: SourceForbidden, RemoteUnavailable, those of httpcore2."""
         *others, last = self._policy.resolve(host, port)
         for address in others:
             try:
@@ -42,37 +45,43 @@ class PinnedAddressBackend(httpcore2.SyncBackend):
         timeout: float | None,
         options: Iterable[httpcore2.SOCKET_OPTION] | None,
     ) -> httpcore2.NetworkStream:
+        """Connect to one checked address."""
         stream = super().connect_tcp(address, port, self._remaining_s(timeout), None, options)
         return _DeadlineStream(stream, self._remaining_s)
 
     def _remaining_s(self, timeout: float | None) -> float:
-        """The time that one step may take. Errors: httpcore2.ReadTimeout where there is none left."""
-        left_s = self._deadline - time.monotonic()
-        if left_s <= 0:
+        """Return the timeout of one step, at most the time left. Errors: httpcore2.ReadTimeout where none is left."""
+        remaining_s = self._deadline - time.monotonic()
+        if remaining_s <= 0:
             raise httpcore2.ReadTimeout("it takes too long")
-        return left_s if timeout is None else min(timeout, left_s)
+        return remaining_s if timeout is None else min(timeout, remaining_s)
 
 
 class _DeadlineStream(httpcore2.NetworkStream):
-    """A connection whose steps get what is left of the time: a server that drips is no better than a silent one."""
+    """Connection under a deadline, so that a server that sends a byte now and then cannot keep it open."""
 
     def __init__(self, stream: httpcore2.NetworkStream, remaining_s: Callable[[float | None], float]) -> None:
         self._stream, self._remaining_s = stream, remaining_s
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Read at most `max_bytes`."""
         return self._stream.read(max_bytes, self._remaining_s(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Write the buffer."""
         self._stream.write(buffer, self._remaining_s(timeout))
 
     def close(self) -> None:
+        """Close the connection."""
         self._stream.close()
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.NetworkStream:
+        """Return the connection with TLS, under the same deadline."""
         secured = self._stream.start_tls(ssl_context, server_hostname, self._remaining_s(timeout))
         return _DeadlineStream(secured, self._remaining_s)
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 (as the library has it)
+        """Return what the library knows of the connection."""
         return self._stream.get_extra_info(info)

@@ -6,4 +6,4 @@ from indexer.errors import AfterimageError
 
 
 class GeneratorUnavailable(AfterimageError, ConnectionError):
-    """A server that should answer cannot be reached, stalls, or breaks off."""
+    """The model server cannot be reached, stalls, breaks off, or answers with an error."""

@@ -1,9 +1,9 @@
-"""`ExtractiveGenerator`: answers by quoting. It needs no language model and invents nothing.
+"""Extractive question answering: the answer is quoted from the evidence, without a language model.
 
-The evidence is cut into sentences and pairs of neighbours. Each is weighed by what it has in common with the question,
-in meaning (sentence embedding) and in words (rare ones more), by how well its passage was found, and by whether it
-holds the kind of thing that is asked for. The best one is quoted, and others that are nearly as good. Where only
-pictures were found, it says where they are to be seen.
+The evidence is cut into sentences and pairs of neighbouring sentences. Each is scored by a weighted sum of its
+similarity to the question (sentence embedding), its share of the question's words (rare ones count more) and the
+retrieval score of its passage, scaled down if it lacks the type of answer that is asked for. The best candidate is
+quoted, and others that are nearly as good. Where only pictures were retrieved, the answer says where they are.
 """
 
 from __future__ import annotations
@@ -20,20 +20,39 @@ from indexer.ports import SentenceEncoder
 from indexer.text.passages import split_sentences
 from indexer.text.tokenizer import tokenize, tokenize_query
 from indexer.types import AssetKind
-from services.generators.answer_types import matches_answer_type
+from services.generators.ports import AnswerTypeMatcher
+from services.generators.timestamps import format_short_timestamp
 from services.generators.types import DraftSentence, Evidence, Quote
 
-_MIN_RELATIVE_SCORE = 0.9
-_MIN_SENTENCE_WORDS = 3
-_MAX_PAIR_CHARS = 300
-_PAIR_PENALTY = 0.03
-_SEMANTIC_WEIGHT, _LEXICAL_WEIGHT, _RETRIEVAL_WEIGHT = 0.6, 0.3, 0.1
-_WRONG_TYPE_FACTOR = 0.6
+
+@dataclass(frozen=True, slots=True)
+class ExtractionSettings:
+    """Weights and thresholds of extractive answering."""
+
+    semantic_weight: float = 0.6
+    """Chosen: meaning leads, as a question seldom has the words of its answer; the three weights add up to 1."""
+    lexical_weight: float = 0.3
+    """Chosen: names and numbers, which embeddings blur, still decide between sentences of similar meaning."""
+    retrieval_weight: float = 0.1
+    """Chosen: the passage's own score only breaks ties, since it was computed for the whole passage."""
+    pair_penalty: float = 0.03
+    """Chosen: a pair is quoted only where its second sentence adds something; a higher penalty splits answers."""
+    wrong_type_factor: float = 0.6
+    """Chosen: a sentence without the number, time or amount asked for loses to any comparable one that has it."""
+    min_relative_score: float = 0.9
+    """Chosen: further sentences are quoted down to this share of the best score; lower adds noise to short answers."""
+    min_sentence_words: int = 3
+    """Chosen: shorter sentences are headings and labels, which make sense only with their neighbour."""
+    max_pair_chars: int = 300
+    """Chosen: a longer pair would be a paragraph rather than an answer."""
+
+
+DEFAULT_SETTINGS = ExtractionSettings()
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """Characters `[start, end)` of a piece of evidence: a sentence, or two that follow each other."""
+    """Characters `[start, end)` of a piece of evidence: a sentence, or two neighbouring ones."""
 
     evidence: Evidence
     start: int
@@ -43,134 +62,160 @@ class _Candidate:
 
     @property
     def text(self) -> str:
-        return " ".join(self.evidence.result.segment.text[self.start : self.end].split())
+        """Text of the candidate on one line."""
+        return " ".join(self.evidence.text[self.start : self.end].split())
+
+    @property
+    def quote(self) -> Quote:
+        """Reference to the characters of the candidate."""
+        return Quote(self.evidence.id, self.start, self.end)
 
     def overlaps_with(self, other: _Candidate) -> bool:
-        """Whether it says, in part, what the other says."""
+        """Return True if the two share characters of the same evidence, or the other's text contains this one's."""
         overlaps = self.evidence is other.evidence and self.start < other.end and other.start < self.end
         return overlaps or self.text.casefold() in other.text.casefold()
 
 
 class ExtractiveGenerator:
-    """See `services.ports.Generator`. At most `limit` sentences; `text` gives the sentence encoder, or None."""
+    """`services.generators.ports.Generator` that quotes at most `max_sentences` sentences of the evidence.
+
+    `text_encoder` returns the sentence encoder, or None to compare words alone. `answer_types` knows which type of
+    answer a question expects; None expects none.
+    """
 
     model_id = "extractive"
 
-    def __init__(self, text_encoder: Callable[[], SentenceEncoder | None], max_sentences: int) -> None:
+    def __init__(
+        self,
+        text_encoder: Callable[[], SentenceEncoder | None],
+        max_sentences: int,
+        answer_types: AnswerTypeMatcher | None = None,
+        settings: ExtractionSettings = DEFAULT_SETTINGS,
+    ) -> None:
         self._text_encoder, self._max_sentences = text_encoder, max_sentences
+        self._answer_types, self._settings = answer_types, settings
 
     def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[DraftSentence]:
+        """Yield the best candidate and those nearly as good; the location of the first picture if there is no text."""
         candidates = self._rank_candidates(question, evidence)
         if not candidates:
-            yield from (_describe_location(one) for one in evidence[:1])
+            yield from (_describe_location(piece) for piece in evidence[:1])
             return
+        min_score = self._settings.min_relative_score * candidates[0].score
         selection: list[_Candidate] = []
         for candidate in candidates:
-            if candidate.score < _MIN_RELATIVE_SCORE * candidates[0].score or len(selection) == self._max_sentences:
+            if candidate.score < min_score or len(selection) == self._max_sentences:
                 return
             if not any(candidate.overlaps_with(other) for other in selection):
                 selection.append(candidate)
-                quote = Quote(candidate.evidence.id, candidate.start, candidate.end)
-                yield DraftSentence(candidate.text, (quote,), candidate.score)
+                yield DraftSentence(candidate.text, (candidate.quote,), candidate.score)
 
     def describe(self, evidence: Sequence[Evidence], max_words: int) -> Iterator[DraftSentence]:
-        """The sentences that are most like all the others, in the order of the evidence; pictures alone say nothing."""
-        spans = [_Candidate(one, *span) for one in evidence for span in _quotable_spans(one.result.segment.text)]
-        single = [span for span in spans if not span.is_pair]
-        ranked = sorted(
-            range(len(single)), key=self._centralities([span.text for span in single]).__getitem__, reverse=True
-        )
+        """Yield the most central sentences in the order of the evidence; none for pictures without text."""
+        sentences = [candidate for candidate in self._candidates(evidence) if not candidate.is_pair]
+        centralities = self._centralities([sentence.text for sentence in sentences])
+        ranked = sorted(range(len(sentences)), key=centralities.__getitem__, reverse=True)
         selection: list[int] = []
         for number in ranked[: self._max_sentences]:
-            if len(single[number].text.split()) <= max_words and not any(
-                single[number].overlaps_with(single[c]) for c in selection
-            ):
+            sentence = sentences[number]
+            word_count = len(sentence.text.split())
+            if word_count <= max_words and not any(sentence.overlaps_with(sentences[other]) for other in selection):
                 selection.append(number)
-                max_words -= len(single[number].text.split())
+                max_words -= word_count
         for number in sorted(selection):
-            one = single[number]
-            yield DraftSentence(one.text, (Quote(one.evidence.id, one.start, one.end),), one.evidence.result.score)
+            sentence = sentences[number]
+            yield DraftSentence(sentence.text, (sentence.quote,), sentence.evidence.result.score)
+
+    def _candidates(self, evidence: Sequence[Evidence]) -> list[_Candidate]:
+        """Return every sentence and pair of sentences of the evidence, not yet scored."""
+        settings = self._settings
+        return [_Candidate(piece, *span) for piece in evidence for span in _quotable_spans(piece.text, settings)]
 
     def _centralities(self, texts: Sequence[str]) -> list[float]:
+        """Return each text's similarity to the mean of all; without an encoder earlier texts are more central."""
         encoder = self._text_encoder()
         if encoder is None or not texts:
             return [-float(number) for number in range(len(texts))]
         vectors = encoder.encode(list(texts))
-        return [float(near) for near in vectors @ vectors.mean(0)]
+        return [float(similarity) for similarity in vectors @ vectors.mean(0)]
 
     def _rank_candidates(self, question: str, evidence: Sequence[Evidence]) -> list[_Candidate]:
-        spans = [_Candidate(one, *span) for one in evidence for span in _quotable_spans(one.result.segment.text)]
-        if not spans:
+        """Return all candidates with their scores, the best first."""
+        candidates = self._candidates(evidence)
+        if not candidates:
             return []
-        meaning = self._semantic_similarities(question, [span.text for span in spans])
-        words = _lexical_overlaps(question, [span.text for span in spans])
-        scores = [
-            _SEMANTIC_WEIGHT * near
-            + _LEXICAL_WEIGHT * shared
-            + _RETRIEVAL_WEIGHT * span.evidence.result.score
-            - _PAIR_PENALTY * span.is_pair
-            for span, near, shared in zip(spans, meaning, words, strict=True)
+        texts = [candidate.text for candidate in candidates]
+        similarities, overlaps = self._semantic_similarities(question, texts), _lexical_overlaps(question, texts)
+        scored = [
+            replace(candidate, score=self._score(question, candidate, similarity, overlap))
+            for candidate, similarity, overlap in zip(candidates, similarities, overlaps, strict=True)
         ]
-        fits = [1.0 if matches_answer_type(question, span.text) else _WRONG_TYPE_FACTOR for span in spans]
-        weighed = [replace(span, score=s * fit) for span, s, fit in zip(spans, scores, fits, strict=True)]
-        return sorted(weighed, key=lambda candidate: -candidate.score)
+        return sorted(scored, key=lambda candidate: -candidate.score)
+
+    def _score(self, question: str, candidate: _Candidate, similarity: float, overlap: float) -> float:
+        """Return the weighted sum of a candidate's features, scaled down for a wrong answer type."""
+        settings = self._settings
+        score = (
+            settings.semantic_weight * similarity
+            + settings.lexical_weight * overlap
+            + settings.retrieval_weight * candidate.evidence.result.score
+            - settings.pair_penalty * candidate.is_pair
+        )
+        matches = self._answer_types is None or self._answer_types.matches(question, candidate.text)
+        return score * (1.0 if matches else settings.wrong_type_factor)
 
     def _semantic_similarities(self, question: str, texts: Sequence[str]) -> list[float]:
+        """Return each text's cosine similarity to the question, in [0, 1]; zeros without an encoder."""
         encoder = self._text_encoder()
         if encoder is None:
             return [0.0] * len(texts)
         vectors = encoder.encode([question, *texts])
-        return [float(near) for near in np.clip(vectors[1:] @ vectors[0], 0.0, 1.0)]
+        return [float(similarity) for similarity in np.clip(vectors[1:] @ vectors[0], 0.0, 1.0)]
 
 
-def _quotable_spans(text: str) -> Iterator[tuple[int, int, bool]]:
-    """The sentences of a passage, and its pairs of neighbours."""
-    single = _merge_short_sentences(text)
-    yield from ((start, end, False) for start, end in single)
-    for (start, _), (_, end) in pairwise(single):
-        if end - start <= _MAX_PAIR_CHARS:
+def _quotable_spans(text: str, settings: ExtractionSettings) -> Iterator[tuple[int, int, bool]]:
+    """Yield start and end of each sentence (False) and of each pair of neighbouring sentences (True)."""
+    spans = _merge_short_sentences(text, settings.min_sentence_words)
+    yield from ((start, end, False) for start, end in spans)
+    for (start, _), (_, end) in pairwise(spans):
+        if end - start <= settings.max_pair_chars:
             yield start, end, True
 
 
-def _merge_short_sentences(text: str) -> list[tuple[int, int]]:
-    """Very short sentences (a heading, a label) stay with what follows, the last one with what stands before."""
+def _merge_short_sentences(text: str, min_words: int) -> list[tuple[int, int]]:
+    """Return the spans of the sentences; a short one is joined to the next one, the last one to the one before."""
     spans: list[tuple[int, int]] = []
-    begin: int | None = None
+    pending_start: int | None = None
     for start, end in split_sentences(text):
-        begin = start if begin is None else begin
-        if len(text[begin:end].split()) >= _MIN_SENTENCE_WORDS:
-            spans.append((begin, end))
-            begin = None
-    if begin is not None:
-        start = spans.pop()[0] if spans else begin
+        pending_start = start if pending_start is None else pending_start
+        if len(text[pending_start:end].split()) >= min_words:
+            spans.append((pending_start, end))
+            pending_start = None
+    if pending_start is not None:
+        start = spans.pop()[0] if spans else pending_start
         spans.append((start, len(text.rstrip())))
     return spans
 
 
 def _lexical_overlaps(question: str, texts: Sequence[str]) -> list[float]:
-    """For each text, how much of the question's words it holds; words that few of the texts hold weigh more."""
-    wanted = set(tokenize(" ".join(tokenize_query(question))))
-    held = [wanted & set(tokenize(text)) for text in texts]
-    counts = Counter(word for words in held for word in words)
-    weights = {word: math.log(1 + len(texts) / (1 + counts[word])) for word in wanted}
+    """Return for each text the share of the question's words that it holds, weighted by inverse document frequency."""
+    question_words = set(tokenize(" ".join(tokenize_query(question))))
+    shared_words = [question_words & set(tokenize(text)) for text in texts]
+    counts = Counter(word for words in shared_words for word in words)
+    weights = {word: math.log(1 + len(texts) / (1 + counts[word])) for word in question_words}
     total = sum(weights.values())
-    return [sum(weights[word] for word in words) / total if total else 0.0 for words in held]
+    return [sum(weights[word] for word in words) / total if total else 0.0 for words in shared_words]
 
 
 def _describe_location(evidence: Evidence) -> DraftSentence:
-    found = evidence.result
-    match found.asset.kind:
+    """Return a sentence that names the file, and the time span or page, of a picture."""
+    segment, name = evidence.segment, evidence.asset.name
+    match evidence.asset.kind:
         case AssetKind.VIDEO:
-            where = f"{found.asset.name} from {format_short_timestamp(found.segment.start_s)} to {format_short_timestamp(found.segment.end_s)}"
+            start, end = format_short_timestamp(segment.start_s), format_short_timestamp(segment.end_s)
+            location = f"{name} from {start} to {end}"
         case AssetKind.DOCUMENT:
-            where = f"page {found.segment.page} of {found.asset.name}"
+            location = f"page {segment.page} of {name}"
         case AssetKind.IMAGE:
-            where = found.asset.name
-    return DraftSentence(f"It looks like what is shown in {where}.", (Quote(evidence.id),), found.score)
-
-
-def format_short_timestamp(time_s: float | None) -> str:
-    """A time as people write it: `1:02`, `1:01:02`; whole seconds, rounded down."""
-    whole = int(time_s or 0.0)
-    hours, minutes, seconds = whole // 3600, whole // 60 % 60, whole % 60
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+            location = name
+    return DraftSentence(f"It looks like what is shown in {location}.", (Quote(evidence.id),), evidence.result.score)

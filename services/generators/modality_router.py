@@ -1,4 +1,7 @@
-"""`Quoting`: text is quoted, pictures are told by a model. For models that see, and read little."""
+"""Generator that routes a question by modality: text evidence to one generator, pictures to another.
+
+It is for vision-language models that see well and read badly.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ from services.generators.types import DraftSentence, Evidence
 
 
 class ModalityRouter:
-    """See `services.ports.Generator`. What was found best decides: words are left to `quotes`, what is seen to `model`.
-    Captions are the model's wherever there is a picture.
+    """`services.generators.ports.Generator` that delegates to `text_generator` or `vision_generator`.
+
+    A question goes to the text generator if a text lane found the best piece of evidence, a description to the vision
+    generator if any piece has a picture.
     """
 
     def __init__(self, vision_generator: Generator, text_generator: Generator) -> None:
@@ -19,12 +24,15 @@ class ModalityRouter:
 
     @property
     def model_id(self) -> str:
+        """Identifiers of both models, joined by a plus sign."""
         return f"{self._vision_generator.model_id}+{self._text_generator.model_id}"
 
     def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[DraftSentence]:
-        reads = bool(evidence) and bool({Lane.TEXT, Lane.KEYWORDS} & evidence[0].result.lane_scores.keys())
-        return (self._text_generator if reads else self._vision_generator).answer(question, evidence)
+        """Yield the answer of the generator that suits the best piece of evidence."""
+        is_text = bool(evidence) and bool({Lane.TEXT, Lane.KEYWORDS} & evidence[0].result.lane_scores.keys())
+        return (self._text_generator if is_text else self._vision_generator).answer(question, evidence)
 
     def describe(self, evidence: Sequence[Evidence], max_words: int) -> Iterator[DraftSentence]:
-        sees = any(one.result.segment.picture for one in evidence)
-        return (self._vision_generator if sees else self._text_generator).describe(evidence, max_words)
+        """Yield the description of the vision generator where there is a picture, else of the text generator."""
+        has_picture = any(piece.segment.picture for piece in evidence)
+        return (self._vision_generator if has_picture else self._text_generator).describe(evidence, max_words)

@@ -1,4 +1,4 @@
-"""Ports that generators fill: answers from evidence, and checks of pictures against sentences."""
+"""Ports of answer generation: generators, verification of sentences against pictures, answer types."""
 
 from __future__ import annotations
 
@@ -9,24 +9,38 @@ from services.generators.types import DraftSentence, Evidence
 
 
 class Generator(Protocol):
-    """Says what the evidence says about a question, sentence by sentence; nothing where it says nothing.
+    """Generates answers from evidence, sentence by sentence.
 
-    Every draft quotes evidence that it was given. Evidence that was found comes best first, slots of a video's memory
-    (`M1` …) after it, in order of time. `describe` says in about `words` words at most what the evidence shows.
-    Errors: ModelError, GeneratorUnavailable for a server that cannot be reached or breaks off, QueryError for a
-    question longer than the budget.
+    Retrieved evidence comes first, the best first; slots of a video's memory (`M1` …) come after it, in order of time.
+    Every draft quotes only evidence that was passed in.
+    Errors: ModelError; GeneratorUnavailable for a server that fails; InvalidInput for a question over the budget.
     """
 
     @property
-    def model_id(self) -> str: ...
-    def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[DraftSentence]: ...
-    def describe(self, evidence: Sequence[Evidence], max_words: int) -> Iterator[DraftSentence]: ...
+    def model_id(self) -> str:
+        """Identifier of the model and its weights."""
+        ...
+
+    def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[DraftSentence]:
+        """Yield the sentences of the answer as they are complete; none where the evidence does not hold an answer."""
+        ...
+
+    def describe(self, evidence: Sequence[Evidence], max_words: int) -> Iterator[DraftSentence]:
+        """Yield sentences that describe the evidence, in about `max_words` words at most."""
+        ...
 
 
 class VisualVerifier(Protocol):
-    """Says of each picture how surely it shows what a sentence says: probabilities, one for each piece of evidence.
+    """Verifies sentences against pictures. Errors: as those of `Generator`."""
 
-    Errors: as of `Generator`.
-    """
+    def entailment_scores(self, sentence: str, evidence: Sequence[Evidence]) -> list[float]:
+        """Return for each piece of evidence the probability that its picture shows what the sentence says."""
+        ...
 
-    def entailment_scores(self, sentence: str, evidence: Sequence[Evidence]) -> list[float]: ...
+
+class AnswerTypeMatcher(Protocol):
+    """Knows which type of answer a question expects: a number, a time, an amount of money."""
+
+    def matches(self, question: str, text: str) -> bool:
+        """Return False if the text holds nothing of the type that the question expects."""
+        ...

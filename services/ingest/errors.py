@@ -10,4 +10,4 @@ class UploadNotFound(AfterimageError, LookupError):
 
 
 class UploadConflict(AfterimageError, RuntimeError):
-    """Bytes that do not go on where an upload is, or that another request is sending."""
+    """Bytes at another offset than the upload has reached, or while another request is writing."""

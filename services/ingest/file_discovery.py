@@ -1,4 +1,4 @@
-"""Which files a path stands for, and whether they changed since they were indexed."""
+"""Discover the files below a path, and fingerprint them to see whether they changed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from indexer.media.subtitles import find_sidecars
 from services.database.text import sanitize
 
 _FolderId: TypeAlias = tuple[int, int]
-"""A folder's device and inode."""
+"""Device and inode of a folder."""
 _SIDECAR_SUFFIXES = {".srt", ".vtt"}
 _MEDIA_SUFFIXES = {
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp"),
@@ -25,10 +25,10 @@ _MEDIA_SUFFIXES = {
 
 @dataclass(frozen=True, slots=True)
 class DiscoveredFile:
-    """A file that may be an asset. `name` is what people see: its path below the folder that was named.
+    """A file that may become an asset. `name` is its path below the folder that was named, as people see it.
 
-    `expected`: whether it was named itself or looks like media; others are passed over quietly if nothing opens them.
-    `origin`: the URI of the source that this file is a copy of; None: the file is the source.
+    `explicit`: it was named itself or has the suffix of media; others are skipped if no decoder opens them.
+    `origin_uri`: the source that this file is a copy of; None: the file is the source.
     """
 
     path: Path
@@ -38,23 +38,23 @@ class DiscoveredFile:
 
     @property
     def uri(self) -> str:
-        """Where the source is; a `file:` URI unless it came from elsewhere."""
+        """The URI of the source; a `file:` URI unless it was fetched or uploaded."""
         return self.path.resolve().as_uri() if self.origin_uri is None else self.origin_uri
 
     def sidecars(self) -> tuple[Path, ...]:
-        """Subtitle files beside it."""
+        """Return the subtitle files beside the file."""
         return tuple(find_sidecars(self.path))
 
     def fingerprint(self) -> str:
-        """Changes whenever the file or a sidecar is written to: sizes, times and inodes. SourceNotFound if gone."""
+        """Return sizes, mtimes and inodes of the file and its sidecars as a string. Errors: SourceNotFound."""
         return "|".join(_file_fingerprint(file) for file in (self.path, *self.sidecars()))
 
 
 def discover(path: Path) -> Iterator[DiscoveredFile | SourceError]:
-    """The files that `path` stands for, in order of name; what cannot be taken comes as the error it is.
+    """Yield the files below a path, in order of name; what cannot be read is yielded as the error that it is.
 
-    Folders are searched through, links followed (a link back to a folder above it is an error, told once). Hidden
-    files and subtitle files are passed over.
+    Folders are walked recursively and symbolic links followed; a link back to a folder above it is one error. Hidden
+    files and subtitle files are skipped.
     """
     pending: list[tuple[Path, tuple[_FolderId, ...]]] = [(path, ())]
     while pending:
@@ -78,7 +78,7 @@ def discover(path: Path) -> Iterator[DiscoveredFile | SourceError]:
 
 
 def _enter_folder(folder: Path, status: os.stat_result, ancestors: tuple[_FolderId, ...]) -> tuple[_FolderId, ...]:
-    """The folders that what is in this one is in. SourceNotFound where it is in itself."""
+    """Return the ancestors of a folder's entries. Errors: SourceNotFound where the folder is its own ancestor."""
     here = (status.st_dev, status.st_ino)
     if here in ancestors:
         raise SourceNotFound(sanitize(folder), "is a link back to a folder above it")
@@ -86,7 +86,7 @@ def _enter_folder(folder: Path, status: os.stat_result, ancestors: tuple[_Folder
 
 
 def _list_entries(folder: Path) -> list[Path]:
-    """What is in a folder and not hidden, last name first."""
+    """Return the entries of a folder that are not hidden, last name first."""
     names = sorted((name for name in os.listdir(folder) if not name.startswith(".")), reverse=True)  # noqa: PTH208
     return [folder / name for name in names]
 

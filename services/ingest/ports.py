@@ -7,16 +7,19 @@ from typing import Protocol
 
 
 class WriteLock(Protocol):
-    """The right to write, held. `check` raises DatabaseUnavailable where it was lost on the way."""
+    """A write lock that is held."""
 
-    def raise_if_lost(self) -> None: ...
+    def raise_if_lost(self) -> None:
+        """Raise DatabaseUnavailable if the lock was lost, so that nothing more is written."""
+        ...
 
 
 class Locks(Protocol):
-    """`writing` gives the right to change one asset (None: everything there is), once nobody else has it.
+    """Write locks: one writer of an asset at a time. The lock of a process that dies is released."""
 
-    It waits for up to `patience_s` seconds. Who dies gives back what it held. Who holds one does not ask for a second.
-    Errors: IndexBusy where the wait was in vain, StorageFull, DatabaseUnavailable.
-    """
+    def write_lock(self, asset_id: str | None, timeout_s: float = 0.0) -> AbstractContextManager[WriteLock]:
+        """Acquire the lock of an asset (None: of the whole archive), waiting for up to `timeout_s` seconds.
 
-    def write_lock(self, asset_id: str | None, timeout_s: float = 0.0) -> AbstractContextManager[WriteLock]: ...
+        Not reentrant. Errors: WriteLockTimeout, StorageFull, DatabaseUnavailable.
+        """
+        ...

@@ -1,4 +1,4 @@
-"""Reindex: the derived index made anew from artifacts alone, beside the old one, which serves until the swap."""
+"""Rebuild the index from artifacts alone, into a shadow index that is promoted when its counts match."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from services.ingest.ports import Locks
 
 @dataclass(frozen=True, slots=True)
 class ReindexReport:
-    """What a reindex did: assets and segments in the new index, assets that were encoded again, unfinished or orphaned
-    artifacts that were cleared away, and assets whose artifacts are damaged (name: reason), which stay out."""
+    """The result of a reindex: assets and segments in the new index, assets that were encoded again, stale artifacts
+    that were deleted, and assets with damaged artifacts (`name: reason`), which the new index leaves out."""
 
     assets: int
     segments: int
@@ -27,8 +27,10 @@ class ReindexReport:
 
 
 class Reindexing:
-    """Rebuilds the index, in a shadow of it; `after` runs once that is swapped in. While something is `to_come`,
-    somebody waits to go on with what is unfinished."""
+    """Rebuilds the index. `on_promote` runs after the swap.
+
+    While there are pending jobs (`has_pending_jobs`), unfinished artifacts that they can resume from are kept.
+    """
 
     def __init__(
         self,
@@ -45,11 +47,11 @@ class Reindexing:
         self._has_pending_jobs = has_pending_jobs
 
     def reindex(self, progress: Callable[[str, float, float], None], timeout_s: float = 0.0) -> ReindexReport:
-        """Fill a shadow index from artifacts, read its counts back, and swap it in, in one step.
+        """Fill a shadow index from artifacts, compare its counts, and promote it in one step.
 
         Where the settings name other encoders than the artifacts were made with, key frames and texts are encoded
-        again first; search moves over with the swap. `progress("reindex", done, total)` is called after each asset.
-        Errors: IndexBusy, StorageFull, ModelError; ArtifactError where the counts do not match (nothing is swapped).
+        again first. `progress("reindex", done, total)` is called after each asset. Errors: WriteLockTimeout,
+        StorageFull, ModelError; ArtifactError where the counts do not match, and the old index stays in use.
         """
         with self._locks.write_lock(None, timeout_s) as lock:
             assets = self._catalog.assets()
@@ -58,15 +60,15 @@ class Reindexing:
             self._shadow.promote()
             for asset, manifest, segments in entries:
                 self._catalog.set_version(asset.asset_id, manifest.version, segments)
-            again = sum(manifest.version != asset.version for asset, manifest, _ in entries)
-            cleared = self._delete_stale_artifacts({asset.asset_id for asset in assets}, entries)
+            reencoded = sum(manifest.version != asset.version for asset, manifest, _ in entries)
+            deleted = self._delete_stale_artifacts({asset.asset_id for asset in assets}, entries)
             self._on_promote()
-        return ReindexReport(len(entries), sum(segments for *_, segments in entries), again, cleared, tuple(damaged))
+        return ReindexReport(len(entries), sum(entry[2] for entry in entries), reencoded, deleted, tuple(damaged))
 
     def _fill_shadow(
         self, assets: list[Asset], progress: Callable[[str, float, float], None]
     ) -> tuple[list[tuple[Asset, Manifest, int]], list[str]]:
-        """Raises with nothing swapped; what is left of a failed try goes with the next one."""
+        """Fill the shadow index; a failed try raises before anything is promoted, and the next one replaces it."""
         index, pipeline = self._shadow.create(), self._pipeline()
         entries, damaged = [], []
         for number, asset in enumerate(assets, 1):
@@ -84,17 +86,17 @@ class Reindexing:
         return entries, damaged
 
     def _delete_stale_artifacts(self, known_ids: set[str], entries: list[tuple[Asset, Manifest, int]]) -> int:
-        """Remove artifacts that nothing refers to: other versions of what was made, drafts that nobody will finish."""
+        """Delete artifacts that nothing refers to: other versions, and drafts that no pending job will resume."""
         current_versions = {asset.asset_id: manifest.version for asset, manifest, _ in entries}
         resumable_version = self._pipeline().version if self._has_pending_jobs() else None
-        cleared = 0
-        for key in self._artifacts.list_assets():
-            if key not in known_ids:
-                if resumable_version is not None and resumable_version in self._artifacts.list_versions(key):
+        deleted = 0
+        for asset_id in self._artifacts.list_assets():
+            if asset_id not in known_ids:
+                if resumable_version is not None and resumable_version in self._artifacts.list_versions(asset_id):
                     continue
-                cleared += bool(self._artifacts.delete(key))
+                deleted += bool(self._artifacts.delete(asset_id))
                 continue
-            for version in self._artifacts.list_versions(key):
-                if key in current_versions and version != current_versions[key]:
-                    cleared += bool(self._artifacts.delete(key, version))
-        return cleared
+            for version in self._artifacts.list_versions(asset_id):
+                if asset_id in current_versions and version != current_versions[asset_id]:
+                    deleted += bool(self._artifacts.delete(asset_id, version))
+        return deleted

@@ -1,4 +1,4 @@
-"""`Uploads`: files that arrive piece by piece, and may be taken up again where they were cut off."""
+"""Receive files in pieces and resume interrupted uploads (the storage behind tus)."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ _ID_PATTERN = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file on its way: `length` bytes in all, for a collection, from a key (None: nobody's). `job_id` is the job that
-    indexes it, once it is complete. `expires_at`: a Unix time."""
+    """An upload of `length` bytes into a collection, by an API key (None: no key was needed).
+
+    `job_id` is the job that indexes it once it is complete; `expires_at` is a Unix time.
+    """
 
     id: str
     length: int
@@ -39,10 +41,9 @@ class Upload:
 
 
 class ResumableUploads:
-    """Each is two files in `folder`: `<id>.json`, what it is, and `<id>.part`, what has come of it, whose size is how
-    much. What nobody has written to for `keep_s` is cleared away.
+    """Stores each upload as two files in `folder`: `<id>.json` (metadata) and `<id>.part` (the bytes received).
 
-    Errors: UploadNotFound, StorageFull.
+    An upload expires `ttl_s` seconds after its last write. Errors: UploadNotFound, StorageFull.
     """
 
     def __init__(self, folder: Path, ttl_s: float) -> None:
@@ -57,7 +58,7 @@ class ResumableUploads:
         webhook: str | None,
         idempotency_key: IdempotencyKey | None = None,
     ) -> Upload:
-        """A new one, of which nothing has come yet; sent again as `once`, the one that was begun then."""
+        """Create an empty upload; a repeat with the same idempotency key returns the one that was created first."""
         upload_id = secrets.token_hex(16) if idempotency_key is None else _derive_id(idempotency_key)
         with suppress(UploadNotFound):
             return self.get(upload_id)
@@ -70,7 +71,7 @@ class ResumableUploads:
         return upload
 
     def get(self, upload_id: str) -> Upload:
-        """The upload of an id."""
+        """Return the upload with an id. Errors: UploadNotFound."""
         try:
             if _ID_PATTERN.fullmatch(upload_id):
                 upload = msgspec.json.decode((self._folder / f"{upload_id}.json").read_bytes(), type=Upload)
@@ -81,7 +82,7 @@ class ResumableUploads:
         raise UploadNotFound(f"no upload {upload_id!r}")
 
     def offset(self, upload: Upload) -> int:
-        """How many bytes of it have come."""
+        """Return the number of bytes received."""
         if upload.job_id is not None:
             return upload.length
         try:
@@ -91,9 +92,9 @@ class ResumableUploads:
 
     @contextmanager
     def append(self, upload: Upload, offset: int) -> Iterator[BinaryIO]:
-        """The file, to be written on from `offset` on; what was written is durable when the context ends, however.
+        """Open the part file for writing at `offset`; it is fsynced when the context ends, even by an error.
 
-        Errors: UploadConflict where other bytes come next, or another request is writing.
+        Errors: UploadConflict where `offset` is not the number of bytes received, or another request is writing.
         """
         with self._translate_errors(), self._open_part(upload) as part:
             try:
@@ -108,21 +109,21 @@ class ResumableUploads:
             finally:
                 part.flush()
                 os.fsync(part.fileno())
-                if self._part_path(upload.id).exists():  # else a job has it
+                if self._part_path(upload.id).exists():  # otherwise the job owns it
                     self._write_metadata(replace(upload, expires_at=time.time() + self._ttl_s))
 
     def path(self, upload: Upload) -> Path:
-        """The file of what has come."""
+        """Return the path of the part file."""
         return self._part_path(upload.id)
 
     def finish(self, upload: Upload, job_id: str) -> None:
-        """It is complete, and a job has it: its bytes may go."""
+        """Record the job that owns the complete upload, and delete the part file."""
         with self._translate_errors():
             self._write_metadata(replace(upload, job_id=job_id))
             self._part_path(upload.id).unlink(missing_ok=True)
 
     def discard(self, upload: Upload) -> None:
-        """Forget it."""
+        """Delete an upload with its metadata."""
         for path in (self._part_path(upload.id), self._folder / f"{upload.id}.json"):
             path.unlink(missing_ok=True)
 
@@ -155,7 +156,7 @@ class ResumableUploads:
         try:
             yield
         except OSError as error:
-            if isinstance(error, AfterimageError):  # of whoever writes, such as a database that went away
+            if isinstance(error, AfterimageError):  # raised by the caller within the context
                 raise
             raise StorageFull(f"{self._folder}: cannot be written ({error.strerror})") from error
 

@@ -1,4 +1,4 @@
-"""`Intake`: what someone sent, named or points to becomes files to index; nothing else of this machine does."""
+"""Resolve sources (uploads, allowed paths, fetched URLs) to local files; everything else is forbidden."""
 
 from __future__ import annotations
 
@@ -24,19 +24,20 @@ if TYPE_CHECKING:
     from services.egress.http import OutboundClient
 
 FetchProgressCallback: TypeAlias = Callable[[str, float, float | None], None]
-"""Called while a URL is fetched: its name, the bytes that have come, and how many there are (None: not known)."""
+"""Called while a URL is fetched: its name, bytes received, bytes in total (None: unknown)."""
 
 _MEDIA_PREFIX = "media"
 _UPLOAD_URI = re.compile(rf"blob:({_MEDIA_PREFIX}/[0-9a-f]{{32}}/[A-Za-z0-9._-]+)")
 _ROOTS_SETTING = "AFTERIMAGE_INGEST__ALLOWED_ROOTS"
 _TEMPORARY_FILE_TTL_S = 24 * 3600
+"""Chosen: no fetch takes a day; older folders were left by a crash."""
 
 
 class SourceResolver:
-    """Sources by their URIs: `file:` below one of `roots`, `blob:` for an upload, `https:` and `http:` by `outbound`.
+    """Resolves the URIs of sources: `file:` below an allowed root, `blob:` for uploads, `https:` and `http:`.
 
-    What was uploaded or fetched is kept in the blob store, below `media/`, as long as a source names it, since that is
-    where it can be played from. `folder` is for files on their way there. Errors of all methods: NotAllowed.
+    Uploaded and fetched media is stored in the blob store, below `media/`, as long as a source names it: it is played
+    from there. `folder` holds files that are being received. Errors of all methods: SourceForbidden.
     """
 
     def __init__(
@@ -46,8 +47,9 @@ class SourceResolver:
         self._allowed_roots, self._max_bytes = tuple(root.resolve() for root in allowed_roots), max_bytes
 
     def validate(self, uri: str) -> None:
-        """Whether a source that someone names by its URI may be taken in at all; whether there is something, its job
-        will see. What is in the blob store has no name here: whoever knew it could be given another one's media.
+        """Check that a client may name this source; whether it exists is seen when it is resolved.
+
+        Uploads cannot be named (`blob:`): whoever knew another client's key could be given its media.
         """
         if uri.partition(":")[0].lower() == "file":
             self._require_allowed_path(uri)
@@ -55,13 +57,13 @@ class SourceResolver:
             self._outbound.validate(uri)
 
     def store_upload(self, file: Path, name: str) -> str:
-        """Put an uploaded file into the blob store; gives its URI, which nobody can guess. Errors: StorageFull."""
+        """Store an uploaded file in the blob store; return its URI, which cannot be guessed. Errors: StorageFull."""
         key = f"{_MEDIA_PREFIX}/{secrets.token_hex(16)}/{_to_key_name(name)}"
         self._blobs.put_file(key, file)
         return f"blob:{key}"
 
     def media_key(self, collection: str, uri: str) -> str | None:
-        """The key under which a source's media is in the blob store; None for files, which stay where they are."""
+        """Return the blob key of a source's media; None for `file:` sources, which stay where they are."""
         match urlsplit(uri).scheme:
             case "file":
                 return None
@@ -71,7 +73,7 @@ class SourceResolver:
         return f"{_MEDIA_PREFIX}/{own}/{_to_key_name(unquote(urlsplit(uri).path))}"
 
     def delete_media(self, collection: str, uri: str) -> None:
-        """Remove what is kept of a source that is no more."""
+        """Delete the stored media of a source that was removed."""
         if (key := self.media_key(collection, uri)) is not None:
             self._blobs.delete_prefix(key.rpartition("/")[0])
 
@@ -79,9 +81,10 @@ class SourceResolver:
     def resolve(
         self, uri: str, name: str, collection: str, on_progress: FetchProgressCallback
     ) -> Iterator[Iterable[DiscoveredFile | SourceError]]:
-        """The files that a source stands for, while the context lasts. What was fetched is kept where it ends well.
+        """Yield the files of a source as local paths, for as long as the context lasts.
 
-        Errors: AddressUnavailable, LimitExceeded, SourceNotFound, StorageFull, and what `report` raises.
+        Fetched media is stored if the context ends without an error. Errors: RemoteUnavailable, LimitExceeded,
+        SourceNotFound, StorageFull, and what `on_progress` raises.
         """
         match urlsplit(uri).scheme:
             case "file":
@@ -102,37 +105,37 @@ class SourceResolver:
             yield path
 
     def purge_expired(self) -> None:
-        """Remove what crashes left of files on their way more than a day ago."""
-        with suppress(FileNotFoundError):  # of what somebody else clears away
+        """Delete temporary folders that a crash left more than a day ago."""
+        with suppress(FileNotFoundError):  # another process may delete them at the same time
             for old in self._folder.iterdir():
                 if max(entry.stat().st_mtime for entry in (old, *old.glob("*"))) < time.time() - _TEMPORARY_FILE_TTL_S:
                     shutil.rmtree(old, ignore_errors=True)
 
     @contextmanager
     def _make_temporary_folder(self) -> Iterator[Path]:
-        """A folder for a file on its way."""
+        """Make a temporary folder for a file that is being received. Errors: StorageFull."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self.purge_expired()
-            room = TemporaryDirectory(dir=self._folder)
+            temporary = TemporaryDirectory(dir=self._folder)
         except OSError as error:
             raise StorageFull(f"{self._folder}: cannot be written ({error.strerror})") from error
-        with room as folder:
+        with temporary as folder:
             yield Path(folder)
 
     def _require_allowed_path(self, uri: str) -> Path:
-        """The path of a `file:` URI. Errors: NotAllowed, the same whether or not there is something."""
+        """Return the path of a `file:` URI. Errors: SourceForbidden, the same whether or not the file exists."""
         try:
             parts = urlsplit(uri)
         except ValueError as error:
-            raise SourceForbidden(f"{sanitize(uri)[:200]}: is no address of a file") from error
+            raise SourceForbidden(f"{sanitize(uri)[:200]}: is not a valid file URI") from error
         path = Path(unquote(parts.path))
         if parts.netloc or not path.is_absolute() or not self._is_allowed(path):
             raise SourceForbidden(f"{sanitize(path)}: is not below one of the folders of {_ROOTS_SETTING}")
         return path
 
     def _refuse_if_outside(self, file: DiscoveredFile | SourceError) -> DiscoveredFile | SourceError:
-        """What was found, unless a link leads out."""
+        """Return the file, or an error if it or a sidecar resolves (by a symbolic link) outside the allowed roots."""
         if isinstance(file, DiscoveredFile) and not all(map(self._is_allowed, (file.path, *file.sidecars()))):
             return SourceError(file.name, f"leads out of the folders of {_ROOTS_SETTING}")
         return file
@@ -140,7 +143,7 @@ class SourceResolver:
     def _is_allowed(self, path: Path) -> bool:
         try:
             resolved = path.resolve()
-        except (OSError, RuntimeError, ValueError):  # a circle of links, a name too long, a NUL
+        except (OSError, RuntimeError, ValueError):  # a cycle of links, a name that is too long, a NUL
             return False
         return any(resolved.is_relative_to(root) for root in self._allowed_roots)
 
@@ -148,11 +151,11 @@ class SourceResolver:
 def _parse_upload_key(uri: str) -> str:
     match = _UPLOAD_URI.fullmatch(uri)
     if match is None:
-        raise SourceForbidden(f"{sanitize(uri)[:200]}: is no upload")
+        raise SourceForbidden(f"{sanitize(uri)[:200]}: is not an upload")
     return match[1]
 
 
 def _to_key_name(name: str) -> str:
-    """The last part of a name, as a key may have it."""
+    """Return the last part of a name, with the characters that a blob key may have."""
     last = name.rstrip("/").rpartition("/")[2]
     return re.sub(r"[^A-Za-z0-9._-]+", "_", last)[-100:].lstrip(".") or "file"

@@ -1,7 +1,7 @@
-"""`CeleryQueue` and `CeleryWorker`: jobs carried by Celery over Redis, from any machine to any other.
+"""Celery adapter of the job queue: ids of jobs travel over Redis to workers on other machines.
 
-Messages hold an id, no more: who can read Redis learns nothing, and who can write to it can at most have a queued job
-done. Nothing relies on Redis to keep them: the sweep sends again what it lost.
+A message holds an id alone: reading Redis discloses nothing, and writing to it can at most run a queued job. Nothing
+relies on Redis to keep messages, since the sweep sends lost ones again.
 """
 
 from __future__ import annotations
@@ -22,25 +22,30 @@ from services.jobs.types import Job, JobQueueName
 _log = logging.getLogger(__name__)
 _TASK_NAME = "afterimage.run"
 _CONNECT_TIMEOUT_S = 4.0
+"""Chosen: a request that submits a job waits this long for an absent Redis; a slow network needs more."""
+_HEALTH_CHECK_INTERVAL_S = 10
+"""Chosen: an idle worker notices a lost connection within this; shorter sends more pings."""
 _URL_SETTING = "AFTERIMAGE_JOBS__URL"
 
 
 class CeleryQueue:
-    """Sends jobs to workers elsewhere. See `services.jobs.ports.JobQueue`."""
+    """JobQueue over Celery; its workers are other processes."""
 
     def __init__(self, url: str, lease_s: float) -> None:
         self._app = _make_app(url, lease_s)
 
     def start(self, queues: Collection[JobQueueName]) -> None:
-        """Its workers are started elsewhere."""
+        """Do nothing: workers are other processes."""
 
     def send(self, job: Job) -> None:
+        """Send a queued job's id to Redis. Errors: QueueUnavailable."""
         try:
             self._app.send_task(_TASK_NAME, (job.id,), queue=job.kind.queue.value, retry=False)
         except OperationalError as error:
             raise _to_queue_unavailable(error) from error
 
     def queue_depth(self, queue: JobQueueName) -> int:
+        """Return the number of messages in a queue of Redis. Errors: QueueUnavailable."""
         connection = self._app.connection_for_read()
         try:
             with connection:
@@ -50,14 +55,14 @@ class CeleryQueue:
             raise _to_queue_unavailable(error) from error
 
     def close(self) -> None:
+        """Close the connections to Redis."""
         self._app.close()
 
 
 class CeleryWorker:
-    """Takes jobs of some queues, one at a time. `run` does the job of an id, `stop` gives back what is under way. See
-    `services.jobs.ports.JobWorker`.
+    """JobWorker over Celery that runs one job at a time, in a thread (decision 0044).
 
-    The job runs in a thread of this process, so that models are loaded once, and a signal to stop reaches it.
+    `run` runs the job of an id; `stop` makes it release a running job.
     """
 
     def __init__(
@@ -67,6 +72,7 @@ class CeleryWorker:
         self._app.task(name=_TASK_NAME)(_swallow_claim_errors(run))
 
     def work(self, queues: Collection[JobQueueName]) -> None:
+        """Run jobs until SIGTERM or SIGINT."""
         signals.worker_shutting_down.connect(self._on_shutdown)
         signals.setup_logging.connect(_leave_logging_alone)
         names = [queue.value for queue in queues]
@@ -106,24 +112,24 @@ def _make_app(url: str, lease_s: float) -> Any:  # noqa: ANN401 (Celery has no t
         broker_transport_options={
             "visibility_timeout": 2 * lease_s,
             "socket_connect_timeout": _CONNECT_TIMEOUT_S,
-            "health_check_interval": 10,
+            "health_check_interval": _HEALTH_CHECK_INTERVAL_S,
         },
     )
     return app
 
 
 def _leave_logging_alone(**_: object) -> None:
-    """Celery sets up logging by itself where nobody hears this signal."""
+    """Keep the process's logging: Celery configures its own unless this signal has a receiver."""
 
 
 def _swallow_claim_errors(run: Callable[[str], None]) -> Callable[[str], None]:
-    """A job that cannot even be claimed stays queued, and comes again: no failure of the task's own."""
+    """Wrap `run` so that a job that cannot be claimed stays queued without failing the Celery task."""
 
     def run_job(job_id: str) -> None:
         try:
             run(job_id)
         except AfterimageError as error:
-            _log.warning("job %s waits: %s", job_id, error)
+            _log.warning("job %s stays queued: %s", job_id, error)
 
     return run_job
 

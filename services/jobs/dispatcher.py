@@ -1,4 +1,4 @@
-"""`Dispatch`: jobs on their way from those who ask to those who work, and again where they were lost on it."""
+"""Dispatch of jobs to the queue, and the periodic sweep for lost messages and expired leases."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection
 from contextlib import suppress
 
-from services.database.clock import now
+from services.database.clock import Clock, now
 from services.database.errors import DatabaseUnavailable
 from services.database.idempotency import IdempotencyKey
 from services.jobs.errors import QueueUnavailable
@@ -21,13 +21,14 @@ from services.jobs.webhooks import WebhookSender
 
 _log = logging.getLogger(__name__)
 _PURGE_INTERVAL_S = 3600.0
+"""Chosen: retention is counted in days, so an hour of delay does not matter."""
 
 
 class JobDispatcher:
-    """Hands jobs to the queue. From `start` to `close` it also looks, every `sweep_s`, for jobs whose worker or whose
-    message was lost, and for those whose wait is over; any number of processes may do so side by side.
+    """Sends jobs to the queue; between `start` and `close` a sweep also recovers lost ones.
 
-    A message is taken for lost where its job is queued, was sent `resend_s` ago, and nothing waits in its queue.
+    Every `sweep_interval_s` the sweep reclaims expired leases and sends due and lost jobs; any number of processes may
+    run it. A message counts as lost if its job is still queued `redeliver_after_s` later and its queue is empty.
     """
 
     def __init__(
@@ -40,9 +41,11 @@ class JobDispatcher:
         *,
         sweep_interval_s: float,
         redeliver_after_s: float,
+        clock: Clock = now,
     ) -> None:
-        self._jobs, self._leases, self._queue, self._redeliver_after_s = jobs, leases, queue, redeliver_after_s
-        self._webhooks, self._suspend_detector = webhooks, SuspendDetector(leases.lease_s)
+        self._jobs, self._leases, self._queue = jobs, leases, queue
+        self._redeliver_after_s, self._clock = redeliver_after_s, clock
+        self._webhooks, self._suspend_detector = webhooks, SuspendDetector(leases.lease_s, clock)
         self._periodic_tasks = [
             PeriodicTask("sweep", sweep_interval_s, self.sweep),
             PeriodicTask("webhooks", sweep_interval_s, webhooks.deliver_due),
@@ -50,47 +53,43 @@ class JobDispatcher:
         ]
 
     def submit(self, new_job: NewJob, idempotency_key: IdempotencyKey | None = None) -> Job:
-        """Write a job down and hand it over. It will be done also where the queue cannot be reached right now.
-        `once` is the request that asks for it, where that may be sent again: it makes one job.
+        """Store a job and send it to the queue; if the queue cannot be reached, the sweep sends it later.
 
-        Errors: NotAllowed for a webhook that may not be told.
+        A retried request, by its idempotency key, creates one job. Errors: SourceForbidden for the webhook's URL.
         """
         if new_job.webhook is not None:
             self._webhooks.validate_url(new_job.webhook)
         return self._deliver(self._jobs.submit(new_job, idempotency_key))
 
     def retry(self, job_id: str, idempotency_key: IdempotencyKey | None = None) -> Job:
-        """Have a job that failed or was cancelled done once more; `once` as for `submit`.
-
-        Errors: JobNotFound, JobConflict.
-        """
+        """Run a failed or cancelled job again; `idempotency_key` as in `submit`. Errors: JobNotFound, JobConflict."""
         return self._deliver(self._jobs.retry(job_id, idempotency_key))
 
     def queue_depth(self, queue: JobQueueName) -> int:
-        """How many jobs of a queue are on their way to a worker. Errors: QueueUnavailable."""
+        """Return the number of messages in a queue that no worker has taken. Errors: QueueUnavailable."""
         return self._queue.queue_depth(queue)
 
     def start(self, queues: Collection[JobQueueName] = tuple(JobQueueName)) -> None:
-        """Begin to sweep, and to work on some queues where the workers are here; at once with what was left behind.
+        """Start the sweep, and the inline workers of some queues; queued jobs of earlier processes are sent at once.
 
         Errors: those of the database.
         """
         self._queue.start(queues)
         self._reclaim_and_redeliver(0.0)
-        for repeating in self._periodic_tasks:
-            repeating.start()
+        for task in self._periodic_tasks:
+            task.start()
 
     def close(self) -> None:
-        """End what `start` began. Jobs are told first: they take longest to come to a checkpoint."""
-        for repeating in self._periodic_tasks:
-            repeating.stop()
+        """Stop the sweep and the inline workers; a running job stops at its next checkpoint and is released."""
+        for task in self._periodic_tasks:
+            task.stop()
         self._webhooks.stop()
         self._queue.close()
-        for repeating in self._periodic_tasks:
-            repeating.close()
+        for task in self._periodic_tasks:
+            task.close()
 
     def sweep(self) -> None:
-        """Look once. Errors: those of the database."""
+        """Sweep once. Errors: those of the database."""
         self._reclaim_and_redeliver(self._redeliver_after_s)
 
     def _reclaim_and_redeliver(self, redeliver_after_s: float) -> None:
@@ -98,14 +97,14 @@ class JobDispatcher:
             self._leases.reclaim_expired()
         with suppress(QueueUnavailable):
             drained = [queue for queue in JobQueueName if self._queue.queue_depth(queue) == 0]
-            for job in self._jobs.take_undelivered(dict.fromkeys(drained, now() - redeliver_after_s)):
+            for job in self._jobs.take_undelivered(dict.fromkeys(drained, self._clock() - redeliver_after_s)):
                 self._deliver(job)
 
     def _deliver(self, job: Job) -> Job:
         try:
             self._queue.send(job)
         except QueueUnavailable as error:
-            _log.warning("job %s is sent later: %s", job.id, error)
+            _log.warning("job %s could not be sent to the queue yet: %s", job.id, error)
             with suppress(DatabaseUnavailable):
                 self._jobs.mark_undelivered(job.id)
         return job

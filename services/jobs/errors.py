@@ -6,16 +6,16 @@ from indexer.errors import AfterimageError
 
 
 class JobNotFound(AfterimageError, LookupError):
-    """No job of that id."""
+    """No job has this id, or none that the caller may see."""
 
 
 class JobConflict(AfterimageError, RuntimeError):
-    """A job's state does not allow what is asked of it."""
+    """The state of a job does not allow the requested change."""
 
 
 class LeaseLost(AfterimageError, RuntimeError):
-    """A job is not, or no longer, this worker's: it was cancelled, came to its end, or its lease ran out."""
+    """The worker does not hold the job: it was cancelled, has ended, or its lease expired."""
 
 
 class QueueUnavailable(AfterimageError, ConnectionError):
-    """The queue that carries jobs to workers cannot be reached."""
+    """The queue that delivers jobs to workers cannot be reached."""

@@ -1,4 +1,4 @@
-"""`Working`: what each kind of job does, with the services that the command line uses too."""
+"""Handlers of jobs: each kind calls the service that the command line calls too."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from contextlib import contextmanager
 
 from indexer.errors import AfterimageError, AssetNotFound
 from services.catalog.catalog import Catalog
-from services.ingest.indexing import FileReport, Indexing, Outcome
+from services.ingest.deletion import Deletion
+from services.ingest.indexing import Indexing
 from services.ingest.reindexing import Reindexing
 from services.ingest.source_resolver import SourceResolver
+from services.ingest.types import FileReport, Outcome
 from services.jobs.runner import JobProgressCallback
 from services.jobs.store import JobStore
 from services.jobs.types import (
@@ -26,32 +28,38 @@ from services.jobs.types import (
     SummarizeRequest,
     SummarizeResult,
 )
+from services.search.calibration import Calibration
 from services.summaries.summarizing import Summarizing
 
+_CALIBRATION_INTERVAL_S = 60.0
+"""Chosen: while index jobs are queued, scores are calibrated once a minute, which costs a query per null query."""
 _LOCK_TIMEOUT_S = 10.0
-"""How long a job waits for others who write, before it makes room for another job."""
+"""Chosen: a job waits this long for the write lock before the worker takes another job; shorter means more retries."""
 
 
 class JobHandlers:
-    """Does jobs. A result is the same whether or not an earlier try was cut off on its way to it.
+    """Runs the handler of a job's kind. Handlers are idempotent: an interrupted attempt does not change the result.
 
-    Services are made when they are first needed: who deletes loads no generator.
+    Services are created when first needed, so that a delete job does not load a generator.
     """
 
     def __init__(
         self,
         source_resolver: Callable[[], SourceResolver],
         indexing: Callable[[], Indexing],
+        deletion: Callable[[], Deletion],
         catalog: Callable[[], Catalog],
+        calibration: Callable[[], Calibration],
         summarizing: Callable[[], Summarizing],
         reindexing: Callable[[], Reindexing],
         jobs: JobStore,
     ) -> None:
-        self._source_resolver, self._indexing, self._catalog, self._jobs = source_resolver, indexing, catalog, jobs
+        self._source_resolver, self._indexing, self._deletion = source_resolver, indexing, deletion
+        self._catalog, self._calibration, self._jobs = catalog, calibration, jobs
         self._summarizing, self._reindexing = summarizing, reindexing
 
     def handle(self, job: Job, report: JobProgressCallback) -> JobResult:
-        """What came of it. Errors: those of the service that does it, and what `report` raises."""
+        """Run a job and return its result. Errors: those of its service, and what `report` raises."""
         match job.request:
             case IndexRequest():
                 with self._refresh_calibration_after():
@@ -66,7 +74,7 @@ class JobHandlers:
 
     @contextmanager
     def _refresh_calibration_after(self) -> Iterator[None]:
-        """Of many jobs that change the archive, the last one has it measured. A job that fails may be that one."""
+        """Refresh the calibration after the last of many jobs that change the archive, or failed to (decision 0060)."""
         try:
             yield
         except AfterimageError:
@@ -75,15 +83,16 @@ class JobHandlers:
         self._refresh_calibration()
 
     def _refresh_calibration(self) -> None:
-        self._indexing().refresh_calibration(has_pending_jobs=self._jobs.has_queued_jobs(JobQueueName.INDEX))
+        more_to_come = self._jobs.has_queued_jobs(JobQueueName.INDEX)
+        self._calibration().refresh_if_stale(_CALIBRATION_INTERVAL_S if more_to_come else 0.0)
 
     def _index(self, request: IndexRequest, collection: str, report: JobProgressCallback) -> IndexResult:
-        with self._source_resolver().resolve(request.uri, request.name, collection, report) as found:
-            lines = self._indexing().index_files(found, collection, report, _LOCK_TIMEOUT_S)
-            return IndexResult(tuple(_to_indexed_file(line) for line in lines if line.outcome is not Outcome.SKIPPED))
+        with self._source_resolver().resolve(request.uri, request.name, collection, report) as files:
+            reports = self._indexing().index_files(files, collection, report, _LOCK_TIMEOUT_S)
+            return IndexResult(tuple(_to_indexed_file(file) for file in reports if file.outcome is not Outcome.SKIPPED))
 
     def _summarize(self, job: Job, request: SummarizeRequest, report: JobProgressCallback) -> SummarizeResult:
-        """Reports go by the name that the video has in the job's collection: who sees that one sees the job."""
+        """Summarize a video, called by its name in the job's collection, which everyone who sees the job may know."""
         collections = None if job.collection is None else [job.collection]
         asset = self._catalog().get([request.asset_id], collections).get(request.asset_id)
         if asset is None:
@@ -96,16 +105,16 @@ class JobHandlers:
 
     def _delete(self, job: Job, request: DeleteRequest) -> DeleteResult:
         try:
-            self._indexing().remove_asset(request.asset_id, job.collection, _LOCK_TIMEOUT_S)
+            self._deletion().remove_asset(request.asset_id, job.collection, _LOCK_TIMEOUT_S)
         except AssetNotFound:
-            if job.fencing_token == 1:  # later it was an earlier try that deleted it, maybe not to the end
+            if job.fencing_token == 1:  # a later claim completes what an earlier one began
                 raise
-            self._indexing().complete_deletion(request.asset_id, _LOCK_TIMEOUT_S)
+            self._deletion().complete_deletion(request.asset_id, _LOCK_TIMEOUT_S)
         return DeleteResult(request.asset_id)
 
     def _reindex(self, report: JobProgressCallback) -> ReindexResult:
-        done = self._reindexing().reindex(report, _LOCK_TIMEOUT_S)
-        return ReindexResult(done.assets, done.segments, done.damaged_assets)
+        reindexed = self._reindexing().reindex(report, _LOCK_TIMEOUT_S)
+        return ReindexResult(reindexed.assets, reindexed.segments, reindexed.damaged_assets)
 
 
 def _to_indexed_file(line: FileReport) -> IndexedFile:

@@ -1,4 +1,4 @@
-"""`Held`: a job in the hands of a worker, which holds on to it while the work goes on, and hears when it may not."""
+"""Heartbeats of a running job: they renew its lease, record progress and detect cancellation."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from services.jobs.types import Job, JobProgress
 
 _log = logging.getLogger(__name__)
 _HEARTBEATS_PER_LEASE = 4
-"""Heartbeats in the time of a lease: three may be lost."""
+"""Chosen: three heartbeats in a row may be lost; more would write to the database more often."""
 _PROGRESS_INTERVAL_S = 1.0
-"""Progress is written down no more often."""
+"""Chosen: progress as fine as a person watches it; finer would write to the database more often."""
 
 
 class WorkerStopping(Exception):
-    """The worker is told to stop: the job goes back. No error, so that nothing on the way takes it for one."""
+    """Control flow: the worker is stopping and releases the job. No AfterimageError, so that no handler catches it."""
 
 
 class HeldJob:
-    """Sends heartbeats in the background, a few a lease; a database that is away for less than a lease is no reason to
-    stop. `report` is what the work calls at its checkpoints.
+    """Job held by this worker: heartbeats in the background keep its lease; handlers call `report` at checkpoints.
+
+    The work survives a database outage that is shorter than the lease.
     """
 
     def __init__(self, leases: Leases, job: Job, stop_event: Event) -> None:
@@ -46,11 +47,11 @@ class HeldJob:
 
     @property
     def job(self) -> Job:
-        """The job as it was at the last heartbeat, and how far it is now."""
+        """Job as of the last heartbeat, with the present progress."""
         return replace(self._job, progress=self._progress)
 
     def report(self, note: str, done: float, total: float | None) -> None:
-        """Say how far the work is. Raises JobNotHeld or WorkerStopping where it is not to go on."""
+        """Report progress. Raises LeaseLost or WorkerStopping if the work must stop."""
         self._progress = JobProgress(done, total, note)
         if time.monotonic() - self._reported_at >= _PROGRESS_INTERVAL_S:
             self._reported_at = time.monotonic()
@@ -70,6 +71,8 @@ class HeldJob:
             except LeaseLost as error:
                 self._lease_lost = error
             except AfterimageError as error:
-                _log.warning("no heartbeat of job %s: %s", self._job.id, error)
+                _log.warning("heartbeat of job %s failed: %s", self._job.id, error)
                 if time.monotonic() - self._renewed_at > self._leases.lease_s:
-                    self._lease_lost = LeaseLost(f"job {self._job.id}: the lease ran out while {error}")
+                    self._lease_lost = LeaseLost(
+                        f"job {self._job.id}: the lease expired while heartbeats failed ({error})"
+                    )

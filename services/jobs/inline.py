@@ -1,4 +1,4 @@
-"""`InlineQueue` and `InlineWorker`: jobs in threads of a process, with nothing but the database between."""
+"""Inline job queue: jobs run in threads of this process, without a message broker."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _log = logging.getLogger(__name__)
 
 
 class InlineQueue:
-    """A thread for each queue, which runs its jobs in order. See `services.jobs.ports.JobQueue`.
+    """JobQueue with one thread per queue, which runs jobs in order.
 
-    `run` does the job of an id, `stop` tells it to give back what is under way. What waits is lost with the process,
-    and sent again by the next one.
+    `run` runs the job of an id; `stop` makes it release a running job. Waiting ids are lost with the process and sent
+    again by the next one.
     """
 
     def __init__(self, run: Callable[[str], None], stop: Callable[[], None]) -> None:
@@ -28,18 +28,22 @@ class InlineQueue:
         self._threads: list[Thread] = []
 
     def start(self, queues: Collection[JobQueueName]) -> None:
+        """Start a thread for each of the queues."""
         for queue in queues:
             thread = Thread(target=self._consume, args=(queue,), name=f"jobs-{queue}")
             thread.start()
             self._threads.append(thread)
 
     def send(self, job: Job) -> None:
+        """Send a queued job's id without waiting for a worker."""
         self._id_queues[job.kind.queue].put(job.id)
 
     def queue_depth(self, queue: JobQueueName) -> int:
+        """Return the number of ids in a queue that its thread has not taken."""
         return self._id_queues[queue].qsize()
 
     def close(self) -> None:
+        """Release running jobs at their next checkpoint and join the threads."""
         self._stop()
         for ids in self._id_queues.values():
             ids.put(None)
@@ -51,19 +55,20 @@ class InlineQueue:
             try:
                 self._run(job_id)
             except AfterimageError as error:
-                _log.warning("job %s waits: %s", job_id, error)
+                _log.warning("job %s stays queued: %s", job_id, error)
 
 
 class InlineWorker:
-    """The inline queue as a process of its own: it does what other processes wrote down, and left."""
+    """JobWorker process over the inline queue: the sweep picks up jobs that other processes queued."""
 
     def __init__(self, dispatcher: JobDispatcher) -> None:
         self._dispatcher = dispatcher
 
     def work(self, queues: Collection[JobQueueName]) -> None:
-        over = Event()
+        """Run jobs until SIGTERM or SIGINT."""
+        stopped = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: over.set())
+            signal.signal(number, lambda *_: stopped.set())
         self._dispatcher.start(queues)
-        over.wait()
+        stopped.wait()
         self._dispatcher.close()

@@ -1,4 +1,4 @@
-"""`Leases`: a worker holds a job for a while, again and again, until it ends it; what a dead one held goes back."""
+"""Leases: a claimed job must be renewed; jobs with expired leases return to the queue."""
 
 from __future__ import annotations
 
@@ -10,36 +10,43 @@ import msgspec
 from sqlalchemy import Connection, and_, select
 
 from services.database import schema
-from services.database.clock import now
+from services.database.clock import Clock, now
 from services.database.engine import SqlDatabase
+from services.jobs.backoff import exponential_backoff_s
 from services.jobs.errors import LeaseLost
 from services.jobs.outbox import add_delivery
 from services.jobs.rows import IS_RUNNING, append_event, job_from_row, owned_by_claim, read_job, update_if
 from services.jobs.types import IndexResult, Job, JobProgress, JobResult, JobState
 
-_MAX_BACKOFF_S, _MAX_CLOCK_SKEW_S = 3600.0, 5.0
+_MAX_BACKOFF_S = 3600.0
+"""Chosen: a job waits at most an hour for its next attempt, however often it failed."""
+_BACKOFF_JITTER = 0.2
+"""Chosen: each delay varies by a fifth, so that jobs that failed together do not retry together."""
+_MAX_CLOCK_SKEW_S = 5.0
+"""Chosen: a worker whose clock is this far behind may claim a job that is due; NTP keeps clocks closer."""
 JobColumns: TypeAlias = Mapping[str, object]
-"""Columns of a job's row, and what they become."""
+"""New values of columns of a job's row, by name."""
 
 
 class Leases:
-    """What workers do with jobs. Every method is one transaction that changes a job only while it is the caller's.
+    """Worker side of jobs: claim, renew, end. Every method is one transaction, conditional on the caller's claim.
 
-    So a job ends once: what a worker says after its lease ran out, or after the job was cancelled, changes nothing and
-    raises JobNotHeld. `lease_s` is how long a claim or heartbeat holds; workers' clocks may differ by some seconds.
+    So a job ends once: a call after the lease expired, or after the job was cancelled, changes nothing and raises
+    LeaseLost. `lease_s` is the duration of a claim or heartbeat; clocks of workers may differ by `_MAX_CLOCK_SKEW_S`.
     """
 
-    def __init__(self, database: SqlDatabase, lease_s: float, retry_backoff_s: float) -> None:
+    def __init__(self, database: SqlDatabase, lease_s: float, retry_backoff_s: float, clock: Clock = now) -> None:
         self._database, self._lease_s, self._retry_backoff_s = database, lease_s, retry_backoff_s
+        self._clock = clock
 
     @property
     def lease_s(self) -> float:
-        """How long a claim or heartbeat holds."""
+        """Seconds that a claim or heartbeat holds a job."""
         return self._lease_s
 
     def claim(self, job_id: str, worker: str) -> Job:
-        """Take a queued job. Errors: JobNotFound; JobNotHeld where it is not queued, or not yet to be done again."""
-        at, table = now(), schema.Jobs
+        """Claim a queued job. Errors: JobNotFound; LeaseLost if it is not queued, or not due yet."""
+        at, table = self._clock(), schema.Jobs
         free = and_(table.state == JobState.QUEUED.value, table.not_before <= at + _MAX_CLOCK_SKEW_S)
         values = {"state": JobState.RUNNING.value, "worker": worker, "lease_until": at + self._lease_s}
         values |= {"fencing_token": table.fencing_token + 1, "started_at": at}
@@ -52,50 +59,47 @@ class Leases:
         return job
 
     def heartbeat(self, job: Job, progress: JobProgress) -> Job:
-        """Hold the job for another lease, and say how far it is. Errors: JobNotHeld."""
-        at = now()
+        """Renew the lease and record the progress. Errors: LeaseLost."""
+        at = self._clock()
         with self._database.write() as connection:
-            held = _update_owned(connection, job, {**_progress_columns(progress), "lease_until": at + self._lease_s})
+            renewed = _update_owned(connection, job, {**_progress_columns(progress), "lease_until": at + self._lease_s})
             if progress != job.progress:
-                append_event(connection, held, at, progress.note)
-        return held
+                append_event(connection, renewed, at, progress.note)
+        return renewed
 
     def finish(self, job: Job, result: JobResult) -> Job:
-        """The job is done. Errors: JobNotHeld."""
+        """End the job as done. Errors: LeaseLost."""
         values = {"state": JobState.DONE.value, "result": msgspec.json.encode(result).decode(), "error": None}
         if isinstance(result, IndexResult) and len(result.files) == 1:
             values["asset_id"] = result.files[0].asset_id
         return self._set_terminal_state(job, values, "")
 
     def fail(self, job: Job, error: str, result: JobResult | None = None) -> Job:
-        """The job failed, for good. Errors: JobNotHeld."""
+        """End the job as failed. Errors: LeaseLost."""
         encoded = None if result is None else msgspec.json.encode(result).decode()
         return self._set_terminal_state(job, {"state": JobState.FAILED.value, "error": error, "result": encoded}, error)
 
     def retry_with_backoff(self, job: Job, error: str) -> Job:
-        """An attempt failed: the job waits, twice as long each time, or fails with its last attempt.
-
-        Errors: JobNotHeld.
-        """
+        """Queue the job again after exponential backoff; after its last attempt it fails. Errors: LeaseLost."""
         if job.attempts + 1 >= job.max_attempts:
             return self.fail(job, error)
         return self._requeue(job, {"error": error, "attempts": job.attempts + 1}, self._backoff_s(job), error)
 
     def release(self, job: Job, reason: str, delay_s: float = 0.0) -> Job:
-        """Queue the job again, to be taken up after a wait; it has not failed. Errors: JobNotHeld."""
+        """Queue the job again after a delay without counting an attempt. Errors: LeaseLost."""
         return self._requeue(job, {}, delay_s, reason)
 
     def reclaim_expired(self) -> int:
-        """Take jobs from workers that let their leases run out; that counts as an attempt. Gives how many."""
-        query = select(schema.Jobs).where(IS_RUNNING, schema.Jobs.lease_until < now())
+        """Queue jobs with expired leases again, counting an attempt; return their number."""
+        query = select(schema.Jobs).where(IS_RUNNING, schema.Jobs.lease_until < self._clock())
         with self._database.read() as connection:
-            lost = [job_from_row(row) for row in connection.execute(query)]
-        return sum(self._reclaim(job) for job in lost)
+            expired = [job_from_row(row) for row in connection.execute(query)]
+        return sum(self._reclaim(job) for job in expired)
 
     def _reclaim(self, job: Job) -> bool:
-        error, last = f"worker {job.worker} was lost", job.attempts + 1 >= job.max_attempts
+        error, is_last = f"worker {job.worker} was lost", job.attempts + 1 >= job.max_attempts
         try:
-            if last:
+            if is_last:
                 self.fail(job, f"{error}, in attempt {job.max_attempts} of {job.max_attempts}")
             else:
                 self._requeue(job, {"error": error, "attempts": job.attempts + 1}, 0.0, error)
@@ -104,11 +108,12 @@ class Leases:
         return True
 
     def _backoff_s(self, job: Job) -> float:
-        """Seconds until the next attempt, a little different for each so that not all come at once."""
-        return min(self._retry_backoff_s * 2.0**job.attempts, _MAX_BACKOFF_S) * random.uniform(0.8, 1.2)
+        """Return the seconds until the next attempt, with jitter."""
+        jitter = random.uniform(1 - _BACKOFF_JITTER, 1 + _BACKOFF_JITTER)
+        return exponential_backoff_s(job.attempts + 1, self._retry_backoff_s, _MAX_BACKOFF_S) * jitter
 
     def _requeue(self, job: Job, values: JobColumns, delay_s: float, note: str) -> Job:
-        at = now()
+        at = self._clock()
         values = {"state": JobState.QUEUED.value, "not_before": at + delay_s, "sent_at": None, "worker": None, **values}
         with self._database.write() as connection:
             queued = _update_owned(connection, job, {**values, "lease_until": None})
@@ -116,12 +121,12 @@ class Leases:
         return queued
 
     def _set_terminal_state(self, job: Job, values: JobColumns, note: str) -> Job:
-        at = now()
+        at = self._clock()
         with self._database.write() as connection:
             values = {**_progress_columns(job.progress), **values, "finished_at": at, "lease_until": None}
             ended = _update_owned(connection, job, values)
             append_event(connection, ended, at, note)
-            add_delivery(connection, ended)
+            add_delivery(connection, ended, at)
         return ended
 
 
@@ -130,7 +135,7 @@ def _progress_columns(progress: JobProgress) -> JobColumns:
 
 
 def _update_owned(connection: Connection, job: Job, values: JobColumns) -> Job:
-    """Errors: JobNotHeld."""
+    """Change a job's row and return the job. Errors: LeaseLost if the claim no longer holds it."""
     changed = update_if(connection, job.id, owned_by_claim(job), values)
     current = read_job(connection, job.id)
     if not changed:

@@ -1,22 +1,25 @@
-"""What webhooks are to be told: written in the transaction that ends a job, so that no end goes untold."""
+"""Transactional outbox of webhook deliveries: each is recorded in the transaction that ends its job."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import msgspec
 from sqlalchemy import Connection, insert, select, update
 
 from services.database import schema
-from services.database.clock import now
+from services.database.clock import Clock, now
 from services.database.engine import SqlDatabase
 from services.jobs.rows import generate_id
 from services.jobs.types import Job
 
+_JOB_FIELDS = ("id", "kind", "state", "collection", "asset_id", "error", "created_at", "finished_at")
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A job's end, to be told to a URL. `body` is JSON; `attempts` counts the tries, this one included."""
+    """Webhook delivery to attempt: `body` is JSON, `attempts` counts this attempt too."""
 
     id: str
     job_id: str
@@ -27,7 +30,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryStatus:
-    """How a delivery stands, for people: `delivered_at` None and `next_at` None: given up."""
+    """Status of a webhook delivery; without `next_at` and `delivered_at` (Unix times) it was given up."""
 
     url: str
     attempts: int
@@ -36,26 +39,30 @@ class DeliveryStatus:
     error: str | None
 
 
-def add_delivery(connection: Connection, job: Job) -> None:
-    """Write down that the job's webhook, where it has one, is to be told how the job stands."""
+def add_delivery(connection: Connection, job: Job, at: float) -> None:
+    """Record a delivery of the job's present state, due at a Unix time, if the job has a webhook."""
     if job.webhook is None:
         return
-    told = {name: getattr(job, name) for name in ("id", "kind", "state", "collection", "asset_id", "error")}
-    told |= {name: getattr(job, name) for name in ("created_at", "finished_at")}
-    body = msgspec.json.encode({"event": f"job.{job.state}", "job": told}).decode()
-    values = {"job_id": job.id, "url": job.webhook, "body": body, "attempts": 0, "next_at": now()}
-    connection.execute(insert(schema.Deliveries).values(delivery_id=generate_id(), **values))
+    body = {
+        "type": f"job.{job.state}",
+        "timestamp": datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "data": {name: getattr(job, name) for name in _JOB_FIELDS},
+    }
+    values = {"job_id": job.id, "url": job.webhook, "body": msgspec.json.encode(body).decode()}
+    connection.execute(
+        insert(schema.Deliveries).values(delivery_id=generate_id(), **values, attempts=0, next_at=at),
+    )
 
 
 class Outbox:
-    """The deliveries of the database. Every method is one transaction."""
+    """Webhook deliveries in the database; every method is one transaction."""
 
-    def __init__(self, database: SqlDatabase) -> None:
-        self._database = database
+    def __init__(self, database: SqlDatabase, clock: Clock = now) -> None:
+        self._database, self._clock = database, clock
 
     def claim_due(self, visibility_timeout_s: float, limit: int = 20) -> list[Delivery]:
-        """Deliveries whose time has come; each is due again after `again_s`, should its caller not come back."""
-        table, at = schema.Deliveries, now()
+        """Claim due deliveries; each is due again after `visibility_timeout_s` if its claimer never reports back."""
+        table, at = schema.Deliveries, self._clock()
         first = select(table.delivery_id).where(table.next_at <= at).order_by(table.next_at).limit(limit)
         query = update(table).where(table.delivery_id.in_(first), table.next_at <= at)
         query = query.values(next_at=at + visibility_timeout_s, attempts=table.attempts + 1)
@@ -64,15 +71,15 @@ class Outbox:
             return [Delivery(*row) for row in connection.execute(query.returning(*columns))]
 
     def mark_delivered(self, delivery: Delivery) -> None:
-        """It was told."""
-        self._record_outcome(delivery, next_at=None, delivered_at=now(), error=None)
+        """Record that an attempt succeeded."""
+        self._record_outcome(delivery, next_at=None, delivered_at=self._clock(), error=None)
 
     def mark_failed(self, delivery: Delivery, error: str, next_at: float | None) -> None:
-        """It could not be told; `next_at` None: it is given up."""
+        """Record that an attempt failed, and the Unix time of the next one (None: give up)."""
         self._record_outcome(delivery, next_at=next_at, delivered_at=None, error=error)
 
     def list_deliveries(self, job_id: str) -> list[DeliveryStatus]:
-        """The deliveries of a job, oldest first."""
+        """Return the deliveries of a job, oldest first."""
         table = schema.Deliveries
         columns = (table.url, table.attempts, table.next_at, table.delivered_at, table.error)
         query = select(*columns).where(table.job_id == job_id).order_by(table.delivery_id)
@@ -81,7 +88,7 @@ class Outbox:
 
     def _record_outcome(self, delivery: Delivery, **values: float | str | None) -> None:
         table = schema.Deliveries
-        mine = (table.delivery_id == delivery.id, table.attempts == delivery.attempts)
-        changed = update(table).where(*mine, table.next_at.is_not(None)).values(**values)
+        claimed = (table.delivery_id == delivery.id, table.attempts == delivery.attempts)
+        changed = update(table).where(*claimed, table.next_at.is_not(None)).values(**values)
         with self._database.write() as connection:
             connection.execute(changed)

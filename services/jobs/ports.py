@@ -1,4 +1,4 @@
-"""What jobs need of the outside world."""
+"""Ports of jobs: the queue that delivers them and the worker process that runs them."""
 
 from __future__ import annotations
 
@@ -9,22 +9,28 @@ from services.jobs.types import Job, JobQueueName
 
 
 class JobQueue(Protocol):
-    """Carries the ids of jobs to workers; what is to be done, and what became of it, is in the database alone.
+    """Delivers the ids of jobs to workers; requests and results are in the database alone.
 
-    So it may lose ids (they are sent again) and may hand one over twice (the second claim fails). `start` begins to
-    work on some queues, where the workers are threads of this process. `send` hands over a queued job and does not wait
-    for it. `waiting` is how many ids of a queue no worker has taken yet. `close` stops what `start` began; a job that
-    is being worked on stops at its next checkpoint and goes back. Errors: QueueUnavailable.
+    So it may lose ids, which are sent again, and may deliver an id twice, whose second claim fails.
+    Errors: QueueUnavailable.
     """
 
-    def start(self, queues: Collection[JobQueueName]) -> None: ...
-    def send(self, job: Job) -> None: ...
-    def queue_depth(self, queue: JobQueueName) -> int: ...
-    def close(self) -> None: ...
+    def start(self, queues: Collection[JobQueueName]) -> None:
+        """Start workers for some queues, if the workers are threads of this process."""
+
+    def send(self, job: Job) -> None:
+        """Send a queued job's id without waiting for a worker."""
+
+    def queue_depth(self, queue: JobQueueName) -> int:
+        """Return the number of ids in a queue that no worker has taken yet."""
+        ...
+
+    def close(self) -> None:
+        """Stop what `start` started; a running job stops at its next checkpoint and is released."""
 
 
 class JobWorker(Protocol):
-    """A process that does jobs of some queues: `work` returns after SIGTERM or SIGINT, when what was under way has
-    stopped at a checkpoint and gone back."""
+    """Process that runs the jobs of some queues."""
 
-    def work(self, queues: Collection[JobQueueName]) -> None: ...
+    def work(self, queues: Collection[JobQueueName]) -> None:
+        """Run jobs until SIGTERM or SIGINT; return once the running job has stopped at a checkpoint and is released."""

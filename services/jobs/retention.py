@@ -1,19 +1,20 @@
-"""`Cleaning`: finished jobs are not kept for ever, nor uploads that came to nothing, nor answers to be given again."""
+"""Retention of finished jobs, abandoned uploads and idempotency keys."""
 
 from __future__ import annotations
 
 from services.catalog.catalog import Catalog
-from services.database.clock import now
+from services.database.clock import Clock, now
 from services.database.idempotency import IdempotencyStore
 from services.ingest.source_resolver import SourceResolver
 from services.jobs.store import JobStore
 from services.jobs.types import IndexRequest, Job
 
 _DAY_S = 24 * 3600.0
+"""Form: seconds of a day."""
 
 
 class Retention:
-    """Forgets jobs some days after their end, and with them what they were to take in and did not."""
+    """Deletes jobs `retention_days` after they ended, with the uploads that they did not index."""
 
     def __init__(
         self,
@@ -22,22 +23,20 @@ class Retention:
         source_resolver: SourceResolver,
         idempotency_store: IdempotencyStore,
         retention_days: float,
+        clock: Clock = now,
     ) -> None:
-        self._jobs, self._catalog, self._source_resolver, self._idempotency_store = (
-            jobs,
-            catalog,
-            source_resolver,
-            idempotency_store,
-        )
+        self._jobs, self._catalog, self._source_resolver = jobs, catalog, source_resolver
+        self._idempotency_store, self._clock = idempotency_store, clock
         self._retention_s = retention_days * _DAY_S
 
     def purge(self) -> None:
-        """Once. A job is forgotten last, so that what fails is tried again. Errors: those of the database,
-        BlobsUnavailable, StorageFull.
+        """Delete what has expired; a job's row goes last, so that a failure is retried by the next call.
+
+        Errors: DatabaseUnavailable, BlobStoreUnavailable, StorageFull.
         """
         self._idempotency_store.purge_expired()
         self._source_resolver.purge_expired()
-        for job in self._jobs.finished_before(now() - self._retention_s):
+        for job in self._jobs.finished_before(self._clock() - self._retention_s):
             self._discard_upload(job)
             self._jobs.delete_finished(job)
 

@@ -1,4 +1,4 @@
-"""Jobs as rows: how they are read, how they change, what is written down with every change (SQLAlchemy)."""
+"""Rows of jobs: reading, conditional updates, and the event appended to each change (SQLAlchemy)."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ IS_RUNNING = schema.Jobs.state == JobState.RUNNING.value
 
 
 def generate_id() -> str:
-    """32 hex digits: 12 of the time in milliseconds, so that ids sort by age, and 20 that cannot be guessed."""
+    """Return a new id of 32 hex digits: the Unix time in milliseconds, so that ids sort by age, then 80 random bits."""
     return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
 
 
 def read_job(connection: Connection, job_id: str) -> Job:
-    """Errors: JobNotFound."""
+    """Return the job of an id. Errors: JobNotFound."""
     row = connection.execute(select(schema.Jobs).where(schema.Jobs.job_id == job_id)).first()
     if row is None:
         raise JobNotFound(f"no job {job_id!r}")
@@ -31,7 +31,7 @@ def read_job(connection: Connection, job_id: str) -> Job:
 
 
 def job_from_row(row: Row[Any]) -> Job:
-    """The job of a row."""
+    """Return the job of a row."""
     values = dict(row._mapping)
     kind, result = JobKind(values.pop("kind")), values.pop("result")
     progress = JobProgress(values.pop("done"), values.pop("total"), values.pop("note"))
@@ -48,25 +48,25 @@ def job_from_row(row: Row[Any]) -> Job:
 
 
 def event_from_row(row: Row[Any]) -> JobEvent:
-    """The event of a row."""
+    """Return the event of a row."""
     progress = JobProgress(row.done, row.total)
     return JobEvent(row.number, row.job_id, row.at, JobState(row.state), progress, row.note)
 
 
 def owned_by_claim(job: Job) -> ColumnElement[bool]:
-    """True of the job's row as long as nobody but this claim of it holds it."""
+    """Return the SQL condition that a job is still held by this claim (its fencing token)."""
     return and_(schema.Jobs.job_id == job.id, IS_RUNNING, schema.Jobs.fencing_token == job.fencing_token)
 
 
 def update_if(
     connection: Connection, job_id: str, condition: ColumnElement[bool], values: Mapping[str, object]
 ) -> bool:
-    """Change a job where a condition still holds: of several who try, one does. Gives whether this one did."""
-    found = update(schema.Jobs).where(schema.Jobs.job_id == job_id, condition).values(**values)
-    return connection.execute(found).rowcount == 1
+    """Update a job if a condition holds (compare and swap); return whether it did."""
+    statement = update(schema.Jobs).where(schema.Jobs.job_id == job_id, condition).values(**values)
+    return connection.execute(statement).rowcount == 1
 
 
 def append_event(connection: Connection, job: Job, at: float, note: str = "") -> None:
-    """Add an event that says how the job stands; to be called after the change, which puts events in order."""
+    """Append an event with the job's present state; called after the update, whose row lock orders the events."""
     values = {"state": job.state.value, "done": job.progress.done, "total": job.progress.total}
     connection.execute(insert(schema.JobEvents).values(job_id=job.id, at=at, note=note, **values))

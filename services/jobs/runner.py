@@ -1,4 +1,4 @@
-"""`Runner`: takes one job after the other, has it done, and says how it ended."""
+"""Runner of jobs: claim, heartbeat, handle, and record the outcome."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PERMANENT_ERRORS = (
     *(SourceError, SourceForbidden, AssetNotFound, CollectionNotFound, IndexMismatch, MemoryMismatch, InvalidInput),
     SettingsError,
 )
-"""What another attempt meets again."""
+"""Errors that another attempt would meet again, so that the job fails at once."""
 _PUBLIC_ERRORS = (
     SourceError,
     SourceForbidden,
@@ -43,50 +43,53 @@ _PUBLIC_ERRORS = (
     RemoteUnavailable,
     MemoryMismatch,
 )
-"""What is told of a job. All else says how the archive is run: addresses, paths, a database's words."""
+"""Errors whose text a job shows (decision 0068); others may disclose addresses, paths or the database's messages."""
 _BUSY_DELAY_S = 5.0
-"""Until a job that found the archive in use comes again."""
+"""Chosen: seconds until a job that did not get the write lock is due again; less would only wait more often."""
 _RECORD_RETRY_S = 0.5
+"""Chosen: seconds between attempts to record an outcome while the database is away."""
 
 JobProgressCallback = Callable[[str, float, float | None], None]
-"""Called at checkpoints: of what, what is done, how much there is. What it raises ends the work."""
+"""Called at checkpoints with a note, the amount done and the total (None: unknown); what it raises ends the work."""
 
 
 class JobHandler(Protocol):
-    """Does what a job asks for."""
+    """Runs the work of a job."""
 
-    def handle(self, job: Job, report: JobProgressCallback) -> JobResult: ...
+    def handle(self, job: Job, report: JobProgressCallback) -> JobResult:
+        """Run a job and return its result, reporting progress at checkpoints."""
+        ...
 
 
 class JobRunner:
-    """Runs jobs by their ids, each in the thread that calls; `stop` has all of them given back at their checkpoints."""
+    """Runs jobs by id in the calling thread; `stop` makes running jobs release at their next checkpoint."""
 
     def __init__(self, leases: Leases, handler: JobHandler) -> None:
         self._leases, self._handler, self._stop_event = leases, handler, Event()
         self._worker_name = f"{socket.gethostname()}:{os.getpid()}"
 
     def stop(self) -> None:
-        """Take no more jobs, and give back those that are under way, at their next checkpoints."""
+        """Claim no more jobs, and release running ones at their next checkpoint."""
         self._stop_event.set()
 
     def run(self, job_id: str) -> None:
-        """Do a job, unless it is another worker's, at its end, or forgotten: ids may come late, and twice.
+        """Run a job if it can be claimed; late and duplicate ids do nothing.
 
-        Errors: DatabaseUnavailable where the job cannot be claimed; it stays queued.
+        Errors: DatabaseUnavailable if the job cannot be claimed; it stays queued.
         """
         if self._stop_event.is_set():
             return
         try:
             job = self._leases.claim(job_id, self._worker_name)
         except (LeaseLost, JobNotFound) as error:
-            _log.debug("not run: %s", error)
+            _log.debug("job not run: %s", error)
             return
         with HeldJob(self._leases, job, self._stop_event) as held_job:
             apply_outcome = self._execute(held_job)
             self._record_outcome(held_job, apply_outcome)
 
     def _execute(self, held_job: HeldJob) -> Callable[[Job], Job]:
-        """Do the work; gives what is to be recorded of it."""
+        """Run the handler; return the transition that records its outcome."""
         leases = self._leases
         try:
             result = self._handler.handle(held_job.job, held_job.report)
@@ -98,7 +101,7 @@ class JobRunner:
         except _PERMANENT_ERRORS as error:
             message = _public_message(held_job.job, error)
             return lambda job: leases.fail(job, message)
-        except Exception as error:  # noqa: BLE001 (a job must not be lost to what nobody thought of)
+        except Exception as error:  # noqa: BLE001 (no error may leave the job without an outcome)
             message = _public_message(held_job.job, error)
             return lambda job: leases.retry_with_backoff(job, message)
         if isinstance(result, IndexResult) and (reason := result.describe_failure()):
@@ -106,7 +109,7 @@ class JobRunner:
         return lambda job: leases.finish(job, result)
 
     def _record_outcome(self, held_job: HeldJob, apply_outcome: Callable[[Job], Job]) -> None:
-        """Write the end down; while the database is away, again and again until the lease has run out."""
+        """Record the outcome, retrying while the database is away until the lease has expired."""
         deadline = time.monotonic() + self._leases.lease_s
         while True:
             try:
@@ -118,15 +121,15 @@ class JobRunner:
                 return
             except DatabaseUnavailable as error:
                 if time.monotonic() > deadline:
-                    _log.warning("job %s: its end cannot be written down: %s", held_job.job.id, error)
+                    _log.warning("job %s: its outcome cannot be recorded: %s", held_job.job.id, error)
                     return
                 time.sleep(_RECORD_RETRY_S)
 
 
 def _public_message(job: Job, error: Exception) -> str:
-    """What everyone may know of an error who sees the job: where the server is at fault, only that it is."""
+    """Return the error text for readers of the job: of a fault of the server only its kind; the log has the rest."""
     if isinstance(error, _PUBLIC_ERRORS):
         return str(error)
-    foreseen = isinstance(error, AfterimageError | OSError)
-    _log.error("job %s: %s: %s", job.id, type(error).__name__, error, exc_info=None if foreseen else error)
+    is_expected = isinstance(error, AfterimageError | OSError)
+    _log.error("job %s: %s: %s", job.id, type(error).__name__, error, exc_info=None if is_expected else error)
     return f"{type(error).__name__}: the worker's log has more under the id of this job"

@@ -9,7 +9,7 @@ from services.jobs.types import Job
 
 
 def require_job(jobs: JobStore, permissions: Permissions, job_id: str) -> Job:
-    """The job of an id; one of no collection is seen by who sees all. Errors: JobNotFound."""
+    """Return a job that the caller may see; one of no collection needs access to all. Errors: JobNotFound."""
     job = jobs.get(job_id)
     if permissions.collections is not None and (job.collection is None or not permissions.allows(job.collection)):
         raise JobNotFound(f"no job {job_id!r}")

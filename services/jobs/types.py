@@ -1,4 +1,4 @@
-"""What a job is: work that is asked for now and done later, by whichever worker comes first."""
+"""Values of jobs: kinds, states, requests, results, progress and events."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from services.summaries.types import Summary
 
 
 class JobQueueName(StrEnum):
-    """Jobs that wait for each other. A worker takes from one or both."""
+    """Queue of jobs; a worker serves one or both."""
 
     INDEX = "index"
     SUMMARIZE = "summarize"
 
 
 class JobKind(StrEnum):
-    """What a job does."""
+    """Kind of work of a job."""
 
     INDEX = "index"
     SUMMARIZE = "summarize"
@@ -26,12 +26,12 @@ class JobKind(StrEnum):
 
     @property
     def queue(self) -> JobQueueName:
-        """Where it waits: what changes the archive in one queue, what asks the generator in the other."""
+        """Queue of this kind: `index` for changes of the archive, `summarize` for work of the generator."""
         return JobQueueName.SUMMARIZE if self is JobKind.SUMMARIZE else JobQueueName.INDEX
 
 
 class JobState(StrEnum):
-    """Where a job is. The last three are ends, of which a job comes to one, once."""
+    """State of a job; the last three are terminal."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -41,14 +41,16 @@ class JobState(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether nothing more will happen by itself."""
+        """Return whether the job has ended."""
         return self not in (JobState.QUEUED, JobState.RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
 class IndexRequest:
-    """Take a source in. `uri` is `file:` (a file or folder of the server), `blob:` (an upload) or `https:`, `http:`;
-    `name` is what people see."""
+    """Request to index a source.
+
+    `uri` is `file:` (a file or folder of the server), `blob:` (an upload), `https:` or `http:`; `name` is for display.
+    """
 
     uri: str
     name: str
@@ -56,21 +58,21 @@ class IndexRequest:
 
 @dataclass(frozen=True, slots=True)
 class SummarizeRequest:
-    """Summarize a video."""
+    """Request to summarize a video."""
 
     asset_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteRequest:
-    """Remove an asset from the job's collection, or from all where it has none."""
+    """Request to remove an asset from the job's collection, or from all if the job has none."""
 
     asset_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class ReindexRequest:
-    """Make the index anew."""
+    """Request to rebuild the index from artifacts."""
 
 
 JobRequest: TypeAlias = IndexRequest | SummarizeRequest | DeleteRequest | ReindexRequest
@@ -78,7 +80,7 @@ JobRequest: TypeAlias = IndexRequest | SummarizeRequest | DeleteRequest | Reinde
 
 @dataclass(frozen=True, slots=True)
 class IndexedFile:
-    """A file that was taken in, with its warnings as `reason`; or, without an asset, why it was not."""
+    """Outcome of one file: indexed, with its warnings as `reason`; or failed (no asset), with the error as `reason`."""
 
     name: str
     asset_id: str | None
@@ -87,38 +89,38 @@ class IndexedFile:
 
 @dataclass(frozen=True, slots=True)
 class IndexResult:
-    """What became of the files that a source stands for. It says the same however often the job was interrupted."""
+    """Outcomes of the files of a source, the same however often the job was interrupted."""
 
     files: tuple[IndexedFile, ...]
 
     def describe_failure(self) -> str:
-        """Why the job has failed: a line; empty where everything was taken in."""
+        """Return the job's error as one line; empty if every file was indexed."""
         failed = [file for file in self.files if file.asset_id is None]
         if not self.files:
             return "no video, photo or PDF found"
         if not failed:
             return ""
         first = f"{failed[0].name}: {failed[0].reason}"
-        return first if len(self.files) == 1 else f"{len(failed)} of {len(self.files)} files not taken in; {first}"
+        return first if len(self.files) == 1 else f"{len(failed)} of {len(self.files)} files not indexed; {first}"
 
 
 @dataclass(frozen=True, slots=True)
 class SummarizeResult:
-    """The summary, which is also kept with the asset."""
+    """Result of a summarize job; the summary is also stored with the asset's artifacts."""
 
     summary: Summary
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteResult:
-    """The asset is gone from where it was to go from."""
+    """Result of a delete job: the id of the removed asset."""
 
     asset_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class ReindexResult:
-    """What the new index holds, and what could not be put in (`name: reason`)."""
+    """Result of a reindex job: counts of the new index, and assets left out (`name: reason`)."""
 
     assets: int
     segments: int
@@ -143,8 +145,10 @@ RESULT_TYPES: dict[JobKind, type[JobResult]] = {
 
 @dataclass(frozen=True, slots=True)
 class JobProgress:
-    """How far a job is: `done` of `total` (None: not known) seconds of video, pages, sections or assets; `note` says
-    of what."""
+    """Progress of a job: `done` of `total` (None: unknown) seconds of video, pages, sections or assets.
+
+    `note` names the file or asset in progress.
+    """
 
     done: float = 0.0
     total: float | None = None
@@ -153,12 +157,11 @@ class JobProgress:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as the database holds it. Times are Unix times.
+    """Job as stored in the database. Times are Unix times.
 
-    A worker that claims a job holds it until `lease_until`, which it puts off while it lives. `fencing_token` counts up with
-    every claim and tells one holder from the next; `attempts` counts those that ended without a result. Not before
-    `not_before` is a queued job claimed. `result` is there once it is done; of an index job also where it failed
-    because files could not be taken in.
+    A worker holds a claimed job until `lease_until`, which its heartbeats extend. `fencing_token` counts the claims and
+    tells one holder from the next; `attempts` counts those that failed. A queued job is due at `not_before`. A job that
+    is done has a `result`; an index job has one too if it failed because of its files.
     """
 
     id: str
@@ -185,7 +188,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """What is asked for. `key_id` is the key that asks, `webhook` the URL that is told of the end."""
+    """Job to submit. `key_id` is the API key of the caller, `webhook` the URL notified when the job has ended."""
 
     request: JobRequest
     collection: str | None = None
@@ -194,18 +197,18 @@ class NewJob:
 
     @property
     def kind(self) -> JobKind:
-        """The kind of the request."""
-        return next(kind for kind, made in REQUEST_TYPES.items() if isinstance(self.request, made))
+        """Kind of the request."""
+        return next(kind for kind, request_type in REQUEST_TYPES.items() if isinstance(self.request, request_type))
 
     @property
     def asset_id(self) -> str | None:
-        """The asset that the request names."""
+        """Asset that the request names, if it names one."""
         return self.request.asset_id if isinstance(self.request, SummarizeRequest | DeleteRequest) else None
 
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """Something that happened to a job. Numbers count up, with gaps; `note` says why a state was come to."""
+    """Event in the log of a job. `number` increases, with gaps; `note` gives the reason of the state."""
 
     number: int
     job_id: str

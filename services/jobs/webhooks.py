@@ -1,74 +1,108 @@
-"""`Webhooks`: tell URLs of the ends of jobs, signed, again and again until they have heard.
+"""Webhooks about finished jobs, signed as Standard Webhooks 1.0 (https://www.standardwebhooks.com) and retried.
 
-A delivery is a POST of JSON, `{"event": "job.done", "job": {…}}`, with these headers:
+A delivery is a POST of JSON, `{"type": "job.done", "timestamp": "…", "data": {…the job…}}`, with these headers:
 
-    Afterimage-Delivery: <id>               the same in every try of a delivery
-    Afterimage-Signature: t=<t>,v1=<hex>    t: the Unix time of this try; hex: HMAC-SHA256, under the secret of
-                                            AFTERIMAGE_JOBS__WEBHOOK_SECRET, of `<t>.` and the body's bytes
+    webhook-id: <id>                 the same for every attempt of a delivery
+    webhook-timestamp: <t>           Unix time of this attempt, in seconds
+    webhook-signature: v1,<base64>   HMAC-SHA256 of `<id>.<t>.<body>`
 
-Who receives it computes the same, compares in constant time, and refuses a `t` that is more than some minutes old.
+The key is AFTERIMAGE_JOBS__WEBHOOK_SECRET, `whsec_` and the base64 of 24 to 64 bytes. Receivers verify with a library
+of the standard, which also rejects old timestamps.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import hmac
 import logging
 from threading import Event
 from typing import TYPE_CHECKING
 
-from services.database.clock import now
+from indexer.errors import SettingsError
+from services.database.clock import Clock, now
 from services.egress.errors import RemoteUnavailable, SourceForbidden
+from services.jobs.backoff import exponential_backoff_s
 from services.jobs.outbox import Delivery, Outbox
 
 if TYPE_CHECKING:
     from services.egress.http import OutboundClient
 
 _log = logging.getLogger(__name__)
-_INITIAL_BACKOFF_S, _MAX_BACKOFF_S = 10.0, 6 * 3600.0
+_SECRET_SETTING = "AFTERIMAGE_JOBS__WEBHOOK_SECRET"
+_SECRET_PREFIX = "whsec_"
+_MIN_KEY_BYTES, _MAX_KEY_BYTES = 24, 64  # Source: Standard Webhooks 1.0, "Signature scheme"
+_INITIAL_BACKOFF_S = 10.0
+"""Chosen: a receiver that restarts is back by then; longer delays the common case."""
+_MAX_BACKOFF_S = 6 * 3600.0
+"""Chosen: a receiver that was away for a day hears within hours of its return."""
 _VISIBILITY_TIMEOUT_S = 600.0
-"""A delivery whose process died is tried again after this; no try may take longer."""
+"""Chosen: after this long an attempt's process counts as dead; far above the 30 s that an attempt may take."""
 
 
-def sign_payload(secret: str, timestamp: int, body: bytes) -> str:
-    """The value of the header `Afterimage-Signature` at a Unix time."""
-    mac = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256)
-    return f"t={timestamp},v1={mac.hexdigest()}"
+def decode_secret(secret: str) -> bytes:
+    """Return the signing key of a `whsec_` secret. Errors: SettingsError, which never repeats the secret."""
+    text = secret.removeprefix(_SECRET_PREFIX)
+    try:
+        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not secret.startswith(_SECRET_PREFIX) or not _MIN_KEY_BYTES <= len(key) <= _MAX_KEY_BYTES:
+        form = f"{_SECRET_PREFIX} and the base64 of {_MIN_KEY_BYTES} to {_MAX_KEY_BYTES} random bytes"
+        raise SettingsError(f"{_SECRET_SETTING}: must be {form}, as by: echo whsec_$(openssl rand -base64 32)")
+    return key
+
+
+def sign_payload(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
+    """Return the value of `webhook-signature` for a message at a Unix time (Standard Webhooks 1.0, symmetric)."""
+    mac = hmac.new(key, f"{message_id}.{timestamp}.".encode() + body, hashlib.sha256)
+    return f"v1,{base64.b64encode(mac.digest()).decode()}"
 
 
 class WebhookSender:
-    """Works the outbox off. Any number of processes may do so side by side: each delivery is one's at a time."""
+    """Delivers the outbox; several processes may do so at once, since each delivery has one claimer at a time.
 
-    def __init__(self, outbox: Outbox, outbound: OutboundClient, secret: str, max_attempts: int) -> None:
-        self._outbox, self._outbound = outbox, outbound
-        self._secret, self._max_attempts, self._stopped = secret, max_attempts, Event()
+    An empty `secret` switches webhooks off. Errors of the constructor: SettingsError for a malformed secret.
+    """
+
+    def __init__(
+        self, outbox: Outbox, outbound: OutboundClient, secret: str, max_attempts: int, clock: Clock = now
+    ) -> None:
+        self._outbox, self._outbound, self._clock = outbox, outbound, clock
+        self._key = decode_secret(secret) if secret else b""
+        self._max_attempts, self._stopped = max_attempts, Event()
 
     def validate_url(self, url: str) -> None:
-        """Whether a URL may be told anything. Errors: NotAllowed."""
-        if not self._secret:
-            raise SourceForbidden("webhooks are off: AFTERIMAGE_JOBS__WEBHOOK_SECRET, which signs them, is empty")
+        """Check that webhooks are on and may go to a URL. Errors: SourceForbidden."""
+        if not self._key:
+            raise SourceForbidden(f"webhooks are off: {_SECRET_SETTING}, which signs them, is empty")
         self._outbound.validate(url)
 
     def deliver_due(self) -> None:
-        """Try every delivery whose time has come, once, until `stop`. Errors: those of the database."""
+        """Attempt each due delivery once, until `stop`. Errors: those of the database."""
         while not self._stopped.is_set() and (due := self._outbox.claim_due(_VISIBILITY_TIMEOUT_S, limit=1)):
             self._attempt(due[0])
 
     def stop(self) -> None:
-        """Try no more, once what is being tried has come to its end."""
+        """Start no further attempts; a running one ends."""
         self._stopped.set()
 
     def _attempt(self, delivery: Delivery) -> None:
-        body, at = delivery.body.encode(), int(now())
-        headers = {"content-type": "application/json", "afterimage-delivery": delivery.id}
+        body, timestamp = delivery.body.encode(), int(self._clock())
         try:
             self.validate_url(delivery.url)
-            signed = headers | {"afterimage-signature": sign_payload(self._secret, at, body)}
-            self._outbound.post(delivery.url, body, signed)
+            headers = {
+                "content-type": "application/json",
+                "webhook-id": delivery.id,
+                "webhook-timestamp": str(timestamp),
+                "webhook-signature": sign_payload(self._key, delivery.id, timestamp, body),
+            }
+            self._outbound.post(delivery.url, body, headers)
         except (RemoteUnavailable, SourceForbidden) as error:
-            last = delivery.attempts >= self._max_attempts or isinstance(error, SourceForbidden)
-            _log.warning("webhook of job %s, try %d: %s", delivery.job_id, delivery.attempts, error)
-            wait_s = min(_INITIAL_BACKOFF_S * 2.0 ** (delivery.attempts - 1), _MAX_BACKOFF_S)
-            self._outbox.mark_failed(delivery, str(error), None if last else now() + wait_s)
+            is_last = delivery.attempts >= self._max_attempts or isinstance(error, SourceForbidden)
+            _log.warning("webhook of job %s, attempt %d: %s", delivery.job_id, delivery.attempts, error)
+            delay_s = exponential_backoff_s(delivery.attempts, _INITIAL_BACKOFF_S, _MAX_BACKOFF_S)
+            self._outbox.mark_failed(delivery, str(error), None if is_last else self._clock() + delay_s)
         else:
             self._outbox.mark_delivered(delivery)

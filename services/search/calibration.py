@@ -1,11 +1,12 @@
-"""What a score is worth: every lane's scores are read against what unrelated queries find.
+"""Score calibration of the lanes against the scores of unrelated (null) queries (decision 0006).
 
-A set of null queries (`services/data/null_queries.txt`: questions about anything and everything; for pictures
-`null_scenes.txt`: things that are not seen together) is put to the index; the best score that each one reaches in a
-lane is that lane's null distribution. `null_quantile` is the share of unrelated queries that shall find nothing in any
-lane, so each of n lanes is cut where `(1 - null_quantile) / n` of them find something. The calibrated score is a
-logistic curve through two points: 0.5 at that cut, 0.05 at the median of the nulls. So 0.5 means "no better than the
-luckiest unrelated queries" in every lane and for every model.
+The index is searched with null queries (`services/data/null_queries.txt`: questions about anything; for the visual lane
+`null_scenes.txt`: things never seen together, decision 0012). The best score of each in a lane is a sample of the
+lane's null distribution. `null_quantile` is the share of unrelated queries that shall find nothing in any lane, so each
+of n lanes is cut where a share `(1 - null_quantile) / n` of them finds something (Bonferroni correction).
+
+The calibrated score is a logistic curve through two points: 0.5 at that cut, 0.05 at the median. So 0.5 means "no
+better than the best unrelated queries" in every lane and for every model.
 """
 
 from __future__ import annotations
@@ -26,29 +27,34 @@ from numpy.typing import NDArray
 from indexer.errors import ArtifactError
 from indexer.ports import BlobStore, ImageTextEncoder, SegmentIndex, SentenceEncoder
 from indexer.types import Lane, Pixels, SegmentFilter, Vectors
-from services.database.clock import now
+from services.database.clock import Clock, now
 
 T = TypeVar("T")
 
 _PICTURE_QUERIES, _CJK_SUFFIX = "pictures", "-cjk"
 _CJK_SCRIPT = re.compile("[\u1100-\u11ff\u3041-\u30ff\u3131-\u318e\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]")
-_LOGIT_AT_MEDIAN = math.log(0.95 / 0.05)
-_MIN_SCALE, _UPPER_QUANTILE = 0.01, 0.9
+_SCORE_AT_MEDIAN = 0.05
+"""Chosen: the calibrated score of a typical unrelated query; it sets the curve's slope, not the cut."""
+_LOGIT_AT_MEDIAN = math.log((1 - _SCORE_AT_MEDIAN) / _SCORE_AT_MEDIAN)
+_MIN_SCALE = 0.01
+"""Chosen: keeps the curve finite where all null scores are equal, as in an empty index."""
+_UPPER_QUANTILE = 0.9
+"""Chosen: the upper tenth still has several null scenes; a higher quantile follows a single one (decision 0012)."""
 _NULL_LISTS = ("null_queries", "null_queries_cjk", "null_scenes")
 _ENCODE_BATCH = 8
-"""How many nulls are encoded together: few, so that measuring takes no more memory than indexing did."""
+"""Chosen: few null queries are encoded together, so that calibration takes no more memory than indexing did."""
 _BLOB_KEY = "calibration.json"
 
 
 @dataclass(frozen=True, slots=True)
 class LogisticCurve:
-    """A lane's calibration: the cut in the lane's own scores, and the width of the logistic curve around it."""
+    """Logistic calibration curve of a lane: its cut in the lane's own scores, and its width."""
 
     midpoint: float
     scale: float
 
     def calibrate(self, score: float) -> float:
-        """The lane's score on the common scale, in (0, 1); 0.5 at the cut."""
+        """Return a lane's score on the common scale, in (0, 1); 0.5 at the cut."""
         return 1.0 / (1.0 + math.exp(min(700.0, -(score - self.midpoint) / self.scale)))
 
 
@@ -61,7 +67,7 @@ class _NullScores:
 
 
 class Calibration:
-    """The curves of an index, measured after each change by whoever wrote, kept among the blobs, read by everyone."""
+    """Calibration curves of an index: writers refresh them after changes, readers load them from the blob store."""
 
     def __init__(
         self,
@@ -71,20 +77,21 @@ class Calibration:
         model_ids: Mapping[str, str],
         blobs: BlobStore,
         null_quantile: float,
+        clock: Clock = now,
     ) -> None:
         self._index, self._visual, self._text = index, visual, text
         self._provenance = {
             **model_ids,
             "null queries": _digest([line for name in _NULL_LISTS for line in load_null_queries(name)]),
         }
-        self._blobs, self._null_quantile = blobs, null_quantile
+        self._blobs, self._null_quantile, self._clock = blobs, null_quantile, clock
         self._nulls: _NullScores | None = None
 
     def curve(self, lane: Lane, query: str | None = None) -> LogisticCurve:
-        """The curve of a lane for a query in words, or for pictures (None).
+        """Return the curve of a lane for a text query, or for a picture (None).
 
-        An encoder that was not made for a script finds anything like anything in it: words in Chinese, Japanese or
-        Korean are cut where unrelated words in those scripts are, and never below the others' cut.
+        Queries in Chinese, Japanese or Korean use the null queries in those scripts, and never a cut below that of the
+        others: an encoder that was not trained on a script finds all its texts similar (decision 0015).
         """
         nulls = self._load_current()
         if query is None:
@@ -106,9 +113,11 @@ class Calibration:
         return _fit_curve(float(np.quantile(best, self._lane_quantile(lanes))), best)
 
     def _fit_normal_tail(self, best: list[float], lanes: int) -> LogisticCurve:
-        """The same quantile, of the normal tail through the median and the upper tenth: an archive of pictures may well
-        show one of the null scenes, and that one must not cut off all that is as good. Never below the floor that the
-        weights come with."""
+        """Fit the curve with the cut at the quantile of a normal tail through the median and the upper tenth.
+
+        An archive may show one of the null scenes, which an empirical quantile would follow (decision 0012). The cut is
+        never below the `min_similarity` of the weights.
+        """
         middle, upper = (float(np.quantile(best, share)) for share in (0.5, _UPPER_QUANTILE))
         stretch = NormalDist().inv_cdf(self._lane_quantile(lanes)) / NormalDist().inv_cdf(_UPPER_QUANTILE)
         visual = self._visual()
@@ -119,16 +128,18 @@ class Calibration:
         return 1 - (1 - self._null_quantile) / lanes
 
     def refresh(self) -> None:
-        """Put the null queries to the index as it is now, and store what they find."""
+        """Search the index with the null queries and store their scores."""
         self._nulls = self._measure()
         self._blobs.put(_BLOB_KEY, msgspec.json.encode(self._nulls))
 
     def refresh_if_stale(self, min_interval_s: float = 0.0) -> None:
-        """Measure if the index has changed since the last time, be it by a run that was killed before it came here, and
-        if that was `rest_s` ago."""
+        """Refresh if the index has changed since the last calibration, and that is `min_interval_s` ago.
+
+        Also after a run that was killed before its own refresh.
+        """
         stored = self._load_stored()
         if stored is None or (
-            stored.generation != self._index.generation() and now() - stored.measured_at >= min_interval_s
+            stored.generation != self._index.generation() and self._clock() - stored.measured_at >= min_interval_s
         ):
             self.refresh()
 
@@ -146,12 +157,12 @@ class Calibration:
         return nulls if nulls.made_of == self._provenance else None
 
     def _measure(self) -> _NullScores:
-        generation, in_cjk = self._index.generation(), load_null_queries("null_queries_cjk")
+        generation, cjk_queries = self._index.generation(), load_null_queries("null_queries_cjk")
         best = self._measure_text_queries("", load_null_queries(), load_null_queries("null_scenes"))
-        best |= self._measure_text_queries(_CJK_SUFFIX, in_cjk, in_cjk)
+        best |= self._measure_text_queries(_CJK_SUFFIX, cjk_queries, cjk_queries)
         if (visual := self._visual()) is not None:
             best[_PICTURE_QUERIES] = self._top_scores(Lane.VISUAL, visual.encode_images, make_null_pictures())
-        return _NullScores(generation, self._provenance, best, now())
+        return _NullScores(generation, self._provenance, best, self._clock())
 
     def _measure_text_queries(self, suffix: str, queries: list[str], scenes: list[str]) -> dict[str, list[float]]:
         best = {f"{Lane.KEYWORDS}{suffix}": [self._top_score(Lane.KEYWORDS, query) for query in queries]}
@@ -163,7 +174,7 @@ class Calibration:
 
     def _top_scores(self, lane: Lane, encode: Callable[[Sequence[T]], Vectors], nulls: Sequence[T]) -> list[float]:
         batches = (nulls[first : first + _ENCODE_BATCH] for first in range(0, len(nulls), _ENCODE_BATCH))
-        return [self._top_score(lane, vector) for some in batches for vector in encode(some)]
+        return [self._top_score(lane, vector) for batch in batches for vector in encode(batch)]
 
     def _top_score(self, lane: Lane, query: NDArray[np.float32] | str) -> float:
         hits = self._index.search(lane, query, 1, SegmentFilter())
@@ -175,7 +186,7 @@ def _fit_curve(midpoint: float, best: list[float]) -> LogisticCurve:
 
 
 def load_null_queries(name: str = "null_queries") -> list[str]:
-    """The stored queries that no archive is likely to be about, one a line."""
+    """Load a list of stored null queries, which no archive is likely to be about, one per line."""
     text = (resources.files("services") / "data" / f"{name}.txt").read_text("utf-8")
     return [line for line in text.splitlines() if line and not line.startswith("#")]
 
@@ -185,7 +196,7 @@ def _digest(lines: list[str]) -> str:
 
 
 def make_null_pictures(count: int = 32, px: int = 224) -> list[Pixels]:
-    """Pictures of nothing, seeded: gradients, stripes and coloured noise at several scales, `[px, px, 3]`."""
+    """Generate null pictures, seeded: gradients, stripes and coloured noise at several scales, uint8 `[px, px, 3]`."""
     random = np.random.default_rng(20)
     pictures = []
     for i in range(count):

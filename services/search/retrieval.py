@@ -1,40 +1,49 @@
-"""Search: every lane asked, cut against unrelated queries, fused by reciprocal rank, merged to moments."""
+"""Hybrid retrieval: search every lane, cut by calibrated score, fuse by reciprocal rank, look up the assets."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import InvalidInput
 from indexer.ports import ImageTextEncoder, SegmentIndex, SentenceEncoder
-from indexer.types import Hit, Lane, Segment, SegmentFilter
+from indexer.types import Lane, SegmentFilter
 from services.catalog.catalog import Catalog
-from services.catalog.types import Asset
 from services.search.calibration import Calibration
+from services.search.fusion import FusedSegment, LaneRanking, fuse
 from services.search.moments import merge_adjacent_pictures, merge_into_moments
 from services.search.types import Moment, Query, RetrievedSegment
 
 MIN_SCORE = 0.5
-"""The calibrated score above which chance does not come."""
-_RRF_K = 60
+"""Form: the calibrated score of a lane's cut, by the definition of the calibration (decision 0006)."""
 _MAX_QUERY_CHARS = 2000
+"""Chosen: far above a question's length; longer texts cost encoding time and exceed the encoders' windows."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetrievalSettings:
-    """`depth` hits are taken from each lane; `weights` are the lanes' in the fusion; hits of a video closer than
-    `moment_gap_s` are one moment."""
+    """Settings of retrieval: hits per lane, weight of each lane in the fusion, and the gap that ends a moment."""
 
     top_k_per_lane: int
     lane_weights: dict[str, float]
     merge_gap_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class _LaneQuery:
+    """Query of one lane: its embedding, or words for the keywords lane; `text` is None for a picture."""
+
+    lane: Lane
+    query: NDArray[np.float32] | str
+    text: str | None
+
+
 class Retrieval:
-    """Finds segments, and merges them to what a person wants to see. Models load when the first query needs them."""
+    """Retrieves segments and merges them into moments or evidence; models load when the first query needs them."""
 
     def __init__(
         self,
@@ -51,78 +60,61 @@ class Retrieval:
     def retrieve_segments(
         self, query: Query, filters: SegmentFilter, min_score: float = MIN_SCORE
     ) -> list[RetrievedSegment]:
-        """The segments that at least one lane finds better than `least`, best first. Empty: nothing was found.
+        """Return the segments with a calibrated score above `min_score` in at least one lane, best first.
 
-        Errors: QueryError for an empty or over-long query, or a picture where no visual lane is on.
+        Errors: InvalidInput for an empty or over-long query, or a picture without a visual lane.
         """
         _validate_query(query)
-        fused: dict[tuple[str, int], _FusedSegment] = {}
-        for lane, hits, words in self._search_lanes(query, filters):
-            self._fuse(fused, lane, hits, words, min_score)
-        known = self._catalog.get(sorted({asset_id for asset_id, _ in fused}), _collection_names(filters))
-        found = [one.to_retrieved(known[asset_id]) for (asset_id, _), one in fused.items() if asset_id in known]
-        return sorted(found, key=lambda f: (-f.rrf_score, f.asset.asset_id, f.segment.ordinal))
+        rankings = [self._rank(lane_query, filters, min_score) for lane_query in self._lane_queries(query)]
+        return self._with_assets(fuse(rankings), filters)
 
     def search(self, query: Query, filters: SegmentFilter, limit: int) -> list[Moment]:
-        """The moments, pages and pictures that a query finds, best first, at most `limit`."""
+        """Return up to `limit` moments, pages and pictures for a query, best first. Errors: InvalidInput."""
         return merge_into_moments(self.retrieve_segments(query, filters), self._settings.merge_gap_s)[:limit]
 
     def retrieve_evidence(
         self, query: Query, filters: SegmentFilter, limit: int, min_score: float = MIN_SCORE
     ) -> list[RetrievedSegment]:
-        """What an answer can be made from, best first, at most `limit`; see `joined`."""
-        return merge_adjacent_pictures(self.retrieve_segments(query, filters, min_score), self._settings.merge_gap_s)[
-            :limit
-        ]
+        """Return up to `limit` segments for an answer, best first, adjacent pictures merged. Errors: InvalidInput."""
+        segments = self.retrieve_segments(query, filters, min_score)
+        return merge_adjacent_pictures(segments, self._settings.merge_gap_s)[:limit]
 
-    def _search_lanes(self, query: Query, filters: SegmentFilter) -> list[tuple[Lane, list[Hit], str | None]]:
-        """The hits of each lane, with the words it was asked for (None: a picture)."""
-        lane_queries: list[tuple[Lane, NDArray[np.float32] | str, str | None]] = []
+    def _lane_queries(self, query: Query) -> list[_LaneQuery]:
+        """Encode a query for each lane that can search it."""
+        queries: list[_LaneQuery] = []
         visual = self._visual()
         if query.picture is not None:
             if visual is None:
                 raise InvalidInput(
                     "a picture can only be looked for with the visual lane on (AFTERIMAGE_VISUAL__MODEL)"
                 )
-            lane_queries.append((Lane.VISUAL, visual.encode_images([query.picture])[0], None))
+            queries.append(_LaneQuery(Lane.VISUAL, visual.encode_images([query.picture])[0], None))
         if query.text.strip():
             if visual is not None:
-                lane_queries.append((Lane.VISUAL, visual.encode_texts([query.text])[0], query.text))
+                queries.append(_LaneQuery(Lane.VISUAL, visual.encode_texts([query.text])[0], query.text))
             if (text := self._text()) is not None:
-                lane_queries.append((Lane.TEXT, text.encode([query.text])[0], query.text))
-            lane_queries.append((Lane.KEYWORDS, query.text, query.text))
-        depth = self._settings.top_k_per_lane
-        return [(lane, self._index.search(lane, q, depth, filters), words) for lane, q, words in lane_queries]
+                queries.append(_LaneQuery(Lane.TEXT, text.encode([query.text])[0], query.text))
+            queries.append(_LaneQuery(Lane.KEYWORDS, query.text, query.text))
+        return queries
 
-    def _fuse(
-        self,
-        fused: dict[tuple[str, int], _FusedSegment],
-        lane: Lane,
-        hits: Sequence[Hit],
-        query: str | None,
-        min_score: float,
-    ) -> None:
-        curve = self._calibration.curve(lane, query)
-        weight = self._settings.lane_weights.get(lane.value, 1.0)
-        for rank, hit in enumerate(hits, 1):
-            score = curve.calibrate(hit.score)
-            if score <= min_score:
-                break
-            entry = fused.setdefault((hit.asset_id, hit.segment.ordinal), _FusedSegment(hit.segment))
-            entry.lane_scores[lane] = max(score, entry.lane_scores.get(lane, 0.0))
-            entry.rrf_score += weight / (_RRF_K + rank)
+    def _rank(self, lane_query: _LaneQuery, filters: SegmentFilter, min_score: float) -> LaneRanking:
+        """Search one lane, calibrate the scores, and cut the hits at `min_score`."""
+        lane, settings = lane_query.lane, self._settings
+        hits = self._index.search(lane, lane_query.query, settings.top_k_per_lane, filters)
+        curve = self._calibration.curve(lane, lane_query.text)
+        calibrated = (replace(hit, score=curve.calibrate(hit.score)) for hit in hits)
+        above = takewhile(lambda hit: hit.score > min_score, calibrated)
+        return LaneRanking(lane, settings.lane_weights.get(lane.value, 1.0), tuple(above))
 
-
-@dataclass(slots=True)
-class _FusedSegment:
-    """What the lanes say of one segment, while they are asked."""
-
-    segment: Segment
-    lane_scores: dict[Lane, float] = field(default_factory=dict)
-    rrf_score: float = 0.0
-
-    def to_retrieved(self, asset: Asset) -> RetrievedSegment:
-        return RetrievedSegment(asset, self.segment, max(self.lane_scores.values()), self.lane_scores, self.rrf_score)
+    def _with_assets(self, fused: Sequence[FusedSegment], filters: SegmentFilter) -> list[RetrievedSegment]:
+        """Look up the assets of segments, as named in the filtered collections; deleted assets are left out."""
+        collections = None if filters.collections is None else sorted(filters.collections)
+        assets = self._catalog.get(sorted({entry.asset_id for entry in fused}), collections)
+        return [
+            RetrievedSegment(asset, entry.segment, max(entry.lane_scores.values()), entry.lane_scores, entry.rrf_score)
+            for entry in fused
+            if (asset := assets.get(entry.asset_id)) is not None
+        ]
 
 
 def _validate_query(query: Query) -> None:
@@ -132,7 +124,3 @@ def _validate_query(query: Query) -> None:
         raise InvalidInput("the question is not valid text (UTF-8)")
     if len(query.text) > _MAX_QUERY_CHARS:
         raise InvalidInput(f"the question has {len(query.text)} characters, over the limit of {_MAX_QUERY_CHARS}")
-
-
-def _collection_names(filters: SegmentFilter) -> list[str] | None:
-    return None if filters.collections is None else sorted(filters.collections)

@@ -10,7 +10,7 @@ from services.catalog.types import Asset
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is looked for: words, a picture, or both."""
+    """Search query: text, a picture, or both."""
 
     text: str = ""
     picture: Pixels | None = None
@@ -18,10 +18,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class RetrievedSegment:
-    """A segment that survived the cut of at least one lane.
+    """Segment above the cut of at least one lane.
 
-    `lanes` holds the calibrated score of each lane that found it, `score` the best of them; both in (0.5, 1), where
-    0.5 is what the best of the unrelated queries reach. `rank` is the fused reciprocal rank that orders results.
+    `lane_scores` holds the calibrated score of each lane that found it, `score` the best of them; both in (0.5, 1),
+    where 0.5 is what the best unrelated queries reach. `rrf_score` is the fused reciprocal rank that orders results.
     """
 
     asset: Asset
@@ -33,7 +33,7 @@ class RetrievedSegment:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What a search gives: a span of a video, a page, or a picture, with the best segment found there."""
+    """Search result: a span of a video, a page or an image, with the best segment found there."""
 
     asset: Asset
     best_segment: Segment

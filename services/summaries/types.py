@@ -20,7 +20,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """A section of a video, told: its title, its span, the picture that stands for it, what is to be said of it."""
+    """Chapter of a video: title, span `[start_s, end_s)`, key frame and verified statements."""
 
     title: str
     start_s: float
@@ -31,7 +31,7 @@ class Chapter:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All of a video in a few sentences, and its chapters, which cover it without a gap."""
+    """Summary of a video: statements about the whole, and chapters that cover it without gaps."""
 
     statements: tuple[Statement, ...]
     chapters: tuple[Chapter, ...]

@@ -1,4 +1,4 @@
-"""`Indexes`: opens the segment index that the settings name, and what makes another one beside it."""
+"""Open the segment index that the settings name, and the shadow index beside it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from indexer.errors import AfterimageError, ModelError
 from indexer.indexes.faiss.shadow import FolderShadow, ensure_index_folder
 from indexer.ports import SegmentIndex, ShadowIndex
 from indexer.types import Lane
 from services.settings import IndexSettings
+from services.wiring.models import Models
 
 if TYPE_CHECKING:
     from indexer.indexes.qdrant.collections import CollectionOptions, CollectionPair
@@ -20,9 +22,9 @@ _INDEX_FOLDER, _QDRANT_FOLDER = "index", "qdrant"
 
 
 class IndexFactory:
-    """Below `home`, or in Qdrant. `models` names the encoder of each lane. Adapters are imported when they are needed.
+    """Opens indexes of FAISS below `home`, or of Qdrant. Adapters are imported when they are needed.
 
-    Errors: ModelError, StorageFull, and those of Qdrant.
+    Errors: ModelError, StorageFull, IndexUnavailable.
     """
 
     def __init__(
@@ -30,17 +32,12 @@ class IndexFactory:
         settings: IndexSettings,
         home: Path,
         ensure_home: Callable[[], Path],
-        lane_model_ids: Callable[[], dict[Lane, str]],
+        models: Models,
     ) -> None:
-        self._settings, self._home, self._ensure_home, self._lane_model_ids = (
-            settings,
-            home,
-            ensure_home,
-            lane_model_ids,
-        )
+        self._settings, self._home, self._ensure_home, self._models = settings, home, ensure_home, models
 
     def open_index(self) -> SegmentIndex:
-        """The index in use."""
+        """Open the index in use."""
         match self._settings.kind:
             case "faiss":
                 return self._open_faiss(self._ensure_index_folder())
@@ -48,7 +45,7 @@ class IndexFactory:
                 return self._open_qdrant(None)
 
     def open_shadow(self) -> ShadowIndex:
-        """What makes another index beside the one in use."""
+        """Open the shadow index, which a reindex fills beside the one in use."""
         match self._settings.kind:
             case "faiss":
                 return FolderShadow(self._ensure_index_folder(), self._open_faiss)
@@ -57,8 +54,16 @@ class IndexFactory:
 
                 return QdrantShadow(self._qdrant, self._settings.prefix, self._open_qdrant, self._layout)
 
+    def lane_model_ids(self) -> dict[Lane, str]:
+        """Return the model id of each lane that the settings switch on.
+
+        Errors: ModelError that names the weights that are missing, and those that the index was made with.
+        """
+        ids = {Lane.VISUAL: self._model_id(Lane.VISUAL), Lane.TEXT: self._model_id(Lane.TEXT)}
+        return {lane: model_id for lane, model_id in ids.items() if model_id is not None}
+
     def stored_model_ids(self) -> dict[Lane, str]:
-        """The encoders whose vectors are stored, whatever `models` names now."""
+        """Return the id of the model that made each lane's stored vectors, whatever the settings name now."""
         match self._settings.kind:
             case "faiss" if (self._home / _INDEX_FOLDER).exists():
                 from indexer.indexes.faiss.index import FaissIndex
@@ -74,9 +79,23 @@ class IndexFactory:
         return {}
 
     def close(self) -> None:
-        """Give the connection to Qdrant back."""
+        """Close the connection to Qdrant."""
         if "_qdrant" in self.__dict__:
             self._qdrant.close()
+
+    def _model_id(self, lane: Lane) -> str | None:
+        try:
+            encoder = self._models.image_text_encoder if lane is Lane.VISUAL else self._models.sentence_encoder
+            return None if encoder is None else encoder.model_id
+        except ModelError as error:
+            raise ModelError(f"{error}{self._describe_stored_model(lane)}") from error
+
+    def _describe_stored_model(self, lane: Lane) -> str:
+        try:
+            model_id = self.stored_model_ids().get(lane)
+        except AfterimageError:  # the error to tell is that of the missing weights
+            model_id = None
+        return f" (the index was made by {model_id})" if model_id else ""
 
     def _ensure_index_folder(self) -> Path:
         folder = self._ensure_home() / _INDEX_FOLDER
@@ -86,7 +105,7 @@ class IndexFactory:
     def _open_faiss(self, folder: Path) -> SegmentIndex:
         from indexer.indexes.faiss.index import FaissIndex
 
-        return FaissIndex(folder, model_ids=self._lane_model_ids(), exact_up_to=self._settings.exact_up_to)
+        return FaissIndex(folder, model_ids=self.lane_model_ids(), exact_up_to=self._settings.exact_up_to)
 
     def _open_qdrant(self, place: CollectionPair | None) -> SegmentIndex:
         from indexer.indexes.qdrant.index import QdrantIndex
@@ -95,7 +114,7 @@ class IndexFactory:
         return QdrantIndex(
             self._qdrant,
             settings.prefix,
-            self._lane_model_ids(),
+            self.lane_model_ids(),
             self._layout,
             exact_up_to=settings.exact_up_to,
             pair=place,

@@ -14,6 +14,7 @@ from schemathesis.schemas import APIOperation
 
 from services.container import Container
 from tests.support.live_server import live_server
+from tests.support.waiting import TIMEOUT_S
 
 load_all_checks()
 _CHECK_NAMES = (
@@ -27,8 +28,8 @@ _CHECK_NAMES = (
 _REJECTION_STATUSES = [*range(400, 418), 422, 429]
 
 
-def test_every_operation_says_what_it_does_takes_and_gives(reading: httpx2.Client) -> None:
-    document = reading.get("/openapi.json").json()
+def test_every_operation_says_what_it_does_takes_and_gives(read_only_client: httpx2.Client) -> None:
+    document = read_only_client.get("/openapi.json").json()
     assert document["info"]["title"] == "Afterimage" and document["security"] == [{"key": []}]
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
@@ -50,9 +51,11 @@ def test_every_operation_says_what_it_does_takes_and_gives(reading: httpx2.Clien
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", list(GenerationMode))
-def test_nothing_that_is_sent_breaks_the_server_or_its_word(changing: Container, mode: GenerationMode) -> None:
+def test_nothing_that_is_sent_breaks_the_server_or_its_word(
+    writable_container: Container, mode: GenerationMode
+) -> None:
     """What the document allows, and what it does not, which is refused."""
-    with live_server(changing) as url:
+    with live_server(writable_container) as url:
         document = httpx2.get(f"{url}/openapi.json").json()
         del document["security"]  # a server that needs no keys does not refuse a request without one
         schema = schemathesis.openapi.from_dict(document)
@@ -69,7 +72,7 @@ def _find_violations(operation: APIOperation, mode: GenerationMode) -> str:
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(max_examples=12, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     def check_case(case: schemathesis.Case) -> None:
-        case.call_and_validate(checks=[CHECKS.get_one(name) for name in _CHECK_NAMES], timeout=60)
+        case.call_and_validate(checks=[CHECKS.get_one(name) for name in _CHECK_NAMES], timeout=TIMEOUT_S)
 
     try:
         check_case()

@@ -70,7 +70,7 @@ def test_words_that_mean_nothing_here_are_like_no_picture(encoder: OpenClipEncod
 
 
 @pytest.fixture(scope="module")
-def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def media_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("filmed")
     render_video(VideoSpec(seed=31, seconds=90, excluded_concepts=("dog", "violin", "pizza")), folder / "reel.mp4")
     write_photos(folder / "photos", seed=31, count=8)
@@ -78,10 +78,12 @@ def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def container(services: MakeContainer, filmed: Path, tmp_path: Path) -> Container:
+def container(services: MakeContainer, media_folder: Path, tmp_path: Path) -> Container:
     container = services(tmp_path / "home", ocr__enabled="false")
     lines = [
-        line for line in container.indexing.index_paths([filmed], "default") if not line.name.endswith("truth.json")
+        line
+        for line in container.indexing.index_paths([media_folder], "default")
+        if not line.name.endswith("truth.json")
     ]
     assert {line.outcome for line in lines} == {"indexed"}
     return container
@@ -89,9 +91,9 @@ def container(services: MakeContainer, filmed: Path, tmp_path: Path) -> Containe
 
 @pytest.mark.slow
 def test_what_happens_in_a_video_is_found_when_it_happens_and_nothing_else_is(
-    container: Container, filmed: Path
+    container: Container, media_folder: Path
 ) -> None:
-    truth = read_video_truth(filmed / "reel.truth.json")
+    truth = read_video_truth(media_folder / "reel.truth.json")
     films = SegmentFilter(kinds=frozenset({AssetKind.VIDEO}))
     correct_count = 0
     for event in truth.events:
@@ -109,8 +111,8 @@ def test_what_happens_in_a_video_is_found_when_it_happens_and_nothing_else_is(
         assert container.retrieval.search(Query(never), films, 1) == []
 
 
-def test_a_photo_finds_itself(container: Container, filmed: Path) -> None:
-    rgb = container.decoder.read_image(filmed / "photos" / "photo_0003.jpg", 1000)
+def test_a_photo_finds_itself(container: Container, media_folder: Path) -> None:
+    rgb = container.decoder.read_image(media_folder / "photos" / "photo_0003.jpg", 1000)
     found = container.retrieval.search(Query(picture=rgb), NO_FILTERS, 3)
     assert found[0].asset.name.endswith("photo_0003.jpg")
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from services.jobs.webhooks import decode_secret
 from services.settings import describe_variables, list_profiles, load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +52,7 @@ def test_every_setting_is_one_and_every_secret_is_there(
     settings = load_settings("cluster")
     password = (tmp_path / "secrets" / "postgres_password").read_text()
     assert settings.catalog.url.get_secret_value() == f"postgresql://afterimage:{password}@postgres/afterimage"
+    assert len(decode_secret(settings.jobs.webhook_secret.get_secret_value())) == 32
 
 
 def test_who_uses_the_object_store_is_given_its_keys(compose: dict[str, Any]) -> None:

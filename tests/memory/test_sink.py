@@ -35,7 +35,7 @@ class _EncoderShape:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def memory_folder(tmp_path: Path) -> Path:
     return tmp_path / "video/v1/memory"
 
 
@@ -60,16 +60,16 @@ def _take_checkpoints(sink: MemorySink, first: int = 0, end: int = CHECKPOINTS) 
         sink.save_checkpoint(number, _key_frames(number))
 
 
-def _check_same(actual: StoredMemory, expected: StoredMemory) -> None:
-    assert replace(actual.manifest, shas={}) == replace(expected.manifest, shas={})
-    for name, slots in expected.lanes.items():
+def _check_same(actual: StoredMemory, uninterrupted_memory: StoredMemory) -> None:
+    assert replace(actual.manifest, shas={}) == replace(uninterrupted_memory.manifest, shas={})
+    for name, slots in uninterrupted_memory.lanes.items():
         assert [slot.node for slot in actual.lanes[name]] == [slot.node for slot in slots]
         for one, other in zip(actual.lanes[name], slots, strict=True):
             np.testing.assert_array_equal(one.tokens, other.tokens)
 
 
 @pytest.fixture
-def expected(tmp_path: Path) -> StoredMemory:
+def uninterrupted_memory(tmp_path: Path) -> StoredMemory:
     sink = _sink(tmp_path / "undisturbed")
     assert sink.resume(0) == 0
     _take_checkpoints(sink)
@@ -77,9 +77,9 @@ def expected(tmp_path: Path) -> StoredMemory:
     return _store(tmp_path / "undisturbed").load(MODEL)
 
 
-def test_moments_leave_no_gap_and_their_medoids_are_key_frames(expected: StoredMemory) -> None:
+def test_moments_leave_no_gap_and_their_medoids_are_key_frames(uninterrupted_memory: StoredMemory) -> None:
     times = {frame.time_s for number in range(CHECKPOINTS) for frame in _key_frames(number)}
-    for slots in expected.lanes.values():
+    for slots in uninterrupted_memory.lanes.values():
         nodes = [slot.node for slot in slots]
         assert [node.start_s for node in nodes] == [0.0, *(node.end_s for node in nodes[:-1])]
         assert nodes[-1].end_s == CHECKPOINTS * CHECKPOINT_S
@@ -87,69 +87,75 @@ def test_moments_leave_no_gap_and_their_medoids_are_key_frames(expected: StoredM
         assert all(node.start_s <= node.medoid_s < node.end_s and node.medoid_s in times for node in nodes)
 
 
-@pytest.mark.parametrize("saved", range(1, CHECKPOINTS + 1))
-@pytest.mark.parametrize("committed_too", [True, False])
+@pytest.mark.parametrize("saved_count", range(1, CHECKPOINTS + 1))
+@pytest.mark.parametrize("is_committed", [True, False])
 def test_a_run_that_ends_anywhere_is_gone_on_with(
-    tmp_path: Path, expected: StoredMemory, saved: int, committed_too: bool
+    tmp_path: Path, uninterrupted_memory: StoredMemory, saved_count: int, is_committed: bool
 ) -> None:
-    _take_checkpoints(_sink(tmp_path), end=saved)
-    committed = saved if committed_too else saved - 1
+    _take_checkpoints(_sink(tmp_path), end=saved_count)
+    committed = saved_count if is_committed else saved_count - 1
     again = _sink(tmp_path)
     assert again.resume(committed) == committed
     _take_checkpoints(again, committed)
     again.finish(CHECKPOINTS)
-    _check_same(_store(tmp_path).load(MODEL), expected)
+    _check_same(_store(tmp_path).load(MODEL), uninterrupted_memory)
 
 
 def test_a_state_that_was_half_written_is_not_gone_on_from(
-    tmp_path: Path, folder: Path, expected: StoredMemory
+    tmp_path: Path, memory_folder: Path, uninterrupted_memory: StoredMemory
 ) -> None:
     _take_checkpoints(_sink(tmp_path), end=3)
-    kept = (folder / "after/0/global.bank.00").read_bytes()
+    kept = (memory_folder / "after/0/global.bank.00").read_bytes()
     later = _sink(tmp_path)
     assert later.resume(3) == 3
     _take_checkpoints(later, 3, 5)
-    (folder / "after/0/global.bank.00").write_bytes(kept)  # of checkpoint 2 among parts of 4
+    (memory_folder / "after/0/global.bank.00").write_bytes(kept)  # of checkpoint 2 among parts of 4
     again = _sink(tmp_path)
     assert again.resume(5) == 4
     _take_checkpoints(again, 4)
     again.finish(CHECKPOINTS)
-    _check_same(_store(tmp_path).load(MODEL), expected)
+    _check_same(_store(tmp_path).load(MODEL), uninterrupted_memory)
 
 
-@pytest.mark.parametrize(("lost", "held"), [((1,), 3), ((0, 1), 0)])
+@pytest.mark.parametrize(("lost_places", "resumed_at"), [((1,), 3), ((0, 1), 0)])
 def test_what_was_lost_is_made_again(
-    tmp_path: Path, folder: Path, expected: StoredMemory, lost: tuple[int, ...], held: int
+    tmp_path: Path,
+    memory_folder: Path,
+    uninterrupted_memory: StoredMemory,
+    lost_places: tuple[int, ...],
+    resumed_at: int,
 ) -> None:
     _take_checkpoints(_sink(tmp_path), end=4)
-    for place in lost:  # the states after checkpoints 2 and 3 are in 0 and 1
-        state = folder / f"after/{place}/novelty.bank.00"
+    for place in lost_places:  # the states after checkpoints 2 and 3 are in 0 and 1
+        state = memory_folder / f"after/{place}/novelty.bank.00"
         state.write_bytes(state.read_bytes()[:1000])
     again = _sink(tmp_path)
-    assert again.resume(4) == held
-    _take_checkpoints(again, held)
+    assert again.resume(4) == resumed_at
+    _take_checkpoints(again, resumed_at)
     again.finish(CHECKPOINTS)
-    _check_same(_store(tmp_path).load(MODEL), expected)
+    _check_same(_store(tmp_path).load(MODEL), uninterrupted_memory)
 
 
-def test_a_state_of_later_than_what_is_committed_is_not_gone_on_from(tmp_path: Path, expected: StoredMemory) -> None:
+def test_a_state_of_later_than_what_is_committed_is_not_gone_on_from(
+    tmp_path: Path, uninterrupted_memory: StoredMemory
+) -> None:
     _take_checkpoints(_sink(tmp_path))
     again = _sink(tmp_path)
     assert again.resume(2) == 0
     _take_checkpoints(again)
     again.finish(CHECKPOINTS)
-    _check_same(_store(tmp_path).load(MODEL), expected)
+    _check_same(_store(tmp_path).load(MODEL), uninterrupted_memory)
 
 
-def test_a_memory_that_was_finished_before_its_asset_stays(tmp_path: Path, folder: Path) -> None:
+def test_a_memory_that_was_finished_before_its_asset_stays(tmp_path: Path, memory_folder: Path) -> None:
     sink = _sink(tmp_path)
     _take_checkpoints(sink)
     sink.finish(CHECKPOINTS)
-    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    before = {path: path.stat().st_mtime_ns for path in memory_folder.rglob("*")}
     again = _sink(tmp_path)
     assert again.resume(CHECKPOINTS) == CHECKPOINTS
     again.finish(CHECKPOINTS)
-    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    assert {path: path.stat().st_mtime_ns for path in memory_folder.rglob("*")} == before
     assert _sink(tmp_path).resume(CHECKPOINTS - 1) == 0
 
 

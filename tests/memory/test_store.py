@@ -211,6 +211,7 @@ def test_what_did_not_change_is_not_written_again(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.lanes["global"].state().hour.tokens, memory.lanes["global"].state().hour.tokens)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(st.data())
 def test_damage_anywhere_in_a_state_or_a_log_is_seen(

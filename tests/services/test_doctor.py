@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from services.container import Container
 from services.doctor import Check, CheckStatus, run_checks
 from services.settings import load_settings
+from tests.support.closed_port import refuse_connections
 from tests.support.database_servers import RedisServer
 from tests.support.object_store import make_bucket, run_s3_server
 
@@ -18,37 +18,36 @@ _NO_MODELS = {"TEXT__MODEL": "", "OCR__ENABLED": "false"}
 
 
 @pytest.fixture
-def examined(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., dict[str, Check]]]:
+def run_doctor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., dict[str, Check]]]:
     """What the doctor says of the cluster profile, by part."""
     containers: list[Container] = []
 
-    def examined(**settings: str) -> dict[str, Check]:
+    def run_doctor(**settings: str) -> dict[str, Check]:
         for name, value in {"HOME": str(tmp_path), **_NO_MODELS, **settings}.items():
             monkeypatch.setenv(f"AFTERIMAGE_{name}", value)
         containers.append(Container(load_settings("cluster")))
         return {check.part: check for check in run_checks(containers[-1])}
 
-    yield examined
+    yield run_doctor
     for container in containers:
         container.close()
 
 
 @pytest.fixture
-def nobody() -> str:
-    """An address where nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
+def closed_address() -> Iterator[str]:
+    """`host:port` at which nobody answers."""
+    with refuse_connections() as address:
+        yield address
 
 
 def test_every_part_of_a_cluster_that_cannot_be_reached_is_named_with_its_setting(
-    examined: Callable[..., dict[str, Check]], nobody: str
+    run_doctor: Callable[..., dict[str, Check]], closed_address: str
 ) -> None:
-    checks = examined(
-        CATALOG__URL=f"postgresql://me:hidden@{nobody}/afterimage",
-        JOBS__URL=f"redis://{nobody}/0",
-        INDEX__URL=f"http://{nobody}",
-        GENERATOR__URL=f"http://{nobody}/v1",
+    checks = run_doctor(
+        CATALOG__URL=f"postgresql://me:hidden@{closed_address}/afterimage",
+        JOBS__URL=f"redis://{closed_address}/0",
+        INDEX__URL=f"http://{closed_address}",
+        GENERATOR__URL=f"http://{closed_address}/v1",
     )
     for part, setting in {
         "catalog": "AFTERIMAGE_CATALOG__URL",
@@ -62,21 +61,23 @@ def test_every_part_of_a_cluster_that_cannot_be_reached_is_named_with_its_settin
     assert checks["home"].status is checks["video"].status is CheckStatus.OK
 
 
-def test_a_catalog_in_a_file_is_no_catalog_of_a_cluster(examined: Callable[..., dict[str, Check]], nobody: str) -> None:
-    checks = examined(JOBS__URL=f"redis://{nobody}/0", INDEX__URL="", GENERATOR__KIND="extractive")
+def test_a_catalog_in_a_file_is_no_catalog_of_a_cluster(
+    run_doctor: Callable[..., dict[str, Check]], closed_address: str
+) -> None:
+    checks = run_doctor(JOBS__URL=f"redis://{closed_address}/0", INDEX__URL="", GENERATOR__KIND="extractive")
     assert checks["catalog"].status is CheckStatus.FAILED
     assert "AFTERIMAGE_CATALOG__URL" in checks["catalog"].detail
     assert "every machine must have this folder" in checks["blobs"].detail
 
 
 def test_parts_that_are_there_do_their_work(
-    examined: Callable[..., dict[str, Check]], monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer
+    run_doctor: Callable[..., dict[str, Check]], monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer
 ) -> None:
     with run_s3_server() as environment:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         make_bucket(environment, "archive")
-        checks = examined(
+        checks = run_doctor(
             JOBS__URL=redis_server.url, BLOBS__URL="s3://archive/a", INDEX__URL="", GENERATOR__KIND="extractive"
         )
     assert (checks["blobs"].status, checks["blobs"].detail) == (CheckStatus.OK, "s3://archive/a")

@@ -1,4 +1,4 @@
-"""Whether two runs made the same of a file, but for what floating point may differ by."""
+"""Comparison of what two runs made of a file, within the differences of floating point."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TOLERANCE = 1e-5
 
 
 def check_vectors(actual: Sequence[Mapping[Lane, Vectors]], expected: Sequence[Mapping[Lane, Vectors]]) -> None:
-    """The vectors of checkpoints, in order."""
+    """Check that the vectors of checkpoints are equal, in order."""
     for vectors, others in zip(actual, expected, strict=True):
         assert vectors.keys() == others.keys()
         for lane in vectors:
@@ -21,7 +21,7 @@ def check_vectors(actual: Sequence[Mapping[Lane, Vectors]], expected: Sequence[M
 
 
 def check_memory(actual: StoredMemory, expected: StoredMemory) -> None:
-    """The memory of a video."""
+    """Check that two memories of a video are equal."""
     assert actual.lanes.keys() == expected.lanes.keys()
     for lane, slots in expected.lanes.items():
         assert [slot.node for slot in actual.lanes[lane]] == [slot.node for slot in slots], lane

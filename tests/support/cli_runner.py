@@ -1,4 +1,4 @@
-"""What a command said."""
+"""Result of a command that ran inside the test's process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """What a command printed, and its exit code."""
+    """Output and exit code of a command."""
 
     exit_code: int
     stdout: str
@@ -22,6 +22,8 @@ class CommandResult:
 
     @property
     def error_lines(self) -> list[str]:
+        """Return the lines of standard error."""
+        """Return the decoded JSON of standard output."""
         return self.stderr.splitlines()
 
 

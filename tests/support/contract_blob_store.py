@@ -1,4 +1,4 @@
-"""What every blob store must do. An adapter's tests inherit `BlobStoreContract` and override `blobs`."""
+"""Contract of blob stores: an adapter's tests inherit `BlobStoreContract` and override `blobs`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from indexer.ports import BlobStore
 
 
 class BlobStoreContract:
-    """Override `blobs` with an empty store of the adapter."""
+    """Tests of every blob store; override `blobs` with an empty store of the adapter."""
 
     @pytest.fixture
     def blobs(self, tmp_path: Path) -> BlobStore:

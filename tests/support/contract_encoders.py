@@ -1,4 +1,4 @@
-"""What every encoder must do, whoever made it: a test class gives it an encoder as a fixture."""
+"""Contracts of encoders: a test class inherits one and gives it an encoder as a fixture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from indexer.types import Pixels, Vectors
 
 
 def make_natural_picture(seed: int, height: int = 180, width: int = 320) -> Pixels:
-    """Soft shapes, an edge and a little grain: spectrally closer to a photograph than noise is."""
+    """Draw soft shapes, an edge and a little grain: spectrally closer to a photograph than noise is."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width] / max(height, width)
     planes = [
@@ -26,6 +26,7 @@ def make_natural_picture(seed: int, height: int = 180, width: int = 320) -> Pixe
 
 
 def check_unit_rows(vectors: Vectors, rows: int, dim: int) -> None:
+    """Check that rows have length 1."""
     assert vectors.shape == (rows, dim)
     assert vectors.dtype == np.float32
     assert vectors.flags.c_contiguous
@@ -33,6 +34,8 @@ def check_unit_rows(vectors: Vectors, rows: int, dim: int) -> None:
 
 
 class ImageTextEncoderContract:
+    """Tests of every encoder of pictures and texts; a subclass has the encoder as a fixture."""
+
     tolerance = 1e-5
 
     @pytest.fixture
@@ -77,58 +80,64 @@ class ImageTextEncoderContract:
 
 
 class TokenEncoderContract:
+    """Tests of every token encoder; a subclass has the fixtures `token_encoder` and `visual_encoder`."""
+
     tolerance = 1e-5
 
     @pytest.fixture
-    def tokens(self) -> TokenEncoder:
+    def token_encoder(self) -> TokenEncoder:
         raise NotImplementedError
 
     @pytest.fixture
-    def lane(self) -> ImageTextEncoder | None:
-        """The visual lane that the tokens share their tower with, if any."""
+    def visual_encoder(self) -> ImageTextEncoder | None:
+        """Encoder of the visual lane that shares its tower with the token encoder, if any."""
         raise NotImplementedError
 
-    def test_pictures_of_any_size_become_tokens_of_one_shape(self, tokens: TokenEncoder) -> None:
+    def test_pictures_of_any_size_become_tokens_of_one_shape(self, token_encoder: TokenEncoder) -> None:
         pictures = [make_natural_picture(i, *size) for i, size in enumerate(((64, 64), (180, 320), (17, 400), (1, 1)))]
-        _, found = tokens.encode(pictures)
-        assert found.shape == (4, tokens.positions, tokens.width)
+        _, found = token_encoder.encode(pictures)
+        assert found.shape == (4, token_encoder.positions, token_encoder.width)
         assert found.dtype == np.float32
         assert found.flags.c_contiguous
         assert np.isfinite(found).all()
 
     def test_the_embeddings_beside_them_are_bit_for_bit_those_of_the_lane(
-        self, tokens: TokenEncoder, lane: ImageTextEncoder | None
+        self, token_encoder: TokenEncoder, visual_encoder: ImageTextEncoder | None
     ) -> None:
         pictures = [make_natural_picture(i) for i in range(7)]
-        vectors, _ = tokens.encode(pictures)
-        assert (vectors is None) == (lane is None)
-        if lane is not None:
-            np.testing.assert_array_equal(vectors, lane.encode_images(pictures))
+        vectors, _ = token_encoder.encode(pictures)
+        assert (vectors is None) == (visual_encoder is None)
+        if visual_encoder is not None:
+            np.testing.assert_array_equal(vectors, visual_encoder.encode_images(pictures))
 
-    def test_nothing_gives_no_tokens(self, tokens: TokenEncoder) -> None:
-        assert tokens.encode([])[1].shape == (0, tokens.positions, tokens.width)
+    def test_nothing_gives_no_tokens(self, token_encoder: TokenEncoder) -> None:
+        assert token_encoder.encode([])[1].shape == (0, token_encoder.positions, token_encoder.width)
 
-    def test_tokens_do_not_depend_on_their_neighbours(self, tokens: TokenEncoder) -> None:
+    def test_tokens_do_not_depend_on_their_neighbours(self, token_encoder: TokenEncoder) -> None:
         pictures = [make_natural_picture(i) for i in range(5)]
-        alone = np.concatenate([tokens.encode([picture])[1] for picture in pictures])
-        np.testing.assert_allclose(tokens.encode(pictures)[1], alone, atol=self.tolerance)
+        alone = np.concatenate([token_encoder.encode([picture])[1] for picture in pictures])
+        np.testing.assert_allclose(token_encoder.encode(pictures)[1], alone, atol=self.tolerance)
         assert np.abs(alone[0] - alone[1]).max() > 1e-3
 
-    def test_threads_side_by_side_get_their_own_tokens(self, tokens: TokenEncoder) -> None:
+    def test_threads_side_by_side_get_their_own_tokens(self, token_encoder: TokenEncoder) -> None:
         pictures = [make_natural_picture(i) for i in range(4)]
-        expected = [tokens.encode([picture])[1] for picture in pictures]
+        expected = [token_encoder.encode([picture])[1] for picture in pictures]
         with ThreadPoolExecutor(4) as threads:
-            for number, (_, found) in enumerate(threads.map(tokens.encode, [[picture] for picture in pictures * 5])):
+            for number, (_, found) in enumerate(
+                threads.map(token_encoder.encode, [[picture] for picture in pictures * 5])
+            ):
                 np.testing.assert_allclose(found, expected[number % 4], atol=self.tolerance)
 
     def test_the_id_is_stable_and_not_that_of_the_lane(
-        self, tokens: TokenEncoder, lane: ImageTextEncoder | None
+        self, token_encoder: TokenEncoder, visual_encoder: ImageTextEncoder | None
     ) -> None:
-        assert tokens.model_id == tokens.model_id
-        assert lane is None or tokens.model_id != lane.model_id
+        assert token_encoder.model_id == token_encoder.model_id
+        assert visual_encoder is None or token_encoder.model_id != visual_encoder.model_id
 
 
 class SentenceEncoderContract:
+    """Tests of every sentence encoder; a subclass has the encoder as a fixture."""
+
     @pytest.fixture
     def encoder(self) -> SentenceEncoder:
         raise NotImplementedError

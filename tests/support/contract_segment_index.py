@@ -1,4 +1,4 @@
-"""What every segment index must do. An adapter's tests inherit `SegmentIndexContract` and override `index`."""
+"""Contract of segment indexes: an adapter's tests inherit `SegmentIndexContract` and override `index`."""
 
 from __future__ import annotations
 
@@ -32,36 +32,42 @@ NO_FILTERS = SegmentFilter()
 
 
 def unit_vectors(random: np.random.Generator, count: int, dim: int = DIM) -> Vectors:
+    """Return seeded random vectors of length 1."""
     rows = random.standard_normal((count, dim)).astype(np.float32)
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
 def axis_vector(position: int, dim: int = DIM) -> NDArray[np.float32]:
+    """Return the unit vector along an axis."""
     return np.eye(dim, dtype=np.float32)[position]
 
 
 def make_tags(
     asset_id: str, *collections: str, kind: AssetKind = AssetKind.VIDEO, file_time: float | None = None
 ) -> AssetTags:
+    """Return the filter tags of an asset."""
     return AssetTags(asset_id, kind, frozenset(collections), file_time)
 
 
 def picture_batch(vectors: Vectors, first: int = 0, lane: Lane = Lane.VISUAL) -> SegmentBatch:
-    """Pictures of one second each, with an embedding each."""
+    """Return a batch of pictures of one second, with an embedding each."""
     ordinals = range(first, first + len(vectors))
     segments = tuple(Segment(o, Origin.PICTURE, start_s=float(o), end_s=float(o + 1)) for o in ordinals)
     return SegmentBatch(segments, {lane: np.arange(len(vectors))}, {lane: vectors})
 
 
 def page_batch(*texts: str) -> SegmentBatch:
+    """Return a batch of the segments of pages."""
     return SegmentBatch(tuple(Segment(i, Origin.PAGE, page=i + 1, text=text) for i, text in enumerate(texts)), {}, {})
 
 
 def hit_ids(hits: list[Hit]) -> list[tuple[str, int]]:
+    """Return which segments hits name, in order."""
     return [(hit.asset_id, hit.segment.ordinal) for hit in hits]
 
 
 def search_texts(index: SegmentIndex, query: str, filters: SegmentFilter = NO_FILTERS) -> list[str]:
+    """Return the texts that a keyword search finds."""
     return [hit.segment.text for hit in index.search(Lane.KEYWORDS, query, 10, filters)]
 
 
@@ -87,7 +93,7 @@ FILTERS = {
 
 
 def put_archive(index: SegmentIndex) -> None:
-    """Eight assets, two vector lanes and words, seeded; twins among the vectors make ties."""
+    """Put eight seeded assets with two vector lanes and words; twins among the vectors make ties."""
     random = np.random.default_rng(7)
     vocabulary = [
         "engine",
@@ -125,7 +131,7 @@ def put_archive(index: SegmentIndex) -> None:
 
 
 class SegmentIndexContract:
-    """Override `index` with an empty index of the adapter."""
+    """Tests of every segment index; override `index` with an empty index of the adapter."""
 
     @pytest.fixture
     def index(self) -> Iterator[SegmentIndex]:

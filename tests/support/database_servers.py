@@ -1,4 +1,4 @@
-"""Real servers, on free ports of the loopback, in folders of their own; they end with whoever started them."""
+"""Real database servers on free ports of the loopback, in folders of their own; they end with their starter."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ from typing import TypeVar
 import psycopg
 from redis import Redis as Client
 
-_START_TIMEOUT_S = 60.0
+_START_TIMEOUT_S = 240.0
+"""Chosen: a server that does not start is broken, on a loaded machine too."""
 _database_numbers = count()
 _AnyServer = TypeVar("_AnyServer", bound="ServerProcess")
 
 
 @dataclass
 class ServerProcess:
-    """A server that can be stopped, killed, and started again on the same port with what it had stored.
+    """Server process that can be stopped, killed, and started again on its port with its data.
 
-    `user` is who runs it (None: whoever runs the tests), `stopping` the signal on which it ends in order, and `answers`
-    tells whether it is ready.
+    `user` is its account (None: that of the tests), `stop_signal` ends it in order, and `is_ready` tells whether it
+    answers.
     """
 
     command: list[str]
@@ -41,7 +42,7 @@ class ServerProcess:
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the server, and wait until it answers."""
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(_run_as(self.user, self.command), stdout=log, stderr=log, cwd=self.folder)
         deadline = time.monotonic() + _START_TIMEOUT_S
@@ -51,16 +52,16 @@ class ServerProcess:
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """End it in order: its clients are cut off, what it stored is kept."""
+        """Stop the server in order: its clients are cut off, what it stored is kept."""
         self._end(self.stop_signal)
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the server."""
         self._end(signal.SIGKILL)
 
     @contextmanager
     def simulate_outage(self) -> Iterator[None]:
-        """It is stopped, and back afterwards."""
+        """Stop the server for the time of the context."""
         self.stop()
         try:
             yield
@@ -74,20 +75,20 @@ class ServerProcess:
 
 
 class PostgresServer(ServerProcess):
-    """A PostgreSQL server. It sorts text as people do, and not by code, as many do."""
+    """PostgreSQL server that sorts text by the rules of a language, and not by code, as many do."""
 
     def database_url(self, database: str) -> str:
-        """The address of one of its databases."""
+        """Return the URL of a database."""
         return f"postgresql://afterimage@127.0.0.1:{self.port}/{database}"
 
     def execute(self, statement: str) -> None:
-        """Run a statement that stands outside of transactions."""
+        """Run a statement outside of transactions."""
         with psycopg.connect(self.database_url("postgres"), autocommit=True) as connection:
             connection.execute(statement.encode())
 
     @contextmanager
     def create_database(self) -> Iterator[str]:
-        """The address of a new, empty database, which is dropped afterwards."""
+        """Create an empty database and give its URL; it is dropped afterwards."""
         name = f"test_{next(_database_numbers)}"
         self.execute(f"CREATE DATABASE {name}")
         yield self.database_url(name)
@@ -95,22 +96,22 @@ class PostgresServer(ServerProcess):
 
 
 class RedisServer(ServerProcess):
-    """A redis-server; it keeps what it is told on disk, so that a restart loses nothing."""
+    """Redis server that writes every change to disk, so that a restart loses nothing."""
 
     @property
     def url(self) -> str:
-        """The address of its first database."""
+        """URL of its first database."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     def flush(self) -> None:
-        """Forget all that it holds."""
+        """Delete all data."""
         with Client.from_url(self.url) as client:
             client.flushall()
 
 
 @contextmanager
 def start_postgres() -> Iterator[PostgresServer]:
-    """A PostgreSQL server with an empty cluster; one that refuses to run as root runs as Debian's user for it."""
+    """Run a PostgreSQL server with an empty cluster; as Debian's user for it where the tests run as root."""
     binaries = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
     if binaries is None:
         raise RuntimeError("there is no PostgreSQL here; apt-get install postgresql brings it")
@@ -128,7 +129,7 @@ def start_postgres() -> Iterator[PostgresServer]:
 
 @contextmanager
 def start_redis() -> Iterator[RedisServer]:
-    """A redis-server with nothing in it."""
+    """Run an empty redis-server."""
     binary = shutil.which("redis-server")
     if binary is None:
         raise RuntimeError("there is no redis-server here; apt-get install redis-server brings it")
@@ -140,7 +141,7 @@ def start_redis() -> Iterator[RedisServer]:
 
 
 def find_free_port() -> int:
-    """A port of the loopback that nothing listens at."""
+    """Return a port of the loopback that nothing listens at."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])
@@ -173,7 +174,7 @@ def _is_redis_ready(port: int) -> bool:
 
 @contextmanager
 def _make_folder(owner: str | None) -> Iterator[Path]:
-    """A folder that its owner can reach; pytest's own belong to whoever runs the tests alone."""
+    """Make a temporary folder of another user; pytest's own can be read by the user of the tests alone."""
     folder = Path(tempfile.mkdtemp(prefix="afterimage-server-"))
     try:
         if owner is not None:
@@ -184,6 +185,6 @@ def _make_folder(owner: str | None) -> Iterator[Path]:
 
 
 def _run_as(user: str | None, command: list[str]) -> list[str]:
-    """The command, run by that user, and ended by the kernel where the test run is killed."""
+    """Return the command run as a user, and ended by the kernel where the test run is killed."""
     rights = [] if user is None else [f"--reuid={user}", f"--regid={user}", "--init-groups"]
     return ["setpriv", "--pdeathsig=INT", *rights, "--", *command]

@@ -1,4 +1,4 @@
-"""A server that speaks vLLM's chat completions: it holds requests to the documented forms, and fails as it is told."""
+"""Fake of vLLM's chat completions server: checks requests against the documented forms, fails as a test tells it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import socket
 import struct
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,48 +28,72 @@ _LOGPROBS_REQUEST_FIELDS = _STREAM_REQUEST_FIELDS | {"logprobs", "top_logprobs"}
 
 @dataclass
 class FakeVllm:
-    """What the server says and does, and what it was asked. `fault` names how it fails, `resets` how many connections
-    it drops first; `weights` is how likely words are where that is asked, None: it does not say, and `word` which it
-    says; `wrong` is what did not have the documented form."""
+    """Settings and records of the server.
 
-    pieces: list[str] = field(default_factory=lambda: ["A dog runs ", "[F1]. A cat sle", "eps [I1]."])
+    `fault` names how it fails, `dropped_connections` how many connections it drops first. `first_token_probabilities`
+    are given where a request asks for them, None: not given; `first_token` is the token that is generated then.
+    Events: `asked`, a request has come; `streaming`, the chunks of an answer are sent; `client_gone`, a client went
+    away in the middle of an answer; `stopping`, the server is about to end. `violations` are requests without the
+    documented form.
+    """
+
+    chunks: list[str] = field(default_factory=lambda: ["A dog runs ", "[F1]. A cat sle", "eps [I1]."])
     fault: str = ""
     status: int = 200
     body: str = ""
-    models: str = '{"object": "list", "data": [{"id": "first-model"}, {"id": "second"}]}'
-    weights: dict[str, float] | None = field(default_factory=lambda: {"Yes": 0.6, " yes": 0.2, "No": 0.1, "I": 0.1})
-    word: str = "Yes"
-    resets: int = 0
-    key: str = ""
-    images: int = 16
+    models_body: str = '{"object": "list", "data": [{"id": "first-model"}, {"id": "second"}]}'
+    first_token_probabilities: dict[str, float] | None = field(
+        default_factory=lambda: {"Yes": 0.6, " yes": 0.2, "No": 0.1, "I": 0.1}
+    )
+    first_token: str = "Yes"
+    dropped_connections: int = 0
+    api_key: str = ""
+    max_images: int = 16
     hidden_size: int = 8
     url: str = ""
     attempts: int = 0
     requests: list[dict[str, Any]] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
+    asked: threading.Event = field(default_factory=threading.Event)
+    streaming: threading.Event = field(default_factory=threading.Event)
     client_gone: threading.Event = field(default_factory=threading.Event)
     stopping: threading.Event = field(default_factory=threading.Event)
 
     @property
+    def generator_settings(self) -> dict[str, str]:
+        """Settings of a container that asks this server.
+
+        None of its limits ends an answer of fault `slow`: a million tokens may be 64 million characters, and the
+        server sends 200 a second.
+        """
+        return {
+            "generator__kind": "openai_compatible",
+            "generator__url": self.url,
+            "generator__quote_text": "false",
+            "generator__max_output_tokens": "1000000",
+        }
+
+    @property
     def last_user_parts(self) -> list[dict[str, Any]]:
-        """The user's part of the last request."""
+        """Return the parts of the last request's user message."""
         return list(self.requests[-1]["messages"][1]["content"])
 
     @property
     def last_user_texts(self) -> list[str]:
+        """Return the texts of the last request's user message."""
         return [part["text"] for part in self.last_user_parts if part["type"] == "text"]
 
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 (as the library has it)
-        """A client that goes away is no error: it may leave a connection open, or break off in the middle."""
+        """Pass over clients that go away, which is no error."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
 @contextmanager
 def run_fake_vllm(**settings: Any) -> Iterator[FakeVllm]:  # noqa: ANN401 (fields of FakeVllm)
-    """A running server; what was wrong with requests fails the test at the end."""
+    """Run the server; requests without the documented form fail the test at the end."""
     fake = FakeVllm(**settings)
     server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"fake": fake}))
     fake.url = f"http://127.0.0.1:{server.server_port}/v1"
@@ -87,19 +110,19 @@ def run_fake_vllm(**settings: Any) -> Iterator[FakeVllm]:  # noqa: ANN401 (field
 
 
 def decode_jpegs(part: dict[str, Any]) -> list[np.ndarray[Any, Any]]:
-    """The pictures of a media part, as the server decodes them."""
+    """Decode the pictures of a media part."""
     head, _, data = part[part["type"]]["url"].partition(";base64,")
     assert head == {"image_url": "data:image/jpeg", "video_url": "data:video/jpeg"}[part["type"]]
     pictures = []
-    for one in data.split(","):
-        with Image.open(io.BytesIO(base64.b64decode(one, validate=True))) as picture:
+    for encoded in data.split(","):
+        with Image.open(io.BytesIO(base64.b64decode(encoded, validate=True))) as picture:
             assert picture.format == "JPEG"
             pictures.append(np.asarray(picture.convert("RGB")))
     return pictures
 
 
 def load_tensor(part: dict[str, Any]) -> torch.Tensor:
-    """The visual tokens of a part, as the server loads them."""
+    """Load the visual tokens of a part."""
     data = base64.b64decode(part["image_embeds"], validate=True)
     loaded = torch.load(io.BytesIO(data), weights_only=True)
     assert isinstance(loaded, torch.Tensor)
@@ -123,7 +146,7 @@ def _check_request(request: dict[str, Any], fake: FakeVllm) -> None:
     kinds = [part["type"] for part in parts]
     assert set(kinds) <= _MEDIA_TYPES | {"text"} and kinds[0] == kinds[-1] == "text"
     assert kinds.count("video_url") <= 1
-    assert kinds.count("image_url") + kinds.count("image_embeds") <= fake.images
+    assert kinds.count("image_url") + kinds.count("image_embeds") <= fake.max_images
     assert not {"image_url", "image_embeds"} <= set(kinds), "Mixing raw image and embedding inputs is not allowed"
     for before, part in pairwise(parts):
         _check_part(part, before, fake)
@@ -146,20 +169,22 @@ class _Handler(BaseHTTPRequestHandler):
     fake: FakeVllm
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing is written."""
+        """Write no log."""
 
     def do_GET(self) -> None:
         assert self.path == "/v1/models"
-        self._send_body(200, self.fake.models)
+        self._send_body(200, self.fake.models_body)
 
     def do_POST(self) -> None:
         self.fake.attempts += 1
-        if self.fake.attempts <= self.fake.resets:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        if self.fake.attempts <= self.fake.dropped_connections:
             self._reset_connection()
             return
-        request = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        request = json.loads(body)
         self.fake.requests.append(request)
-        if self.fake.key and self.headers["authorization"] != f"Bearer {self.fake.key}":
+        self.fake.asked.set()
+        if self.fake.api_key and self.headers["authorization"] != f"Bearer {self.fake.api_key}":
             self._send_problem(401, f"Unauthorized {self.headers['authorization']}")
             return
         try:
@@ -172,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send_answer(self) -> None:
         fake = self.fake
         if fake.fault == "silence":
-            fake.stopping.wait(5)
+            fake.stopping.wait()
         elif fake.status != 200:
             self._send_body(fake.status, fake.body) if fake.body else self._send_problem(fake.status, "it went\nwrong")
         elif fake.fault in ("page", "json"):
@@ -184,23 +209,24 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_logprobs(self) -> None:
         choice: dict[str, Any] = {
-            "message": {"role": "assistant", "content": self.fake.word},
+            "message": {"role": "assistant", "content": self.fake.first_token},
             "finish_reason": "length",
         }
-        if self.fake.weights is not None:
-            top = [{"token": word, "logprob": math.log(share)} for word, share in self.fake.weights.items()]
-            choice["logprobs"] = {"content": [{"token": self.fake.word, "logprob": -0.1, "top_logprobs": top}]}
+        if (probabilities := self.fake.first_token_probabilities) is not None:
+            top = [{"token": token, "logprob": math.log(share)} for token, share in probabilities.items()]
+            choice["logprobs"] = {"content": [{"token": self.fake.first_token, "logprob": -0.1, "top_logprobs": top}]}
         self._send_body(200, json.dumps({"choices": [choice]}), "application/json")
 
     def _send_stream(self) -> None:
-        self.send_response(200)
-        self.send_header("content-type", "text/event-stream; charset=utf-8")
-        self.send_header("transfer-encoding", "chunked")
-        self.end_headers()
         try:
+            self.send_response(200)
+            self.send_header("content-type", "text/event-stream; charset=utf-8")
+            self.send_header("transfer-encoding", "chunked")
+            self.end_headers()
             self._send_event({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]})
-            for piece in self.fake.pieces:
-                self._send_event({"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]})
+            for chunk in self.fake.chunks:
+                self._send_event({"choices": [{"index": 0, "delta": {"content": chunk}, "finish_reason": None}]})
+            self.fake.streaming.set()
             self._finish_stream()
         except OSError:
             self.fake.client_gone.set()
@@ -209,7 +235,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _finish_stream(self) -> None:
         match self.fake.fault:
             case "stall":
-                self.fake.stopping.wait(5)
+                self.fake.stopping.wait()
             case "drip":
                 while not self.fake.stopping.wait(0.02):
                     self._send_chunk(b":\n")
@@ -256,8 +282,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body.encode())
 
     def _reset_connection(self) -> None:
-        """Drops the connection as a server does that is killed."""
-        time.sleep(0.02)
+        """Drop the connection as a killed server does."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.rfile.close()
         self.connection.close()

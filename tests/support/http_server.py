@@ -1,9 +1,8 @@
-"""A web server on the loopback that gives what tests need, badly where they ask for it, and keeps what it was sent."""
+"""Fake web server on the loopback: serves files, badly where a test asks for it, and records requests."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class ReceivedRequest:
-    """A request as it came in."""
+    """A received request."""
 
     path: str
     headers: dict[str, str]
@@ -22,8 +21,11 @@ class ReceivedRequest:
 
 @dataclass
 class FakeWebServer:
-    """`files` by path; a path that is none of them is 404. `redirects` lead elsewhere, `statuses` are answered to
-    POSTs, one after the other, then 204. `drip_s` is the pause after every byte, `cut` how many bytes are kept back."""
+    """Settings and records of the server.
+
+    `files` by path; any other path is 404. `redirects` lead elsewhere, `statuses` are answered to POSTs, one after the
+    other, then 204. `byte_delay_s` is the pause after every byte, `withheld_bytes` how many at the end are never sent.
+    """
 
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
@@ -31,19 +33,18 @@ class FakeWebServer:
     statuses: list[int] = field(default_factory=list)
     byte_delay_s: float = 0.0
     withheld_bytes: int = 0
+    stopping: threading.Event = field(default_factory=threading.Event)
     sends_content_length: bool = True
     received_requests: list[ReceivedRequest] = field(default_factory=list)
 
 
 @contextmanager
 def run_web_server() -> Iterator[FakeWebServer]:
-    """A running server."""
+    """Run the server."""
     web_server = FakeWebServer()
 
-    class Handler(_Handler):
-        serves = web_server
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    handler = type("Handler", (_Handler,), {"web_server": web_server})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     web_server.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
@@ -51,6 +52,7 @@ def run_web_server() -> Iterator[FakeWebServer]:
     try:
         yield web_server
     finally:
+        web_server.stopping.set()
         server.shutdown()
         thread.join()
         server.server_close()
@@ -88,7 +90,8 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             for first in range(0, len(data) - host.withheld_bytes, step := 1 if host.byte_delay_s else 1 << 16):
                 self.wfile.write(data[first : min(first + step, len(data) - host.withheld_bytes)])
-                time.sleep(host.byte_delay_s)
+                if host.byte_delay_s and host.stopping.wait(host.byte_delay_s):
+                    break
         except ConnectionError:
             pass
         self.close_connection = bool(host.withheld_bytes) or not host.sends_content_length
@@ -100,4 +103,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: ANN401 (as the library has it)
-        """Says nothing."""
+        """Write no log."""

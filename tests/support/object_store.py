@@ -1,4 +1,4 @@
-"""An S3 server on loopback, for the time of a `with`: moto in a process of its own."""
+"""Fake S3 server on the loopback: moto in a process of its own."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _START_TIMEOUT_S = 240
+"""Chosen: a server that does not start is broken, on a loaded machine too."""
 
 
 @contextmanager
 def run_s3_server() -> Iterator[dict[str, str]]:
-    """The environment in which S3 is this server. Every bucket that is written to has to be made first."""
+    """Run the server; gives the environment in which S3 is it. A bucket has to be made before it is written to."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -57,7 +57,7 @@ _IMAGE_PX, _PATCH_PX, _MAX_POSITIONS = 384, 14, 32_768
 def make_checkpoint(
     dimensions: ModelDimensions, device: str, dtype: torch.dtype, corpus: Iterable[str]
 ) -> OneVisionCheckpoint:
-    """A model on that device, made there, with a tokenizer that was taught the words of a corpus."""
+    """Make a model on a device, with a tokenizer trained on a corpus."""
     tokenizer = make_tokenizer(corpus, min(dimensions.vocabulary_size, 2000))
     end = tokenizer.convert_tokens_to_ids("<|im_end|>")
     config = LlavaOnevisionConfig(
@@ -90,7 +90,7 @@ def make_checkpoint(
 
 
 def make_tokenizer(corpus: Iterable[str] = (), vocabulary_size: int = 0) -> Any:  # noqa: ANN401 - transformers has no types
-    """A tokenizer of single bytes, or of up to `size` pieces of a corpus, with the special tokens of a checkpoint."""
+    """Make a tokenizer of single bytes, or of up to `size` pieces of a corpus, with a checkpoint's special tokens."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     core = Tokenizer(models.BPE({letter: number for number, letter in enumerate(letters)}, []))
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

@@ -19,28 +19,30 @@ from services.container import Container
 from services.settings import load_settings
 from tests.support.database_servers import find_free_port
 
-_POLL_INTERVAL_S, _STOP_TIMEOUT_S = 0.05, 60.0
+_POLL_INTERVAL_S = 0.05
+_STOP_TIMEOUT_S = 240.0
+"""Chosen: a process that does not stop is broken, on a loaded machine too."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """A server: its address and its process."""
+    """A running server: its URL and its process."""
 
     url: str
     pid: int
 
     def reset_peak(self) -> None:
-        """Begin to measure the most memory it holds anew (Linux)."""
+        """Reset its peak of resident memory (Linux)."""
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
 
     def memory_mb(self, field: str = "VmRSS") -> float:
-        """Resident memory in MB: now (`VmRSS`), or at most (`VmHWM`)."""
+        """Return resident memory in MB: now (`VmRSS`), or the peak (`VmHWM`)."""
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:")) / 1024
 
 
 def start_afterimage(home: Path, log: Path, settings: Mapping[str, str], *command: str) -> subprocess.Popen[bytes]:
-    """`afterimage COMMAND` over a home, in profile `demo`; what it says is added to `log`.
+    """Start `afterimage COMMAND` over a home, in profile `demo`; its output is appended to `log`.
 
     It ends with the thread that started it.
     """
@@ -52,7 +54,7 @@ def start_afterimage(home: Path, log: Path, settings: Mapping[str, str], *comman
 
 
 def wait_until_ready(server: subprocess.Popen[bytes], port: int) -> None:
-    """Until a server answers that it is ready. Errors: RuntimeError where it ends before."""
+    """Wait until a server is ready. Errors: RuntimeError where it ends before."""
     with httpx2.Client(base_url=f"http://127.0.0.1:{port}") as client:
         while server.poll() is None:
             try:
@@ -66,7 +68,7 @@ def wait_until_ready(server: subprocess.Popen[bytes], port: int) -> None:
 
 @contextmanager
 def run_server(home: Path, log: Path, settings: Mapping[str, str]) -> Iterator[RunningServer]:
-    """A server over a home, once it is ready; told to stop afterwards."""
+    """Run a server over a home, once it is ready; it is stopped afterwards."""
     port = find_free_port()
     with _terminate_after(start_afterimage(home, log, settings, "serve", "--port", str(port))) as process:
         wait_until_ready(process, port)
@@ -75,13 +77,13 @@ def run_server(home: Path, log: Path, settings: Mapping[str, str]) -> Iterator[R
 
 @contextmanager
 def run_worker(home: Path, log: Path, settings: Mapping[str, str]) -> Iterator[None]:
-    """A worker; told to stop afterwards."""
+    """Run a worker; it is stopped afterwards."""
     with _terminate_after(start_afterimage(home, log, settings, "worker")):
         yield
 
 
 def open_container(home: Path, settings: Mapping[str, str]) -> Container:
-    """The services of this process over a home, with the demo profile and what is set besides."""
+    """Open the services over a home in this process, in profile `demo` with these settings."""
     with patch.dict(os.environ, _make_environment(home, settings)):
         return Container(load_settings("demo"))
 

@@ -1,4 +1,4 @@
-"""A small archive in two collections, searched by words alone: no model is loaded for it."""
+"""Small archive in two collections, searched by keywords alone: no model is loaded for it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WITHOUT_MODELS = {
 
 
 def make_small_archive(folder: Path) -> None:
-    """`shore/` has a numbered video with a subtitle and a photo, `harbour/` a document of two pages."""
+    """Write `shore/` with a numbered video, its subtitle and a photo, and `harbour/` with a document of two pages."""
     for name in (SHORE, HARBOUR):
         (folder / name).mkdir()
     make_video(
@@ -41,7 +41,7 @@ def make_small_archive(folder: Path) -> None:
 
 
 def make_document(path: Path, *pages: str) -> None:
-    """A PDF with a sentence on each page."""
+    """Write a PDF with a sentence on each page."""
     canvas = Canvas(str(path))
     for text in pages:
         canvas.drawString(72, 700, text)
@@ -57,10 +57,10 @@ def index_small_archive(container: Container, folder: Path) -> None:
 
 
 def copy_home(home: Path, destination: Path) -> Path:
-    """A copy of a home."""
+    """Copy a home; gives the copy."""
     return Path(shutil.copytree(home, destination, symlinks=True))
 
 
 def open_small_archive(home: Path, **settings: str) -> Container:
-    """The services over a home, without models."""
+    """Open the services over a home, without models."""
     return open_container(home, **(WITHOUT_MODELS | settings))

@@ -1,4 +1,4 @@
-"""What the benchmarks of indexing work on: a film made for the purpose, and an encoder of usual size.
+"""Synthetic workload of the indexing benchmarks: a film, and an encoder of usual size.
 
 The weights are random: speed and memory do not depend on what a model knows.
 """
@@ -18,7 +18,7 @@ ENCODER_NAME = "ViT-B-32"
 
 
 def make_encoder(folder: Path) -> str:
-    """A ViT-B-32 of open_clip with random weights; gives the name to load it by."""
+    """Make a ViT-B-32 of open_clip with random weights; gives the name to load it by."""
     import open_clip
     import torch
     from safetensors.torch import save_file

@@ -1,4 +1,4 @@
-"""A CLIP of two layers with random weights, for tests that need a model but not its knowledge."""
+"""CLIP of two layers with random weights, for tests that need a model but not its knowledge."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CONFIG: dict[str, Any] = {
 
 
 def make_tiny_clip(folder: Path, seed: int = 0, tower: dict[str, Any] | None = None, **preprocess: object) -> Path:
-    """Writes `open_clip_config.json` and `open_clip_model.safetensors`; gives the folder.
+    """Write `open_clip_config.json` and `open_clip_model.safetensors`; gives the folder.
 
     Vectors have 64 dimensions, pictures 64 pixels; words are cut by open_clip's own tokenizer. `preprocess` overrides
     entries of `preprocess_cfg`, `tower` takes the place of `vision_cfg`.

@@ -1,4 +1,4 @@
-"""A small OneVision checkpoint with random weights, in the form that real ones have."""
+"""Small OneVision checkpoint with random weights, in the form that real ones have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Whisper of two layers with random weights, for tests that need a model but not its knowledge."""
+"""Whisper of two layers with random weights, for tests that need a model but not its knowledge."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ LANGUAGES = ("en", "de", "ko")
 
 
 def make_tiny_whisper(folder: Path, seed: int = 0) -> Path:
-    """Writes a CTranslate2 Whisper model with its tokenizer; gives the folder. What it hears is gibberish."""
+    """Write a CTranslate2 Whisper model with its tokenizer; gives the folder. What it hears is gibberish."""
     import torch
     from ctranslate2.converters import TransformersConverter
     from transformers import WhisperConfig, WhisperForConditionalGeneration, WhisperTokenizerFast

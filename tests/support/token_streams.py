@@ -1,4 +1,4 @@
-"""Streams of tokens with events in them, for tests of the memory."""
+"""Streams of visual tokens with events in them, for tests of the memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ POSITIONS, WIDTH = 6, 8
 
 
 def token_stream(seed: int, length: int, scene_length: int = 7, noise: float = 0.3) -> NDArray[np.float32]:
-    """`[length, POSITIONS, WIDTH]`: a new scene every `event` frames, with noise."""
+    """Return tokens `[length, POSITIONS, WIDTH]`: a new scene every `event` frames, with noise."""
     rng = np.random.default_rng(seed)
     scenes = rng.standard_normal((length // scene_length + 1, POSITIONS, WIDTH))
     frames = scenes[np.arange(length) // scene_length] + noise * rng.standard_normal((length, POSITIONS, WIDTH))
@@ -22,11 +22,11 @@ def token_stream(seed: int, length: int, scene_length: int = 7, noise: float = 0
 
 
 def frame_node(number: int, index: int) -> Node:
-    """The node of the frame that is seen in second `index`."""
+    """Return the leaf node of the frame of second `index`."""
     return Node(number, float(index), float(index + 1), 1, float(index))
 
 
 def node_numbers() -> Callable[[], int]:
-    """0, 1, 2 …"""
+    """Yield node numbers 0, 1, 2 …"""
     count = itertools.count()
     return lambda: next(count)

@@ -1,4 +1,4 @@
-"""Makes small videos whose every picture says its own number, in black and white blocks."""
+"""Small videos whose every picture shows its own number, in black and white blocks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BLOCK_PX = 24
 
 
 def numbered_picture(number: int, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np.uint8]:
-    """Row of blocks at the upper left, bit 0 first, ended by a white and a black one; moving texture elsewhere."""
+    """Draw a row of blocks in the upper left, bit 0 first, ended by a white and a black one; moving texture besides."""
     y, x = np.mgrid[0:height, 0:width]
     grey = 128 + 60 * np.sin((x + 3 * number) / 17) * np.cos((y - 2 * number) / 13)
     picture = np.repeat(grey[..., None], 3, axis=2).astype(np.uint8)
@@ -30,7 +30,7 @@ def numbered_picture(number: int, width: int = WIDTH, height: int = HEIGHT) -> N
 
 
 def read_number(rgb: NDArray[np.uint8]) -> int:
-    """Read the number back, whatever the size; fails on a picture that is turned, mirrored or unreadable."""
+    """Read the number back, whatever the size; fail on a picture that is turned, mirrored or unreadable."""
     scale_y, scale_x = rgb.shape[0] / HEIGHT, rgb.shape[1] / WIDTH
     luma = rgb.astype(np.float64).mean(axis=2)
 
@@ -67,7 +67,10 @@ def make_video(
     sound_s: float = 0.0,
     size: tuple[int, int] = (WIDTH, HEIGHT),
 ) -> list[float]:
-    """Write `count` numbered pictures; gives their true times, the first at 0. `stamps` are in units of `time_base`."""
+    """Write `count` numbered pictures; gives their true times, the first at 0.
+
+    `pts_values` are in units of `time_base`.
+    """
     base = time_base or 1 / Fraction(rate)
     pts_values = list(pts_values) if pts_values is not None else list(range(count))
     with _restore_scheduler(), av.open(str(path), "w", options=container_options or {}) as output:
@@ -81,24 +84,30 @@ def make_video(
             stream.set_display_rotation(rotation)
         sound = output.add_stream("aac", rate=16_000, layout="mono") if sound_s else None
         for number, stamp in enumerate(pts_values):
-            picture = numbered_picture(number)
-            if rotation:
-                picture = np.ascontiguousarray(np.rot90(picture, -rotation // 90))
-            frame = av.VideoFrame.from_ndarray(picture, "rgb24")
+            frame = _turned_frame(numbered_picture(number), rotation)
             frame.pts, frame.time_base = stamp, base
             output.mux(stream.encode(frame))
         output.mux(stream.encode())
         if sound is not None:
-            tone = 0.5 * np.sin(np.arange(int(sound_s * 16_000)) * (2 * np.pi * 440 / 16_000))
-            frame = av.AudioFrame.from_ndarray(tone.astype(np.float32)[None], "fltp", "mono")
-            frame.sample_rate, frame.pts, frame.time_base = 16_000, 0, Fraction(1, 16_000)
-            output.mux(sound.encode(frame))
+            output.mux(sound.encode(_make_tone(sound_s)))
             output.mux(sound.encode())
     return [float((stamp - pts_values[0]) * base) for stamp in pts_values]
 
 
+def _turned_frame(picture: NDArray[np.uint8], rotation: int) -> av.VideoFrame:
+    """Return a picture as a camera that is turned by this angle stores it."""
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(np.rot90(picture, -rotation // 90)), "rgb24")
+
+
+def _make_tone(seconds: float, rate: int = 16_000) -> av.AudioFrame:
+    tone = 0.5 * np.sin(np.arange(int(seconds * rate)) * (2 * np.pi * 440 / rate))
+    frame = av.AudioFrame.from_ndarray(tone.astype(np.float32)[None], "fltp", "mono")
+    frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
+    return frame
+
+
 def make_sound(path: Path, seconds: float = 2.0, codec: str = "pcm_s16le", rate: int = 48_000) -> None:
-    """A tone of 440 Hz, alone."""
+    """Write a tone of 440 Hz, alone."""
     with av.open(str(path), "w") as output:
         stream = output.add_stream(codec, rate=rate, layout="stereo")
         tone = (12_000 * np.sin(np.arange(int(seconds * rate)) * (2 * np.pi * 440 / rate))).astype(np.int16)

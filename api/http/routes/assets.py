@@ -1,4 +1,4 @@
-"""`/v1/assets`: what is indexed, what is known of it, what is remembered of a video."""
+"""Routes `/v1/assets`: list, describe and delete assets; key frames and memory of a video."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from fastapi import APIRouter, Path, Query
 from api.http.auth import ReadAccess, WriteAccess
 from api.http.context import AppContext, Context
 from api.http.problems import problem_responses
+from api.http.slots import LookupSlot
 from api.schemas.jobs import JobShape
 from api.schemas.requests import AssetId, CollectionName
 from api.schemas.responses import AssetDetail, FrameShape, PageShape
 from api.schemas.results import AssetShape, MemoryShape, build_memory_shape
 from indexer.types import AssetKind
-from services.access.permissions import Permissions
 from services.access.scoping import collections_holding, count_assets_by_collection, require_asset, require_collection
 from services.catalog.types import Asset
 from services.jobs.types import DeleteRequest, NewJob
@@ -29,71 +29,26 @@ AfterParam = Annotated[
 
 
 @router.get("", response_model=PageShape[AssetShape], responses=problem_responses(404, 503))
-async def list_assets(
+def list_assets(
     context: Context,
     permissions: ReadAccess,
+    _slot: LookupSlot,
     collection: CollectionParam = None,
     after: AfterParam = None,
     limit: LimitParam = 100,
 ) -> PageShape[AssetShape]:
-    """What is indexed, newest first."""
-
-    def page() -> PageShape[AssetShape]:
-        catalog = context.container.catalog
-        collections = (
-            None if permissions.collections is None else list(count_assets_by_collection(catalog, permissions))
-        )
-        if collection is not None:
-            collections = [require_collection(catalog, permissions, collection)]
-        assets = catalog.list_page(collections, after, limit)
-        return PageShape(items=[AssetShape.of(asset) for asset in assets.items], after=assets.next_cursor)
-
-    return await context.limits.lookups.run(page)
+    """List assets, newest first, in pages."""
+    catalog = context.container.catalog
+    collections = None if permissions.collections is None else list(count_assets_by_collection(catalog, permissions))
+    if collection is not None:
+        collections = [require_collection(catalog, permissions, collection)]
+    assets = catalog.list_page(collections, after, limit)
+    return PageShape(items=[AssetShape.of(asset) for asset in assets.items], after=assets.next_cursor)
 
 
 @router.get("/{asset_id}", response_model=AssetDetail, responses=problem_responses(404, 503))
-async def show_asset(context: Context, permissions: ReadAccess, asset_id: AssetIdParam) -> AssetDetail:
-    """All that is known of an asset, and the slots of a video's memory."""
-    return await context.limits.lookups.run(lambda: _load_detail(context, permissions, asset_id))
-
-
-@router.get("/{asset_id}/memory", response_model=MemoryShape | None, responses=problem_responses(404, 503))
-async def show_memory(context: Context, permissions: ReadAccess, asset_id: AssetIdParam) -> MemoryShape | None:
-    """The slots of a video's memory, lane by lane; null where it has none."""
-    return await context.limits.lookups.run(
-        lambda: _load_memory(context, require_asset(context.container.catalog, permissions, asset_id))
-    )
-
-
-@router.get("/{asset_id}/frames", response_model=PageShape[FrameShape], responses=problem_responses(404, 503))
-async def list_frames(
-    context: Context, permissions: ReadAccess, asset_id: AssetIdParam, after: AfterParam = None, limit: LimitParam = 100
-) -> PageShape[FrameShape]:
-    """The stored key frames of a video, in order of time; `/v1/assets/{asset_id}/frames/{start_s}` is the picture."""
-
-    def page() -> PageShape[FrameShape]:
-        asset = require_asset(context.container.catalog, permissions, asset_id)
-        has_frames = asset.kind is AssetKind.VIDEO and asset.width is not None
-        frames = context.container.video_memory.key_frames(asset) if has_frames else ()
-        first = int(after) if after is not None and after.isdecimal() else 0
-        items = [FrameShape.of(frame) for frame in frames[first : first + limit]]
-        return PageShape(items=items, after=str(first + limit) if first + limit < len(frames) else None)
-
-    return await context.limits.lookups.run(page)
-
-
-@router.delete(
-    "/{asset_id}", response_model=list[JobShape], status_code=202, responses=problem_responses(403, 404, 503)
-)
-async def delete_asset(
-    context: Context, permissions: WriteAccess, asset_id: AssetIdParam, collection: CollectionParam = None
-) -> list[JobShape]:
-    """Remove an asset from one collection, or from all that the key sees: a job for each, or one for all of them. With
-    the last collection that holds it, all its data goes."""
-    return await context.limits.lookups.run(lambda: _submit_deletion(context, permissions, asset_id, collection))
-
-
-def _load_detail(context: AppContext, permissions: Permissions, asset_id: str) -> AssetDetail:
+def show_asset(context: Context, permissions: ReadAccess, asset_id: AssetIdParam, _slot: LookupSlot) -> AssetDetail:
+    """Describe an asset in full, with the memory of a video."""
     catalog = context.container.catalog
     asset = require_asset(catalog, permissions, asset_id)
     return AssetDetail(
@@ -106,19 +61,44 @@ def _load_detail(context: AppContext, permissions: Permissions, asset_id: str) -
     )
 
 
-def _load_memory(context: AppContext, asset: Asset) -> MemoryShape | None:
-    video_memory = context.container.video_memory
-    memory = video_memory.memory(asset)
-    return (
-        None
-        if memory is None
-        else build_memory_shape(memory, {lane: video_memory.merge_tree(asset, lane) for lane in memory.lanes})
-    )
+@router.get("/{asset_id}/memory", response_model=MemoryShape | None, responses=problem_responses(404, 503))
+def show_memory(
+    context: Context, permissions: ReadAccess, asset_id: AssetIdParam, _slot: LookupSlot
+) -> MemoryShape | None:
+    """List the slots of a video's memory by lane; null where it has no memory."""
+    return _load_memory(context, require_asset(context.container.catalog, permissions, asset_id))
 
 
-def _submit_deletion(
-    context: AppContext, permissions: Permissions, asset_id: str, collection: str | None
+@router.get("/{asset_id}/frames", response_model=PageShape[FrameShape], responses=problem_responses(404, 503))
+def list_frames(
+    context: Context,
+    permissions: ReadAccess,
+    asset_id: AssetIdParam,
+    _slot: LookupSlot,
+    after: AfterParam = None,
+    limit: LimitParam = 100,
+) -> PageShape[FrameShape]:
+    """List the stored key frames of a video by time; `/v1/assets/{asset_id}/frames/{start_s}` is the picture."""
+    asset = require_asset(context.container.catalog, permissions, asset_id)
+    has_frames = asset.kind is AssetKind.VIDEO and asset.width is not None
+    frames = context.container.video_memory.key_frames(asset) if has_frames else ()
+    first = int(after) if after is not None and after.isdecimal() else 0
+    items = [FrameShape.of(frame) for frame in frames[first : first + limit]]
+    return PageShape(items=items, after=str(first + limit) if first + limit < len(frames) else None)
+
+
+@router.delete(
+    "/{asset_id}", response_model=list[JobShape], status_code=202, responses=problem_responses(403, 404, 503)
+)
+def delete_asset(
+    context: Context,
+    permissions: WriteAccess,
+    asset_id: AssetIdParam,
+    _slot: LookupSlot,
+    collection: CollectionParam = None,
 ) -> list[JobShape]:
+    """Remove an asset from one collection, or from all that the key may access, by jobs. With the last collection that
+    holds it, all its data is deleted."""
     catalog = context.container.catalog
     asset = require_asset(catalog, permissions, asset_id)
     collections: list[str | None] = [None]
@@ -126,5 +106,13 @@ def _submit_deletion(
         collections = [require_collection(catalog, permissions, collection)]
     elif permissions.collections is not None:
         collections = [*collections_holding(catalog, permissions, asset)]
-    new_jobs = [NewJob(DeleteRequest(asset.asset_id), one, permissions.key_id) for one in collections]
-    return [JobShape.of(context.container.dispatcher.submit(new)) for new in new_jobs]
+    new_jobs = [NewJob(DeleteRequest(asset.asset_id), name, permissions.key_id) for name in collections]
+    return [JobShape.of(context.container.background.dispatcher.submit(new)) for new in new_jobs]
+
+
+def _load_memory(context: AppContext, asset: Asset) -> MemoryShape | None:
+    video_memory = context.container.video_memory
+    memory = video_memory.memory(asset)
+    if memory is None:
+        return None
+    return build_memory_shape(memory, {lane: video_memory.merge_tree(asset, lane) for lane in memory.lanes})

@@ -1,9 +1,8 @@
-"""Frames, page pictures and photos, as they were stored when the asset was indexed."""
+"""Routes for stored pictures: key frames of videos, pages of documents and images."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
@@ -14,10 +13,10 @@ from api.http.auth import ReadAccess
 from api.http.context import AppContext, Context
 from api.http.problems import problem_responses
 from api.http.routes.assets import AssetIdParam
+from api.http.slots import LookupSlot
 from api.schemas.requests import Seconds
 from indexer.media.jpeg import render
 from indexer.types import PictureRef
-from services.access.permissions import Permissions
 from services.access.scoping import require_asset
 from services.catalog.types import Asset
 
@@ -28,12 +27,13 @@ _GET_RESPONSES: dict[int | str, dict[str, Any]] = {
     304: {"description": "It is what the client has"},
     **problem_responses(404, 503),
 }
+"""Source: RFC 9110, section 15."""
 _HEAD_RESPONSES = _GET_RESPONSES | {200: {"description": "What a GET would give: its kind, its length"}}
-SelectPicture = Callable[[AppContext, Asset], PictureRef]
+"""Source: RFC 9110, section 9.3.2."""
 
 
 class ImageFormat(StrEnum):
-    """What a picture is encoded as."""
+    """File format of a picture that is sent."""
 
     JPEG = "jpeg"
     WEBP = "webp"
@@ -41,7 +41,7 @@ class ImageFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ImageOptions:
-    """How a picture is asked for."""
+    """Size, format and caching of a picture, from query and headers."""
 
     max_px: Annotated[int | None, Query(ge=16, le=4096, description="The longer side at most; never scaled up.")] = None
     image_format: Annotated[ImageFormat, Query(alias="format", description="What it is encoded as.")] = ImageFormat.JPEG
@@ -51,13 +51,13 @@ class ImageOptions:
     if_none_match: Annotated[str | None, Header(description="What the client has.")] = None
 
     def etag(self, ref: PictureRef) -> str:
-        """A strong ETag: artifacts of a version never change."""
-        facts = f"{ref.key}:{ref.offset}:{ref.length}:{self.max_px}:{self.image_format}"
-        return f'"{hashlib.sha256(facts.encode()).hexdigest()[:32]}"'
+        """Return a strong ETag of a stored picture in this form; artifacts of a version never change."""
+        parts = f"{ref.key}:{ref.offset}:{ref.length}:{self.max_px}:{self.image_format}"
+        return f'"{hashlib.sha256(parts.encode()).hexdigest()[:32]}"'
 
     def matches_etag(self, etag: str) -> bool:
-        """Whether the client has it."""
-        known = [one.strip().removeprefix("W/") for one in (self.if_none_match or "").split(",")]
+        """Return whether `If-None-Match` names an ETag (weak comparison, RFC 9110, 13.1.2)."""
+        known = [tag.strip().removeprefix("W/") for tag in (self.if_none_match or "").split(",")]
         return etag in known or "*" in known
 
 
@@ -66,70 +66,54 @@ ImageOptionsParam = Annotated[ImageOptions, Depends()]
 
 @router.head("/frames/{time_s}", response_class=Response, responses=_HEAD_RESPONSES)
 @router.get("/frames/{time_s}", response_class=Response, responses=_GET_RESPONSES)
-async def show_frame(
+def show_frame(
     context: Context,
     permissions: ReadAccess,
     asset_id: AssetIdParam,
     time_s: Annotated[Seconds, Path(description="Seconds from the first frame.")],
     options: ImageOptionsParam,
+    _slot: LookupSlot,
 ) -> Response:
-    """The stored key frame that shows a video at a time."""
-    return await _picture_response(
-        context,
-        permissions,
-        asset_id,
-        options,
-        lambda server, asset: server.container.media_access.key_frame_at(asset, time_s).picture,
-    )
+    """Send the stored key frame that shows a video at a time."""
+    asset = require_asset(context.container.catalog, permissions, asset_id)
+    return _send_picture(context, asset, context.container.media_access.key_frame_at(asset, time_s).picture, options)
 
 
 @router.head("/pages/{page}", response_class=Response, responses=_HEAD_RESPONSES)
 @router.get("/pages/{page}", response_class=Response, responses=_GET_RESPONSES)
-async def show_page(
+def show_page(
     context: Context,
     permissions: ReadAccess,
     asset_id: AssetIdParam,
     page: Annotated[int, Path(ge=1, le=1_000_000, description="The page's number, from 1.")],
     options: ImageOptionsParam,
+    _slot: LookupSlot,
 ) -> Response:
-    """The picture of a page of a document."""
-    return await _picture_response(
-        context,
-        permissions,
-        asset_id,
-        options,
-        lambda server, asset: server.container.media_access.page_image(asset, page),
-    )
+    """Send the picture of a page of a document."""
+    asset = require_asset(context.container.catalog, permissions, asset_id)
+    return _send_picture(context, asset, context.container.media_access.page_image(asset, page), options)
 
 
 @router.head("/picture", response_class=Response, responses=_HEAD_RESPONSES)
 @router.get("/picture", response_class=Response, responses=_GET_RESPONSES)
-async def show_picture(
-    context: Context, permissions: ReadAccess, asset_id: AssetIdParam, options: ImageOptionsParam
+def show_picture(
+    context: Context,
+    permissions: ReadAccess,
+    asset_id: AssetIdParam,
+    options: ImageOptionsParam,
+    _slot: LookupSlot,
 ) -> Response:
-    """An image."""
-    return await _picture_response(
-        context,
-        permissions,
-        asset_id,
-        options,
-        lambda server, asset: server.container.media_access.page_image(asset, None),
-    )
+    """Send an image."""
+    asset = require_asset(context.container.catalog, permissions, asset_id)
+    return _send_picture(context, asset, context.container.media_access.page_image(asset, None), options)
 
 
-async def _picture_response(
-    context: AppContext, permissions: Permissions, asset_id: str, options: ImageOptions, select_picture: SelectPicture
-) -> Response:
-    def respond() -> Response:
-        asset = require_asset(context.container.catalog, permissions, asset_id)
-        ref = select_picture(context, asset)
-        etag = options.etag(ref)
-        headers = {"etag": etag, "cache-control": _IMMUTABLE if options.version == asset.version else _REVALIDATE}
-        if options.matches_etag(etag):
-            return Response(status_code=304, headers=headers)
-        data = render(
-            context.container.artifacts.read_picture(ref), options.max_px, options.image_format is ImageFormat.WEBP
-        )
-        return Response(data, media_type=f"image/{options.image_format}", headers=headers)
-
-    return await context.limits.lookups.run(respond)
+def _send_picture(context: AppContext, asset: Asset, ref: PictureRef, options: ImageOptions) -> Response:
+    """Return a stored picture in the requested form, or 304 where the client has it."""
+    etag = options.etag(ref)
+    headers = {"etag": etag, "cache-control": _IMMUTABLE if options.version == asset.version else _REVALIDATE}
+    if options.matches_etag(etag):
+        return Response(status_code=304, headers=headers)
+    picture = context.container.artifacts.read_picture(ref)
+    data = render(picture, options.max_px, options.image_format is ImageFormat.WEBP)
+    return Response(data, media_type=f"image/{options.image_format}", headers=headers)

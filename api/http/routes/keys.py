@@ -1,4 +1,4 @@
-"""`/v1/keys`: who may do what."""
+"""Routes `/v1/keys`: list, create and revoke API keys."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from api.http.auth import AdminAccess
 from api.http.context import Context
 from api.http.idempotency import IdempotencyKeyParam, IdempotentRoute
 from api.http.problems import problem_responses
+from api.http.slots import LookupSlot
 from api.schemas.requests import KeyBody
 from api.schemas.responses import NewKeyShape
 from api.schemas.results import KeyShape
@@ -18,34 +19,36 @@ router = APIRouter(prefix="/v1/keys", tags=["keys"], route_class=IdempotentRoute
 
 
 @router.get("", response_model=list[KeyShape], responses=problem_responses(403, 503))
-async def list_keys(context: Context, _permissions: AdminAccess) -> list[KeyShape]:
-    """All keys, newest first, without their secrets; those that are refused by now included."""
-    return await context.limits.lookups.run(lambda: [KeyShape.of(key) for key in context.container.api_keys.list()])
+def list_keys(context: Context, _permissions: AdminAccess, _slot: LookupSlot) -> list[KeyShape]:
+    """List all keys, newest first, without their secrets; revoked and expired ones included."""
+    return [KeyShape.of(key) for key in context.container.api_keys.list()]
 
 
 @router.post("", response_model=NewKeyShape, status_code=201, responses=problem_responses(403, 409, 503))
-async def create_key(
-    context: Context, _permissions: AdminAccess, body: KeyBody, idempotency_key: IdempotencyKeyParam, response: Response
+def create_key(
+    context: Context,
+    _permissions: AdminAccess,
+    body: KeyBody,
+    idempotency_key: IdempotencyKeyParam,
+    response: Response,
+    _slot: LookupSlot,
 ) -> NewKeyShape:
-    """Make a key. Its secret is in this response and nowhere else, now or later: a request that is sent again is
-    answered with the same key and another secret."""
+    """Create a key. Its secret is in this response and cannot be had again: a retried request gets the same key with
+    another secret."""
     response.headers["cache-control"] = "no-store"
     expires_at = None if body.expires_at is None else body.expires_at.timestamp()
-
-    def create() -> NewKeyShape:
-        key, secret = context.container.api_keys.create(
-            body.name, body.scopes, body.collections, expires_at, body.requests_per_minute, idempotency_key
-        )
-        return NewKeyShape(**KeyShape.of(key).model_dump(), secret=secret)
-
-    return await context.limits.lookups.run(create)
+    key, secret = context.container.api_keys.create(
+        body.name, body.scopes, body.collections, expires_at, body.requests_per_minute, idempotency_key
+    )
+    return NewKeyShape(**KeyShape.of(key).model_dump(), secret=secret)
 
 
 @router.delete("/{key_id}", response_model=KeyShape, responses=problem_responses(403, 404, 503))
-async def revoke_key(
+def revoke_key(
     context: Context,
     _permissions: AdminAccess,
     key_id: Annotated[str, Path(max_length=64, description="The key's id.")],
+    _slot: LookupSlot,
 ) -> KeyShape:
-    """Refuse a key from now on."""
-    return await context.limits.lookups.run(lambda: KeyShape.of(context.container.api_keys.revoke(key_id)))
+    """Revoke a key: it is refused from now on."""
+    return KeyShape.of(context.container.api_keys.revoke(key_id))

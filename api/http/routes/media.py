@@ -1,17 +1,19 @@
-"""The media itself, with HTTP ranges, and clips of it."""
+"""Routes for source media: whole, in byte ranges, or as clips."""
 
 from __future__ import annotations
 
 import mimetypes
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.http.auth import ReadAccess
 from api.http.byte_ranges import range_response
 from api.http.context import Context
 from api.http.problems import problem_responses
 from api.http.routes.assets import AssetIdParam
+from api.http.slots import ClipSlot, LookupSlot
 from api.schemas.requests import Seconds
 from indexer.errors import InvalidInput, LimitExceeded
 from services.access.scoping import allowed_collections, require_asset
@@ -19,7 +21,7 @@ from services.access.scoping import allowed_collections, require_asset
 router = APIRouter(prefix="/v1/assets/{asset_id}", tags=["media"])
 _SAFE_TYPE_PREFIXES = ("video/", "audio/", "image/")
 _SANDBOX_HEADERS = {"content-security-policy": "sandbox; default-src 'none'", "x-content-type-options": "nosniff"}
-"""What others made is shown and never run, whatever a browser would take it for."""
+"""A browser shows media that others made and never runs it, whatever it takes it for."""
 _MEDIA_CONTENT: dict[str, Any] = {
     "content": {"application/octet-stream": {}, "video/*": {}, "audio/*": {}, "image/*": {}}
 }
@@ -39,17 +41,33 @@ _MEDIA_CONTENT: dict[str, Any] = {
         **problem_responses(404, 416, 503),
     },
 )
-async def show_media(request: Request, context: Context, permissions: ReadAccess, asset_id: AssetIdParam) -> Response:
-    """The file that the asset was indexed from, whole or in ranges of bytes (`Range`)."""
+def show_media(
+    request: Request, context: Context, permissions: ReadAccess, asset_id: AssetIdParam, _slot: LookupSlot
+) -> Response:
+    """Send the file that the asset was indexed from, whole or in byte ranges (`Range`)."""
     container = context.container
+    asset = require_asset(container.catalog, permissions, asset_id)
+    media = container.media_access.source_media(asset, allowed_collections(permissions))
+    headers = {"content-type": _media_type(asset.name), "cache-control": "private, no-cache", **_SANDBOX_HEADERS}
+    return range_response(request, media, f'"{asset.asset_id}"', headers)
 
-    def respond() -> Response:
-        asset = require_asset(container.catalog, permissions, asset_id)
-        media = container.media_access.source_media(asset, allowed_collections(permissions))
-        headers = {"content-type": _media_type(asset.name), "cache-control": "private, no-cache", **_SANDBOX_HEADERS}
-        return range_response(request, media, f'"{asset.asset_id}"', headers)
 
-    return await context.limits.lookups.run(respond)
+@dataclass(frozen=True, slots=True)
+class _ClipOptions:
+    start_s: Annotated[Seconds, Query(description="Where it begins.")]
+    end_s: Annotated[Seconds, Query(description="Where it ends.")]
+    max_px: Annotated[int, Query(ge=64, le=3840, description="The longer side at most.")] = 1280
+    """Chosen: sharp enough to judge a scene by; a larger picture takes longer to encode."""
+
+
+async def _validate_clip(context: Context, options: Annotated[_ClipOptions, Depends()]) -> _ClipOptions:
+    """Return the options of a clip, checked before a slot is waited for. Errors: InvalidInput, LimitExceeded."""
+    max_clip_s = context.container.settings.serve.max_clip_s
+    if options.end_s <= options.start_s:
+        raise InvalidInput("a clip ends after it begins")
+    if options.end_s - options.start_s > max_clip_s:
+        raise LimitExceeded("the clip", f"is longer than {max_clip_s:g} s")
+    return options
 
 
 @router.get(
@@ -57,32 +75,26 @@ async def show_media(request: Request, context: Context, permissions: ReadAccess
     response_class=Response,
     responses={200: {"description": "The clip", "content": {"video/mp4": {}}}, **problem_responses(404, 413, 503)},
 )
-async def cut_clip(
+def cut_clip(
     context: Context,
     permissions: ReadAccess,
     asset_id: AssetIdParam,
-    start_s: Annotated[Seconds, Query(description="Where it begins.")],
-    end_s: Annotated[Seconds, Query(description="Where it ends.")],
-    max_px: Annotated[int, Query(ge=64, le=3840, description="The longer side at most.")] = 1280,
+    options: Annotated[_ClipOptions, Depends(_validate_clip)],
+    _slot: ClipSlot,
 ) -> Response:
-    """What is seen and heard in `[start_s, end_s)` of a video: upright, H.264 and AAC in MP4."""
-    max_clip_s, container = context.container.settings.serve.max_clip_s, context.container
-    if end_s <= start_s:
-        raise InvalidInput("a clip ends after it begins")
-    if end_s - start_s > max_clip_s:
-        raise LimitExceeded("the clip", f"is longer than {max_clip_s:g} s")
-
-    def cut() -> bytes:
-        asset = require_asset(container.catalog, permissions, asset_id)
-        return container.media_access.clip(asset, allowed_collections(permissions), start_s, end_s, max_px)
-
-    clip = await context.limits.clips.run(cut)
+    """Cut `[start_s, end_s)` out of a video: upright, H.264 and AAC in MP4."""
+    container = context.container
+    asset = require_asset(container.catalog, permissions, asset_id)
+    clip = container.media_access.clip(
+        asset, allowed_collections(permissions), options.start_s, options.end_s, options.max_px
+    )
     return Response(clip, media_type="video/mp4", headers={"cache-control": "private, no-cache", **_SANDBOX_HEADERS})
 
 
 def _media_type(name: str) -> str:
-    kind, _ = mimetypes.guess_type(name)
-    known = kind is not None and (
-        kind == "application/pdf" or (kind.startswith(_SAFE_TYPE_PREFIXES) and kind != "image/svg+xml")
-    )
-    return kind if known and kind else "application/octet-stream"
+    """Return the media type of a file name, if it is one that is safe to show in a browser."""
+    media_type, _ = mimetypes.guess_type(name)
+    if media_type is None or media_type == "image/svg+xml":
+        return "application/octet-stream"
+    is_safe = media_type == "application/pdf" or media_type.startswith(_SAFE_TYPE_PREFIXES)
+    return media_type if is_safe else "application/octet-stream"

@@ -1,10 +1,9 @@
-"""`/v1/search` and `/v1/ask`."""
+"""Routes `/v1/search` and `/v1/ask`."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -14,6 +13,7 @@ from api.http.context import AppContext, Context
 from api.http.idempotency import IdempotentRoute
 from api.http.problems import problem_responses
 from api.http.query_image import decode_query_image
+from api.http.slots import SearchSlot
 from api.http.sse import EventStream, ServerSentEvent, ThreadedProducer, collect
 from api.schemas.requests import AskBody, SearchBody
 from api.schemas.responses import AskResponse, EvidenceEvent, EvidenceShape, UsageShape
@@ -29,7 +29,7 @@ from services.search.types import Query
 router = APIRouter(prefix="/v1", tags=["find"], route_class=IdempotentRoute)
 _EVENT_STREAM = "text/event-stream"
 _NO_STORE = {"cache-control": "no-store"}
-"""What was found is kept nowhere, or it would outlive its deletion."""
+"""No cache and no stored response holds what was found: it would outlive the asset's deletion."""
 _STREAM_RESPONSE: dict[str, Any] = {
     "description": "The answer; where `text/event-stream` is accepted, as events while it is written: `evidence` "
     "(EvidenceEvent), `sentence` (SentenceShape) for each sentence, `answer` (AnswerShape), `usage` (UsageShape). "
@@ -39,11 +39,19 @@ _STREAM_RESPONSE: dict[str, Any] = {
 
 
 @router.post("/search", response_model=SearchShape, responses=problem_responses(404, 413, 503))
-async def search(context: Context, permissions: ReadAccess, body: SearchBody, response: Response) -> SearchShape:
+def search(
+    context: Context, permissions: ReadAccess, body: SearchBody, response: Response, _slot: SearchSlot
+) -> SearchShape:
     """Find moments, pages and pictures. Nothing found is an empty list: results that are no better than what unrelated
     questions find are left out."""
     response.headers.update(_NO_STORE)
-    return await context.limits.searches.run(partial(_search, context, permissions, body))
+    container = context.container
+    filters = scope_filters(container.catalog, permissions, body.to_segment_filter())
+    query = Query(body.question)
+    if body.image is not None:
+        query = Query(body.question, decode_query_image(container.media_access, body.image))
+    moments = container.retrieval.search(query, filters, body.limit or container.settings.search.limit)
+    return SearchShape(hits=[HitShape.of(moment) for moment in moments])
 
 
 @router.post("/ask", response_model=AskResponse, responses={200: _STREAM_RESPONSE, **problem_responses(404, 503)})
@@ -53,7 +61,7 @@ async def ask(
     """Answer a question; every sentence names the time, page or picture that proves it."""
     response.headers.update(_NO_STORE)
     context.limits.answers.raise_if_full()
-    run = await context.limits.searches.run(partial(_gather_evidence, context, permissions, body))
+    run = await context.limits.searches.run(_gather_evidence, context, permissions, body)
     if _EVENT_STREAM in request.headers.get("accept", ""):
         return EventStream(request, ThreadedProducer(context.limits.answers, run.stream_events), run.evidence_event())
     sentences = await collect(request, context.limits.answers, run.sentences)
@@ -61,7 +69,7 @@ async def ask(
 
 
 class _AnswerRun:
-    """A question with its evidence, and the clock of its answer."""
+    """One question with its evidence; measures how long its answer takes."""
 
     def __init__(self, context: AppContext, question: str, filters: SegmentFilter) -> None:
         self._answering, self._question = context.container.answering, question
@@ -71,20 +79,20 @@ class _AnswerRun:
         self._first_sentence_s: float | None = None
 
     def sentences(self) -> Iterator[Sentence]:
-        """The answer as it is written."""
+        """Yield the sentences of the answer as they are generated."""
         for sentence in self._answering.stream_sentences(self._question, self._evidence):
             if self._first_sentence_s is None:
                 self._first_sentence_s = self._elapsed_s()
             yield sentence
 
     def evidence_event(self) -> ServerSentEvent:
-        """The first event."""
+        """Return the first event: the evidence."""
         return ServerSentEvent(
-            "evidence", EvidenceEvent(evidence=[EvidenceShape.of_evidence(one) for one in self._evidence])
+            "evidence", EvidenceEvent(evidence=[EvidenceShape.of_evidence(evidence) for evidence in self._evidence])
         )
 
     def stream_events(self) -> Iterator[ServerSentEvent]:
-        """The answer as events."""
+        """Yield the answer as events: each sentence, the answer, the usage."""
         sentences = []
         for sentence in self.sentences():
             sentences.append(sentence)
@@ -93,11 +101,11 @@ class _AnswerRun:
         yield ServerSentEvent("usage", self.usage())
 
     def answer(self, sentences: Sequence[Sentence]) -> AnswerShape:
-        """The whole answer."""
+        """Return the answer that some sentences make."""
         return AnswerShape.of(build_answer(sentences))
 
     def usage(self) -> UsageShape:
-        """What the answer took until now."""
+        """Return what the answer has taken until now."""
         return UsageShape(
             model=self._answering.generator.model_id,
             evidence=len(self._evidence),
@@ -110,17 +118,6 @@ class _AnswerRun:
         return round(time.perf_counter() - self._started_s, 4)
 
 
-def _search(context: AppContext, permissions: Permissions, body: SearchBody) -> SearchShape:
-    container = context.container
-    filters = scope_filters(container.catalog, permissions, body.to_segment_filter())
-    query = Query(body.question)
-    if body.image is not None:
-        query = Query(body.question, decode_query_image(container.media_access, body.image))
-    moments = container.retrieval.search(query, filters, body.limit or container.settings.search.limit)
-    return SearchShape(hits=[HitShape.of(moment) for moment in moments])
-
-
 def _gather_evidence(context: AppContext, permissions: Permissions, body: AskBody) -> _AnswerRun:
-    return _AnswerRun(
-        context, body.question, scope_filters(context.container.catalog, permissions, body.to_segment_filter())
-    )
+    filters = scope_filters(context.container.catalog, permissions, body.to_segment_filter())
+    return _AnswerRun(context, body.question, filters)

@@ -1,7 +1,7 @@
-"""`/v1/uploads/tus`: resumable uploads by tus 1.0 (creation, creation-with-upload, expiration, termination).
+"""Routes `/v1/uploads/tus`: resumable uploads by tus 1.0 (creation, creation-with-upload, expiration, termination).
 
-A router of our own, since an upload belongs to a key and a collection, its errors are problems like all others, and a
-file counts as arrived once, when a job has it.
+A router of our own, since an upload belongs to a key and a collection, its errors are problem+json, and a file is
+handed to one job however often its last byte is sent.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from api.http.context import AppContext, Context
 from api.http.idempotency import IdempotencyKeyParam, IdempotentRoute
 from api.http.problems import problem_responses
 from api.http.routes.uploads import enqueue_upload, require_allowed_collection
+from api.http.slots import LookupSlot
 from indexer.errors import InvalidInput, LimitExceeded
 from services.access.permissions import Permissions
 from services.catalog.types import validate_collection_name
@@ -30,12 +31,14 @@ from services.ingest.resumable_uploads import Upload
 _VERSION, _CHUNK_MEDIA_TYPE = "1.0.0", "application/offset+octet-stream"
 _EXTENSIONS = "creation,creation-with-upload,expiration,termination"
 _WRITE_BYTES = 1 << 20
+"""Form: bytes that are gathered before they are written to disk."""
 _MAX_LENGTH = 1 << 62
+"""Form: what fits an integer column of 64 bits; the setting `INGEST__MAX_BYTES` is the real limit."""
 _JOB_HEADER = "afterimage-job"
 _PROBLEMS = problem_responses(403, 404, 409, 412, 413, 415, 503, 507)
 
 
-def _require_tus_version(tus_resumable: Annotated[str, Header(description="`1.0.0`")] = "") -> None:
+async def _require_tus_version(tus_resumable: Annotated[str, Header(description="`1.0.0`")] = "") -> None:
     if tus_resumable != _VERSION:
         raise HTTPException(412, f"this is tus {_VERSION}", {"tus-version": _VERSION})
 
@@ -61,7 +64,7 @@ UploadMetadataParam = Annotated[
 
 @router.options("", status_code=204, response_class=Response, openapi_extra={"security": []})
 async def describe_tus(context: Context) -> Response:
-    """What of tus is spoken here."""
+    """Describe the version and extensions of tus that are supported."""
     max_bytes = context.container.settings.ingest.max_bytes
     return _tus_response(204, {"tus-version": _VERSION, "tus-extension": _EXTENSIONS, "tus-max-size": str(max_bytes)})
 
@@ -75,44 +78,31 @@ async def create_upload(
     length: UploadLengthParam,
     metadata: UploadMetadataParam = "",
 ) -> Response:
-    """Begin an upload; its address is in `Location`. The first bytes may come along."""
+    """Begin an upload; its address is in `Location`. The request may carry the first bytes."""
     if length > (max_bytes := context.container.settings.ingest.max_bytes):
         raise LimitExceeded("the upload", f"is longer than {max_bytes} bytes")
     fields = _parse_metadata(metadata)
-    collection, name = validate_collection_name(fields.get("collection", "")), fields.get("filename") or "file"
-    webhook = fields.get("webhook")
-    require_allowed_collection(permissions, collection)
-
-    def create() -> Upload:
-        if webhook is not None:
-            context.container.webhooks.validate_url(webhook)
-        return context.container.uploads.create(length, name, collection, permissions.key_id, webhook, idempotency_key)
-
-    upload = await context.limits.lookups.run(create)
+    upload = await context.limits.lookups.run(_begin_upload, context, permissions, length, fields, idempotency_key)
     headers = {"location": str(request.url_for("show_upload", upload_id=upload.id)), **_expires_header(upload)}
-    if upload.job_id is not None:  # it was begun before
+    if upload.job_id is not None:  # a retried request, whose upload is complete
         headers |= _completed_headers(upload, upload.job_id)
     elif received_bytes := context.container.uploads.offset(upload):
         headers["upload-offset"] = str(received_bytes)
     elif request.headers.get("content-type") == _CHUNK_MEDIA_TYPE:
         headers |= await _append_body(request, context, permissions, upload, 0)
     elif length == 0:
-        headers |= await context.limits.lookups.run(lambda: _submit_indexing(context, permissions, upload))
+        headers |= await context.limits.lookups.run(_submit_indexing, context, permissions, upload)
     return _tus_response(201, headers)
 
 
 @router.head("/{upload_id}", response_class=Response, responses=_PROBLEMS, dependencies=_TUS)
-async def show_upload(context: Context, permissions: WriteAccess, upload_id: UploadIdParam) -> Response:
-    """How much of an upload has come."""
-
-    def show() -> Response:
-        upload = _require_own_upload(context, permissions, upload_id)
-        headers = {"upload-length": str(upload.length), "upload-offset": str(context.container.uploads.offset(upload))}
-        if upload.job_id is not None:
-            headers[_JOB_HEADER] = upload.job_id
-        return _tus_response(200, {**headers, "cache-control": "no-store", **_expires_header(upload)})
-
-    return await context.limits.lookups.run(show)
+def show_upload(context: Context, permissions: WriteAccess, upload_id: UploadIdParam, _slot: LookupSlot) -> Response:
+    """Tell how many bytes of an upload have arrived."""
+    upload = _require_own_upload(context, permissions, upload_id)
+    headers = {"upload-length": str(upload.length), "upload-offset": str(context.container.uploads.offset(upload))}
+    if upload.job_id is not None:
+        headers[_JOB_HEADER] = upload.job_id
+    return _tus_response(200, {**headers, "cache-control": "no-store", **_expires_header(upload)})
 
 
 @router.patch(
@@ -125,28 +115,41 @@ async def show_upload(context: Context, permissions: WriteAccess, upload_id: Upl
 async def continue_upload(
     request: Request, context: Context, permissions: WriteAccess, upload_id: UploadIdParam, offset: UploadOffsetParam
 ) -> Response:
-    """Send what comes next. With the last byte a job begins to index the file: `Afterimage-Job` is its id."""
+    """Append the next bytes. With the last one a job is submitted that indexes the file: `Afterimage-Job` is its id."""
     if request.headers.get("content-type") != _CHUNK_MEDIA_TYPE:
         raise HTTPException(415, f"Content-Type: {_CHUNK_MEDIA_TYPE}")
-    upload = await context.limits.lookups.run(lambda: _require_own_upload(context, permissions, upload_id))
-    return _tus_response(
-        204, {**await _append_body(request, context, permissions, upload, offset), **_expires_header(upload)}
-    )
+    upload = await context.limits.lookups.run(_require_own_upload, context, permissions, upload_id)
+    headers = await _append_body(request, context, permissions, upload, offset)
+    return _tus_response(204, {**headers, **_expires_header(upload)})
 
 
 @router.delete("/{upload_id}", status_code=204, response_class=Response, responses=_PROBLEMS, dependencies=_TUS)
-async def delete_upload(context: Context, permissions: WriteAccess, upload_id: UploadIdParam) -> Response:
-    """Give an upload up."""
-    await context.limits.lookups.run(
-        lambda: context.container.uploads.discard(_require_own_upload(context, permissions, upload_id))
-    )
+def delete_upload(context: Context, permissions: WriteAccess, upload_id: UploadIdParam, _slot: LookupSlot) -> Response:
+    """Discard an upload."""
+    context.container.uploads.discard(_require_own_upload(context, permissions, upload_id))
     return _tus_response(204, {})
+
+
+def _begin_upload(
+    context: AppContext,
+    permissions: Permissions,
+    length: int,
+    fields: dict[str, str],
+    idempotency_key: IdempotencyKey | None,
+) -> Upload:
+    """Create an upload from its metadata. Errors: InvalidInput, CollectionNotFound, SourceForbidden."""
+    collection, name = validate_collection_name(fields.get("collection", "")), fields.get("filename") or "file"
+    webhook = fields.get("webhook")
+    require_allowed_collection(permissions, collection)
+    if webhook is not None:
+        context.container.background.webhooks.validate_url(webhook)
+    return context.container.uploads.create(length, name, collection, permissions.key_id, webhook, idempotency_key)
 
 
 async def _append_body(
     request: Request, context: AppContext, permissions: Permissions, upload: Upload, offset: int
 ) -> dict[str, str]:
-    """Write what a request brings, as far as it comes; the headers that say how far that is."""
+    """Append the body of a request to an upload, as far as it arrives; return the headers that say how far that is."""
     uploads = context.container.uploads
     if upload.job_id is None:
         with uploads.append(upload, offset) as part:
@@ -167,16 +170,15 @@ async def _append_body(
             if at < upload.length:
                 return {"upload-offset": str(at)}
             part.flush()
-            return await context.limits.lookups.run(lambda: _submit_indexing(context, permissions, upload))
+            return await context.limits.lookups.run(_submit_indexing, context, permissions, upload)
     return _completed_headers(upload, upload.job_id)
 
 
 def _submit_indexing(context: AppContext, permissions: Permissions, upload: Upload) -> dict[str, str]:
-    """Its last byte may come twice, where a server was killed before it could say that a job has it."""
-    uploads, idempotency_key = (
-        context.container.uploads,
-        IdempotencyKey(permissions.key_id or "", f"upload {upload.id}", upload.id),
-    )
+    """Submit the job that indexes a complete upload, once, though its last byte may be sent twice: a server may be
+    killed before it has answered."""
+    uploads = context.container.uploads
+    idempotency_key = IdempotencyKey(permissions.key_id or "", f"upload {upload.id}", upload.id)
     job = enqueue_upload(
         context, permissions, uploads.path(upload), upload.name, upload.collection, upload.webhook, idempotency_key
     )
@@ -189,7 +191,7 @@ def _completed_headers(upload: Upload, job_id: str) -> dict[str, str]:
 
 
 def _require_own_upload(context: AppContext, permissions: Permissions, upload_id: str) -> Upload:
-    """An upload is seen by the key that began it. Errors: UploadNotFound."""
+    """Return an upload of the key that began it. Errors: UploadNotFound."""
     upload = context.container.uploads.get(upload_id)
     if upload.key_id != permissions.key_id or not permissions.allows(upload.collection):
         raise UploadNotFound(f"no upload {upload_id!r}")
@@ -197,7 +199,7 @@ def _require_own_upload(context: AppContext, permissions: Permissions, upload_id
 
 
 def _parse_metadata(header: str) -> dict[str, str]:
-    """Errors: QueryError."""
+    """Parse `Upload-Metadata` (tus 1.0, creation): pairs of a name and a base64 value. Errors: InvalidInput."""
     fields: dict[str, str] = {}
     for pair in filter(None, (part.strip() for part in header.split(","))):
         name, _, value = pair.partition(" ")

@@ -1,4 +1,4 @@
-"""`/v1/uploads` and `/v1/imports`: what is to be indexed is sent as a form, or named by its path or URL."""
+"""Routes `/v1/uploads` and `/v1/imports`: index a file that is sent as a form, or a path or URL."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from api.http.context import AppContext, Context
 from api.http.idempotency import IdempotencyKeyParam, IdempotentRoute
 from api.http.multipart import read_form
 from api.http.problems import problem_responses
+from api.http.slots import LookupSlot
 from api.schemas.jobs import JobShape
 from api.schemas.requests import Body, CollectionName, ImportBody, WebhookUrl
 from indexer.errors import InvalidInput
@@ -44,6 +45,7 @@ _FORM_SCHEMA: dict[str, Any] = {
         },
     }
 }
+"""Form: documents the multipart body, which FastAPI does not parse. The limits are those of `_UploadFields`."""
 
 
 class _UploadFields(Body):
@@ -62,7 +64,7 @@ class _UploadFields(Body):
 async def upload(
     request: Request, context: Context, permissions: WriteAccess, idempotency_key: IdempotencyKeyParam
 ) -> JobShape:
-    """Send a video, photo or PDF, to be indexed by a job. Large files over poor lines: `/v1/uploads/tus`."""
+    """Upload a video, photo or PDF, to be indexed by a job. For large files over poor lines: `/v1/uploads/tus`."""
     max_bytes = context.container.settings.ingest.max_bytes
     with tempfile.TemporaryDirectory(dir=context.container.incoming_folder()) as folder:
         path = Path(folder) / "file"
@@ -71,25 +73,25 @@ async def upload(
         fields = _validate_fields(form.fields)
         name = fields.name or form.file_name or "file"
         return await context.limits.lookups.run(
-            lambda: enqueue_upload(context, permissions, path, name, fields.collection, fields.webhook, idempotency_key)
+            enqueue_upload, context, permissions, path, name, fields.collection, fields.webhook, idempotency_key
         )
 
 
 @router.post("/imports", response_model=JobShape, status_code=202, responses=problem_responses(403, 404, 503))
-async def import_source(
-    context: Context, permissions: WriteAccess, body: ImportBody, idempotency_key: IdempotencyKeyParam
+def import_source(
+    context: Context,
+    permissions: WriteAccess,
+    body: ImportBody,
+    idempotency_key: IdempotencyKeyParam,
+    _slot: LookupSlot,
 ) -> JobShape:
-    """Index a file or folder of the server, or what a URL gives, by a job. Only what the server's settings open."""
-
-    def submit() -> JobShape:
-        require_allowed_collection(permissions, body.collection)
-        context.container.source_resolver.validate(body.uri)
-        address = urlsplit(body.uri)  # what follows its path may be secret
-        name = body.name or unquote(address.path.rstrip("/").rpartition("/")[2]) or address.hostname or "file"
-        new = NewJob(IndexRequest(body.uri, name), body.collection, permissions.key_id, body.webhook)
-        return JobShape.of(context.container.dispatcher.submit(new, idempotency_key))
-
-    return await context.limits.lookups.run(submit)
+    """Index a file or folder of the server, or a URL, by a job. Only paths and hosts that the settings allow."""
+    require_allowed_collection(permissions, body.collection)
+    context.container.source_resolver.validate(body.uri)
+    address = urlsplit(body.uri)  # its query may be secret and is not part of the name
+    name = body.name or unquote(address.path.rstrip("/").rpartition("/")[2]) or address.hostname or "file"
+    new = NewJob(IndexRequest(body.uri, name), body.collection, permissions.key_id, body.webhook)
+    return JobShape.of(context.container.background.dispatcher.submit(new, idempotency_key))
 
 
 def enqueue_upload(
@@ -101,17 +103,17 @@ def enqueue_upload(
     webhook: str | None,
     idempotency_key: IdempotencyKey | None = None,
 ) -> JobShape:
-    """Keep an uploaded file, and have it indexed; sent again as `once`, by the job that has it already.
+    """Store an uploaded file and submit a job that indexes it; a retried request gets the job of the first.
 
-    Errors: CollectionNotFound, NotAllowed, StorageFull.
+    Errors: CollectionNotFound, SourceForbidden, StorageFull.
     """
     require_allowed_collection(permissions, collection)
     resolver = context.container.source_resolver
     uri = resolver.store_upload(file, name)
     new = NewJob(IndexRequest(uri, name), collection, permissions.key_id, webhook)
     try:
-        job = context.container.dispatcher.submit(new, idempotency_key)
-    except DatabaseUnavailable:  # there may be a job all the same, and it needs the file
+        job = context.container.background.dispatcher.submit(new, idempotency_key)
+    except DatabaseUnavailable:  # the job may have been committed, and needs the file
         raise
     except BaseException:
         resolver.delete_media(collection, uri)
@@ -122,14 +124,15 @@ def enqueue_upload(
 
 
 def require_allowed_collection(permissions: Permissions, collection: str) -> None:
-    """Errors: CollectionNotFound where nothing may be put into it; one that is not there is made."""
+    """Raise CollectionNotFound unless a key may write to a collection, which need not exist yet."""
     if not permissions.allows(collection):
         raise CollectionNotFound(f"no collection {collection!r}")
 
 
 def _validate_fields(fields: dict[str, str]) -> _UploadFields:
+    """Return the typed fields of a form. Errors: InvalidInput."""
     try:
         return _UploadFields.model_validate(fields)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise InvalidInput(f"the form: {wrong}") from error
+        details = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise InvalidInput(f"the form: {details}") from error

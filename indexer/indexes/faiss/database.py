@@ -1,4 +1,4 @@
-"""The SQLite file of an index: connections, transactions, and what its errors mean."""
+"""SQLite file of an index: connection pool, transactions, and translation of errors."""
 
 from __future__ import annotations
 
@@ -13,8 +13,14 @@ from threading import Lock
 from indexer.errors import AfterimageError, ArtifactError, StorageFull, WriteLockTimeout
 
 _BUSY_TIMEOUT_S = 30.0
+"""Chosen: wait for another process's transaction; a longer one outlasts larger assets, a shorter one tells sooner."""
+
 _PROMOTE_TIMEOUT_S = 2.0
-_PAGE_BYTES = 16384  # ten vectors of 384 dimensions fill a page; at 4096 a third would be wasted
+"""Chosen: wait for a file that is missing while its folder is replaced; a longer one delays the error."""
+
+_PAGE_BYTES = 16384
+"""Chosen: ten vectors of 384 dimensions fill a page; at SQLite's default of 4096 a third would be wasted."""
+
 _CORRUPTION_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _WRITE_FAILURE_CODES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
 _BUSY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -23,11 +29,11 @@ _FileId = tuple[int, int]
 
 
 class SqliteDatabase:
-    """One SQLite file in WAL mode, created with `schema` where there is none.
+    """SQLite file in WAL mode with a pool of connections, created with `schema` where it is missing. Thread-safe.
 
-    Any thread may use it; a connection serves one transaction at a time. When another file takes its place (a folder
-    swapped by renaming), the next transaction sees that one. Errors: ArtifactError where the file is damaged or of
-    another version, StorageFull where a change cannot be written, IndexBusy where another process holds it too long.
+    When another file takes its place (a promoted shadow index), the next transaction opens that one. Errors:
+    ArtifactError where the file is damaged or of another version, StorageFull where a change cannot be written,
+    WriteLockTimeout where another process holds the write lock too long.
     """
 
     def __init__(self, path: Path, schema: str, version: int) -> None:
@@ -40,7 +46,7 @@ class SqliteDatabase:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """A snapshot: every statement inside sees the same state."""
+        """Open a read snapshot: all statements inside see the same state."""
         with self._translate_errors(), self._connection() as connection:
             connection.execute("BEGIN")
             try:
@@ -50,7 +56,7 @@ class SqliteDatabase:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """A transaction: on any exception nothing has changed; once it is left, a crash loses nothing of it."""
+        """Open a write transaction: durable once it is left, rolled back on any exception."""
         with self._translate_errors(), self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -62,7 +68,7 @@ class SqliteDatabase:
                 raise
 
     def close(self) -> None:
-        """Close what is open; the next use opens the file again."""
+        """Close idle connections; the next use opens the file again."""
         with self._lock:
             idle, self._idle = self._idle, []
         for _, connection in idle:
@@ -87,7 +93,7 @@ class SqliteDatabase:
     def _connection(self) -> Iterator[sqlite3.Connection]:
         file = self._file_id()
         with self._lock:
-            stale = [connection for known, connection in self._idle if known != file]
+            stale = [connection for file_id, connection in self._idle if file_id != file]
             self._idle = [entry for entry in self._idle if entry[0] == file]
             entry = self._idle.pop() if self._idle else None
         for connection in stale:
@@ -109,7 +115,7 @@ class SqliteDatabase:
             file = opened
 
     def _file_id(self) -> _FileId:
-        """Which file stands at the path; between the two renames of a swap there is none for a moment."""
+        """Return device and inode of the file at the path; wait briefly where it is missing."""
         deadline = time.monotonic() + _PROMOTE_TIMEOUT_S
         while True:
             try:
@@ -131,8 +137,8 @@ class SqliteDatabase:
     def _to_error(self, error: sqlite3.Error) -> AfterimageError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in _WRITE_FAILURE_CODES:
-            full = "; is the disk full?" if code == sqlite3.SQLITE_IOERR else ""
-            return StorageFull(f"{self.path} cannot be written ({error}){full}")
+            hint = "; is the disk full?" if code == sqlite3.SQLITE_IOERR else ""
+            return StorageFull(f"{self.path} cannot be written ({error}){hint}")
         if code in _BUSY_CODES:
             return WriteLockTimeout(f"{self.path} is being written by another process")
         if code in _CORRUPTION_CODES:

@@ -1,4 +1,4 @@
-"""The segment index of one machine: SQLite holds the truth, FAISS what makes it quick."""
+"""Segment index of one machine: SQLite is the source of truth, FAISS a cache of its vectors (decision 0003)."""
 
 from __future__ import annotations
 
@@ -18,23 +18,26 @@ from indexer.indexes.faiss import full_text, segment_rows
 from indexer.indexes.faiss.database import SqliteDatabase
 from indexer.indexes.faiss.ivf import build_ivf
 from indexer.indexes.faiss.lane import FaissLane
-from indexer.indexes.ranking import SCORE_DECIMALS, sort_best_first
+from indexer.indexes.ranking import (
+    EXTRA_CANDIDATES,
+    MAX_TIED_CANDIDATES,
+    SCORE_DECIMALS,
+    TIE_TOLERANCE,
+    sort_best_first,
+)
 from indexer.indexes.readers_writer_lock import ReadersWriterLock
 from indexer.types import AssetTags, Hit, Lane, SegmentBatch, SegmentFilter
 
 _LOG = logging.getLogger(__name__)
 _NO_MODEL_IDS: Mapping[Lane, str] = MappingProxyType({})
-_EXTRA_CANDIDATES = 8
-_MAX_TIED_CANDIDATES = 4096
-_TIE_TOLERANCE = 2e-6
 
 
 class FaissIndex:
-    """`SegmentIndex` in a folder. One process writes at a time (the caller sees to that), any number may search.
+    """`SegmentIndex` in a folder. The caller ensures that one process writes at a time; any number may search.
 
-    `models` names the encoder of each lane; vectors of another one are refused. Up to `exact_up_to` vectors a lane is
-    searched exactly. A folder that is swapped by renaming is noticed at the next use. FAISS holds copies only: what
-    another process changed is taken in, row by row, at the next search.
+    `model_ids` names the encoder of each lane; vectors of another one are refused. Up to `exact_up_to` vectors a lane
+    is searched exactly. A promoted shadow index is noticed at the next use; rows that another process changed are
+    copied into the FAISS structures at the next search.
     """
 
     def __init__(
@@ -50,16 +53,17 @@ class FaissIndex:
         self._lock = ReadersWriterLock()
 
     def stored_model_ids(self) -> dict[Lane, str]:
-        """The encoders whose vectors are stored, whatever `models` names now."""
+        """Return the ids of the encoders whose vectors are stored, by lane."""
         with self._database.read() as connection:
             states = {lane: vector_rows.read_lane_state(connection, lane) for lane in vector_rows.VECTOR_LANES}
         return {lane: state.model for lane, state in states.items() if state.model}
 
     def put(self, tags: AssetTags, batches: Iterable[SegmentBatch]) -> int:
+        """Replace all segments of an asset in one transaction; return their number."""
         with self._database.write() as connection:
-            gone = segment_rows.delete_asset(connection, tags.asset_id)
-            if gone:
-                vector_rows.delete(connection, gone)
+            deleted_ids = segment_rows.delete_asset(connection, tags.asset_id)
+            if deleted_ids:
+                vector_rows.delete(connection, deleted_ids)
             writer = segment_rows.AssetWriter(connection, tags)
             for batch in batches:
                 first = writer.add(batch.segments)
@@ -71,21 +75,24 @@ class FaissIndex:
         return count
 
     def update_tags(self, tags: AssetTags) -> None:
+        """Replace the filterable properties of an asset. Errors: AssetNotFound."""
         with self._database.write() as connection:
             segment_rows.update_tags(connection, tags)
             segment_rows.bump_generation(connection)
 
     def remove(self, asset_id: str) -> int:
+        """Remove an asset; return its number of segments, 0 for an unknown asset."""
         with self._database.write() as connection:
-            gone = segment_rows.delete_asset(connection, asset_id)
-            if gone is None:
+            deleted_ids = segment_rows.delete_asset(connection, asset_id)
+            if deleted_ids is None:
                 return 0
-            vector_rows.delete(connection, gone)
+            vector_rows.delete(connection, deleted_ids)
             segment_rows.bump_generation(connection)
         self._compact_lanes()
-        return len(gone)
+        return len(deleted_ids)
 
     def search(self, lane: Lane, query: NDArray[np.float32] | str, limit: int, filters: SegmentFilter) -> list[Hit]:
+        """Return at most `limit` hits, best first. Errors: InvalidInput, IndexMismatch."""
         if limit < 1:
             return []
         if lane is Lane.KEYWORDS:
@@ -100,19 +107,22 @@ class FaissIndex:
                 cached = self._lanes.get(lane)
                 if cached and cached.is_current(state):
                     allowed = segment_rows.allowed_id_mask(connection, filters)
-                    near = _nearest_scores(connection, cached, point, limit, allowed, lane)
-                    return _hits(connection, near, limit, lane)
+                    scores = _nearest_scores(connection, cached, point, limit, allowed, lane)
+                    return _hits(connection, scores, limit, lane)
             self._refresh(lane)
 
     def segment_counts(self) -> dict[str, int]:
+        """Return the number of segments of every asset."""
         with self._database.read() as connection:
             return segment_rows.segment_counts(connection)
 
     def generation(self) -> int:
+        """Return the number of the index state; every change increases it."""
         with self._database.read() as connection:
             return segment_rows.current_generation(connection)
 
     def verify_models(self) -> None:
+        """Raise IndexMismatch if the vectors of a lane are not of the configured model."""
         with self._database.read() as connection:
             for lane in vector_rows.VECTOR_LANES:
                 state = vector_rows.read_lane_state(connection, lane)
@@ -120,12 +130,12 @@ class FaissIndex:
                     vector_rows.verify_model(lane, state.model, self._model_ids.get(lane, ""))
 
     def faiss_indexes(self, lane: Lane) -> list[Any]:
-        """The FAISS indexes that the latest search of a lane asked, to measure beside it."""
+        """Return the FAISS indexes that the latest search of a lane used, for benchmarks."""
         with self._lock.read_lock():
             return self._lanes[lane].faiss_indexes if lane in self._lanes else []
 
     def close(self) -> None:
-        """Let go of the folder's files; the next use opens them again."""
+        """Release the folder's files and the caches; the next use opens them again."""
         with self._lock.write_lock():
             self._lanes.clear()
             self._database.close()
@@ -137,8 +147,11 @@ class FaissIndex:
             return _hits(connection, full_text.search_keywords(connection, query, limit, filters), limit, Lane.KEYWORDS)
 
     def _refresh(self, lane: Lane) -> None:
-        """Bring the lane's cache to the latest generation. A main file may be replaced while it is being opened, so
-        the second try looks again; where there is none to be had, everything goes into the tail."""
+        """Bring a lane's cache to the latest generation.
+
+        An inverted file may be replaced while it is opened, so there is a second try; where that fails too, all vectors
+        go into the tail.
+        """
         with self._lock.write_lock():
             cached = self._lanes.pop(lane, None)  # put back only when it is whole
             for last_try in (False, True):
@@ -152,7 +165,10 @@ class FaissIndex:
                         return
 
     def _compact_lanes(self) -> None:
-        """Move the tails that have grown too long into main files. A lane is whole without: failure only costs time."""
+        """Build inverted files for lanes with too long a tail.
+
+        A lane is complete without one, so that a failure is logged and costs search time only.
+        """
         for lane in vector_rows.VECTOR_LANES:
             with self._database.read() as connection:
                 state = vector_rows.read_lane_state(connection, lane)
@@ -180,8 +196,9 @@ class FaissIndex:
 
 
 def _needs_compaction(state: vector_rows.VectorLaneState, exact_up_to: int) -> bool:
-    settled = state.vectors - state.tail + state.dead if state.main else 0
-    return not settled or state.tail > max(exact_up_to // 4, settled // 4) or state.dead > settled // 4
+    """Return True if there is no inverted file yet, or about a quarter of its vectors are new or removed."""
+    compacted = state.vectors - state.tail + state.dead if state.main else 0
+    return not compacted or state.tail > max(exact_up_to // 4, compacted // 4) or state.dead > compacted // 4
 
 
 def _nearest_scores(
@@ -192,17 +209,15 @@ def _nearest_scores(
     allowed: NDArray[np.bool_] | None,
     lane: Lane,
 ) -> dict[int, float]:
-    """Exact scores of the nearest segments, and of all that are tied with the last of them (up to 4,096)."""
+    """Return exact scores of the nearest segments, and of those that are tied with the last of them (up to 4,096)."""
     query = point.astype(np.float32)[None]
-    count = limit + _EXTRA_CANDIDATES
+    count = limit + EXTRA_CANDIDATES
     scores, ids = cached.search(query, count, allowed)
-    while (
-        len(ids) >= count and scores[limit - 1] - scores[-1] < _TIE_TOLERANCE and count < limit + _MAX_TIED_CANDIDATES
-    ):
+    while len(ids) >= count and scores[limit - 1] - scores[-1] < TIE_TOLERANCE and count < limit + MAX_TIED_CANDIDATES:
         count *= 2
         scores, ids = cached.search(query, count, allowed)
     if len(ids) > limit:
-        ids = ids[scores > scores[limit - 1] - _TIE_TOLERANCE]
+        ids = ids[scores > scores[limit - 1] - TIE_TOLERANCE]
     if not len(ids):
         return {}
     stored = vector_rows.fetch_by_id(connection, lane, ids.tolist())
@@ -211,7 +226,7 @@ def _nearest_scores(
 
 
 def _hits(connection: sqlite3.Connection, scores: Mapping[int, float], limit: int, lane: Lane) -> list[Hit]:
-    least = sorted(scores.values(), reverse=True)[:limit][-1:]
-    found = segment_rows.fetch_segments(connection, [id_ for id_, score in scores.items() if score >= least[0]])
-    hits = [Hit(f.asset_id, f.kind, lane, f.segment, scores[id_]) for id_, f in found.items()]
+    min_score = sorted(scores.values(), reverse=True)[:limit][-1:]
+    segments = segment_rows.fetch_segments(connection, [id_ for id_, score in scores.items() if score >= min_score[0]])
+    hits = [Hit(stored.asset_id, stored.kind, lane, stored.segment, scores[id_]) for id_, stored in segments.items()]
     return sort_best_first(hits)[:limit]

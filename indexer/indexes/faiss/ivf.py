@@ -1,4 +1,4 @@
-"""The bulk of a large lane: an inverted file of FAISS, written once, mapped by every reader."""
+"""Inverted file (FAISS IVF) of a large vector lane: written once, memory-mapped by every reader."""
 
 from __future__ import annotations
 
@@ -14,29 +14,44 @@ from numpy.typing import NDArray
 
 from indexer.types import Vectors
 
-faiss: Any = untyped_faiss  # its stubs lack most of what it has
+faiss: Any = untyped_faiss  # its type stubs are incomplete
 FaissObject: TypeAlias = Any
 
 Chunks: TypeAlias = Callable[[], Iterable[tuple[NDArray[np.int64], Vectors]]]
 
-_TRAINING_VECTORS_PER_CELL = 64  # vectors a cell
+_TRAINING_VECTORS_PER_CELL = 64
+"""Chosen: k-means samples per centroid, within FAISS's recommended 39 to 256; more take longer to train."""
+
 _MIN_VECTORS_PER_CELL = 39
+"""Source: FAISS's `ClusteringParameters.min_points_per_centroid`."""
+
 _MIN_FILTERED_CANDIDATES = 20_000
+"""Chosen: sets of up to this many allowed vectors are searched exactly; more are slower."""
+
 _TARGET_RECALL = 0.995
+"""Chosen: above the recall@10 of 0.99 that the design asks for, since tuning queries are a sample; higher is slower.
+`python -m benchmarks.search_recall` prints the resulting recall and time."""
+
 _TUNING_QUERY_COUNT = 96
+"""Chosen: 480 true neighbours for each noise level, a resolution of 0.002; more take longer to build."""
+
 _TUNING_NOISE_LEVELS = (0.5, 1.5)
+"""Chosen: queries at cosine 0.9 and 0.55 to a stored vector, near and far; farther ones need more cells."""
+
+_CELLS_PER_ROOT = 4
+"""Source: FAISS's guideline of 4 to 16 times the square root of the number of vectors."""
 
 
 class FaissIvf:
-    """Vectors of one lane in cells around centroids; removal is by mask.
+    """Memory-mapped inverted file: vectors in cells around centroids; removed vectors are masked.
 
-    A search looks into the `nprobe` cells nearest to the query, a number that was measured when the file was built.
-    With a filter it looks into the nearest cells that hold something allowed, until they hold as many allowed vectors
-    as an unfiltered search looks at, and at least 20,000: small sets are searched exactly.
+    A search scans the `nprobe` cells nearest to the query, a number that was tuned when the file was built. With a
+    filter it scans the nearest cells with allowed vectors, until these are as many as an unfiltered search scans, and
+    at least 20,000: small sets are searched exactly.
     """
 
     def __init__(self, path: Path) -> None:
-        """Map a file. Errors: OSError or RuntimeError where it is missing or not an inverted file."""
+        """Memory-map a file. Errors: OSError or RuntimeError where it is missing or not an inverted file."""
         self._index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
         self._lists = faiss.downcast_InvertedLists(self._index.invlists)
         self._lists.prefetch_nthread = 0  # starting threads costs more than it brings
@@ -45,29 +60,31 @@ class FaissIvf:
 
     @property
     def faiss_index(self) -> FaissObject:
+        """The mapped FAISS index."""
         return self._index
 
     @property
     def live_count(self) -> int:
+        """Number of vectors that are not removed."""
         return int(self._index.ntotal) - self._dead_count
 
     def mask_removed(self, ranges: Sequence[tuple[int, int]], next_id: int) -> None:
         """Mask removed ids, given as half-open ranges."""
         if not ranges:
             return
-        gone = np.zeros(next_id, dtype=np.bool_)
+        removed = np.zeros(next_id, dtype=np.bool_)
         for first, past in ranges:
-            gone[first:past] = True
+            removed[first:past] = True
         ids, _ = self._ids_and_cells
         dead = np.zeros(next_id, dtype=np.bool_)
         dead[: len(self._dead)] = self._dead
-        dead[ids[gone[ids]]] = True
+        dead[ids[removed[ids]]] = True
         self._dead, self._dead_count = dead, int(dead.sum())
 
     def search(
         self, query: Vectors, count: int, allowed: NDArray[np.bool_] | None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Scores and ids, best first, of at most `count` vectors for a query `[1, dim]`."""
+        """Return scores and ids of at most `count` nearest vectors to a query `[1, dim]`, best first."""
         index = self._index
         if allowed is not None:
             params = self._filtered_search_parameters(query, count, allowed)
@@ -91,9 +108,9 @@ class FaissIvf:
         if not populated.any():
             return None
         nearest = np.argsort(-(self._centroids @ query[0]), kind="stable")
-        held = np.cumsum(in_cell[nearest[populated[nearest]]])
+        cumulative = np.cumsum(in_cell[nearest[populated[nearest]]])
         enough = max(_MIN_FILTERED_CANDIDATES, index.ntotal * index.nprobe // index.nlist, 20 * count)
-        nprobe = min(int(np.searchsorted(held, enough)) + 1, len(held))
+        nprobe = min(int(np.searchsorted(cumulative, enough)) + 1, len(cumulative))
         return faiss.SearchParametersIVF(
             nprobe=nprobe,
             sel=make_id_selector(allowed),
@@ -102,7 +119,7 @@ class FaissIvf:
 
     @cached_property
     def _ids_and_cells(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """Every id and the cell that it is in."""
+        """All ids and their cells, in the order of the file."""
         sizes = [self._lists.list_size(cell) for cell in range(self._index.nlist)]
         ids = [faiss.rev_swig_ptr(self._lists.get_ids(cell), size) for cell, size in enumerate(sizes) if size]
         return np.concatenate(ids), np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
@@ -114,16 +131,17 @@ class FaissIvf:
 
 
 def make_id_selector(mask: NDArray[np.bool_]) -> FaissObject:
-    """Selects the ids that are set in a mask."""
+    """Build a FAISS selector of the ids that are set in a mask."""
     return faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
 
 
 def build_ivf(path: Path, chunks: Chunks, count: int) -> int:
-    """Write `count` vectors, streamed three times at most, as an inverted file; gives its size in bytes.
+    """Build an inverted file from `count` vectors, tune its `nprobe`, write it, and return its size in bytes.
 
-    The file appears under its name complete and durable, or not at all. Errors: OSError, or RuntimeError from FAISS.
+    The vectors are streamed twice. The file appears under its name complete and durable, or not at all. Errors:
+    OSError, or RuntimeError from FAISS.
     """
-    nlist = max(1, min(int(4 * count**0.5), count // _MIN_VECTORS_PER_CELL))
+    nlist = max(1, min(int(_CELLS_PER_ROOT * count**0.5), count // _MIN_VECTORS_PER_CELL))
     step = max(1, count // (_TRAINING_VECTORS_PER_CELL * nlist))
     sample = np.concatenate([vectors[::step] for _, vectors in chunks()])
     dim = sample.shape[1]
@@ -141,7 +159,7 @@ def build_ivf(path: Path, chunks: Chunks, count: int) -> int:
 
 
 class _ExactNeighbours:
-    """The true ten nearest of some queries, found while the vectors stream by."""
+    """Exact ten nearest neighbours of queries, updated from a stream of vectors."""
 
     def __init__(self, queries: Vectors) -> None:
         self._queries = queries
@@ -149,15 +167,16 @@ class _ExactNeighbours:
         self.ids = np.full((len(queries), 10), -1, dtype=np.int64)
 
     def update(self, ids: NDArray[np.int64], vectors: Vectors) -> None:
+        """Take a chunk of ids and vectors into account."""
         scores = np.concatenate([self._scores, self._queries @ vectors.T], axis=1)
-        known = np.concatenate([self.ids, np.broadcast_to(ids, (len(self.ids), len(ids)))], axis=1)
+        candidate_ids = np.concatenate([self.ids, np.broadcast_to(ids, (len(self.ids), len(ids)))], axis=1)
         best = np.argpartition(-scores, 9, axis=1)[:, :10]
         self._scores = np.take_along_axis(scores, best, axis=1)
-        self.ids = np.take_along_axis(known, best, axis=1)
+        self.ids = np.take_along_axis(candidate_ids, best, axis=1)
 
 
 def _tuning_queries(sample: Vectors) -> Vectors:
-    """Stored vectors moved off their place, some a little, some far: a query is never one of the vectors itself."""
+    """Return stored vectors with noise added, of the noise levels in turn: real queries are not stored vectors."""
     random = np.random.default_rng(0)
     near = sample[random.integers(0, len(sample), _TUNING_QUERY_COUNT)]
     noise = random.standard_normal(near.shape).astype(np.float32)
@@ -167,14 +186,14 @@ def _tuning_queries(sample: Vectors) -> Vectors:
 
 
 def _tune_nprobe(index: FaissObject, queries: Vectors, truth: NDArray[np.int64]) -> int:
-    """The fewest cells, in steps of a half, that find what an exact search finds, for queries near and far."""
+    """Find the smallest `nprobe`, growing by a half, that reaches the target recall at every noise level."""
     nprobe = min(4, index.nlist)
     while nprobe < index.nlist:
-        _, found = index.search(queries, 10, params=faiss.SearchParametersIVF(nprobe=nprobe))
-        hits = np.array([len(np.intersect1d(a, b)) for a, b in zip(found, truth, strict=True)])
+        _, ids = index.search(queries, 10, params=faiss.SearchParametersIVF(nprobe=nprobe))
+        hits = np.array([len(np.intersect1d(a, b)) for a, b in zip(ids, truth, strict=True)])
         if all(
-            hits[kind :: len(_TUNING_NOISE_LEVELS)].mean() >= 10 * _TARGET_RECALL
-            for kind in range(len(_TUNING_NOISE_LEVELS))
+            hits[level :: len(_TUNING_NOISE_LEVELS)].mean() >= 10 * _TARGET_RECALL
+            for level in range(len(_TUNING_NOISE_LEVELS))
         ):
             break
         nprobe += max(1, nprobe // 2)

@@ -1,4 +1,4 @@
-"""One vector lane in FAISS: an inverted file for the bulk, once there is one, and a flat tail for what came since."""
+"""FAISS cache of a vector lane: an inverted file for the bulk of a large lane, and a flat index for its tail."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from indexer.indexes.faiss.ivf import FaissIvf, FaissObject, make_id_selector
 from indexer.indexes.vector_rows import VectorLaneState
 from indexer.types import Lane, Vectors
 
-faiss: Any = untyped_faiss  # its stubs lack most of what it has
+faiss: Any = untyped_faiss  # its type stubs are incomplete
 
 
 class FaissLane:
-    """A cache of the vectors of one lane, as of one generation. Not safe against a `follow` beside a `search`."""
+    """Cache of the vectors of a lane as of one generation; `apply_changes` must not run beside `search`."""
 
     def __init__(self, lane: Lane, state: VectorLaneState) -> None:
         self._lane = lane
@@ -34,34 +34,34 @@ class FaissLane:
         self._tail = faiss.IndexIDMap(faiss.IndexFlatIP(state.dim))
 
     def can_advance_to(self, state: VectorLaneState) -> bool:
-        """Whether this can be brought to a state by steps; otherwise a new one is needed."""
-        same = (self._identity, self._dim) == (state.identity, state.dim)
-        return same and bool(state.main or not self._ivf)
+        """Return True if the cache can be updated to a state; otherwise a new one is needed."""
+        same_lane = (self._identity, self._dim) == (state.identity, state.dim)
+        return same_lane and bool(state.main or not self._ivf)
 
     def is_current(self, state: VectorLaneState) -> bool:
-        """Whether this is what the state says, so that it can be searched."""
+        """Return True if the cache is up to date with a state."""
         same_generation = (self._generation, self._ivf_name) == (state.generation, state.main)
         return same_generation and self.can_advance_to(state)
 
     def open_ivf(self, connection: sqlite3.Connection, state: VectorLaneState, folder: Path) -> bool:
-        """Open the main file that the state names, unless that is done; False where it cannot be opened."""
+        """Open the inverted file that the state names, if it is not open; return False if it cannot be opened."""
         if state.main == self._ivf_name:
             return True
         path = folder / state.main
         try:
             if path.stat().st_size != state.main_bytes:
                 return False
-            main = FaissIvf(path)
+            ivf = FaissIvf(path)
         except (OSError, RuntimeError):
             return False
-        main.mask_removed(segment_rows.removed_ranges(connection, state.main_generation), state.next_id)
-        self._ivf, self._ivf_name = main, state.main
+        ivf.mask_removed(segment_rows.removed_ranges(connection, state.main_generation), state.next_id)
+        self._ivf, self._ivf_name = ivf, state.main
         self._tail.remove_ids(faiss.IDSelectorRange(0, state.main_last_id + 1))
         self._last_id = max(self._last_id, state.main_last_id)
         return True
 
     def apply_changes(self, connection: sqlite3.Connection, state: VectorLaneState) -> None:
-        """Take in what was removed and added since the last time, and nothing else."""
+        """Apply the removals and additions since the last update, and nothing else."""
         if self.live_count:
             self._remove_ids(segment_rows.removed_ranges(connection, self._generation), state.next_id)
         for ids, rows in vector_rows.iter_chunks(connection, self._lane, self._last_id):
@@ -72,7 +72,7 @@ class FaissLane:
     def search(
         self, query: Vectors, count: int, allowed: NDArray[np.bool_] | None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Scores and ids of at most `count` vectors nearest to a query `[1, dim]`, best first."""
+        """Return scores and ids of at most `count` nearest vectors to a query `[1, dim]`, best first."""
         count = max(1, min(count, self.live_count))
         results = [self._search_tail(query, count, allowed)] if self._tail.ntotal else []
         if self._ivf:
@@ -87,11 +87,12 @@ class FaissLane:
 
     @property
     def live_count(self) -> int:
+        """Number of vectors that are not removed."""
         return int(self._tail.ntotal) + (self._ivf.live_count if self._ivf else 0)
 
     @property
     def faiss_indexes(self) -> list[FaissObject]:
-        """The FAISS indexes that a search asks, to measure beside it."""
+        """The FAISS indexes that a search uses, for benchmarks."""
         return ([self._ivf.faiss_index] if self._ivf else []) + ([self._tail] if self._tail.ntotal else [])
 
     def _remove_ids(self, ranges: Sequence[tuple[int, int]], next_id: int) -> None:

@@ -1,4 +1,4 @@
-"""Assets and segments as rows of SQLite: tables, rows and values, and filters as SQL."""
+"""Assets and segments as rows of SQLite: schema, reading, writing, and filters as SQL conditions."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _SEGMENT_COLUMNS = "s.ordinal, s.origin, s.start_s, s.end_s, s.page, s.box, s.te
 
 @dataclass(frozen=True, slots=True)
 class StoredSegment:
-    """A segment read back by its id."""
+    """Segment that was read by its id, with its asset."""
 
     asset_id: str
     kind: AssetKind
@@ -65,7 +65,7 @@ class StoredSegment:
 
 
 class AssetWriter:
-    """Writes the segments of one asset inside a transaction; their ids are one contiguous range, never used before."""
+    """Writer of one asset's segments inside a transaction; their ids are one contiguous, unused range."""
 
     def __init__(self, connection: sqlite3.Connection, tags: AssetTags) -> None:
         self._first = self._next = next_id(connection)
@@ -77,13 +77,13 @@ class AssetWriter:
             (tags.asset_id, tags.kind, tags.file_time, self._first),
         )
         self._key = cursor.lastrowid
-        connection.executemany("INSERT INTO membership VALUES (?, ?)", ((c, self._key) for c in tags.collections))
+        connection.executemany("INSERT INTO membership VALUES (?, ?)", ((name, self._key) for name in tags.collections))
 
     def add(self, segments: Sequence[Segment]) -> int:
-        """Write rows and words; gives the id of the first segment."""
+        """Insert segments and their tokens; return the id of the first segment."""
         first = self._next
         self._next += len(segments)
-        rows = ((first + place, self._key, *_to_row(segment)) for place, segment in enumerate(segments))
+        rows = ((first + offset, self._key, *_to_row(segment)) for offset, segment in enumerate(segments))
         self._connection.executemany("INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._connection.executemany(
             "INSERT INTO words(rowid, tokens) VALUES (?, ?)", self._full_text_rows(segments, first)
@@ -91,7 +91,7 @@ class AssetWriter:
         return first
 
     def finish(self) -> int:
-        """Close the books of this asset; gives the number of its segments."""
+        """Store the asset's totals and the next free id; return the number of its segments."""
         count = self._next - self._first
         self._connection.execute(
             "UPDATE assets SET segments = ?, documents = ?, tokens = ? WHERE key = ?",
@@ -101,32 +101,33 @@ class AssetWriter:
         return count
 
     def _full_text_rows(self, segments: Sequence[Segment], first: int) -> Iterator[tuple[int, str]]:
-        for place, segment in enumerate(segments):
+        for offset, segment in enumerate(segments):
             tokens = tokenizer.tokenize(segment.text)
             if tokens:
                 self._documents += 1
                 self._tokens += len(tokens)
-                yield first + place, " ".join(tokens)
+                yield first + offset, " ".join(tokens)
 
 
 def bump_generation(connection: sqlite3.Connection) -> None:
-    """Begin the next generation."""
+    """Increase the number of the index state."""
     connection.execute("UPDATE state SET generation = generation + 1")
 
 
 def current_generation(connection: sqlite3.Connection) -> int:
+    """Read the number of the index state."""
     return int(connection.execute("SELECT generation FROM state").fetchone()[0])
 
 
 def next_id(connection: sqlite3.Connection) -> int:
-    """One above every id that was ever given."""
+    """Read the next free segment id, above every id that was ever used."""
     return int(connection.execute("SELECT next_id FROM state").fetchone()[0])
 
 
 def delete_asset(connection: sqlite3.Connection, asset_id: str) -> range | None:
-    """Delete rows and words of an asset and log its ids as removed by the generation that this transaction begins.
+    """Delete an asset's segments and tokens and return their ids; None for an unknown asset.
 
-    Gives those ids, None for an unknown asset.
+    The ids are logged as removed by the generation that this transaction begins.
     """
     row = connection.execute("SELECT key, first_id, segments FROM assets WHERE asset_id = ?", (asset_id,)).fetchone()
     if row is None:
@@ -142,28 +143,28 @@ def delete_asset(connection: sqlite3.Connection, asset_id: str) -> range | None:
 
 
 def update_tags(connection: sqlite3.Connection, tags: AssetTags) -> None:
-    """Replace what filters see of an asset. Errors: AssetNotFound."""
+    """Replace the filterable properties of an asset. Errors: AssetNotFound."""
     row = connection.execute("SELECT key FROM assets WHERE asset_id = ?", (tags.asset_id,)).fetchone()
     if row is None:
         raise AssetNotFound(f"the index has no asset {tags.asset_id}")
     connection.execute("UPDATE assets SET kind = ?, file_time = ? WHERE key = ?", (tags.kind, tags.file_time, *row))
     connection.execute("DELETE FROM membership WHERE asset = ?", row)
-    connection.executemany("INSERT INTO membership VALUES (?, ?)", ((c, *row) for c in tags.collections))
+    connection.executemany("INSERT INTO membership VALUES (?, ?)", ((name, *row) for name in tags.collections))
 
 
 def segment_counts(connection: sqlite3.Connection) -> dict[str, int]:
-    """The number of segments of every asset."""
+    """Read the number of segments of every asset."""
     return dict(connection.execute("SELECT asset_id, segments FROM assets ORDER BY asset_id"))
 
 
 def removed_ranges(connection: sqlite3.Connection, after_generation: int) -> list[tuple[int, int]]:
-    """The half-open ranges of ids that later generations removed."""
+    """Read the half-open ranges of ids that generations after `after_generation` removed."""
     query = "SELECT first_id, past_id FROM removed WHERE generation > ? AND past_id > first_id"
     return connection.execute(query, (after_generation,)).fetchall()
 
 
 def allowed_id_mask(connection: sqlite3.Connection, filters: SegmentFilter) -> NDArray[np.bool_] | None:
-    """Which ids pass a filter, as a mask `[next_id]`; None where the filter lets everything pass."""
+    """Return the ids that pass a filter as a mask `[next_id]`; None where the filter restricts nothing."""
     if filters == SegmentFilter():
         return None
     mask = np.zeros(next_id(connection), dtype=np.bool_)
@@ -179,24 +180,24 @@ def allowed_id_mask(connection: sqlite3.Connection, filters: SegmentFilter) -> N
 
 
 def to_sql_condition(filters: SegmentFilter) -> tuple[str, list[str | float]]:
-    """A filter as a condition on `assets a` and `segments s`, and its values."""
-    tests: list[tuple[str, str | float]] = []
+    """Translate a filter to an SQL condition on `assets a` and `segments s`, with its parameters."""
+    conditions: list[tuple[str, str | float]] = []
     if filters.collections is not None:
         member = "a.key IN (SELECT asset FROM membership WHERE collection IN (SELECT value FROM json_each(?)))"
-        tests.append((member, _to_json(sorted(filters.collections))))
+        conditions.append((member, _to_json(sorted(filters.collections))))
     if filters.kinds is not None:
-        tests.append(("a.kind IN (SELECT value FROM json_each(?))", _to_json(sorted(filters.kinds))))
+        conditions.append(("a.kind IN (SELECT value FROM json_each(?))", _to_json(sorted(filters.kinds))))
     if filters.assets is not None:
-        tests.append(("a.asset_id IN (SELECT value FROM json_each(?))", _to_json(sorted(filters.assets))))
+        conditions.append(("a.asset_id IN (SELECT value FROM json_each(?))", _to_json(sorted(filters.assets))))
     if filters.file_after is not None:
-        tests.append(("a.file_time >= ?", filters.file_after))
+        conditions.append(("a.file_time >= ?", filters.file_after))
     if filters.file_before is not None:
-        tests.append(("a.file_time < ?", filters.file_before))
+        conditions.append(("a.file_time < ?", filters.file_before))
     if filters.start_s is not None:
-        tests.append(("s.start_s IS NOT NULL AND s.end_s > ?", filters.start_s))
+        conditions.append(("s.start_s IS NOT NULL AND s.end_s > ?", filters.start_s))
     if filters.end_s is not None:
-        tests.append(("s.end_s IS NOT NULL AND s.start_s < ?", filters.end_s))
-    return " AND ".join(test for test, _ in tests) or "1", [value for _, value in tests]
+        conditions.append(("s.end_s IS NOT NULL AND s.start_s < ?", filters.end_s))
+    return " AND ".join(condition for condition, _ in conditions) or "1", [value for _, value in conditions]
 
 
 def fetch_segments(connection: sqlite3.Connection, ids: Iterable[int]) -> dict[int, StoredSegment]:
@@ -227,7 +228,7 @@ def _to_row(segment: Segment) -> tuple[int | float | str | None, ...]:
 def _from_row(row: Sequence[object]) -> Segment:
     ordinal, origin, start_s, end_s, page, box, text, lines, picture = row
     return Segment(
-        ordinal=ordinal,  # type: ignore[arg-type]  # SQLite gives the types that _columns put in
+        ordinal=ordinal,  # type: ignore[arg-type]  # SQLite returns the types that _to_row stored
         origin=Origin(origin),  # type: ignore[arg-type]
         start_s=start_s,  # type: ignore[arg-type]
         end_s=end_s,  # type: ignore[arg-type]

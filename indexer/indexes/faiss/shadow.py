@@ -1,4 +1,4 @@
-"""A segment index made beside the one in use, in folders: a new folder, and a link that moves."""
+"""Shadow index in a folder, promoted by replacing a symbolic link (decision 0004)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from indexer.storage.folder_blobs import fsync_folder
 
 
 def ensure_index_folder(folder: Path) -> None:
-    """Make the first index folder, and the link that names it, where there is none. Errors: StorageFull."""
+    """Create the first index folder and the symbolic link to it, if missing. Errors: StorageFull."""
     if folder.exists():
         return
     first = folder.with_name(f"{folder.name}-0")
@@ -26,23 +26,29 @@ def ensure_index_folder(folder: Path) -> None:
 
 
 class FolderShadow:
-    """`ShadowIndex` by a link: `folder` is the link that names the folder in use, others lie beside it as
-    `folder-STAMP`. `open_index` makes an empty index in a folder that is not there yet."""
+    """`ShadowIndex` in folders: `folder` is a symbolic link to the one in use, `folder-STAMP` beside it.
+
+    `open_index` creates an empty index in a folder that does not exist yet.
+    """
 
     def __init__(self, folder: Path, open_index: Callable[[Path], SegmentIndex]) -> None:
         self._folder, self._open_index = folder, open_index
         self._shadow: tuple[Path, SegmentIndex] | None = None
 
     def create(self) -> SegmentIndex:
+        """Create an empty index in a new folder."""
         shadow = self._folder.with_name(f"{self._folder.name}-{time.time_ns()}")
         index = self._open_index(shadow)
         self._shadow = shadow, index
         return index
 
     def promote(self) -> None:
-        """Point the link to the new folder: one rename. Readers of the old one notice at their next search."""
+        """Close the new index, point the link to it by one rename, and delete the other folders.
+
+        Readers of the old one notice at their next search. Errors: ValueError without a shadow index.
+        """
         if self._shadow is None:
-            raise ValueError("there is no shadow to swap in")
+            raise ValueError("there is no shadow index to promote")
         (shadow, index), self._shadow = self._shadow, None
         index.close()
         link = self._folder.with_name(f"{self._folder.name}.new")

@@ -1,7 +1,7 @@
-"""What an index is in Qdrant: two collections, and an alias that says which of them are in use.
+"""Qdrant collections of an index: their creation, and the alias that names the pair in use.
 
-`PREFIX-STAMP` holds the segments, `PREFIX-STAMP-changes` the log of changes (see `changes.py`), the alias `PREFIX`
-names the one in use: it is moved in one step.
+`PREFIX-STAMP` has the segments, `PREFIX-STAMP-changes` the commit log (see `commit_log`). The alias `PREFIX` names the
+pair in use; it is moved in one step.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from qdrant_client import models
 from indexer.indexes.qdrant.connection import QdrantCollectionExists, QdrantCollectionMissing, QdrantConnection
 
 KEYWORDS_VECTOR = "keywords"
-"""The name of the sparse vector."""
+"""Name of the sparse vector of the keywords lane."""
+
+_INT8_QUANTILE = 0.99
+"""Chosen: values beyond this quantile are clipped in int8 copies; a lower one clips more, and rounds the rest less."""
 
 _KEYWORD_INDEX = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD)
 _TERMS_INDEX = models.KeywordIndexParams(
@@ -37,8 +40,11 @@ _PAYLOAD_INDEXES: dict[str, models.KeywordIndexParams | models.FloatIndexParams]
 
 @dataclass(frozen=True, slots=True)
 class CollectionOptions:
-    """How collections are made: `quantized` searches int8 copies, pinned in memory, and scores by the vectors
-    themselves; `shards` are spread over the nodes of a cluster, each `replicas` times."""
+    """Options of new collections.
+
+    `quantized` searches int8 copies of the vectors, pinned in memory, and rescores by the vectors themselves; `shards`
+    are distributed over the nodes of a cluster, each `replicas` times.
+    """
 
     quantized: bool = False
     shards: int = 1
@@ -47,17 +53,18 @@ class CollectionOptions:
 
 @dataclass(frozen=True, slots=True)
 class CollectionPair:
-    """The two collections of one index."""
+    """Names of the two collections of an index: segments, and commit log."""
 
     segments: str
 
     @property
     def log(self) -> str:
+        """Name of the collection of the commit log."""
         return f"{self.segments}-changes"
 
 
 def ensure_active_pair(connection: QdrantConnection, prefix: str, options: CollectionOptions) -> CollectionPair:
-    """What the alias names; made, where there is nothing yet."""
+    """Return the collections that the alias names, after creating them if there are none."""
     active = _aliased_pair(connection, prefix)
     if active is not None:
         return active
@@ -69,14 +76,14 @@ def ensure_active_pair(connection: QdrantConnection, prefix: str, options: Colle
 
 
 def new_pair(prefix: str) -> CollectionPair:
-    """A name that was not there before."""
+    """Return unused names for a pair of collections."""
     return CollectionPair(f"{prefix}-{time.time_ns()}")
 
 
 def activate_pair(connection: QdrantConnection, prefix: str, pair: CollectionPair) -> None:
-    """Move the alias, in one step, and remove every other index of this prefix."""
-    gone = models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=prefix))
-    operations = [gone] if _aliased_pair(connection, prefix) is not None else []
+    """Move the alias to a pair in one step, and delete all other collections of this prefix."""
+    delete_alias = models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=prefix))
+    operations = [delete_alias] if _aliased_pair(connection, prefix) is not None else []
     with connection.client() as client:
         client.update_collection_aliases([*operations, _create_alias(prefix, pair)])
         names = [collection.name for collection in client.get_collections().collections]
@@ -87,7 +94,7 @@ def activate_pair(connection: QdrantConnection, prefix: str, pair: CollectionPai
 
 
 def create_collections(connection: QdrantConnection, pair: CollectionPair, options: CollectionOptions) -> None:
-    """Make both collections, empty; what another process has made in the meantime stays."""
+    """Create both collections with their payload indexes; keep those that another process has just created."""
     write_quorum = options.replicas // 2 + 1
     with suppress(QdrantCollectionExists), connection.client() as client:
         client.create_collection(
@@ -108,7 +115,7 @@ def create_collections(connection: QdrantConnection, pair: CollectionPair, optio
             replication_factor=options.replicas,
             write_consistency_factor=write_quorum,
         )
-    if connection.is_local:  # which looks at everything
+    if connection.is_local:  # local mode scans all points
         return
     with connection.client() as client:
         client.create_payload_index(pair.log, "asset_id", _LOOKUP_INDEX)
@@ -117,14 +124,16 @@ def create_collections(connection: QdrantConnection, pair: CollectionPair, optio
 
 
 def create_vector_space(connection: QdrantConnection, pair: CollectionPair, name: str, dim: int) -> None:
-    """Make room for vectors of a lane; nothing happens where it is there."""
+    """Create the named vector of a lane, if missing (decision 0049)."""
     dense = models.DenseVectorConfig(size=dim, distance=models.Distance.DOT)
     with suppress(QdrantCollectionExists), connection.client() as client:
         client.create_vector_name(pair.segments, name, models.DenseVectorNameConfig(dense=dense))
 
 
 def _quantization() -> models.ScalarQuantization:
-    config = models.ScalarQuantizationConfig(type=models.ScalarType.INT8, quantile=0.99, memory=models.Memory.PINNED)
+    config = models.ScalarQuantizationConfig(
+        type=models.ScalarType.INT8, quantile=_INT8_QUANTILE, memory=models.Memory.PINNED
+    )
     return models.ScalarQuantization(scalar=config)
 
 

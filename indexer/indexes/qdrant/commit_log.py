@@ -1,9 +1,9 @@
-"""The log of an index in Qdrant: what makes many points change as one.
+"""Commit log of an index in Qdrant: makes changes of many points atomic (decision 0047).
 
-Qdrant changes point after point, so a reader could see half an asset. Here every asset has one entry in a log, and an
-entry is one point: it says which put of the asset is to be seen, which puts are not (yet, or any more), and what the
-whole adds up to. Entries are numbered; the number after the last is taken by an insert that only one writer can win. A
-reader looks at the log after it has searched: where nothing was written, what it found belongs to one state.
+Qdrant changes point after point, so a reader could see half an asset. In the log every asset has one entry, which is
+one point: it says which put of the asset is visible, which puts are hidden, and the asset's totals. Entries are
+numbered; the next number is taken by an insert that only one writer can win (compare-and-set). A reader reads the log
+again after its search: if nothing was written, its results belong to one state.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from indexer.types import AssetTags, Lane, SegmentFilter
 _CURRENT_ENTRIES_FILTER = models.Filter(
     must_not=[models.IsEmptyCondition(is_empty=models.PayloadField(key="asset_id"))]
 )
-_SCROLL_PAGE_SIZE = 1000
+_SCROLL_PAGE_SIZE = 1000  # Form: entries of a request
 _MAX_ATTEMPTS = 100
+"""Chosen: times that a writer may lose the race for a number; fewer fail sooner among many writers."""
 
 
 @dataclass(frozen=True, slots=True)
 class VectorSpace:
-    """The vectors of one lane of an asset: the named vector they are stored as, their model and how many they are."""
+    """Named vector of a lane: its name, model, width, and number of vectors."""
 
     name: str
     model: str
@@ -40,11 +41,11 @@ class VectorSpace:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """What is to be seen of one asset.
+    """Log entry of an asset: its visible and hidden puts, and its totals.
 
-    `put` marks its points (empty: there are none to be seen), `hidden` marks points that are not to be seen. `retagging`
-    says that tags are being changed: points may carry the old ones beside the new. `documents` and `tokens` count what
-    the keywords lane has. `generation` is that of the index after this entry.
+    `put` is the id of the visible points (empty: none), `hidden` are those of points that no search may return.
+    `retagging` says that tags are being changed: points may have old and new ones. `documents` and `tokens` count the
+    texts of the keywords lane. `generation` is that of the index after this entry.
     """
 
     tags: AssetTags
@@ -60,13 +61,13 @@ class LogEntry:
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing is left to be done."""
+        """True if no points have to be deleted or retagged."""
         return not self.hidden and not self.retagging
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The log up to entry `number`: for each asset its last entry and that entry's number."""
+    """State of the log up to entry `number`: the latest entry of each asset with its number, and the totals."""
 
     number: int = 0
     generation: int = 0
@@ -77,19 +78,19 @@ class Snapshot:
     tokens: int = 0
 
     def entry(self, asset_id: str) -> LogEntry | None:
-        """The asset's entry; None for one that was never here."""
+        """Return an asset's latest entry; None for an asset that never had one."""
         numbered = self.entries.get(asset_id)
         return None if numbered is None else numbered[1]
 
     def hidden_puts(self, filters: SegmentFilter) -> list[str]:
-        """The puts whose points a search must leave out."""
+        """Return the puts whose points a search with these filters must exclude."""
         hidden = [put for entry in self.unsettled_entries for put in entry.hidden]
         return hidden + [
             entry.put for entry in self.unsettled_entries if entry.retagging and not asset_passes(entry.tags, filters)
         ]
 
     def with_entries(self, new_entries: Iterable[tuple[int, LogEntry]]) -> Snapshot:
-        """This view, taken on by entries in order. What it adds up to is taken on by what changes."""
+        """Return the snapshot after further entries, in order; totals are updated by the differences."""
         entries, spaces = dict(self.entries), dict(self.spaces)
         unsettled = {entry.tags.asset_id: entry for entry in self.unsettled_entries}
         number, generation, documents, tokens = self.number, self.generation, self.documents, self.tokens
@@ -107,7 +108,7 @@ class Snapshot:
 
 
 class CommitLog:
-    """The log of one index. Any thread may use it. Errors: those of `QdrantServer.asked`, IndexBusy."""
+    """Commit log of an index. Thread-safe. Errors: those of `QdrantConnection.client`, WriteLockTimeout."""
 
     def __init__(self, connection: QdrantConnection, collection: str) -> None:
         self._connection, self._collection = connection, collection
@@ -116,11 +117,11 @@ class CommitLog:
 
     @property
     def snapshot(self) -> Snapshot:
-        """The log as it was read last."""
+        """The latest snapshot that was read."""
         return self._snapshot
 
     def refresh(self) -> Snapshot:
-        """Read what was written since the last time; the same object where there is nothing."""
+        """Read new entries and return the latest snapshot; the same object where there are none."""
         snapshot = self._snapshot
         new_entries = [
             (number, _decode_entry(payload)) for number, payload in self._read_after(snapshot.number) if payload
@@ -134,17 +135,17 @@ class CommitLog:
         return snapshot
 
     def commit(self, build_entry: Callable[[Snapshot], LogEntry]) -> LogEntry:
-        """Write the entry that `make` makes of the latest view; what it raises is passed on. Gives the entry.
+        """Append the entry that `build_entry` returns for the latest snapshot, and return it.
 
-        Where another writer took the number, `make` is asked again.
+        `build_entry` is called again where another writer took the number; its exceptions are passed on. Errors:
+        WriteLockTimeout.
         """
         for _ in range(_MAX_ATTEMPTS):
             snapshot = self.refresh()
             entry = replace(build_entry(snapshot), writer=uuid.uuid4().hex)
             number = snapshot.number + 1
             self._insert_entry(number, entry)
-            followed = self.refresh()
-            if self._is_committed(followed, number, entry):
+            if self._is_committed(self.refresh(), number, entry):
                 self._clear_older_entries(entry.tags.asset_id, number)
                 return entry
         raise WriteLockTimeout("too many processes are writing to the index")
@@ -154,7 +155,7 @@ class CommitLog:
         return latest is not None and latest == (number, entry)
 
     def _read_after(self, number: int) -> Iterator[tuple[int, models.Payload | None]]:
-        """Numbers and payloads, in order; the first time, those of entries that are in force alone."""
+        """Yield numbers and payloads after `number` in order; from 0 on, those of current entries only."""
         scroll_filter, offset = (None if number else _CURRENT_ENTRIES_FILTER), number + 1
         while True:
             with self._connection.client() as client:
@@ -179,8 +180,7 @@ class CommitLog:
             )
 
     def _clear_older_entries(self, asset_id: str, number: int) -> None:
-        """Empty the entries that the asset had before. Their numbers stay taken: a writer that is behind must not find
-        one free."""
+        """Clear the payload of an asset's older entries; a writer that is behind must not find their numbers free."""
         older = models.Filter(
             must=[models.FieldCondition(key="asset_id", match=models.MatchValue(value=asset_id))],
             must_not=[models.HasIdCondition(has_id=[number])],
@@ -197,14 +197,15 @@ def _decode_entry(payload: models.Payload) -> LogEntry:
 
 
 def _update_vector_counts(spaces: dict[Lane, VectorSpace], before: LogEntry, entry: LogEntry) -> None:
-    """Take the space of each lane that has vectors on, with the number of all of them."""
+    """Update the number of vectors of each lane by the difference between two entries of an asset."""
     for lane in {**before.spaces, **entry.spaces}:
         space = entry.spaces.get(lane) or spaces.get(lane)
         if space is None:
             continue
-        own, gone = (one.spaces[lane].vectors if lane in one.spaces else 0 for one in (entry, before))
-        there = spaces[lane].vectors if lane in spaces else 0
-        if total := there + own - gone:
+        added = entry.spaces[lane].vectors if lane in entry.spaces else 0
+        removed = before.spaces[lane].vectors if lane in before.spaces else 0
+        current = spaces[lane].vectors if lane in spaces else 0
+        if total := current + added - removed:
             spaces[lane] = replace(space, vectors=total)
         else:
             spaces.pop(lane, None)

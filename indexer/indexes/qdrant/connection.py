@@ -1,4 +1,4 @@
-"""The connection to Qdrant: a server, or Qdrant's own local mode inside this process."""
+"""Connection to Qdrant, a server or its local mode in this process, with translation of its errors."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedR
 from indexer.errors import AfterimageError, ArtifactError, IndexUnavailable, StorageFull, WriteLockTimeout
 
 _TIMEOUT_S = 60
+"""Chosen: of a request; a shorter one fails large requests on a busy server, a longer one notices a dead one later."""
 
 
 class QdrantCollectionMissing(ArtifactError):
-    """A collection was removed: by a reindex that has put another in its place, or by somebody else."""
+    """Collection that does not exist any more, mostly because a reindex has replaced it."""
 
 
 class QdrantCollectionExists(ArtifactError):
-    """A collection was made by another process at the same moment."""
+    """Collection or named vector that another process has just created."""
 
 
 class QdrantConnection:
-    """Hands out the client. Errors: IndexUnavailable, StorageFull, CollectionGone, AlreadyThere.
+    """Qdrant client that raises our errors, thread-safe also in local mode, where a lock serialises requests.
 
-    Qdrant's local mode is for one process and one thread at a time: a lock keeps threads apart.
+    Errors: IndexUnavailable, StorageFull, QdrantCollectionMissing, QdrantCollectionExists.
     """
 
     def __init__(self, client: QdrantClient, name: str, *, is_local: bool) -> None:
@@ -38,15 +39,15 @@ class QdrantConnection:
 
     @classmethod
     def connect(cls, url: str, api_key: str = "", timeout_s: int = _TIMEOUT_S) -> QdrantConnection:
-        """A server. Nothing is sent yet."""
-        with warnings.catch_warnings():  # it warns of keys on plain http, which inside a cluster is meant
+        """Connect to a server; nothing is sent yet."""
+        with warnings.catch_warnings():  # it warns of keys over plain http, which is intended inside a cluster
             warnings.simplefilter("ignore")
             client = QdrantClient(url=url, api_key=api_key or None, timeout=timeout_s, check_compatibility=False)
         return cls(client, url, is_local=False)
 
     @classmethod
     def in_folder(cls, folder: Path) -> QdrantConnection:
-        """Local mode, kept in a folder. Errors: IndexBusy where another process has it, StorageFull."""
+        """Open local mode in a folder. Errors: WriteLockTimeout where another process uses it, StorageFull."""
         try:
             client = QdrantClient(path=str(folder), force_disable_check_same_thread=True)
         except RuntimeError as error:
@@ -59,12 +60,12 @@ class QdrantConnection:
 
     @classmethod
     def in_memory(cls) -> QdrantConnection:
-        """Local mode, gone with the process."""
+        """Open local mode in memory; its data ends with the process."""
         return cls(QdrantClient(":memory:", force_disable_check_same_thread=True), "memory", is_local=True)
 
     @contextmanager
     def client(self) -> Iterator[QdrantClient]:
-        """The client, for one request; what it raises is ours."""
+        """Lend the client for one request, and translate its exceptions."""
         with self._lock:
             try:
                 yield self._client
@@ -80,12 +81,12 @@ class QdrantConnection:
                 raise self._to_error(404 if "not found" in str(error) else 409, str(error)) from error
 
     def version(self) -> str:
-        """The version that answers. Errors: IndexUnavailable."""
+        """Return the version of the server. Errors: IndexUnavailable."""
         with self.client() as client:
             return client.info().version
 
     def close(self) -> None:
-        """Give the connection, or the folder, back."""
+        """Close the connection, or release the folder."""
         self._client.close()
 
     def _to_error(self, status: int, message: str) -> AfterimageError:

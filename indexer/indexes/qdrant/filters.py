@@ -1,4 +1,4 @@
-"""Filters as Qdrant takes them."""
+"""Translation of search filters to Qdrant's filter conditions."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from indexer.types import SegmentFilter
 
 
 def passes_nothing(filters: SegmentFilter) -> bool:
-    """Whether a field of the filter is empty, not None: Qdrant would take an empty list for no condition."""
+    """Return True if a set of the filter is empty; to Qdrant an empty list would be no condition."""
     return any(field is not None and not field for field in (filters.collections, filters.kinds, filters.assets))
 
 
 def to_qdrant_filter(filters: SegmentFilter, excluded_puts: Iterable[str]) -> models.Filter:
-    """A filter as conditions on payload fields, without the points of the puts `left_out`."""
+    """Translate a filter to conditions on payload fields that exclude the points of some puts."""
     must: list[models.Condition] = [
         _match_any(field, values)
         for field, values in (
@@ -35,13 +35,13 @@ def to_qdrant_filter(filters: SegmentFilter, excluded_puts: Iterable[str]) -> mo
 
 
 def field_equals(field: str, value: str, excluded_puts: Iterable[str] = ()) -> models.Filter:
-    """What holds a value in a field."""
+    """Build a filter for points with a value in a payload field, excluding the points of some puts."""
     return models.Filter(must=[_match_any(field, [value])], must_not=_match_puts(excluded_puts))
 
 
 def _match_puts(puts: Iterable[str]) -> list[models.Condition] | None:
-    named = list(puts)
-    return [_match_any("put", named)] if named else None
+    values = list(puts)
+    return [_match_any("put", values)] if values else None
 
 
 def _match_any(field: str, values: Iterable[str]) -> models.FieldCondition:

@@ -1,4 +1,4 @@
-"""The segment index of several machines: Qdrant holds everything, any number of processes read and write it."""
+"""Segment index of several machines in Qdrant, read and written by any number of processes."""
 
 from __future__ import annotations
 
@@ -31,23 +31,25 @@ from indexer.types import AssetTags, Hit, Lane, SegmentBatch, SegmentFilter
 T = TypeVar("T")
 
 _NO_MODEL_IDS: Mapping[Lane, str] = MappingProxyType({})
-_MAX_POINTS_PER_UPSERT = 256
+_MAX_POINTS_PER_UPSERT = 256  # Form: points of a request
 
 
 @dataclass(frozen=True, slots=True)
 class _OpenIndex:
+    """Pair of collections with its commit log and searcher."""
+
     pair: CollectionPair
     log: CommitLog
     searcher: QdrantSearcher
 
 
 class QdrantIndex:
-    """`SegmentIndex` in Qdrant, below an alias (or at a fixed `place`). One process at a time changes one asset (the
-    caller sees to that); any number change different assets, and search.
+    """`SegmentIndex` in Qdrant, of the collections that an alias names, or of a fixed `pair`.
 
-    `models_of` names the encoder of each lane; vectors of another one are refused. Up to `exact_up_to` vectors a lane
-    is searched exactly. What makes a change whole is told in `changes.py`. The server is the caller's, who closes it.
-    Errors beside those of the port: IndexUnavailable, IndexBusy.
+    The caller ensures that one process at a time changes an asset; any number may change different assets, and search.
+    `model_ids` names the encoder of each lane; vectors of another one are refused. Up to `exact_up_to` vectors a lane
+    is searched exactly. Changes are atomic by `commit_log`. The caller closes the connection. Errors beside those of
+    the port: IndexUnavailable, WriteLockTimeout.
     """
 
     def __init__(
@@ -66,97 +68,108 @@ class QdrantIndex:
         self._current: _OpenIndex | None = None
 
     def stored_model_ids(self) -> dict[Lane, str]:
-        """The encoders whose vectors are stored, whatever `models_of` names now."""
-        view = self._retry_when_replaced(lambda opened: opened.log.refresh())
-        return {lane: space.model for lane, space in view.spaces.items() if space.model}
+        """Return the ids of the encoders whose vectors are stored, by lane."""
+        snapshot = self._retry_when_replaced(lambda opened: opened.log.refresh())
+        return {lane: space.model for lane, space in snapshot.spaces.items() if space.model}
 
     def put(self, tags: AssetTags, batches: Iterable[SegmentBatch]) -> int:
-        opened = self._open_current(reread_alias=True)
+        """Replace all segments of an asset atomically; return their number."""
+        opened = self._open_for_writing()
         self._finish_pending(opened, tags.asset_id)
-        draft = PointBuilder(tags, opened.log.refresh(), self._model_ids)
-        opened.log.commit(lambda view: _pending_entry(view, tags, draft.put))
+        builder = PointBuilder(tags, opened.log.refresh(), self._model_ids)
+        opened.log.commit(lambda snapshot: _pending_entry(snapshot, tags, builder.put))
         try:
-            self._upload_points(opened, draft, batches)
-            entry = opened.log.commit(lambda view: self._visible_entry(view, draft, tags.asset_id))
+            self._upload_points(opened, builder, batches)
+            entry = opened.log.commit(lambda snapshot: self._visible_entry(snapshot, builder, tags.asset_id))
         except BaseException:
-            with suppress(AfterimageError):  # what is left is hidden, and goes with the asset's next change
+            with suppress(AfterimageError):  # remaining points are hidden, and deleted by the asset's next change
                 self._finish_pending(opened, tags.asset_id)
             raise
         self._finish_pending(opened, tags.asset_id)
         return entry.segments
 
     def update_tags(self, tags: AssetTags) -> None:
-        opened = self._open_current(reread_alias=True)
+        """Replace the filterable properties of an asset atomically. Errors: AssetNotFound."""
+        opened = self._open_for_writing()
         self._finish_pending(opened, tags.asset_id)
         before = _visible_or_none(opened.log.refresh(), tags.asset_id)
         if before is None:
             raise AssetNotFound(f"the index has no asset {tags.asset_id}")
-        opened.log.commit(lambda view: replace(before, retagging=True, generation=view.generation))
+        opened.log.commit(lambda snapshot: replace(before, retagging=True, generation=snapshot.generation))
         self._update_point_tags(opened, before.put, tags_payload(tags, before.tags))
-        opened.log.commit(lambda view: replace(before, tags=tags, retagging=True, generation=view.generation + 1))
+        opened.log.commit(
+            lambda snapshot: replace(before, tags=tags, retagging=True, generation=snapshot.generation + 1)
+        )
         self._finish_pending(opened, tags.asset_id)
 
     def remove(self, asset_id: str) -> int:
-        opened = self._open_current(reread_alias=True)
+        """Remove an asset atomically; return its number of segments, 0 for an unknown asset."""
+        opened = self._open_for_writing()
         self._finish_pending(opened, asset_id)
         before = _visible_or_none(opened.log.refresh(), asset_id)
         if before is None:
             return 0
-        gone = LogEntry(before.tags, hidden=(before.put,))
-        opened.log.commit(lambda view: replace(gone, generation=view.generation + 1))
+        removal = LogEntry(before.tags, hidden=(before.put,))
+        opened.log.commit(lambda snapshot: replace(removal, generation=snapshot.generation + 1))
         self._finish_pending(opened, asset_id)
         return before.segments
 
     def search(self, lane: Lane, query: NDArray[np.float32] | str, limit: int, filters: SegmentFilter) -> list[Hit]:
+        """Return at most `limit` hits, best first. Errors: InvalidInput, IndexMismatch."""
         if limit < 1 or passes_nothing(filters):
             return []
         return self._retry_when_replaced(lambda opened: opened.searcher.search(lane, query, limit, filters))
 
     def segment_counts(self) -> dict[str, int]:
-        view = self._retry_when_replaced(lambda opened: opened.log.refresh())
-        return {key: entry.segments for key, (_, entry) in sorted(view.entries.items()) if entry.put}
+        """Return the number of segments of every asset."""
+        snapshot = self._retry_when_replaced(lambda opened: opened.log.refresh())
+        return {key: entry.segments for key, (_, entry) in sorted(snapshot.entries.items()) if entry.put}
 
     def generation(self) -> int:
+        """Return the number of the index state; every change increases it."""
         return self._retry_when_replaced(lambda opened: opened.log.refresh()).generation
 
     def verify_models(self) -> None:
+        """Raise IndexMismatch if the vectors of a lane are not of the configured model."""
         self._current = None
-        view = self._retry_when_replaced(lambda opened: opened.log.refresh())
-        for lane, space in view.spaces.items():
+        snapshot = self._retry_when_replaced(lambda opened: opened.log.refresh())
+        for lane, space in snapshot.spaces.items():
             vector_rows.verify_model(lane, space.model, self._model_ids.get(lane, ""))
 
     def close(self) -> None:
-        """Forget what was read; the next use reads it again."""
+        """Drop the cached log; the next use reads it again."""
         self._current = None
 
-    def _open_current(self, *, reread_alias: bool = False) -> _OpenIndex:
-        """The collections in use. A writer looks at the alias each time: it must not write into an index that is out
-        of use; a reader notices when its collections are gone."""
+    def _open_for_reading(self) -> _OpenIndex:
+        """Return the index that was opened last; readers notice when its collections are deleted."""
+        return self._current or self._open_for_writing()
+
+    def _open_for_writing(self) -> _OpenIndex:
+        """Return the index that the alias names now, since a writer must not write into a replaced one."""
         opened = self._current
-        if opened is None or reread_alias:
-            pair = self._pair or ensure_active_pair(self._connection, self._prefix, self._options)
-            if opened is None or opened.pair != pair:
-                log = CommitLog(self._connection, pair.log)
-                searcher = QdrantSearcher(self._connection, pair.segments, log, self._model_ids, self._precision)
-                opened = _OpenIndex(pair, log, searcher)
-                opened.log.refresh()
-                self._current = opened
+        pair = self._pair or ensure_active_pair(self._connection, self._prefix, self._options)
+        if opened is None or opened.pair != pair:
+            log = CommitLog(self._connection, pair.log)
+            searcher = QdrantSearcher(self._connection, pair.segments, log, self._model_ids, self._precision)
+            opened = _OpenIndex(pair, log, searcher)
+            opened.log.refresh()
+            self._current = opened
         return opened
 
     def _retry_when_replaced(self, read: Callable[[_OpenIndex], T]) -> T:
         try:
-            return read(self._open_current())
+            return read(self._open_for_reading())
         except QdrantCollectionMissing:
             self._current = None
-            return read(self._open_current())
+            return read(self._open_for_reading())
 
-    def _upload_points(self, opened: _OpenIndex, draft: PointBuilder, batches: Iterable[SegmentBatch]) -> None:
-        """Write the points of a put, and count what has arrived. Errors: ArtifactError where some have not."""
+    def _upload_points(self, opened: _OpenIndex, builder: PointBuilder, batches: Iterable[SegmentBatch]) -> None:
+        """Upload the points of a put and verify their number. Errors: ArtifactError where some have not arrived."""
         created_spaces: set[str] = set()
         sent_count = 0
         for batch in batches:
-            for points in _batch_points(draft.build_points(batch)):
-                for space in draft.spaces():
+            for points in _batch_points(builder.build_points(batch)):
+                for space in builder.spaces():
                     if space.name not in created_spaces:
                         create_vector_space(self._connection, opened.pair, space.name, space.dim)
                         created_spaces.add(space.name)
@@ -164,13 +177,13 @@ class QdrantIndex:
                     client.upsert(opened.pair.segments, points)
                 sent_count += len(points)
         with self._connection.client() as client:
-            stored_count = client.count(opened.pair.segments, field_equals("put", draft.put), exact=True).count
+            stored_count = client.count(opened.pair.segments, field_equals("put", builder.put), exact=True).count
         if stored_count != sent_count:
             raise ArtifactError(f"{stored_count} of {sent_count} segments have arrived in Qdrant")
 
-    def _visible_entry(self, snapshot: Snapshot, draft: PointBuilder, asset_id: str) -> LogEntry:
-        """The entry that shows a put, unless another writer has filled a lane with another model meanwhile."""
-        entry = draft.build_entry(snapshot.entry(asset_id))
+    def _visible_entry(self, snapshot: Snapshot, builder: PointBuilder, asset_id: str) -> LogEntry:
+        """Build the entry that makes a put visible. Errors: IndexMismatch where another writer's lane differs."""
+        entry = builder.build_entry(snapshot.entry(asset_id))
         for lane, space in entry.spaces.items():
             other = space_of_other_assets(snapshot, lane, asset_id)
             if other is not None and other.name != space.name:
@@ -178,7 +191,7 @@ class QdrantIndex:
         return replace(entry, generation=snapshot.generation + 1)
 
     def _finish_pending(self, opened: _OpenIndex, asset_id: str) -> None:
-        """Do what is left to be done for an asset, by this change or by one that was killed."""
+        """Delete hidden points and finish retagging of an asset, after this change or one that was killed."""
         entry = opened.log.refresh().entry(asset_id)
         if entry is None or entry.is_settled:
             return
@@ -187,7 +200,7 @@ class QdrantIndex:
                 client.delete(opened.pair.segments, models.FilterSelector(filter=field_equals("put", put)))
         if entry.retagging:
             self._update_point_tags(opened, entry.put, tags_payload(entry.tags))
-        opened.log.commit(lambda view: replace(entry, hidden=(), retagging=False, generation=view.generation))
+        opened.log.commit(lambda snapshot: replace(entry, hidden=(), retagging=False, generation=snapshot.generation))
 
     def _update_point_tags(self, opened: _OpenIndex, put: str, fields: dict[str, object]) -> None:
         with self._connection.client() as client:
@@ -195,7 +208,7 @@ class QdrantIndex:
 
 
 def _pending_entry(snapshot: Snapshot, tags: AssetTags, put: str) -> LogEntry:
-    """The asset as it is, with a put to come that is not to be seen."""
+    """Build the asset's entry with a further, hidden put."""
     before = snapshot.entry(tags.asset_id) or LogEntry(tags)
     return replace(before, hidden=(*before.hidden, put), generation=snapshot.generation)
 
@@ -207,5 +220,5 @@ def _visible_or_none(snapshot: Snapshot, asset_id: str) -> LogEntry | None:
 
 def _batch_points(points: Iterable[models.PointStruct]) -> Iterator[list[models.PointStruct]]:
     remaining = iter(points)
-    while some := list(islice(remaining, _MAX_POINTS_PER_UPSERT)):
-        yield some
+    while batch := list(islice(remaining, _MAX_POINTS_PER_UPSERT)):
+        yield batch

@@ -1,4 +1,4 @@
-"""The keywords lane in Qdrant: sparse vectors find candidates, the score is our own."""
+"""Keywords lane in Qdrant: sparse vectors select candidates, which `indexer.indexes.bm25` scores (decision 0048)."""
 
 from __future__ import annotations
 
@@ -8,35 +8,32 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from qdrant_client import models
 
-from indexer.indexes.bm25 import CorpusStatistics, score_keywords
+from indexer.indexes.bm25 import BM25_B, BM25_K1, CorpusStatistics, candidate_count, score_keywords
 from indexer.indexes.qdrant.collections import KEYWORDS_VECTOR
 from indexer.indexes.qdrant.commit_log import Snapshot
 from indexer.indexes.qdrant.connection import QdrantConnection
 from indexer.indexes.qdrant.filters import field_equals, to_qdrant_filter
 from indexer.types import SegmentFilter
 
-_MIN_CANDIDATES = 1000
-_BM25_K1 = 1.2
-_BM25_B = 0.75
 _TYPICAL_TOKEN_COUNT = 64
-"""Tokens of a text whose length counts neither for nor against it, among candidates."""
+"""Chosen: stands for the mean length of texts, unknown when a point is written; affects which candidates are scored."""
 
 
 def to_sparse_vector(tokens: Sequence[str]) -> models.SparseVector:
-    """What BM25 says of a text alone, a value for each term; Qdrant weighs them by rarity when it searches."""
-    norm = _BM25_K1 * (1 - _BM25_B + _BM25_B * len(tokens) / _TYPICAL_TOKEN_COUNT)
+    """Return the BM25 weights of a text's terms without their IDF, which Qdrant multiplies at search."""
+    norm = BM25_K1 * (1 - BM25_B + BM25_B * len(tokens) / _TYPICAL_TOKEN_COUNT)
     values: Counter[int] = Counter()
     for term, count in Counter(tokens).items():
         values[_term_index(term)] += count
     indices = sorted(values)
-    saturated = [values[at] * (_BM25_K1 + 1) / (values[at] + norm) for at in indices]
+    saturated = [values[index] * (BM25_K1 + 1) / (values[index] + norm) for index in indices]
     return models.SparseVector(indices=indices, values=saturated)
 
 
 class KeywordScorer:
-    """Scores texts by the share of the query's weight that they hold, as every index does (`bm25.keyword_score`).
+    """Scorer of the keywords lane: the matched share of the query's IDF (`bm25.score_keywords`).
 
-    In how many texts a term stands is counted once for each state of the index.
+    Document frequencies are counted once for each state of the index.
     """
 
     def __init__(self, connection: QdrantConnection, collection: str) -> None:
@@ -44,8 +41,8 @@ class KeywordScorer:
         self._frequency_cache: tuple[int, dict[str, int]] = (0, {})
 
     def score(self, snapshot: Snapshot, terms: Sequence[str], limit: int, filters: SegmentFilter) -> dict[str, float]:
-        """Point ids and scores. Candidates are the best by BM25, a thousand or four times the limit."""
-        candidates = self._candidates(snapshot, terms, max(_MIN_CANDIDATES, 4 * limit), filters)
+        """Return the scores of the best candidates by point id, zero scores left out."""
+        candidates = self._candidates(snapshot, terms, candidate_count(limit), filters)
         if not candidates:
             return {}
         corpus = CorpusStatistics(snapshot.documents, snapshot.tokens, self._document_frequencies(snapshot, terms))
@@ -83,5 +80,5 @@ class KeywordScorer:
 
 
 def _term_index(term: str) -> int:
-    """A term's place among 2³² (two terms that share one meet among the candidates only)."""
+    """Return a term's 32-bit hash, its index in sparse vectors; collisions only add candidates."""
     return int.from_bytes(hashlib.blake2s(term.encode(), digest_size=4).digest(), "big")

@@ -1,4 +1,4 @@
-"""Segments as points of Qdrant, and back."""
+"""Conversion between segments and Qdrant points."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from indexer.types import AssetTags, Lane, Segment, SegmentBatch, Vectors
 
 
 class PointBuilder:
-    """The points of one put, batch by batch, and what they add up to. `view` is the index without them."""
+    """Builder of the points of one put, batch by batch, and of its log entry; `snapshot` is the state before it."""
 
     def __init__(self, tags: AssetTags, snapshot: Snapshot, model_ids: Mapping[Lane, str]) -> None:
         self.put = uuid.uuid4().hex
@@ -30,18 +30,20 @@ class PointBuilder:
         self._spaces: dict[Lane, VectorSpace] = {}
 
     def build_points(self, batch: SegmentBatch) -> Iterator[models.PointStruct]:
-        """The points of a batch. Errors: IndexMismatch, see `vectors.checked_rows`; ArtifactError for an ordinal that
-        was there before."""
+        """Yield the points of a batch.
+
+        Errors: IndexMismatch, see `vector_rows.validate_rows`; ArtifactError for an ordinal used before.
+        """
         rows = {lane: self._vectors_by_row(batch, lane) for lane in batch.vectors}
-        for place, segment in enumerate(batch.segments):
+        for row, segment in enumerate(batch.segments):
             self._claim_ordinal(segment)
             named_vectors = {
-                self._spaces[lane].name: found[place].tolist() for lane, found in rows.items() if place in found
+                self._spaces[lane].name: vectors[row].tolist() for lane, vectors in rows.items() if row in vectors
             }
             yield self._build_point(segment, named_vectors)
 
     def build_entry(self, before: LogEntry | None) -> LogEntry:
-        """The entry that makes this put the one to be seen, in place of what was before."""
+        """Build the log entry that makes this put visible in place of the asset's previous one."""
         replaced_puts = (before.put,) if before is not None and before.put else ()
         return LogEntry(
             tags=self._tags,
@@ -54,7 +56,7 @@ class PointBuilder:
         )
 
     def spaces(self) -> list[VectorSpace]:
-        """The vector spaces that the points so far need."""
+        """Return the vector spaces that the points so far need."""
         return list(self._spaces.values())
 
     def _vectors_by_row(self, batch: SegmentBatch, lane: Lane) -> dict[int, Vectors]:
@@ -91,7 +93,7 @@ class PointBuilder:
 
 
 def space_of_other_assets(snapshot: Snapshot, lane: Lane, asset_id: str) -> VectorSpace | None:
-    """The space of a lane in which other assets than this one have vectors."""
+    """Return the vector space of a lane if assets other than this one have vectors in it, else None."""
     space, entry = snapshot.spaces.get(lane), snapshot.entry(asset_id)
     own = entry.spaces.get(lane) if entry is not None else None
     if space is None or (own is not None and own.vectors == space.vectors):
@@ -100,18 +102,18 @@ def space_of_other_assets(snapshot: Snapshot, lane: Lane, asset_id: str) -> Vect
 
 
 def tags_payload(tags: AssetTags, *others: AssetTags) -> dict[str, object]:
-    """The fields that filters look at. With several tags, all of their values: what passes by one of them passes."""
-    every = (tags, *others)
+    """Return the payload fields for filters; with several tags their union, so that any of them passes."""
+    all_tags = (tags, *others)
     return {
         "asset_id": tags.asset_id,
-        "kind": sorted({str(each.kind) for each in every}),
-        "collections": sorted({name for each in every for name in each.collections}),
-        "file_time": sorted({each.file_time for each in every if each.file_time is not None}),
+        "kind": sorted({str(item.kind) for item in all_tags}),
+        "collections": sorted({name for item in all_tags for name in item.collections}),
+        "file_time": sorted({item.file_time for item in all_tags if item.file_time is not None}),
     }
 
 
 def decode_segment(payload: Mapping[str, object]) -> Segment:
-    """The segment that a point stands for."""
+    """Decode the segment from a point's payload."""
     return msgspec.json.decode(str(payload["segment"]), type=Segment)
 
 

@@ -1,4 +1,4 @@
-"""Searches in one index in Qdrant, each in one state of it."""
+"""Search in a Qdrant index; each search sees one consistent state."""
 
 from __future__ import annotations
 
@@ -16,29 +16,38 @@ from indexer.indexes.qdrant.connection import QdrantConnection
 from indexer.indexes.qdrant.filters import to_qdrant_filter
 from indexer.indexes.qdrant.keywords import KeywordScorer
 from indexer.indexes.qdrant.points import decode_segment
-from indexer.indexes.ranking import sort_best_first
+from indexer.indexes.ranking import EXTRA_CANDIDATES, MAX_TIED_CANDIDATES, TIE_TOLERANCE, sort_best_first
 from indexer.text import tokenizer
 from indexer.types import Hit, Lane, SegmentFilter
 
-_EXTRA_CANDIDATES = 8
-_MAX_TIED_CANDIDATES = 4096
-_TIE_TOLERANCE = 2e-6
 _SCORE_DECIMALS = 6
-"""Qdrant's scores are float32: what is equal is equal up to here."""
+"""Chosen: Qdrant's scores are float32, where equal scores differ beyond this; fewer decimals would merge others."""
+
 _MAX_ATTEMPTS = 50
+"""Chosen: repetitions of a search while the index changes; fewer fail sooner beside many writers."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchPrecision:
-    """Lanes of up to `exact_up_to` vectors are searched exactly; in larger ones, where vectors are `quantized`, more
-    are found by their copies and scored by themselves."""
+    """Precision of vector search: exact in lanes of up to `exact_up_to` vectors, by HNSW in larger ones.
+
+    Where vectors are `quantized`, more candidates are found by their int8 copies, and rescored by the vectors.
+    """
 
     exact_up_to: int
     quantized: bool
+    hnsw_ef: int = 256
+    """Chosen: candidates that HNSW keeps during a search; more raise recall and time."""
+
+    oversampling: float = 2.0
+    """Chosen: candidates by int8 copies for each one asked for; more raise recall and time."""
 
 
 class QdrantSearcher:
-    """Searches the collection `segments`, whose log is `changes`. Errors: those of `SegmentIndex.search`, IndexBusy."""
+    """Search in the collection `segments` by its commit log.
+
+    Errors: those of `SegmentIndex.search`, WriteLockTimeout.
+    """
 
     def __init__(
         self,
@@ -53,7 +62,7 @@ class QdrantSearcher:
         self._keyword_scorer = KeywordScorer(connection, segments)
 
     def search(self, lane: Lane, query: NDArray[np.float32] | str, limit: int, filters: SegmentFilter) -> list[Hit]:
-        """Hits of one state: found again where something was written meanwhile."""
+        """Return at most `limit` hits of one state, best first; search again where the index changed meanwhile."""
         for _ in range(_MAX_ATTEMPTS):
             snapshot = self._log.snapshot
             hits = self._search_snapshot(snapshot, lane, query, limit, filters)
@@ -74,15 +83,15 @@ class QdrantSearcher:
     def _search_vectors(
         self, snapshot: Snapshot, lane: Lane, query: NDArray[np.float32] | str, limit: int, filters: SegmentFilter
     ) -> list[Hit]:
-        """The nearest segments, and all that are tied with the last of them (up to 4,096)."""
+        """Return the nearest segments, and those that are tied with the last of them (up to 4,096)."""
         space = snapshot.spaces.get(lane)
         if space is None:
             return []
         vector_rows.verify_model(lane, space.model, self._model_ids.get(lane, ""))
         point = vector_rows.validate_query(query, lane, space.dim).tolist()
-        count = limit + _EXTRA_CANDIDATES
+        count = limit + EXTRA_CANDIDATES
         candidates = self._query(snapshot, space, point, count, filters)
-        while _ends_in_a_tie(candidates, limit, count) and count < limit + _MAX_TIED_CANDIDATES:
+        while _ends_in_a_tie(candidates, limit, count) and count < limit + MAX_TIED_CANDIDATES:
             count *= 2
             candidates = self._query(snapshot, space, point, count, filters)
         scored = ((round(point.score, _SCORE_DECIMALS), point.payload) for point in candidates)
@@ -107,15 +116,18 @@ class QdrantSearcher:
             return None
         if space.vectors <= self._precision.exact_up_to:
             return models.SearchParams(exact=True)
-        quantization = models.QuantizationSearchParams(rescore=True, oversampling=2.0)
-        return models.SearchParams(hnsw_ef=256, quantization=quantization if self._precision.quantized else None)
+        precision = self._precision
+        quantization = models.QuantizationSearchParams(rescore=True, oversampling=precision.oversampling)
+        return models.SearchParams(
+            hnsw_ef=precision.hnsw_ef, quantization=quantization if precision.quantized else None
+        )
 
     def _search_keywords(
         self, snapshot: Snapshot, terms: tuple[str, ...], limit: int, filters: SegmentFilter
     ) -> list[Hit]:
         scores = self._keyword_scorer.score(snapshot, terms, limit, filters)
-        least = sorted(scores.values(), reverse=True)[:limit][-1:]
-        best_ids = [key for key, score in scores.items() if score >= least[0]]
+        min_score = sorted(scores.values(), reverse=True)[:limit][-1:]
+        best_ids = [key for key, score in scores.items() if score >= min_score[0]]
         if not best_ids:
             return []
         with self._connection.client() as client:
@@ -126,9 +138,9 @@ class QdrantSearcher:
 def _hits(snapshot: Snapshot, lane: Lane, scored: Iterable[tuple[float, models.Payload | None]]) -> Iterator[Hit]:
     for score, payload in scored:
         entry = snapshot.entry(str((payload or {})["asset_id"]))
-        if entry is not None:  # else the view is behind, and the hits are found again
+        if entry is not None:  # else the snapshot is outdated, and the search is repeated
             yield Hit(entry.tags.asset_id, entry.tags.kind, lane, decode_segment(payload or {}), score)
 
 
 def _ends_in_a_tie(candidates: list[models.ScoredPoint], limit: int, count: int) -> bool:
-    return len(candidates) >= count and candidates[limit - 1].score - candidates[-1].score < _TIE_TOLERANCE
+    return len(candidates) >= count and candidates[limit - 1].score - candidates[-1].score < TIE_TOLERANCE

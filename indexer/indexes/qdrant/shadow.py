@@ -1,4 +1,4 @@
-"""An index in Qdrant made beside the one in use: other collections, and an alias that moves."""
+"""Shadow index in Qdrant collections, promoted by moving an alias."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from indexer.ports import SegmentIndex
 
 
 class QdrantShadow:
-    """`ShadowIndex` by an alias. `open_index(place)` opens the index whose collections those are."""
+    """`ShadowIndex` in Qdrant: a new pair of collections, opened by `open_index`; promotion moves the alias."""
 
     def __init__(
         self,
@@ -30,12 +30,14 @@ class QdrantShadow:
         self._shadow: CollectionPair | None = None
 
     def create(self) -> SegmentIndex:
+        """Create an empty index in a new pair of collections."""
         self._shadow = new_pair(self._prefix)
         create_collections(self._connection, self._shadow, self._options)
         return self._open_index(self._shadow)
 
     def promote(self) -> None:
+        """Move the alias to the new collections and delete all others. Errors: ValueError without a shadow index."""
         if self._shadow is None:
-            raise ValueError("there is no shadow to swap in")
+            raise ValueError("there is no shadow index to promote")
         activate_pair(self._connection, self._prefix, self._shadow)
         self._shadow = None

@@ -1,4 +1,4 @@
-"""PDF documents page by page: the picture of each, and its text layer with boxes, by pypdfium2."""
+"""PDF reading page by page: rendered pictures and text layers with boxes, by pypdfium2."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ import pypdfium2.raw as pdfium
 from numpy.typing import NDArray
 
 from indexer.errors import DamagedMedia, LimitExceeded, ProtectedMedia, SourceNotFound, UnsupportedMedia
-from indexer.media.pdf.text_layer import Glyphs, is_trusted, is_unmapped, read_lines, rotate_boxes
+from indexer.media.pdf.text_layer import Glyphs, is_reliable, is_unmapped, read_lines, rotate_boxes
 from indexer.types import AssetKind, DocumentPage, MediaInfo, Pixels
 
 _SIGNATURE = b"%PDF-"
 _SIGNATURE_SEARCH_BYTES = 1024
+"""Source: PDF Reference 1.7, implementation note 13: the header lies within the first 1024 bytes."""
 _PAGES_PER_OPENING = 64
-"""PDFium keeps what it has parsed for as long as a document is open; opening it anew now and then keeps memory flat."""
+"""Chosen: PDFium caches what it has parsed while a document is open; reopening bounds memory, but costs time."""
 _MAX_CHARACTERS = 100_000
-"""More characters than this on one page are not read: no page for people holds them."""
-_A4_RATIO = 0.7071
+"""Chosen: characters read of a page; far above any readable page, and bounds the time of a hostile one."""
+_A4_RATIO = 0.7071  # Source: ISO 216, width over height
 
 _PDF_DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:Z|([+-])(\d\d)'?(\d\d)?)?")
 
 
 def probe_document(path: Path, max_pages: int) -> MediaInfo:
-    """What a PDF says of itself. Width and height are those of page 1 as displayed, in points.
+    """Return the metadata of a PDF; width and height are those of page 1 as displayed, in points.
 
     Errors: ProtectedMedia where a password is needed, DamagedMedia where it is corrupt, UnsupportedMedia where it is no
     PDF, LimitExceeded above `max_pages`, SourceNotFound.
@@ -49,11 +50,11 @@ def probe_document(path: Path, max_pages: int) -> MediaInfo:
 
 
 def read_pages(path: Path, first_page: int, max_px: int) -> Iterator[DocumentPage]:
-    """The pages from number `first` (from 1) to the last, one at a time: memory does not grow with their number.
+    """Yield the pages from number `first_page` (from 1) on, one at a time, in memory that does not grow with them.
 
-    The picture's longer side is `max_px`, rotated and cropped as a viewer shows it; boxes are fractions of it. A broken
-    page is white, or what could be drawn of it, without lines and not trusted; the others are not lost. Filled form
-    fields are part of the page. Errors: those of `probe_document`, on opening.
+    The picture's longer side is `max_px`, rotated and cropped as a viewer displays it; boxes are fractions of it. A
+    broken page is white, or what could be rendered of it, without lines and not reliable; the others are not lost.
+    Filled form fields are part of the page. Errors: those of `probe_document`, on opening.
     """
     following, last = first_page, first_page
     while following <= last:
@@ -69,6 +70,7 @@ def read_pages(path: Path, first_page: int, max_px: int) -> Iterator[DocumentPag
 
 
 def _open_document(path: Path) -> closing[pypdfium2.PdfDocument]:
+    """Open a PDF as a context manager. Errors: those of `probe_document`."""
     try:
         return closing(pypdfium2.PdfDocument(path.absolute()))
     except FileNotFoundError as error:
@@ -80,22 +82,23 @@ def _open_document(path: Path) -> closing[pypdfium2.PdfDocument]:
 def _open_error(
     path: Path, error: pypdfium2.PdfiumError
 ) -> ProtectedMedia | SourceNotFound | DamagedMedia | UnsupportedMedia:
+    """Return the error for a file that PDFium cannot open."""
     if error.err_code == pdfium.FPDF_ERR_PASSWORD:
         return ProtectedMedia(str(path), "needs a password")
     if error.err_code == pdfium.FPDF_ERR_SECURITY:
         return ProtectedMedia(str(path), "is encrypted in a way that cannot be read")
     try:
         with path.open("rb") as file:
-            beginning = file.read(_SIGNATURE_SEARCH_BYTES)
+            head = file.read(_SIGNATURE_SEARCH_BYTES)
     except OSError as failure:
         return SourceNotFound(str(path), (failure.strerror or "cannot be read").lower())
-    if beginning and _SIGNATURE not in beginning:
+    if head and _SIGNATURE not in head:
         return UnsupportedMedia(str(path), "is not a PDF document")
-    return DamagedMedia(str(path), "is damaged beyond reading" if beginning else "is empty")
+    return DamagedMedia(str(path), "is damaged beyond reading" if head else "is empty")
 
 
 def _parse_pdf_date(text: str) -> float | None:
-    """A PDF date (ISO 32000-1, 7.9.4) as a Unix time; without an offset it is read as UTC."""
+    """Return a PDF date (ISO 32000-1, 7.9.4) as a Unix time; UTC where it has no offset, None where it is invalid."""
     match = _PDF_DATE.match(text)
     if match is None:
         return None
@@ -113,6 +116,7 @@ def _parse_pdf_date(text: str) -> float | None:
 
 
 def _read_page(document: pypdfium2.PdfDocument, number: int, max_px: int) -> DocumentPage:
+    """Return a page; what is broken of it is replaced by a white picture or no lines."""
     try:
         page = _load_page(document, number - 1)
     except pypdfium2.PdfiumError:
@@ -127,11 +131,11 @@ def _read_page(document: pypdfium2.PdfDocument, number: int, max_px: int) -> Doc
         except (pypdfium2.PdfiumError, ValueError):
             return DocumentPage(number, rgb, (), False)
         lines = read_lines(glyphs, page.get_width(), page.get_height())
-        return DocumentPage(number, rgb, lines, is_trusted(lines, glyphs, rgb))
+        return DocumentPage(number, rgb, lines, is_reliable(lines, glyphs, rgb))
 
 
 def _load_page(document: pypdfium2.PdfDocument, index: int) -> pypdfium2.PdfPage:
-    """The page, with what was filled into its forms made part of it."""
+    """Load a page with filled form fields flattened into it."""
     page = document.get_page(index)
     if page.formenv is None:
         return page
@@ -141,12 +145,14 @@ def _load_page(document: pypdfium2.PdfDocument, index: int) -> pypdfium2.PdfPage
 
 
 def _render_page(page: pypdfium2.PdfPage, max_px: int) -> Pixels:
+    """Render a page as RGB, the longer side `max_px`."""
     scale = (max_px - 1e-3) / max(page.get_width(), page.get_height())  # so that rounding up gives max_px
     with closing(page.render(scale=scale, rev_byteorder=True, may_draw_forms=False, limit_image_cache=True)) as bitmap:
         return np.ascontiguousarray(bitmap.to_numpy())
 
 
 def _blank_page(document: pypdfium2.PdfDocument, index: int, max_px: int) -> Pixels:
+    """Return a white picture in the shape of a page."""
     try:
         width, height = document.get_page_size(index)
     except pypdfium2.PdfiumError:
@@ -159,6 +165,7 @@ def _blank_page(document: pypdfium2.PdfDocument, index: int, max_px: int) -> Pix
 
 
 def _read_glyphs(page: pypdfium2.PdfPage) -> Glyphs:
+    """Return the characters of a page's text layer with boxes as displayed."""
     with closing(page.get_textpage()) as layer:
         count = min(layer.count_chars(), _MAX_CHARACTERS)
         boxes = np.empty((count, 4), dtype=np.float64)
@@ -174,7 +181,7 @@ def _read_glyphs(page: pypdfium2.PdfPage) -> Glyphs:
 
 
 def _character_box(layer: pypdfium2.PdfTextPage, index: int) -> tuple[float, float, float, float]:
-    """Left, bottom, right, top, in points: the height of the font, and whatever of the character reaches beyond it."""
+    """Return left, bottom, right, top in points: the union of the font's box and the glyph's own."""
     loose = pdfium.FS_RECTF()
     left, right, bottom, top = c_double(), c_double(), c_double(), c_double()
     if not pdfium.FPDFText_GetCharBox(layer, index, left, right, bottom, top):
@@ -188,8 +195,10 @@ def _character_box(layer: pypdfium2.PdfTextPage, index: int) -> tuple[float, flo
 def _to_displayed_fractions(
     boxes: NDArray[np.float64], crop_box: tuple[float, float, float, float], rotation: int
 ) -> NDArray[np.float64]:
-    """Boxes of the page's own space (left, bottom, right, top) as fractions of what is shown of it, turned clockwise by
-    `rotation` quarters, y downwards."""
+    """Convert boxes from page space (left, bottom, right, top) to fractions of the displayed page, y downwards.
+
+    `rotation` is the page's clockwise rotation in quarter turns.
+    """
     left, bottom, right, top = crop_box
     x = (boxes[:, [0, 2]] - left) / (right - left)
     y = (top - boxes[:, [1, 3]]) / (top - bottom)

@@ -1,4 +1,4 @@
-"""The text layer of a page: characters with boxes made into lines, and whether to believe them. No vendor."""
+"""Text layer of a page: characters with boxes to lines, and whether the layer is reliable."""
 
 from __future__ import annotations
 
@@ -10,37 +10,49 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.media.pdf.layout_analysis import Word, analyze_layout
+from indexer.text.layout_analysis import Word, analyze_layout
 from indexer.types import Box, Origin, Pixels, TextLine
 
-_PDFIUM_HYPHEN = 0x02
-"""What PDFium gives for a hyphen at the end of a line."""
+_PDFIUM_HYPHEN = 0x02  # Source: PDFium, its code for a hyphen at the end of a line
 _SOFT_HYPHEN = "\u00ad"
-_SYMBOL_BULLET = 0xF0B7
+_SYMBOL_BULLET = 0xF0B7  # Source: bullet of the Symbol font, in its private use area F000 to F0FF
 _LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st"}
+"""Source: Unicode, block Alphabetic Presentation Forms."""
 
 _MAX_GAP_IN_WORD = 0.7
-"""A character farther than this many heights from the one before begins a word, space or not."""
+"""Chosen: a character farther than this many heights from the one before begins a word, space or not; widely tracked
+headings stay whole below it."""
 
-_MAX_UNMAPPED_SHARE = 0.1
-"""A layer is poor if more than this share of its characters stands for nothing (no Unicode, or a private one),"""
-_MIN_ALPHANUMERIC_SHARE = 0.5
-"""or if fewer than this share are letters or digits (leaders such as dots and underscores aside),"""
-_MIN_INKED_LINE_SHARE = 0.5
-"""or if fewer than this share of its lines stand on anything that can be seen,"""
-_SPARSE_LAYER_CHARS = 100
-_MAX_INK_OUTSIDE_LINES = 0.005
-"""or if it has fewer than 100 characters while more than this share of the page is ink outside its lines."""
-_INK_CONTRAST = 48
 _LEADERS = re.compile(r"[._\-–—·…*=\s]")
 
 
 @dataclass(frozen=True, slots=True)
-class Glyphs:
-    """The characters of a page, in the order of the file.
+class ReliabilitySettings:
+    """Thresholds for a reliable text layer; a layer that misses one is ignored, and the page is read by OCR."""
 
-    Code points; boxes `[n, 4]`, float64, as fractions of the page as it is displayed, y downwards; clockwise quarter
-    turns `[n]` of the reading direction as it is displayed; how many characters stand for nothing.
+    max_unmapped_share: float = 0.1
+    """Chosen: share of characters without a Unicode value; above it, words are lost to search, while OCR costs time."""
+    min_alphanumeric_share: float = 0.5
+    """Chosen: share of letters and digits, leaders aside; below it, the font's encoding is most likely wrong."""
+    min_inked_line_share: float = 0.5
+    """Chosen: share of lines with visible ink in their boxes; below it, the layer does not belong to the picture."""
+    sparse_layer_chars: int = 100
+    """Chosen: with fewer characters, a page may be a scan with a stamped header: ink outside the lines is checked."""
+    max_ink_outside_lines: float = 0.005
+    """Chosen: share of the page that is ink outside the lines of a sparse layer; more is text that the layer lacks."""
+    ink_contrast: int = 48
+    """Chosen: ink differs by this much of 255 from the paper; less would count the noise of scans."""
+
+
+_RELIABILITY = ReliabilitySettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """Characters of a page, in the order of the file.
+
+    Code points; boxes `[n, 4]`, float64, as fractions of the displayed page, y downwards; clockwise quarter turns `[n]`
+    of the displayed reading direction; number of characters without a Unicode value.
     """
 
     codepoints: list[int]
@@ -50,7 +62,7 @@ class Glyphs:
 
 
 def read_lines(glyphs: Glyphs, width: float, height: float) -> tuple[TextLine, ...]:
-    """Lines in reading order: those that read from left to right, then those that stand on their side or head."""
+    """Return the lines of a page in reading order: horizontal ones, then rotated ones."""
     lines: list[TextLine] = []
     points = glyphs.boxes * (width, height, width, height)
     for turn in sorted(set(glyphs.quarter_turns.tolist())):
@@ -67,7 +79,7 @@ def read_lines(glyphs: Glyphs, width: float, height: float) -> tuple[TextLine, .
 
 
 def _build_words(glyphs: Glyphs, frame: NDArray[np.float64], turn: int) -> list[Word]:
-    """The words that read in one direction, in the frame it makes upright; what lies off the page left out."""
+    """Return the words of one reading direction, in a frame where they are upright, without off-page characters."""
     centres = (glyphs.boxes[:, :2] + glyphs.boxes[:, 2:]) / 2
     visible = ((centres >= 0) & (centres <= 1)).all(axis=1) & (glyphs.quarter_turns == turn)
     words: list[Word] = []
@@ -86,18 +98,20 @@ def _build_words(glyphs: Glyphs, frame: NDArray[np.float64], turn: int) -> list[
 
 
 def _continues_word(word: Word, glyph: Word) -> bool:
+    """Return True if a character stands in the row of a word and close to it."""
     height = max(word.height, glyph.height)
     gap = max(glyph.x0 - word.x1, word.x0 - glyph.x1)
     return abs(glyph.center_y - word.center_y) < height / 2 and gap <= _MAX_GAP_IN_WORD * height
 
 
 def _extend_word(word: Word, glyph: Word) -> Word:
+    """Return a word with a character appended and the union of their boxes."""
     left, top = min(word.x0, glyph.x0), min(word.y0, glyph.y0)
     return Word(word.text + glyph.text, left, top, max(word.x1, glyph.x1), max(word.y1, glyph.y1))
 
 
 def _text_of_code(code: int) -> str:
-    """What a code point adds to a line: a space for every kind of space, nothing for what has no shape or meaning."""
+    """Return the text of a code point: a space for all whitespace, ligatures resolved, empty if it is invisible."""
     if code == _PDFIUM_HYPHEN:
         return "-"
     if code == _SYMBOL_BULLET:
@@ -113,45 +127,48 @@ def _text_of_code(code: int) -> str:
 
 
 def is_unmapped(code: int) -> bool:
-    """Whether a code point says nothing of what is drawn: none at all, a replacement, or one of private use."""
+    """Return True if a code point has no meaning: zero, a replacement, a surrogate or one of private use."""
     if code in (0, 0xFFFD, 0xFFFE, 0xFFFF) or code > sys.maxunicode:
         return True
     return unicodedata.category(chr(code)) in ("Co", "Cs") and code != _SYMBOL_BULLET
 
 
-# Whether to believe it
+# Reliability
 
 
-def is_trusted(lines: tuple[TextLine, ...], glyphs: Glyphs, rgb: Pixels) -> bool:
-    """Whether the lines say what the picture shows, as far as numbers can tell; without lines: no."""
+def is_reliable(
+    lines: tuple[TextLine, ...], glyphs: Glyphs, rgb: Pixels, settings: ReliabilitySettings = _RELIABILITY
+) -> bool:
+    """Return True if the lines plausibly are the text of the picture; False without lines."""
     text = _LEADERS.sub("", "".join(line.text for line in lines))
-    wordy = sum(character.isalnum() for character in text)
+    alphanumeric = sum(character.isalnum() for character in text)
     if (
-        not wordy
-        or glyphs.unmapped_count > _MAX_UNMAPPED_SHARE * (wordy + glyphs.unmapped_count)
-        or wordy < _MIN_ALPHANUMERIC_SHARE * len(text)
+        not alphanumeric
+        or glyphs.unmapped_count > settings.max_unmapped_share * (alphanumeric + glyphs.unmapped_count)
+        or alphanumeric < settings.min_alphanumeric_share * len(text)
     ):
         return False
-    ink = _ink_mask(rgb)
+    ink = _ink_mask(rgb, settings.ink_contrast)
     places = [_pixel_slices(line.box, ink) for line in lines if line.box is not None]
-    if sum(bool(ink[place].any()) for place in places) < _MIN_INKED_LINE_SHARE * len(places):
+    if sum(bool(ink[place].any()) for place in places) < settings.min_inked_line_share * len(places):
         return False
-    if wordy >= _SPARSE_LAYER_CHARS:
+    if alphanumeric >= settings.sparse_layer_chars:
         return True
     for place in places:
         ink[place] = False
-    return float(ink.mean()) <= _MAX_INK_OUTSIDE_LINES
+    return float(ink.mean()) <= settings.max_ink_outside_lines
 
 
-def _ink_mask(rgb: Pixels) -> NDArray[np.bool_]:
-    """Where a picture differs from its most frequent shade, at half its resolution."""
+def _ink_mask(rgb: Pixels, contrast: int) -> NDArray[np.bool_]:
+    """Return where a picture differs from its most frequent shade of grey, at half its resolution."""
     grey = rgb[::2, ::2].mean(axis=2).astype(np.uint8)
     paper = int(np.bincount(grey.ravel(), minlength=256).argmax())
-    dark: NDArray[np.bool_] = np.abs(grey.astype(np.int16) - paper) > _INK_CONTRAST
+    dark: NDArray[np.bool_] = np.abs(grey.astype(np.int16) - paper) > contrast
     return dark
 
 
 def _pixel_slices(box: Box, picture: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Return the rows and columns of a box in a mask."""
     height, width = picture.shape
     return slice(int(box.y0 * height), int(box.y1 * height) + 1), slice(int(box.x0 * width), int(box.x1 * width) + 1)
 
@@ -159,7 +176,7 @@ def _pixel_slices(box: Box, picture: NDArray[np.bool_]) -> tuple[slice, slice]:
 def rotate_boxes(
     x: NDArray[np.float64], y: NDArray[np.float64], quarter_turns: int, width: float, height: float
 ) -> NDArray[np.float64]:
-    """Corner coordinates `[n, 2]` in a picture of `width` and `height`, after turning it clockwise: boxes `[n, 4]`."""
+    """Rotate corners `[n, 2]` clockwise with their picture of `width` and `height`; return boxes `[n, 4]`."""
     match quarter_turns % 4:
         case 1:
             x, y = height - y, x

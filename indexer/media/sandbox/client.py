@@ -1,4 +1,4 @@
-"""Media is hostile: all of it is parsed in a child process with little power, whose death costs one file."""
+"""Sandboxed media decoding: hostile files are parsed in a child process with few privileges; a crash costs one file."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from indexer.types import AudioSpan, DocumentPage, Frame, MediaInfo, Pixels, Tex
 
 __all__ = ["FrameStream", "MediaLimits", "SandboxedDecoder"]
 
-_F_SETPIPE_SZ = 1031
-_PIPE_BYTES = 1 << 20
+_F_SETPIPE_SZ = 1031  # Source: Linux, fcntl(2)
+_PIPE_BYTES = 1 << 20  # Form: size of a pipe buffer (the limit of Linux without privileges); speed alone
 _ENVIRONMENT_ALLOWLIST = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT", "HOME")
 _ERRORS_BY_NAME = {
     kind.__name__: kind
@@ -48,9 +48,11 @@ ToPixels: TypeAlias = Callable[[NDArray[np.uint8], int, int], Pixels]
 
 
 class SandboxedDecoder:
-    """One child that serves one request at a time; started on the first, and again after it died. Not for threads to
-    share. Errors of all methods: SourceNotFound, UnsupportedMedia, DamagedMedia (also where the decoder crashed),
-    ProtectedMedia, LimitExceeded (memory, size, or no sign of life for `stall_s`); each names the path.
+    """Client of one sandboxed media process, which serves one request at a time.
+
+    The process is started with the first request, and again after it died. Not thread-safe. Errors of all methods:
+    SourceNotFound, UnsupportedMedia, DamagedMedia (also where the decoder crashed), ProtectedMedia, LimitExceeded
+    (memory, size, or no reply for `decode_timeout_s`); each names the path.
     """
 
     def __init__(self, limits: MediaLimits | None = None) -> None:
@@ -69,58 +71,61 @@ class SandboxedDecoder:
 
     @property
     def pid(self) -> int | None:
-        """The child's process id, while there is one."""
+        """Process id of the child; None while there is none."""
         return None if self._child is None else self._child.pid
 
     def probe(self, path: Path) -> MediaInfo:
-        """What the file is and holds."""
+        """Return kind, size and duration of a media file."""
         return self._fetch_reply(path, protocol.ProbeRequest(os.fsencode(path)), protocol.InfoReply)[0].info
 
     def read_frames(self, path: Path, plan: SamplingPlan) -> FrameStream:
-        """The frames of the plan in order of time; closing it early costs the child."""
+        """Return a stream of the sampled frames, by time; closing it early ends the child."""
         replies = self._stream_replies(path, protocol.FramesRequest(os.fsencode(path), plan))
         return FrameStream(replies, partial(self._to_pixels, path))
 
     def read_audio(self, path: Path, start_s: float, end_s: float, sample_rate: int = 16_000) -> AudioSpan:
-        """The sound of `[start_s, end_s)`, cut where it ends."""
+        """Return the mono audio of `[start_s, end_s)`, shorter where it ends before."""
         request = protocol.AudioRequest(os.fsencode(path), start_s, end_s, sample_rate)
         reply, payload = self._fetch_reply(path, request, protocol.AudioReply)
         return AudioSpan(reply.start_s, reply.sample_rate, payload[: len(payload) // 4 * 4].view(np.float32))
 
     def read_image(self, path: Path, max_px: int) -> Pixels:
-        """The picture, upright, its longer side at most `max_px`."""
+        """Return the upright pixels of an image, the longer side at most `max_px`."""
         reply, payload = self._fetch_reply(path, protocol.ImageRequest(os.fsencode(path), max_px), protocol.ImageReply)
         return self._to_pixels(path, payload, reply.height, reply.width)
 
     def read_pages(self, path: Path, first_page: int, max_px: int) -> Iterator[DocumentPage]:
-        """The pages from number `first` (from 1) on."""
+        """Yield the pages of a PDF from number `first_page` (from 1) on."""
         for reply, payload in self._stream_replies(path, protocol.PagesRequest(os.fsencode(path), first_page, max_px)):
             if isinstance(reply, protocol.PageReply):
                 rgb = self._to_pixels(path, payload, reply.height, reply.width)
-                yield DocumentPage(reply.number, rgb, tuple(reply.lines), reply.trusted)
+                yield DocumentPage(reply.number, rgb, tuple(reply.lines), reply.text_layer_reliable)
 
     def read_subtitles(self, path: Path, include_sidecars: bool = True) -> tuple[list[TextLine], tuple[str, ...]]:
-        """The cues inside the file, then those of the files beside it; and a warning for each that cannot be read."""
+        """Return embedded cues, then those of sidecar files, and a warning for each source that cannot be read."""
         request = protocol.SubtitlesRequest(os.fsencode(path), include_sidecars)
         reply = self._fetch_reply(path, request, protocol.SubtitlesReply)[0]
         return reply.lines, tuple(reply.warnings)
 
     def cut_clip(self, path: Path, start_s: float, end_s: float, max_px: int) -> Iterator[bytes]:
-        """What is seen and heard in `[start_s, end_s)` as fragmented MP4, upright, piece by piece; the longer side is
-        at most `max_px`. LimitExceeded where there is nothing."""
+        """Yield a clip of `[start_s, end_s)` as pieces of a fragmented MP4 file, upright, longer side at most `max_px`.
+
+        Errors: LimitExceeded where the span has neither pictures nor sound.
+        """
         request = protocol.ClipRequest(os.fsencode(path), start_s, end_s, max_px)
         for reply, payload in self._stream_replies(path, request):
             if isinstance(reply, protocol.ClipChunkReply):
                 yield payload.tobytes()
 
     def close(self) -> None:
-        """End the child; a later request starts another."""
+        """Kill the child process; a later request starts another."""
         child, self._child = self._child, None
         self._busy = False
         if child is not None:
             _kill_child(child)
 
     def _fetch_reply(self, path: Path, request: protocol.Request, kind: type[R]) -> tuple[R, NDArray[np.uint8]]:
+        """Return the first reply of type `kind` and its payload."""
         for reply, payload in (replies := self._stream_replies(path, request)):
             if isinstance(reply, kind):
                 replies.close()
@@ -128,7 +133,7 @@ class SandboxedDecoder:
         raise AssertionError("a request ends with its reply or an error")
 
     def _stream_replies(self, path: Path, request: protocol.Request) -> ReplyStream:
-        """Replies up to the one that ends the request. Left early, or by an error, the child does not go on."""
+        """Yield the replies up to the one that ends the request; the child is killed where reading stops earlier."""
         child = self._ensure_child()
         self._request_number += 1
         number, self._busy = self._request_number, True
@@ -163,6 +168,7 @@ class SandboxedDecoder:
                     self.close()
 
     def _ensure_child(self) -> subprocess.Popen[bytes]:
+        """Return a live, idle child process; start one where there is none."""
         if self._busy or (self._child is not None and self._child.poll() is not None):
             self.close()
         if self._child is None:
@@ -171,14 +177,15 @@ class SandboxedDecoder:
         return self._child
 
     def _to_pixels(self, path: Path, payload: NDArray[np.uint8], height: int, width: int) -> Pixels:
+        """Return a payload as pixels. Errors: DamagedMedia where its size is wrong."""
         try:
             return protocol.unpack_pixels(payload, height, width)
         except protocol.SandboxProtocolError as error:
             self.close()
-            raise errors.DamagedMedia(str(path), f"the decoder went astray on it ({error})") from error
+            raise errors.DamagedMedia(str(path), f"the decoder sent invalid data for it ({error})") from error
 
     def _raise_crash(self, path: Path, child: subprocess.Popen[bytes], error: Exception) -> NoReturn:
-        """Say in one line why the child is gone."""
+        """Raise LimitExceeded or DamagedMedia with the reason why the child is gone."""
         with suppress(subprocess.TimeoutExpired):
             child.wait(1.0)
         status = child.returncode
@@ -189,11 +196,11 @@ class SandboxedDecoder:
         if status is not None and status < 0:
             reason = f"crashed the decoder ({signal.Signals(-status).name})"
             raise errors.DamagedMedia(str(path), reason) from error
-        raise errors.DamagedMedia(str(path), f"its decoder broke off ({error})") from error
+        raise errors.DamagedMedia(str(path), f"its decoder stopped unexpectedly ({error})") from error
 
 
 class FrameStream(Iterator[Frame]):
-    """Frames as they are decoded; `report` is there once they have all been taken."""
+    """Iterator over the sampled frames of a video, with a report after the last one."""
 
     def __init__(self, replies: ReplyStream, to_pixels: ToPixels) -> None:
         self._replies = replies
@@ -202,12 +209,13 @@ class FrameStream(Iterator[Frame]):
 
     @property
     def report(self) -> VideoReport:
-        """Errors: RuntimeError while frames are outstanding."""
+        """Decoding statistics of the video. Errors: RuntimeError before the last frame has been read."""
         if self._report is None:
             raise RuntimeError("the report comes after the last frame")
         return self._report
 
     def __next__(self) -> Frame:
+        """Return the next frame by time."""
         for reply, payload in self._replies:
             if isinstance(reply, protocol.FrameReply):
                 rgb = self._to_pixels(payload, reply.height, reply.width)
@@ -217,11 +225,12 @@ class FrameStream(Iterator[Frame]):
         raise StopIteration
 
     def close(self) -> None:
-        """Take no more frames."""
+        """Stop decoding; the child process ends."""
         self._replies.close()
 
 
 def _start_child(limits: MediaLimits) -> subprocess.Popen[bytes]:
+    """Start the media process with a minimal environment in a session of its own."""
     package_root = str(Path(indexer.__file__).parent.parent)
     environment = {name: os.environ[name] for name in _ENVIRONMENT_ALLOWLIST if name in os.environ}
     environment |= {"PYTHONPATH": package_root, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -243,7 +252,7 @@ def _start_child(limits: MediaLimits) -> subprocess.Popen[bytes]:
 
 
 def _kill_child(child: subprocess.Popen[bytes]) -> None:
-    """Kill the child and wait for it, so that no zombie stays."""
+    """Kill the child and wait for it, so that no zombie remains."""
     child.kill()
     for pipe in (child.stdin, child.stdout):
         if pipe is not None:
@@ -252,6 +261,7 @@ def _kill_child(child: subprocess.Popen[bytes]) -> None:
 
 
 def _fileno(pipe: IO[bytes] | None) -> int:
+    """Return the file descriptor of a pipe of the child."""
     if pipe is None:
         raise AssertionError("the child has pipes at both ends")
     return pipe.fileno()

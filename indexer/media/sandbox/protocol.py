@@ -1,7 +1,7 @@
-"""What passes between the indexer and the media process: length-prefixed, typed messages, and raw pixels or samples.
+"""Wire protocol between the indexer and the sandboxed media process: typed MessagePack messages with raw payloads.
 
 Frame of a message: two little-endian uint32 (bytes of the body, bytes of the payload), the body in MessagePack, the
-payload as it is. Nothing here can make the reader run code, whoever writes.
+payload (pixels, samples or a piece of a file) as it is. Decoding cannot run code, so a hostile writer gains nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from indexer.media.video import SamplingPlan, VideoReport
 from indexer.types import MediaInfo, TextLine
 
 MAX_BODY_BYTES = 64 << 20
+"""Chosen: above the cues of a 16 MB subtitle file; bounds what a hostile child can make the parent allocate."""
 MAX_PAYLOAD_BYTES = 640 << 20
+"""Chosen: above the RGB pixels of the largest image that `MediaLimits` allows by default (600 MB)."""
 _HEADER = struct.Struct("<II")
 
 _T = TypeVar("_T")
@@ -30,15 +32,21 @@ Payload: TypeAlias = bytes | NDArray[np.uint8] | NDArray[np.float32]
 
 
 class ProbeRequest(msgspec.Struct, tag="probe"):
+    """Request the metadata of a file; answered by InfoReply."""
+
     path: bytes
 
 
 class FramesRequest(msgspec.Struct, tag="frames"):
+    """Request the sampled frames of a video; answered by FrameReply for each, then ReportReply."""
+
     path: bytes
     plan: SamplingPlan
 
 
 class AudioRequest(msgspec.Struct, tag="audio"):
+    """Request the mono samples of `[start_s, end_s)` at `sample_rate` Hz; answered by AudioReply."""
+
     path: bytes
     start_s: float
     end_s: float
@@ -46,33 +54,45 @@ class AudioRequest(msgspec.Struct, tag="audio"):
 
 
 class ImageRequest(msgspec.Struct, tag="image"):
+    """Request the pixels of an image; answered by ImageReply."""
+
     path: bytes
     max_px: int
 
 
 class PagesRequest(msgspec.Struct, tag="pages"):
+    """Request the pages of a PDF from `first_page` (from 1) on; answered by PageReply for each, then DoneReply."""
+
     path: bytes
     first_page: int
     max_px: int
 
 
 class SubtitlesRequest(msgspec.Struct, tag="subtitles"):
+    """Request embedded and, optionally, sidecar subtitles; answered by SubtitlesReply."""
+
     path: bytes
     include_sidecars: bool
 
 
-class InfoReply(msgspec.Struct, tag="info"):
-    info: MediaInfo
-
-
 class ClipRequest(msgspec.Struct, tag="clip"):
+    """Request a clip of a video as MP4; answered by ClipChunkReply for each piece, then DoneReply."""
+
     path: bytes
     start_s: float
     end_s: float
     max_px: int
 
 
+class InfoReply(msgspec.Struct, tag="info"):
+    """Metadata of a file."""
+
+    info: MediaInfo
+
+
 class FrameReply(msgspec.Struct, tag="frame"):
+    """A sampled frame; the payload is its RGB pixels, `[height, width, 3]` uint8."""
+
     pts: int
     time_base: tuple[PositiveInt, PositiveInt]
     time_s: float
@@ -81,46 +101,56 @@ class FrameReply(msgspec.Struct, tag="frame"):
 
 
 class ReportReply(msgspec.Struct, tag="report"):
+    """Decoding statistics of a video; the last reply to a FramesRequest."""
+
     report: VideoReport
 
 
 class AudioReply(msgspec.Struct, tag="sound"):
+    """Audio; the payload is its mono samples, float32 in [-1, 1]."""
+
     start_s: float
     sample_rate: int
 
 
 class ImageReply(msgspec.Struct, tag="picture"):
+    """An image; the payload is its RGB pixels, `[height, width, 3]` uint8."""
+
     height: int
     width: int
 
 
 class PageReply(msgspec.Struct, tag="page"):
+    """A page of a PDF with its text lines; the payload is its RGB pixels, `[height, width, 3]` uint8."""
+
     number: int
     lines: list[TextLine]
-    trusted: bool
+    text_layer_reliable: bool
     height: int
     width: int
 
 
 class SubtitlesReply(msgspec.Struct, tag="lines"):
+    """Cues of the subtitles, and a warning for each source that cannot be read."""
+
     lines: list[TextLine]
     warnings: list[str]
 
 
 class ClipChunkReply(msgspec.Struct, tag="piece"):
-    """Some bytes of a clip, in order."""
+    """The next bytes of a clip, as payload."""
 
 
 class DoneReply(msgspec.Struct, tag="done"):
-    pass
+    """The end of a stream of replies."""
 
 
 class HeartbeatReply(msgspec.Struct, tag="beat"):
-    """A sign of life during long work."""
+    """A sign of life during long work, so that the reader does not time out."""
 
 
 class ErrorReply(msgspec.Struct, tag="error"):
-    """One of our errors by class name; `spent` where the process had better not go on."""
+    """An error by the name of its class; `must_restart` where the process should not go on."""
 
     error_class: str
     reason: str
@@ -146,11 +176,11 @@ Reply: TypeAlias = (
 
 
 class SandboxProtocolError(Exception):
-    """The other side broke the protocol, or is gone."""
+    """A message that breaks the protocol, or a peer that is gone."""
 
 
 class SandboxTimeout(SandboxProtocolError):
-    """Nothing came for too long."""
+    """No byte within the read timeout."""
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -159,7 +189,7 @@ _REPLY_DECODER: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 
 
 def send(descriptor: int, message: Request | Reply, payload: Payload = b"") -> None:
-    """Write all of it; waits while the pipe is full. Errors: OSError (EPIPE) where nobody reads."""
+    """Write a message and its payload, blocking while the pipe is full. Errors: OSError (EPIPE) where nobody reads."""
     body = _ENCODER.encode(message)
     raw = _byte_view(payload)
     parts = [memoryview(_HEADER.pack(len(body), len(raw))), memoryview(body), raw]
@@ -172,17 +202,18 @@ def send(descriptor: int, message: Request | Reply, payload: Payload = b"") -> N
 
 
 def receive_request(descriptor: int) -> Request:
-    """Wait for the next request, however long. Errors: WireError at the end or on nonsense."""
+    """Wait for the next request without a timeout. Errors: SandboxProtocolError at the end or on an invalid message."""
     return _receive(descriptor, _REQUEST_DECODER.decode, None)[0]
 
 
 def receive_reply(descriptor: int, read_timeout_s: float) -> tuple[Reply, NDArray[np.uint8]]:
-    """The next reply and its payload. Errors: Stalled after `stall_s` without a byte, WireError."""
+    """Read the next reply and its payload. Errors: SandboxTimeout after `read_timeout_s` without a byte,
+    SandboxProtocolError."""
     return _receive(descriptor, _REPLY_DECODER.decode, read_timeout_s)
 
 
 def unpack_pixels(payload: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """The payload as `[height, width, 3]`. Errors: WireError where it has another size."""
+    """Reshape a payload to `[height, width, 3]`. Errors: SandboxProtocolError where it has another size."""
     if height <= 0 or width <= 0 or height * width * 3 != len(payload):
         raise SandboxProtocolError(f"{len(payload)} bytes for a picture of {width} x {height}")
     return payload.reshape(height, width, 3)
@@ -191,6 +222,7 @@ def unpack_pixels(payload: NDArray[np.uint8], height: int, width: int) -> NDArra
 def _receive(
     descriptor: int, decode: Callable[[bytes], _T], read_timeout_s: float | None
 ) -> tuple[_T, NDArray[np.uint8]]:
+    """Read a message and its payload within the size limits. Errors: SandboxTimeout, SandboxProtocolError."""
     head = bytearray(_HEADER.size)
     _read_exactly(descriptor, memoryview(head), read_timeout_s)
     body_bytes, payload_bytes = _HEADER.unpack(head)
@@ -203,20 +235,22 @@ def _receive(
     try:
         return decode(bytes(body)), payload
     except (msgspec.MsgspecError, ValueError) as error:
-        raise SandboxProtocolError(f"a message that is none: {error}") from error
+        raise SandboxProtocolError(f"an invalid message: {error}") from error
 
 
 def _byte_view(payload: Payload) -> memoryview:
+    """Return the bytes of a payload without copying contiguous arrays."""
     view = payload if isinstance(payload, bytes) else np.ascontiguousarray(payload).reshape(-1).view(np.uint8).data
     return memoryview(view)
 
 
 def _read_exactly(descriptor: int, view: memoryview, read_timeout_s: float | None) -> None:
+    """Fill `view` from a pipe. Errors: SandboxTimeout, SandboxProtocolError at the end of the stream."""
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     while len(view):
         if not poll.poll(None if read_timeout_s is None else read_timeout_s * 1000):
-            raise SandboxTimeout(f"nothing for {read_timeout_s} s")
+            raise SandboxTimeout(f"no data for {read_timeout_s} s")
         count = os.readv(descriptor, [view])
         if not count:
             raise SandboxProtocolError("the other side is gone")

@@ -1,6 +1,7 @@
-"""The media process: parses hostile files with little power, and tells over a pipe what it found.
+"""The sandboxed media process: parses hostile files with few privileges and replies over a pipe.
 
-Started by `SandboxedDecoder` as `python -P -B -m indexer.media.sandbox.worker LIMITS`; reads requests from standard input.
+`SandboxedDecoder` starts it as `python -P -B -m indexer.media.sandbox.worker LIMITS`; requests come on standard input,
+replies go to standard output.
 """
 
 from __future__ import annotations
@@ -24,20 +25,23 @@ from indexer.media.sandbox import protocol
 from indexer.media.sandbox.limits import MediaLimits
 from indexer.types import TextLine
 
-_PR_SET_NO_NEW_PRIVS = 38
-_MAX_REASON_CHARS = 500
+_PR_SET_NO_NEW_PRIVS = 38  # Source: Linux, prctl(2), linux/prctl.h
+_MAX_REASON_CHARS = 500  # Form: length of an error message
 
 
 def main() -> None:
-    """Serve until standard input ends. Who stops a service sends SIGTERM to all of its processes; that this one has to
-    end is its parent's to say, or a stop would look like a crash."""
+    """Serve requests until standard input ends.
+
+    SIGTERM is ignored: a service manager sends it to all processes of a service, and only the parent may end this one,
+    or a stop would look like a crash.
+    """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     limits = msgspec.json.decode(sys.argv[1], type=MediaLimits)
     _drop_privileges(limits)
     request_fd, reply_fd = os.dup(0), os.dup(1)
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
-    os.dup2(nothing, 1)
+    null_fd = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null_fd, 0)
+    os.dup2(null_fd, 1)
     threading.Thread(target=_exit_with_parent, args=(request_fd, os.getppid()), daemon=True).start()
     worker = SandboxWorker(reply_fd, limits)
     while True:
@@ -49,7 +53,7 @@ def main() -> None:
 
 
 class SandboxWorker:
-    """Answers one request after another on one pipe."""
+    """Request handler of the media process; replies go to one pipe, one request after another."""
 
     def __init__(self, reply_fd: int, limits: MediaLimits) -> None:
         self._reply_fd = reply_fd
@@ -58,7 +62,7 @@ class SandboxWorker:
         self._last_sent_s = 0.0
 
     def handle(self, request: protocol.Request) -> None:
-        """Send what was asked for, or one error; where memory ran out, that is the last thing this process does."""
+        """Send the replies to a request, or one error; after running out of memory the parent restarts this process."""
         self._last_sent_s = time.monotonic()
         try:
             self._dispatch(request)
@@ -69,12 +73,12 @@ class SandboxWorker:
             self._send(protocol.ErrorReply("LimitExceeded", reason, must_restart=True))
         except BrokenPipeError:
             sys.exit(0)
-        except Exception as error:  # noqa: BLE001 - whatever a parser raises, the file is at fault, and the next one goes on
+        except Exception as error:  # noqa: BLE001 - whatever a parser raises, the file is at fault; later requests are served
             reason = f"cannot be read ({type(error).__name__}: {error})"
             self._send(protocol.ErrorReply("DamagedMedia", _one_line(reason)))
 
     def send_heartbeat(self) -> None:
-        """Tell that work goes on, about once a second."""
+        """Send a heartbeat, at most about once a second."""
         if time.monotonic() - self._last_sent_s > self._heartbeat_interval_s:
             self._send(protocol.HeartbeatReply())
 
@@ -143,9 +147,9 @@ class SandboxWorker:
         for read in sources:
             try:
                 lines += read()
-            except errors.SourceError as error:  # the same files may have another name elsewhere
-                which = Path(error.name).name.removeprefix(path.stem)
-                warnings.append(_one_line(f"subtitles of its {which}: {error.reason}"))
+            except errors.SourceError as error:  # without the stem: the same files may have another name elsewhere
+                suffix = Path(error.name).name.removeprefix(path.stem)
+                warnings.append(_one_line(f"subtitles of its {suffix}: {error.reason}"))
         self._send(protocol.SubtitlesReply(lines, warnings))
 
     def _send_clip(self, path: Path, request: protocol.ClipRequest) -> None:
@@ -159,11 +163,12 @@ class SandboxWorker:
 
 
 def _one_line(text: str) -> str:
+    """Collapse whitespace and cut an error message to its maximum length."""
     return " ".join(text.encode("utf-8", "replace").decode().split())[:_MAX_REASON_CHARS]
 
 
 def _drop_privileges(limits: MediaLimits) -> None:
-    """Bounded memory, no core dump, no file may be written, no new privileges."""
+    """Limit this process: bounded memory, no core dump, no writing of files, no new privileges."""
     memory = limits.memory_mb << 20
     for limit, bound in (
         (resource.RLIMIT_AS, memory),
@@ -178,8 +183,10 @@ def _drop_privileges(limits: MediaLimits) -> None:
 
 
 def _exit_with_parent(request_fd: int, parent_pid: int) -> None:
-    """End when the parent does, whatever the main thread is busy with. (PR_SET_PDEATHSIG would follow the thread that
-    started this process, which may well end before the process that it belongs to.)"""
+    """Exit when the parent process ends, whatever the main thread is doing.
+
+    PR_SET_PDEATHSIG would follow the thread that started this process, which may end before its process does.
+    """
     poll = select.poll()
     poll.register(request_fd, 0)
     while not poll.poll(1000) and os.getppid() == parent_pid:

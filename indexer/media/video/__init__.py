@@ -1,4 +1,4 @@
-"""Video decoding with PyAV. All but the plan runs inside the sandboxed media process (`indexer.media.sandbox.client`)."""
+"""Video decoding with PyAV; all but `plan` runs inside the sandboxed process of `indexer.media.sandbox.client`."""
 
 from indexer.media.video.plan import SamplingPlan, VideoReport
 

@@ -1,4 +1,4 @@
-"""Sound as a speech model wants it: mono, one rate, on the clock of the pictures."""
+"""Audio decoding and resampling to mono, aligned with the clock of the video."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ from indexer.media.video.reader import SendHeartbeat, decode_first_frame, no_hea
 from indexer.types import AudioSpan
 
 _PREROLL_S = 0.5
+"""Chosen: decoded before the span, so that the codec has settled; costs as much more decoding."""
 _MAX_TIME_JUMP_S = 0.1
+"""Chosen: a larger jump of timestamps is a pause; a smaller limit would cut sound whose timestamps jitter."""
 
 
 def read_audio(
     path: Path, start_s: float, end_s: float, sample_rate: int = 16_000, heartbeat: SendHeartbeat = no_heartbeat
 ) -> AudioSpan:
-    """The sound of `[start_s, end_s)`, cut where it ends; silence where it has not begun or pauses.
+    """Decode the mono audio of `[start_s, end_s)`, shorter where the file ends before.
 
-    Times are seconds from the first presented frame, or from the first sample where there are no pictures.
-    Errors: UnsupportedMedia (no sound), DamagedMedia (none can be decoded).
+    It is silent before the audio begins and in its pauses. Times are seconds from the first presented frame, or from
+    the first sample where there is no video.
+    Errors: UnsupportedMedia (no audio), DamagedMedia (none can be decoded).
     """
     origin_s = _origin_s(path)
     samples = np.zeros(max(round((end_s - start_s) * sample_rate), 0), np.float32)
@@ -45,14 +48,15 @@ def read_audio(
 
 
 def _origin_s(path: Path) -> float:
+    """Return the time of the first presented frame, or of the first sample where there is no video."""
     with open_media(path) as container:
-        pictures = pick_video_stream(container)
-        if pictures is not None:
-            return decode_first_frame(path, container, pictures).time or 0.0
-        sound = pick_audio_stream(container)
-        if sound is None:
+        video = pick_video_stream(container)
+        if video is not None:
+            return decode_first_frame(path, container, video).time or 0.0
+        audio = pick_audio_stream(container)
+        if audio is None:
             raise UnsupportedMedia(str(path), "has no sound")
-        for frame in _decode(container, sound, no_heartbeat):
+        for frame in _decode(container, audio, no_heartbeat):
             return frame.time or 0.0
     raise DamagedMedia(str(path), "no sound in it can be decoded")
 
@@ -64,7 +68,7 @@ def _resample(
     sample_rate: int,
     heartbeat: SendHeartbeat,
 ) -> Iterator[tuple[float, NDArray[np.float32]]]:
-    """Pieces of sound and the times they begin at; a pause in the sound begins a new run of the resampler."""
+    """Yield start times and pieces of resampled audio from `from_s` on; after a pause the resampler starts anew."""
     if from_s > _PREROLL_S and stream.time_base:
         try:
             container.seek(int((from_s - _PREROLL_S) / stream.time_base), stream=stream)
@@ -86,13 +90,14 @@ def _resample(
 
 
 def _mono_resampler(sample_rate: int) -> av.AudioResampler:
-    """Channels are weighted so that the sum of full scales stays full scale."""
+    """Return a resampler to mono float samples whose mix of full-scale channels is full scale."""
     return av.AudioResampler("flt", "mono", sample_rate, options={"rematrix_maxval": "1.0"})
 
 
 def _decode(
     container: av.container.InputContainer, stream: av.AudioStream, heartbeat: SendHeartbeat
 ) -> Iterator[av.AudioFrame]:
+    """Yield the decoded audio frames; undecodable packets are skipped."""
     for packet in Demuxer(container, stream):
         heartbeat()
         try:

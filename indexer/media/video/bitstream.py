@@ -1,4 +1,4 @@
-"""What a compressed packet says of itself: whether decoding can begin there, and whether anything depends on it.
+"""Bitstream inspection: random-access points and non-reference pictures, from the headers of compressed packets.
 
 Sources: ITU-T H.264 (7.3.1, 7.3.3), ITU-T H.265 (7.3.1.2, 7.4.2.2), ISO/IEC 13818-2 (6.2.3).
 """
@@ -6,24 +6,28 @@ Sources: ITU-T H.264 (7.3.1, 7.3.3), ITU-T H.265 (7.3.1.2, 7.4.2.2), ISO/IEC 138
 from __future__ import annotations
 
 from collections.abc import Iterator
-from enum import IntFlag
+from enum import IntFlag, auto
 
 _SCAN_BYTES = 8192
+"""Chosen: bytes of a packet searched for start codes; headers come first, slice data is not worth the time."""
 
 
 class PacketRole(IntFlag):
-    """KEY: pictures presented after it decode from here on. CLEAN: so do those presented before it (an IDR).
-    DROPPABLE: no other picture refers to it. HIDDEN: decoded but not presented (an edit list cuts it off)."""
+    """Role of a packet in decoding.
+
+    KEY: pictures presented after it decode from here on. CLOSED_GOP: so do those presented before it (an IDR).
+    NON_REFERENCE: no other picture refers to it. DISCARD: decoded but not presented (an edit list cuts it off).
+    """
 
     NONE = 0
-    KEY = 1
-    CLOSED_GOP = 2
-    NON_REFERENCE = 4
-    DISCARD = 8
+    KEY = auto()
+    CLOSED_GOP = auto()
+    NON_REFERENCE = auto()
+    DISCARD = auto()
 
 
 class PacketInspector:
-    """Tells the role of each packet of one stream, from the container's key flag and the first bytes of the picture."""
+    """Classifier of the packets of one stream, by the container's key flag and the headers of the picture."""
 
     def __init__(self, codec: str, extradata: bytes, intra_only: bool) -> None:
         self._codec = codec
@@ -31,7 +35,7 @@ class PacketInspector:
         self._nal_length_bytes = _read_nal_length_bytes(codec, extradata)
 
     def classify(self, data: memoryview, is_key: bool) -> tuple[PacketRole, int]:
-        """The role, and the temporal layer (0 where the codec has none)."""
+        """Return the role of a packet and its temporal layer (0 where the codec has none)."""
         match self._codec:
             case "h264":
                 return self._classify_h264(data, is_key), 0
@@ -44,6 +48,7 @@ class PacketInspector:
         return (PacketRole.KEY | PacketRole.CLOSED_GOP if self._keys_are_closed else PacketRole.KEY), 0
 
     def _classify_h264(self, data: memoryview, is_key: bool) -> PacketRole:
+        """Return the role by the first slice (H.264, 7.3.1): type 5 is an IDR, `nal_ref_idc` 0 is no reference."""
         for nal in _nal_units(data, self._nal_length_bytes):
             kind = nal[0] & 31
             if kind == 5:
@@ -55,6 +60,7 @@ class PacketInspector:
         return PacketRole.NONE
 
     def _classify_hevc(self, data: memoryview, is_key: bool) -> tuple[PacketRole, int]:
+        """Return role and temporal layer by the first slice (H.265, table 7-1): types 16 to 23 are IRAP pictures."""
         for nal in _nal_units(data, self._nal_length_bytes):
             kind, layer = nal[0] >> 1 & 63, max((nal[1] & 7) - 1, 0) if len(nal) > 1 else 0
             if kind >= 32:
@@ -68,7 +74,7 @@ class PacketInspector:
 
 
 def _read_nal_length_bytes(codec: str, extradata: bytes) -> int:
-    """Size of the length before each NAL unit; 0 where start codes separate them."""
+    """Return the size of the length field before each NAL unit; 0 where start codes separate them."""
     if codec == "h264" and len(extradata) > 6 and extradata[0] == 1:
         return (extradata[4] & 3) + 1
     if codec == "hevc" and len(extradata) > 22 and extradata[0] == 1:
@@ -77,7 +83,7 @@ def _read_nal_length_bytes(codec: str, extradata: bytes) -> int:
 
 
 def _nal_units(data: memoryview, length_bytes: int) -> Iterator[bytes]:
-    """The first bytes of each NAL unit."""
+    """Yield the first bytes of each NAL unit."""
     if length_bytes:
         at = 0
         while at + length_bytes < len(data):
@@ -93,6 +99,7 @@ def _nal_units(data: memoryview, length_bytes: int) -> Iterator[bytes]:
 
 
 def _h264_slice_is_intra(nal: bytes) -> bool:
+    """Return True if a slice header has slice type I (H.264, 7.3.3)."""
     bits = int.from_bytes(nal[1:9].ljust(8, b"\0"), "big")
     _, used = _exp_golomb(bits, 0)
     slice_type, _ = _exp_golomb(bits, used)
@@ -100,7 +107,7 @@ def _h264_slice_is_intra(nal: bytes) -> bool:
 
 
 def _exp_golomb(bits: int, at: int) -> tuple[int, int]:
-    """ue(v) at bit `at` of 64 bits: the value, and where the next begins."""
+    """Decode ue(v) (H.264, 9.1) at bit `at` of 64 bits; return the value and the next position."""
     zeros = 0
     while at + zeros < 31 and not bits >> (63 - at - zeros) & 1:
         zeros += 1
@@ -109,6 +116,7 @@ def _exp_golomb(bits: int, at: int) -> tuple[int, int]:
 
 
 def _classify_mpeg2(data: memoryview, is_key: bool) -> PacketRole:
+    """Return the role by the picture coding type (ISO/IEC 13818-2, 6.2.3): 3 is a B picture."""
     if is_key:
         return PacketRole.KEY
     start = bytes(data[:_SCAN_BYTES])

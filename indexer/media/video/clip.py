@@ -1,4 +1,4 @@
-"""A stretch of a video, cut out as a video of its own: upright, H.264 and AAC in fragmented MP4, from time 0 on."""
+"""Clip cutting: a span of a video re-encoded as H.264 and AAC in fragmented MP4, upright, from time 0 on."""
 
 from __future__ import annotations
 
@@ -19,12 +19,16 @@ from indexer.media.video.reader import SendHeartbeat, no_heartbeat, read_first_p
 from indexer.types import AudioSpan, Pixels
 
 _TIME_BASE = Fraction(1, 90_000)
-_AUDIO_RATE_HZ, _AUDIO_FRAME_SAMPLES = 44_100, 1024
-_PREROLL_S = 1.0
-_FRAME_RATE = 30
+"""Source: 90 kHz, the clock of MPEG systems (ISO/IEC 13818-1)."""
+_AUDIO_RATE_HZ = 44_100
+"""Chosen: every player supports it; costs more bits than the 16 kHz that speech needs."""
+_AUDIO_FRAME_SAMPLES = 1024  # Source: AAC-LC, ISO/IEC 14496-3
+_PREROLL_S = 1.0  # Chosen: a seek this much earlier finds the frame that is displayed at the start
+_FRAME_RATE = 30  # Chosen: nominal rate, for the encoder's rate control only; pictures keep their own times
 _MP4_OPTIONS = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
 _H264_OPTIONS = {"preset": "veryfast", "crf": "23", "g": "60", "bf": "0", "threads": "1"}
-"""No B-frames: without an edit list, which a stream cannot have, they would move the first picture away from 0."""
+"""Chosen: `veryfast` and CRF 23 trade size for speed. No B-frames: without an edit list, which fragmented MP4 cannot
+have, they would delay the first picture (decision 0039)."""
 
 
 def cut_clip(
@@ -35,16 +39,16 @@ def cut_clip(
     write: Callable[[bytes], None],
     heartbeat: SendHeartbeat = no_heartbeat,
 ) -> None:
-    """Write what is seen and heard in `[start_s, end_s)`, piece by piece; the longer side is at most `max_px`.
+    """Encode the span `[start_s, end_s)` of a video and write it piece by piece, the longer side at most `max_px`.
 
-    Times count from the first presented frame; the frame that is shown at `start_s` is the first. The sound is mono.
-    Errors: LimitExceeded (nothing is seen or heard there), SourceNotFound, UnsupportedMedia, DamagedMedia.
+    Times count from the first presented frame; the clip begins with the frame displayed at `start_s`. The audio is
+    mono. Errors: LimitExceeded (no video or audio there), SourceNotFound, UnsupportedMedia, DamagedMedia.
     """
     pictures = _decode_pictures(path, start_s, end_s, max_px, heartbeat)
     first = next(pictures, None)
     sound = _read_sound(path, start_s, end_s, heartbeat)
     if first is None and sound is None:
-        raise LimitExceeded(str(path), f"shows and says nothing from {start_s:g} s on")
+        raise LimitExceeded(str(path), f"has no video or audio from {start_s:g} s on")
     with av.open(_WriteOnlyFile(write), "w", format="mp4", options=_MP4_OPTIONS) as container:
         muxer = _ClipMuxer(container, None if first is None else first[1], sound)
         for time_s, rgb in chain([] if first is None else [first], pictures):
@@ -54,18 +58,19 @@ def cut_clip(
 
 
 class _WriteOnlyFile:
-    """What the muxer writes to: it goes on as it comes, nothing can be changed afterwards."""
+    """File object for the muxer that passes bytes on and cannot seek."""
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self._write = write
 
     def write(self, data: bytes) -> int:
+        """Pass bytes on and return their number."""
         self._write(bytes(data))
         return len(data)
 
 
 class _ClipMuxer:
-    """Pictures and sound of a clip on their way into one container, the sound never far ahead of the pictures."""
+    """Interleaving encoder of the pictures and the audio of a clip."""
 
     def __init__(self, container: av.container.OutputContainer, first: Pixels | None, sound: AudioSpan | None) -> None:
         self._container, self._audio = container, sound
@@ -81,7 +86,7 @@ class _ClipMuxer:
             self._audio_stream = container.add_stream("aac", rate=_AUDIO_RATE_HZ, layout="mono")
 
     def write_frame(self, time_s: float, rgb: Pixels) -> None:
-        """The next picture, shown from `time_s` of the clip on; two at one time are one."""
+        """Encode the next picture, displayed from `time_s` of the clip on; a second one at that time is dropped."""
         assert self._video_stream is not None
         pts = round(time_s / _TIME_BASE)
         if pts > self._last_pts:
@@ -94,13 +99,14 @@ class _ClipMuxer:
             self._write_audio(time_s)
 
     def finish(self) -> None:
-        """All that is left."""
+        """Encode the remaining audio and flush the encoders."""
         self._write_audio(float("inf"))
         for stream in (self._video_stream, self._audio_stream):
             if stream is not None:
                 self._container.mux(stream.encode(None))
 
     def _write_audio(self, until_s: float) -> None:
+        """Encode the audio up to a time of the clip."""
         if self._audio_stream is None or self._audio is None:
             return
         samples = self._audio.samples
@@ -119,7 +125,7 @@ class _ClipMuxer:
 def _decode_pictures(
     path: Path, start_s: float, end_s: float, max_px: int, heartbeat: SendHeartbeat
 ) -> Iterator[tuple[float, Pixels]]:
-    """The frames that are shown in the stretch, with their times, the one that is shown when it begins included."""
+    """Yield the pictures displayed in `[start_s, end_s)` with their times, the one displayed at `start_s` included."""
     with open_media(path) as container:
         stream = pick_video_stream(container)
         if stream is None or stream.time_base is None:
@@ -137,14 +143,14 @@ def _decode_pictures(
             current = (time_s, frame) if time_s < end_s else None
             if current is None:
                 return
-        if current is not None and current[0] + gap_s > start_s:  # the last of all is shown as long as the one before
+        if current is not None and current[0] + gap_s > start_s:  # the last frame lasts as long as the one before
             yield current[0], converter.convert(current[1])
 
 
 def _decode_from(
     container: av.container.InputContainer, stream: av.VideoStream, from_pts: int, heartbeat: SendHeartbeat
 ) -> Iterator[av.VideoFrame]:
-    """Frames from the key frame before that time on; from the start where the container cannot seek."""
+    """Yield frames from the key frame before `from_pts` on; from the start where the container cannot seek."""
     base = stream.time_base or _TIME_BASE
     try:
         container.seek(max(from_pts - int(_PREROLL_S / base), stream.start_time or 0), stream=stream)
@@ -158,6 +164,7 @@ def _decode_from(
 
 
 def _read_sound(path: Path, start_s: float, end_s: float, heartbeat: SendHeartbeat) -> AudioSpan | None:
+    """Return the audio of a span; None where there is none."""
     try:
         span = read_audio(path, start_s, end_s, _AUDIO_RATE_HZ, heartbeat)
     except UnsupportedMedia:
@@ -166,7 +173,7 @@ def _read_sound(path: Path, start_s: float, end_s: float, heartbeat: SendHeartbe
 
 
 def _fit_even_size(rgb: Pixels, height: int, width: int) -> Pixels:
-    """The picture in the size of the clip, whose sides are even; one that differs for other reasons is filled up."""
+    """Crop or pad a picture with black to the size of the clip, whose sides are even, as H.264 requires."""
     if rgb.shape[:2] == (height, width):
         return rgb
     fitted = np.zeros((height, width, 3), np.uint8)

@@ -1,4 +1,4 @@
-"""Opening media with PyAV so that nothing but the file itself, as long as it was at that moment, is read."""
+"""Safe opening and demuxing of media containers with PyAV: nothing but the file itself is read."""
 
 from __future__ import annotations
 
@@ -19,49 +19,56 @@ _FORBIDDEN_FORMATS = frozenset(
     {"hls", "applehttp", "dash", "webm_dash_manifest", "concat", "image2", "image2pipe", "alias_pix", "brender_pix"}
     | {"lavfi", "rtsp", "rtp", "rtp_mpegts", "sdp", "sap", "imf", "vobsub", "avisynth", "vapoursynth", "mpegtsraw"}
     | {"video4linux2", "v4l2", "fbdev", "alsa", "oss", "x11grab", "kmsgrab", "xcbgrab"}
-    | {"tty", "bin", "adf", "idf", "xbin", "ffmetadata", "data", "rawvideo", "mcc", "scc"}  # they take any text
+    | {"tty", "bin", "adf", "idf", "xbin", "ffmetadata", "data", "rawvideo", "mcc", "scc"}  # these accept any text
 )
-_BUFFER_BYTES = 1 << 18
+"""Formats that open other files, devices or addresses, or that accept anything."""
+_BUFFER_BYTES = 1 << 18  # Form: size of a read
 _MAX_READ_ERRORS = 16
+"""Chosen: read errors before the rest is given up; more recovers more of a damaged file, but takes longer."""
+_MAX_ATOMS = 64
+"""Chosen: top-level boxes searched for an index; enough for any MP4 that is not fragmented."""
 
 
 class BoundedFile:
-    """A regular file that ends where it ended when it was opened, so that a growing one reads as one snapshot."""
+    """Read-only regular file with the size it had when it was opened, so that a growing file reads as a snapshot.
+
+    Errors: SourceNotFound, UnsupportedMedia where it is no regular file, DamagedMedia where it is empty.
+    """
 
     def __init__(self, path: Path) -> None:
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             raise SourceNotFound(str(path), (error.strerror or str(error)).lower()) from error
-        facts = os.fstat(self._fd)
-        if not stat.S_ISREG(facts.st_mode):
+        status = os.fstat(self._fd)
+        if not stat.S_ISREG(status.st_mode):
             self.close()
             raise UnsupportedMedia(str(path), "is not a regular file")
-        self.size = facts.st_size
+        self.size = status.st_size
         self._position = 0
         if not self.size:
             self.close()
             raise DamagedMedia(str(path), "is empty")
 
     def read(self, count: int = -1) -> bytes:
-        """At most `count` bytes (all that is left, if negative); `b""` at the end."""
+        """Read at most `count` bytes (the rest if negative); `b""` at the end."""
         left = max(self.size - self._position, 0)
         data = os.pread(self._fd, left if count < 0 else min(count, left), self._position)
         self._position += len(data)
         return data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move as `io.IOBase.seek` does; gives the new position."""
+        """Move the position as `io.IOBase.seek` does and return it."""
         origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}[whence]
         self._position = max(origin + offset, 0)
         return self._position
 
     def tell(self) -> int:
-        """Where the next read begins."""
+        """Return the position of the next read."""
         return self._position
 
     def close(self) -> None:
-        """Give the file back; a second call does nothing."""
+        """Close the file; a second call does nothing."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -69,7 +76,10 @@ class BoundedFile:
 
 @contextmanager
 def open_media(path: Path) -> Iterator[av.container.InputContainer]:
-    """An open container, by content alone. Errors: SourceNotFound, UnsupportedMedia, DamagedMedia."""
+    """Open a media container by its content alone, whatever its name.
+
+    Errors: SourceNotFound, UnsupportedMedia, DamagedMedia.
+    """
     file = BoundedFile(path)
     try:
         try:
@@ -94,20 +104,23 @@ def open_media(path: Path) -> Iterator[av.container.InputContainer]:
 
 
 def pick_video_stream(container: av.container.InputContainer) -> av.VideoStream | None:
-    """The largest picture stream that has a decoder; cover art and thumbnails are none."""
+    """Return the largest video stream that has a decoder, cover art left out; None where there is none."""
     unfit = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
     streams = [s for s in container.streams.video if s.codec_context is not None and not s.disposition & unfit]
     return max(streams, key=lambda s: (s.codec_context.width * s.codec_context.height, -s.index), default=None)
 
 
 def pick_audio_stream(container: av.container.InputContainer) -> av.AudioStream | None:
-    """The sound stream that a player would pick."""
+    """Return the audio stream that a player would pick (the default, else the first); None where there is none."""
     streams = [s for s in container.streams.audio if s.codec_context is not None]
     return next((s for s in streams if s.disposition & Disposition.default), next(iter(streams), None))
 
 
 class Demuxer:
-    """The packets of one stream in decoding order; read errors are counted and read over. All other streams are off."""
+    """Iterable over the packets of one stream in decoding order; read errors are counted and skipped.
+
+    All other streams of the container are discarded.
+    """
 
     def __init__(self, container: av.container.InputContainer, stream: av.stream.Stream) -> None:
         self._container = container
@@ -117,6 +130,7 @@ class Demuxer:
             other.discard = Discard.default if other.index == stream.index else Discard.all
 
     def __iter__(self) -> Iterator[av.Packet]:
+        """Yield the packets that have data."""
         while self.error_count <= _MAX_READ_ERRORS:
             try:
                 for packet in self._container.demux(self._stream):
@@ -130,15 +144,18 @@ class Demuxer:
 
 
 def _allowed_formats() -> str:
+    """Return FFmpeg's `format_whitelist`: all demuxers that read one file alone."""
     names = {name for names in av.formats_available for name in names.split(",")}
     return ",".join(sorted(n for n in names if n not in _FORBIDDEN_FORMATS and not n.endswith("_pipe")))
 
 
 def _forbid_other_files(url: str, flags: int, options: dict[str, str]) -> object:
+    """Refuse to open a file that a media file refers to."""
     raise PermissionError(f"a media file may not open another: {url!r} ({flags}, {options})")
 
 
 def _open_error(path: Path, file: BoundedFile, error: Exception) -> SourceError:
+    """Return the error for a file that FFmpeg cannot open: damaged if its signature is known, else unsupported."""
     file.seek(0)
     head = file.read(16)
     if head[4:8] in {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"}:
@@ -153,10 +170,10 @@ def _open_error(path: Path, file: BoundedFile, error: Exception) -> SourceError:
 
 
 def _list_atoms(file: BoundedFile) -> set[bytes]:
-    """Names of the top-level boxes of an MP4 that lie in the file."""
+    """Return the names of the top-level boxes of an MP4 file (ISO/IEC 14496-12, 4.2)."""
     names: set[bytes] = set()
     at = 0
-    while at + 8 <= file.size and len(names) < 64:
+    while at + 8 <= file.size and len(names) < _MAX_ATOMS:
         file.seek(at)
         head = file.read(16)
         size = int.from_bytes(head[:4], "big")

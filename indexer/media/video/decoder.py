@@ -1,4 +1,4 @@
-"""A decoder that goes on after damage, and counts."""
+"""Error-tolerant video decoder that counts frames and damaged packets."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections.abc import Iterator
 import av
 
 _MAX_THREADS = 8
+"""Chosen: each decoding thread holds a frame; more threads decode faster but take more memory."""
 
 
 class Decoder:
-    """Decodes the packets of one stream with all cores; packets that fail are counted and passed over."""
+    """Multithreaded decoder of one stream; packets that fail are counted and skipped."""
 
     def __init__(self, codec_context: av.VideoCodecContext) -> None:
         self._codec = codec_context
@@ -22,7 +23,7 @@ class Decoder:
         self.damaged_count = 0
 
     def feed(self, packet: av.Packet | None) -> Iterator[av.VideoFrame]:
-        """The frames that come out, in order of presentation; None asks for all that are still inside."""
+        """Decode a packet and yield frames in order of presentation; None flushes the delayed frames."""
         try:
             frames = self._codec.decode(packet)
         except av.error.FFmpegError as error:
@@ -36,7 +37,7 @@ class Decoder:
             yield frame
 
     def drain(self) -> Iterator[av.VideoFrame]:
-        """What is still inside; afterwards decoding can begin anew at any key packet."""
+        """Yield the delayed frames and reset the decoder, so that decoding can begin anew at any key packet."""
         yield from self.feed(None)
         self._reorder_depth = max(self._reorder_depth, self._codec.reorder_depth)
         self._codec.flush_buffers()

@@ -1,4 +1,4 @@
-"""From a decoded frame to an upright RGB picture, in one pass of the scaler."""
+"""Frame conversion: a decoded frame to an upright RGB picture, in one pass of the scaler."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 
 from indexer.types import Pixels
 
-_UNSPECIFIED = 2
-_RGB = 0
+_UNSPECIFIED = 2  # Source: ITU-T H.273, MatrixCoefficients
+_RGB = 0  # Source: ITU-T H.273, MatrixCoefficients (identity)
+_HD_HEIGHT, _HD_WIDTH = 720, 1280
+"""Chosen: untagged video of this size or more is taken for BT.709, as players do; a wrong guess shifts colors."""
 
 
 class FrameConverter:
-    """Scales, converts, deinterlaces and turns the frames of one stream; keeps the scaler's tables between frames."""
+    """Converter of one stream's frames to RGB: scales, deinterlaces and rotates; reuses the scaler between frames."""
 
     def __init__(self, sample_aspect: Fraction | None, max_px: int) -> None:
         self._aspect = sample_aspect if sample_aspect else Fraction(1)
@@ -23,7 +25,7 @@ class FrameConverter:
         self._scaler = VideoReformatter()
 
     def convert(self, frame: av.VideoFrame) -> Pixels:
-        """The picture as a viewer sees it, its longer side at most `max_px`."""
+        """Return a frame as displayed, RGB `[height, width, 3]`, the longer side at most `max_px`."""
         matrix = display_matrix(frame)
         if frame.interlaced_frame:
             frame = _deinterlace(frame)
@@ -43,12 +45,12 @@ class FrameConverter:
 
 
 def display_size(width: int, height: int, sample_aspect: Fraction) -> tuple[int, int]:
-    """Pixels are square on a screen: the width follows the sample aspect ratio."""
+    """Return `(width, height)` in square pixels: the width is scaled by the sample aspect ratio."""
     return max(round(width * sample_aspect), 1), height
 
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
-    """`(a, b, c, d)` in {-1, 0, 1}: a point `(x, y)` is shown at `(a x + c y, b x + d y)`."""
+    """Return the display matrix `(a, b, c, d)` in {-1, 0, 1}: `(x, y)` is shown at `(a x + c y, b x + d y)`."""
     for side_data in frame.side_data:
         if getattr(side_data, "type", None) is not None and side_data.type.name == "DISPLAYMATRIX":
             a, b, _, c, d = np.frombuffer(bytes(side_data), np.int32)[:5].tolist()
@@ -57,7 +59,7 @@ def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
 
 
 def apply_display_matrix(picture: Pixels, matrix: tuple[int, int, int, int]) -> Pixels:
-    """The picture under one of the eight turns and mirrorings."""
+    """Rotate or mirror a picture by one of the eight display matrices."""
     a, b, c, d = matrix
     if b or c:
         picture = picture.transpose(1, 0, 2)
@@ -72,20 +74,21 @@ def apply_display_matrix(picture: Pixels, matrix: tuple[int, int, int, int]) -> 
 
 
 def _snap_to_axes(a: int, b: int, c: int, d: int) -> tuple[int, int, int, int]:
+    """Return the nearest matrix of quarter turns and mirrorings."""
     if abs(a) + abs(d) >= abs(b) + abs(c):
         return (-1 if a < 0 else 1), 0, 0, (-1 if d < 0 else 1)
     return 0, (-1 if b < 0 else 1), (-1 if c < 0 else 1), 0
 
 
 def _pick_colorspace(frame: av.VideoFrame) -> int:
-    """What is untagged is BT.709 from 720 lines on and BT.601 below, as players hold it."""
+    """Return the color space of a frame; untagged ones are BT.709 from 720 lines on and BT.601 below."""
     if frame.colorspace not in {_UNSPECIFIED, _RGB}:
         return int(frame.colorspace)
-    return int(Colorspace.ITU709 if frame.height >= 720 or frame.width >= 1280 else Colorspace.ITU601)
+    return int(Colorspace.ITU709 if frame.height >= _HD_HEIGHT or frame.width >= _HD_WIDTH else Colorspace.ITU601)
 
 
 def _deinterlace(frame: av.VideoFrame) -> av.VideoFrame:
-    """Edge-directed, within the one frame: no neighbour is needed, so the result is the same wherever reading began."""
+    """Deinterlace within one frame, edge-directed; the result does not depend on where decoding began."""
     graph = av.filter.Graph()
     source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 90000))
     source.link_to(filtered := graph.add("estdif", "mode=frame:deint=all"))

@@ -1,4 +1,4 @@
-"""Which frames of a video are looked at: a grid, key frames preferred, and a floor that is held."""
+"""Frame sampling: a grid of times, key frames preferred, with a guaranteed minimum rate."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 T = TypeVar("T")
 
-_TIME_EPSILON_S = 1e-9
+_TIME_EPSILON_S = 1e-9  # Form: rounding error of times; finer than any time base
 
 
 @dataclass(frozen=True, slots=True)
 class SamplingPlan:
-    """How densely to look, from where on, and at what size.
+    """Sampling plan: rate, guaranteed minimum rate, start and size of the frames of a video.
 
     The frame for grid time `k / fps` is the first key frame at or after it that still holds the floor, else the first
     frame at or after it, else the last one that holds it. So the rate lies between `fps_floor` and `fps`, and no gap is
@@ -27,10 +27,13 @@ class SamplingPlan:
 
     fps: float = 1.0
     fps_floor: float = 0.5
+    """Chosen: half of `fps`; lower prefers more key frames, which decode faster, and misses shorter events."""
     start_s: float = 0.0
     max_px: int = 1280
+    """Chosen: small text stays legible; larger frames cost time and memory."""
 
     def __post_init__(self) -> None:
+        """Raise ValueError for rates or sizes out of range."""
         if not (0 < self.fps_floor <= self.fps and math.isfinite(self.fps)):
             raise ValueError(f"fps_floor must lie in (0, fps]; got {self.fps_floor} with fps {self.fps}")
         if not (self.start_s >= 0 and math.isfinite(self.start_s) and self.max_px > 0):
@@ -43,18 +46,21 @@ class SamplingPlan:
 
     @property
     def max_gap_s(self) -> float:
-        """The longest allowed time between frames that are looked at."""
+        """Longest allowed time between sampled frames, in seconds."""
         return 1.0 / self.fps_floor
 
     def next_target_s(self, after_s: float) -> float:
-        """The first grid time at least half a step after `after_s`."""
+        """Return the first grid time at least half a step after `after_s`."""
         return math.ceil(after_s / self.step_s + 0.5 - 1e-6) * self.step_s
 
 
 @dataclass(frozen=True, slots=True)
 class VideoReport:
-    """What became of a reading. `end_s` is the true end of the pictures, whatever the header says. `damaged_packets`
-    counts what the demuxer or the decoder refused; pictures that the decoder patched up in silence are not known."""
+    """Decoding statistics of a video.
+
+    `end_s` is the true end of the pictures, whatever the header says. `damaged_packets` counts the packets that the
+    demuxer or the decoder refused; pictures that the decoder concealed silently are not counted.
+    """
 
     sampled_frames: int
     decoded_frames: int
@@ -66,7 +72,7 @@ class VideoReport:
 def choose_frames(
     times_s: NDArray[np.float64], is_key: NDArray[np.bool_], end_s: float, plan: SamplingPlan
 ) -> list[int]:
-    """Rows of the frames to look at, ascending, where all times are known beforehand.
+    """Return the rows of the frames to sample, ascending, where all times are known beforehand.
 
     `times_s` is `[n]`, ascending, from 0; `is_key[i]` marks frames that decode on their own.
     """
@@ -89,6 +95,10 @@ def choose_frames(
 
 
 def _first_or_last_within(times_s: NDArray[np.float64], target: float, latest: float, last: int, end_s: float) -> int:
+    """Return the row of the first frame from `target` on if it holds the floor, else of the last one that does.
+
+    Returns `len(times_s)` where the video ends before another frame is due.
+    """
     row = int(np.searchsorted(times_s, target - _TIME_EPSILON_S))
     if row < len(times_s) and times_s[row] <= latest:
         return row
@@ -100,7 +110,7 @@ def _first_or_last_within(times_s: NDArray[np.float64], target: float, latest: f
 def choose_streaming(
     frames: Iterable[tuple[float, T]], plan: SamplingPlan, interval_s: float
 ) -> Iterator[tuple[float, T]]:
-    """The same choice, key frames apart, where times are only known as frames come; one frame is held back."""
+    """Sample frames as they arrive, by the rule of `choose_frames` without key frames; one frame is held back."""
     last = target = -math.inf
     candidate: tuple[float, T] | None = None
     for time_s, frame in frames:

@@ -1,4 +1,4 @@
-"""Reads the frames of a plan from a video, decoding as little as it can."""
+"""Sampled video decoding: the frames of a sampling plan, with as little decoding as possible."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from indexer.types import Frame, Pixels
 
 SendHeartbeat: TypeAlias = Callable[[], None]
 
-_CONVERT_AHEAD = 2
-_DEFAULT_FRAME_RATE = Fraction(25)
+_CONVERT_AHEAD = 2  # Form: frames being converted while the next ones are decoded
+_DEFAULT_FRAME_RATE = Fraction(25)  # Chosen: for streams that state no rate; sets the length of the last frame
 
 
 def no_heartbeat() -> None:
-    """Stands in where nobody watches for signs of life."""
+    """Do nothing: the heartbeat for readers without a timeout."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeSpan:
-    """Rows `[first, last]` of the packet table that are decoded in one go; `clean`: nothing before can leak in."""
+    """Rows `[first, last]` of the packet table that are decoded together; `closed_gop`: independent of earlier rows."""
 
     first: int
     last: int
@@ -45,10 +45,10 @@ class DecodeSpan:
 
 
 class VideoReader:
-    """Iterate over it once for the frames, in order of time; `report` holds what became of it afterwards.
+    """Iterable over the sampled frames of a video by time, once; `report` is complete afterwards.
 
-    The frames with `time_s >= start_s` are the same, pixel for pixel, as in a reading from the start. Errors:
-    SourceNotFound, UnsupportedMedia (no pictures), DamagedMedia (none can be decoded).
+    The frames with `time_s >= start_s` are pixel for pixel those of reading from the start. Errors: SourceNotFound,
+    UnsupportedMedia (no pictures), DamagedMedia (none can be decoded).
     """
 
     def __init__(self, path: Path, plan: SamplingPlan, heartbeat: SendHeartbeat = no_heartbeat) -> None:
@@ -59,6 +59,7 @@ class VideoReader:
         self.report = VideoReport(0, 0, 0, 0.0, ("not read to the end",))
 
     def __iter__(self) -> Iterator[Frame]:
+        """Yield the sampled frames in order of time."""
         origin = read_first_pts(self._path)
         with open_media(self._path) as container:
             stream = pick_video_stream(container)
@@ -76,7 +77,7 @@ class VideoReader:
     def _convert(
         self, frames: Iterator[tuple[float, av.VideoFrame]], converter: FrameConverter, time_base: Fraction
     ) -> Iterator[Frame]:
-        """Pictures are made in a thread of their own while the next frames are decoded."""
+        """Convert frames to RGB in a thread, while the next ones are decoded."""
         pending: deque[tuple[float, int, Future[Pixels]]] = deque()
         with ThreadPoolExecutor(1) as executor:
             for time_s, frame in frames:
@@ -90,6 +91,7 @@ class VideoReader:
     def _read_indexed(
         self, table: PacketTable, stream: av.VideoStream, decoder: Decoder, origin: int
     ) -> Iterator[tuple[float, av.VideoFrame]]:
+        """Yield sampled frames with their times, decoding only what they depend on."""
         order = _presentation_order(table, origin)
         base = Fraction(stream.time_base)
         times = ((table.pts[order] - origin) * float(base)).astype(np.float64)
@@ -111,6 +113,7 @@ class VideoReader:
     def _decode_spans(
         self, table: PacketTable, stream_index: int, decoder: Decoder, target_rows: set[int]
     ) -> Iterator[av.VideoFrame]:
+        """Decode the spans that the target rows need, without non-reference pictures between them."""
         with PacketSource(self._path, stream_index, table) as source:
             at = 0
             for span in plan_spans(table, sorted(target_rows)):
@@ -126,7 +129,7 @@ class VideoReader:
     def _read_sequential(
         self, stream: av.VideoStream, decoder: Decoder, table: PacketTable
     ) -> Iterator[tuple[float, av.VideoFrame]]:
-        """For streams whose times are missing or run backwards: every frame is decoded, from the start."""
+        """Yield sampled frames of a stream whose times are missing or run backwards; every frame is decoded."""
         clock = _FallbackClock(stream.time_base, 1 / _frame_rate(stream))
 
         def all_frames() -> Iterator[tuple[float, av.VideoFrame]]:
@@ -146,20 +149,21 @@ class VideoReader:
         self._finish(decoder, table.damaged_packets, clock.end_s, chosen_count)
 
     def _finish(self, decoder: Decoder, damaged_packets: int, end_s: float, target_count: int) -> None:
+        """Set the report. Errors: DamagedMedia where no frame could be decoded although one was due."""
         if not decoder.frame_count and (target_count or not self._plan.start_s):
             raise DamagedMedia(str(self._path), "no picture in it can be decoded")
         damaged_packets += decoder.damaged_count
-        warnings = (f"{damaged_packets} damaged packets were passed over",) if damaged_packets else ()
+        warnings = (f"{damaged_packets} damaged packets were skipped",) if damaged_packets else ()
         self.report = VideoReport(self._sampled_frames, decoder.frame_count, damaged_packets, end_s, warnings)
 
 
 def read_frames(path: Path, plan: SamplingPlan) -> Iterator[Frame]:
-    """The frames alone, for who does not ask what became of the reading."""
+    """Return an iterator over the sampled frames of a video, without a report."""
     return iter(VideoReader(path, plan))
 
 
 def read_first_pts(path: Path) -> int | None:
-    """The time stamp of the first presented frame, in units of the stream; None where it has none.
+    """Return the timestamp of the first presented frame, in units of the stream's time base; None where it has none.
 
     Errors: UnsupportedMedia (no pictures), DamagedMedia (no frame can be decoded).
     """
@@ -171,7 +175,10 @@ def read_first_pts(path: Path) -> int | None:
 
 
 def decode_first_frame(path: Path, container: av.container.InputContainer, stream: av.VideoStream) -> av.VideoFrame:
-    """Decode until a frame comes out. The container must not have been read from."""
+    """Return the first decodable frame of a stream of a container that has not been read from.
+
+    Errors: DamagedMedia where no frame can be decoded.
+    """
     decoder = Decoder(stream.codec_context)
     for packet in Demuxer(container, stream):
         for frame in decoder.feed(packet):
@@ -182,10 +189,10 @@ def decode_first_frame(path: Path, container: av.container.InputContainer, strea
 
 
 def plan_spans(table: PacketTable, target_rows: list[int]) -> list[DecodeSpan]:
-    """The rows to decode for the wanted ones (ascending), merged where they touch.
+    """Return the spans of rows to decode for the target rows (ascending), merged where they touch.
 
-    A frame decodes from the key packet before it. One that follows a key packet but is presented before it may refer
-    to what came earlier still, unless the key is clean, and decodes from the key packet before that.
+    A frame decodes from the key packet before it. One that follows a key packet but is presented before it (a leading
+    picture) may refer to earlier pictures, unless the GOP is closed, and decodes from the key packet before that.
     """
     keys = np.flatnonzero(table.roles & PacketRole.KEY).tolist()
     spans: list[DecodeSpan] = []
@@ -199,6 +206,7 @@ def plan_spans(table: PacketTable, target_rows: list[int]) -> list[DecodeSpan]:
 
 
 def _find_decode_start(table: PacketTable, keys: list[int], row: int) -> int:
+    """Return the row of the key packet from which a row decodes."""
     at = bisect_right(keys, row) - 1
     if at < 0:
         return 0
@@ -207,27 +215,30 @@ def _find_decode_start(table: PacketTable, keys: list[int], row: int) -> int:
 
 
 def _presentation_order(table: PacketTable, origin: int) -> NDArray[np.int64]:
-    """Rows in order of presentation, from the first presented frame on."""
+    """Return the rows in order of presentation, from the first presented frame on."""
     rows = np.flatnonzero(((table.roles & PacketRole.DISCARD) == 0) & (table.pts >= origin))
     _, unique = np.unique(table.pts[rows], return_index=True)
     return rows[unique]
 
 
 def _pts_or_dts(frame: av.VideoFrame) -> int | None:
-    stamp: int | None = frame.pts if frame.pts is not None else frame.dts
-    return stamp
+    """Return the presentation timestamp of a frame, else its decoding timestamp."""
+    timestamp: int | None = frame.pts if frame.pts is not None else frame.dts
+    return timestamp
 
 
 def _make_frame(time_s: float, pts: int, rgb: Future[Pixels], time_base: Fraction) -> Frame:
+    """Return a frame once its pixels are converted."""
     return Frame(pts, time_base, time_s, rgb.result())
 
 
 def _frame_rate(stream: av.VideoStream) -> Fraction:
+    """Return the frames per second that a stream claims, or a default."""
     return Fraction(stream.average_rate or stream.base_rate or _DEFAULT_FRAME_RATE)
 
 
 class _FallbackClock:
-    """Times for frames whose stamps cannot be relied on: where one is missing or steps back, time goes on evenly."""
+    """Clock for unreliable timestamps: where one is missing or runs backwards, time advances by the frame interval."""
 
     def __init__(self, time_base: Fraction, interval: Fraction) -> None:
         self.interval = interval
@@ -237,14 +248,16 @@ class _FallbackClock:
 
     @property
     def end_s(self) -> float:
+        """End of the last frame, in seconds."""
         return float(self._current + self.interval)
 
     def advance(self, pts: int | None) -> float:
-        expected = self._current + self.interval
-        stamp = None if pts is None else pts * self._base
-        if stamp is not None and self._offset is not None and stamp - self._offset > self._current:
-            expected = stamp - self._offset
-        elif stamp is not None:
-            self._offset = stamp - expected
-        self._current = expected
-        return float(expected)
+        """Return the time of the next frame in seconds."""
+        time_s = self._current + self.interval
+        timestamp = None if pts is None else pts * self._base
+        if timestamp is not None and self._offset is not None and timestamp - self._offset > self._current:
+            time_s = timestamp - self._offset
+        elif timestamp is not None:
+            self._offset = timestamp - time_s
+        self._current = time_s
+        return float(time_s)

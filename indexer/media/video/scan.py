@@ -1,4 +1,4 @@
-"""One pass over a video's packets, without decoding: what is in it, in decoding order, and where it can be entered."""
+"""Packet scan: one pass over a video without decoding, for times, roles and random-access points."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from numpy.typing import NDArray
 from indexer.media.video.bitstream import PacketInspector, PacketRole
 from indexer.media.video.container import Demuxer
 
-_HEARTBEAT_PACKETS = 256
-_FIELD_ORDER_PROGRESSIVE = 1
+_HEARTBEAT_PACKETS = 256  # Form: packets between two heartbeats
+_FIELD_ORDER_PROGRESSIVE = 1  # Source: FFmpeg, AV_FIELD_PROGRESSIVE
 _MIN_ROWS_BETWEEN_ENTRIES = 12
+"""Chosen: bounds the seek table of streams of key frames alone; a seek then reads up to as many packets more."""
 
 
 @dataclass(frozen=True, slots=True)
 class PacketTable:
-    """All packets of a stream, in decoding order: `pts` `[n]` int64 and `roles` `[n]` uint8, bits of `Role`.
+    """Packets of a stream in decoding order: `pts` `[n]` int64 and `roles` `[n]` uint8, bits of `PacketRole`.
 
-    `keys` maps the `(byte position, pts)` of key packets (where they are dense, of some) to their rows, `key_dts` these
-    rows, ascending, to decoding times. `end_pts` is where the last picture ends. `ordered` is False where times are
-    missing or run backwards: then the rows say nothing.
+    `key_rows` maps the `(byte position, pts)` of key packets (where they are dense, of some) to their rows, `key_dts`
+    these rows, ascending, to decoding times. `end_pts` is where the last picture ends. `is_ordered` is False where
+    times are missing or run backwards: then the rows cannot be used.
     """
 
     pts: NDArray[np.int64]
@@ -39,7 +40,7 @@ class PacketTable:
 def scan_packets(
     container: av.container.InputContainer, stream: av.VideoStream, interlaced: bool, heartbeat: Callable[[], None]
 ) -> PacketTable:
-    """Read all packets of the stream; `beat` is called as it goes on."""
+    """Read all packets of a stream into a packet table; `heartbeat` is called regularly."""
     codec = stream.codec_context
     inspector = PacketInspector(codec.codec.canonical_name, codec.extradata or b"", codec.codec.intra_only)
     pts, roles, layers = array("q"), bytearray(), bytearray()
@@ -75,12 +76,12 @@ def scan_packets(
 
 
 def is_interlaced(stream: av.VideoStream) -> bool:
-    """Whether a packet may hold half a picture (interlaced material)."""
+    """Return True if a packet may hold one field instead of a frame (interlaced material)."""
     return int(stream.codec_context.field_order) > _FIELD_ORDER_PROGRESSIVE
 
 
 def _clear_unsafe_non_reference(roles: NDArray[np.uint8], layers: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture of a lower temporal layer may serve the layers above it (H.265, 7.4.2.2)."""
+    """Clear NON_REFERENCE below the highest temporal layer: higher layers may refer to it (H.265, 7.4.2.2)."""
     if not len(layers) or not layers.any():
         return roles
     return np.where(layers == layers.max(), roles, roles & np.uint8(0xFF - PacketRole.NON_REFERENCE)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Packets of a scanned stream by row: reads on, or seeks to a key packet and proves that it got there."""
+"""Random access to the packets of a scanned stream, with seeks that are verified against the packet table."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from indexer.media.video.container import Demuxer, open_media
 from indexer.media.video.scan import PacketTable
 
 _MIN_SEEK_DISTANCE_PACKETS = 48
+"""Chosen: over a shorter distance, reading on is taken to be cheaper than a seek; changes no result."""
 _MAX_RESYNC_PACKETS = 2000
+"""Chosen: packets read after a seek to find a known key packet, before the seek counts as failed."""
 
 
 class PacketSource:
-    """Context manager over a container of its own, so that a seek does not disturb the decoder."""
+    """Reader of packets by row of the packet table; a context manager over a container of its own."""
 
     def __init__(self, path: Path, stream_index: int, table: PacketTable) -> None:
         self._path = path
@@ -39,7 +41,7 @@ class PacketSource:
         self._stack.close()
 
     def read_rows(self, first: int, last: int) -> Iterator[tuple[int, av.Packet]]:
-        """The packets of rows `first` (a key packet, or 0) to `last`; calls must ask for rising rows."""
+        """Yield the packets of rows `first` (a key packet, or 0) to `last`; rows must rise from call to call."""
         entry = bisect_right(self._entries, first) - 1
         if self._can_seek and entry >= 0 and self._entries[entry] - self._next_row > _MIN_SEEK_DISTANCE_PACKETS:
             self._seek(entry)
@@ -52,17 +54,19 @@ class PacketSource:
                 return
 
     def _open(self) -> None:
+        """Open the container anew, at its first packet."""
         self._stack.close()
         self._container = self._stack.enter_context(open_media(self._path))
         self._stream = self._container.streams[self._stream_index]
-        self._restart_packets(0)
+        self._restart_packets()
 
-    def _restart_packets(self, at: int, *ahead: av.Packet) -> None:
-        self._packets = chain(ahead, iter(Demuxer(self._container, self._stream)))
-        self._next_row = at
+    def _restart_packets(self) -> None:
+        """Demux from the current position, which is row 0."""
+        self._packets = iter(Demuxer(self._container, self._stream))
+        self._next_row = 0
 
     def _seek(self, entry: int) -> None:
-        """Go to that entry or one before it; where the container cannot, start over and never seek again."""
+        """Seek to an entry point or one before it; where that fails, start over and never seek again."""
         before = self._next_row
         for time in self._seek_times(entry):
             if self._try_seek(time, before, self._entries[entry]):
@@ -71,12 +75,14 @@ class PacketSource:
         self._open()
 
     def _seek_times(self, entry: int) -> list[int]:
+        """Return timestamps to try: Matroska seeks by pts, others by dts; then the entry point before."""
         row = self._entries[entry]
         pts, dts = int(self._table.pts[row]), self._table.key_dts[row]
         times = [pts, dts] if "matroska" in self._container.format.name else [dts]
         return [*times, *(self._table.key_dts[row] for row in self._entries[max(entry - 1, 0) : entry])]
 
     def _try_seek(self, time: int, before: int, first: int) -> bool:
+        """Seek and return True if the first known key packet lies in rows `before` to `first`."""
         try:
             self._container.seek(time, stream=self._stream)
         except (av.error.FFmpegError, OSError):

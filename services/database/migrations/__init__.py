@@ -1,7 +1,7 @@
-"""How the tables came to be, step by step (Alembic), and how a database is brought up to date: by code, at first use.
+"""Schema migrations (Alembic), run by code when a database is first used.
 
-A step is a file in `versions/`, named and numbered in order. Steps add and widen; nothing that was stored is dropped.
-To write one: add the file, change `services/database/schema.py`, move `HEAD` on; tests compare the three.
+A migration is a file in `versions/`, numbered in order. Migrations add, widen and rename; no stored row is dropped.
+To write one: add the file, change `services/database/schema.py` and set `HEAD`; tests compare the three.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from sqlalchemy import Connection, inspect, text
 
 HEAD = "0007"
-"""The newest step."""
+"""Revision of the newest migration."""
 
 
 def current_revision(connection: Connection) -> str | None:
-    """The newest step that a database has had; None before the first."""
+    """Return the revision of a database; None before the first migration."""
     if not inspect(connection).has_table("alembic_version"):
         return None
-    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return found
+    revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return revision

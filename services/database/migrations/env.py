@@ -1,4 +1,4 @@
-"""Alembic runs this file: the steps go over the connection, and into the transaction, that the caller is in."""
+"""Alembic environment: run the migrations on the caller's connection, in the caller's transaction."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""`OneVisionGenerator`: LLaVA-OneVision in this process, on retrieved frames, a video's memory and text evidence."""
+"""LLaVA-OneVision in process: a generator on retrieved frames, a video's memory, photos, pages and text."""

@@ -1,4 +1,4 @@
-"""The loop that decodes several prompts together, in a thread of its own; transformers' continuous batching."""
+"""Continuous batching of transformers in a background thread: several prompts decoded together."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from indexer.errors import ModelError
 from services.generators.onevision.checkpoint import OneVisionCheckpoint
 
 PAGE_TOKENS = 32
-"""Tokens of a block of keys and values; a beginning is shared in whole blocks."""
-
+"""Chosen: tokens of a block of keys and values; a prefix is shared in whole blocks, so larger ones share less."""
 _POLL_S = 0.1
+"""Chosen: how late the end of the loop is noticed; output itself is not delayed by it."""
 
 
 class LoopStopped(Exception):
-    """The loop takes no more prompts."""
+    """The loop accepts no more prompts."""
 
 
 class BatchLoop:
-    """Runs from the moment it is made until `stop`, an error in it, or the end of the program.
+    """Continuous batching loop that runs from construction to `stop`, an error in it, or the end of the program.
 
-    At most `parallel` prompts at once, `chunk` tokens in one step, keys and values of `tokens` tokens. The size of the
-    cache is given because it would otherwise be most of the machine's memory, with a mask as large. The checkpoint's
-    model is used by nobody else meanwhile. Attention stays SDPA.
+    It decodes at most `max_batch` prompts at once, `chunk_tokens` in one step, with keys and values of `cache_tokens`
+    tokens: transformers' own choice would be most of the machine's memory, with a mask as large (decision 0026). The
+    loop has the checkpoint's modules for itself. Attention stays SDPA.
     """
 
     def __init__(self, checkpoint: OneVisionCheckpoint, max_batch: int, chunk_tokens: int, cache_tokens: int) -> None:
         from transformers import ContinuousBatchingConfig, GenerationConfig
 
-        room = ContinuousBatchingConfig(
+        batching = ContinuousBatchingConfig(
             page_size=PAGE_TOKENS,
             num_blocks=-(-cache_tokens // PAGE_TOKENS),
             max_batch_tokens=chunk_tokens,
@@ -44,8 +44,8 @@ class BatchLoop:
             auto_switch_to_flash=False,
         )
         configured: Any = GenerationConfig
-        likeliest = configured(do_sample=False, eos_token_id=-1, pad_token_id=0)
-        self._manager = checkpoint.model.init_continuous_batching(likeliest, room)
+        greedy = configured(do_sample=False, eos_token_id=-1, pad_token_id=0)
+        self._manager = checkpoint.model.init_continuous_batching(greedy, batching)
         self._inboxes: dict[str, queue.Queue[Any]] = {}
         self._lock = threading.Lock()
         self._request_count = 0
@@ -55,22 +55,24 @@ class BatchLoop:
         self._router.start()
 
     def add(self, ids: Sequence[int], max_output_tokens: int, stop_ids: frozenset[int]) -> str:
-        """Take a prompt in; the name it has from now on. Errors: Stopped."""
+        """Submit a prompt; return its request id. Errors: LoopStopped."""
         with self._lock:
             request_id = f"prompt-{self._request_count}"
             self._request_count += 1
             self._inboxes[request_id] = queue.Queue()
-        taken = self._manager.add_request(
+        accepted_id = self._manager.add_request(
             list(ids), request_id, max_new_tokens=max_output_tokens, streaming=True, eos_token_id=sorted(stop_ids)
         )
-        if taken is None:
+        if accepted_id is None:
             self._remove_inbox(request_id)
             raise LoopStopped
         return request_id
 
     def stream_tokens(self, request_id: str) -> Iterator[int]:
-        """The ids that are written for a prompt, as they come. Errors: ModelError where the loop ended before it;
-        torch.OutOfMemoryError where that was why."""
+        """Yield the ids generated for a prompt as they come.
+
+        Errors: ModelError where the loop ended before the prompt did; torch.OutOfMemoryError where that was the reason.
+        """
         offset = 0
         while True:
             out = self._next_output(request_id)
@@ -82,19 +84,20 @@ class BatchLoop:
                 return
 
     def cancel(self, request_id: str) -> None:
-        """Write no more for a prompt, and forget it."""
+        """Stop generating for a prompt and discard its output."""
         if self._remove_inbox(request_id):
             self._manager.cancel_request(request_id)
 
     def stop(self) -> None:
-        """End the loop; prompts that it has not finished fail. Returns when its threads are gone."""
+        """Stop the loop and wait for its threads; prompts that are not finished fail."""
         with self._lock:
-            stopped, self._stopped = self._stopped, True
-        if not stopped:
+            was_stopped, self._stopped = self._stopped, True
+        if not was_stopped:
             self._manager.stop(block=True, hard_stop=True)
         self._router.join()
 
     def _next_output(self, request_id: str) -> Any:  # noqa: ANN401 - transformers' GenerationOutput
+        """Wait for the next output of a prompt. Errors: as those of `stream_tokens`."""
         inbox = self._inboxes[request_id]
         while True:
             try:
@@ -104,7 +107,7 @@ class BatchLoop:
                     raise self._end_error() from None
 
     def _route_outputs(self) -> None:
-        """Bring what was written to who waits for it, until the loop has ended and all of it is brought."""
+        """Deliver outputs to the inboxes of their prompts until the loop has ended and all are delivered."""
         status = self._manager.background_thread_status
         while True:
             running = status.local_status != status.STOPPED
@@ -120,15 +123,18 @@ class BatchLoop:
                 self._manager.stop(block=False, hard_stop=True)
 
     def _remove_inbox(self, request_id: str) -> bool:
+        """Remove the inbox of a prompt; return False where it is gone already."""
         with self._lock:
             return self._inboxes.pop(request_id, None) is not None
 
     def _end_error(self) -> Exception:
+        """Return the error for prompts that outlive the loop."""
         fatal = self._manager.background_thread_status.fatal_error
         return _to_error("it was ended" if fatal is None else str(fatal))
 
 
-def _to_error(error: str) -> Exception:
-    if "out of memory" in error:
-        return torch.OutOfMemoryError(error)
-    return ModelError(f"several questions at once: the loop that decodes them failed: {error}")
+def _to_error(message: str) -> Exception:
+    """Return the exception for an error message of the loop."""
+    if "out of memory" in message:
+        return torch.OutOfMemoryError(message)
+    return ModelError(f"several questions at once: the loop that decodes them failed: {message}")

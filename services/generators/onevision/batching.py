@@ -1,4 +1,4 @@
-"""Several questions at once: prompts of words and visual tokens decoded together, beginnings read once for all."""
+"""Batched generation: prompts of text and visual tokens decoded together, with shared prefixes computed once."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from services.generators.onevision.engine import PromptPart, count_tokens
 from services.generators.onevision.visual_vocabulary import VisualVocabulary
 
 _MAX_PREFIXES = 16
+"""Chosen: prefixes kept for later prompts, one a video; each may take the room of a whole prompt."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchPrompt:
-    """What is read before an answer: `shared`, which begins every prompt of this key, then `own`.
+    """Prompt in two halves: a prefix that all prompts of `prefix_key` begin with, and a suffix of its own.
 
-    Both are made when it is the prompt's turn, one prompt after the other; `shared` only where the key is new.
+    The functions are called when it is the prompt's turn, never two at once; `prefix_parts` only for a new key.
     """
 
     prefix_key: str
@@ -34,18 +35,20 @@ class BatchPrompt:
 
 @dataclass(slots=True)
 class _SharedPrefix:
+    """Ids of a prefix, and the number of running prompts that use it."""
+
     ids: list[int]
     reference_count: int = 0
 
 
 class Batcher:
-    """Decodes up to `parallel` prompts of a checkpoint together; others wait for their turn. For several threads.
+    """Decodes up to `max_batch` prompts of a checkpoint together; further prompts wait for their turn. Thread-safe.
 
-    Each prompt has at most `longest` tokens, its answer included; less may be set, which the next loop goes by. `chunk`
-    tokens are read in one step. Keys and values of shared beginnings stay, in about `cache_bytes` with all that a
-    token of them takes; their visual tokens keep their ids as long as there is room. The checkpoint itself stays as it
-    is; `Engine` and `Vision` work on beside the loop. An error in the loop reaches all who wait, and the next prompt
-    starts a new loop.
+    A prompt with its answer has at most `max_sequence_tokens`; a lower value may be set later and holds from the next
+    loop on. `chunk_tokens` are prefilled in one step. Keys and values of shared prefixes are kept, in about
+    `cache_bytes` with all that a token of them takes. The checkpoint itself is not changed, so that `Engine` and
+    `VisionEncoder` can use it beside the loop. An error in the loop fails all its prompts; the next prompt starts a new
+    loop.
     """
 
     def __init__(
@@ -68,9 +71,9 @@ class Batcher:
         self._closed = False
 
     def generate(self, prompt: BatchPrompt, max_output_tokens: int, stop_ids: frozenset[int]) -> Iterator[int]:
-        """The likeliest words, as they come, `limit` at most, until one of `ends`, which is not given.
+        """Yield the ids of the greedy answer as they come, `max_output_tokens` at most, up to one of `stop_ids`.
 
-        Closing the iterator ends the work on it. Errors: ModelError for a prompt that is too long, where the loop
+        Closing the iterator cancels the prompt. Errors: ModelError for a prompt that is too long, where the loop
         failed, and when closed; torch.OutOfMemoryError.
         """
         with self._admission:
@@ -81,7 +84,7 @@ class Batcher:
                 self._release(prefix, suffix_ids)
 
     def close(self) -> None:
-        """End the loop, failing what it has not finished. Nothing is written afterwards."""
+        """Stop the loop for good; prompts that are not finished fail."""
         with self._lock:
             self._closed = True
             loop, self._loop = self._loop, None
@@ -89,18 +92,19 @@ class Batcher:
             loop.stop()
 
     def _generate_ids(self, ids: Sequence[int], max_output_tokens: int, stop_ids: frozenset[int]) -> Iterator[int]:
+        """Yield the answer to a prompt of ids. Errors: as those of `generate`."""
         if len(ids) + max_output_tokens > self.max_sequence_tokens:
             raise ModelError(
                 f"{len(ids)} tokens and {max_output_tokens} of the answer are more than {self.max_sequence_tokens}"
             )
         loop, request_id = self._submit(ids, max_output_tokens, stop_ids)
         try:
-            yield from (word for word in loop.stream_tokens(request_id) if word not in stop_ids)
+            yield from (token for token in loop.stream_tokens(request_id) if token not in stop_ids)
         finally:
             loop.cancel(request_id)
 
     def _submit(self, ids: Sequence[int], max_output_tokens: int, stop_ids: frozenset[int]) -> tuple[BatchLoop, str]:
-        """The loop that has taken the prompt, and its name there. A loop that has failed is replaced."""
+        """Submit a prompt, to a new loop where the last one has failed; return the loop and the request id."""
         with self._lock:
             if self._closed:
                 raise ModelError("several questions at once: closed")
@@ -114,7 +118,7 @@ class Batcher:
             return self._loop, self._loop.add(ids, max_output_tokens, stop_ids)
 
     def _build_ids(self, prompt: BatchPrompt) -> tuple[_SharedPrefix, list[int]]:
-        """The ids of a prompt: of its beginning, which stay as they are for the next, and of the rest."""
+        """Return the prefix of a prompt, which is shared with other prompts, and the ids of its suffix."""
         with self._prompt_lock:
             prefix = self._acquire_prefix(prompt)
             try:
@@ -124,48 +128,50 @@ class Batcher:
                 raise
 
     def _acquire_prefix(self, prompt: BatchPrompt) -> _SharedPrefix:
+        """Return the prefix of a prompt, known or new, with one more reference to it."""
         with self._lock:
-            kept = self._prefixes.get(prompt.prefix_key)
-            if kept is not None:
+            known = self._prefixes.get(prompt.prefix_key)
+            if known is not None:
                 self._prefixes.move_to_end(prompt.prefix_key)
-                kept.reference_count += 1
-                return kept
-        made = _SharedPrefix(self._assign_ids(prompt.prefix_parts()), 1)
+                known.reference_count += 1
+                return known
+        prefix = _SharedPrefix(self._assign_ids(prompt.prefix_parts()), 1)
         with self._lock:
-            self._prefixes[prompt.prefix_key] = made
-        return made
+            self._prefixes[prompt.prefix_key] = prefix
+        return prefix
 
     def _release(self, prefix: _SharedPrefix, suffix_ids: Sequence[int]) -> None:
+        """Release the visual tokens of a suffix and the reference to its prefix."""
         self.visual_vocabulary.release(suffix_ids)
         with self._lock:
             prefix.reference_count -= 1
 
     def _assign_ids(self, parts: Sequence[PromptPart]) -> list[int]:
-        """Errors: ModelError for more visual tokens than a prompt may have."""
+        """Return the ids of the parts; visual tokens get new ones. Errors: ModelError for too many tokens."""
         if (tokens := count_tokens(parts)) > self.max_sequence_tokens:
             raise ModelError(f"{tokens} tokens are more than {self.max_sequence_tokens}")
-        seen = [part for part in parts if isinstance(part, Tensor)]
-        self._evict_prefixes(count_tokens(seen))
-        ids = iter(self.visual_vocabulary.add(torch.cat(seen)) if seen else ())
-        return [one for part in parts for one in (islice(ids, len(part)) if isinstance(part, Tensor) else part)]
+        tensors = [part for part in parts if isinstance(part, Tensor)]
+        self._evict_prefixes(count_tokens(tensors))
+        new_ids = iter(self.visual_vocabulary.add(torch.cat(tensors)) if tensors else ())
+        return [token for part in parts for token in (islice(new_ids, len(part)) if isinstance(part, Tensor) else part)]
 
     def _evict_prefixes(self, tokens: int) -> None:
-        """Beginnings that were longest not asked for go, until there is room for so many visual tokens."""
+        """Remove the least recently used prefixes without references until so many visual tokens fit."""
         with self._lock:
-            for key, kept in list(self._prefixes.items()):
+            for key, prefix in list(self._prefixes.items()):
                 if self.visual_vocabulary.free_count >= tokens and len(self._prefixes) < _MAX_PREFIXES:
                     return
-                if not kept.reference_count:
+                if not prefix.reference_count:
                     self.visual_vocabulary.release(self._prefixes.pop(key).ids)
 
     def _cache_tokens(self) -> int:
-        """How many tokens there is room for: those of all prompts, and kept beginnings."""
-        kept = min(self._cache_bytes // self._bytes_per_token(), _MAX_PREFIXES * self.max_sequence_tokens)
-        return self._max_batch * self.max_sequence_tokens + kept + PAGE_TOKENS
+        """Return the size of the cache in tokens: that of all prompts that run, and of kept prefixes."""
+        prefix_tokens = min(self._cache_bytes // self._bytes_per_token(), _MAX_PREFIXES * self.max_sequence_tokens)
+        return self._max_batch * self.max_sequence_tokens + prefix_tokens + PAGE_TOKENS
 
     def _bytes_per_token(self) -> int:
-        """What a kept token takes: keys and values, a column of the mask, an index, its row in the store."""
-        words, size = self._checkpoint.model.config.text_config, self._checkpoint.dtype.itemsize
-        head = getattr(words, "head_dim", None) or words.hidden_size // words.num_attention_heads
-        kept = 2 * words.num_hidden_layers * words.num_key_value_heads * head
-        return int(size * (kept + self._chunk_tokens + words.hidden_size) + 8)
+        """Return the bytes of a cached token: keys and values, mask column, row of the visual vocabulary, index."""
+        config, itemsize = self._checkpoint.model.config.text_config, self._checkpoint.dtype.itemsize
+        head_width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        key_values = 2 * config.num_hidden_layers * config.num_key_value_heads * head_width
+        return int(itemsize * (key_values + self._chunk_tokens + config.hidden_size) + 8)

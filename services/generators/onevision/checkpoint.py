@@ -1,4 +1,4 @@
-"""A OneVision checkpoint, loaded: any folder or hub name that transformers takes."""
+"""Loading of LLaVA-OneVision checkpoints: validation, model id, weights, processor and prompt template."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json")
 
 @dataclass(frozen=True, slots=True)
 class OneVisionCheckpoint:
-    """The model (in eval mode), its processor, its layout and where it computes."""
+    """Loaded checkpoint: the model in eval mode, its processor, its prompt template, its device and precision."""
 
     model: Any
     processor: Any
@@ -36,18 +36,20 @@ class OneVisionCheckpoint:
 
 
 def resolve_folder(name: str) -> Path | None:
-    """The folder that a model's name stands for; None for a hub name. Errors: ModelError where there is none."""
+    """Return the folder of a local model, None for a hub name. Errors: ModelError for a name of neither form."""
     name = resolve_weights(name)
     if name.startswith(LOCAL_PREFIX):
         return Path(name[len(LOCAL_PREFIX) :])
     if not name.startswith(HUB_PREFIX):
-        said = repr(name) if name else "no weights are named (AFTERIMAGE_GENERATOR__MODEL)"
-        raise ModelError(f"{said}: write {HUB_PREFIX}ORGANISATION/NAME, {LOCAL_PREFIX}/FOLDER or package:NAME/FOLDER")
+        problem = repr(name) if name else "no weights are named (AFTERIMAGE_GENERATOR__MODEL)"
+        raise ModelError(
+            f"{problem}: write {HUB_PREFIX}ORGANISATION/NAME, {LOCAL_PREFIX}/FOLDER or package:NAME/FOLDER"
+        )
     return None
 
 
 def compute_model_id(name: str) -> str:
-    """Names model and weights: a folder by its name and the hash of its files, a hub model by its name."""
+    """Return the model id: a folder's name and the hash of its files, or a hub model's name. Errors: ModelError."""
     folder = resolve_folder(name)
     if folder is None:
         return f"onevision:{name[len(HUB_PREFIX) :]}"
@@ -57,7 +59,7 @@ def compute_model_id(name: str) -> str:
 
 
 def load_checkpoint(name: str, device: str, precision: str) -> OneVisionCheckpoint:
-    """Read the weights. `precision` is fp32, fp16, bf16 or auto. Errors: ModelError that names what is missing."""
+    """Load a checkpoint. `precision` is fp32, fp16, bf16 or auto. Errors: ModelError that names what is missing."""
     folder, target_device = resolve_folder(name), pick_device(device)
     if folder is not None:
         validate_folder(folder)
@@ -70,28 +72,28 @@ def load_checkpoint(name: str, device: str, precision: str) -> OneVisionCheckpoi
         quiet: Any = logging
         quiet.disable_progress_bar()
         local = folder is not None
-        wanted: Any = LlavaOnevisionForConditionalGeneration
-        model, report = wanted.from_pretrained(
+        model_class: Any = LlavaOnevisionForConditionalGeneration
+        model, report = model_class.from_pretrained(
             place, dtype=dtype, attn_implementation="sdpa", local_files_only=local, output_loading_info=True
         )
-        reader: Any = AutoProcessor
-        processor = reader.from_pretrained(place, local_files_only=local)
+        processor_class: Any = AutoProcessor
+        processor = processor_class.from_pretrained(place, local_files_only=local)
     if report["missing_keys"]:
         raise ModelError(
             f"{place}: the weights lack {len(report['missing_keys'])} tensors, one of them "
             f"{min(report['missing_keys'])}"
         )
-    layout = PromptTemplate() if folder is None else load_prompt_template(folder)
+    template = PromptTemplate() if folder is None else load_prompt_template(folder)
     return OneVisionCheckpoint(
-        model.eval().requires_grad_(False).to(target_device), processor, layout, target_device, dtype
+        model.eval().requires_grad_(False).to(target_device), processor, template, target_device, dtype
     )
 
 
 def clone_modules(checkpoint: OneVisionCheckpoint) -> OneVisionCheckpoint:
-    """The same weights, not copied, in modules and a config of their own, for another thread.
+    """Return the checkpoint with modules and config of its own that share the weights, for another thread.
 
-    transformers changes a model's config while the model computes (`is_causal`) and puts it back afterwards; where
-    two threads do so, one reads the other's prompt with the wrong mask, and the change may stay.
+    transformers changes a model's config while the model computes (`is_causal`) and restores it afterwards; of two
+    threads that do so, one may compute with the wrong mask, and the change may stay (decision 0027).
     """
     model = checkpoint.model
     shared: dict[int, Any] = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
@@ -99,7 +101,7 @@ def clone_modules(checkpoint: OneVisionCheckpoint) -> OneVisionCheckpoint:
 
 
 def validate_folder(folder: Path) -> None:
-    """Errors: ModelError where a file of a OneVision checkpoint is not there, damaged, or of another model."""
+    """Raise ModelError if a file of a OneVision checkpoint is missing, damaged, or of another model type."""
     if not folder.is_dir():
         raise ModelError(f"{folder}: no such folder; it should hold a LLaVA-OneVision checkpoint")
     for file in ("config.json", "tokenizer_config.json"):
@@ -118,12 +120,13 @@ def validate_folder(folder: Path) -> None:
 
 
 def _validate_config(folder: Path) -> None:
+    """Raise ModelError if the model's config is damaged or of another model type."""
     try:
-        kind = msgspec.json.decode((folder / "config.json").read_bytes(), type=dict[str, Any]).get("model_type")
+        model_type = msgspec.json.decode((folder / "config.json").read_bytes(), type=dict[str, Any]).get("model_type")
     except (msgspec.MsgspecError, OSError) as error:
         raise ModelError(f"{folder}: config.json is damaged: {error}") from error
-    if kind != _MODEL_TYPE:
-        raise ModelError(f"{folder}: is a model of type {kind}, not {_MODEL_TYPE}")
+    if model_type != _MODEL_TYPE:
+        raise ModelError(f"{folder}: is a model of type {model_type}, not {_MODEL_TYPE}")
 
 
 def _weight_files(folder: Path) -> list[Path]:
@@ -132,9 +135,9 @@ def _weight_files(folder: Path) -> list[Path]:
 
 @contextmanager
 def _translate_errors(place: str) -> Iterator[None]:
-    """What transformers raises becomes a ModelError of one line."""
+    """Translate any exception of transformers into a ModelError of one line."""
     try:
         yield
     except Exception as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise ModelError(f"{place}: cannot be loaded as LLaVA-OneVision: {first}") from error
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        raise ModelError(f"{place}: cannot be loaded as LLaVA-OneVision: {reason}") from error

@@ -1,7 +1,7 @@
-"""The language model at work: prompts of words and visual tokens in, logits and words out.
+"""Greedy decoding with the checkpoint's language model, on prompts of text and visual tokens (decision 0028).
 
-A prompt is a row of parts, word ids and visual tokens in any order; both become embeddings, so that tokens that were
-computed long ago are read as pixels would be. Positions are plain, one a token.
+A prompt is a sequence of parts, token ids and visual tokens in any order; both become embeddings, so that visual tokens
+computed long ago are read as pixels would be. Positions count tokens of both kinds.
 """
 
 from __future__ import annotations
@@ -17,58 +17,56 @@ from services.generators.onevision.checkpoint import OneVisionCheckpoint
 
 TokenIds: TypeAlias = tuple[int, ...]
 PromptPart: TypeAlias = TokenIds | Tensor
-"""Word ids, or visual tokens `[n, D]`."""
+"""Token ids of a text, or visual tokens `[n, D]`."""
 
 
 def count_tokens(parts: Sequence[PromptPart]) -> int:
-    """How many tokens the parts are."""
+    """Return the number of tokens of the parts together."""
     return sum(len(part) for part in parts)
 
 
 @dataclass(slots=True)
 class Prefix:
-    """What the model has read already: its keys and values, and how many tokens they are of."""
+    """Cached keys and values of a prefilled prefix, and its length in tokens."""
 
     cache: Any
     token_count: int
 
     @property
     def size_bytes(self) -> int:
-        """The memory it takes."""
+        """Size of the keys and values in bytes."""
         return sum(layer.keys.nbytes + layer.values.nbytes for layer in self.cache.layers if layer.is_initialized)
 
 
 class Engine:
-    """Reads prompts in chunks of `chunk` tokens, which bounds what reading takes besides the cache. Not for several
-    threads at once."""
+    """Prefill and greedy decoding on a checkpoint.
+
+    Prompts are prefilled in chunks of `chunk_tokens`, which bounds the memory besides the cache. Not thread-safe.
+    """
 
     def __init__(self, checkpoint: OneVisionCheckpoint, chunk_tokens: int = 1024) -> None:
-        self._model, self._device, self._dtype, self._chunk_tokens = (
-            checkpoint.model,
-            checkpoint.device,
-            checkpoint.dtype,
-            chunk_tokens,
-        )
+        self._model, self._device = checkpoint.model, checkpoint.device
+        self._dtype, self._chunk_tokens = checkpoint.dtype, chunk_tokens
 
     def embed(self, parts: Sequence[PromptPart]) -> Tensor:
-        """The parts as one row of embeddings, `[n, D]`."""
-        words = self._model.get_input_embeddings()
+        """Return the embeddings of the parts, `[n, D]`."""
+        embed_ids = self._model.get_input_embeddings()
         rows = [
             part.to(self._device, self._dtype)
             if isinstance(part, Tensor)
-            else words(torch.tensor(part, dtype=torch.long, device=self._device))
+            else embed_ids(torch.tensor(part, dtype=torch.long, device=self._device))
             for part in parts
         ]
         return torch.cat(rows)
 
     def new_prefix(self) -> Prefix:
-        """Nothing read yet."""
+        """Return an empty prefix."""
         from transformers import DynamicCache
 
         return Prefix(DynamicCache(config=self._model.config.text_config), 0)
 
     def prefill(self, parts: Sequence[PromptPart], prefix: Prefix) -> Tensor:
-        """Read on behind `prefix`, which grows by the parts (at least one token); logits of the next word, `[V]`."""
+        """Append the parts (at least one token) to the prefix; return the logits of the next token, `[V]`."""
         rows = self.embed(parts)
         with torch.inference_mode():
             for chunk in torch.split(rows, self._chunk_tokens):
@@ -81,7 +79,7 @@ class Engine:
         return logits
 
     def truncate(self, prefix: Prefix, token_count: int) -> None:
-        """Forget all but the first `tokens` tokens."""
+        """Drop all but the first `token_count` tokens of the prefix."""
         for layer in prefix.cache.layers:
             if (extra := layer.get_seq_length() - token_count) > 0:
                 layer.crop(-extra)
@@ -90,23 +88,25 @@ class Engine:
     def generate(
         self, parts: Sequence[PromptPart], prefix: Prefix, max_output_tokens: int, stop_ids: frozenset[int]
     ) -> Iterator[int]:
-        """Read the parts behind `prefix`, then the likeliest words one after the other, `limit` at most, until one of
-        `ends`, which is not given. The prefix holds all that was read and written afterwards; `rewind` it."""
+        """Yield the ids of the greedy answer, `max_output_tokens` at most, up to one of `stop_ids`.
+
+        The prefix then holds the parts and the answer; `truncate` it before it is used again.
+        """
         logits = self.prefill(parts, prefix)
         for count in range(max_output_tokens):
-            word = int(logits.argmax())
-            if word in stop_ids:
+            token = int(logits.argmax())
+            if token in stop_ids:
                 return
-            yield word
+            yield token
             if count + 1 < max_output_tokens:
-                logits = self.prefill([(word,)], prefix)
+                logits = self.prefill([(token,)], prefix)
 
     def next_logits(self, prompts: Sequence[Sequence[PromptPart]]) -> Tensor:
-        """The logits for what comes after each of several prompts of any lengths, read together, `[n, V]`."""
+        """Return the next-token logits of prompts of any lengths, computed as one left-padded batch, `[n, V]`."""
         rows = [self.embed(parts) for parts in prompts]
-        longest = max(len(row) for row in rows)
-        padded = torch.stack([torch.cat([row.new_zeros(longest - len(row), row.shape[1]), row]) for row in rows])
-        mask = torch.stack([torch.arange(longest) >= longest - len(row) for row in rows]).to(self._device)
+        length = max(len(row) for row in rows)
+        padded = torch.stack([torch.cat([row.new_zeros(length - len(row), row.shape[1]), row]) for row in rows])
+        mask = torch.stack([torch.arange(length) >= length - len(row) for row in rows]).to(self._device)
         positions = (mask.cumsum(1) - 1).clamp(min=0)
         with torch.inference_mode():
             out = self._model.model.language_model(

@@ -1,4 +1,4 @@
-"""`OneVisionGenerator`: what the model says of the evidence, sentence by sentence."""
+"""Generator and visual verifier on a LLaVA-OneVision model in process, with prefix caching and batching."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from services.generators.onevision.checkpoint import (
     load_checkpoint,
     resolve_folder,
 )
-from services.generators.onevision.engine import Engine, Prefix, PromptPart
+from services.generators.onevision.engine import Prefix, PromptPart
 from services.generators.onevision.prefix_cache import PrefixCache
 from services.generators.onevision.prompt import PromptPlan, PromptPlanner, VisualPart
 from services.generators.onevision.prompt_template import PromptTemplate, load_prompt_template
+from services.generators.onevision.runtime import OneVisionRuntime
 from services.generators.onevision.token_encoder import OneVisionTokenEncoder
-from services.generators.onevision.tokenizer import PromptTokenizer
 from services.generators.onevision.vision import VisionEncoder
 from services.generators.onevision.visual_token_cache import VisualTokenCache
 from services.generators.prompts import caption_prompt, entailment_prompt
@@ -37,17 +37,19 @@ from services.generators.types import DraftSentence, Evidence
 
 _log = logging.getLogger(__name__)
 _BYTES_PER_MB = 1 << 20
+"""Form: unit of the cache size."""
 _ENTAILMENT_BATCH = 16
+"""Chosen: pictures verified in one forward pass; more need more memory beside the answer's cache."""
 
 
 class OneVisionGenerator:
-    """See `services.ports.Generator`. Any LLaVA-OneVision checkpoint, loaded at first use, once.
+    """`services.generators.ports.Generator` and `VisualVerifier` on any LLaVA-OneVision checkpoint. Thread-safe.
 
-    `model` is `local-dir:/folder`, `package:name/folder` or `hf-hub:organisation/name`; `pictures` gives the JPEG of a
-    picture. A prompt has at most `budget` tokens, an answer `limit`. What the model read of a video's memory is kept
-    for the next question, in `cache_mb` at most. Where the GPU's memory runs out, the budget is halved for good, down
-    to one frame, and a warning says so. `parallel` questions are answered at once, others wait: one, with what was read
-    kept as it is, or several, decoded together (`Batcher`). `read` gives the checkpoint of name, device and precision.
+    `model` is `local-dir:/folder`, `package:name/folder` or `hf-hub:organisation/name`, loaded once, at first use, by
+    `checkpoint_loader(model, device, precision)`. `load_picture` returns the JPEG of a reference. Keys and values of a
+    video's memory are kept for the next question, in at most `prefix_cache_mb`. With `max_batch` 1 questions are
+    answered one after the other, else up to `max_batch` are decoded together (`Batcher`). When the GPU's memory runs
+    out, `max_prompt_tokens` is halved for good, down to one frame, with a warning.
     """
 
     def __init__(
@@ -64,63 +66,55 @@ class OneVisionGenerator:
         max_batch: int = 1,
         checkpoint_loader: Callable[[str, str, str], OneVisionCheckpoint] = load_checkpoint,
     ) -> None:
-        self._model_name, self._load_picture, self._max_prompt_tokens, self._max_output_tokens = (
-            model,
-            load_picture,
-            max_prompt_tokens,
-            max_output_tokens,
-        )
+        self._model_name, self._load_picture = model, load_picture
+        self._max_prompt_tokens, self._max_output_tokens = max_prompt_tokens, max_output_tokens
         self._device, self._precision, self._threads = device, precision, threads
         self._cache_bytes, self._max_batch = prefix_cache_mb * _BYTES_PER_MB, max_batch
-        self._prefixes, self._visual_token_cache = (
-            PrefixCache(self._cache_bytes),
-            VisualTokenCache(self._decode_picture),
-        )
+        self._prefixes = PrefixCache(self._cache_bytes)
+        self._visual_token_cache = VisualTokenCache(self._decode_picture)
         self._checkpoint_loader = checkpoint_loader
-        self._generation_lock, self._entailment_lock, self._planning_lock = (
-            threading.Lock(),
-            threading.Lock(),
-            threading.RLock(),
-        )
+        self._generation_lock, self._entailment_lock = threading.Lock(), threading.Lock()
+        self._planning_lock = threading.RLock()
 
     @cached_property
     def model_id(self) -> str:
-        """The checkpoint and a hash of its weights. Errors: ModelError."""
+        """Identifier of the checkpoint and its weights. Errors: ModelError."""
         return compute_model_id(self._model_name)
 
     def create_token_encoder(self) -> OneVisionTokenEncoder:
-        """What makes memories that this model reads as they are. Errors: ModelError."""
+        """Return the encoder for memories in this model's own token space. Errors: ModelError."""
         return OneVisionTokenEncoder(self.model_id, self._load_vision, self._prompt_template.slot_tokens)
 
     def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[DraftSentence]:
+        """Yield the sentences of the answer as they are complete."""
         return self._generate_drafts(_format_question(question), evidence)
 
     def describe(self, evidence: Sequence[Evidence], max_words: int) -> Iterator[DraftSentence]:
+        """Yield sentences that describe the evidence, in about `max_words` words at most."""
         return self._generate_drafts(caption_prompt(max_words), evidence)
 
     def entailment_scores(self, sentence: str, evidence: Sequence[Evidence]) -> list[float]:
-        """See `services.ports.Checker`: of yes and no, how likely yes is, each picture alone with the sentence."""
+        """Return for each piece the probability of yes against no, each picture alone with the sentence."""
         with self._entailment_lock:
             set_torch_threads(self._threads)
+            prompt = entailment_prompt(sentence)
             with self._planning_lock:
-                plans = [
-                    self._plan(entailment_prompt(sentence), [replace(one, visual_tokens=None)]) for one in evidence
-                ]
+                plans = [self._plan(prompt, [replace(piece, visual_tokens=None)]) for piece in evidence]
             prompts = [[*self._prefix_parts(plan), *self._suffix_parts(plan)] for plan in plans]
             scores: list[float] = []
             for first in range(0, len(prompts), _ENTAILMENT_BATCH):
                 logits = self._runtime.engine.next_logits(prompts[first : first + _ENTAILMENT_BATCH])
-                said = torch.stack([logits[:, list(ids)].logsumexp(1) for ids in self._runtime.yes_no_ids], 1)
-                scores += said.softmax(1)[:, 0].tolist()
+                yes_no = torch.stack([logits[:, list(ids)].logsumexp(1) for ids in self._runtime.yes_no_ids], 1)
+                scores += yes_no.softmax(1)[:, 0].tolist()
             return scores
 
     def count_prompt_tokens(self, question: str, evidence: Sequence[Evidence]) -> int:
-        """How many tokens a question takes with the evidence that there is room for. Errors: QueryError, ModelError."""
+        """Return the tokens of a question's prompt with the evidence that fits. Errors: InvalidInput, ModelError."""
         with self._planning_lock:
             return self._plan(_format_question(question), evidence).token_count
 
     def close(self) -> None:
-        """End what runs in the background; answers that are not finished fail."""
+        """Stop background work; answers that are not finished fail."""
         if "_batcher" in self.__dict__:
             self._batcher.close()
 
@@ -131,7 +125,7 @@ class OneVisionGenerator:
     def _stream_text(
         self, request: str, evidence: Sequence[Evidence], evidence_by_id: dict[str, Evidence]
     ) -> Iterator[str]:
-        """The answer as it comes; before its first piece `shown` gets what there was room for."""
+        """Yield the text of the answer as it comes, after filling `evidence_by_id` with the evidence in the prompt."""
         with self._generation_lock if self._max_batch == 1 else nullcontext():
             set_torch_threads(self._threads)
             with self._planning_lock:
@@ -145,9 +139,9 @@ class OneVisionGenerator:
     def _generate_ids(
         self, request: str, evidence: Sequence[Evidence], evidence_by_id: dict[str, Evidence]
     ) -> Generator[int, None, None]:
-        """The ids of the answer; where memory runs out before the first of them, once more with half the budget.
+        """Yield the ids of the answer; when memory runs out before the first one, try again with half the budget.
 
-        Errors: ModelError where it runs out later.
+        Errors: ModelError when memory runs out later.
         """
         while True:
             budget = self._max_prompt_tokens
@@ -163,20 +157,21 @@ class OneVisionGenerator:
                 if budget == self._max_prompt_tokens:
                     raise
                 continue
-            evidence_by_id.update((one.id, one) for one in plan.included_evidence)
+            evidence_by_id.update((piece.id, piece) for piece in plan.included_evidence)
             if first is not None:
                 yield first
                 yield from self._translate_out_of_memory(attempt)
             return
 
     def _translate_out_of_memory(self, attempt: Iterator[int]) -> Iterator[int]:
+        """Yield the remaining ids of an answer. Errors: ModelError when memory runs out."""
         try:
             yield from attempt
         except torch.OutOfMemoryError as error:
             raise ModelError(f"the answer broke off, out of GPU memory: {error}") from error
 
     def _halve_budget(self, budget: int) -> None:
-        """Halve the budget, unless another question has done so since."""
+        """Halve the prompt budget, unless another question has changed it since it was `budget`."""
         self._prefixes.clear()
         torch.cuda.empty_cache()
         with self._planning_lock:
@@ -189,23 +184,23 @@ class OneVisionGenerator:
         _log.warning("out of GPU memory: from now on a prompt has at most %d tokens", self._max_prompt_tokens)
 
     def _generate_batched(self, plan: PromptPlan) -> Iterator[int]:
+        """Yield the ids of an answer that is decoded together with others."""
         with self._planning_lock:
             batcher = self._batcher
         prompt = BatchPrompt(_prefix_key(plan), partial(self._prefix_parts, plan), partial(self._suffix_parts, plan))
         yield from batcher.generate(prompt, self._max_output_tokens, self._runtime.stop_ids)
 
     def _generate_single(self, plan: PromptPlan) -> Iterator[int]:
-        loaded, prefix = self._runtime, self._prefill_prefix(plan)
+        """Yield the ids of an answer that is decoded alone, behind a cached prefix where there is one."""
+        engine, stop_ids, prefix = self._runtime.engine, self._runtime.stop_ids, self._prefill_prefix(plan)
         prefix_tokens = prefix.token_count
         try:
-            yield from loaded.engine.generate(
-                self._suffix_parts(plan), prefix, self._max_output_tokens, loaded.stop_ids
-            )
+            yield from engine.generate(self._suffix_parts(plan), prefix, self._max_output_tokens, stop_ids)
         finally:
-            loaded.engine.truncate(prefix, prefix_tokens)
+            engine.truncate(prefix, prefix_tokens)
 
     def _prefill_prefix(self, plan: PromptPlan) -> Prefix:
-        """What was read of opening and memory, now or before."""
+        """Return the prefix of opening and memory, from the cache or prefilled now."""
         key = _prefix_key(plan)
         prefix = self._prefixes.get(key)
         if prefix is None:
@@ -231,28 +226,30 @@ class OneVisionGenerator:
         ]
 
     def _frame_parts(self, visual_parts: Sequence[VisualPart], newline: int) -> list[PromptPart]:
-        """Frames or slots, each after its header. Tokens that were computed before are taken as they are."""
+        """Return headers and tokens of frames or slots, newline last; stored visual tokens are used as they are."""
         if not visual_parts:
             return []
-        fresh = [one for one in visual_parts if one.evidence.visual_tokens is None]
+        to_encode = [part for part in visual_parts if part.evidence.visual_tokens is None]
         vision = self._runtime.vision
-        refs = [picture for one in fresh if (picture := one.evidence.result.segment.picture)]
-        visual_tokens = iter(
-            self._visual_token_cache.encode_frames(vision, refs, fresh[0].token_count) if fresh else []
+        pictures = [picture for part in to_encode if (picture := part.evidence.segment.picture)]
+        encoded = iter(
+            self._visual_token_cache.encode_frames(vision, pictures, to_encode[0].token_count) if to_encode else []
         )
         parts: list[PromptPart] = []
-        for one in visual_parts:
-            known = one.evidence.visual_tokens
-            parts += [one.header, next(visual_tokens) if known is None else torch.from_numpy(known)]
+        for part in visual_parts:
+            stored = part.evidence.visual_tokens
+            parts += [part.header, next(encoded) if stored is None else torch.from_numpy(stored)]
         return [*parts, *([vision.newline_token] if newline else [])]
 
     def _photo_parts(self, visual_parts: Sequence[VisualPart]) -> list[PromptPart]:
-        """Photos and pages, each after its header: one alone in tiles, several in a view each, what is short of room as
-        a frame."""
+        """Return headers and tokens of photos and pages: one alone in tiles, several in a view each.
+
+        A picture that was planned without detail, for lack of room, is encoded as a frame.
+        """
         vision = self._runtime.vision
         parts: list[PromptPart] = []
         for visual_part in visual_parts:
-            picture = visual_part.evidence.result.segment.picture
+            picture = visual_part.evidence.segment.picture
             assert picture is not None
             if not visual_part.detailed:
                 (tokens,) = self._visual_token_cache.encode_frames(vision, [picture], visual_part.token_count)
@@ -264,19 +261,17 @@ class OneVisionGenerator:
         return parts
 
     def _count_detail_tokens(self, evidence: Sequence[Evidence]) -> dict[str, int]:
-        """How many tokens photos and pages take: one alone as AnyRes tiles, several as one view each."""
+        """Return the tokens of detailed photos and pages by evidence id: one alone in tiles, several in a view each."""
         if not self._runtime.prompt_template.detail:
             return {}
-        photos = [
-            one for one in evidence if one.result.asset.kind is not AssetKind.VIDEO and one.result.segment.picture
-        ]
+        photos = [piece for piece in evidence if piece.asset.kind is not AssetKind.VIDEO and piece.segment.picture]
         tokens = self._runtime.vision.view_tokens
-        if len({one.result.segment.picture for one in photos}) == 1:
-            picture = photos[0].result.segment.picture
+        if len({piece.segment.picture for piece in photos}) == 1:
+            picture = photos[0].segment.picture
             assert picture is not None
             height, width, _ = self._decode_picture(picture).shape
             tokens = self._runtime.vision.count_image_tokens(height, width)
-        return {one.id: tokens for one in photos}
+        return {piece.id: tokens for piece in photos}
 
     def _decode_picture(self, picture: PictureRef) -> Pixels:
         return decode_jpeg(self._load_picture(picture)).copy()
@@ -297,36 +292,22 @@ class OneVisionGenerator:
 
     @cached_property
     def _batcher(self) -> Batcher:
-        longest, checkpoint = self._max_prompt_tokens + self._max_output_tokens, self._runtime.checkpoint
-        return Batcher(checkpoint, self._max_batch, longest, cache_bytes=self._cache_bytes)
+        max_sequence_tokens = self._max_prompt_tokens + self._max_output_tokens
+        checkpoint = self._runtime.checkpoint
+        return Batcher(checkpoint, self._max_batch, max_sequence_tokens, cache_bytes=self._cache_bytes)
 
     @cached_property
     def _runtime(self) -> OneVisionRuntime:
-        loaded = OneVisionRuntime(self._checkpoint_loader(self._model_name, self._device, self._precision))
-        if (required_tokens := self._max_prompt_tokens + self._max_output_tokens) > loaded.context_tokens:
+        """Loaded checkpoint. Errors: ModelError, SettingsError for a budget above the model's context length."""
+        runtime = OneVisionRuntime(self._checkpoint_loader(self._model_name, self._device, self._precision))
+        excess = self._max_prompt_tokens + self._max_output_tokens - runtime.context_tokens
+        if excess > 0:
             raise SettingsError(
-                f"AFTERIMAGE_GENERATOR__MAX_PROMPT_TOKENS: {self._max_prompt_tokens} tokens and {self._max_output_tokens} of the answer are more "
-                f"than the {loaded.context_tokens} that {self._model_name} reads ({required_tokens - loaded.context_tokens} too many)"
+                f"AFTERIMAGE_GENERATOR__MAX_PROMPT_TOKENS: {self._max_prompt_tokens} tokens and "
+                f"{self._max_output_tokens} of the answer are more than the {runtime.context_tokens} that "
+                f"{self._model_name} reads ({excess} too many)"
             )
-        return loaded
-
-
-class OneVisionRuntime:
-    """A checkpoint with all that works on it."""
-
-    def __init__(self, checkpoint: OneVisionCheckpoint) -> None:
-        self.checkpoint = checkpoint
-        self.prompt_template = checkpoint.prompt_template
-        self.vision, self.engine = VisionEncoder(checkpoint), Engine(checkpoint)
-        self.tokenizer = PromptTokenizer(checkpoint.processor.tokenizer)
-        self.context_tokens = int(checkpoint.model.config.text_config.max_position_embeddings)
-        stops = checkpoint.model.generation_config.eos_token_id
-        listed = stops if isinstance(stops, list) else [] if stops is None else [stops]
-        self.yes_no_ids = tuple(
-            {self.tokenizer.encode_untrusted(form)[0] for form in (word, word.lower(), f" {word}", f" {word.lower()}")}
-            for word in ("Yes", "No")
-        )
-        self.stop_ids = frozenset([*listed, *self.tokenizer.encode_trusted(self.prompt_template.end)[:1]])
+        return runtime
 
 
 def _format_question(question: str) -> str:
@@ -334,11 +315,11 @@ def _format_question(question: str) -> str:
 
 
 def _prefix_key(plan: PromptPlan) -> str:
-    """What tells the beginnings of prompts apart: the words, and each slot's tokens, or the picture they come from."""
+    """Return a hash of the prefix: opening, headers, and each slot's visual tokens or the picture to encode."""
     digest = hashlib.sha256(repr(plan.opening).encode())
-    for one in plan.slots:
-        known, picture = one.evidence.visual_tokens, one.evidence.result.segment.picture
-        digest.update(repr((one.header, one.token_count, None if known is not None else picture)).encode())
-        if known is not None:
-            digest.update(known.tobytes())
+    for slot in plan.slots:
+        stored, picture = slot.evidence.visual_tokens, slot.evidence.segment.picture
+        digest.update(repr((slot.header, slot.token_count, None if stored is not None else picture)).encode())
+        if stored is not None:
+            digest.update(stored.tobytes())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Memories that the model has read before: keys and values kept for the next question on the same video, bounded."""
+"""LRU cache of prefilled prefixes: keys and values of a video's memory, for the next question on the same video."""
 
 from __future__ import annotations
 
@@ -8,23 +8,20 @@ from services.generators.onevision.engine import Prefix
 
 
 class PrefixCache:
-    """The latest prefixes, by key, in at most `max_bytes`; the one that was longest not asked for goes first.
-
-    What is larger than all of it is not kept. Not for several threads at once.
-    """
+    """LRU cache of prefixes by key, in at most `max_bytes`; a larger prefix is not cached. Not thread-safe."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._prefixes: OrderedDict[str, Prefix] = OrderedDict()
 
     def get(self, key: str) -> Prefix | None:
-        """The prefix of that key, now the latest; the caller may read on behind it and must rewind it."""
+        """Return the prefix of the key, or None; the caller may append to it and must truncate it afterwards."""
         if key in self._prefixes:
             self._prefixes.move_to_end(key)
         return self._prefixes.get(key)
 
     def put(self, key: str, prefix: Prefix) -> None:
-        """Keep a prefix; others go to make room."""
+        """Add a prefix; evict the least recently used ones beyond `max_bytes`."""
         if prefix.size_bytes > self._max_bytes:
             return
         self._prefixes[key] = prefix
@@ -32,10 +29,10 @@ class PrefixCache:
             self._prefixes.popitem(last=False)
 
     def clear(self) -> None:
-        """Keep none."""
+        """Remove all prefixes."""
         self._prefixes.clear()
 
     @property
     def size_bytes(self) -> int:
-        """What all of them take."""
+        """Size of all cached prefixes in bytes."""
         return sum(prefix.size_bytes for prefix in self._prefixes.values())

@@ -1,4 +1,4 @@
-"""Pictures to visual tokens, by the checkpoint's own processor, tower and projector."""
+"""Vision encoder: pictures to visual tokens, by the checkpoint's own processor, vision tower and projector."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _log = logging.getLogger(__name__)
 
 
 class VisionEncoder:
-    """The eyes of a checkpoint. All tokens are `[n, D]`, on its device, in its precision.
+    """Vision encoder of a checkpoint. Tokens are `[n, D]` on its device and in its precision.
 
-    Where the GPU's memory runs out, fewer pictures are seen at once, down to one, and this says so.
+    When the GPU's memory runs out, the batch size is halved for good, down to one, with a warning.
     """
 
     def __init__(self, checkpoint: OneVisionCheckpoint, batch_size: int = 16) -> None:
@@ -30,23 +30,22 @@ class VisionEncoder:
         vision = checkpoint.model.config.vision_config
         self.grid_side = math.ceil(vision.image_size // vision.patch_size / 2)
         """Rows and columns of a frame's tokens before they are pooled any further: 14 for SigLIP's 27."""
-
         self.width = int(checkpoint.model.config.text_config.hidden_size)
         self.view_tokens = (vision.image_size // vision.patch_size) ** 2 + 1
 
     @property
     def newline_token(self) -> Tensor:
-        """The token that ends a video or a picture, `[1, D]`."""
+        """Newline token that ends a video or a row of a picture, `[1, D]`."""
         newline: Tensor = self._model.model.image_newline[None]
         return newline.to(self._dtype)
 
     def count_frame_tokens(self, max_tokens: int) -> int:
-        """How many tokens a frame gets when it may have `tokens`."""
+        """Return the number of tokens of a frame that may have `max_tokens` at most."""
         rows, columns = fit_grid(max_tokens, self.grid_side)
         return rows * columns
 
     def encode_frames(self, pictures: Sequence[Pixels], max_tokens: int) -> list[Tensor]:
-        """Video frames, of any sizes: each `count(tokens)` tokens."""
+        """Encode video frames of any sizes, each to `count_frame_tokens(max_tokens)` tokens."""
         visual_tokens: list[Tensor] = []
         while len(visual_tokens) < len(pictures):
             batch = pictures[len(visual_tokens) : len(visual_tokens) + self._batch_size]
@@ -54,23 +53,24 @@ class VisionEncoder:
         return visual_tokens
 
     def encode_image(self, picture: Pixels) -> Tensor:
-        """One picture in full detail, as AnyRes cuts it: a base view and tiles, rows ended by newlines."""
+        """Encode a picture in full detail by AnyRes: a base view and tiles, rows ended by newline tokens."""
         (tokens,) = self._encode_image_planes(self._processor.image_processor(picture, return_tensors="pt"))
         return tokens
 
     def count_image_tokens(self, height: int, width: int) -> int:
-        """How many tokens `image` gives for a picture of that size in pixels."""
+        """Return the number of tokens that `encode_image` gives for a picture of that size in pixels."""
         (tokens,) = self._processor._get_num_multimodal_tokens(image_sizes=[(height, width)])["num_image_tokens"]
         return int(tokens)
 
     def encode_views(self, pictures: Sequence[Pixels]) -> list[Tensor]:
-        """Several pictures as the model takes several: padded squares, `view_tokens` each."""
+        """Encode several pictures as the model takes several: padded squares of `view_tokens` each."""
         if not pictures:
             return []
         planes = self._processor.image_processor([[*pictures, pictures[-1]]], return_tensors="pt")
         return self._encode_image_planes(planes)[:-1]
 
     def _encode_frame_batch(self, pictures: Sequence[Pixels], max_tokens: int) -> list[Tensor]:
+        """Encode pictures as one-frame videos, without the newline token that ends each."""
         planes = self._processor.video_processor([[picture] for picture in pictures], return_tensors="pt")
         pixels = torch.stack(list(planes["pixel_values_videos"])).to(self._device, self._dtype)
         with torch.inference_mode():
@@ -78,6 +78,7 @@ class VisionEncoder:
             return list(pool_grids(grids, self.grid_side, max_tokens))
 
     def _encode_image_planes(self, planes: dict[str, Tensor]) -> list[Tensor]:
+        """Encode images that the processor has prepared."""
         with torch.inference_mode():
             out = self._model.model.get_image_features(
                 planes["pixel_values"].to(self._device, self._dtype),
@@ -89,6 +90,7 @@ class VisionEncoder:
         return list(out.pooler_output)
 
     def _run_or_halve_batch(self, encode: Callable[[], list[Tensor]], batch_size: int) -> list[Tensor]:
+        """Return the tokens of a batch; halve the batch size and return none when the memory runs out."""
         try:
             return encode()
         except torch.OutOfMemoryError:
@@ -96,12 +98,12 @@ class VisionEncoder:
                 raise
         self._batch_size = max(1, batch_size // 2)
         torch.cuda.empty_cache()
-        _log.warning("out of GPU memory: from now on %d pictures are seen at once", self._batch_size)
+        _log.warning("out of GPU memory: from now on %d pictures are encoded at once", self._batch_size)
         return []
 
 
 def pool_grids(grids: Tensor, side: int, max_tokens: int) -> Tensor:
-    """Grids of tokens `[n, side², D]` averaged to at most `tokens` each, `[n, rows · columns, D]`."""
+    """Average-pool grids of tokens `[n, side², D]` to at most `max_tokens` each, `[n, rows · columns, D]`."""
     rows, columns = fit_grid(max_tokens, side)
     if (rows, columns) == (side, side):
         return grids

@@ -1,4 +1,4 @@
-"""Visual tokens of pictures that were seen lately: a frame is shown with a question, and again for every sentence."""
+"""LRU cache of visual tokens: a frame of a question is shown again to verify each sentence of the answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Key = tuple[PictureRef, int]
 
 
 class VisualTokenCache:
-    """Looks at pictures as frames; the last ones stay, in `room` bytes at most. For several threads."""
+    """Encodes pictures as frames and caches the last ones, in at most `max_bytes`. Thread-safe."""
 
     def __init__(self, load_pixels: Callable[[PictureRef], Pixels], max_bytes: int = 64 << 20) -> None:
         self._load_pixels, self._max_bytes = load_pixels, max_bytes
@@ -24,16 +24,18 @@ class VisualTokenCache:
         self._lock = threading.Lock()
 
     def encode_frames(self, vision: VisionEncoder, pictures: Sequence[PictureRef], max_tokens: int) -> list[Tensor]:
-        """The tokens of each picture, `[tokens, D]`. Errors: as of `pixels`."""
+        """Return the visual tokens of each picture, `[n, D]`. Errors: those of `load_pixels`."""
         with self._lock:
             known = {picture: self._entries.get((picture, max_tokens)) for picture in pictures}
-        missing = [picture for picture, seen in known.items() if seen is None]
-        seen = vision.encode_frames([self._load_pixels(picture) for picture in missing], max_tokens) if missing else []
-        fresh = dict(zip(missing, seen, strict=True))
-        self._store(fresh, max_tokens)
-        return [fresh[picture] if (tensor := known[picture]) is None else tensor for picture in pictures]
+        missing = [picture for picture, tokens in known.items() if tokens is None]
+        pixels = [self._load_pixels(picture) for picture in missing]
+        encoded = vision.encode_frames(pixels, max_tokens) if missing else []
+        new_entries = dict(zip(missing, encoded, strict=True))
+        self._store(new_entries, max_tokens)
+        return [new_entries[picture] if (tokens := known[picture]) is None else tokens for picture in pictures]
 
     def _store(self, new_entries: dict[PictureRef, Tensor], max_tokens: int) -> None:
+        """Add entries; evict the oldest ones beyond `max_bytes`."""
         with self._lock:
             for picture, tensor in new_entries.items():
                 if (picture, max_tokens) not in self._entries:

@@ -1,4 +1,4 @@
-"""Visual tokens that have ids, so that what takes ids alone can read them: beyond the vocabulary they name a store."""
+"""Visual tokens as ids beyond the vocabulary, for continuous batching, which takes token ids alone (decision 0026)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from torch import Tensor, nn
 from indexer.errors import ModelError
 
 _MAX_ID = 2**31 - 1
-"""Batches keep ids in 32 bits."""
+"""Source: transformers' continuous batching keeps ids as signed 32-bit integers."""
 
 
 class VisualEmbedding(nn.Module):
-    """A model's input embedding that looks up visual tokens too: `[..., n]` ids to `[..., n, D]`.
+    """Input embedding of a model that also looks up visual tokens: ids `[..., n]` to `[..., n, D]`.
 
-    The first id that is no word's is `first`; `rows` is `[room, D]`, and id i stands for row (i − first) % room.
+    `visual_rows` is `[capacity, D]`. Ids from `first_visual_id` on are visual: id i is row
+    (i − first_visual_id) % capacity.
     """
 
     def __init__(self, word_embedding: Any, visual_rows: Tensor) -> None:  # noqa: ANN401 - a module of any model
@@ -30,21 +31,22 @@ class VisualEmbedding(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        """The words' own rows, `[V, D]`."""
+        """Embeddings of the text vocabulary, `[V, D]`."""
         weight: Tensor = self.word_embedding.weight
         return weight
 
     def forward(self, ids: Tensor) -> Tensor:
-        words = self.word_embedding(ids.clamp(max=self.first_visual_id - 1))
-        seen = self.visual_rows[(ids - self.first_visual_id).clamp(min=0) % len(self.visual_rows)]
-        return torch.where((ids >= self.first_visual_id)[..., None], seen, words)
+        """Return the embeddings of the ids."""
+        text = self.word_embedding(ids.clamp(max=self.first_visual_id - 1))
+        visual = self.visual_rows[(ids - self.first_visual_id).clamp(min=0) % len(self.visual_rows)]
+        return torch.where((ids >= self.first_visual_id)[..., None], visual, text)
 
 
 class VisualVocabulary:
-    """Room for `room` visual tokens of width D, each of which gets an id that no other token had before it.
+    """Store of up to `capacity` visual tokens of width D, each with an id that no earlier token had. Thread-safe.
 
-    Blocks of keys and values are found again by their ids, so two tokens may never share one. Ids do return, after
-    some thousand times as many tokens as there is room for, which is far more than any cache of blocks holds.
+    Cached blocks of keys and values are looked up by their ids, so that two tokens must never share one. Ids repeat
+    after some thousand times `capacity` tokens, which is far more than any cache of blocks holds.
     """
 
     def __init__(self, word_embedding: Any, capacity: int) -> None:  # noqa: ANN401 - a module of any model
@@ -59,29 +61,30 @@ class VisualVocabulary:
 
     @property
     def free_count(self) -> int:
-        """How many more tokens there is room for."""
+        """Number of tokens that can still be added."""
         return len(self._free_rows)
 
     def add(self, tokens: Tensor) -> list[int]:
-        """Store `[n, D]` tokens; their ids. Errors: ModelError where there is no room."""
+        """Store tokens `[n, D]`; return their ids. Errors: ModelError where there is no room."""
         with self._lock:
             if len(tokens) > len(self._free_rows):
                 raise ModelError(f"{len(tokens)} visual tokens, and room for {len(self._free_rows)}")
-            places = [self._free_rows.popleft() for _ in range(len(tokens))]
-            ids = [self._next_id(place) for place in places]
+            row_numbers = [self._free_rows.popleft() for _ in range(len(tokens))]
+            ids = [self._next_id(row) for row in row_numbers]
         rows = self.embedding.visual_rows
-        rows[torch.tensor(places, dtype=torch.long, device=rows.device)] = tokens.to(rows.device, rows.dtype)
+        rows[torch.tensor(row_numbers, dtype=torch.long, device=rows.device)] = tokens.to(rows.device, rows.dtype)
         if rows.is_cuda:
             torch.cuda.current_stream(rows.device).synchronize()
         return ids
 
     def release(self, ids: Sequence[int]) -> None:
-        """Give the room of these ids back; those of words are passed over."""
-        first, room = self.embedding.first_visual_id, len(self._use_counts)
+        """Free the rows of these ids; ids of text are ignored."""
+        first_id, capacity = self.embedding.first_visual_id, len(self._use_counts)
         with self._lock:
-            self._free_rows.extend((one - first) % room for one in ids if one >= first)
+            self._free_rows.extend((token - first_id) % capacity for token in ids if token >= first_id)
 
     def _next_id(self, row: int) -> int:
+        """Return an id of the row that it has not had before."""
         use = self._use_counts[row]
         self._use_counts[row] = (use + 1) % self._max_uses
         return self.embedding.first_visual_id + use * len(self._use_counts) + row

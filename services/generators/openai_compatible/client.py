@@ -1,4 +1,4 @@
-"""`Server`: one question to an OpenAI-compatible server, its answer piece by piece, and every way that can fail."""
+"""HTTP client of an OpenAI-compatible server: streamed chat completions, first-token probabilities, list of models."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import contextmanager
 import httpx2
 import msgspec
 
+from services.egress.server_sent_events import EventStreamParser, EventTooLarge, ServerSentEventFields
 from services.generators.errors import GeneratorUnavailable
-from services.generators.openai_compatible.sse import (
+from services.generators.openai_compatible.responses import (
     MalformedResponse,
-    SseDecoder,
     extract_error_message,
     extract_first_line,
     parse_chunk,
@@ -21,29 +21,35 @@ from services.generators.openai_compatible.sse import (
 )
 
 _CONNECT_BACKOFF_S = (0.2, 0.6)
-"""Before each further try, where no connection came about."""
+"""Chosen: waits before the second and the third try of a connection; a server that restarts longer than that is an
+error the user should see rather than wait for."""
 _CONNECT_TIMEOUT_S = 10.0
+"""Chosen: a model server is near, so that a longer wait means a wrong address; the answer itself may take longer."""
 _MAX_CHARS_PER_TOKEN = 64
+"""Chosen: far above any token's length, so that only a server that ignores `max_tokens` reaches it."""
 _MAX_BODY_CHARS = 1 << 20
+"""Chosen: bounds the memory of one response; lists of models and answers of one token are far smaller."""
+_MAX_EVENT_BYTES = 1 << 20
+"""Chosen: bounds the memory of one event of a stream; a chunk holds one token or a few."""
 
 
 class ChatClient:
-    """The server at `url` (that which `/chat/completions` is under), given up after `timeout_s` without a word.
+    """Client of the server at `url` (the part before `/chat/completions`).
 
-    Every error is a GeneratorUnavailable of one line that names the URL and what happened, never the key. Nothing but
-    this URL is spoken to: no proxy of the environment, no redirects.
+    A request fails after `timeout_s` without any text. Every error is a GeneratorUnavailable of one line that names the
+    URL and the reason, never the API key. No other address is contacted: no proxy of the environment, no redirects.
     """
 
     def __init__(self, url: str, api_key: str, timeout_s: float) -> None:
         self._url, self._api_key, self._timeout_s = url, api_key, timeout_s
 
     def fetch_first_model(self) -> str:
-        """The name of the server's only model, or of its first."""
+        """Return the name of the server's first model, which is mostly its only one."""
         with self._request("GET", "/models") as response:
             return parse_first_model(self._read_body(response))
 
     def stream(self, request: Mapping[str, object], max_tokens: int) -> Generator[str, None, None]:
-        """The pieces of the answer as they come. Closing the iterator closes the connection."""
+        """Yield the answer piece by piece as it arrives. Closing the iterator closes the connection."""
         with self._request("POST", "/chat/completions", msgspec.json.encode(request)) as response:
             kind = response.headers.get("content-type", "nothing")
             if not kind.startswith("text/event-stream"):
@@ -51,18 +57,23 @@ class ChatClient:
             yield from self._read_stream(response, max_tokens * _MAX_CHARS_PER_TOKEN)
 
     def first_token_probabilities(self, request: Mapping[str, object]) -> dict[str, float]:
-        """With which words the answer may begin, and how likely each is."""
+        """Return the probability of each candidate for the first token of the answer, by the token in lower case."""
         with self._request("POST", "/chat/completions", msgspec.json.encode(request)) as response:
             return parse_first_token_probabilities(self._read_body(response))
 
     def _read_stream(self, response: httpx2.Response, max_chars: int) -> Iterator[str]:
-        """Errors: Garbage, also for a stream that ends without being finished, or does not end, or drips."""
-        events, finished, last_text_at = SseDecoder(), False, time.monotonic()
-        for received in response.iter_text():
-            for data in events.feed(received):
-                if data == "[DONE]":
+        """Yield the texts of a streamed answer.
+
+        Errors: MalformedResponse, also for a stream that ends before the answer is finished, does not end, or sends
+        bytes but no text for `timeout_s`.
+        """
+        finished, last_text_at = False, time.monotonic()
+        parser = EventStreamParser(max_event_bytes=_MAX_EVENT_BYTES, on_unknown_field=_reject_line)
+        for received in response.iter_bytes():
+            for event in _parse_events(parser, received):
+                if event.data.strip() == "[DONE]":
                     return
-                text, last = parse_chunk(data)
+                text, last = parse_chunk(event.data)
                 finished = finished or last
                 max_chars -= len(text)
                 if max_chars < 0:
@@ -76,6 +87,7 @@ class ChatClient:
 
     @contextmanager
     def _request(self, method: str, path: str, body: bytes | None = None) -> Iterator[httpx2.Response]:
+        """Yield the response to a request, its body not yet read. Errors: GeneratorUnavailable for any failure."""
         timeout = httpx2.Timeout(self._timeout_s, connect=min(self._timeout_s, _CONNECT_TIMEOUT_S))
         try:
             with httpx2.Client(headers=self._headers(), timeout=timeout, trust_env=False) as client:
@@ -90,10 +102,12 @@ class ChatClient:
             raise GeneratorUnavailable(self._redact_key(f"{self._url}: {self._describe_error(error)}")) from None
 
     def _headers(self) -> dict[str, str]:
+        """Return the headers of every request."""
         headers = {"content-type": "application/json", "accept-encoding": "identity"}
         return headers | ({"authorization": f"Bearer {self._api_key}"} if self._api_key else {})
 
     def _describe_refusal(self, response: httpx2.Response) -> str:
+        """Return the reason of a response whose status is not 200, with the setting that may help."""
         reason = extract_error_message(self._read_body(response)) or response.reason_phrase
         match response.status_code:
             case 401 | 403:
@@ -106,6 +120,7 @@ class ChatClient:
                 return f"it answered {status} ({reason})"
 
     def _read_body(self, response: httpx2.Response) -> str:
+        """Return the whole body. Errors: MalformedResponse for one that takes too long or is too large."""
         started_at, body = time.monotonic(), ""
         for received in response.iter_text():
             body += received
@@ -115,13 +130,16 @@ class ChatClient:
         return body
 
     def _raise_if_stalled(self, last_received_at: float) -> None:
+        """Raise MalformedResponse if the last progress is more than `timeout_s` ago."""
         if time.monotonic() - last_received_at > self._timeout_s:
             raise MalformedResponse(self._stall_message())
 
     def _stall_message(self) -> str:
+        """Return the error message for a server that is silent, or sends bytes but no text."""
         return f"it said nothing for {self._timeout_s:g} s (AFTERIMAGE_GENERATOR__TIMEOUT_S)"
 
     def _describe_error(self, error: Exception) -> str:
+        """Return the reason of a failed request in words."""
         match error:
             case httpx2.ConnectTimeout():
                 return f"cannot be reached within {min(self._timeout_s, _CONNECT_TIMEOUT_S):g} s"
@@ -134,12 +152,29 @@ class ChatClient:
         return str(error)
 
     def _redact_key(self, line: str) -> str:
+        """Return the line with the API key replaced, which servers like to quote."""
         return line.replace(self._api_key, "…") if self._api_key else line
 
 
+def _parse_events(parser: EventStreamParser, received: bytes) -> Iterator[ServerSentEventFields]:
+    """Yield the events that these bytes complete. Errors: MalformedResponse."""
+    try:
+        yield from parser.feed(received)
+    except EventTooLarge as error:
+        raise MalformedResponse("it sends a line without end") from error
+
+
+def _reject_line(line: str) -> None:
+    """Raise MalformedResponse for a line that is not of an event stream, such as a page of HTML in place of one."""
+    if line.strip():
+        raise MalformedResponse(f"it sends what is no stream of events: {extract_first_line(line)!r}")
+
+
 def _send_with_retry(client: httpx2.Client, request: httpx2.Request) -> httpx2.Response:
-    """The beginning of the response; tried again where the connection failed before there was one, never after a
-    timeout."""
+    """Return the response with its body unread, after up to three tries.
+
+    Only a connection that failed before the response began is tried again, never a timeout: the server may be at work.
+    """
     for wait_s in _CONNECT_BACKOFF_S:
         try:
             return client.send(request, stream=True)

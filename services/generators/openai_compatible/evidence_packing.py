@@ -1,8 +1,8 @@
-"""Which pieces of evidence go into a request, and in what form, where not all of them fit.
+"""Greedy packing of evidence into the token budget of one request.
 
-First what was found, best first: its text, and its picture where that costs little (a frame) or is all there is (a
-photo). Then the video's memory, spread evenly over time where it does not fit whole. Then the pictures of pages and
-photos whose text is there already.
+Retrieved evidence comes first, the best first: its text, and its picture where that is cheap (a frame) or is all there
+is (a photo). Then the video's memory, evenly spread over time where it does not fit whole. Then the pictures of pages
+and photos whose text is there already.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from services.generators.prompts import MEMORY_ID_PREFIX, format_headers, quote_
 from services.generators.types import Evidence
 
 EvidenceByPicture = dict[PictureRef, list[Evidence]]
-"""Pictures, each with the evidence that is seen in it."""
+"""Pictures, each with the evidence that it shows."""
 
 
 @dataclass(slots=True)
 class PackedEvidence:
-    """What is sent. `header` knows every piece's header; a piece that is in none of the others is not sent.
+    """Evidence that a request includes, by the form in which it is sent.
 
-    `tokens` are slots of the memory as visual tokens, `memory` and `frames` the frames of the video, all by time;
-    `images` and `texts` are in the order of the evidence.
+    `header_by_id` has the header of every piece, also of those left out. `token_slots` are memory slots as visual
+    tokens, `memory_frames` and `frames` the frames of the video, all in order of time; `images` and `texts` are in the
+    order of the evidence.
     """
 
     header_by_id: Mapping[str, str]
@@ -37,55 +38,56 @@ class PackedEvidence:
 
     @property
     def included_ids(self) -> frozenset[str]:
-        """The ids of what is sent."""
-        shown = [
-            one for some in (self.memory_frames, self.frames, self.images) for seen in some.values() for one in seen
-        ]
-        return frozenset(one.id for one in (*self.token_slots, *shown, *self.texts))
+        """Ids of the evidence that is sent in any form."""
+        pictures = (*self.memory_frames.values(), *self.frames.values(), *self.images.values())
+        shown = [piece for pieces in pictures for piece in pieces]
+        return frozenset(piece.id for piece in (*self.token_slots, *shown, *self.texts))
 
 
 def format_text_part(piece: Evidence, header: str) -> str:
-    """A text part: what was read or said, behind its header."""
-    return f"{header}\n{quote_untrusted(piece.result.segment.text)}"
+    """Return the quoted text of a piece of evidence below its header."""
+    return f"{header}\n{quote_untrusted(piece.text)}"
 
 
 def pack_evidence(question: str, evidence: Sequence[Evidence], budget: TokenBudget) -> PackedEvidence:
-    """What fits beside the question. A picture that two pieces share is sent once, with both headers.
+    """Return the evidence that fits beside the question. A picture of two pieces is sent once, with both headers.
 
-    Errors: QueryError where the question is too long, or nothing fits; ModelError for memory of a wrong shape.
+    Errors: InvalidInput where the question is too long, or nothing fits; ModelError for visual tokens of a wrong shape.
     """
     packer = _EvidencePacker(budget, budget.count_remaining_tokens(question), PackedEvidence(format_headers(evidence)))
-    pieces = [one for one in evidence if not one.id.startswith(MEMORY_ID_PREFIX)]
-    for one in pieces:
-        packer.add_retrieved(one)
-    packer.add_slots(_coarse_to_fine([one for one in evidence if one.id.startswith(MEMORY_ID_PREFIX)]))
-    for one in pieces:
-        packer.add_page_picture(one)
+    retrieved = [piece for piece in evidence if not piece.id.startswith(MEMORY_ID_PREFIX)]
+    for piece in retrieved:
+        packer.add_retrieved(piece)
+    packer.add_slots(_coarse_to_fine([piece for piece in evidence if piece.id.startswith(MEMORY_ID_PREFIX)]))
+    for piece in retrieved:
+        packer.add_page_picture(piece)
     if evidence and not packer.result.included_ids:
         raise InvalidInput(f"no piece of the evidence fits into {budget.max_prompt_tokens} tokens beside the question")
     return _sort_by_time(packer.result, evidence)
 
 
 class _EvidencePacker:
-    """A request that is being filled; `left` tokens remain."""
+    """Fills a request piece by piece, as long as `remaining_tokens` last."""
 
     def __init__(self, budget: TokenBudget, remaining_tokens: int, result: PackedEvidence) -> None:
         self.result = result
         self._budget, self._remaining_tokens = budget, remaining_tokens
 
     def add_retrieved(self, piece: Evidence) -> None:
-        """Its text, its frame, or the photo or page that has no text."""
-        if _has_text(piece) and self._spend(
-            self._budget.count_text_tokens(format_text_part(piece, self.result.header_by_id[piece.id]))
-        ):
+        """Add the piece's text, its frame, and the photo or page if it has no text."""
+        text_part = format_text_part(piece, self.result.header_by_id[piece.id])
+        if _has_text(piece) and self._spend(self._budget.count_text_tokens(text_part)):
             self.result.texts.append(piece)
-        if piece.result.asset.kind is AssetKind.VIDEO:
+        if piece.asset.kind is AssetKind.VIDEO:
             self._add_frame(self.result.frames, piece)
         elif not _has_text(piece):
             self._add_image(piece)
 
     def add_slots(self, slots: Sequence[Evidence]) -> None:
-        """As tokens where the server takes them: not beside pictures, which vLLM refuses. Else as medoid frames."""
+        """Add memory slots as visual tokens if the server takes them, else as medoid frames.
+
+        vLLM refuses embeddings beside images in one request.
+        """
         as_tokens = self._budget.hidden_size > 0 and not self.result.images
         for slot in slots:
             if as_tokens and slot.visual_tokens is not None:
@@ -94,65 +96,69 @@ class _EvidencePacker:
                 self._add_frame(self.result.memory_frames, slot)
 
     def add_page_picture(self, piece: Evidence) -> None:
-        """The picture of a page or photo whose text is sent."""
-        if piece.result.asset.kind is not AssetKind.VIDEO and _has_text(piece) and not self.result.token_slots:
+        """Add the picture of a page or photo whose text is included."""
+        if piece.asset.kind is not AssetKind.VIDEO and _has_text(piece) and not self.result.token_slots:
             self._add_image(piece)
 
     def _add_frame(self, frames: EvidenceByPicture, piece: Evidence) -> None:
-        begun = bool(self.result.memory_frames or self.result.frames)
-        self._add_picture(
-            frames, piece, self._budget.frame_tokens + (0 if begun else self._budget.video_overhead_tokens)
-        )
+        has_video = bool(self.result.memory_frames or self.result.frames)
+        overhead = 0 if has_video else self._budget.video_overhead_tokens
+        self._add_picture(frames, piece, self._budget.frame_tokens + overhead)
 
     def _add_image(self, piece: Evidence) -> None:
-        room = len(self.result.images) < self._budget.max_images or piece.result.segment.picture in self.result.images
-        if room:
+        has_room = len(self.result.images) < self._budget.max_images or piece.segment.picture in self.result.images
+        if has_room:
             self._add_picture(self.result.images, piece, self._budget.image_tokens)
 
-    def _add_picture(self, pictures: EvidenceByPicture, piece: Evidence, cost: int) -> None:
-        picture = piece.result.segment.picture
+    def _add_picture(self, pictures: EvidenceByPicture, piece: Evidence, picture_tokens: int) -> None:
+        """Add the piece's picture, or its header alone to a picture that is included already."""
+        picture = piece.segment.picture
         if picture is None:
             return
-        header = self._budget.count_text_tokens(self.result.header_by_id[piece.id])
-        if self._spend(header + (0 if picture in pictures else cost)):
+        header_tokens = self._budget.count_text_tokens(self.result.header_by_id[piece.id])
+        if self._spend(header_tokens + (0 if picture in pictures else picture_tokens)):
             pictures.setdefault(picture, []).append(piece)
 
     def _add_tokens(self, slot: Evidence, shape: tuple[int, ...]) -> None:
+        """Add the slot as visual tokens. Errors: ModelError where the server's model has another width."""
         if len(shape) != 2 or shape[0] < 1 or shape[1] != self._budget.hidden_size:
             raise ModelError(
                 f"memory {slot.id} has tokens of shape {shape}; the server takes [n, {self._budget.hidden_size}]"
             )
-        room = len(self.result.token_slots) < self._budget.max_images
-        if room and self._spend(shape[0] + self._budget.count_text_tokens(self.result.header_by_id[slot.id])):
+        has_room = len(self.result.token_slots) < self._budget.max_images
+        if has_room and self._spend(shape[0] + self._budget.count_text_tokens(self.result.header_by_id[slot.id])):
             self.result.token_slots.append(slot)
 
     def _spend(self, tokens: int) -> bool:
+        """Take the tokens from the rest and return True, or return False where they do not fit."""
         fits = tokens <= self._remaining_tokens
         self._remaining_tokens -= tokens if fits else 0
         return fits
 
 
 def _has_text(piece: Evidence) -> bool:
-    return bool(quote_untrusted(piece.result.segment.text))
+    return bool(quote_untrusted(piece.text))
 
 
 def _coarse_to_fine(slots: Sequence[Evidence]) -> list[Evidence]:
-    """The same, so that every beginning is spread over the whole: ordered by the bits of the position, reversed."""
+    """Return the slots in bit-reversed order, so that any first part of them is spread over the whole time."""
     bits = max(len(slots) - 1, 0).bit_length()
     order = sorted(range(len(slots)), key=lambda number: int(f"{number:0{bits or 1}b}"[::-1], 2))
     return [slots[number] for number in order]
 
 
 def _sort_by_time(packed_evidence: PackedEvidence, evidence: Sequence[Evidence]) -> PackedEvidence:
-    """Slots and frames asset by asset, the best one's first, each in order of time."""
-    rank = {key: number for number, key in enumerate(dict.fromkeys(one.result.asset.asset_id for one in evidence))}
+    """Sort slots and frames by asset, that of the best evidence first, and by time within an asset."""
+    asset_ids = dict.fromkeys(piece.asset.asset_id for piece in evidence)
+    rank_by_asset = {asset_id: rank for rank, asset_id in enumerate(asset_ids)}
 
     def sort_key(piece: Evidence) -> tuple[int, float]:
-        return rank[piece.result.asset.asset_id], piece.result.segment.start_s or 0.0
+        return rank_by_asset[piece.asset.asset_id], piece.segment.start_s or 0.0
+
+    def sort_frames(frames: EvidenceByPicture) -> EvidenceByPicture:
+        return dict(sorted(frames.items(), key=lambda item: sort_key(item[1][0])))
 
     packed_evidence.token_slots.sort(key=sort_key)
-    packed_evidence.memory_frames = dict(
-        sorted(packed_evidence.memory_frames.items(), key=lambda item: sort_key(item[1][0]))
-    )
-    packed_evidence.frames = dict(sorted(packed_evidence.frames.items(), key=lambda item: sort_key(item[1][0])))
+    packed_evidence.memory_frames = sort_frames(packed_evidence.memory_frames)
+    packed_evidence.frames = sort_frames(packed_evidence.frames)
     return packed_evidence

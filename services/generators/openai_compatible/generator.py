@@ -1,4 +1,4 @@
-"""`OpenAiCompatibleGenerator`: a vision-language model behind vLLM, or any server that takes the same requests."""
+"""Generator and visual verifier on a vision-language model behind vLLM or another OpenAI-compatible server."""
 
 from __future__ import annotations
 
@@ -16,14 +16,19 @@ from services.generators.openai_compatible.parts import PictureLoader, build_mes
 from services.generators.prompts import caption_prompt, entailment_prompt
 from services.generators.types import DraftSentence, Evidence
 
-_MAX_PARALLEL_REQUESTS, _TOP_LOGPROBS, _UNKNOWN_PROBABILITY = 8, 20, 0.5
+_MAX_PARALLEL_REQUESTS = 8
+"""Chosen: verification requests in flight; more would queue in the server, fewer leave its batches empty."""
+_TOP_LOGPROBS = 20
+"""Source: vLLM's default `--max-logprobs`, the most candidates that it returns for a token."""
+_UNKNOWN_PROBABILITY = 0.5
+"""Chosen: neither yes nor no is among the candidates, so the verdict stays unclear."""
 
 
 class OpenAiCompatibleGenerator:
-    """See `services.ports.Generator` and `services.ports.Checker`.
+    """`services.generators.ports.Generator` and `VisualVerifier` on a model server.
 
-    `model` is the server's name for it, empty: its first. `pictures` gives the stored JPEG of a reference; its
-    ArtifactError passes through. Drafts leave as soon as they are complete; closing the iterator ends the request.
+    `model` is the server's name for the model, its first model if empty. `load_picture` returns the stored JPEG of a
+    reference; its ArtifactError passes through. Closing an answer's iterator ends the request.
     """
 
     def __init__(
@@ -34,11 +39,11 @@ class OpenAiCompatibleGenerator:
 
     @property
     def model_id(self) -> str:
-        """Errors: GeneratorUnavailable where the model has no name in the settings."""
+        """Name of the server's model. Errors: GeneratorUnavailable where only the server knows it, and fails."""
         return f"openai_compatible:{self._model_name}"
 
     def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[DraftSentence]:
-        """A draft for each sentence of the answer."""
+        """Yield the sentences of the answer as they are complete; none without evidence."""
         if not evidence:
             return
         packed_evidence = pack_evidence(question, evidence, self._budget)
@@ -49,26 +54,23 @@ class OpenAiCompatibleGenerator:
             "temperature": 0.0,
             "max_tokens": self._max_output_tokens,
         }
-        with closing(self._client.stream(request, self._max_output_tokens)) as pieces:
-            yield from parse_sentences(
-                pieces, {one.id: one for one in evidence if one.id in packed_evidence.included_ids}
-            )
+        included = {piece.id: piece for piece in evidence if piece.id in packed_evidence.included_ids}
+        with closing(self._client.stream(request, self._max_output_tokens)) as chunks:
+            yield from parse_sentences(chunks, included)
 
     def entailment_scores(self, sentence: str, evidence: Sequence[Evidence]) -> list[float]:
-        """See `services.ports.Checker`: of yes and no, how likely yes is, each picture in a request of its own."""
+        """Return for each piece the probability of yes against no, each picture in a request of its own."""
+        prompt = entailment_prompt(sentence)
+        pictures = [replace(piece, visual_tokens=None) for piece in evidence]
         with ThreadPoolExecutor(_MAX_PARALLEL_REQUESTS) as pool:
-            return list(
-                pool.map(
-                    lambda one: self._yes_probability(entailment_prompt(sentence), replace(one, visual_tokens=None)),
-                    evidence,
-                )
-            )
+            return list(pool.map(lambda piece: self._yes_probability(prompt, piece), pictures))
 
     def describe(self, evidence: Sequence[Evidence], max_words: int) -> Iterator[DraftSentence]:
-        """Sentences that say what the evidence shows."""
+        """Yield sentences that describe the evidence, in about `max_words` words at most."""
         return self.answer(caption_prompt(max_words), evidence)
 
     def _yes_probability(self, question: str, piece: Evidence) -> float:
+        """Return the probability of "yes" as the first word of the answer, against "no"."""
         request = {
             "model": self._model_name,
             "messages": build_messages(pack_evidence(question, [piece], self._budget), question, self._load_picture),

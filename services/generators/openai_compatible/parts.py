@@ -1,7 +1,7 @@
-"""A request as vLLM's chat completions take it: text, one video of JPEGs, pictures, memory tokens.
+"""Message parts of a vLLM chat completion: text, one video of JPEGs, images, embeddings of memory slots.
 
-Forms: docs.vllm.ai, "Multimodal Inputs", online serving. `uuid` names the content, so that the server does not process
-it again.
+Source: docs.vllm.ai, "Multimodal Inputs", section on online serving. `uuid` identifies the content, so that the server
+reuses what it has processed before.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from services.generators.openai_compatible.limits import FRAMES_INTRO
 from services.generators.prompts import SYSTEM_PROMPT, strip_special_tokens
 
 PictureLoader = Callable[[PictureRef], bytes]
-"""The stored JPEG of a reference."""
+"""Returns the stored JPEG of a reference."""
 
 
 class DataUrl(TypedDict):
-    """Media inside the request: a `data:` address."""
+    """Media inside the request, as a `data:` URL."""
 
     url: str
 
 
 class VllmTextPart(TypedDict):
-    """Words."""
+    """Text part."""
 
     type: Literal["text"]
     text: str
 
 
 class VllmImagePart(TypedDict):
-    """A picture."""
+    """Image part."""
 
     type: Literal["image_url"]
     image_url: DataUrl
@@ -48,7 +48,7 @@ class VllmImagePart(TypedDict):
 
 
 class VllmVideoPart(TypedDict):
-    """Frames as a list of JPEGs."""
+    """Video part: its frames as a list of JPEGs."""
 
     type: Literal["video_url"]
     video_url: DataUrl
@@ -56,7 +56,7 @@ class VllmVideoPart(TypedDict):
 
 
 class VllmEmbedsPart(TypedDict):
-    """Visual tokens, `[n, hidden]`, as a saved tensor."""
+    """Image embeddings part: visual tokens `[n, hidden]` as a saved tensor."""
 
     type: Literal["image_embeds"]
     image_embeds: str
@@ -67,25 +67,32 @@ VllmPart: TypeAlias = VllmTextPart | VllmImagePart | VllmVideoPart | VllmEmbedsP
 
 
 class VllmMessage(TypedDict):
-    """What the system or the user says."""
+    """Message of the system or of the user."""
 
     role: Literal["system", "user"]
     content: str | list[VllmPart]
 
 
 def build_messages(packed_evidence: PackedEvidence, question: str, load_picture: PictureLoader) -> list[VllmMessage]:
-    """The instructions, then memory, frames, pictures, texts and, last, the question. ArtifactError, ModelError."""
+    """Return the messages: instructions, then memory, frames, pictures, texts and, last, the question.
+
+    Errors: ArtifactError for a picture that cannot be loaded, ModelError for visual tokens that are not finite.
+    """
     content = [
         *_memory_parts(packed_evidence),
         *_video_parts(packed_evidence, load_picture),
         *_image_parts(packed_evidence, load_picture),
-        *(_text_part(format_text_part(one, packed_evidence.header_by_id[one.id])) for one in packed_evidence.texts),
+        *(
+            _text_part(format_text_part(piece, packed_evidence.header_by_id[piece.id]))
+            for piece in packed_evidence.texts
+        ),
         _text_part(strip_special_tokens(question)),
     ]
     return [{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": content}]
 
 
 def _memory_parts(packed_evidence: PackedEvidence) -> Iterator[VllmPart]:
+    """Yield header and embeddings of each memory slot that is sent as visual tokens."""
     for slot in packed_evidence.token_slots:
         if slot.visual_tokens is not None:
             yield _text_part(packed_evidence.header_by_id[slot.id])
@@ -93,25 +100,24 @@ def _memory_parts(packed_evidence: PackedEvidence) -> Iterator[VllmPart]:
 
 
 def _video_parts(packed_evidence: PackedEvidence, load_picture: PictureLoader) -> Iterator[VllmPart]:
+    """Yield the headers of all frames, then the frames as one video; nothing without frames."""
     frames = [*packed_evidence.memory_frames, *packed_evidence.frames]
     if not frames:
         return
-    listed = " ".join(
-        (
-            *_join_headers(packed_evidence, packed_evidence.memory_frames),
-            *_join_headers(packed_evidence, packed_evidence.frames),
-        )
-    )
-    yield _text_part(f"{FRAMES_INTRO} {listed}")
+    headers = [
+        *_join_headers(packed_evidence, packed_evidence.memory_frames),
+        *_join_headers(packed_evidence, packed_evidence.frames),
+    ]
+    yield _text_part(f"{FRAMES_INTRO} {' '.join(headers)}")
     jpegs = pad_to_common_size([load_picture(frame) for frame in frames])
     url = "data:video/jpeg;base64," + ",".join(_encode_base64(jpeg) for jpeg in jpegs)
     yield {"type": "video_url", "video_url": {"url": url}, "uuid": _content_uuid("video", jpegs)}
 
 
 def _image_parts(packed_evidence: PackedEvidence, load_picture: PictureLoader) -> Iterator[VllmPart]:
-    for picture, header in zip(
-        packed_evidence.images, _join_headers(packed_evidence, packed_evidence.images), strict=True
-    ):
+    """Yield headers and image of each photo and page."""
+    headers = _join_headers(packed_evidence, packed_evidence.images)
+    for picture, header in zip(packed_evidence.images, headers, strict=True):
         (jpeg,) = pad_to_common_size([load_picture(picture)])
         yield _text_part(header)
         url = f"data:image/jpeg;base64,{_encode_base64(jpeg)}"
@@ -119,16 +125,17 @@ def _image_parts(packed_evidence: PackedEvidence, load_picture: PictureLoader) -
 
 
 def _join_headers(packed_evidence: PackedEvidence, pictures: EvidenceByPicture) -> list[str]:
-    """For each picture the headers of what is seen in it."""
-    return [" ".join(packed_evidence.header_by_id[one.id] for one in seen) for seen in pictures.values()]
+    """Return for each picture the headers of the evidence that it shows."""
+    return [" ".join(packed_evidence.header_by_id[piece.id] for piece in pieces) for pieces in pictures.values()]
 
 
 def _text_part(text: str) -> VllmTextPart:
+    """Return a text part; lone surrogates, which JSON in UTF-8 cannot hold, are replaced."""
     return {"type": "text", "text": text.encode("utf-8", "replace").decode("utf-8")}
 
 
 def _embeds_part(slot_id: str, tokens: Tokens) -> VllmEmbedsPart:
-    """One slot: vLLM stacks the items of a request itself, so that each goes without an axis for itself."""
+    """Return the part of one slot, `[n, hidden]`: vLLM adds the axis of items itself. Errors: ModelError."""
     import torch
 
     values = np.ascontiguousarray(tokens, np.float16)
@@ -136,8 +143,8 @@ def _embeds_part(slot_id: str, tokens: Tokens) -> VllmEmbedsPart:
         raise ModelError(f"memory {slot_id} has tokens that are no numbers")
     file = io.BytesIO()
     torch.save(torch.from_numpy(values.copy()), file)
-    named = _content_uuid(f"tokens {values.shape}", [values.tobytes()])
-    return {"type": "image_embeds", "image_embeds": _encode_base64(file.getvalue()), "uuid": named}
+    uuid = _content_uuid(f"tokens {values.shape}", [values.tobytes()])
+    return {"type": "image_embeds", "image_embeds": _encode_base64(file.getvalue()), "uuid": uuid}
 
 
 def _encode_base64(data: bytes) -> str:
@@ -145,6 +152,7 @@ def _encode_base64(data: bytes) -> str:
 
 
 def _content_uuid(kind: str, contents: Sequence[bytes]) -> str:
+    """Return a hash of the contents, by which the server recognises them."""
     digest = hashlib.sha256(kind.encode())
     for content in contents:
         digest.update(len(content).to_bytes(8, "big") + content)

@@ -1,1 +1,1 @@
-"""Who may change the archive, and one asset of it: one at a time, across processes and machines."""
+"""Write locks on one asset or the whole archive, across processes (files) and machines (PostgreSQL)."""

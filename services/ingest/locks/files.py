@@ -1,4 +1,4 @@
-"""One writer below a folder, across the processes of a machine (filelock)."""
+"""Write locks among the processes of one machine: a lock file in the home folder (filelock)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from services.ingest.ports import WriteLock
 
 
 class FileLocks:
-    """One writer below `home`, whichever asset it changes: they share one index in one file."""
+    """One writer per home, whichever asset it changes: all assets share one index file."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
 
     @contextmanager
     def write_lock(self, asset_id: str | None, timeout_s: float = 0.0) -> Iterator[WriteLock]:
-        """See `Locks`; IndexBusy names the process that has it."""
+        """Acquire the lock, whatever the asset (`services.ingest.ports.Locks`); a timeout names the holder."""
         lock, pid_file = FileLock(self._home / "write.lock"), self._home / "write.pid"
         try:
             self._home.mkdir(parents=True, exist_ok=True)
@@ -32,7 +32,7 @@ class FileLocks:
         except OSError as error:
             raise StorageFull(f"{self._home} cannot be written to ({error.strerror})") from error
         try:
-            with suppress(OSError):  # a full disk: who waits is not told the process, no more
+            with suppress(OSError):  # on a full disk the error of a waiter lacks the process id, no more
                 pid_file.write_text(str(os.getpid()))
             yield _FileWriteLock()
         finally:
@@ -41,4 +41,4 @@ class FileLocks:
 
 class _FileWriteLock:
     def raise_if_lost(self) -> None:
-        """A file that is locked stays so until it is given back."""
+        """Do nothing: a file lock cannot be lost while its process lives."""

@@ -1,4 +1,4 @@
-"""Writers on many machines: advisory locks of PostgreSQL (its manual, 13.3.5), each with a connection of its own."""
+"""Write locks among machines: PostgreSQL advisory locks (manual, section 13.3.5), one connection for each holder."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from services.database.engine import SqlDatabase, is_lock_timeout
 from services.database.errors import DatabaseUnavailable
 from services.ingest.ports import WriteLock
 
-_MAX_TIMEOUT_MS = 2**31 - 1
+_MAX_TIMEOUT_MS = 2**31 - 1  # Source: the largest value of PostgreSQL's lock_timeout
 _KEEPALIVE_SETTINGS = ("tcp_keepalives_idle = 30", "tcp_keepalives_interval = 10", "tcp_keepalives_count = 3")
-"""A minute after a machine has gone, what it held is free; two hours by default."""
+"""Chosen: a vanished machine's locks are free after a minute (30 + 3 × 10 s), instead of two hours by default."""
 
 
 class PostgresLocks:
-    """Different assets are changed side by side; who changes everything is alone.
+    """Lets writers of different assets run side by side, and a writer of the whole archive run alone.
 
-    Held are: the archive, shared, and the asset, alone; or the archive alone. Who waits for that holds back those who
-    come later. A lock ends with its connection, so a pooler in between must give every client a session of its own.
+    A writer of an asset holds the archive's lock shared and the asset's exclusively; a writer of the archive holds the
+    archive's exclusively, and while it waits, later writers wait behind it. A lock ends with its connection, so a
+    pooler in between must give every client a session of its own.
     """
 
     def __init__(self, database: SqlDatabase) -> None:
@@ -31,7 +32,7 @@ class PostgresLocks:
 
     @contextmanager
     def write_lock(self, asset_id: str | None, timeout_s: float = 0.0) -> Iterator[WriteLock]:
-        """See `Locks`."""
+        """Acquire the locks for an asset, or for the archive (None); see `services.ingest.ports.Locks`."""
         lock = _PostgresWriteLock(self._database)
         try:
             lock.acquire(asset_id, time.monotonic() + timeout_s)
@@ -42,7 +43,7 @@ class PostgresLocks:
 
 
 class _PostgresWriteLock:
-    """A session and its locks. `check` asks for the process that serves it: another one would not hold them."""
+    """A database session that holds locks; it is lost when another backend process serves the session."""
 
     def __init__(self, database: SqlDatabase) -> None:
         self._database, self._session, self._is_lost = database, database.open_session(), False
@@ -50,7 +51,7 @@ class _PostgresWriteLock:
         self._backend_pid = self._query_backend_pid()
 
     def acquire(self, asset_id: str | None, deadline: float) -> None:
-        """Errors: IndexBusy after the deadline (monotonic)."""
+        """Acquire the locks. Errors: WriteLockTimeout after the deadline (monotonic seconds)."""
         with self._database.translate_errors():
             for setting in _KEEPALIVE_SETTINGS:
                 self._session.execute(text(f"SET {setting}"))
@@ -61,22 +62,22 @@ class _PostgresWriteLock:
         self._acquire("pg_advisory_lock", f"asset {asset_id}", deadline)
 
     def raise_if_lost(self) -> None:
-        """Errors: DatabaseUnavailable where the connection was lost: another one may be writing by now."""
+        """Raise DatabaseUnavailable where the connection was lost: another writer may hold the locks by now."""
         try:
             self._is_lost = self._is_lost or self._query_backend_pid() != self._backend_pid
         except DatabaseUnavailable as error:
             self._is_lost = True
-            raise DatabaseUnavailable(f"the right to write was lost on the way: {error}") from error
+            raise DatabaseUnavailable(f"the write lock was lost with its connection: {error}") from error
         if self._is_lost:
-            raise DatabaseUnavailable("the right to write was lost on the way")
+            raise DatabaseUnavailable("the write lock was lost with its connection")
 
     def release(self) -> None:
-        """Unlock, and end the session, in whatever state it is; a server that is not there holds nothing."""
+        """Unlock and end the session, whatever its state; a server that cannot be reached holds no lock of it."""
         if not self._is_lost:
             with suppress(DatabaseUnavailable), self._database.translate_errors():
                 self._session.execute(text("SELECT pg_advisory_unlock_all()"))
         self._session.close()
-        if self._dbapi_connection is not None:  # SQLAlchemy lets go of a connection that broke, and leaves it open
+        if self._dbapi_connection is not None:  # SQLAlchemy drops a broken connection without closing it
             self._dbapi_connection.close()
 
     def _acquire(self, function: str, target: str, deadline: float) -> None:
@@ -97,5 +98,5 @@ class _PostgresWriteLock:
 
 
 def _advisory_key(target: str) -> int:
-    """The number of a lock, signed, 64 bits."""
+    """Return the key of an advisory lock: a signed 64-bit number."""
     return int.from_bytes(hashlib.sha256(f"afterimage {target}".encode()).digest()[:8], "big", signed=True)

@@ -1,59 +1,21 @@
-"""The command line: shapes for machines, lines for people, exit codes that tell."""
+"""The command line: lines for people, exit codes that tell."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 from PIL import Image
-from reportlab.pdfgen.canvas import Canvas
 
 from api.cli.main import app
 from services.settings import describe_variables
 from tests.support.cli_runner import RunCommand
 
-NUMBER = (int, float)
-HIT = {
-    "asset": str,
-    "name": str,
-    "kind": str,
-    "start_s": (*NUMBER, type(None)),
-    "end_s": (*NUMBER, type(None)),
-    "page": (int, type(None)),
-    "box": (list, type(None)),
-    "text": str,
-    "score": float,
-    "lanes": dict,
-}
-CITATION = {"id": str, **{name: kind for name, kind in HIT.items() if name not in ("text", "score", "lanes")}}
-CITATION["quote"] = str
-SENTENCE = {"text": str, "verdict": str, "score": float, "citations": list}
-ASSET = {
-    "asset": str,
-    "name": str,
-    "kind": str,
-    "duration_s": (*NUMBER, type(None)),
-    "pages": (int, type(None)),
-    "width": int,
-    "height": int,
-    "segments": int,
-    "sampled_fps": (*NUMBER, type(None)),
-    "warnings": list,
-}
-SLOT = {"start_s": float, "end_s": float, "frames": int, "medoid_s": float, "children": list}
 SOUP = "How much is the fish soup in the cafe on board?"
 NOTICE = "What is the notice period once probation is over?"
-UNRELATED = "How do I prune an apple tree in spring?"
-PAGES = 60
 COMMANDS = ("index", "search", "ask", "summarize", "list", "show", "delete", "reindex", "doctor")
 SERVER_COMMANDS = ("serve", "mcp", "worker")
 
@@ -64,118 +26,26 @@ def _check_shape(payload: dict[str, Any], shape: dict[str, Any]) -> None:
         assert isinstance(payload[name], kind), (name, payload[name])
 
 
-def _check_location(payload: dict[str, Any]) -> None:
-    """A time in a video, a page of a document, neither in an image; a box inside the picture."""
-    video, document = payload["kind"] == "video", payload["kind"] == "document"
-    assert (payload["start_s"] is not None) == (payload["end_s"] is not None) == video
-    assert (payload["page"] is not None) == document
-    if video:
-        assert 0 <= payload["start_s"] < payload["end_s"]
-    if payload["box"] is not None:
-        x0, y0, x1, y1 = payload["box"]
-        assert 0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1
-
-
-# Shapes for machines
-
-
-@pytest.mark.parametrize("question", [SOUP, NOTICE, "price of the mooring rope"])
-def test_search_for_machines_gives_hits_of_one_shape(cli: RunCommand, indexed_home: Path, question: str) -> None:
-    result = cli(indexed_home, "search", question, "--json")
-    assert (result.exit_code, result.stderr) == (0, "")
-    assert list(result.json) == ["hits"]
-    assert result.json["hits"]
-    for hit in result.json["hits"]:
-        _check_shape(hit, HIT)
-        _check_location(hit)
-        assert 0.5 < hit["score"] < 1
-        assert set(hit["lanes"]) <= {"visual", "text", "keywords"} and max(hit["lanes"].values()) == hit["score"]
-
-
-@pytest.mark.parametrize(
-    ("question", "name", "kind"),
-    [(SOUP, "videos/welcome_aboard.mp4", "video"), (NOTICE, "documents/staff_handbook.pdf", "document")],
-)
-def test_ask_for_machines_gives_sentences_with_citations(
-    cli: RunCommand, indexed_home: Path, question: str, name: str, kind: str
-) -> None:
-    result = cli(indexed_home, "ask", question, "--json")
-    assert (result.exit_code, result.stderr) == (0, "")
-    _check_shape(result.json, {"answer": str, "abstained": bool, "sentences": list})
-    assert result.json["abstained"] is False
-    assert result.json["answer"] == " ".join(sentence["text"] for sentence in result.json["sentences"])
-    for sentence in result.json["sentences"]:
-        _check_shape(sentence, SENTENCE)
-        assert sentence["verdict"] in ("supported", "unclear")
-        assert sentence["citations"]
-        for citation in sentence["citations"]:
-            _check_shape(citation, CITATION)
-            _check_location(citation)
-    first = result.json["sentences"][0]["citations"][0]
-    assert (first["name"], first["kind"]) == (name, kind)
-
-
-def test_nothing_found_is_a_shape_too_and_exit_code_3(cli: RunCommand, indexed_home: Path) -> None:
-    result = cli(indexed_home, "search", UNRELATED, "--json")
-    assert (result.exit_code, result.json, result.stderr) == (3, {"hits": []}, "")
-    result = cli(indexed_home, "ask", UNRELATED, "--json")
-    assert (result.exit_code, result.stderr) == (3, "")
-    answer = "Nothing in the archive answers this."
-    assert result.json == {"answer": answer, "abstained": True, "sentences": []}
-    assert cli(indexed_home, "search", UNRELATED).stdout == "Nothing found.\n"
-    assert cli(indexed_home, "ask", UNRELATED).stdout == f"{answer}\n"
-
-
-def test_list_and_show_for_machines_give_assets_of_one_shape(cli: RunCommand, indexed_home: Path) -> None:
-    assets = cli(indexed_home, "list", "--json").json
-    assert {asset["kind"] for asset in assets} == {"video", "image", "document"}
-    for asset in assets:
-        _check_shape(asset, ASSET)
-        assert (asset["duration_s"] is not None) == (asset["sampled_fps"] is not None) == (asset["kind"] == "video")
-        assert (asset["pages"] is not None) == (asset["kind"] == "document")
-    first_asset = assets[0]
-    for name in (first_asset["asset"], first_asset["asset"][:8], first_asset["name"]):
-        detail = cli(indexed_home, "show", name, "--json").json
-        _check_shape(detail, {**ASSET, "memory": (dict, type(None))})
-        assert {key: value for key, value in detail.items() if key != "memory"} == first_asset
-
-
-def test_show_for_machines_gives_the_slots_of_a_videos_memory(cli: RunCommand, indexed_home: Path) -> None:
-    detail = cli(indexed_home, "show", "welcome_aboard.mp4", "--json").json
-    assert list(detail["memory"]) == ["global", "novelty"]
-    for slots in detail["memory"].values():
-        for slot in slots:
-            _check_shape(slot, SLOT)
-            assert slot["start_s"] <= slot["medoid_s"] < slot["end_s"]
-            assert not slot["children"] or sum(child["frames"] for child in slot["children"]) == slot["frames"]
-        assert [slot["start_s"] for slot in slots] == [0.0, *(slot["end_s"] for slot in slots[:-1])]
-        assert slots[-1]["end_s"] == detail["duration_s"]
-    assert cli(indexed_home, "show", "street_sign.jpg", "--json").json["memory"] is None
-
-
-# Lines for people
-
-
-def test_an_answer_for_people_names_the_place_of_each_sentence(cli: RunCommand, indexed_home: Path) -> None:
-    result = cli(indexed_home, "ask", NOTICE)
+def test_an_answer_for_people_names_the_place_of_each_sentence(run_command: RunCommand, indexed_home: Path) -> None:
+    result = run_command(indexed_home, "ask", NOTICE)
     assert result.exit_code == 0
     assert "eight weeks" in result.stdout
     assert "└ documents/staff_handbook.pdf page 7  (supported)" in result.stdout
-    result = cli(indexed_home, "search", SOUP)
+    result = run_command(indexed_home, "search", SOUP)
     assert result.stdout.startswith(" 1. videos/welcome_aboard.mp4  1:")
 
 
-def test_list_is_one_line_for_each_asset_however_long_its_name(cli: RunCommand, indexed_home: Path) -> None:
-    lines = cli(indexed_home, "list").stdout.splitlines()
-    assets = cli(indexed_home, "list", "--json").json
+def test_list_is_one_line_for_each_asset_however_long_its_name(run_command: RunCommand, indexed_home: Path) -> None:
+    lines = run_command(indexed_home, "list").stdout.splitlines()
+    assets = run_command(indexed_home, "list", "--json").json
     assert len(lines) == 1 + len(assets)
     for line, asset in zip(lines[1:], assets, strict=True):
         assert line.startswith(asset["asset"][:12]) and line.rstrip().endswith(asset["name"])
 
 
-def test_show_for_people_says_what_is_remembered_of_a_video(cli: RunCommand, indexed_home: Path) -> None:
-    detail = cli(indexed_home, "show", "welcome_aboard.mp4", "--json").json
-    lines = cli(indexed_home, "show", "welcome_aboard.mp4").stdout.splitlines()
+def test_show_for_people_says_what_is_remembered_of_a_video(run_command: RunCommand, indexed_home: Path) -> None:
+    detail = run_command(indexed_home, "show", "welcome_aboard.mp4", "--json").json
+    lines = run_command(indexed_home, "show", "welcome_aboard.mp4").stdout.splitlines()
     slots = detail["memory"]["global"]
     at = lines.index(f"memory, what happens (global lane): {len(slots)} slots: span ×frames, key frame")
     table = lines[at + 1 : -1]
@@ -184,59 +54,61 @@ def test_show_for_people_says_what_is_remembered_of_a_video(cli: RunCommand, ind
     assert table[0].startswith("0:00") and f"×{slots[0]['frames']} 0:00" in table[0]
     assert lines[-1].startswith(f"memory, what is new (novelty lane): {len(detail['memory']['novelty'])} slots")
     for name in ("street_sign.jpg", "staff_handbook.pdf"):
-        assert cli(indexed_home, "show", name).stdout.splitlines()[-1] == "memory: only videos have one"
+        assert run_command(indexed_home, "show", name).stdout.splitlines()[-1] == "memory: only videos have one"
 
 
-def test_a_memory_is_saved_as_a_sheet_for_each_lane(cli: RunCommand, indexed_home: Path, tmp_path: Path) -> None:
-    result = cli(indexed_home, "show", "welcome_aboard.mp4", "--save-memory", tmp_path / "[sheets]", "--json")
+def test_a_memory_is_saved_as_a_sheet_for_each_lane(
+    run_command: RunCommand, indexed_home: Path, tmp_path: Path
+) -> None:
+    result = run_command(indexed_home, "show", "welcome_aboard.mp4", "--save-memory", tmp_path / "[sheets]", "--json")
     paths = sorted((tmp_path / "[sheets]").iterdir())
     assert [path.name for path in paths] == [f"welcome_aboard-memory-{lane}.jpg" for lane in ("global", "novelty")]
     assert result.error_lines == [f"wrote {path}" for path in paths]
     for path, slots in zip(paths, result.json["memory"].values(), strict=True):
         with Image.open(path) as picture:
             assert picture.width * picture.height >= len(slots) * 240 * 135
-    result = cli(indexed_home, "show", "street_sign.jpg", "--save-memory", tmp_path / "none")
+    result = run_command(indexed_home, "show", "street_sign.jpg", "--save-memory", tmp_path / "none")
     assert (result.exit_code, result.error_lines) == (
         3,
         ["photos/street_sign.jpg: no memory to save: only videos have one"],
     )
 
 
-def test_a_damaged_memory_is_one_line_and_the_rest_is_shown(cli: RunCommand, home: Path) -> None:
-    asset = cli(home, "show", "welcome_aboard.mp4", "--json").json["asset"]
+def test_a_damaged_memory_is_one_line_and_the_rest_is_shown(run_command: RunCommand, home: Path) -> None:
+    asset = run_command(home, "show", "welcome_aboard.mp4", "--json").json["asset"]
     (bank,) = home.glob(f"artifacts/{asset}/*/memory/bank")
     bank.write_bytes(bank.read_bytes()[:5000])
-    result = cli(home, "show", "welcome_aboard.mp4")
+    result = run_command(home, "show", "welcome_aboard.mp4")
     assert (result.exit_code, len(result.error_lines)) == (1, 1)
     assert "memory/bank: does not match its checksum" in result.error_lines[0]
     assert asset in result.stdout
-    assert cli(home, "search", SOUP).exit_code == 0
+    assert run_command(home, "search", SOUP).exit_code == 0
 
 
-def test_a_video_without_a_memory_says_how_to_get_one(cli: RunCommand, archive: Path) -> None:
+def test_a_video_without_a_memory_says_how_to_get_one(run_command: RunCommand, archive: Path) -> None:
     film = archive / "videos" / "slipway_2022.webm"
-    assert cli(None, "index", film, visual__model="").exit_code == 0
-    said = cli(None, "show", "slipway_2022.webm", visual__model="")
+    assert run_command(None, "index", film, visual__model="").exit_code == 0
+    said = run_command(None, "show", "slipway_2022.webm", visual__model="")
     assert said.stdout.splitlines()[-1].startswith("memory: none; with the visual lane on")
     assert "`afterimage reindex` makes it" in said.stdout
 
 
-def test_an_empty_archive_says_how_to_begin(cli: RunCommand, tmp_path: Path) -> None:
-    assert "afterimage index PATH" in cli(None, "list").stdout
-    assert (cli(None, "list", "--json").json, cli(None, "search", "anything").exit_code) == ([], 3)
+def test_an_empty_archive_says_how_to_begin(run_command: RunCommand, tmp_path: Path) -> None:
+    assert "afterimage index PATH" in run_command(None, "list").stdout
+    assert (run_command(None, "list", "--json").json, run_command(None, "search", "anything").exit_code) == ([], 3)
     (tmp_path / "folder").mkdir()
-    assert cli(None, "index", tmp_path / "folder").stdout == "no video, photo or PDF found\n"
+    assert run_command(None, "index", tmp_path / "folder").stdout == "no video, photo or PDF found\n"
     (tmp_path / "folder" / "notes.txt").write_text("not media")
-    assert cli(None, "index", tmp_path / "folder").stdout == "no video, photo or PDF found (1 skipped)\n"
+    assert run_command(None, "index", tmp_path / "folder").stdout == "no video, photo or PDF found (1 skipped)\n"
 
 
 @pytest.mark.parametrize("question", [SOUP, NOTICE])
 @pytest.mark.parametrize("command", ["ask", "search"])
 def test_evidence_is_saved_with_its_box_drawn(
-    cli: RunCommand, indexed_home: Path, tmp_path: Path, command: str, question: str
+    run_command: RunCommand, indexed_home: Path, tmp_path: Path, command: str, question: str
 ) -> None:
     folder = tmp_path / "[evidence]"
-    result = cli(indexed_home, command, question, "--save-evidence", folder, "--json")
+    result = run_command(indexed_home, command, question, "--save-evidence", folder, "--json")
     if command == "ask":
         cited_place = result.json["sentences"][0]["citations"][0]
         (path,) = folder.glob(f"{cited_place['id']}-*.jpg")
@@ -254,9 +126,11 @@ def test_evidence_is_saved_with_its_box_drawn(
     assert drawn == pytest.approx(cited_place["box"], abs=0.03)
 
 
-def test_a_place_that_cannot_be_written_to_is_named(cli: RunCommand, indexed_home: Path, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_to_is_named(
+    run_command: RunCommand, indexed_home: Path, tmp_path: Path
+) -> None:
     (tmp_path / "file").touch()
-    said = cli(indexed_home, "search", SOUP, "--save-evidence", tmp_path / "file" / "x")
+    said = run_command(indexed_home, "search", SOUP, "--save-evidence", tmp_path / "file" / "x")
     assert said.exit_code == 1
     assert (
         said.error_lines[0].startswith(f"error: {tmp_path / 'file' / 'x'}")
@@ -264,18 +138,15 @@ def test_a_place_that_cannot_be_written_to_is_named(cli: RunCommand, indexed_hom
     )
 
 
-# Filters
-
-
 @pytest.mark.parametrize("kind", ["video", "image", "document"])
-def test_only_the_kind_that_was_asked_for_is_found(cli: RunCommand, indexed_home: Path, kind: str) -> None:
-    hits = cli(indexed_home, "search", "Sandpiper ferry lifejacket", "--kind", kind, "--json").json["hits"]
+def test_only_the_kind_that_was_asked_for_is_found(run_command: RunCommand, indexed_home: Path, kind: str) -> None:
+    hits = run_command(indexed_home, "search", "Sandpiper ferry lifejacket", "--kind", kind, "--json").json["hits"]
     assert {hit["kind"] for hit in hits} == {kind}
 
 
-def test_only_in_what_was_named_is_looked(cli: RunCommand, indexed_home: Path) -> None:
+def test_only_in_what_was_named_is_looked(run_command: RunCommand, indexed_home: Path) -> None:
     def search_hits(*options: object) -> list[dict[str, Any]]:
-        return list(cli(indexed_home, "search", SOUP, *options, "--json").json["hits"])
+        return list(run_command(indexed_home, "search", SOUP, *options, "--json").json["hits"])
 
     (name,) = {hit["name"] for hit in search_hits("--asset", "welcome_aboard.mp4")}
     assert name == "videos/welcome_aboard.mp4"
@@ -287,9 +158,9 @@ def test_only_in_what_was_named_is_looked(cli: RunCommand, indexed_home: Path) -
     assert not [hit for hit in search_hits("--from", 300) if hit["name"] == name]
 
 
-def test_only_files_of_the_dates_that_were_asked_for_are_found(cli: RunCommand, indexed_home: Path) -> None:
+def test_only_files_of_the_dates_that_were_asked_for_are_found(run_command: RunCommand, indexed_home: Path) -> None:
     def names(*options: str) -> set[str]:
-        hits = cli(indexed_home, "search", "inflatable lifejacket label", *options, "--json").json["hits"]
+        hits = run_command(indexed_home, "search", "inflatable lifejacket label", *options, "--json").json["hits"]
         return {hit["name"] for hit in hits}
 
     everything = names()
@@ -299,11 +170,8 @@ def test_only_files_of_the_dates_that_were_asked_for_are_found(cli: RunCommand, 
     assert early | late == everything
 
 
-# What goes wrong
-
-
 def test_what_is_not_there_is_said_in_one_line_and_exit_code_1(
-    cli: RunCommand, indexed_home: Path, tmp_path: Path
+    run_command: RunCommand, indexed_home: Path, tmp_path: Path
 ) -> None:
     absent = tmp_path / "absent[1].png"
     wrong: dict[tuple[object, ...], str] = {
@@ -318,15 +186,17 @@ def test_what_is_not_there_is_said_in_one_line_and_exit_code_1(
         ("index", absent): f"failed {absent}: there is no such file",
     }
     for command, line in wrong.items():
-        said = cli(indexed_home if command[0] != "index" else None, *command)
+        said = run_command(indexed_home if command[0] != "index" else None, *command)
         assert (said.exit_code, len(said.error_lines)) == (1, 1), said
         assert said.error_lines[0].startswith(line)
 
 
 def test_a_picture_cannot_be_looked_for_without_the_visual_lane(
-    cli: RunCommand, archive: Path, indexed_home: Path
+    run_command: RunCommand, archive: Path, indexed_home: Path
 ) -> None:
-    said = cli(indexed_home, "search", "--image", archive / "photos" / "street_sign.jpg", "--json", visual__model="")
+    said = run_command(
+        indexed_home, "search", "--image", archive / "photos" / "street_sign.jpg", "--json", visual__model=""
+    )
     assert (said.exit_code, said.stdout) == (1, "")
     line = "error: a picture can only be looked for with the visual lane on (AFTERIMAGE_VISUAL__MODEL)"
     assert said.error_lines == [line]
@@ -342,8 +212,10 @@ def test_a_picture_cannot_be_looked_for_without_the_visual_lane(
         ({"sampling__fps": "fast"}, "error: AFTERIMAGE_SAMPLING__FPS: "),
     ],
 )
-def test_a_setting_that_makes_no_sense_is_one_line(cli: RunCommand, setting: dict[str, object], line: str) -> None:
-    said = cli(None, "list", "--json", **setting)
+def test_a_setting_that_makes_no_sense_is_one_line(
+    run_command: RunCommand, setting: dict[str, object], line: str
+) -> None:
+    said = run_command(None, "list", "--json", **setting)
     assert (said.exit_code, said.stdout, len(said.error_lines)) == (1, "", 1)
     assert said.error_lines[0].startswith(line)
 
@@ -352,33 +224,30 @@ def test_a_setting_that_makes_no_sense_is_one_line(cli: RunCommand, setting: dic
     "command",
     [("bogus",), ("search", "x", "--kind", "song"), ("list", "--after", "soon"), ("index",), ("index", ".", "-c", " ")],
 )
-def test_wrong_usage_is_exit_code_2(cli: RunCommand, command: tuple[str, ...]) -> None:
-    said = cli(None, *command)
+def test_wrong_usage_is_exit_code_2(run_command: RunCommand, command: tuple[str, ...]) -> None:
+    said = run_command(None, *command)
     assert (said.exit_code, said.stdout) == (2, "")
     assert "Usage: " in said.stderr
 
 
 @pytest.mark.parametrize("command", (*COMMANDS, *SERVER_COMMANDS))
-def test_every_command_explains_itself_and_its_options(cli: RunCommand, command: str) -> None:
-    result = cli(None, command, "--help")
+def test_every_command_explains_itself_and_its_options(run_command: RunCommand, command: str) -> None:
+    result = run_command(None, command, "--help")
     assert result.exit_code == 0
     explained = next(known for known in app.registered_commands if command in (known.name, known.callback.__name__))
     assert explained.callback.__doc__.split(".")[0] in " ".join(result.stdout.split())
     assert command in SERVER_COMMANDS or "--json" in result.stdout
-    assert command in cli(None, "--help").stdout
+    assert command in run_command(None, "--help").stdout
 
 
-def test_the_version_is_that_of_the_package(cli: RunCommand) -> None:
-    said = cli(None, "--version")
+def test_the_version_is_that_of_the_package(run_command: RunCommand) -> None:
+    said = run_command(None, "--version")
     assert (said.exit_code, said.stdout.strip()) == (0, f"afterimage {metadata.version('afterimage')}")
 
 
-# Changing the archive
-
-
-def test_delete_says_what_it_removed_and_nothing_of_it_is_found(cli: RunCommand, home: Path) -> None:
-    before = cli(home, "show", "street_sign.jpg", "--json").json
-    deletion = cli(home, "delete", "street_sign.jpg", "--json").json
+def test_delete_says_what_it_removed_and_nothing_of_it_is_found(run_command: RunCommand, home: Path) -> None:
+    before = run_command(home, "show", "street_sign.jpg", "--json").json
+    deletion = run_command(home, "delete", "street_sign.jpg", "--json").json
     _check_shape(deletion, {"asset": str, "name": str, "collections": list, "segments": int, "files": int})
     assert (deletion["asset"], deletion["collections"], deletion["segments"]) == (
         before["asset"],
@@ -386,39 +255,36 @@ def test_delete_says_what_it_removed_and_nothing_of_it_is_found(cli: RunCommand,
         before["segments"],
     )
     assert deletion["files"] >= 4
-    assert cli(home, "show", "street_sign.jpg").exit_code == 1
-    hits = cli(home, "search", "How heavy may a vehicle be in Lightkeeper Lane?", "--json").json["hits"]
+    assert run_command(home, "show", "street_sign.jpg").exit_code == 1
+    hits = run_command(home, "search", "How heavy may a vehicle be in Lightkeeper Lane?", "--json").json["hits"]
     assert "photos/street_sign.jpg" not in {hit["name"] for hit in hits}
-    assert cli(home, "delete", "street_sign.jpg").error_lines == ["error: no asset 'street_sign.jpg'"]
-    said = cli(home, "delete", "lost_property.png")
+    assert run_command(home, "delete", "street_sign.jpg").error_lines == ["error: no asset 'street_sign.jpg'"]
+    said = run_command(home, "delete", "lost_property.png")
     assert said.stdout.startswith("photos/lost_property.png: removed from default; ")
     assert said.stdout.endswith("stored files deleted\n") and said.stdout.count("\n") == 1
 
 
-def test_delete_from_one_collection_leaves_the_other(cli: RunCommand, home: Path, archive: Path) -> None:
+def test_delete_from_one_collection_leaves_the_other(run_command: RunCommand, home: Path, archive: Path) -> None:
     sign = archive / "photos" / "street_sign.jpg"
-    assert cli(home, "index", sign, "-c", "[signs]").stdout.splitlines()[-1] == "1 indexed"
-    assert "[signs]: file:" in cli(home, "show", sign).stdout
-    said = cli(home, "delete", sign, "-c", "[signs]")
+    assert run_command(home, "index", sign, "-c", "[signs]").stdout.splitlines()[-1] == "1 indexed"
+    assert "[signs]: file:" in run_command(home, "show", sign).stdout
+    said = run_command(home, "delete", sign, "-c", "[signs]")
     assert said.stdout == "street_sign.jpg: removed from [signs]; 0 segments and 0 stored files deleted\n"
-    assert cli(home, "show", sign).exit_code == 0
+    assert run_command(home, "show", sign).exit_code == 0
 
 
-def test_reindex_says_what_it_did(cli: RunCommand, home: Path) -> None:
-    assets = cli(home, "list", "--json").json
-    before = cli(home, "search", SOUP, "--json").json
-    said = cli(home, "reindex", "--json")
+def test_reindex_says_what_it_did(run_command: RunCommand, home: Path) -> None:
+    assets = run_command(home, "list", "--json").json
+    before = run_command(home, "search", SOUP, "--json").json
+    said = run_command(home, "reindex", "--json")
     assert (said.exit_code, said.stderr) == (0, "")
     counts = {"assets": len(assets), "segments": sum(asset["segments"] for asset in assets)}
     assert said.json == {**counts, "encoded_again": 0, "cleared": 0, "damaged": []}
-    assert cli(home, "search", SOUP, "--json").json == before
+    assert run_command(home, "search", SOUP, "--json").json == before
 
 
-# Doctor
-
-
-def test_doctor_probes_every_part(cli: RunCommand, indexed_home: Path) -> None:
-    result = cli(indexed_home, "doctor", "--json")
+def test_doctor_probes_every_part(run_command: RunCommand, indexed_home: Path) -> None:
+    result = run_command(indexed_home, "doctor", "--json")
     states = {check["part"]: check["state"] for check in result.json["checks"]}
     assert result.exit_code == 0
     on = {"home", "video", "images", "documents", "visual lane", "text lane", "text reader", "generator"}
@@ -426,84 +292,21 @@ def test_doctor_probes_every_part(cli: RunCommand, indexed_home: Path) -> None:
     assert states == dict.fromkeys(on, "ok") | {"speech": "off"}
     (visual,) = [check["detail"] for check in result.json["checks"] if check["part"] == "visual lane"]
     assert "nothing of the real one" in visual
-    lines = cli(indexed_home, "doctor", visual__model="").stdout.splitlines()
+    lines = run_command(indexed_home, "doctor", visual__model="").stdout.splitlines()
     assert len(lines) == len(states)
     assert [line for line in lines if line.startswith("visual lane") and "AFTERIMAGE_VISUAL__MODEL" in line]
 
 
-def test_doctor_names_the_part_that_is_broken(cli: RunCommand, tmp_path: Path) -> None:
-    result = cli(None, "doctor", visual__model=f"local-dir:{tmp_path / 'no[t] there'}")
+def test_doctor_names_the_part_that_is_broken(run_command: RunCommand, tmp_path: Path) -> None:
+    result = run_command(None, "doctor", visual__model=f"local-dir:{tmp_path / 'no[t] there'}")
     (line,) = [line for line in result.stdout.splitlines() if line.startswith("visual lane")]
     assert result.exit_code == 1
     assert "failed" in line and str(tmp_path / "no[t] there") in line
     assert [line for line in result.stdout.splitlines() if line.startswith("documents") and "ok" in line]
 
 
-def test_doctor_lists_every_setting(cli: RunCommand) -> None:
-    said = cli(None, "doctor", "--settings")
+def test_doctor_lists_every_setting(run_command: RunCommand) -> None:
+    said = run_command(None, "doctor", "--settings")
     assert said.exit_code == 0
     assert [line.split()[0] for line in said.stdout.splitlines()] == list(describe_variables())
-    assert cli(None, "doctor", "--settings", "--json").json == describe_variables()
-
-
-# The process
-
-
-def _start(home: Path, *arguments: object) -> subprocess.Popen[str]:
-    settings = {"AFTERIMAGE_HOME": str(home), "AFTERIMAGE_PROFILE": "demo", "AFTERIMAGE_SAMPLING__CHECKPOINT_S": "5"}
-    command = [sys.executable, "-m", "api.cli", *(str(argument) for argument in arguments)]
-    return subprocess.Popen(
-        command,
-        env=os.environ | settings,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=_restore_sigint,
-    )
-
-
-def _restore_sigint() -> None:
-    """Tests that run in a shell's background are started with SIGINT ignored, and would hand that on."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def test_a_reader_that_has_enough_ends_the_command_quietly(indexed_home: Path) -> None:
-    for options in ((), ("--json",)):
-        run = _start(indexed_home, "list", *options)
-        assert run.stdout is not None and run.stderr is not None
-        run.stdout.close()
-        errors = run.stderr.read()
-        run.stderr.close()
-        run.wait()
-        assert errors == ""
-
-
-@pytest.mark.slow
-def test_an_interrupted_run_says_so_leaves_no_process_and_is_continued(tmp_path: Path, cli: RunCommand) -> None:
-    home, paper = tmp_path / "home", tmp_path / "paper.pdf"
-    canvas = Canvas(str(paper), invariant=True)
-    for page in range(PAGES):
-        canvas.drawString(60, 700, f"Page {page}: the ferry number {page * 7} leaves at noon.")
-        canvas.showPage()
-    canvas.save()
-    run = _start(home, "index", paper)
-    try:
-        while run.poll() is None and not list(home.glob("artifacts/*/*/00003.json")):
-            time.sleep(0.02)
-        children = psutil.Process(run.pid).children(recursive=True)
-        assert children
-        run.send_signal(signal.SIGINT)
-        out, errors = run.communicate(timeout=30)
-    finally:
-        run.kill()
-    line = "stopped; what was finished is kept, run the same command again to go on"
-    assert (run.returncode, out, errors.splitlines()) == (130, "", [line])
-    assert not psutil.wait_procs(children, timeout=5)[1]
-    assert cli(home, "list", "--json").json == []
-    checkpoint_times = {path: path.stat().st_mtime_ns for path in home.glob("artifacts/*/*/*.json")}
-    assert 4 <= len(checkpoint_times) < PAGES
-    assert cli(home, "index", paper, sampling__checkpoint_s=5).stdout.splitlines() == ["indexed paper.pdf", "1 indexed"]
-    assert {path: path.stat().st_mtime_ns for path in checkpoint_times} == checkpoint_times
-    (asset,) = cli(home, "list", "--json").json
-    assert asset["pages"] == PAGES
-    assert cli(home, "search", f"the ferry number {7 * (PAGES - 1)}", "--json").json["hits"][0]["page"] == PAGES
+    assert run_command(None, "doctor", "--settings", "--json").json == describe_variables()

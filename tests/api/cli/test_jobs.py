@@ -15,50 +15,63 @@ from services.container import Container
 from services.jobs.types import IndexRequest, Job, NewJob
 from tests.support.cli_runner import RunCommand
 from tests.support.containers import MakeContainer
+from tests.support.waiting import TIMEOUT_S
 
 WEBHOOK_URL = "https://example.org/told"
 
 
 @pytest.fixture
 def container(services: MakeContainer, tmp_path: Path) -> Container:
-    return services(tmp_path / "home", jobs__webhook_secret="x")
+    return services(tmp_path / "home", jobs__webhook_secret=f"whsec_{'A' * 32}")
 
 
 @pytest.fixture
-def failed(container: Container) -> Job:
-    job = container.dispatcher.submit(
+def failed_job(container: Container) -> Job:
+    job = container.background.dispatcher.submit(
         NewJob(IndexRequest("file:///srv/film.mp4", "film.mp4"), "trips", webhook=WEBHOOK_URL)
     )
-    return container.leases.fail(container.leases.claim(job.id, "machine:7"), "film.mp4: is [bold]empty")
+    return container.background.leases.fail(
+        container.background.leases.claim(job.id, "machine:7"), "film.mp4: is [bold]empty"
+    )
 
 
-def test_jobs_are_listed_newest_first_with_what_went_wrong(cli: RunCommand, container: Container, failed: Job) -> None:
-    queued = container.dispatcher.submit(NewJob(IndexRequest("file:///srv/lease.pdf", "lease.pdf"), "leases"))
-    said = cli(container.home, "jobs", "list").stdout
-    assert [line.split()[0] for line in said.splitlines()[1:]] == [queued.id, failed.id]
+def test_jobs_are_listed_newest_first_with_what_went_wrong(
+    run_command: RunCommand, container: Container, failed_job: Job
+) -> None:
+    queued = container.background.dispatcher.submit(
+        NewJob(IndexRequest("file:///srv/lease.pdf", "lease.pdf"), "leases")
+    )
+    said = run_command(container.home, "jobs", "list").stdout
+    assert [line.split()[0] for line in said.splitlines()[1:]] == [queued.id, failed_job.id]
     assert "film.mp4: is [bold]empty" in said
-    assert [job["id"] for job in cli(container.home, "jobs", "list", "-c", "leases", "--json").json] == [queued.id]
-    assert [job["id"] for job in cli(container.home, "jobs", "list", "--state", "failed", "--json").json] == [failed.id]
+    assert [job["id"] for job in run_command(container.home, "jobs", "list", "-c", "leases", "--json").json] == [
+        queued.id
+    ]
+    assert [job["id"] for job in run_command(container.home, "jobs", "list", "--state", "failed", "--json").json] == [
+        failed_job.id
+    ]
 
 
-def test_a_job_is_shown_with_what_happened_to_it(cli: RunCommand, container: Container, failed: Job) -> None:
-    said = cli(container.home, "jobs", "show", failed.id).stdout
-    for part in ("failed", "trips", "machine:7", "queued", "running", f"{WEBHOOK_URL}: to be told, tries: 0"):
+def test_a_job_is_shown_with_what_happened_to_it(
+    run_command: RunCommand, container: Container, failed_job: Job
+) -> None:
+    said = run_command(container.home, "jobs", "show", failed_job.id).stdout
+    for part in ("failed", "trips", "machine:7", "queued", "running", f"{WEBHOOK_URL}: to be delivered, tries: 0"):
         assert part in said
-    shown = cli(container.home, "jobs", "show", failed.id, "--json").json
+    shown = run_command(container.home, "jobs", "show", failed_job.id, "--json").json
     assert [event["state"] for event in shown["events"]] == ["queued", "running", "failed"]
     assert shown["request"] == {"uri": "file:///srv/film.mp4", "name": "film.mp4"}
 
 
-def test_jobs_are_cancelled_and_tried_again(cli: RunCommand, container: Container, failed: Job) -> None:
-    assert cli(container.home, "jobs", "retry", failed.id).stdout == f"{failed.id}: queued\n"
-    assert cli(container.home, "jobs", "cancel", failed.id).stdout == f"{failed.id}: cancelled\n"
-    assert container.jobs.get(failed.id).state == "cancelled"
+def test_jobs_are_cancelled_and_tried_again(run_command: RunCommand, container: Container, failed_job: Job) -> None:
+    assert run_command(container.home, "jobs", "retry", failed_job.id).stdout == f"{failed_job.id}: queued\n"
+    assert run_command(container.home, "jobs", "cancel", failed_job.id).stdout == f"{failed_job.id}: cancelled\n"
+    assert container.background.jobs.get(failed_job.id).state == "cancelled"
 
 
-def test_a_job_that_is_not_there_is_one_line(cli: RunCommand, tmp_path: Path) -> None:
+def test_a_job_that_is_not_there_is_one_line(run_command: RunCommand, tmp_path: Path) -> None:
     for command in ("show", "cancel", "retry"):
-        said = cli(tmp_path / "home", "jobs", command, "x")
+        said = run_command(tmp_path / "home", "jobs", command, "x")
         assert (said.exit_code, said.error_lines) == (1, ["error: no job 'x'"])
 
 
@@ -71,11 +84,11 @@ def test_a_worker_touches_a_file_while_what_it_needs_answers(tmp_path: Path) -> 
     while process.poll() is None and not alive.exists():
         time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 0
+    assert process.wait(TIMEOUT_S) == 0
     assert alive.exists()
 
 
-def test_a_queue_that_is_not_there_is_named(cli: RunCommand, tmp_path: Path) -> None:
-    said = cli(tmp_path / "home", "worker", "--queues", "index,dreams")
+def test_a_queue_that_is_not_there_is_named(run_command: RunCommand, tmp_path: Path) -> None:
+    said = run_command(tmp_path / "home", "worker", "--queues", "index,dreams")
     assert said.exit_code == 2
     assert "there is no queue 'dreams'" in said.stderr

@@ -9,36 +9,36 @@ from tests.support.cli_runner import RunCommand
 from tests.support.containers import MakeContainer
 
 
-def test_a_key_is_made_listed_and_revoked(cli: RunCommand, services: MakeContainer, tmp_path: Path) -> None:
+def test_a_key_is_made_listed_and_revoked(run_command: RunCommand, services: MakeContainer, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    made = cli(home, "keys", "create", "the kitchen's", "-s", "read", "-s", "write", "-c", "one", "--days", "2")
+    made = run_command(home, "keys", "create", "the kitchen's", "-s", "read", "-s", "write", "-c", "one", "--days", "2")
     secret = made.stdout.strip()
     assert made.exit_code == 0
     assert "read, write in one; keep the secret" in made.stderr
     rights = Permissions.of_key(services(home).api_keys.verify(secret))
     assert (rights.scopes, rights.collections) == ({"read", "write"}, {"one"})
-    listed = cli(home, "keys", "list")
+    listed = run_command(home, "keys", "list")
     assert "the kitchen's" in listed.stdout
     assert "valid until" in listed.stdout
     assert secret not in listed.stdout
-    assert cli(home, "keys", "revoke", rights.key_id).stdout.endswith("is refused from now on\n")
-    assert cli(home, "keys", "list", "--json").json[0]["revoked_at"] is not None
-    assert "revoked" in cli(home, "keys", "list").stdout
+    assert run_command(home, "keys", "revoke", rights.key_id).stdout.endswith("is refused from now on\n")
+    assert run_command(home, "keys", "list", "--json").json[0]["revoked_at"] is not None
+    assert "revoked" in run_command(home, "keys", "list").stdout
 
 
-def test_a_key_reads_everything_unless_more_or_less_is_said(cli: RunCommand, tmp_path: Path) -> None:
-    said = cli(tmp_path, "keys", "create", "x", "--requests-per-minute", "60", "--json").json
+def test_a_key_reads_everything_unless_more_or_less_is_said(run_command: RunCommand, tmp_path: Path) -> None:
+    said = run_command(tmp_path, "keys", "create", "x", "--requests-per-minute", "60", "--json").json
     assert said.pop("secret").startswith(f"ai_{said['id']}_")
     assert (said["scopes"], said["collections"], said["requests_per_minute"]) == (["read"], None, 60)
-    assert cli(tmp_path, "keys", "list", "--json").json == [said]
+    assert run_command(tmp_path, "keys", "list", "--json").json == [said]
 
 
-def test_what_makes_no_key_is_said(cli: RunCommand, tmp_path: Path) -> None:
-    assert "There are no keys" in cli(tmp_path, "keys", "list").stdout
+def test_what_makes_no_key_is_said(run_command: RunCommand, tmp_path: Path) -> None:
+    assert "There are no keys" in run_command(tmp_path, "keys", "list").stdout
     for arguments, line in {
         ("create", "x", "-s", "admin", "-c", "one"): "error: an admin key is one of all collections",
         ("revoke", "nothing"): "error: no key 'nothing'",
     }.items():
-        said = cli(tmp_path, "keys", *arguments)
+        said = run_command(tmp_path, "keys", *arguments)
         assert (said.exit_code, len(said.error_lines), said.stdout) == (1, 1, "")
         assert said.error_lines[0].startswith(line)

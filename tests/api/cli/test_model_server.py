@@ -12,8 +12,8 @@ NOTICE = "What is the notice period once probation is over?"
 API_KEY = "sk-very-secret"
 
 
-def _run_with_server(cli: RunCommand, home: Path, fake: FakeVllm, *arguments: str) -> CommandResult:
-    return cli(
+def _run_with_server(run_command: RunCommand, home: Path, fake: FakeVllm, *arguments: str) -> CommandResult:
+    return run_command(
         home,
         *arguments,
         generator__kind="openai_compatible",
@@ -22,14 +22,14 @@ def _run_with_server(cli: RunCommand, home: Path, fake: FakeVllm, *arguments: st
         generator__max_prompt_tokens=8192,
         generator__url=fake.url,
         generator__api_key=API_KEY,
-        generator__timeout_s=2,
+        generator__timeout_s=60,
     )
 
 
-def test_what_the_server_says_is_cited(cli: RunCommand, indexed_home: Path) -> None:
-    pieces = ["It is eight ", "weeks [P1]. It is long [P99]. And short."]
-    with run_fake_vllm(key=API_KEY, pieces=pieces, weights={"No": 1.0}) as fake:
-        said = _run_with_server(cli, indexed_home, fake, "ask", NOTICE, "--json")
+def test_what_the_server_says_is_cited(run_command: RunCommand, indexed_home: Path) -> None:
+    chunks = ["It is eight ", "weeks [P1]. It is long [P99]. And short."]
+    with run_fake_vllm(api_key=API_KEY, chunks=chunks, first_token_probabilities={"No": 1.0}) as fake:
+        said = _run_with_server(run_command, indexed_home, fake, "ask", NOTICE, "--json")
     assert (said.exit_code, said.stderr) == (0, "")
     (sentence,) = said.json["sentences"]
     assert (sentence["text"], sentence["verdict"]) == ("It is eight weeks.", "supported")
@@ -42,29 +42,29 @@ def test_what_the_server_says_is_cited(cli: RunCommand, indexed_home: Path) -> N
     assert checked == {entailment_prompt("It is long."), entailment_prompt("And short.")}
 
 
-def test_what_the_evidence_does_not_show_is_no_answer(cli: RunCommand, indexed_home: Path) -> None:
-    with run_fake_vllm(key=API_KEY, pieces=["Not shown in the evidence."]) as fake:
-        said = _run_with_server(cli, indexed_home, fake, "ask", NOTICE)
+def test_what_the_evidence_does_not_show_is_no_answer(run_command: RunCommand, indexed_home: Path) -> None:
+    with run_fake_vllm(api_key=API_KEY, chunks=["Not shown in the evidence."]) as fake:
+        said = _run_with_server(run_command, indexed_home, fake, "ask", NOTICE)
     assert (said.exit_code, said.stdout) == (3, "Nothing in the archive answers this.\n")
 
 
-def test_a_server_that_is_down_is_one_line_and_exit_code_1(cli: RunCommand, indexed_home: Path) -> None:
+def test_a_server_that_is_down_is_one_line_and_exit_code_1(run_command: RunCommand, indexed_home: Path) -> None:
     with run_fake_vllm() as fake:
         pass
-    said = _run_with_server(cli, indexed_home, fake, "ask", NOTICE)
+    said = _run_with_server(run_command, indexed_home, fake, "ask", NOTICE)
     assert (said.exit_code, said.stdout) == (1, "")
     (line,) = said.error_lines
     assert line.startswith(f"error: {fake.url}: cannot be reached") and API_KEY not in line
 
 
-def test_doctor_asks_the_server(cli: RunCommand, indexed_home: Path) -> None:
-    with run_fake_vllm(key=API_KEY, pieces=["It says AFTERIMAGE 2026 [I1]."]) as fake:
-        healthy = _run_with_server(cli, indexed_home, fake, "doctor")
+def test_doctor_asks_the_server(run_command: RunCommand, indexed_home: Path) -> None:
+    with run_fake_vllm(api_key=API_KEY, chunks=["It says AFTERIMAGE 2026 [I1]."]) as fake:
+        healthy = _run_with_server(run_command, indexed_home, fake, "doctor")
         assert [part["type"] for part in fake.last_user_parts] == ["text", "image_url", "text", "text"]
-        fake.pieces = ["A boat."]
-        silent = _run_with_server(cli, indexed_home, fake, "doctor")
-        fake.key = "another"
-        refused = _run_with_server(cli, indexed_home, fake, "doctor", "--json")
+        fake.chunks = ["A boat."]
+        silent = _run_with_server(run_command, indexed_home, fake, "doctor")
+        fake.api_key = "another"
+        refused = _run_with_server(run_command, indexed_home, fake, "doctor", "--json")
     assert healthy.exit_code == 0 and "openai_compatible:first-model is ready" in healthy.stdout
     assert silent.exit_code == 1 and "with the id of its evidence" in silent.stdout
     (check,) = [check for check in refused.json["checks"] if check["part"] == "generator"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -25,8 +24,9 @@ from tests.support.cli_runner import RunCommand
 from tests.support.database_servers import find_free_port
 from tests.support.server_processes import start_afterimage, wait_until_ready
 from tests.support.small_archive import HARBOUR, WITHOUT_MODELS, copy_home, make_document, open_small_archive
+from tests.support.waiting import TIMEOUT_S, wait_until
 
-SETTINGS = WITHOUT_MODELS | {"jobs__lease_s": "3", "jobs__sweep_interval_s": "0.5"}
+SETTINGS = WITHOUT_MODELS | {"jobs__lease_s": "3", "jobs__sweep_interval_s": "0.5", "jobs__max_attempts": "20"}
 
 
 @contextmanager
@@ -55,29 +55,30 @@ def block_stored_responses(database: SqlDatabase) -> Iterator[None]:
 
 
 @pytest.mark.slow
-def test_a_server_ends_what_it_began_when_it_is_told_to_stop(plain_home: Path, tmp_path: Path) -> None:
+def test_a_server_ends_what_it_began_when_it_is_told_to_stop(small_home: Path, tmp_path: Path) -> None:
     log, port = tmp_path / "log", find_free_port()
-    with run_server_process(copy_home(plain_home, tmp_path / "home"), log, port) as process:
+    with run_server_process(copy_home(small_home, tmp_path / "home"), log, port) as process:
         assert httpx2.get(f"http://127.0.0.1:{port}/v1/collections").status_code == 200
         process.send_signal(signal.SIGTERM)
-        assert process.wait(120) in (0, -signal.SIGTERM)
+        assert process.wait(TIMEOUT_S) in (0, -signal.SIGTERM)
     lines = [json.loads(line) for line in log.read_text().splitlines() if line[:1] == "{"]
     asked = [line for line in lines if line.get("path") == "/v1/collections"]
     assert [line["status"] for line in asked] == [200] and asked[0]["request"]
 
 
 @pytest.mark.slow
-def test_a_job_and_who_follows_it_outlive_a_server_that_is_killed(plain_home: Path, tmp_path: Path) -> None:
-    home, log, port = copy_home(plain_home, tmp_path / "home"), tmp_path / "log", find_free_port()
+def test_a_job_and_who_follows_it_outlive_a_server_that_is_killed(small_home: Path, tmp_path: Path) -> None:
+    home, log, port = copy_home(small_home, tmp_path / "home"), tmp_path / "log", find_free_port()
     make_document(tmp_path / "long.pdf", *(f"The {number}th lantern is lit." for number in range(60)))
     followed_events: list[object] = []
-    with Client(f"http://127.0.0.1:{port}", resume_timeout_s=240) as archive:
+    with Client(f"http://127.0.0.1:{port}", resume_timeout_s=TIMEOUT_S) as archive:
         with run_server_process(home, log, port):
             job = archive.upload(tmp_path / "long.pdf", HARBOUR)
             following = Thread(target=lambda: followed_events.extend(archive.follow_job(job.id)))
             following.start()
         with run_server_process(home, log, port):
-            following.join(240)
+            following.join(TIMEOUT_S)
+            assert followed_events, "the stream has not ended"
             end = followed_events[-1]
             assert isinstance(end, JobShape) and (end.id, end.state) == (job.id, "done")
             numbers = [event.number for event in followed_events[:-1]]
@@ -100,25 +101,25 @@ def test_a_job_is_made_once_though_its_server_is_killed_before_it_answers(postgr
         with block_stored_responses(database), ThreadPoolExecutor(1) as threads:
             with run_server_process(tmp_path / "home", log, port, **settings):
                 first_request = threads.submit(ask)
-                while not (submitted_jobs := JobStore(database, 1).list_page().items):
-                    time.sleep(0.05)
+                wait_until(lambda: len(JobStore(database, 1).list_page().items) == 1, "the job is stored")
+                (submitted_job,) = JobStore(database, 1).list_page().items
             with pytest.raises(ServerUnavailable):
                 first_request.result()
         with run_server_process(tmp_path / "home", log, port, **settings):
-            assert ask().id == submitted_jobs[0].id and ask().id == submitted_jobs[0].id
-            assert [job.id for job in archive.list_jobs().items] == [submitted_jobs[0].id]
-            *_, end = archive.follow_job(submitted_jobs[0].id)
+            assert ask().id == submitted_job.id and ask().id == submitted_job.id
+            assert [job.id for job in archive.list_jobs().items] == [submitted_job.id]
+            *_, end = archive.follow_job(submitted_job.id)
             assert isinstance(end, JobShape) and end.state == "done"
     database.close()
 
 
-def test_a_server_that_others_can_reach_needs_keys(cli: RunCommand, plain_home: Path) -> None:
-    said = cli(plain_home, "serve", "--host", "0.0.0.0", **WITHOUT_MODELS)
+def test_a_server_that_others_can_reach_needs_keys(run_command: RunCommand, small_home: Path) -> None:
+    said = run_command(small_home, "serve", "--host", "0.0.0.0", **WITHOUT_MODELS)
     assert said.exit_code == 1 and "`afterimage keys create` makes one" in said.stderr
 
 
-def test_once_there_is_a_key_each_request_needs_one(plain_home: Path, tmp_path: Path) -> None:
-    container = open_small_archive(copy_home(plain_home, tmp_path / "home"))
+def test_once_there_is_a_key_each_request_needs_one(small_home: Path, tmp_path: Path) -> None:
+    container = open_small_archive(copy_home(small_home, tmp_path / "home"))
     assert not container.api_keys.any_active()
     key, _ = container.api_keys.create("a", {Scope.READ})
     assert container.api_keys.any_active()

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from api.client import AsyncClient, Client, ProblemError, ServerUnavailable
-from api.client.protocol import SseParser
+from api.client.protocol import parse_events
 from api.schemas.jobs import JobShape
 from api.schemas.responses import EvidenceEvent, UsageShape
 from api.schemas.results import AnswerShape, SentenceShape
 from services.container import Container
 from services.database.errors import DatabaseUnavailable
+from services.egress.server_sent_events import EventStreamParser
 from services.jobs.types import Job
 from tests.support.live_server import live_server
 from tests.support.small_archive import (
@@ -34,8 +35,8 @@ PUFFIN_SENTENCE = "The puffin warden owes nine lanterns."
 
 
 @pytest.fixture(scope="module")
-def url(plain_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    container = open_small_archive(copy_home(plain_home, tmp_path_factory.mktemp("client") / "home"))
+def url(small_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    container = open_small_archive(copy_home(small_home, tmp_path_factory.mktemp("client") / "home"))
     with live_server(container) as address:
         yield address
     container.close()
@@ -79,10 +80,10 @@ def test_an_upload_reports_its_progress_and_its_job_is_followed_to_its_end(url: 
 
 
 def test_who_follows_a_job_waits_for_a_server_that_is_not_itself(
-    changing: Container, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    writable_container: Container, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_document(tmp_path / "lanterns.pdf", PUFFIN_SENTENCE)
-    get, outages = changing.jobs.get, [True, True, False, True, False, True]
+    get, outages = writable_container.background.jobs.get, [True, True, False, True, False, True]
 
     def get_or_fail(job_id: str) -> Job:
         if outages and outages.pop():
@@ -93,10 +94,10 @@ def test_who_follows_a_job_waits_for_a_server_that_is_not_itself(
         async with AsyncClient(url) as archive:
             return [one async for one in archive.follow_job(job)]
 
-    with live_server(changing) as url, Client(url) as archive:
+    with live_server(writable_container) as url, Client(url) as archive:
         job = archive.upload(tmp_path / "lanterns.pdf", "new").id
         whole = list(archive.follow_job(job))
-        monkeypatch.setattr(changing.jobs, "get", get_or_fail)
+        monkeypatch.setattr(writable_container.background.jobs, "get", get_or_fail)
         assert list(archive.follow_job(job)) == whole and not outages
         outages += [True, False, True]
         assert asyncio.run(follow_async(job)) == whole and not outages
@@ -128,8 +129,8 @@ def test_a_server_that_is_not_there_is_named_as_that() -> None:
 
 
 def test_a_stream_goes_on_behind_the_last_event_that_came_whole() -> None:
-    lines = SseParser("6")
+    parser = EventStreamParser("6")
     sent = "id: 7\nevent: event\ndata: a\u2028b\x85c\n\nid: 8\nevent: event\n".encode()
-    came = [event for at in range(0, len(sent), 3) for event in lines.feed(sent[at : at + 3])]
-    assert came == [("event", "a\u2028b\x85c")]
-    assert lines.last_event_id == "7"
+    events = [event for at in range(0, len(sent), 3) for event in parse_events(parser, sent[at : at + 3])]
+    assert [(event.event, event.data) for event in events] == [("event", "a\u2028b\x85c")]
+    assert parser.last_event_id == "7"

@@ -16,6 +16,7 @@ from services.container import Container
 from tests.support.live_server import live_server, read_events
 from tests.support.mcp_client import connect_http, run_conversation
 from tests.support.small_archive import HARBOUR, ROPE_QUERY, SHORE
+from tests.support.waiting import TIMEOUT_S
 
 NAMES = {
     SHORE: {"prices": "shore/list of prices.pdf", "film": "shore/a day.mp4"},
@@ -36,15 +37,15 @@ class SharedFilesServer:
     def client(self, collection: str) -> httpx2.Client:
         """A client with the key of one collection."""
         headers = {"authorization": f"Bearer {self.secrets[collection]}"}
-        return httpx2.Client(base_url=self.url, timeout=60, headers=headers)
+        return httpx2.Client(base_url=self.url, timeout=TIMEOUT_S, headers=headers)
 
 
 @pytest.fixture(scope="module")
-def twice(plain_home_copy: Container, plain_archive: Path) -> Iterator[SharedFilesServer]:
-    container = plain_home_copy
+def shared_files(module_container: Container, small_archive: Path) -> Iterator[SharedFilesServer]:
+    container = module_container
     for asset in container.catalog.assets():
-        container.indexing.delete_asset(asset.asset_id, None)
-    files = {"prices": plain_archive / HARBOUR / "prices.pdf", "film": plain_archive / SHORE / "gulls.mp4"}
+        container.deletion.delete_asset(asset.asset_id, None)
+    files = {"prices": small_archive / HARBOUR / "prices.pdf", "film": small_archive / SHORE / "gulls.mp4"}
     scopes = {Scope.READ, Scope.WRITE}
     secrets = {name: container.api_keys.create(name, scopes, {name})[1] for name in (SHORE, HARBOUR)}
     with live_server(container, allow_anonymous=False) as url:
@@ -72,8 +73,8 @@ def _hides_other_names(text: str, mine: str) -> bool:
 
 
 @in_both_collections
-def test_every_route_tells_the_name_that_the_keys_collection_gave(twice: SharedFilesServer, mine: str) -> None:
-    prices, film = twice.ids["prices"], twice.ids["film"]
+def test_every_route_tells_the_name_that_the_keys_collection_gave(shared_files: SharedFilesServer, mine: str) -> None:
+    prices, film = shared_files.ids["prices"], shared_files.ids["film"]
     chat = {"model": f"afterimage/{mine}", "messages": [{"role": "user", "content": ROPE_QUERY}]}
     requests = {
         "/v1/search": {"question": ROPE_QUERY},
@@ -82,7 +83,7 @@ def test_every_route_tells_the_name_that_the_keys_collection_gave(twice: SharedF
         "/v1/assets": None,
         f"/v1/assets/{prices}": None,
     }
-    with twice.client(mine) as client:
+    with shared_files.client(mine) as client:
         for path, body in requests.items():
             answer = client.get(path) if body is None else client.post(path, json=body)
             assert answer.status_code == 200 and _hides_other_names(answer.text, mine), path
@@ -97,9 +98,9 @@ def test_every_route_tells_the_name_that_the_keys_collection_gave(twice: SharedF
 
 
 @in_both_collections
-def test_pages_of_a_list_lead_past_no_other_name(twice: SharedFilesServer, mine: str) -> None:
+def test_pages_of_a_list_lead_past_no_other_name(shared_files: SharedFilesServer, mine: str) -> None:
     names, after = [], ""
-    with twice.client(mine) as client:
+    with shared_files.client(mine) as client:
         while after is not None:
             part = client.get("/v1/assets", params={"limit": 1} | ({"after": after} if after else {})).json()
             names += [one["name"] for one in part["items"]]
@@ -108,36 +109,36 @@ def test_pages_of_a_list_lead_past_no_other_name(twice: SharedFilesServer, mine:
 
 
 @in_both_collections
-def test_jobs_tell_of_what_they_do_by_the_name_of_their_collection(twice: SharedFilesServer, mine: str) -> None:
-    with twice.client(mine) as client:
-        asked = client.post("/v1/summaries", json={"asset": twice.ids["film"]})
+def test_jobs_tell_of_what_they_do_by_the_name_of_their_collection(shared_files: SharedFilesServer, mine: str) -> None:
+    with shared_files.client(mine) as client:
+        asked = client.post("/v1/summaries", json={"asset": shared_files.ids["film"]})
         with client.stream("GET", f"/v1/jobs/{asked.json()['id']}/events") as response:
             came = list(read_events(response))
         assert came[-1][1]["state"] == "done" and came[-1][1]["progress"]["note"] == NAMES[mine]["film"]
         assert _hides_other_names(str(came), mine)
         listed = client.get("/v1/jobs")
         assert len(listed.json()["items"]) >= 3 and _hides_other_names(listed.text, mine)
-        refused = client.post("/v1/summaries", json={"asset": twice.ids["prices"]})
+        refused = client.post("/v1/summaries", json={"asset": shared_files.ids["prices"]})
         assert NAMES[mine]["prices"] in refused.json()["detail"] and _hides_other_names(refused.text, mine)
 
 
 @in_both_collections
-def test_the_tools_of_assistants_know_no_other_name(twice: SharedFilesServer, mine: str) -> None:
+def test_the_tools_of_assistants_know_no_other_name(shared_files: SharedFilesServer, mine: str) -> None:
     async def conversation() -> None:
-        async with connect_http(twice.url, twice.secrets[mine]) as talk:
+        async with connect_http(shared_files.url, shared_files.secrets[mine]) as talk:
             answers = [
                 await talk.call_structured("search", question=ROPE_QUERY),
                 await talk.call_structured("ask", question=ROPE_QUERY),
                 await talk.call_structured("list_assets"),
                 await talk.call_structured("get_frame", asset=NAMES[mine]["prices"], page=1),
                 await talk.call_structured("summarize", asset=NAMES[mine]["film"].partition("/")[2]),
-                await talk.call_structured("get_frame", asset=twice.ids["film"][:12], time_s=3.0),
+                await talk.call_structured("get_frame", asset=shared_files.ids["film"][:12], time_s=3.0),
             ]
             for answer in answers:
                 assert any(name in str(answer) for name in NAMES[mine].values())
                 assert _hides_other_names(str(answer), mine)
             assert _hides_other_names(str(talk.progress), mine)
-            assert _hides_other_names(await talk.call_for_error("get_frame", asset=twice.ids["film"]), mine)
+            assert _hides_other_names(await talk.call_for_error("get_frame", asset=shared_files.ids["film"]), mine)
             for name in NAMES[OTHER_COLLECTION[mine]].values():
                 for hidden in (name, name.partition("/")[2]):
                     missing = f"no asset {hidden!r}"
@@ -148,10 +149,10 @@ def test_the_tools_of_assistants_know_no_other_name(twice: SharedFilesServer, mi
 
 
 def test_who_sees_both_collections_is_told_one_name_always(
-    twice: SharedFilesServer, plain_home_copy: Container
+    shared_files: SharedFilesServer, module_container: Container
 ) -> None:
-    catalog = plain_home_copy.catalog
-    for what, key in twice.ids.items():
+    catalog = module_container.catalog
+    for what, key in shared_files.ids.items():
         assert catalog.find(key).name == NAMES[HARBOUR][what]
         for collection in (SHORE, HARBOUR):
             assert catalog.find(NAMES[collection][what]).asset_id == key

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import logging
-import time
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
 
-from api.http.json_logging import JsonFormatter
-from api.http.problems import Problem
+from api.schemas.problem import Problem
 from services.container import Container
-from tests.support.database_servers import find_free_port
+from tests.support.closed_port import refuse_connections
 from tests.support.live_server import live_server
+from tests.support.request_log import capture_request_log
 from tests.support.small_archive import copy_home, open_small_archive
+from tests.support.waiting import TIMEOUT_S
 
 ASSET = "0" * 64
 JSON = {"content-type": "application/json"}
@@ -50,9 +48,9 @@ JSON = {"content-type": "application/json"}
     ],
 )
 def test_every_error_has_one_shape(
-    reading: httpx2.Client, method: str, path: str, arguments: dict[str, object], status: int, kind: str
+    read_only_client: httpx2.Client, method: str, path: str, arguments: dict[str, object], status: int, kind: str
 ) -> None:
-    answer = reading.request(method, path, **arguments)  # type: ignore[arg-type]  # as they are listed above
+    answer = read_only_client.request(method, path, **arguments)  # type: ignore[arg-type]  # as they are listed above
     assert answer.headers["content-type"] == "application/problem+json"
     problem = Problem.model_validate_json(answer.content)
     assert (answer.status_code, problem.status, problem.type) == (status, status, f"urn:afterimage:{kind}"), answer.text
@@ -60,78 +58,73 @@ def test_every_error_has_one_shape(
     assert bool(problem.errors) == (kind == "invalid-request")
 
 
-def test_a_server_whose_index_is_away_says_that_it_cannot_now(plain_home: Path, tmp_path: Path) -> None:
-    container = open_small_archive(
-        copy_home(plain_home, tmp_path / "home"),
-        index__kind="qdrant",
-        index__url=f"http://127.0.0.1:{find_free_port()}",
-    )
-    with live_server(container, ready_path="/livez") as url:
-        answer = httpx2.post(f"{url}/v1/search", json={"question": "rope"}, timeout=60)
+def test_a_server_whose_index_is_away_says_that_it_cannot_now(small_home: Path, tmp_path: Path) -> None:
+    home = copy_home(small_home, tmp_path / "home")
+    with (
+        refuse_connections() as address,
+        closing(open_small_archive(home, index__kind="qdrant", index__url=f"http://{address}")) as container,
+        live_server(container, ready_path="/livez") as url,
+    ):
+        answer = httpx2.post(f"{url}/v1/search", json={"question": "rope"}, timeout=TIMEOUT_S)
         assert (answer.status_code, answer.json()["type"]) == (503, "urn:afterimage:index-unavailable")
         assert answer.headers["retry-after"] and "127.0.0.1" not in answer.text
-        assert httpx2.get(f"{url}/v1/assets").status_code == 200
-    container.close()
+        assert httpx2.get(f"{url}/v1/assets", timeout=TIMEOUT_S).status_code == 200
 
 
 @pytest.mark.parametrize(
-    "said", [{str(one): 1 for one in range(5000)}, {"question": "a", "kinds": [1] * 5000}, {"question": [[]] * 5000}]
+    "body",
+    [{str(number): 1 for number in range(5000)}, {"question": "a", "kinds": [1] * 5000}, {"question": [[]] * 5000}],
 )
-def test_of_many_things_that_are_wrong_a_few_are_told(reading: httpx2.Client, said: dict[str, object]) -> None:
-    answer = reading.post("/v1/search", json=said)
+def test_of_many_things_that_are_wrong_a_few_are_told(read_only_client: httpx2.Client, body: dict[str, object]) -> None:
+    answer = read_only_client.post("/v1/search", json=body)
     assert answer.status_code == 422 and 0 < len(answer.json()["errors"]) <= 20 and len(answer.text) < 5000
 
 
 def test_a_fault_of_the_server_has_the_id_that_its_log_has(
-    plain_home_copy: Container, monkeypatch: pytest.MonkeyPatch
+    module_container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plain_home_copy.catalog, "list_page", lambda *_: 1 // 0)
-    with live_server(plain_home_copy) as url:
-        answer = httpx2.get(f"{url}/v1/assets")
+    monkeypatch.setattr(module_container.catalog, "list_page", lambda *_: 1 // 0)
+    with live_server(module_container) as url:
+        answer = httpx2.get(f"{url}/v1/assets", timeout=TIMEOUT_S)
     assert answer.status_code == 500 and answer.headers["x-request-id"] == answer.json()["request"]
     assert "division" not in answer.text
 
 
-def test_a_wrong_field_is_named(reading: httpx2.Client) -> None:
-    problem = reading.post("/v1/search", json={"question": "a", "limit": 0}).json()
+def test_a_wrong_field_is_named(read_only_client: httpx2.Client) -> None:
+    problem = read_only_client.post("/v1/search", json={"question": "a", "limit": 0}).json()
     assert problem["errors"][0]["where"] == "body.limit" and "body.limit" in problem["detail"]
 
 
-def test_a_request_keeps_the_id_it_came_with_where_that_can_be_one(reading: httpx2.Client) -> None:
-    assert reading.get("/livez", headers={"x-request-id": "from-a-proxy-1"}).headers["x-request-id"] == "from-a-proxy-1"
-    made = {reading.get("/livez", headers={"x-request-id": "x" * 65}).headers["x-request-id"] for _ in range(2)}
+def test_a_request_keeps_the_id_it_came_with_where_that_can_be_one(read_only_client: httpx2.Client) -> None:
+    assert (
+        read_only_client.get("/livez", headers={"x-request-id": "from-a-proxy-1"}).headers["x-request-id"]
+        == "from-a-proxy-1"
+    )
+    made = {
+        read_only_client.get("/livez", headers={"x-request-id": "x" * 65}).headers["x-request-id"] for _ in range(2)
+    }
     assert len(made) == 2 and all(len(one) == 16 for one in made)
 
 
-def test_each_request_is_a_line_of_json_in_the_log(reading: httpx2.Client, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.handler.setFormatter(JsonFormatter())
-    with caplog.at_level(logging.INFO, "api.http.request_log"):
-        reading.get(f"/v1/assets/{ASSET}", headers={"x-request-id": "seen"})
-        deadline = time.monotonic() + 10
-        while not (lines := _log_lines(caplog, f"/v1/assets/{ASSET}")):  # it comes after the answer
-            assert time.monotonic() < deadline
-    (line,) = lines
-    assert (line["method"], line["status"], line["route"]) == ("GET", 404, "/v1/assets/{asset_id}")
+def test_each_request_is_a_line_of_json_in_the_log(read_only_client: httpx2.Client) -> None:
+    with capture_request_log() as log:
+        read_only_client.get(f"/v1/assets/{ASSET}", headers={"x-request-id": "seen"})
+        line = log.wait_for_line("GET", f"/v1/assets/{ASSET}")
+    assert (line["status"], line["route"], line["request"]) == (404, "/v1/assets/{asset_id}", "seen")
     assert line["ms"] > 0 and line["level"] == "info"
 
 
-def _log_lines(caplog: pytest.LogCaptureFixture, path: str) -> list[dict[str, Any]]:
-    """Those of a path: what another request leaves may come late."""
-    lines = [json.loads(JsonFormatter().format(one)) for one in caplog.records if one.name == "api.http.request_log"]
-    return [line for line in lines if line["path"] == path]
-
-
-def test_metrics_count_requests_by_route_and_not_by_asset(reading: httpx2.Client) -> None:
-    reading.get(f"/v1/assets/{ASSET}")
-    text = reading.get("/metrics").text
+def test_metrics_count_requests_by_route_and_not_by_asset(read_only_client: httpx2.Client) -> None:
+    read_only_client.get(f"/v1/assets/{ASSET}")
+    text = read_only_client.get("/metrics").text
     assert 'afterimage_requests_total{method="GET",route="/v1/assets/{asset_id}",status="404"}' in text
     assert ASSET not in text and 'afterimage_waiting{kind="answer"} 0.0' in text
     assert 'afterimage_request_seconds_bucket{le="0.005",method="GET",route="/livez"}' in text or "/livez" not in text
 
 
-def test_the_server_says_that_it_lives_and_that_it_is_ready(reading: httpx2.Client) -> None:
-    assert reading.get("/livez").text == "ok\n"
-    assert reading.get("/readyz").json() == {
+def test_the_server_says_that_it_lives_and_that_it_is_ready(read_only_client: httpx2.Client) -> None:
+    assert read_only_client.get("/livez").text == "ok\n"
+    assert read_only_client.get("/readyz").json() == {
         "ready": True,
         "parts": {"models": "ready", "catalog": "ready", "index": "ready"},
     }

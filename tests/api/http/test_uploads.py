@@ -9,6 +9,7 @@ import shutil
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 import psutil
@@ -22,7 +23,9 @@ from services.database.errors import DatabaseUnavailable
 from services.jobs.rows import append_event
 from services.jobs.types import IndexRequest, NewJob, ReindexRequest
 from tests.support.live_server import live_server, read_events
+from tests.support.request_log import capture_request_log
 from tests.support.small_archive import HARBOUR, SHORE, copy_home, make_document, open_small_archive
+from tests.support.waiting import TIMEOUT_S
 
 PUFFIN_SENTENCE = "The puffin warden owes nine lanterns."
 TUS = {"tus-resumable": "1.0.0"}
@@ -31,19 +34,19 @@ MB = 1 << 20
 
 
 @pytest.fixture
-def container(plain_home: Path, tmp_path: Path) -> Iterator[Container]:
+def container(small_home: Path, tmp_path: Path) -> Iterator[Container]:
     (tmp_path / "open").mkdir()
     roots = f'["{tmp_path / "open"}"]'
     made = open_small_archive(
-        copy_home(plain_home, tmp_path / "home"), ingest__allowed_roots=roots, jobs__retry_backoff_s="0"
+        copy_home(small_home, tmp_path / "home"), ingest__allowed_roots=roots, jobs__retry_backoff_s="0"
     )
     yield made
     made.close()
 
 
 @pytest.fixture
-def live(container: Container) -> Iterator[httpx2.Client]:
-    with live_server(container) as url, httpx2.Client(base_url=url, timeout=60) as client:
+def client(container: Container) -> Iterator[httpx2.Client]:
+    with live_server(container) as url, httpx2.Client(base_url=url, timeout=TIMEOUT_S) as client:
         yield client
 
 
@@ -74,30 +77,30 @@ def _tus_metadata(**values: str) -> str:
     return ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in values.items())
 
 
-def test_a_form_with_a_file_becomes_a_job_and_then_an_asset(live: httpx2.Client, document: Path) -> None:
-    accepted = live.post(
+def test_a_form_with_a_file_becomes_a_job_and_then_an_asset(client: httpx2.Client, document: Path) -> None:
+    accepted = client.post(
         "/v1/uploads",
         data={"collection": HARBOUR, "name": "wharf/lanterns.pdf"},
         files={"file": ("x.pdf", document.read_bytes())},
     )
     assert accepted.status_code == 202
-    job = _wait_for_job(live, accepted.json())
+    job = _wait_for_job(client, accepted.json())
     assert (job["state"], job["collection"], job["error"]) == ("done", HARBOUR, None)
-    assert _search_puffin(live) == [("wharf/lanterns.pdf", PUFFIN_SENTENCE)]
-    assert live.get(f"/v1/assets/{job['asset_id']}/media").content == document.read_bytes()
-    assert live.get(f"/v1/jobs/{job['id']}").json() == job
-    assert [one["id"] for one in live.get("/v1/jobs", params={"state": "done"}).json()["items"]] == [job["id"]]
+    assert _search_puffin(client) == [("wharf/lanterns.pdf", PUFFIN_SENTENCE)]
+    assert client.get(f"/v1/assets/{job['asset_id']}/media").content == document.read_bytes()
+    assert client.get(f"/v1/jobs/{job['id']}").json() == job
+    assert [one["id"] for one in client.get("/v1/jobs", params={"state": "done"}).json()["items"]] == [job["id"]]
 
 
-def test_a_path_is_indexed_where_the_settings_open_it_and_nowhere_else(live: httpx2.Client, document: Path) -> None:
+def test_a_path_is_indexed_where_the_settings_open_it_and_nowhere_else(client: httpx2.Client, document: Path) -> None:
     named = document.rename(document.with_name("all lanterns.pdf"))
     for source in (str(named), named.as_uri()):
-        asked = live.post("/v1/imports", json={"source": source, "collection": "new"})
-        listed = live.get("/v1/jobs", params={"collection": "new"}).json()["items"]
+        asked = client.post("/v1/imports", json={"source": source, "collection": "new"})
+        listed = client.get("/v1/jobs", params={"collection": "new"}).json()["items"]
         assert listed[0]["id"] == asked.json()["id"], "also before there is such a collection"
-        assert _wait_for_job(live, asked.json())["state"] == "done"
-        assert _search_puffin(live) == [("all lanterns.pdf", PUFFIN_SENTENCE)]
-        assert {"name": "new", "assets": 1} in live.get("/v1/collections").json()
+        assert _wait_for_job(client, asked.json())["state"] == "done"
+        assert _search_puffin(client) == [("all lanterns.pdf", PUFFIN_SENTENCE)]
+        assert {"name": "new", "assets": 1} in client.get("/v1/collections").json()
     for source in (
         "/etc/passwd",
         "file:///etc/passwd",
@@ -106,157 +109,157 @@ def test_a_path_is_indexed_where_the_settings_open_it_and_nowhere_else(live: htt
         "http://[",
         f"{document.as_uri()}/../../home/catalog.db",
     ):
-        refused = live.post("/v1/imports", json={"source": source, "collection": "new"})
+        refused = client.post("/v1/imports", json={"source": source, "collection": "new"})
         assert (refused.status_code, refused.json()["type"]) == (403, "urn:afterimage:source-forbidden"), source
 
 
-def test_what_is_no_media_fails_its_job_and_says_why(live: httpx2.Client) -> None:
-    asked = live.post("/v1/uploads", data={"collection": "new"}, files={"file": ("notes.mp4", b"no video at all")})
-    job = _wait_for_job(live, asked.json())
+def test_what_is_no_media_fails_its_job_and_says_why(client: httpx2.Client) -> None:
+    asked = client.post("/v1/uploads", data={"collection": "new"}, files={"file": ("notes.mp4", b"no video at all")})
+    job = _wait_for_job(client, asked.json())
     assert job["state"] == "failed" and "notes.mp4" in str(job["error"])
-    again = live.post(f"/v1/jobs/{job['id']}/cancel")
+    again = client.post(f"/v1/jobs/{job['id']}/cancel")
     assert (again.status_code, again.json()["type"]) == (409, "urn:afterimage:job-conflict")
-    assert live.post(f"/v1/jobs/{job['id']}/retry").status_code == 202
+    assert client.post(f"/v1/jobs/{job['id']}/retry").status_code == 202
 
 
-def test_a_deleted_asset_is_gone_from_everywhere(live: httpx2.Client) -> None:
-    (asset,) = live.get("/v1/assets", params={"collection": HARBOUR}).json()["items"]
-    (asked,) = live.delete(f"/v1/assets/{asset['asset']}").json()
-    assert _wait_for_job(live, asked)["state"] == "done"
-    assert live.get(f"/v1/assets/{asset['asset']}").status_code == 404
-    assert live.post("/v1/search", json={"question": "mooring rope costs crowns"}).json() == {"hits": []}
-    assert live.delete(f"/v1/collections/{HARBOUR}").status_code == 204
-    assert live.delete(f"/v1/collections/{SHORE}").json()["type"] == "urn:afterimage:collection-in-use"
+def test_a_deleted_asset_is_gone_from_everywhere(client: httpx2.Client) -> None:
+    (asset,) = client.get("/v1/assets", params={"collection": HARBOUR}).json()["items"]
+    (asked,) = client.delete(f"/v1/assets/{asset['asset']}").json()
+    assert _wait_for_job(client, asked)["state"] == "done"
+    assert client.get(f"/v1/assets/{asset['asset']}").status_code == 404
+    assert client.post("/v1/search", json={"question": "mooring rope costs crowns"}).json() == {"hits": []}
+    assert client.delete(f"/v1/collections/{HARBOUR}").status_code == 204
+    assert client.delete(f"/v1/collections/{SHORE}").json()["type"] == "urn:afterimage:collection-in-use"
 
 
-def test_a_stream_of_events_goes_on_where_it_was_cut_off(live: httpx2.Client, document: Path) -> None:
-    job = live.post("/v1/imports", json={"source": document.as_uri(), "collection": "new"}).json()
-    _wait_for_job(live, job)
+def test_a_stream_of_events_goes_on_where_it_was_cut_off(client: httpx2.Client, document: Path) -> None:
+    job = client.post("/v1/imports", json={"source": document.as_uri(), "collection": "new"}).json()
+    _wait_for_job(client, job)
     address = f"/v1/jobs/{job['id']}/events"
-    with live.stream("GET", address) as response:
+    with client.stream("GET", address) as response:
         whole = list(read_events(response))
-    with live.stream("GET", address, headers={"last-event-id": str(whole[0][1]["number"])}) as response:
+    with client.stream("GET", address, headers={"last-event-id": str(whole[0][1]["number"])}) as response:
         assert list(read_events(response)) == whole[1:]
 
 
-def test_a_resumable_upload_goes_on_where_it_was_cut_off(live: httpx2.Client, document: Path) -> None:
+def test_a_resumable_upload_goes_on_where_it_was_cut_off(client: httpx2.Client, document: Path) -> None:
     data = document.read_bytes()
     metadata = {"upload-metadata": _tus_metadata(collection=HARBOUR, filename="lanterns.pdf")}
-    begun = live.post("/v1/uploads/tus", headers={**TUS, **metadata, "upload-length": str(len(data))})
+    begun = client.post("/v1/uploads/tus", headers={**TUS, **metadata, "upload-length": str(len(data))})
     assert begun.status_code == 201
     address = begun.headers["location"]
-    sent = live.patch(address, content=data[:100], headers={**PATCH, "upload-offset": "0"})
+    sent = client.patch(address, content=data[:100], headers={**PATCH, "upload-offset": "0"})
     assert (sent.status_code, sent.headers["upload-offset"]) == (204, "100")
-    wrong = live.patch(address, content=data[50:], headers={**PATCH, "upload-offset": "50"})
+    wrong = client.patch(address, content=data[50:], headers={**PATCH, "upload-offset": "50"})
     assert (wrong.status_code, wrong.json()["type"]) == (409, "urn:afterimage:upload-conflict")
-    much = live.patch(address, content=data, headers={**PATCH, "upload-offset": "100"})
+    much = client.patch(address, content=data, headers={**PATCH, "upload-offset": "100"})
     assert much.status_code == 413
-    offset = int(live.head(address, headers=TUS).headers["upload-offset"])
-    last = live.patch(address, content=data[offset:], headers={**PATCH, "upload-offset": str(offset)})
+    offset = int(client.head(address, headers=TUS).headers["upload-offset"])
+    last = client.patch(address, content=data[offset:], headers={**PATCH, "upload-offset": str(offset)})
     assert last.headers["upload-offset"] == str(len(data))
-    assert _wait_for_job(live, {"id": last.headers["afterimage-job"]})["state"] == "done"
-    assert _search_puffin(live) == [("lanterns.pdf", PUFFIN_SENTENCE)]
-    head = live.head(address, headers=TUS)
+    assert _wait_for_job(client, {"id": last.headers["afterimage-job"]})["state"] == "done"
+    assert _search_puffin(client) == [("lanterns.pdf", PUFFIN_SENTENCE)]
+    head = client.head(address, headers=TUS)
     assert (head.headers["upload-offset"], head.headers["afterimage-job"]) == (
         str(len(data)),
         last.headers["afterimage-job"],
     )
 
 
-def test_a_line_that_breaks_in_mid_upload_loses_nothing_that_came(live: httpx2.Client, container: Container) -> None:
+def test_a_line_that_breaks_in_mid_upload_loses_nothing_that_came(client: httpx2.Client) -> None:
     metadata = {"upload-metadata": _tus_metadata(collection=HARBOUR, filename="a.pdf"), "upload-length": str(4 * MB)}
-    address = live.post("/v1/uploads/tus", headers={**TUS, **metadata}).headers["location"]
+    address = client.post("/v1/uploads/tus", headers={**TUS, **metadata}).headers["location"]
 
     def broken() -> Iterator[bytes]:
         yield b"x" * MB
         yield b"x" * MB
         raise ConnectionAbortedError
 
-    with pytest.raises(ConnectionAbortedError):
-        live.patch(address, content=broken(), headers={**PATCH, "upload-offset": "0"})
-    upload = container.uploads.get(address.rpartition("/")[2])
-    pause = threading.Event()
-    while container.uploads.offset(upload) < 2 * MB and not pause.wait(0.05):
-        pass
-    assert live.head(address, headers=TUS).headers["upload-offset"] == str(2 * MB)
-    assert live.delete(address, headers=TUS).status_code == 204
-    assert live.head(address, headers=TUS).status_code == 404
+    with capture_request_log() as log:
+        with pytest.raises(ConnectionAbortedError):
+            client.patch(address, content=broken(), headers={**PATCH, "upload-offset": "0"})
+        log.wait_for_line("PATCH", urlsplit(address).path)
+    assert client.head(address, headers=TUS).headers["upload-offset"] == str(2 * MB)
+    assert client.delete(address, headers=TUS).status_code == 204
+    assert client.head(address, headers=TUS).status_code == 404
 
 
-def test_the_protocol_of_resumable_uploads_is_held(live: httpx2.Client) -> None:
-    told = live.options("/v1/uploads/tus")
+def test_the_protocol_of_resumable_uploads_is_held(client: httpx2.Client) -> None:
+    told = client.options("/v1/uploads/tus")
     assert told.headers["tus-version"] == "1.0.0" and "creation-with-upload" in told.headers["tus-extension"]
     metadata = {"upload-metadata": _tus_metadata(collection="new", filename="a.pdf")}
-    assert live.post("/v1/uploads/tus", headers={**metadata, "upload-length": "3"}).status_code == 412
-    assert live.post("/v1/uploads/tus", headers={**TUS, **metadata}).status_code == 422
-    assert live.post("/v1/uploads/tus", headers={**TUS, "upload-length": "3"}).status_code == 422
+    assert client.post("/v1/uploads/tus", headers={**metadata, "upload-length": "3"}).status_code == 412
+    assert client.post("/v1/uploads/tus", headers={**TUS, **metadata}).status_code == 422
+    assert client.post("/v1/uploads/tus", headers={**TUS, "upload-length": "3"}).status_code == 422
     headers = {**TUS, **metadata, "upload-length": str(10**15)}
-    assert live.post("/v1/uploads/tus", headers=headers).status_code == 413
-    whole = live.post("/v1/uploads/tus", content=b"abc", headers={**PATCH, **metadata, "upload-length": "3"})
+    assert client.post("/v1/uploads/tus", headers=headers).status_code == 413
+    whole = client.post("/v1/uploads/tus", content=b"abc", headers={**PATCH, **metadata, "upload-length": "3"})
     assert (whole.status_code, whole.headers["upload-offset"]) == (201, "3") and whole.headers["afterimage-job"]
     address = whole.headers["location"]
-    assert live.patch(address, content=b"", headers={**TUS, "upload-offset": "3"}).status_code == 415
-    again = live.patch(address, content=b"", headers={**PATCH, "upload-offset": "3"})
+    assert client.patch(address, content=b"", headers={**TUS, "upload-offset": "3"}).status_code == 415
+    again = client.patch(address, content=b"", headers={**PATCH, "upload-offset": "3"})
     assert again.headers["afterimage-job"] == whole.headers["afterimage-job"]
 
 
-def test_a_request_that_is_sent_again_is_done_once(live: httpx2.Client, document: Path) -> None:
+def test_a_request_that_is_sent_again_is_done_once(client: httpx2.Client, document: Path) -> None:
     body = {"source": document.as_uri(), "collection": "new"}
     idempotency_header = {"idempotency-key": "import lanterns"}
-    first, second = (live.post("/v1/imports", json=body, headers=idempotency_header) for _ in range(2))
+    first, second = (client.post("/v1/imports", json=body, headers=idempotency_header) for _ in range(2))
     assert first.json() == second.json() and second.status_code == 202
     assert "idempotency-replayed" not in first.headers and second.headers["idempotency-replayed"] == "true"
-    assert len(live.get("/v1/jobs").json()["items"]) == 1
-    other = live.post("/v1/imports", json={**body, "collection": "other"}, headers=idempotency_header)
+    assert len(client.get("/v1/jobs").json()["items"]) == 1
+    other = client.post("/v1/imports", json={**body, "collection": "other"}, headers=idempotency_header)
     assert (other.status_code, other.json()["type"]) == (409, "urn:afterimage:idempotency-conflict")
-    refused = live.post("/v1/imports", json=body, headers={"idempotency-key": "x" * 300})
+    refused = client.post("/v1/imports", json=body, headers={"idempotency-key": "x" * 300})
     assert refused.status_code == 422
 
 
 def test_an_upload_is_taken_in_once_though_its_answer_was_not_kept(
-    live: httpx2.Client, container: Container, document: Path, monkeypatch: pytest.MonkeyPatch
+    client: httpx2.Client, container: Container, document: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def send() -> httpx2.Response:
         form = {"data": {"collection": "new"}, "files": {"file": ("lanterns.pdf", document.read_bytes())}}
-        return live.post("/v1/uploads", **form, headers={"idempotency-key": "lanterns"})
+        return client.post("/v1/uploads", **form, headers={"idempotency-key": "lanterns"})
 
     with monkeypatch.context() as patched:
         patched.setattr(container.idempotency, "store", _raise_database_unavailable)
         assert send().status_code == 503
     first, second = send(), send()
     assert first.json() == second.json() and "idempotency-replayed" in second.headers
-    assert _wait_for_job(live, first.json())["state"] == "done"
-    assert len(live.get("/v1/jobs").json()["items"]) == 1
+    assert _wait_for_job(client, first.json())["state"] == "done"
+    assert len(client.get("/v1/jobs").json()["items"]) == 1
     assert len(list((container.home / "media").iterdir())) == 1
-    assert _search_puffin(live) == [("lanterns.pdf", PUFFIN_SENTENCE)]
+    assert _search_puffin(client) == [("lanterns.pdf", PUFFIN_SENTENCE)]
 
 
-def test_what_was_found_is_not_told_again_once_it_is_deleted(live: httpx2.Client) -> None:
+def test_what_was_found_is_not_told_again_once_it_is_deleted(client: httpx2.Client) -> None:
     def ask() -> httpx2.Response:
         body = {"question": "mooring rope costs crowns"}
-        return live.post("/v1/search", json=body, headers={"idempotency-key": "rope"})
+        return client.post("/v1/search", json=body, headers={"idempotency-key": "rope"})
 
     (hit,) = ask().json()["hits"]
-    (gone,) = live.delete(f"/v1/assets/{hit['asset']}").json()
-    _wait_for_job(live, gone)
+    (gone,) = client.delete(f"/v1/assets/{hit['asset']}").json()
+    _wait_for_job(client, gone)
     assert ask().json() == {"hits": []}
 
 
-def test_media_that_somebody_took_away_is_not_found(live: httpx2.Client, container: Container, document: Path) -> None:
+def test_media_that_somebody_took_away_is_not_found(
+    client: httpx2.Client, container: Container, document: Path
+) -> None:
     form = {"data": {"collection": "new"}, "files": {"file": ("lanterns.pdf", document.read_bytes())}}
-    asset = _wait_for_job(live, live.post("/v1/uploads", **form).json())["asset_id"]
-    assert live.get(f"/v1/assets/{asset}/media").content == document.read_bytes()
+    asset = _wait_for_job(client, client.post("/v1/uploads", **form).json())["asset_id"]
+    assert client.get(f"/v1/assets/{asset}/media").content == document.read_bytes()
     shutil.rmtree(container.home / "media")
-    gone = live.get(f"/v1/assets/{asset}/media")
+    gone = client.get(f"/v1/assets/{asset}/media")
     assert (gone.status_code, gone.json()["type"]) == (404, "urn:afterimage:source-not-found")
     body = {"source": document.as_uri(), "collection": HARBOUR}  # another one has the same bytes
-    assert _wait_for_job(live, live.post("/v1/imports", json=body).json())["asset_id"] == asset
-    assert live.get(f"/v1/assets/{asset}/media").content == document.read_bytes()
-    assert _search_puffin(live) == [("lanterns.pdf", PUFFIN_SENTENCE)]
+    assert _wait_for_job(client, client.post("/v1/imports", json=body).json())["asset_id"] == asset
+    assert client.get(f"/v1/assets/{asset}/media").content == document.read_bytes()
+    assert _search_puffin(client) == [("lanterns.pdf", PUFFIN_SENTENCE)]
 
 
 def test_a_resumable_upload_is_begun_and_taken_in_once(
-    live: httpx2.Client, container: Container, document: Path, monkeypatch: pytest.MonkeyPatch
+    client: httpx2.Client, container: Container, document: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = document.read_bytes()
     metadata = {
@@ -264,32 +267,32 @@ def test_a_resumable_upload_is_begun_and_taken_in_once(
         "idempotency-key": "lanterns",
     }
     creation_headers = {**TUS, **metadata, "upload-length": str(len(data))}
-    first, second = (live.post("/v1/uploads/tus", headers=creation_headers) for _ in range(2))
+    first, second = (client.post("/v1/uploads/tus", headers=creation_headers) for _ in range(2))
     address = first.headers["location"]
     assert second.status_code == 201 and second.headers["location"] == address
-    other = live.post("/v1/uploads/tus", headers={**creation_headers, "upload-length": "7"})
+    other = client.post("/v1/uploads/tus", headers={**creation_headers, "upload-length": "7"})
     assert other.json()["type"] == "urn:afterimage:idempotency-conflict"
     with monkeypatch.context() as patched:
         patched.setattr(container.uploads, "finish", _raise_database_unavailable)
-        assert live.patch(address, content=data, headers={**PATCH, "upload-offset": "0"}).status_code == 503
-    last = live.patch(address, content=b"", headers={**PATCH, "upload-offset": str(len(data))})
-    assert [last.headers["afterimage-job"]] == [job["id"] for job in live.get("/v1/jobs").json()["items"]]
-    assert _wait_for_job(live, {"id": last.headers["afterimage-job"]})["state"] == "done"
+        assert client.patch(address, content=data, headers={**PATCH, "upload-offset": "0"}).status_code == 503
+    last = client.patch(address, content=b"", headers={**PATCH, "upload-offset": str(len(data))})
+    assert [last.headers["afterimage-job"]] == [job["id"] for job in client.get("/v1/jobs").json()["items"]]
+    assert _wait_for_job(client, {"id": last.headers["afterimage-job"]})["state"] == "done"
     assert len(list((container.home / "media").iterdir())) == 1
 
 
 def test_an_upload_that_came_whole_is_taken_in_once_though_its_answer_was_not_kept(
-    live: httpx2.Client, container: Container, document: Path, monkeypatch: pytest.MonkeyPatch
+    client: httpx2.Client, container: Container, document: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     about = {"upload-metadata": _tus_metadata(collection="new", filename="lanterns.pdf"), "idempotency-key": "lanterns"}
     whole = {**PATCH, **about, "upload-length": str(document.stat().st_size)}
     with monkeypatch.context() as patched:
         patched.setattr(container.idempotency, "store", _raise_database_unavailable)
-        assert live.post("/v1/uploads/tus", content=document.read_bytes(), headers=whole).status_code == 503
+        assert client.post("/v1/uploads/tus", content=document.read_bytes(), headers=whole).status_code == 503
     monkeypatch.setattr("services.database.idempotency._CLAIM_TIMEOUT_S", 0.0)
-    again = live.post("/v1/uploads/tus", content=document.read_bytes(), headers=whole)
+    again = client.post("/v1/uploads/tus", content=document.read_bytes(), headers=whole)
     assert (again.status_code, again.headers["upload-offset"]) == (201, whole["upload-length"])
-    assert [again.headers["afterimage-job"]] == [job["id"] for job in live.get("/v1/jobs").json()["items"]]
+    assert [again.headers["afterimage-job"]] == [job["id"] for job in client.get("/v1/jobs").json()["items"]]
 
 
 @pytest.mark.parametrize("scope", ["read", "write", None])
@@ -300,15 +303,35 @@ def test_no_body_is_held_because_it_has_a_name(container: Container, scope: str 
     own = psutil.Process(os.getpid())
     with live_server(container, allow_anonymous=False) as url:
         before = own.memory_info().rss
-        sent = httpx2.post(f"{url}/v1/uploads", content=(b"x" * MB for _ in range(96)), headers=headers, timeout=60)
+        sent = httpx2.post(
+            f"{url}/v1/uploads", content=(b"x" * MB for _ in range(96)), headers=headers, timeout=TIMEOUT_S
+        )
         assert sent.status_code == {"read": 403, "write": 422, None: 401}[scope]
         assert own.memory_info().rss - before < 48 * MB
 
 
-def test_a_form_of_many_parts_is_refused(live: httpx2.Client) -> None:
+def test_a_form_of_many_parts_is_refused(client: httpx2.Client) -> None:
     parts = b"".join(b'--b\r\nContent-Disposition: form-data; name="%d"\r\n\r\n\r\n' % one for one in range(17))
-    sent = live.post("/v1/uploads", content=parts, headers={"content-type": "multipart/form-data; boundary=b"})
-    assert (sent.status_code, sent.json()["detail"]) == (422, "the form says more than a form of an upload does")
+    sent = client.post("/v1/uploads", content=parts, headers={"content-type": "multipart/form-data; boundary=b"})
+    assert (sent.status_code, sent.json()["detail"]) == (422, "the form has more than 16 parts")
+
+
+@pytest.mark.parametrize(
+    ("boundary", "body", "reason"),
+    [
+        (b"b" * 1000, b"", "Boundary"),
+        (b"b", b"--b\r\n" + b"h" * 9000 + b": 1\r\n\r\n", "header"),
+        (b"b", b'--b\r\nContent-Disposition: form-data; name="webhook"\r\n\r\n' + b"x" * 9000, "field"),
+        (b"b", b'--b\r\nContent-Disposition: form-data; name="webhook"\r\n\r\nx', "incomplete"),
+    ],
+)
+def test_a_form_that_is_malformed_is_refused_with_its_reason(
+    client: httpx2.Client, boundary: bytes, body: bytes, reason: str
+) -> None:
+    headers = {"content-type": f"multipart/form-data; boundary={boundary.decode()}"}
+    response = client.post("/v1/uploads", content=body, headers=headers)
+    assert response.status_code == 422
+    assert reason in response.json()["detail"]
 
 
 def test_a_disk_that_is_full_is_named_as_that() -> None:
@@ -319,31 +342,33 @@ def test_a_disk_that_is_full_is_named_as_that() -> None:
         asyncio.run(read_form("multipart/form-data; boundary=b", body(), full, 2 * MB))
 
 
-def test_what_a_url_says_behind_its_path_is_shown_to_nobody(live: httpx2.Client, container: Container) -> None:
-    job = container.dispatcher.submit(NewJob(IndexRequest("https://example.org/a.png?sig=secret", "a.png"), HARBOUR))
-    assert "secret" not in live.get(f"/v1/jobs/{job.id}").text
+def test_what_a_url_says_behind_its_path_is_shown_to_nobody(client: httpx2.Client, container: Container) -> None:
+    job = container.background.dispatcher.submit(
+        NewJob(IndexRequest("https://example.org/a.png?sig=secret", "a.png"), HARBOUR)
+    )
+    assert "secret" not in client.get(f"/v1/jobs/{job.id}").text
 
 
-def test_all_that_happened_to_a_job_is_told_however_much_it_was(live: httpx2.Client, container: Container) -> None:
-    job = container.jobs.submit(NewJob(ReindexRequest()))
-    container.jobs.cancel(job.id)
+def test_all_that_happened_to_a_job_is_told_however_much_it_was(client: httpx2.Client, container: Container) -> None:
+    job = container.background.jobs.submit(NewJob(ReindexRequest()))
+    container.background.jobs.cancel(job.id)
     with container.database.write() as connection:
         for _ in range(1200):
             append_event(connection, job, 0.0)
-    with live.stream("GET", f"/v1/jobs/{job.id}/events") as response:
+    with client.stream("GET", f"/v1/jobs/{job.id}/events") as response:
         assert [name for name, _ in read_events(response)] == ["event"] * 1202 + ["job"]
 
 
-def test_the_secret_of_a_new_key_is_kept_nowhere(live: httpx2.Client, container: Container) -> None:
+def test_the_secret_of_a_new_key_is_kept_nowhere(client: httpx2.Client, container: Container) -> None:
     body, named = {"name": "the kitchen's", "scopes": ["read"]}, {"idempotency-key": "a key"}
-    first, second = (live.post("/v1/keys", json=body, headers=named) for _ in range(2))
+    first, second = (client.post("/v1/keys", json=body, headers=named) for _ in range(2))
     assert first.status_code == second.status_code == 201 and first.headers["cache-control"] == "no-store"
     assert first.json()["id"] == second.json()["id"] and first.json()["secret"] != second.json()["secret"]
     random = second.json()["secret"].split("_", 2)[2].encode()
     assert not any(random in path.read_bytes() for path in container.home.glob("catalog.db*"))
 
 
-def test_a_large_upload_takes_no_memory(live: httpx2.Client, container: Container) -> None:
+def test_a_large_upload_takes_no_memory(client: httpx2.Client, container: Container) -> None:
     own = psutil.Process(os.getpid())
     boundary = "limit"
     size = 96 * MB
@@ -364,11 +389,11 @@ def test_a_large_upload_takes_no_memory(live: httpx2.Client, container: Containe
 
     watching = threading.Thread(target=watch)
     watching.start()
-    response = live.post(
+    response = client.post(
         "/v1/uploads", content=form(), headers={"content-type": f"multipart/form-data; boundary={boundary}"}
     )
     upload_done.set()
     watching.join()
     assert response.status_code == 202, response.text
     assert peak_rss[0] - before < 32 * MB
-    assert _wait_for_job(live, response.json())["state"] == "failed"
+    assert _wait_for_job(client, response.json())["state"] == "failed"

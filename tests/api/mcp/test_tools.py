@@ -7,8 +7,10 @@ import io
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, closing
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Event
 
 import anyio
 import httpx2
@@ -24,7 +26,14 @@ from services.summaries.summarizing import Summarizing
 from services.summaries.types import Summary
 from tests.support.fake_vllm import FakeVllm, run_fake_vllm
 from tests.support.live_server import live_server
-from tests.support.mcp_client import McpSession, connect_http, connect_stdio, mcp_command, run_conversation
+from tests.support.mcp_client import (
+    McpSession,
+    connect_http,
+    connect_stdio,
+    mcp_command,
+    run_conversation,
+    wait_in_thread,
+)
 from tests.support.small_archive import (
     GULLS_QUERY,
     GULLS_SENTENCE,
@@ -35,6 +44,7 @@ from tests.support.small_archive import (
     VIDEO_S,
     open_small_archive,
 )
+from tests.support.waiting import TIMEOUT_S
 
 Connect = Callable[[], AbstractAsyncContextManager[McpSession]]
 in_both_protocol_modes = pytest.mark.parametrize("mode", ["auto", "legacy"])
@@ -42,28 +52,36 @@ TOOLS = {"search", "ask", "get_frame", "summarize", "list_assets"}
 
 
 @pytest.fixture(params=["pipes", "http", "http, with a handshake"])
-def connect(request: pytest.FixtureRequest, plain_home: Path, reading: httpx2.Client) -> Connect:
+def connect(request: pytest.FixtureRequest, small_home: Path, read_only_client: httpx2.Client) -> Connect:
     """Connects a client."""
     if request.param == "pipes":
-        return partial(connect_stdio, mcp_command(plain_home))
-    return partial(connect_http, str(reading.base_url), mode="auto" if request.param == "http" else "legacy")
+        return partial(connect_stdio, mcp_command(small_home))
+    return partial(connect_http, str(read_only_client.base_url), mode="auto" if request.param == "http" else "legacy")
+
+
+@dataclass(frozen=True, slots=True)
+class EndlessAnswer:
+    """An archive whose answers never end; `cancels_calls`: a cancelled call is told to the server at once.
+
+    With the handshake of the older protocol each HTTP request stands alone: what says that a call is cancelled cannot
+    be assigned to it, and only the end of its connection reaches the server.
+    """
+
+    connect: Connect
+    fake: FakeVllm
+    cancels_calls: bool
 
 
 @pytest.fixture(params=["pipes", "http", "http, with a handshake"])
-def slow(request: pytest.FixtureRequest, plain_home: Path) -> Iterator[tuple[Connect, FakeVllm]]:
-    """Connects a client to an archive whose answers never end."""
-    with run_fake_vllm(pieces=["It"], fault="endless") as fake:
-        settings = {
-            "generator__kind": "openai_compatible",
-            "generator__url": fake.url,
-            "generator__quote_text": "false",
-        }
+def endless_answer(request: pytest.FixtureRequest, small_home: Path) -> Iterator[EndlessAnswer]:
+    with run_fake_vllm(chunks=["It"], fault="slow") as fake:
+        settings = fake.generator_settings
         if request.param == "pipes":
-            yield partial(connect_stdio, mcp_command(plain_home, **settings)), fake
+            yield EndlessAnswer(partial(connect_stdio, mcp_command(small_home, **settings)), fake, True)
             return
-        mode = "auto" if request.param == "http" else "legacy"
-        with closing(open_small_archive(plain_home, **settings)) as container, live_server(container) as url:
-            yield partial(connect_http, url, mode=mode), fake
+        modern = request.param == "http"
+        with closing(open_small_archive(small_home, **settings)) as container, live_server(container) as url:
+            yield EndlessAnswer(partial(connect_http, url, mode="auto" if modern else "legacy"), fake, modern)
 
 
 def test_a_conversation_finds_answers_looks_and_summarizes(connect: Connect) -> None:
@@ -158,91 +176,96 @@ async def _errors_say_what_is_wrong(talk: McpSession) -> None:
     )
     assert "where.wehre" in await talk.call_for_error("search", question=ROPE_QUERY, where={"wehre": 1})
     assert "limit" in await talk.call_for_error("search", question=ROPE_QUERY, limit=0)
-    assert "is no place in a list" in await talk.call_for_error("list_assets", after="?")
+    assert "is not a valid cursor" in await talk.call_for_error("list_assets", after="?")
 
 
-def test_a_call_that_is_cancelled_stops_the_model_in_mid_sentence(slow: tuple[Connect, FakeVllm]) -> None:
-    connect, fake = slow
+def test_a_call_that_is_cancelled_stops_the_model_in_mid_sentence(endless_answer: EndlessAnswer) -> None:
+    fake = endless_answer.fake
 
     async def conversation() -> None:
-        async with connect() as talk:
+        async with endless_answer.connect() as talk:
             async with anyio.create_task_group() as calls:
                 calls.start_soon(partial(talk.call, "ask", question=GULLS_QUERY))
-                with anyio.fail_after(60):
-                    while not fake.requests:
-                        await anyio.sleep(0.01)
-                assert not fake.client_gone.is_set()
+                await wait_in_thread(fake.streaming, "the answer is streamed")
+                assert not fake.client_gone.is_set(), "nothing but a cancellation ends it"
                 calls.cancel_scope.cancel()
-            assert await anyio.to_thread.run_sync(fake.client_gone.wait, 20)
+            if endless_answer.cancels_calls:
+                await wait_in_thread(fake.client_gone, "the request to the model is ended")
             assert (await talk.call_structured("list_assets"))["assets"]
+        await wait_in_thread(fake.client_gone, "the request to the model is ended")
 
     run_conversation(conversation)
 
 
-def test_sections_are_counted_while_a_summary_is_made(changing: Container) -> None:
+def test_sections_are_counted_while_a_summary_is_made(writable_container: Container) -> None:
     """In this process, where nobody else does jobs."""
-    _delete_summaries(changing)
+    _delete_summaries(writable_container)
 
     async def conversation() -> None:
-        async with connect_stdio(mcp_command(changing.home)) as talk:
+        async with connect_stdio(mcp_command(writable_container.home)) as talk:
             parts = len((await talk.call_structured("summarize", asset="gulls.mp4"))["chapters"])
             assert talk.progress == [(done, parts, "sections") for done in range(parts + 1)]
 
     run_conversation(conversation)
-    assert changing.jobs.list_page().items == ()
+    assert writable_container.background.jobs.list_page().items == ()
 
 
 @in_both_protocol_modes
-def test_over_http_a_summary_is_made_by_a_job_and_then_given_at_once(changing: Container, mode: str) -> None:
-    _delete_summaries(changing)
-    key, secret = changing.api_keys.create("shore", {Scope.READ}, {SHORE})
+def test_over_http_a_summary_is_made_by_a_job_and_then_given_at_once(writable_container: Container, mode: str) -> None:
+    _delete_summaries(writable_container)
+    key, secret = writable_container.api_keys.create("shore", {Scope.READ}, {SHORE})
 
     async def conversation(url: str) -> None:
         async with connect_http(url, secret, mode) as talk:
             summary = await talk.call_structured("summarize", asset="gulls.mp4")
             parts = len(summary["chapters"])
-            (job,) = changing.jobs.list_page().items
+            (job,) = writable_container.background.jobs.list_page().items
             assert (job.kind, job.state, job.collection, job.key_id) == ("summarize", "done", SHORE, key.id)
             assert talk.progress[-1] == (parts, parts, "sections")
             assert talk.progress == sorted(talk.progress)
             talk.progress.clear()
             assert await talk.call_structured("summarize", asset="gulls.mp4") == summary
-            assert talk.progress == [] and len(changing.jobs.list_page().items) == 1
+            assert talk.progress == [] and len(writable_container.background.jobs.list_page().items) == 1
 
-    with live_server(changing, allow_anonymous=False) as url:
+    with live_server(writable_container, allow_anonymous=False) as url:
         run_conversation(partial(conversation, url))
 
 
 @in_both_protocol_modes
 def test_a_summary_that_nobody_waits_for_any_more_is_not_made(
-    changing: Container, mode: str, monkeypatch: pytest.MonkeyPatch
+    writable_container: Container, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _delete_summaries(changing)
+    _delete_summaries(writable_container)
+
+    cancelled = Event()
 
     def endless(_self: Summarizing, _asset: Asset, progress: Callable[[int, int], None]) -> Summary:
-        while True:
-            progress(1, 3)
-            time.sleep(0.02)
+        try:
+            while True:
+                progress(1, 3)
+                time.sleep(0.02)
+        finally:
+            cancelled.set()
 
     monkeypatch.setattr(Summarizing, "summarize", endless)
 
     async def conversation(url: str) -> None:
         async with connect_http(url, mode=mode) as talk, anyio.create_task_group() as calls:
             calls.start_soon(partial(talk.call, "summarize", asset="gulls.mp4"))
-            with anyio.fail_after(60):
-                while (1, 3, "sections") not in talk.progress:
-                    await anyio.sleep(0.02)
+            await talk.wait_for_progress((1, 3, "sections"))
+            assert not cancelled.is_set()
             calls.cancel_scope.cancel()
-        with anyio.fail_after(20):
-            while changing.jobs.list_page().items[0].state != "cancelled":
-                await anyio.sleep(0.02)
+        await wait_in_thread(cancelled, "the work on the summary ends")
+        assert writable_container.background.jobs.list_page().items[0].state == "cancelled"
 
-    with live_server(changing) as url:
+    with live_server(writable_container) as url:
         run_conversation(partial(conversation, url))
 
 
-def test_a_summary_that_cannot_be_made_is_told_to_be(changing: Container, monkeypatch: pytest.MonkeyPatch) -> None:
-    _delete_summaries(changing)
+def test_a_summary_that_cannot_be_made_is_told_to_be(
+    writable_container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _delete_summaries(writable_container)
 
     def failing(_self: Summarizing, asset: Asset, _progress: object) -> Summary:
         raise SourceError(asset.name, "shows nothing but snow")
@@ -253,7 +276,7 @@ def test_a_summary_that_cannot_be_made_is_told_to_be(changing: Container, monkey
         async with connect_http(url) as talk:
             return await talk.call_for_error("summarize", asset="gulls.mp4")
 
-    with live_server(changing) as url:
+    with live_server(writable_container) as url:
         assert run_conversation(partial(conversation, url)) == "gulls.mp4: shows nothing but snow"
 
 
@@ -262,8 +285,8 @@ def _delete_summaries(container: Container) -> None:
         container.blobs.delete_prefix(f"{container.artifacts.version_prefix(asset.asset_id, asset.version)}/summary")
 
 
-def test_a_key_of_one_collection_finds_nothing_of_another_by_any_tool(changing: Container) -> None:
-    container = changing
+def test_a_key_of_one_collection_finds_nothing_of_another_by_any_tool(writable_container: Container) -> None:
+    container = writable_container
     (prices,) = [asset.asset_id for asset in container.catalog.assets() if asset.name == "prices.pdf"]
     secret = container.api_keys.create("shore", {Scope.READ}, {SHORE})[1]
 
@@ -292,10 +315,13 @@ def test_a_key_of_one_collection_finds_nothing_of_another_by_any_tool(changing: 
         run_conversation(partial(conversation, url))
 
 
-def test_without_a_key_that_reads_nothing_is_answered(changing: Container) -> None:
-    writer = changing.api_keys.create("writer", {Scope.WRITE})[1]
+def test_without_a_key_that_reads_nothing_is_answered(writable_container: Container) -> None:
+    writer = writable_container.api_keys.create("writer", {Scope.WRITE})[1]
     call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_assets", "arguments": {}}}
-    with live_server(changing, allow_anonymous=False) as url, httpx2.Client(base_url=url, timeout=30) as client:
+    with (
+        live_server(writable_container, allow_anonymous=False) as url,
+        httpx2.Client(base_url=url, timeout=TIMEOUT_S) as client,
+    ):
         for secret, status in (("", 401), ("ai_0123456789ab_x", 401), (writer, 403)):
             headers = {"authorization": f"Bearer {secret}"} if secret else {}
             for method in ("GET", "POST", "DELETE"):
@@ -303,18 +329,16 @@ def test_without_a_key_that_reads_nothing_is_answered(changing: Container) -> No
                 assert refused.status_code == status and "assets" not in refused.text
 
 
-def test_what_is_wrong_with_the_server_is_told_to_its_log_alone(plain_home: Path) -> None:
+def test_what_is_wrong_with_the_server_is_told_to_its_log_alone(small_home: Path) -> None:
     with run_fake_vllm(status=500, body="the secret reason") as fake:
-        settings = {
-            "generator__kind": "openai_compatible",
-            "generator__url": fake.url,
-            "generator__quote_text": "false",
-        }
 
         async def conversation(url: str) -> str:
             async with connect_http(url) as talk:
                 return await talk.call_for_error("ask", question=GULLS_QUERY)
 
-        with closing(open_small_archive(plain_home, **settings)) as container, live_server(container) as url:
+        with (
+            closing(open_small_archive(small_home, **fake.generator_settings)) as container,
+            live_server(container) as url,
+        ):
             told = run_conversation(partial(conversation, url))
     assert "the server's log has more" in told and "secret" not in told and fake.url not in told

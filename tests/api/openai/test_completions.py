@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -31,13 +30,14 @@ from tests.support.small_archive import (
     SHORE,
     open_small_archive,
 )
+from tests.support.waiting import TIMEOUT_S, wait_for
 
 HARBOUR_MODEL, SHORE_MODEL = f"afterimage/{HARBOUR}", f"afterimage/{SHORE}"
 BROKEN_IMAGE_URL = "data:image/png;base64," + base64.b64encode(b"\x89PNG no picture").decode()
 
 
 def _openai_client(url: str, key: str = "none") -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0, timeout=300)
+    return openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0, timeout=TIMEOUT_S)
 
 
 def _conversation(*questions: str) -> list[ChatCompletionMessageParam]:
@@ -81,31 +81,26 @@ class StreamedAnswer:
 
 
 @pytest.fixture
-def chat(reading: httpx2.Client) -> Iterator[openai.OpenAI]:
+def chat_client(read_only_client: httpx2.Client) -> Iterator[openai.OpenAI]:
     """The client of an open server, which takes any key that is not of the archive."""
-    with _openai_client(str(reading.base_url)) as client:
+    with _openai_client(str(read_only_client.base_url)) as client:
         yield client
 
 
 @contextmanager
 def _server_with_model(home: Path, **fake: object) -> Iterator[tuple[openai.OpenAI, FakeVllm]]:
     """A server whose answers come from a model behind another server, which fails as it is told."""
-    with run_fake_vllm(**fake) as model:
-        settings = {
-            "generator__kind": "openai_compatible",
-            "generator__quote_text": "false",
-            "generator__url": model.url,
-        }
-        with (
-            closing(open_small_archive(home, **settings)) as container,
-            live_server(container) as url,
-            _openai_client(url) as client,
-        ):
-            yield client, model
+    with (
+        run_fake_vllm(**fake) as model,
+        closing(open_small_archive(home, **model.generator_settings)) as container,
+        live_server(container) as url,
+        _openai_client(url) as client,
+    ):
+        yield client, model
 
 
-def test_an_answer_has_its_words_citations_and_usage(chat: openai.OpenAI) -> None:
-    answer = chat.chat.completions.create(
+def test_an_answer_has_its_words_citations_and_usage(chat_client: openai.OpenAI) -> None:
+    answer = chat_client.chat.completions.create(
         model=HARBOUR_MODEL, messages=_conversation(ROPE_QUERY), temperature=0.2, max_tokens=5
     )
     (choice,) = answer.choices
@@ -120,11 +115,11 @@ def test_an_answer_has_its_words_citations_and_usage(chat: openai.OpenAI) -> Non
     assert usage.completion_tokens == round(len(ROPE_SENTENCE) / 4)
 
 
-def test_a_stream_says_the_same_chunk_by_chunk(chat: openai.OpenAI) -> None:
-    whole = chat.chat.completions.create(model=HARBOUR_MODEL, messages=_conversation(ROPE_QUERY))
+def test_a_stream_says_the_same_chunk_by_chunk(chat_client: openai.OpenAI) -> None:
+    whole = chat_client.chat.completions.create(model=HARBOUR_MODEL, messages=_conversation(ROPE_QUERY))
     streamed = StreamedAnswer()
     options: Any = {"include_usage": True}
-    for chunk in chat.chat.completions.create(
+    for chunk in chat_client.chat.completions.create(
         model=HARBOUR_MODEL, messages=_conversation(ROPE_QUERY), stream=True, stream_options=options
     ):
         streamed.add_chunk(chunk)
@@ -134,9 +129,11 @@ def test_a_stream_says_the_same_chunk_by_chunk(chat: openai.OpenAI) -> None:
     assert whole.usage is not None and streamed.usage == [whole.usage.total_tokens]
 
 
-def test_the_client_that_waits_for_nothing_works_too(reading: httpx2.Client) -> None:
+def test_the_client_that_waits_for_nothing_works_too(read_only_client: httpx2.Client) -> None:
     async def talk() -> None:
-        async with openai.AsyncOpenAI(base_url=f"{reading.base_url}/v1", api_key="none", max_retries=0) as client:
+        async with openai.AsyncOpenAI(
+            base_url=f"{read_only_client.base_url}/v1", api_key="none", max_retries=0
+        ) as client:
             whole = await client.chat.completions.create(model=HARBOUR_MODEL, messages=_conversation(ROPE_QUERY))
             streamed = StreamedAnswer()
             async for chunk in await client.chat.completions.create(
@@ -148,19 +145,23 @@ def test_the_client_that_waits_for_nothing_works_too(reading: httpx2.Client) -> 
     asyncio.run(talk())
 
 
-def test_a_question_without_an_answer_says_so(chat: openai.OpenAI) -> None:
-    message = chat.chat.completions.create(model=HARBOUR_MODEL, messages=_conversation(GULLS_QUERY)).choices[0].message
+def test_a_question_without_an_answer_says_so(chat_client: openai.OpenAI) -> None:
+    message = (
+        chat_client.chat.completions.create(model=HARBOUR_MODEL, messages=_conversation(GULLS_QUERY)).choices[0].message
+    )
     assert (message.content, message.sentences) == (NOTHING_FOUND, [])  # type: ignore[attr-defined]
     heard = StreamedAnswer()
-    for chunk in chat.chat.completions.create(model=HARBOUR_MODEL, messages=_conversation(GULLS_QUERY), stream=True):
+    for chunk in chat_client.chat.completions.create(
+        model=HARBOUR_MODEL, messages=_conversation(GULLS_QUERY), stream=True
+    ):
         heard.add_chunk(chunk)
     assert (heard.text, heard.finish_reasons) == (NOTHING_FOUND, ["stop"])
 
 
-def test_a_question_that_follows_another_leans_on_it(chat: openai.OpenAI) -> None:
+def test_a_question_that_follows_another_leans_on_it(chat_client: openai.OpenAI) -> None:
     def answer(*questions: str) -> str | None:
         return (
-            chat.chat.completions.create(model=HARBOUR_MODEL, messages=_conversation(*questions))
+            chat_client.chat.completions.create(model=HARBOUR_MODEL, messages=_conversation(*questions))
             .choices[0]
             .message.content
         )
@@ -170,9 +171,9 @@ def test_a_question_that_follows_another_leans_on_it(chat: openai.OpenAI) -> Non
     assert answer(ROPE_QUERY, GULLS_QUERY) == NOTHING_FOUND
 
 
-def test_models_are_the_collections(chat: openai.OpenAI) -> None:
-    assert [model.id for model in chat.models.list()] == [HARBOUR_MODEL, SHORE_MODEL]
-    assert chat.models.retrieve(SHORE_MODEL).owned_by == "afterimage"
+def test_models_are_the_collections(chat_client: openai.OpenAI) -> None:
+    assert [model.id for model in chat_client.models.list()] == [HARBOUR_MODEL, SHORE_MODEL]
+    assert chat_client.models.retrieve(SHORE_MODEL).owned_by == "afterimage"
 
 
 def test_a_picture_is_looked_for(services: MakeContainer, indexed_home: Path, archive: Path) -> None:
@@ -195,17 +196,17 @@ def test_a_picture_is_looked_for(services: MakeContainer, indexed_home: Path, ar
         (_image_message("data:image/png;base64,???"), "no base64"),
         (_image_message(*[BROKEN_IMAGE_URL] * 9), "over the limit of 8"),
         (_image_message(BROKEN_IMAGE_URL), "is not a picture of a known format"),
-        ([{"role": "assistant", "content": "Aye."}], "there is none of the user"),
+        ([{"role": "assistant", "content": "Aye."}], "there is none with the role user"),
         ([], "at least 1 item"),
         ([{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}], "input_audio"),
         (_conversation("  "), "the question is empty"),
         (_conversation("long " * 500), "over the limit of 2000"),
     ],
 )
-def test_what_cannot_be_asked_is_a_bad_request(chat: openai.OpenAI, messages: Any, why: str) -> None:  # noqa: ANN401
+def test_what_cannot_be_asked_is_a_bad_request(chat_client: openai.OpenAI, messages: Any, why: str) -> None:  # noqa: ANN401
     for stream in (False, True):
         with pytest.raises(openai.BadRequestError, match=why) as refused:
-            chat.chat.completions.create(model=HARBOUR_MODEL, messages=messages, stream=stream)
+            chat_client.chat.completions.create(model=HARBOUR_MODEL, messages=messages, stream=stream)
         assert refused.value.type == "invalid_request_error"
 
 
@@ -220,15 +221,15 @@ def test_what_cannot_be_asked_is_a_bad_request(chat: openai.OpenAI, messages: An
     ],
 )
 def test_what_would_make_another_answer_is_refused_with_the_field_named(
-    chat: openai.OpenAI, wish: dict[str, Any]
+    chat_client: openai.OpenAI, wish: dict[str, Any]
 ) -> None:
     with pytest.raises(openai.BadRequestError) as refused:
-        chat.chat.completions.create(model=HARBOUR_MODEL, messages=_conversation(ROPE_QUERY), **wish)
+        chat_client.chat.completions.create(model=HARBOUR_MODEL, messages=_conversation(ROPE_QUERY), **wish)
     assert refused.value.param is not None and refused.value.param.startswith(next(iter(wish)))
 
 
-def test_a_key_asks_the_collections_it_sees_and_no_others(plain_home_copy: Container) -> None:
-    container = plain_home_copy
+def test_a_key_asks_the_collections_it_sees_and_no_others(module_container: Container) -> None:
+    container = module_container
     shore = container.api_keys.create("shore", {Scope.READ}, {SHORE})[1]
     writer = container.api_keys.create("writer", {Scope.WRITE}, None)[1]
     with live_server(container, allow_anonymous=False) as url:
@@ -261,8 +262,8 @@ def test_a_key_asks_the_collections_it_sees_and_no_others(plain_home_copy: Conta
             assert error_info.value.code == code
 
 
-def test_a_stream_that_breaks_off_is_an_error_of_the_client(plain_home: Path) -> None:
-    with _server_with_model(plain_home, pieces=["Seventeen gulls [F1]. And", " more"], fault="death") as (client, _):
+def test_a_stream_that_breaks_off_is_an_error_of_the_client(small_home: Path) -> None:
+    with _server_with_model(small_home, chunks=["Seventeen gulls [F1]. And", " more"], fault="death") as (client, _):
         heard = []
         with pytest.raises(openai.APIError, match="the server's log has more"):
             for chunk in client.chat.completions.create(
@@ -272,23 +273,21 @@ def test_a_stream_that_breaks_off_is_an_error_of_the_client(plain_home: Path) ->
         assert heard == ["", "Seventeen gulls."]
 
 
-def test_a_server_that_fails_before_its_first_word_is_an_error_of_the_client(plain_home: Path) -> None:
+def test_a_server_that_fails_before_its_first_word_is_an_error_of_the_client(small_home: Path) -> None:
     with (
-        _server_with_model(plain_home, status=500) as (client, _),
+        _server_with_model(small_home, status=500) as (client, _),
         pytest.raises(openai.InternalServerError) as refused,
     ):
         client.chat.completions.create(model=SHORE_MODEL, messages=_conversation(GULLS_QUERY))
     assert refused.value.status_code == 503 and refused.value.type == "server_error"
 
 
-def test_a_client_that_goes_away_stops_the_model_in_mid_sentence(plain_home: Path) -> None:
-    with _server_with_model(plain_home, pieces=["It"], fault="endless") as (client, fake):
+def test_a_client_that_goes_away_stops_the_model_in_mid_sentence(small_home: Path) -> None:
+    with _server_with_model(small_home, chunks=["It"], fault="slow") as (client, fake):
         with client.chat.completions.create(
             model=SHORE_MODEL, messages=_conversation(GULLS_QUERY), stream=True
         ) as stream:
             assert next(iter(stream)).choices[0].delta.role == "assistant"
-            deadline = time.monotonic() + 60
-            while not fake.requests:  # one who leaves before the model was asked leaves nothing to stop
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
-        assert fake.client_gone.wait(60)
+            wait_for(fake.streaming, "the answer is streamed")
+            assert not fake.client_gone.is_set(), "nothing but the client's leaving ends it"
+        wait_for(fake.client_gone, "the request to the model is ended")

@@ -20,19 +20,19 @@ _MAX_BYTES = 25_000_000
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("onevision") / "untaught"
     make_onevision(VISION_TOWER, made)
     return made
 
 
 @pytest.fixture(scope="module")
-def checkpoint(folder: Path) -> OneVisionCheckpoint:
-    return load_checkpoint(f"local-dir:{folder}", "cpu", "fp32")
+def checkpoint(model_folder: Path) -> OneVisionCheckpoint:
+    return load_checkpoint(f"local-dir:{model_folder}", "cpu", "fp32")
 
 
-def test_it_is_small_enough_and_brings_its_layout(folder: Path, checkpoint: OneVisionCheckpoint) -> None:
-    assert sum(file.stat().st_size for file in folder.iterdir()) < _MAX_BYTES
+def test_it_is_small_enough_and_brings_its_layout(model_folder: Path, checkpoint: OneVisionCheckpoint) -> None:
+    assert sum(file.stat().st_size for file in model_folder.iterdir()) < _MAX_BYTES
     assert checkpoint.prompt_template == PROMPT_TEMPLATE
     assert VisionEncoder(checkpoint).count_frame_tokens(PROMPT_TEMPLATE.frame_tokens) == 16
     assert VisionEncoder(checkpoint).count_frame_tokens(PROMPT_TEMPLATE.slot_tokens) == 4

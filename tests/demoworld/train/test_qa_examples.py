@@ -14,7 +14,7 @@ import torch
 from transformers import AutoTokenizer
 
 from demoworld.train.footage import Footage, render_footage
-from demoworld.train.language_stages import LanguageStageModel
+from demoworld.train.language_model import LanguageStageModel
 from demoworld.train.layer_insertion import insert_layers
 from demoworld.train.lookup_examples import generate_lookups
 from demoworld.train.onevision_model import PROMPT_TEMPLATE, make_onevision
@@ -40,7 +40,7 @@ from services.generators.citation_parser import ABSTENTION
 from services.generators.onevision.checkpoint import load_checkpoint
 from services.generators.onevision.tokenizer import PromptTokenizer
 from services.generators.onevision.vision import VisionEncoder
-from services.generators.prompts import format_timestamp
+from services.generators.timestamps import format_timestamp
 
 VISION_TOWER = Path(__file__).parents[3] / "demoworld" / "weights" / "open_clip"
 
@@ -51,7 +51,7 @@ def footage() -> Footage:
 
 
 @pytest.fixture(scope="module")
-def untaught(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def untrained_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("untaught")
     make_onevision(VISION_TOWER, folder)
     return folder
@@ -131,9 +131,9 @@ def test_half_of_the_sentences_to_check_are_true(footage: Footage) -> None:
         assert {"Yes.", "No."} <= set(of_it), place
 
 
-def test_a_question_among_many_reads_as_if_it_were_alone(footage: Footage, untaught: Path) -> None:
-    words = PromptTokenizer(AutoTokenizer.from_pretrained(untaught))
-    packer, reader = Packer(PROMPT_TEMPLATE, words), LanguageStageModel(untaught, footage, words).eval()
+def test_a_question_among_many_reads_as_if_it_were_alone(footage: Footage, untrained_model: Path) -> None:
+    words = PromptTokenizer(AutoTokenizer.from_pretrained(untrained_model))
+    packer, reader = Packer(PROMPT_TEMPLATE, words), LanguageStageModel(untrained_model, footage, words).eval()
     rng = np.random.default_rng(9)
     showing = sample_context(rng, footage, 6, 4)
     examples = generate_examples(rng, showing, 5)
@@ -168,20 +168,20 @@ def test_lookups_name_the_moment_its_time_and_its_number(footage: Footage) -> No
     assert min(counts[kind] for kind in ("moments", "times", "numbers", "none")) > 30
 
 
-def test_layers_put_in_front_change_nothing_at_first(footage: Footage, untaught: Path, tmp_path: Path) -> None:
-    insert_layers(untaught, tmp_path / "deeper", 2, seed=1)
-    words = PromptTokenizer(AutoTokenizer.from_pretrained(untaught))
+def test_layers_put_in_front_change_nothing_at_first(footage: Footage, untrained_model: Path, tmp_path: Path) -> None:
+    insert_layers(untrained_model, tmp_path / "deeper", 2, seed=1)
+    words = PromptTokenizer(AutoTokenizer.from_pretrained(untrained_model))
     showing = sample_context(np.random.default_rng(12), footage, 4, 2)
     row = Packer(PROMPT_TEMPLATE, words).pack(showing, generate_examples(np.random.default_rng(13), showing, 3))
-    readers = [LanguageStageModel(folder, footage, words).eval() for folder in (untaught, tmp_path / "deeper")]
+    readers = [LanguageStageModel(folder, footage, words).eval() for folder in (untrained_model, tmp_path / "deeper")]
     assert [len(reader.model.model.language_model.layers) for reader in readers] == [6, 8]
     with torch.inference_mode():
         shallow, deep = (_final_hidden_states(reader, [row]) for reader in readers)
     assert torch.allclose(shallow, deep, atol=1e-4)
 
 
-def test_a_row_is_the_prompt_that_the_generator_plans(footage: Footage, untaught: Path) -> None:
-    words = PromptTokenizer(AutoTokenizer.from_pretrained(untaught))
+def test_a_row_is_the_prompt_that_the_generator_plans(footage: Footage, untrained_model: Path) -> None:
+    words = PromptTokenizer(AutoTokenizer.from_pretrained(untrained_model))
     showing = sample_context(np.random.default_rng(10), footage, 5, 3)
     row = Packer(PROMPT_TEMPLATE, words).pack(showing, [])
     assert tuple(row.token_ids[:3]) == words.encode_trusted(PROMPT_TEMPLATE.opening)[:3]
@@ -190,7 +190,7 @@ def test_a_row_is_the_prompt_that_the_generator_plans(footage: Footage, untaught
     assert [unit.token_count for unit in row.units] == [4] * len(showing.slots) + [16] * len(showing.frames)
 
 
-def test_what_is_learnt_from_is_what_the_generator_sees(untaught: Path) -> None:
+def test_what_is_learnt_from_is_what_the_generator_sees(untrained_model: Path) -> None:
     rng = np.random.default_rng(14)
     pixels = [render_scene(sample_scene(rng, Split.TRAIN), IMAGE_PX, IMAGE_PX) for _ in range(2)]
     planes = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
@@ -199,11 +199,13 @@ def test_what_is_learnt_from_is_what_the_generator_sees(untaught: Path) -> None:
             :, 1:
         ]
         footage = Footage((), (), seen.half(), torch.zeros(2, 16, dtype=torch.long))
-        reader = LanguageStageModel(untaught, footage, PromptTokenizer(AutoTokenizer.from_pretrained(untaught))).eval()
+        reader = LanguageStageModel(
+            untrained_model, footage, PromptTokenizer(AutoTokenizer.from_pretrained(untrained_model))
+        ).eval()
         learnt = reader._embed_visual_tokens(
             [VisualUnit((0,), 16, (1, 0, 0, 0, 0), ()), VisualUnit((1,), 4, (2, 0, 0, 0, 0), ())]
         ).split([16, 4])
-        vision = VisionEncoder(load_checkpoint(f"local-dir:{untaught}", "cpu", "fp32"))
+        vision = VisionEncoder(load_checkpoint(f"local-dir:{untrained_model}", "cpu", "fp32"))
         for picture, count, tokens in zip(pixels, (16, 4), learnt, strict=True):
             (wanted,) = vision.encode_frames([picture], count)
             assert torch.nn.functional.cosine_similarity(tokens, wanted.float(), dim=-1).min() > 0.999

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from demoworld.train import trainer
-from demoworld.train.alignment_stages import ALIGN, ContrastiveModel
+from demoworld.train.alignment_stages import TEXT_ALIGNMENT, ContrastiveModel
 from demoworld.train.captions import CaptionBatches, perturb_claim, sample_true_claim
 from demoworld.train.open_clip_model import CONTEXT_LENGTH, make_model, save_model
 from demoworld.train.scene_batches import CONCEPT_COUNT, PictureBatches, evaluate_claims, render_batch
@@ -24,7 +24,7 @@ from demoworld.world.random_scenes import Split, is_held_out, sample_scene
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def weights_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("weights")
     save_model(make_model(7), target)
     return target
@@ -94,9 +94,9 @@ def test_every_word_that_is_said_is_known() -> None:
         assert set(split_words(text)) <= known, text
 
 
-def test_captions_are_cut_into_words_as_open_clip_will_cut_them(folder: Path) -> None:
-    batch = CaptionBatches(1, 4, 2, folder)[0]
-    tokenize = open_clip.get_tokenizer(f"local-dir:{folder}")
+def test_captions_are_cut_into_words_as_open_clip_will_cut_them(weights_folder: Path) -> None:
+    batch = CaptionBatches(1, 4, 2, weights_folder)[0]
+    tokenize = open_clip.get_tokenizer(f"local-dir:{weights_folder}")
     assert batch.ids.shape[1] == CONTEXT_LENGTH
     words = build_vocabulary()
     for ids in batch.ids[:12]:
@@ -105,7 +105,7 @@ def test_captions_are_cut_into_words_as_open_clip_will_cut_them(folder: Path) ->
 
 
 def _train_steps(state: Path, start: Path, first: int, last: int) -> Trainer:
-    pairs = ContrastiveModel(start, ALIGN)
+    pairs = ContrastiveModel(start, TEXT_ALIGNMENT)
     run = Trainer(state, pairs, steps=4, peak_learning_rate=1e-3)
     batches = CaptionBatches(2, 4, last, start, first)
     assert run.step == first
@@ -116,15 +116,15 @@ def _train_steps(state: Path, start: Path, first: int, last: int) -> Trainer:
 
 @pytest.mark.slow
 def test_a_stopped_stage_goes_on_as_if_it_had_not_been(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    weights_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trainer, "_SAVE_EVERY_STEPS", 2)
-    _train_steps(tmp_path / "whole.pt", folder, 0, 4)
-    _train_steps(tmp_path / "parts.pt", folder, 0, 2)
-    _train_steps(tmp_path / "parts.pt", folder, 2, 4)
+    _train_steps(tmp_path / "whole.pt", weights_folder, 0, 4)
+    _train_steps(tmp_path / "parts.pt", weights_folder, 0, 2)
+    _train_steps(tmp_path / "parts.pt", weights_folder, 2, 4)
     whole, parts = (torch.load(tmp_path / name, weights_only=True)["model"] for name in ("whole.pt", "parts.pt"))
     assert all(torch.allclose(whole[name], parts[name], atol=1e-5) for name in whole)
-    before = ContrastiveModel(folder, ALIGN).state_dict()
+    before = ContrastiveModel(weights_folder, TEXT_ALIGNMENT).state_dict()
     moved = {name for name in whole if not torch.equal(whole[name], before[name])}
     assert "model.token_embedding.weight" in moved
     assert not any(name.startswith("model.visual") for name in moved)  # the image tower stands still in this stage
@@ -133,7 +133,7 @@ def test_a_stopped_stage_goes_on_as_if_it_had_not_been(
 def test_the_first_stage_learns(tmp_path: Path) -> None:
     torch.manual_seed(0)
     seer = VisionStageModel()
-    run = Trainer(tmp_path / "see.pt", seer, steps=12, peak_learning_rate=6e-2)
+    run = Trainer(tmp_path / "stage.pt", seer, steps=12, peak_learning_rate=6e-2)
     batch, losses = PictureBatches(1, 4, 1)[0], []
     for _ in range(12):
         loss, figures = seer(batch)

@@ -21,33 +21,33 @@ SIZES = ((180, 320), (320, 180), (64, 64), (65, 64), (40, 50), (721, 1283))
 
 
 @pytest.fixture(scope="session")
-def encoder_of_tiny(tiny_clip: Path) -> OpenClipEncoder:
+def full_precision_encoder(tiny_clip: Path) -> OpenClipEncoder:
     return OpenClipEncoder(f"local-dir:{tiny_clip}", device="cpu", batch_size=4, precision="fp32")
 
 
 @pytest.fixture(scope="session")
-def half_encoder(tiny_clip: Path) -> OpenClipEncoder:
+def half_precision_encoder(tiny_clip: Path) -> OpenClipEncoder:
     return OpenClipEncoder(f"local-dir:{tiny_clip}", device="cpu", batch_size=4, precision="bf16")
 
 
 class TestOpenClipEncoder(ImageTextEncoderContract):
     @pytest.fixture
-    def encoder(self, encoder_of_tiny: OpenClipEncoder) -> OpenClipEncoder:
-        return encoder_of_tiny
+    def encoder(self, full_precision_encoder: OpenClipEncoder) -> OpenClipEncoder:
+        return full_precision_encoder
 
 
 class TestHalfPrecision(ImageTextEncoderContract):
     tolerance = 5e-3
 
     @pytest.fixture
-    def encoder(self, half_encoder: OpenClipEncoder) -> OpenClipEncoder:
-        return half_encoder
+    def encoder(self, half_precision_encoder: OpenClipEncoder) -> OpenClipEncoder:
+        return half_precision_encoder
 
     def test_the_vectors_are_nearly_those_of_full_precision(
-        self, encoder: OpenClipEncoder, encoder_of_tiny: OpenClipEncoder
+        self, encoder: OpenClipEncoder, full_precision_encoder: OpenClipEncoder
     ) -> None:
         pictures = [make_natural_picture(i) for i in range(3)]
-        half, full = encoder.encode_images(pictures), encoder_of_tiny.encode_images(pictures)
+        half, full = encoder.encode_images(pictures), full_precision_encoder.encode_images(pictures)
         assert np.sum(half * full, axis=1).min() > 0.995
 
 
@@ -118,55 +118,55 @@ def test_threads_that_come_at_once_load_one_model(tiny_clip: Path) -> None:
 
 class TestWhatIsWrongIsNamed:
     @pytest.fixture
-    def folder(self, tiny_clip: Path, tmp_path: Path) -> Path:
+    def model_folder(self, tiny_clip: Path, tmp_path: Path) -> Path:
         return Path(shutil.copytree(tiny_clip, tmp_path / "model"))
 
-    def load_error(self, folder: Path) -> str:
-        encoder = OpenClipEncoder(f"local-dir:{folder}", device="cpu")
+    def load_error(self, model_folder: Path) -> str:
+        encoder = OpenClipEncoder(f"local-dir:{model_folder}", device="cpu")
         with pytest.raises(ModelError) as error_info:
             encoder.encode_texts(["a word"])
         with pytest.raises(ModelError):
             _ = encoder.model_id
-        assert str(folder) in str(error_info.value)
+        assert str(model_folder) in str(error_info.value)
         assert "\n" not in str(error_info.value)
         return str(error_info.value)
 
     def test_a_missing_folder(self, tmp_path: Path) -> None:
         assert "no such folder" in self.load_error(tmp_path / "nowhere")
 
-    def test_a_missing_config(self, folder: Path) -> None:
-        (folder / "open_clip_config.json").unlink()
-        assert "open_clip_config.json is missing" in self.load_error(folder)
+    def test_a_missing_config(self, model_folder: Path) -> None:
+        (model_folder / "open_clip_config.json").unlink()
+        assert "open_clip_config.json is missing" in self.load_error(model_folder)
 
-    def test_missing_weights(self, folder: Path) -> None:
-        (folder / "open_clip_model.safetensors").unlink()
-        assert "weights are missing" in self.load_error(folder)
+    def test_missing_weights(self, model_folder: Path) -> None:
+        (model_folder / "open_clip_model.safetensors").unlink()
+        assert "weights are missing" in self.load_error(model_folder)
 
     @pytest.mark.parametrize("keep", [0, 5, 4000, -64])
-    def test_truncated_weights(self, folder: Path, keep: int) -> None:
-        file = folder / "open_clip_model.safetensors"
+    def test_truncated_weights(self, model_folder: Path, keep: int) -> None:
+        file = model_folder / "open_clip_model.safetensors"
         file.write_bytes(file.read_bytes()[:keep])
-        assert "truncated" in self.load_error(folder)
+        assert "truncated" in self.load_error(model_folder)
 
     @pytest.mark.parametrize(
         "text", ["", "{", "[]", '"x"', '{"model_type": "bert"}', '{"model_cfg": {"embed_dim": 64}}']
     )
-    def test_a_config_of_something_else(self, folder: Path, text: str) -> None:
-        (folder / "open_clip_config.json").write_text(text)
-        assert "not the config of an open_clip model" in self.load_error(folder)
+    def test_a_config_of_something_else(self, model_folder: Path, text: str) -> None:
+        (model_folder / "open_clip_config.json").write_text(text)
+        assert "not the config of an open_clip model" in self.load_error(model_folder)
 
-    def test_a_text_tower_that_would_be_fetched(self, folder: Path) -> None:
-        config = json.loads((folder / "open_clip_config.json").read_text())
+    def test_a_text_tower_that_would_be_fetched(self, model_folder: Path) -> None:
+        config = json.loads((model_folder / "open_clip_config.json").read_text())
         config["model_cfg"]["text_cfg"]["hf_model_name"] = "organisation/tower"
-        (folder / "open_clip_config.json").write_text(json.dumps(config))
-        assert "organisation/tower" in self.load_error(folder)
+        (model_folder / "open_clip_config.json").write_text(json.dumps(config))
+        assert "organisation/tower" in self.load_error(model_folder)
 
-    def test_weights_of_another_shape(self, folder: Path) -> None:
-        config = json.loads((folder / "open_clip_config.json").read_text())
+    def test_weights_of_another_shape(self, model_folder: Path) -> None:
+        config = json.loads((model_folder / "open_clip_config.json").read_text())
         config["model_cfg"]["vision_cfg"]["width"] = 96
-        (folder / "open_clip_config.json").write_text(json.dumps(config))
+        (model_folder / "open_clip_config.json").write_text(json.dumps(config))
         with pytest.raises(ModelError, match="cannot be loaded"):
-            OpenClipEncoder(f"local-dir:{folder}", device="cpu").encode_texts(["a word"])
+            OpenClipEncoder(f"local-dir:{model_folder}", device="cpu").encode_texts(["a word"])
 
     @pytest.mark.parametrize("name", ["ViT-B-32", "ViT-B-32/no-such-tag", "nonsense/openai", ""])
     def test_a_name_that_open_clip_does_not_know(self, name: str) -> None:
@@ -184,6 +184,6 @@ class TestWhatIsWrongIsNamed:
         with pytest.raises(ModelError, match="organisation/no-such-model"):
             _ = encoder.model_id
 
-    def test_a_device_that_is_not_there(self, folder: Path) -> None:
+    def test_a_device_that_is_not_there(self, model_folder: Path) -> None:
         with pytest.raises(ModelError, match="no-such-device"):
-            OpenClipEncoder(f"local-dir:{folder}", device="no-such-device").encode_texts(["a word"])
+            OpenClipEncoder(f"local-dir:{model_folder}", device="no-such-device").encode_texts(["a word"])

@@ -36,24 +36,24 @@ def _encoder(folder: Path) -> OpenClipEncoder:
 
 class TestPatchTokens(TokenEncoderContract):
     @pytest.fixture
-    def lane(self, tiny_clip: Path) -> OpenClipEncoder:
+    def visual_encoder(self, tiny_clip: Path) -> OpenClipEncoder:
         return _encoder(tiny_clip)
 
     @pytest.fixture
-    def tokens(self, lane: OpenClipEncoder) -> PatchTokenEncoder:
-        return PatchTokenEncoder(lane)
+    def token_encoder(self, visual_encoder: OpenClipEncoder) -> PatchTokenEncoder:
+        return PatchTokenEncoder(visual_encoder)
 
 
 class TestHalfPrecision(TokenEncoderContract):
     tolerance = 0.1  # of patches whose values are about 1
 
     @pytest.fixture
-    def lane(self, tiny_clip: Path) -> OpenClipEncoder:
+    def visual_encoder(self, tiny_clip: Path) -> OpenClipEncoder:
         return OpenClipEncoder(f"local-dir:{tiny_clip}", device="cpu", batch_size=4, precision="bf16")
 
     @pytest.fixture
-    def tokens(self, lane: OpenClipEncoder) -> PatchTokenEncoder:
-        return PatchTokenEncoder(lane)
+    def token_encoder(self, visual_encoder: OpenClipEncoder) -> PatchTokenEncoder:
+        return PatchTokenEncoder(visual_encoder)
 
 
 @pytest.mark.parametrize("name", TOWERS)

@@ -201,10 +201,10 @@ def test_a_time_without_a_usable_offset_is_read_as_utc(tmp_path: Path, offset: s
     assert probe_image(path, MAX_PIXELS).taken_at == datetime(2024, 5, 4, 18, 30, tzinfo=UTC).timestamp()
 
 
-@pytest.mark.parametrize("written", ["0000:00:00 00:00:00", "yesterday", ""])
-def test_a_senseless_time_is_no_time(tmp_path: Path, written: str) -> None:
+@pytest.mark.parametrize("exif_time", ["0000:00:00 00:00:00", "yesterday", ""])
+def test_a_senseless_time_is_no_time(tmp_path: Path, exif_time: str) -> None:
     path = tmp_path / "photo.jpg"
-    make_scene().save(path, exif=make_exif(DateTimeOriginal=written))
+    make_scene().save(path, exif=make_exif(DateTimeOriginal=exif_time))
     assert probe_image(path, MAX_PIXELS).taken_at is None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -64,30 +65,36 @@ def make_recording(
             stream.codec_context.subtitle_header = ASS_HEADER
             streams.append(stream)
         if video is not None:
-            video.width = video.height = 64
-            video.pix_fmt = "yuv420p"
-            video.codec_context.time_base = MILLISECOND
-            for i in range(60):
-                frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 4 * i, np.uint8), format="rgb24")
-                frame.pts, frame.time_base = round((offset_s + i / 10) * 1000), MILLISECOND
-                out.mux(video.encode(frame))
-            out.mux(video.encode())
+            _mux_pictures(out, video, offset_s)
         if sound is not None:
             tone = av.AudioFrame.from_ndarray(np.zeros((1, 96_000), np.float32), "fltp", "mono")
             tone.sample_rate, tone.pts, tone.time_base = 16_000, round(offset_s * 16_000), Fraction(1, 16_000)
             out.mux(sound.encode(tone))
             out.mux(sound.encode())
         for stream, (_, lines) in zip(streams, tracks, strict=True):
-            for number, (start_s, end_s, text) in enumerate(lines):
-                dialogue = f"{number},0,Default,,0,0,0,,{text}".encode()
-                packet = stream.codec_context.encode_subtitle(
-                    SubtitleSet.create(dialogue, 0, round((end_s - start_s) * 1000))
-                )
-                packet.stream, packet.time_base = stream, MILLISECOND
-                packet.pts = packet.dts = round((start_s + offset_s) * 1000)
-                packet.duration = round((end_s - start_s) * 1000)
-                out.mux(packet)
+            _mux_cues(out, stream, lines, offset_s)
     return path
+
+
+def _mux_pictures(out: Any, video: Any, offset_s: float) -> None:  # noqa: ANN401 (types of PyAV)
+    video.width = video.height = 64
+    video.pix_fmt = "yuv420p"
+    video.codec_context.time_base = MILLISECOND
+    for i in range(60):
+        frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 4 * i, np.uint8), format="rgb24")
+        frame.pts, frame.time_base = round((offset_s + i / 10) * 1000), MILLISECOND
+        out.mux(video.encode(frame))
+    out.mux(video.encode())
+
+
+def _mux_cues(out: Any, stream: Any, lines: Sequence[tuple[float, float, str]], offset_s: float) -> None:  # noqa: ANN401
+    for number, (start_s, end_s, text) in enumerate(lines):
+        dialogue = f"{number},0,Default,,0,0,0,,{text}".encode()
+        packet = stream.codec_context.encode_subtitle(SubtitleSet.create(dialogue, 0, round((end_s - start_s) * 1000)))
+        packet.stream, packet.time_base = stream, MILLISECOND
+        packet.pts = packet.dts = round((start_s + offset_s) * 1000)
+        packet.duration = round((end_s - start_s) * 1000)
+        out.mux(packet)
 
 
 # Beside the recording

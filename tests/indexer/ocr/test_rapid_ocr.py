@@ -9,12 +9,12 @@ import pytest
 
 from indexer.errors import ModelError
 from indexer.ocr.rapid_ocr import RapidOcrEngine
-from tests.support.contract_recognizers import OcrEngineContract, draw_lines
+from tests.support.contract_ocr_engine import OcrEngineContract, draw_lines
 
 
 class TestRapidOcrReader(OcrEngineContract):
     @pytest.fixture
-    def reader(self, rapid_ocr: RapidOcrEngine) -> RapidOcrEngine:
+    def engine(self, rapid_ocr: RapidOcrEngine) -> RapidOcrEngine:
         return rapid_ocr
 
 

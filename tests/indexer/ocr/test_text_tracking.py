@@ -10,7 +10,7 @@ import pytest
 from indexer.ocr.rapid_ocr import RapidOcrEngine
 from indexer.ocr.text_tracking import TextTracker, recognize_text
 from indexer.types import Origin, Pixels, TextLine
-from tests.support.contract_recognizers import draw_lines
+from tests.support.contract_ocr_engine import draw_lines
 
 FIRST = [(60, 60, 28, "Quarterly report for the board"), (60, 130, 24, "Net revenue rose by 12 percent")]
 SECOND = [(80, 80, 28, "The notice period is three months"), (80, 200, 20, "Contact the office in writing")]

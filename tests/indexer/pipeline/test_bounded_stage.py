@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
 from indexer.pipeline.bounded_stage import BoundedStage
+from tests.support.waiting import wait_until
 
 
 def test_tasks_run_in_order_in_one_thread() -> None:
@@ -20,13 +20,21 @@ def test_tasks_run_in_order_in_one_thread() -> None:
 
 def test_submit_waits_when_the_inbox_is_full() -> None:
     gate = threading.Event()
+    events: list[int | str] = []
+
+    def fill() -> None:
+        for number in range(8):
+            stage.submit(gate.wait)
+            events.append(number)
+
     with BoundedStage("full", 2) as stage:
-        stage.submit(gate.wait)
-        stage.submit(gate.wait)
-        threading.Timer(0.2, gate.set).start()
-        began = time.monotonic()
-        stage.submit(lambda: None)
-        assert time.monotonic() - began > 0.1
+        submitting = threading.Thread(target=fill)
+        submitting.start()
+        wait_until(lambda: len(events) >= 2, "the inbox is full")
+        events.append("opened")
+        gate.set()
+        submitting.join()
+    assert events == [0, 1, "opened", *range(2, 8)]
 
 
 def test_an_error_reaches_who_asks_for_the_result() -> None:

@@ -78,7 +78,7 @@ def _make_models(folder: Path, seed: int) -> ModelSet:
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IndexingSetup]:
+def indexing_setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IndexingSetup]:
     folder = tmp_path_factory.mktemp("pipeline")
     make_film(folder / "film.mp4", 39, 320, 180, 5, 2)
     with SandboxedDecoder() as media:
@@ -86,9 +86,11 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IndexingSetup]:
 
 
 @pytest.fixture(scope="module")
-def whole(bench: IndexingSetup, tmp_path_factory: pytest.TempPathFactory) -> tuple[FolderBlobs, Manifest]:
+def uninterrupted(
+    indexing_setup: IndexingSetup, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[FolderBlobs, Manifest]:
     blobs = FolderBlobs(tmp_path_factory.mktemp("undisturbed"))
-    return blobs, bench.run(blobs)
+    return blobs, indexing_setup.run(blobs)
 
 
 def _load_memory(blobs: FolderBlobs, manifest: Manifest) -> StoredMemory:
@@ -117,9 +119,9 @@ def _check_equal(actual: StoredMemory, expected: StoredMemory) -> None:
 
 
 def test_the_memory_covers_the_video_and_counts_every_frame_that_was_looked_at(
-    whole: tuple[FolderBlobs, Manifest],
+    uninterrupted: tuple[FolderBlobs, Manifest],
 ) -> None:
-    blobs, manifest = whole
+    blobs, manifest = uninterrupted
     assert manifest.sampled_frames == 39
     for slots in _load_memory(blobs, manifest).lanes.values():
         nodes = [slot.node for slot in slots]
@@ -128,8 +130,8 @@ def test_the_memory_covers_the_video_and_counts_every_frame_that_was_looked_at(
         assert sum(node.weight for node in nodes) == manifest.sampled_frames
 
 
-def test_each_moment_is_a_picture_segment_and_its_frames(whole: tuple[FolderBlobs, Manifest]) -> None:
-    blobs, manifest = whole
+def test_each_moment_is_a_picture_segment_and_its_frames(uninterrupted: tuple[FolderBlobs, Manifest]) -> None:
+    blobs, manifest = uninterrupted
     records = _records(blobs, manifest)
     pictures = [segment for record in records for segment in record.segments if segment.origin is Origin.PICTURE]
     frames = _frame_nodes(blobs, manifest)
@@ -141,35 +143,35 @@ def test_each_moment_is_a_picture_segment_and_its_frames(whole: tuple[FolderBlob
 
 @pytest.mark.slow
 def test_a_run_that_dies_before_any_of_its_writes_is_gone_on_with_to_the_same_memory(
-    bench: IndexingSetup, whole: tuple[FolderBlobs, Manifest], tmp_path: Path
+    indexing_setup: IndexingSetup, uninterrupted: tuple[FolderBlobs, Manifest], tmp_path: Path
 ) -> None:
-    expected = _load_memory(*whole)
+    expected = _load_memory(*uninterrupted)
     writes = _DyingBlobs(tmp_path / "all", 10**6)
-    bench.run(writes)
+    indexing_setup.run(writes)
     assert [key for key in writes.written_keys if key.endswith("global.bank.00")]
     assert len(writes.written_keys) > 3 * 5 + 3
     for count in range(len(writes.written_keys)):
         home = tmp_path / str(count)
         with pytest.raises(StorageFull):
-            bench.run(_DyingBlobs(home, count))
+            indexing_setup.run(_DyingBlobs(home, count))
         blobs = _DyingBlobs(home, 10**6)
-        manifest = bench.run(blobs)
+        manifest = indexing_setup.run(blobs)
         _check_equal(_load_memory(blobs, manifest), expected)
         made_again = set(blobs.written_keys) & set(writes.written_keys[:count])
         assert not [key for key in made_again if Path(key).stem.isdigit() and key.endswith(".json")], count
-        assert list(FolderBlobs(home).list_keys("")) == list(whole[0].list_keys(""))
+        assert list(FolderBlobs(home).list_keys("")) == list(uninterrupted[0].list_keys(""))
 
 
 def test_a_damaged_state_costs_one_checkpoint(
-    bench: IndexingSetup, whole: tuple[FolderBlobs, Manifest], tmp_path: Path
+    indexing_setup: IndexingSetup, uninterrupted: tuple[FolderBlobs, Manifest], tmp_path: Path
 ) -> None:
     with pytest.raises(StorageFull):
-        bench.run(_DyingBlobs(tmp_path, 2 * 5))
+        indexing_setup.run(_DyingBlobs(tmp_path, 2 * 5))
     (state,) = tmp_path.glob("artifacts/*/*/memory/after/1/ring")
     state.write_bytes(b"damaged")
     blobs = _DyingBlobs(tmp_path, 10**6)
-    manifest = bench.run(blobs)
-    _check_equal(_load_memory(blobs, manifest), _load_memory(*whole))
+    manifest = indexing_setup.run(blobs)
+    _check_equal(_load_memory(blobs, manifest), _load_memory(*uninterrupted))
     assert [key.rsplit("/", 1)[1] for key in blobs.written_keys if key.endswith(".jpegs")] == [
         "00001.jpegs",
         "00002.jpegs",
@@ -177,42 +179,42 @@ def test_a_damaged_state_costs_one_checkpoint(
 
 
 def test_another_model_makes_the_memory_anew_from_the_stored_pictures(
-    bench: IndexingSetup, whole: tuple[FolderBlobs, Manifest], tmp_path: Path
+    indexing_setup: IndexingSetup, uninterrupted: tuple[FolderBlobs, Manifest], tmp_path: Path
 ) -> None:
-    blobs, manifest = whole
+    blobs, manifest = uninterrupted
     other = _make_models(tmp_path / "other", 1)
-    reencoded = bench.pipeline(blobs, other).reencode(manifest)
+    reencoded = indexing_setup.pipeline(blobs, other).reencode(manifest)
     assert reencoded.models["memory"] != manifest.models["memory"]
     assert reencoded.version.split("-")[0] == manifest.version.split("-")[0]
     assert _frame_nodes(blobs, reencoded) == _frame_nodes(blobs, manifest)
-    made, seen = _load_memory(blobs, reencoded), _load_memory(*whole)
+    made, seen = _load_memory(blobs, reencoded), _load_memory(*uninterrupted)
     assert made.manifest.model == reencoded.models["memory"]
     assert not np.allclose(made.lanes["global"][0].tokens, seen.lanes["global"][0].tokens, atol=1e-2)
 
 
 def test_a_video_that_was_indexed_without_a_memory_gets_one_with_the_weights_that_were_counted(
-    bench: IndexingSetup, whole: tuple[FolderBlobs, Manifest], tmp_path: Path
+    indexing_setup: IndexingSetup, uninterrupted: tuple[FolderBlobs, Manifest], tmp_path: Path
 ) -> None:
     blobs = FolderBlobs(tmp_path)
-    without = bench.run(blobs, replace(bench.models, token_encoder=None))
+    without = indexing_setup.run(blobs, replace(indexing_setup.models, token_encoder=None))
     assert "memory" not in without.models
     assert not [name for name in blobs.list_keys("") if "/memory/" in name]
-    again = bench.pipeline(blobs).reencode(without)
-    assert _frame_nodes(blobs, again) == _frame_nodes(*whole)
+    again = indexing_setup.pipeline(blobs).reencode(without)
+    assert _frame_nodes(blobs, again) == _frame_nodes(*uninterrupted)
 
 
 def test_a_dying_reencoding_is_gone_on_with(
-    bench: IndexingSetup, whole: tuple[FolderBlobs, Manifest], tmp_path: Path
+    indexing_setup: IndexingSetup, uninterrupted: tuple[FolderBlobs, Manifest], tmp_path: Path
 ) -> None:
     blobs = FolderBlobs(tmp_path)
-    without = bench.run(blobs, replace(bench.models, token_encoder=None))
+    without = indexing_setup.run(blobs, replace(indexing_setup.models, token_encoder=None))
     expected = None
-    for count in (*range(0, 36, 3), 10**6):
+    for count in (*range(0, 36, 7), 10**6):
         again = _DyingBlobs(tmp_path, count)
         try:
-            manifest = bench.pipeline(again).reencode(without)
+            manifest = indexing_setup.pipeline(again).reencode(without)
         except StorageFull:
-            manifest = bench.pipeline(blobs).reencode(without)
+            manifest = indexing_setup.pipeline(blobs).reencode(without)
         found = _load_memory(blobs, manifest)
         _check_equal(found, expected or found)
         expected = expected or found
@@ -220,9 +222,11 @@ def test_a_dying_reencoding_is_gone_on_with(
 
 
 def test_frames_that_nobody_counted_are_reckoned_from_the_spans(
-    bench: IndexingSetup, whole: tuple[FolderBlobs, Manifest]
+    indexing_setup: IndexingSetup, uninterrupted: tuple[FolderBlobs, Manifest]
 ) -> None:
-    blobs, manifest = whole
+    blobs, manifest = uninterrupted
     for record in _records(blobs, manifest):
-        again = reencode_checkpoint(replace(record, frames=()), ArtifactStore(blobs), bench.models, SETTINGS.fps)
+        again = reencode_checkpoint(
+            replace(record, frames=()), ArtifactStore(blobs), indexing_setup.models, SETTINGS.fps
+        )
         assert again.frames == record.frames

@@ -11,7 +11,7 @@ import pytest
 from indexer.errors import ModelError
 from indexer.speech.whisper import WhisperRecognizer
 from indexer.types import AudioSpan
-from tests.support.contract_recognizers import SpeechRecognizerContract
+from tests.support.contract_speech_recognizer import SpeechRecognizerContract
 from tests.support.tiny_whisper import make_tiny_whisper
 
 TONE_SAMPLES = (0.3 * np.sin(np.arange(2 * 16_000) / 8)).astype(np.float32)
@@ -24,7 +24,7 @@ def tiny_whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 class TestWhisperReader(SpeechRecognizerContract):
     @pytest.fixture
-    def reader(self, tiny_whisper: Path) -> WhisperRecognizer:
+    def recognizer(self, tiny_whisper: Path) -> WhisperRecognizer:
         return WhisperRecognizer(str(tiny_whisper), device="cpu", language="en", beam_size=1, skip_silence=False)
 
 

@@ -19,17 +19,17 @@ from tests.support.object_store import make_bucket, run_s3_server
 
 
 @pytest.fixture(scope="module")
-def environment() -> Iterator[dict[str, str]]:
-    with run_s3_server() as environment, pytest.MonkeyPatch.context() as patched:
-        for name, value in environment.items():
+def s3_environment() -> Iterator[dict[str, str]]:
+    with run_s3_server() as s3_environment, pytest.MonkeyPatch.context() as patched:
+        for name, value in s3_environment.items():
             patched.setenv(name, value)
-        yield environment
+        yield s3_environment
 
 
 @pytest.fixture
-def url(environment: dict[str, str]) -> str:
+def url(s3_environment: dict[str, str]) -> str:
     bucket = uuid.uuid4().hex
-    make_bucket(environment, bucket)
+    make_bucket(s3_environment, bucket)
     return f"s3://{bucket}/archive"
 
 
@@ -65,7 +65,7 @@ class TestS3(BlobStoreContract):
         assert removed == ["x/manifest.json", "x/00001.json", "x/00000.json"]
 
     @pytest.mark.slow
-    def test_large_files_pass_in_flat_memory(self, url: str, tmp_path: Path, environment: dict[str, str]) -> None:
+    def test_large_files_pass_in_flat_memory(self, url: str, tmp_path: Path, s3_environment: dict[str, str]) -> None:
         with (tmp_path / "large").open("wb") as file:
             file.truncate(100 << 20)
         script = f"""
@@ -81,7 +81,7 @@ class TestS3(BlobStoreContract):
             print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
         """
         command = [sys.executable, "-c", textwrap.dedent(script)]
-        done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, env={**os.environ, **s3_environment}, capture_output=True, text=True, check=True)
         assert int(done.stdout) < 70_000  # KB, and of four parts 32,768
 
 
@@ -103,7 +103,7 @@ def test_an_unknown_protocol_is_refused() -> None:
 
 @pytest.mark.slow
 def test_a_store_that_is_not_there_is_not_taken_for_an_empty_one(
-    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    s3_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")

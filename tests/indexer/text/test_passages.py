@@ -62,6 +62,10 @@ def to_segment(passage: Passage) -> Segment:
         ["今日は晴れです。", "明日は「雨でしょう。」", "本当？", "はい！"],
         ["中文句子。", "English follows.", "再见！"],
         ["오늘은 맑습니다.", "내일은 비가 옵니다."],
+        ["We climbed Mt. Kestrel.", "It took a day."],
+        ["It was weaker . . . than that.", "It failed . . ."],
+        ["Il a dit : « Bonjour ! »", "Puis il est parti."],
+        ["値は３．２９％です。", "（本当です。）。", "はい。"],
         ["A heading without a stop", "And a line below it"],
     ],
 )

@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from indexer.errors import InvalidInput
-from services.access import api_keys as module
 from services.access.api_keys import ApiKeyStore, Scope
 from services.access.errors import InvalidApiKey, KeyNotFound
 from services.database.engine import SqlDatabase
+from tests.support.fake_clock import FakeClock
 
 READ_SCOPES = [Scope.READ]
 
 
 @pytest.fixture
-def keys(database: SqlDatabase) -> ApiKeyStore:
-    return ApiKeyStore(database)
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
-def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Sets the clock, a Unix time."""
-    return lambda time: monkeypatch.setattr(module, "now", lambda: time)
+def keys(database: SqlDatabase, clock: FakeClock) -> ApiKeyStore:
+    return ApiKeyStore(database, clock)
 
 
-def test_a_secret_opens_what_it_was_made_for(keys: ApiKeyStore) -> None:
+def test_a_secret_opens_what_it_was_made_for(keys: ApiKeyStore, clock: FakeClock) -> None:
     key, secret = keys.create("the kitchen's", [Scope.READ, Scope.WRITE], ["one", "two"], 1e11, 60)
     found = keys.verify(secret)
     assert (found.id, found.name, found.scopes) == (key.id, "the kitchen's", {Scope.READ, Scope.WRITE})
     assert (found.collections, found.expires_at, found.requests_per_minute) == ({"one", "two"}, 1e11, 60)
+    clock.at += 1
     everywhere, _ = keys.create("all", [Scope.ADMIN])
     assert keys.list()[0] == everywhere
     assert everywhere.collections is None
@@ -64,21 +63,21 @@ def test_no_other_secret_opens(keys: ApiKeyStore) -> None:
             keys.verify(one)
 
 
-def test_a_key_expires(keys: ApiKeyStore, at: Callable[[float], None]) -> None:
-    at(1000.0)
+def test_a_key_expires(keys: ApiKeyStore, clock: FakeClock) -> None:
+    clock.at = 1000.0
     key, secret = keys.create("x", READ_SCOPES, expires_at=1500.0)
-    at(1499.9)
+    clock.at = 1499.9
     keys.verify(secret)
-    at(1500.0)
+    clock.at = 1500.0
     with pytest.raises(InvalidApiKey, match=f"the key {key.id} has expired"):
         keys.verify(secret)
 
 
-def test_a_revoked_key_stays_revoked(keys: ApiKeyStore, at: Callable[[float], None]) -> None:
+def test_a_revoked_key_stays_revoked(keys: ApiKeyStore, clock: FakeClock) -> None:
     key, secret = keys.create("x", READ_SCOPES)
-    at(2000.0)
+    clock.at = 2000.0
     assert keys.revoke(key.id).revoked_at == 2000.0
-    at(3000.0)
+    clock.at = 3000.0
     assert keys.revoke(key.id).revoked_at == 2000.0
     with pytest.raises(InvalidApiKey, match=f"the key {key.id} was revoked"):
         keys.verify(secret)
@@ -86,19 +85,19 @@ def test_a_revoked_key_stays_revoked(keys: ApiKeyStore, at: Callable[[float], No
         keys.revoke("nothing")
 
 
-def test_when_a_key_was_used_is_noted_once_a_minute(keys: ApiKeyStore, at: Callable[[float], None]) -> None:
-    at(1000.0)
+def test_when_a_key_was_used_is_noted_once_a_minute(keys: ApiKeyStore, clock: FakeClock) -> None:
+    clock.at = 1000.0
     _, secret = keys.create("x", READ_SCOPES)
     assert keys.list()[0].last_used_at is None
     for time, noted in ((2000.0, 2000.0), (2059.0, 2000.0), (2060.0, 2060.0)):
-        at(time)
+        clock.at = time
         keys.verify(secret)
         assert keys.list()[0].last_used_at == noted
 
 
-def test_keys_are_listed_newest_first(keys: ApiKeyStore, at: Callable[[float], None]) -> None:
+def test_keys_are_listed_newest_first(keys: ApiKeyStore, clock: FakeClock) -> None:
     for time, name in ((1.0, "old"), (3.0, "new"), (2.0, "between")):
-        at(time)
+        clock.at = time
         keys.create(name, READ_SCOPES)
     assert [key.name for key in keys.list()] == ["new", "between", "old"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.answering.followup_questions import contextualize_query
+from services.answering.rules.followup_questions import contextualize_query
 
 SOUP = "How much is the fish soup?"
 CAFE = "Who runs the cafe on deck two?"

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from indexer.types import AssetKind, Origin, PictureRef, Segment
-from services.answering.grounding import Grounding, VerdictThresholds
+from services.answering.grounding import VerdictThresholds
+from services.answering.rules.claim_verification import RuleClaimVerifier
 from services.answering.types import Verdict
 from services.catalog.types import Asset
 from services.generators.types import DraftSentence, Evidence, Quote
@@ -71,7 +72,10 @@ def _draft(text: str, *ids: str) -> DraftSentence:
     ],
 )
 def test_a_sentence_is_held_against_what_it_cites(text: str, ids: tuple[str, ...], verdict: Verdict) -> None:
-    assert Grounding(THRESHOLDS, _FakeVerifier(WORDS_BY_ID)).verify(_draft(text, *ids), EVIDENCE).verdict is verdict
+    assert (
+        RuleClaimVerifier(THRESHOLDS, _FakeVerifier(WORDS_BY_ID)).verify(_draft(text, *ids), EVIDENCE).verdict
+        is verdict
+    )
 
 
 @pytest.mark.parametrize(
@@ -91,25 +95,25 @@ def test_what_is_put_in_other_words_is_held_against_the_text(text: str, verdict:
     page = Segment(0, Origin.PAGE, page=7, text="The notice period is eight weeks, 12 for captains (page 31).")
     evidence = [Evidence("P1", RetrievedSegment(replace(FILM, kind=AssetKind.DOCUMENT), page, 0.9, {}, 0.1))]
     for checker in (None, _FakeVerifier({})):
-        assert Grounding(THRESHOLDS, checker).verify(_draft(text, "P1"), evidence).verdict is verdict
+        assert RuleClaimVerifier(THRESHOLDS, checker).verify(_draft(text, "P1"), evidence).verdict is verdict
 
 
 def test_times_and_order_are_not_asked_of_the_model() -> None:
     eyes = _FakeVerifier(WORDS_BY_ID)
-    Grounding(THRESHOLDS, eyes).verify(_draft("A dog appears at 00:00:12.", "F1"), EVIDENCE)
+    RuleClaimVerifier(THRESHOLDS, eyes).verify(_draft("A dog appears at 00:00:12.", "F1"), EVIDENCE)
     assert eyes.calls == [("A dog appears.", ("F1",))]
 
 
 def test_the_same_sentence_is_asked_of_a_picture_once() -> None:
     eyes = _FakeVerifier(WORDS_BY_ID)
-    grounding = Grounding(THRESHOLDS, eyes)
+    grounding = RuleClaimVerifier(THRESHOLDS, eyes)
     for _ in range(3):
         grounding.verify(_draft("A dog can be seen.", "F1", "F2"), EVIDENCE)
     assert len(eyes.calls) == 1
 
 
 def test_a_sentence_without_a_valid_id_gets_the_picture_that_shows_it_or_none() -> None:
-    grounding = Grounding(THRESHOLDS, _FakeVerifier(WORDS_BY_ID))
+    grounding = RuleClaimVerifier(THRESHOLDS, _FakeVerifier(WORDS_BY_ID))
     assert grounding.attribute(_draft("A cat can be seen.", "F99"), EVIDENCE).quotes == (Quote("F2"),)
     nowhere = grounding.attribute(_draft("A whale can be seen."), EVIDENCE)
     assert nowhere.quotes == ()
@@ -130,12 +134,12 @@ def test_a_sentence_without_a_valid_id_gets_the_picture_that_shows_it_or_none() 
 def test_a_citation_that_does_not_show_it_gives_way_to_one_that_does(
     text: str, ids: tuple[str, ...], proof: tuple[str, ...]
 ) -> None:
-    draft = Grounding(THRESHOLDS, _FakeVerifier(WORDS_BY_ID)).attribute(_draft(text, *ids), EVIDENCE)
+    draft = RuleClaimVerifier(THRESHOLDS, _FakeVerifier(WORDS_BY_ID)).attribute(_draft(text, *ids), EVIDENCE)
     assert draft.quotes == tuple(Quote(one) for one in proof)
 
 
 def test_what_pictures_show_is_unclear_where_nobody_looks() -> None:
-    grounding = Grounding(THRESHOLDS)
+    grounding = RuleClaimVerifier(THRESHOLDS)
     assert grounding.verify(_draft("A dog can be seen.", "F1"), EVIDENCE).verdict is Verdict.UNCLEAR
     assert grounding.attribute(_draft("A dog can be seen.", "F1", "F99"), EVIDENCE).quotes == (Quote("F1"),)
     assert grounding.verify(_draft("A dog at 00:01:40.", "F1"), EVIDENCE).verdict is Verdict.UNSUPPORTED
@@ -143,7 +147,9 @@ def test_what_pictures_show_is_unclear_where_nobody_looks() -> None:
 
 def test_times_in_the_name_of_a_file_are_no_statement() -> None:
     draft = _draft(f"A dog can be seen in {FILM.name}.", "F1")
-    assert Grounding(THRESHOLDS, _FakeVerifier(WORDS_BY_ID)).verify(draft, EVIDENCE).verdict is Verdict.SUPPORTED
+    assert (
+        RuleClaimVerifier(THRESHOLDS, _FakeVerifier(WORDS_BY_ID)).verify(draft, EVIDENCE).verdict is Verdict.SUPPORTED
+    )
 
 
 def test_thresholds_that_are_out_of_order_are_refused() -> None:

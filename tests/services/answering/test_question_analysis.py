@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from services.answering.question_analysis import TemporalScope, analyze_question, parse_timestamps, strip_timestamps
+from services.answering.rules.question_analysis import analyze_question
+from services.answering.rules.timestamps import parse_timestamps, strip_timestamps
+from services.answering.types import TemporalScope
 
 
 @pytest.mark.parametrize(

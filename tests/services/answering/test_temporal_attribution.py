@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from indexer.types import AssetKind, Origin, PictureRef, Segment
-from services.answering.grounding import Grounding, VerdictThresholds
-from services.answering.temporal_attribution import (
+from services.answering.grounding import VerdictThresholds
+from services.answering.rules.claim_verification import RuleClaimVerifier
+from services.answering.rules.temporal_attribution import (
     correct_occurrence_count,
     correct_timestamps,
     distinct_moments,
@@ -119,7 +120,7 @@ def test_what_was_set_right_is_held_against_the_pictures_all_the_same() -> None:
         def entailment_scores(self, sentence: str, evidence: Sequence[Evidence]) -> list[float]:
             return _dog_scores(sentence, evidence)
 
-    grounding = Grounding(VerdictThresholds(0.6, 0.3), FakeVerifier())
+    grounding = RuleClaimVerifier(VerdictThresholds(0.6, 0.3), FakeVerifier())
     right = grounding.attribute(_draft("A dog appears at 00:50:00.", "F1"), EVIDENCE)
     wrong = grounding.attribute(_draft("A whale appears at 00:50:00.", "F2"), EVIDENCE)
     assert (right.text, grounding.verify(right, EVIDENCE).verdict) == (

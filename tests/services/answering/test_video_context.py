@@ -8,7 +8,7 @@ from pathlib import Path
 
 from indexer.types import AssetKind, Lane, Origin, Segment, SegmentFilter
 from memory.frame_selection import select_aks
-from services.answering.question_analysis import TemporalScope
+from services.answering.types import TemporalScope
 from services.answering.video_context import VideoContext
 from services.catalog.types import Asset
 from services.catalog.video_memory import StoredKeyFrame

@@ -141,7 +141,7 @@ def test_it_goes_with_its_asset_and_is_counted(services: MakeContainer, film: Pa
     folder = _memory_file(container, asset, "bank").parent
     stored = len([path for path in folder.parent.rglob("*") if path.is_file()])
     assert len(list(folder.iterdir())) == 3 + 2  # a log for each checkpoint, bank, manifest
-    assert container.indexing.delete_asset("film.mp4", None).files == stored
+    assert container.deletion.delete_asset("film.mp4", None).files == stored
     assert not folder.parent.exists()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,7 +26,9 @@ from services.database.idempotency import IdempotencyKey, IdempotencyStore, Stor
 from services.database.migrations import HEAD, current_revision
 from services.database.migrations.running import _config
 from services.database.schema import Base, Collections
-from tests.support.database_servers import PostgresServer, find_free_port
+from tests.support.closed_port import refuse_connections
+from tests.support.database_servers import PostgresServer
+from tests.support.waiting import TIMEOUT_S
 
 BEFORE_MIGRATIONS = Path(__file__).parent / "data" / "catalog_before_migrations.sql"
 
@@ -48,7 +51,7 @@ def test_the_steps_make_the_tables_that_the_code_expects(database: SqlDatabase) 
 
 def test_the_newest_step_is_named() -> None:
     config = Config()
-    config.set_main_option("script_location", "services:migrations")
+    config.set_main_option("script_location", "services.database:migrations")
     steps = ScriptDirectory.from_config(config)
     assert steps.get_heads() == [HEAD]
     for step in steps.walk_revisions():
@@ -104,7 +107,8 @@ def test_sources_get_the_names_of_their_assets_and_no_others(database_url: str) 
     database.close()
 
 
-def test_answers_that_are_kept_keep_their_type(database_url: str) -> None:
+def test_answers_that_are_kept_keep_their_type(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.database.idempotency._CLAIM_TIMEOUT_S", TIMEOUT_S)  # migrating takes time
     engine = create_engine(database_url.replace("postgresql:", "postgresql+psycopg:"))
     with engine.begin() as connection:
         command.upgrade(_config(connection), "0005")
@@ -149,7 +153,7 @@ def test_a_database_of_a_newer_version_is_left_alone(database_url: str, database
     with database.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     newer = SqlDatabase(database_url)
-    with pytest.raises(ArtifactError, match=r"a newer version of Afterimage made the catalog \(step 9999"):
+    with pytest.raises(ArtifactError, match=r"a newer version of Afterimage made the catalog \(revision 9999"):
         _collection_names(newer)
     newer.close()
     assert _collection_names(database) == ["trips"]
@@ -183,8 +187,15 @@ def test_writers_take_turns(database: SqlDatabase) -> None:
     assert len(_collection_names(database)) == 40
 
 
-def test_a_server_that_is_not_there_is_named_by_its_setting() -> None:
-    database = SqlDatabase(f"postgresql://me:hunter2@127.0.0.1:{find_free_port()}/x")
+@pytest.fixture
+def closed_address() -> Iterator[str]:
+    """`host:port` at which nobody answers."""
+    with refuse_connections() as address:
+        yield address
+
+
+def test_a_server_that_is_not_there_is_named_by_its_setting(closed_address: str) -> None:
+    database = SqlDatabase(f"postgresql://me:hunter2@{closed_address}/x")
     with pytest.raises(DatabaseUnavailable, match=r"AFTERIMAGE_CATALOG__URL") as raised:
         _collection_names(database)
     assert "hunter2" not in str(raised.value)

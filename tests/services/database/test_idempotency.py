@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,13 +9,13 @@ from sqlalchemy import select
 
 from services.access.api_keys import ApiKeyStore, Scope
 from services.access.errors import InvalidApiKey
-from services.database import idempotency as module
 from services.database import schema
 from services.database.engine import SqlDatabase
 from services.database.errors import IdempotencyConflict
 from services.database.idempotency import IdempotencyKey, IdempotencyStore, StoredResponse
 from services.jobs.store import JobStore
 from services.jobs.types import JobState, NewJob, ReindexRequest
+from tests.support.fake_clock import FakeClock
 
 KEY = IdempotencyKey("key", "import", "a" * 64)
 RESPONSE = StoredResponse(202, {"content-type": "application/json", "location": "/there"}, b'{"id": "1"}')
@@ -25,8 +24,13 @@ START_S, CLAIM_TIMEOUT_S, DAY_S = 1_000_000.0, 15.0, 24 * 3600.0
 
 
 @pytest.fixture
-def repeats(database: SqlDatabase) -> IdempotencyStore:
-    return IdempotencyStore(database)
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def repeats(database: SqlDatabase, clock: FakeClock) -> IdempotencyStore:
+    return IdempotencyStore(database, clock)
 
 
 @pytest.fixture
@@ -34,20 +38,14 @@ def jobs(database: SqlDatabase) -> JobStore:
     return JobStore(database, max_attempts=1)
 
 
-@pytest.fixture
-def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Sets the clock, a Unix time."""
-    return lambda time: monkeypatch.setattr(module, "now", lambda: time)
-
-
-def test_an_answer_is_given_again_for_a_day(repeats: IdempotencyStore, at: Callable[[float], None]) -> None:
-    at(START_S)
+def test_an_answer_is_given_again_for_a_day(repeats: IdempotencyStore, clock: FakeClock) -> None:
+    clock.at = START_S
     assert repeats.claim(KEY) is None
     repeats.store(KEY, RESPONSE)
-    at(START_S + DAY_S - 1)
+    clock.at = START_S + DAY_S - 1
     assert repeats.claim(KEY) == RESPONSE
     assert repeats.claim(IdempotencyKey("another key", KEY.key, KEY.request_hash)) is None
-    at(START_S + DAY_S + 1)
+    clock.at = START_S + DAY_S + 1
     assert repeats.claim(KEY) is None
 
 
@@ -62,14 +60,14 @@ def test_another_request_of_that_name_is_a_conflict(repeats: IdempotencyStore) -
 
 
 def test_a_request_waits_for_its_answer_unless_its_server_seems_gone(
-    repeats: IdempotencyStore, at: Callable[[float], None]
+    repeats: IdempotencyStore, clock: FakeClock
 ) -> None:
-    at(START_S)
+    clock.at = START_S
     repeats.claim(KEY)
-    at(START_S + CLAIM_TIMEOUT_S - 1)
+    clock.at = START_S + CLAIM_TIMEOUT_S - 1
     with pytest.raises(IdempotencyConflict, match="is being answered"):
         repeats.claim(KEY)
-    at(START_S + CLAIM_TIMEOUT_S + 1)
+    clock.at = START_S + CLAIM_TIMEOUT_S + 1
     assert repeats.claim(KEY) is None
 
 

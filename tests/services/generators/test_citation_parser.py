@@ -42,10 +42,10 @@ def test_each_sentence_keeps_its_ids() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["Not shown in the evidence.", "This is not shown in the evidence [F1].", "[F1].", " . "]
+    "text", ["Not shown in the evidence.", "This is not shown in the evidence [F1].", "[F1].", " . "]
 )
-def test_what_says_nothing_is_no_draft(said: str) -> None:
-    assert list(parse_sentences([said], EVIDENCE_BY_ID)) == []
+def test_what_says_nothing_is_no_draft(text: str) -> None:
+    assert list(parse_sentences([text], EVIDENCE_BY_ID)) == []
 
 
 def test_a_sentence_leaves_as_soon_as_the_next_one_begins() -> None:

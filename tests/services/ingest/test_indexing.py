@@ -12,8 +12,8 @@ from indexer.errors import AssetNotFound, InvalidInput, WriteLockTimeout
 from indexer.types import SegmentFilter
 from services.catalog.errors import CollectionNotFound
 from services.container import Container
-from services.ingest.indexing import FileReport, Outcome
 from services.ingest.locks.files import FileLocks
+from services.ingest.types import FileReport, Outcome
 from services.search.types import Query
 from tests.support.containers import MakeContainer
 
@@ -90,11 +90,11 @@ def test_one_file_in_two_collections_is_stored_once_and_goes_with_the_last(
     assert container.index.segment_counts() == counts
     for name in ("one", "two"):
         assert _search_names(container, "Lightkeeper Lane", SegmentFilter(collections=frozenset({name})))
-    deletion = container.indexing.delete_asset("street_sign.jpg", "one")
+    deletion = container.deletion.delete_asset("street_sign.jpg", "one")
     assert (deletion.collections, deletion.segments) == (("one",), 0)
     assert not _search_names(container, "Lightkeeper Lane", SegmentFilter(collections=frozenset({"one"})))
     assert _search_names(container, "Lightkeeper Lane", SegmentFilter(collections=frozenset({"two"})))
-    deletion = container.indexing.delete_asset("street_sign.jpg", None)
+    deletion = container.deletion.delete_asset("street_sign.jpg", None)
     assert deletion.segments == asset.segments
     assert deletion.files > 0
     assert container.index.segment_counts() == {}
@@ -112,7 +112,7 @@ def test_one_file_is_called_what_each_collection_calls_it(services: MakeContaine
         assert _search_names(container, "Lightkeeper Lane", SegmentFilter(collections=frozenset({collection}))) == [
             name
         ]
-    assert container.indexing.delete_asset("lane.jpg", "one").asset.name == "street_sign.jpg"
+    assert container.deletion.delete_asset("lane.jpg", "one").asset.name == "street_sign.jpg"
     assert _search_names(container, "Lightkeeper Lane") == ["lane.jpg"]
 
 
@@ -138,7 +138,7 @@ def test_a_running_reader_sees_what_another_process_indexed_and_deleted(services
     assert _search_names(reader, "Lightkeeper Lane") == []
     _index(writer, photos / "street_sign.jpg")
     assert _search_names(reader, "Lightkeeper Lane") == ["street_sign.jpg"]
-    writer.indexing.delete_asset("street_sign.jpg", None)
+    writer.deletion.delete_asset("street_sign.jpg", None)
     assert _search_names(reader, "Lightkeeper Lane") == []
 
 
@@ -257,13 +257,13 @@ def test_a_collection_goes_with_what_it_alone_holds(services: MakeContainer, pho
     container = services()
     _index(container, photos, collection="trips")
     _index(container, photos / "street_sign.jpg", collection="signs")
-    gone = container.indexing.delete_collection("trips")
+    gone = container.deletion.delete_collection("trips")
     assert len(gone) == 3
     assert container.catalog.collections() == {"signs": 1}
     assert [asset.name for asset in container.catalog.assets()] == ["street_sign.jpg"]
     assert len(container.index.segment_counts()) == 1
     with pytest.raises(CollectionNotFound):
-        container.indexing.delete_collection("trips")
+        container.deletion.delete_collection("trips")
 
 
 def test_a_collection_with_a_name_that_none_can_have_takes_nothing_in(services: MakeContainer, photos: Path) -> None:

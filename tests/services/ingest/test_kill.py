@@ -1,6 +1,6 @@
 """`kill -9` while indexing: what was finished is kept, nothing half is seen, and the next run ends where no kill would.
 
-`AFTERIMAGE_TEST_KILLS` is the number of rounds; each kills once or twice, at moments drawn from its number.
+`AFTERIMAGE_TEST_KILLS` is the number of rounds; each kills once or twice, after so many files as its number draws.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import chain, count
+from itertools import chain
 from pathlib import Path
 
 import psutil
@@ -32,9 +33,10 @@ from services.catalog.types import Asset, Source
 from services.container import Container
 from services.search.types import Query
 from tests.support.assertions import check_memory, check_vectors
-from tests.support.containers import MakeContainer
+from tests.support.containers import MakeContainer, open_container
 from tests.support.synthetic_workload import make_film
 from tests.support.tiny_clip import make_tiny_clip
+from tests.support.waiting import TIMEOUT_S
 
 pytestmark = pytest.mark.slow
 
@@ -43,16 +45,17 @@ NO_FILTERS = SegmentFilter()
 QUERIES = ("When does the ferry leave?", "Scene 3: platform 3", "notice period of the lease", "green door")
 CHECKPOINT_S = 5
 CHECKPOINTS = {"film.mp4": 8, "lease.pdf": 4, "notice.png": 1}
+_POLL_INTERVAL_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
 class UndisturbedRun:
-    """Files to index, the visual lane's weights, a home that was indexed without a kill, and how long that took."""
+    """Files to index, the visual lane's weights, and a home indexed without a kill with its number of artifacts."""
 
     folder: Path
     encoder: str
     home: Path
-    work_s: float
+    files: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,53 +73,60 @@ class IndexedState:
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> UndisturbedRun:
+def undisturbed_run(tmp_path_factory: pytest.TempPathFactory) -> UndisturbedRun:
     folder, home = tmp_path_factory.mktemp("files"), tmp_path_factory.mktemp("undisturbed")
     encoder = f"local-dir:{make_tiny_clip(tmp_path_factory.mktemp('encoder'))}"
     _make_files(folder)
-    run = _start_indexing(folder, encoder, home)
-    _wait_for_work(run, home)
-    begun = time.monotonic()
-    assert run.wait() == 0
-    return UndisturbedRun(folder, encoder, home, time.monotonic() - begun)
+    assert _start_indexing(folder, encoder, home).wait() == 0
+    return UndisturbedRun(folder, encoder, home, len(_stored_files(home)))
+
+
+@pytest.fixture(scope="module")
+def undisturbed_state(undisturbed_run: UndisturbedRun, loaded: Container) -> IndexedState:
+    """What the undisturbed run stored, read once."""
+    settings = {"visual__model": undisturbed_run.encoder, "sampling__checkpoint_s": CHECKPOINT_S}
+    with closing(open_container(undisturbed_run.home, loaded.models, **settings)) as container:
+        return _read_state(container)
 
 
 @pytest.fixture
-def open_home(bench: UndisturbedRun, services: MakeContainer) -> Iterator[MakeContainer]:
+def open_home(undisturbed_run: UndisturbedRun, services: MakeContainer) -> Iterator[MakeContainer]:
     """Opens a home as the runs do: same lanes, same checkpoints."""
-    yield lambda home: services(home, visual__model=bench.encoder, sampling__checkpoint_s=CHECKPOINT_S)
+    yield lambda home: services(home, visual__model=undisturbed_run.encoder, sampling__checkpoint_s=CHECKPOINT_S)
 
 
 @pytest.mark.parametrize("round_", range(ROUNDS))
 def test_a_killed_run_is_resumed_to_the_same_result(
-    bench: UndisturbedRun, open_home: MakeContainer, tmp_path: Path, round_: int
+    undisturbed_run: UndisturbedRun,
+    undisturbed_state: IndexedState,
+    open_home: MakeContainer,
+    tmp_path: Path,
+    round_: int,
 ) -> None:
     draw = random.Random(round_)
-    homes = (tmp_path / f"home-{number}" for number in count())
-    finished_files = None
-    while finished_files is None:  # a run that ends before its kill comes proves nothing
-        finished_files = _run_and_kill(bench, home := next(homes), draw.uniform(0, 0.95 * bench.work_s))
+    home = tmp_path / "home"
+    finished_files = _run_and_kill(undisturbed_run, home, draw.randrange(1, undisturbed_run.files + 1))
     _check_only_whole_assets_visible(open_home(home))
-    if draw.random() < 0.5:
-        finished_files |= _run_and_kill(bench, home, draw.uniform(0, 0.5 * bench.work_s)) or {}
+    if draw.random() < 0.5 and (missing := undisturbed_run.files - len(_stored_files(home))):
+        finished_files |= _run_and_kill(undisturbed_run, home, draw.randrange(1, missing + 1))
         _check_only_whole_assets_visible(open_home(home))
-    assert _start_indexing(bench.folder, bench.encoder, home).wait() == 0
+    assert _start_indexing(undisturbed_run.folder, undisturbed_run.encoder, home).wait() == 0
     assert {path: _inode_and_mtime(path) for path in finished_files} == finished_files, (
         "a finished checkpoint was made again"
     )
-    _check_equal(_read_state(open_home(home)), _read_state(open_home(bench.home)))
+    _check_equal(_read_state(open_home(home)), undisturbed_state)
     assert not list(home.rglob("*.writing"))
     assert not list(home.glob("artifacts/*/*/memory/after"))
 
 
 def test_a_finished_checkpoint_is_stored_while_the_next_one_is_made(
-    bench: UndisturbedRun, services: MakeContainer, loaded: Container, tmp_path: Path
+    undisturbed_run: UndisturbedRun, services: MakeContainer, loaded: Container, tmp_path: Path
 ) -> None:
     container = services()
-    film, length_s = bench.folder / "film.mp4", 10
+    film, length_s = undisturbed_run.folder / "film.mp4", 10
     ahead: list[float] = []
     with _CountingMedia() as media:
-        models = ModelSet(text=loaded.sentence_encoder, frame_ocr=loaded.ocr_engines[0])
+        models = ModelSet(text=loaded.models.sentence_encoder, frame_ocr=loaded.models.ocr_engines[0])
         pipeline = Pipeline(media, container.artifacts, models, IndexingSettings(checkpoint_s=length_s))
         source = IndexSource(film, "ab" * 32, media.probe(film), (film.with_suffix(".srt"),))
         pipeline.run(source, lambda done, _: ahead.append(media.frames_read - done))
@@ -125,10 +135,10 @@ def test_a_finished_checkpoint_is_stored_while_the_next_one_is_made(
 
 
 def test_a_run_measures_the_calibration_that_a_killed_one_did_not_come_to(
-    bench: UndisturbedRun, services: MakeContainer
+    undisturbed_run: UndisturbedRun, services: MakeContainer
 ) -> None:
     container = services()
-    notice = bench.folder / "notice.png"
+    notice = undisturbed_run.folder / "notice.png"
     assert [line.outcome for line in container.indexing.index_paths([notice], "default")] == ["indexed"]
     calibration_file = container.home / "calibration.json"
     expected = json.loads(calibration_file.read_bytes())
@@ -171,36 +181,25 @@ def _start_indexing(folder: Path, encoder: str, home: Path) -> subprocess.Popen[
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def _wait_for_work(run: subprocess.Popen[bytes], home: Path) -> None:
-    """Until the run has written a file that was not there before, or has ended."""
-    before = set(_checkpoint_files(home))
-    while run.poll() is None and set(_checkpoint_files(home)) <= before:
-        time.sleep(0.01)
-
-
-def _run_and_kill(bench: UndisturbedRun, home: Path, delay_s: float) -> dict[Path, tuple[int, int]] | None:
-    """Kill a run some seconds into its work; gives the files of the checkpoints that were finished by then.
-
-    None where the run has ended before.
-    """
-    run = _start_indexing(bench.folder, bench.encoder, home)
-    _wait_for_work(run, home)
-    if _ends_within(run, delay_s):
-        return None
+def _run_and_kill(undisturbed_run: UndisturbedRun, home: Path, new_files: int) -> dict[Path, tuple[int, int]]:
+    """Kill a run once it has stored so many files; gives the files of the checkpoints that were finished by then."""
+    before = len(_stored_files(home))
+    run = _start_indexing(undisturbed_run.folder, undisturbed_run.encoder, home)
+    while len(_stored_files(home)) < before + new_files:
+        assert run.poll() is None, "it ended before its kill"
+        time.sleep(_POLL_INTERVAL_S)
     children = psutil.Process(run.pid).children(recursive=True)
     run.kill()
     run.wait()
-    _, alive = psutil.wait_procs(children, timeout=5)
+    _, alive = psutil.wait_procs(children, timeout=TIMEOUT_S)
     assert not alive, "the media process outlives the one that it works for"
     return {path: _inode_and_mtime(path) for path in _checkpoint_files(home) if path.with_suffix(".json").exists()}
 
 
-def _ends_within(run: subprocess.Popen[bytes], seconds: float) -> bool:
-    try:
-        run.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
+def _stored_files(home: Path) -> list[Path]:
+    """The artifacts, which a run adds one by one; not what it removes again."""
+    paths = chain(home.glob("artifacts/*/*/*"), home.glob("artifacts/*/*/memory/*"))
+    return [path for path in paths if path.is_file() and path.suffix != ".writing"]
 
 
 def _checkpoint_files(home: Path) -> list[Path]:
@@ -246,11 +245,11 @@ def _read_state(container: Container) -> IndexedState:
 
 
 def _search_all_lanes(container: Container, query: str) -> list[Hit]:
-    assert container.sentence_encoder is not None
-    assert container.image_text_encoder is not None
+    assert container.models.sentence_encoder is not None
+    assert container.models.image_text_encoder is not None
     queries = {
-        Lane.VISUAL: container.image_text_encoder.encode_texts([query])[0],
-        Lane.TEXT: container.sentence_encoder.encode([query])[0],
+        Lane.VISUAL: container.models.image_text_encoder.encode_texts([query])[0],
+        Lane.TEXT: container.models.sentence_encoder.encode([query])[0],
         Lane.KEYWORDS: query,
     }
     lane_hits = [container.index.search(lane, what, 5, NO_FILTERS) for lane, what in queries.items()]

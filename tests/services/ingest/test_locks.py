@@ -20,18 +20,19 @@ from services.ingest.locks.files import FileLocks
 from services.ingest.locks.postgres import PostgresLocks
 from services.ingest.ports import Locks
 from tests.support.database_servers import PostgresServer
+from tests.support.waiting import TIMEOUT_S, wait_until
 
 ASSET_A, ASSET_B = "a" * 64, "b" * 64
-TIMEOUT_S = 60.0
 LOCKS_SOURCE = {
-    "files": "from services.ingest.locks.files import FileLocks as L; from pathlib import Path; locks = L(Path(sys.argv[1]))",
-    "postgres": "from services.ingest.locks.postgres import PostgresLocks as L; from services.database.engine import SqlDatabase; "
-    "locks = L(SqlDatabase(sys.argv[1]))",
+    "files": "from pathlib import Path; from services.ingest.locks.files import FileLocks; "
+    "locks = FileLocks(Path(sys.argv[1]))",
+    "postgres": "from services.ingest.locks.postgres import PostgresLocks; "
+    "from services.database.engine import SqlDatabase; locks = PostgresLocks(SqlDatabase(sys.argv[1]))",
 }
 
 
 class LocksContract:
-    """What all locks promise. `locks` are made anew in another process by `MAKE[kind]` and `address`."""
+    """Tests of every implementation. Another process makes the locks anew from `LOCKS_SOURCE[kind]` and `address`."""
 
     kind: str
 
@@ -68,7 +69,7 @@ class LocksContract:
             begun = time.monotonic()
             with pytest.raises(WriteLockTimeout), locks.write_lock(ASSET_A, 0.3):
                 pass
-            assert 0.3 <= time.monotonic() - begun < TIMEOUT_S
+            assert time.monotonic() - begun > 0.2, "not at once; clocks may differ a little"
 
     def test_what_is_raised_inside_comes_out_and_the_lock_is_given_back(self, locks: Locks) -> None:
         with pytest.raises(UnicodeEncodeError), locks.write_lock(ASSET_A):
@@ -147,10 +148,7 @@ class TestPostgresLocks(LocksContract):
         with ThreadPoolExecutor(1) as threads:
             with locks.write_lock(ASSET_A):
                 waiting = threads.submit(self._change_everything, locks)
-                with pytest.raises(WriteLockTimeout):  # as soon as that one waits
-                    while True:
-                        with locks.write_lock(ASSET_B):
-                            pass
+                wait_until(lambda: _is_locked(locks, ASSET_B), "that one waits")
             assert waiting.result() == "changed"
 
     def test_a_lock_whose_connection_is_lost_says_so_and_is_free(
@@ -176,6 +174,14 @@ class TestPostgresLocks(LocksContract):
     def _change_everything(self, locks: Locks) -> str:
         with locks.write_lock(None, TIMEOUT_S):
             return "changed"
+
+
+def _is_locked(locks: Locks, asset_id: str) -> bool:
+    try:
+        with locks.write_lock(asset_id):
+            return False
+    except WriteLockTimeout:
+        return True
 
 
 def test_without_a_server_there_is_no_right_to_write(postgres_server: PostgresServer, postgres_url: str) -> None:

@@ -21,7 +21,7 @@ NO_FILTERS = SegmentFilter()
 
 
 def _text_hits(container: Container, text: str) -> list[tuple[str, float]]:
-    vector = container.sentence_encoder.encode([text])[0] if container.sentence_encoder else np.zeros(1, np.float32)
+    vector = container.models.sentence_encoder.encode([text])[0] if container.models.sentence_encoder else np.zeros(1, np.float32)
     hits = container.index.search(Lane.TEXT, vector, 20, NO_FILTERS)
     return [(hit.segment.text, round(hit.score, 5)) for hit in hits]
 
@@ -59,6 +59,7 @@ def test_a_damaged_asset_is_named_and_the_others_go_on(services: MakeContainer, 
     assert len(container.index.segment_counts()) == done.assets
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "damage"), [(AssetKind.IMAGE, b"{"), (AssetKind.VIDEO, b"{"), (AssetKind.VIDEO, None)]
 )
@@ -87,14 +88,15 @@ def test_what_a_job_is_to_go_on_with_outlives_a_reindex(services: MakeContainer,
     folder, version = home / "artifacts" / ("a" * 64), container.pipeline.version
     shutil.copytree(home / "artifacts" / asset.asset_id / version, folder / version)
     shutil.copytree(home / "artifacts" / asset.asset_id / version, home / "artifacts" / ("b" * 64) / "older")
-    job = container.jobs.submit(NewJob(IndexRequest("file:///srv/film.mp4", "film.mp4"), "default"))
+    job = container.background.jobs.submit(NewJob(IndexRequest("file:///srv/film.mp4", "film.mp4"), "default"))
     assert container.reindexing.reindex(lambda *_: None).deleted_artifacts == 1
     assert folder.exists()
-    container.jobs.cancel(job.id)
+    container.background.jobs.cancel(job.id)
     assert container.reindexing.reindex(lambda *_: None).deleted_artifacts == 1
     assert not folder.exists()
 
 
+@pytest.mark.slow
 def test_naming_weights_later_encodes_the_stored_pictures(services: MakeContainer, home: Path, tmp_path: Path) -> None:
     services(home, visual__model="").reindexing.reindex(lambda *_: None)
     weights = make_tiny_clip(tmp_path / "clip")
@@ -108,6 +110,7 @@ def test_naming_weights_later_encodes_the_stored_pictures(services: MakeContaine
         assert container.artifacts.list_versions(asset.asset_id) == [asset.version]
 
 
+@pytest.mark.slow
 def test_another_model_is_refused_by_name_until_the_index_has_moved_over(
     services: MakeContainer, home: Path, tmp_path: Path, archive: Path
 ) -> None:

@@ -21,23 +21,23 @@ WITHOUT_MODELS = {"text__model": "", "visual__model": "", "ocr__enabled": "false
 
 
 @pytest.fixture
-def roots(tmp_path: Path) -> Path:
+def allowed_folder(tmp_path: Path) -> Path:
     (folder := tmp_path / "open").mkdir()
     Image.new("RGB", (32, 24), "ivory").save(folder / "photo.png")
     return folder
 
 
 @pytest.fixture
-def host(roots: Path) -> Iterator[FakeWebServer]:
-    with run_web_server() as host:
-        host.files["/photo.png"] = (roots / "photo.png").read_bytes()
-        yield host
+def web_server(allowed_folder: Path) -> Iterator[FakeWebServer]:
+    with run_web_server() as web_server:
+        web_server.files["/photo.png"] = (allowed_folder / "photo.png").read_bytes()
+        yield web_server
 
 
 @pytest.fixture
-def container(services: MakeContainer, roots: Path) -> Container:
+def container(services: MakeContainer, allowed_folder: Path) -> Container:
     return services(
-        **WITHOUT_MODELS, ingest__allowed_roots=f'["{roots}"]', ingest__allowed_private_hosts='["127.0.0.1"]'
+        **WITHOUT_MODELS, ingest__allowed_roots=f'["{allowed_folder}"]', ingest__allowed_private_hosts='["127.0.0.1"]'
     )
 
 
@@ -57,21 +57,23 @@ def _index_source(container: Container, uri: str, collection: str = "default") -
 def _ignore_progress(name: str, done: float, total: float | None) -> None: ...
 
 
-def test_files_below_the_open_folders_are_found(container: Container, roots: Path) -> None:
-    (candidate,) = _resolve(container, roots.as_uri())
+def test_files_below_the_open_folders_are_found(container: Container, allowed_folder: Path) -> None:
+    (candidate,) = _resolve(container, allowed_folder.as_uri())
     assert isinstance(candidate, DiscoveredFile)
-    assert (candidate.name, candidate.uri) == ("photo.png", (roots / "photo.png").as_uri())
-    assert _resolve(container, (roots / "photo.png").as_uri()) == [
-        DiscoveredFile(roots / "photo.png", "photo.png", True)
+    assert (candidate.name, candidate.uri) == ("photo.png", (allowed_folder / "photo.png").as_uri())
+    assert _resolve(container, (allowed_folder / "photo.png").as_uri()) == [
+        DiscoveredFile(allowed_folder / "photo.png", "photo.png", True)
     ]
 
 
-def test_nothing_outside_of_them_is_found_by_whatever_name(container: Container, roots: Path, tmp_path: Path) -> None:
+def test_nothing_outside_of_them_is_found_by_whatever_name(
+    container: Container, allowed_folder: Path, tmp_path: Path
+) -> None:
     (tmp_path / "secret.png").write_bytes(b"x")
     (tmp_path / "open-too").mkdir()
-    (roots / "link.png").symlink_to(tmp_path / "secret.png")
-    (roots / "round").symlink_to(roots / "round")
-    inside = roots.as_uri()
+    (allowed_folder / "link.png").symlink_to(tmp_path / "secret.png")
+    (allowed_folder / "round").symlink_to(allowed_folder / "round")
+    inside = allowed_folder.as_uri()
     for uri in (
         (tmp_path / "secret.png").as_uri(),
         (tmp_path / "missing.png").as_uri(),
@@ -92,37 +94,41 @@ def test_nothing_outside_of_them_is_found_by_whatever_name(container: Container,
 
 
 def test_a_link_that_leads_out_is_said_to_and_the_others_are_found(
-    container: Container, roots: Path, tmp_path: Path
+    container: Container, allowed_folder: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "secret.srt").write_text("secret")
-    (roots / "link.png").symlink_to("/etc/hostname")
-    (roots / "photo.srt").symlink_to(tmp_path / "secret.srt")
-    Image.new("RGB", (32, 24), "red").save(roots / "red.png")
-    found = {one.name: type(one) for one in _resolve(container, roots.as_uri())}
+    (allowed_folder / "link.png").symlink_to("/etc/hostname")
+    (allowed_folder / "photo.srt").symlink_to(tmp_path / "secret.srt")
+    Image.new("RGB", (32, 24), "red").save(allowed_folder / "red.png")
+    found = {one.name: type(one) for one in _resolve(container, allowed_folder.as_uri())}
     assert found == {"link.png": SourceError, "photo.png": SourceError, "red.png": DiscoveredFile}
 
 
-def test_without_open_folders_and_hosts_nothing_can_be_named(services: MakeContainer, roots: Path) -> None:
+def test_without_open_folders_and_hosts_nothing_can_be_named(services: MakeContainer, allowed_folder: Path) -> None:
     closed = services(**WITHOUT_MODELS)
-    upload = closed.source_resolver.store_upload(roots / "photo.png", "photo.png")  # whoever sent it named nothing
+    upload = closed.source_resolver.store_upload(
+        allowed_folder / "photo.png", "photo.png"
+    )  # whoever sent it named nothing
     for uri in (
-        *((roots / "photo.png").as_uri(), "https://example.org/x.mp4", "http://127.0.0.1/x", upload),
+        *((allowed_folder / "photo.png").as_uri(), "https://example.org/x.mp4", "http://127.0.0.1/x", upload),
         *("http://[", "file://[", "FILE:///etc/passwd", "file:", ":", ""),
     ):
         with pytest.raises(SourceForbidden):
             closed.source_resolver.validate(uri)
 
 
-def test_an_upload_is_kept_until_the_last_source_that_names_it_is_deleted(container: Container, roots: Path) -> None:
-    uri = container.source_resolver.store_upload(roots / "photo.png", "../my holiday/Phöto 1.png")
+def test_an_upload_is_kept_until_the_last_source_that_names_it_is_deleted(
+    container: Container, allowed_folder: Path
+) -> None:
+    uri = container.source_resolver.store_upload(allowed_folder / "photo.png", "../my holiday/Phöto 1.png")
     key = container.source_resolver.media_key("default", uri)
     assert key is not None
     assert key.endswith("/Ph_to_1.png")
     asset_id = _index_source(container, uri)
     assert [source.uri for source in container.catalog.sources(asset_id)] == [uri]
     with container.blobs.local_file(key) as path:
-        assert path.read_bytes() == (roots / "photo.png").read_bytes()
-    container.indexing.delete_asset(asset_id, None)
+        assert path.read_bytes() == (allowed_folder / "photo.png").read_bytes()
+    container.deletion.delete_asset(asset_id, None)
     assert list(container.blobs.list_keys("media")) == []
     with pytest.raises(ArtifactError), container.blobs.local_file(key):
         pass
@@ -130,50 +136,54 @@ def test_an_upload_is_kept_until_the_last_source_that_names_it_is_deleted(contai
 
 def test_nobody_names_another_part_of_the_store_as_an_upload(container: Container) -> None:
     for uri in ("blob:artifacts/x/y", f"blob:media/{'a' * 32}/../../catalog.db", "blob:media/x/y", "blob:"):
-        with pytest.raises(SourceForbidden, match="is no upload"):
+        with pytest.raises(SourceForbidden, match="is not an upload"):
             container.source_resolver.media_key("default", uri)
 
 
 def test_what_is_fetched_is_indexed_and_kept_for_each_collection_by_itself(
-    container: Container, host: FakeWebServer
+    container: Container, web_server: FakeWebServer
 ) -> None:
-    uri = f"{host.url}/photo.png"
+    uri = f"{web_server.url}/photo.png"
     first, second = _index_source(container, uri, "one"), _index_source(container, uri, "two")
     assert first == second
     assert {source.uri for source in container.catalog.sources(first)} == {uri}
     assert len(list(container.blobs.list_keys("media"))) == 2
-    container.indexing.delete_asset(first, "one")
+    container.deletion.delete_asset(first, "one")
     assert [*container.blobs.list_keys("media")] == [container.source_resolver.media_key("two", uri)]
     assert list((container.home / "incoming").iterdir()) == []
 
 
 def test_what_changed_at_its_url_is_another_asset_in_the_place_of_the_first(
-    container: Container, host: FakeWebServer, tmp_path: Path
+    container: Container, web_server: FakeWebServer, tmp_path: Path
 ) -> None:
-    uri = f"{host.url}/photo.png"
+    uri = f"{web_server.url}/photo.png"
     first = _index_source(container, uri)
     Image.new("RGB", (32, 24), "red").save(tmp_path / "red.png")
-    host.files["/photo.png"] = (tmp_path / "red.png").read_bytes()
+    web_server.files["/photo.png"] = (tmp_path / "red.png").read_bytes()
     second = _index_source(container, uri)
     assert [asset.asset_id for asset in container.catalog.assets()] == [second] != [first]
-    assert container.blobs.get(str(container.source_resolver.media_key("default", uri))) == host.files["/photo.png"]
+    assert (
+        container.blobs.get(str(container.source_resolver.media_key("default", uri))) == web_server.files["/photo.png"]
+    )
 
 
-def test_what_could_not_be_indexed_is_not_kept(container: Container, host: FakeWebServer) -> None:
+def test_what_could_not_be_indexed_is_not_kept(container: Container, web_server: FakeWebServer) -> None:
     with (
         pytest.raises(ZeroDivisionError),
-        container.source_resolver.resolve(f"{host.url}/photo.png", "p", "default", _ignore_progress),
+        container.source_resolver.resolve(f"{web_server.url}/photo.png", "p", "default", _ignore_progress),
     ):
         raise ZeroDivisionError
     assert list(container.blobs.list_keys("media")) == []
     assert list((container.home / "incoming").iterdir()) == []
 
 
-def test_what_a_crash_left_on_its_way_is_cleared_away_after_a_day(container: Container, host: FakeWebServer) -> None:
+def test_what_a_crash_left_on_its_way_is_cleared_away_after_a_day(
+    container: Container, web_server: FakeWebServer
+) -> None:
     for name, age_s in (("old", 25 * 3600), ("young", 3600)):
         (folder := container.home / "incoming" / name).mkdir(parents=True)
         (folder / "file").write_bytes(b"x")
         for path in (folder / "file", folder):
             os.utime(path, (time.time() - age_s,) * 2)
-    _index_source(container, f"{host.url}/photo.png")
+    _index_source(container, f"{web_server.url}/photo.png")
     assert [folder.name for folder in (container.home / "incoming").iterdir()] == ["young"]

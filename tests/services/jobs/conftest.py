@@ -1,4 +1,4 @@
-"""The store of jobs, and what workers do with them."""
+"""Fixtures: job store, leases, files to index, and containers at which jobs are submitted."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ def leases(database: SqlDatabase) -> Leases:
 
 
 @pytest.fixture(scope="session")
-def made_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def session_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made")
     make_files(folder)
     return folder
 
 
 @pytest.fixture
-def files(made_files: Path, tmp_path: Path) -> Path:
-    """Files to take in, in a folder that may be added to."""
-    return Path(shutil.copytree(made_files, tmp_path / "files"))
+def files(session_files: Path, tmp_path: Path) -> Path:
+    """Files to index, in a folder that may be added to."""
+    return Path(shutil.copytree(session_files, tmp_path / "files"))
 
 
 @pytest.fixture
-def asking(services: MakeContainer, files: Path) -> Callable[..., Container]:
-    """Makes containers at which jobs are asked for; `files` may be taken in."""
+def make_job_container(services: MakeContainer, files: Path) -> Callable[..., Container]:
+    """Make containers at which jobs are submitted; `files` may be indexed."""
     return lambda **settings: services(**{**FAST_JOB_SETTINGS, "ingest__allowed_roots": f'["{files}"]'} | settings)

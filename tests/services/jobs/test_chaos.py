@@ -17,6 +17,7 @@ from pathlib import Path
 from subprocess import Popen
 
 import pytest
+from sqlalchemy import text
 
 from api.client import Client, ProblemError, ServerUnavailable
 from api.schemas.jobs import JobEventShape, JobShape
@@ -44,7 +45,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 ROUNDS = int(os.environ.get("AFTERIMAGE_TEST_CHAOS", "2"))
 WORKERS = 2
 PHOTOS, LATER_PHOTOS = 2, 8
-MAX_DELAY_S, MAX_ANSWER_DELAY_S = 0.5, 0.02
 SETTINGS = FAST_JOB_SETTINGS | {"visual__model": "package:demoworld/weights/open_clip"}
 """Vectors and memories are made, text is not read."""
 COLLECTION = "default"
@@ -145,7 +145,7 @@ class ArchiveState:
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory: pytest.TempPathFactory) -> MediaFiles:
+def media_files(tmp_path_factory: pytest.TempPathFactory) -> MediaFiles:
     folder = tmp_path_factory.mktemp("films")
     make_files(folder)
     photos = [make_photo(folder, number) for number in range(PHOTOS + LATER_PHOTOS)]
@@ -154,15 +154,15 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> MediaFiles:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(films: MediaFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArchiveState]:
+def reference_state(media_files: MediaFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArchiveState]:
     """The same jobs in a process to which nothing happens."""
-    roots = f'["{films.first[0].parent}"]'
+    roots = f'["{media_files.first[0].parent}"]'
     container = open_container(tmp_path_factory.mktemp("undisturbed"), **SETTINGS, ingest__allowed_roots=roots)
-    container.dispatcher.start()
+    container.background.dispatcher.start()
     jobs = _run_jobs(
-        container, *(import_job(path) for path in films.first), *(import_job(path) for path in films.later)
+        container, *(import_job(path) for path in media_files.first), *(import_job(path) for path in media_files.later)
     )
-    summarize, delete = SummarizeRequest(_asset_id(jobs[0])), DeleteRequest(_asset_id(jobs[len(films.first)]))
+    summarize, delete = SummarizeRequest(_asset_id(jobs[0])), DeleteRequest(_asset_id(jobs[len(media_files.first)]))
     jobs += _run_jobs(container, NewJob(summarize, COLLECTION), NewJob(delete, COLLECTION))
     jobs += _run_jobs(container, NewJob(ReindexRequest()))
     state = _read_state(container, [job.id for job in jobs])
@@ -173,14 +173,14 @@ def undisturbed(films: MediaFiles, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 def cluster(
-    redis_server: RedisServer, postgres_server: PostgresServer, films: MediaFiles, tmp_path: Path
+    redis_server: RedisServer, postgres_server: PostgresServer, media_files: MediaFiles, tmp_path: Path
 ) -> Iterator[Cluster]:
     with postgres_server.create_database() as url:
         settings = {"jobs__kind": "celery", "jobs__url": redis_server.url, "catalog__url": url}
         settings |= {
             "jobs__lease_s": "8",
             "jobs__max_attempts": "20",
-            "ingest__allowed_roots": f'["{films.first[0].parent}"]',
+            "ingest__allowed_roots": f'["{media_files.first[0].parent}"]',
         }
         cluster = Cluster(settings, tmp_path / "home", tmp_path, redis_server, postgres_server)
         try:
@@ -191,28 +191,29 @@ def cluster(
 
 @pytest.mark.parametrize("round_", range(ROUNDS))
 def test_every_job_ends_done_once_as_if_nothing_had_happened(
-    services: MakeContainer, cluster: Cluster, films: MediaFiles, undisturbed: ArchiveState, round_: int
+    services: MakeContainer, cluster: Cluster, media_files: MediaFiles, reference_state: ArchiveState, round_: int
 ) -> None:
     draw = random.Random(round_)
     container = services(cluster.home, **(SETTINGS | cluster.settings))
     cluster.start()
     with Client(cluster.url, resume_timeout_s=TIMEOUT_S) as archive, ThreadPoolExecutor(1) as threads:
-        jobs = _submit_imports(archive, films.first)
+        jobs = _submit_imports(archive, media_files.first)
         follower = threads.submit(lambda: list(archive.follow_job(jobs[0])))
         _kill_in_mid_film(cluster, container, jobs[0], draw)
-        assert _submit_imports(archive, films.first) == jobs  # as by someone who was not answered
-        jobs += _submit_while_api_is_killed(archive, cluster, films.later, draw)
+        assert _submit_imports(archive, media_files.first) == jobs  # as by someone who was not answered
+        jobs += _submit_while_api_is_killed(archive, cluster, container, media_files.later, draw)
         _restart_in_mid_queue(cluster, container, jobs, draw)
         jobs += _summarize_and_delete(archive, cluster, container, jobs, draw)
         _check_nothing_left_over(container)
         jobs.append(archive.reindex("new index").id)
-        time.sleep(draw.uniform(0, MAX_DELAY_S))  # before it is begun, or while it is at it
-        draw.choice([lambda: cluster.kill_worker(container.jobs.get(jobs[-1]).worker), cluster.wipe_redis])()
+        if draw.random() < 0.5:  # while it is at it; else before it is begun, mostly
+            _wait_until(lambda: container.background.jobs.get(jobs[-1]).state is not JobState.QUEUED)
+        draw.choice([lambda: cluster.kill_worker(container.background.jobs.get(jobs[-1]).worker), cluster.wipe_redis])()
         _wait_for_all(container, jobs)
         _check_nothing_missed(container, jobs[0], follower.result(TIMEOUT_S))
     _check_done_once(container, jobs)
     _check_nothing_left_over(container)
-    _check_equal(_read_state(container, jobs), undisturbed)
+    _check_equal(_read_state(container, jobs), reference_state)
 
 
 def _submit_imports(archive: Client, paths: Sequence[Path]) -> list[str]:
@@ -221,12 +222,13 @@ def _submit_imports(archive: Client, paths: Sequence[Path]) -> list[str]:
 
 
 def _submit_while_api_is_killed(
-    archive: Client, cluster: Cluster, paths: Sequence[Path], draw: random.Random
+    archive: Client, cluster: Cluster, container: Container, paths: Sequence[Path], draw: random.Random
 ) -> list[str]:
     """While it takes one of them; who was not answered asks again, until the name of the request is free."""
+    moment = _count_jobs(container) + draw.randrange(len(paths))
     with ThreadPoolExecutor(1) as threads:
         submission = threads.submit(lambda: _retry_until_answered(lambda: _submit_imports(archive, paths)))
-        time.sleep(draw.uniform(0, MAX_ANSWER_DELAY_S * len(paths)))
+        _wait_until(lambda: _count_jobs(container) >= moment)
         cluster.kill_api()
         return submission.result(TIMEOUT_S)
 
@@ -243,14 +245,17 @@ def _retry_until_answered(submit: Callable[[], list[str]]) -> list[str]:
 
 
 def _kill_in_mid_film(cluster: Cluster, container: Container, film: str, draw: random.Random) -> None:
-    """The worker that is at it, and the API that tells of it."""
+    """The worker that is at it, and the API that tells of it. Its row is locked meanwhile, so that it cannot end."""
     checkpoint = f"{draw.randrange(3):05}.json"
-    _wait_until(lambda: any(cluster.home.glob(f"artifacts/*/*/{checkpoint}")))
-    worker = container.jobs.get(film).worker
-    assert worker is not None
-    for kill in draw.sample([lambda: cluster.kill_worker(worker), cluster.kill_api], 2):
-        kill()
-    assert container.jobs.get(film).state is JobState.RUNNING
+    _wait_until(lambda: container.background.jobs.get(film).state is JobState.RUNNING)
+    with container.database.write() as connection:
+        connection.execute(text("SELECT 1 FROM jobs WHERE id = :id FOR UPDATE"), {"id": film})
+        _wait_until(lambda: any(cluster.home.glob(f"artifacts/*/*/{checkpoint}")))
+        worker = container.background.jobs.get(film).worker
+        assert worker is not None
+        for kill in draw.sample([lambda: cluster.kill_worker(worker), cluster.kill_api], 2):
+            kill()
+        assert container.background.jobs.get(film).state is JobState.RUNNING
     cluster.wait_for_api()
 
 
@@ -267,12 +272,13 @@ def _summarize_and_delete(
     archive: Client, cluster: Cluster, container: Container, jobs: Sequence[str], draw: random.Random
 ) -> list[str]:
     """Of the film, and of a photo; whoever is at one of both is killed, and sometimes the API."""
-    film, pictured = (_asset_id(container.jobs.get(jobs[number])) for number in (0, len(jobs) - LATER_PHOTOS))
+    all_jobs = container.background.jobs
+    film, pictured = (_asset_id(all_jobs.get(jobs[number])) for number in (0, len(jobs) - LATER_PHOTOS))
     (deleted,) = archive.delete_asset(pictured, COLLECTION)
     job_ids = [archive.summarize(film, idempotency_key="film").id, deleted.id]
     doomed = draw.choice(job_ids)
-    _wait_until(lambda: container.jobs.get(doomed).state is not JobState.QUEUED)
-    cluster.kill_worker(container.jobs.get(doomed).worker)
+    _wait_until(lambda: container.background.jobs.get(doomed).state is not JobState.QUEUED)
+    cluster.kill_worker(container.background.jobs.get(doomed).worker)
     if draw.random() < 0.5:
         cluster.kill_api()
         cluster.wait_for_api()
@@ -282,13 +288,17 @@ def _summarize_and_delete(
 
 
 def _run_jobs(container: Container, *new_jobs: NewJob) -> list[Job]:
-    jobs = [container.dispatcher.submit(new).id for new in new_jobs]
+    jobs = [container.background.dispatcher.submit(new).id for new in new_jobs]
     _wait_for_all(container, jobs)
-    return [container.jobs.get(job) for job in jobs]
+    return [container.background.jobs.get(job) for job in jobs]
+
+
+def _count_jobs(container: Container) -> int:
+    return len(container.background.jobs.list_page(limit=500).items)
 
 
 def _count_finished(container: Container, jobs: Sequence[str]) -> int:
-    return sum(container.jobs.get(job).state.is_terminal for job in jobs)
+    return sum(container.background.jobs.get(job).state.is_terminal for job in jobs)
 
 
 def _wait_for_all(container: Container, jobs: Sequence[str]) -> None:
@@ -316,16 +326,16 @@ def _check_nothing_missed(container: Container, job: str, stream: Sequence[JobEv
     """All that happened, once, in order, and its end."""
     *events, end = stream
     assert isinstance(end, JobShape)
-    assert end.model_dump_json() == JobShape.of(container.jobs.get(job)).model_dump_json()
-    happened = container.jobs.list_events(job)
+    assert end.model_dump_json() == JobShape.of(container.background.jobs.get(job)).model_dump_json()
+    happened = container.background.jobs.list_events(job)
     assert events == [JobEventShape.of(event) for event in happened]
     assert all(one.number < other.number for one, other in pairwise(happened))
 
 
 def _check_done_once(container: Container, jobs: Sequence[str]) -> None:
-    assert sorted(jobs) == sorted(job.id for job in container.jobs.list_page(limit=500).items)
+    assert sorted(jobs) == sorted(job.id for job in container.background.jobs.list_page(limit=500).items)
     for job in jobs:
-        current, events = container.jobs.get(job), container.jobs.list_events(job)
+        current, events = container.background.jobs.get(job), container.background.jobs.list_events(job)
         states = [(event.state.value, event.note) for event in events]
         assert current.state is JobState.DONE, (current, states)
         assert sum(event.state.is_terminal for event in events) == 1, states
@@ -350,7 +360,7 @@ def _read_state(container: Container, jobs: Sequence[str]) -> ArchiveState:
         [vectors for _, vectors in checkpoints],
         memory,
         container.index.segment_counts(),
-        [container.jobs.get(job).result for job in jobs],
+        [container.background.jobs.get(job).result for job in jobs],
     )
 
 

@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from services.database.engine import SqlDatabase
-from services.jobs import leases as module
 from services.jobs.errors import JobNotFound, LeaseLost
 from services.jobs.leases import Leases
 from services.jobs.outbox import Outbox
 from services.jobs.store import JobStore
 from services.jobs.types import Job, JobProgress, JobState
+from tests.support.fake_clock import FakeClock
 from tests.support.job_fixtures import INDEX_RESULT, new_index_job
 
 
@@ -42,14 +42,13 @@ def test_a_job_that_is_not_there_is_not_claimed(leases: Leases) -> None:
         leases.claim("x", "w")
 
 
-def test_a_worker_whose_clock_is_behind_takes_a_job_at_once(
-    jobs: JobStore, leases: Leases, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_whose_clock_is_behind_takes_a_job_at_once(jobs: JobStore, database: SqlDatabase) -> None:
     job = jobs.submit(new_index_job())
-    monkeypatch.setattr(module, "now", lambda: job.created_at - 10)
+    clock = FakeClock(job.created_at - 10)
+    leases = Leases(database, lease_s=60, retry_backoff_s=0, clock=clock)
     with pytest.raises(LeaseLost):
         leases.claim(job.id, "w")
-    monkeypatch.setattr(module, "now", lambda: job.created_at - 4)
+    clock.at = job.created_at - 4
     assert leases.claim(job.id, "w").state is JobState.RUNNING
 
 

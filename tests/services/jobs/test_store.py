@@ -6,10 +6,11 @@ import time
 
 import pytest
 
+from services.catalog.catalog import Catalog
 from services.database.engine import SqlDatabase
 from services.jobs.errors import JobConflict, JobNotFound
 from services.jobs.leases import Leases
-from services.jobs.store import JobStore
+from services.jobs.store import JobStore, delete_summary_results
 from services.jobs.types import (
     DeleteRequest,
     JobKind,
@@ -20,19 +21,21 @@ from services.jobs.types import (
     NewJob,
     ReindexRequest,
     SummarizeRequest,
+    SummarizeResult,
 )
+from services.summaries.types import Summary
 from tests.support.job_fixtures import INDEX_RESULT, new_index_job
 
 REQUESTS = [new_index_job().request, SummarizeRequest("a" * 64), DeleteRequest("a" * 64), ReindexRequest()]
 
 
-@pytest.mark.parametrize("asked", REQUESTS)
-def test_a_job_comes_back_as_it_was_asked_for(jobs: JobStore, asked: JobRequest) -> None:
-    job = jobs.submit(NewJob(asked, "trips", key_id="k1", webhook="https://example.org/told"))
+@pytest.mark.parametrize("job_request", REQUESTS)
+def test_a_job_comes_back_as_it_was_asked_for(jobs: JobStore, job_request: JobRequest) -> None:
+    job = jobs.submit(NewJob(job_request, "trips", key_id="k1", webhook="https://example.org/told"))
     assert jobs.get(job.id) == job
-    assert (job.state, job.request, job.collection) == (JobState.QUEUED, asked, "trips")
+    assert (job.state, job.request, job.collection) == (JobState.QUEUED, job_request, "trips")
     assert (job.key_id, job.webhook) == ("k1", "https://example.org/told")
-    assert job.asset_id == getattr(asked, "asset_id", None)
+    assert job.asset_id == getattr(job_request, "asset_id", None)
     assert (job.progress, job.attempts, job.max_attempts) == (JobProgress(), 0, 3)
 
 
@@ -124,3 +127,19 @@ def test_old_jobs_are_forgotten_with_what_was_written_down_of_them(jobs: JobStor
     jobs.delete_finished(done)
     assert [job.id for job in jobs.list_page().items] == [queued.id]
     assert jobs.list_events(old.id) == []
+
+
+def test_summaries_of_an_asset_go_with_it_from_the_collection_that_loses_it(
+    jobs: JobStore, leases: Leases, database: SqlDatabase
+) -> None:
+    catalog = Catalog(database, on_remove=[delete_summary_results])
+    for collection in ("one", "two"):
+        catalog.create_collection(collection)
+    places = [("a" * 64, "one"), ("a" * 64, "two"), ("b" * 64, "one")]
+    ids = [jobs.submit(NewJob(SummarizeRequest(asset_id), collection)).id for asset_id, collection in places]
+    for job_id in ids:
+        leases.finish(leases.claim(job_id, "w"), SummarizeResult(Summary((), ())))
+    catalog.remove_from_collection("a" * 64, "one")
+    assert [jobs.get(job_id).result is None for job_id in ids] == [True, False, False]
+    catalog.remove_from_collection("a" * 64, None)
+    assert [jobs.get(job_id).result is None for job_id in ids] == [True, True, False]

@@ -1,30 +1,31 @@
-"""Webhooks: told of every end, signed, until they have heard."""
+"""Webhooks: sent at every end of a job, signed as Standard Webhooks, and retried."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import json
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from indexer.errors import SettingsError
 from services.database.engine import SqlDatabase
 from services.egress.errors import SourceForbidden
 from services.egress.http import OutboundClient
 from services.egress.url_policy import UrlPolicy
-from services.jobs import outbox as outbox_module
-from services.jobs import webhooks as webhooks_module
 from services.jobs.leases import Leases
 from services.jobs.outbox import Outbox
 from services.jobs.store import JobStore
 from services.jobs.types import Job
-from services.jobs.webhooks import WebhookSender
+from services.jobs.webhooks import WebhookSender, decode_secret, sign_payload
+from tests.support.fake_clock import FakeClock
 from tests.support.http_server import FakeWebServer, run_web_server
 from tests.support.job_fixtures import INDEX_RESULT, new_index_job
 
-SECRET = "of the webhooks"
+KEY = bytes(range(32))
+SECRET = f"whsec_{base64.b64encode(KEY).decode()}"
 MakeWebhooks = Callable[..., WebhookSender]
 
 
@@ -35,12 +36,27 @@ def host() -> Iterator[FakeWebServer]:
 
 
 @pytest.fixture
-def telling(database: SqlDatabase) -> MakeWebhooks:
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def jobs(database: SqlDatabase, clock: FakeClock) -> JobStore:
+    return JobStore(database, max_attempts=3, clock=clock)
+
+
+@pytest.fixture
+def leases(database: SqlDatabase, clock: FakeClock) -> Leases:
+    return Leases(database, lease_s=60, retry_backoff_s=0, clock=clock)
+
+
+@pytest.fixture
+def telling(database: SqlDatabase, clock: FakeClock) -> MakeWebhooks:
     def make(
         private: frozenset[str] = frozenset({"127.0.0.1"}), secret: str = SECRET, attempts: int = 3
     ) -> WebhookSender:
         outbound = OutboundClient(UrlPolicy(None, private, "SETTING"), read_timeout_s=5, total_timeout_s=10)
-        return WebhookSender(Outbox(database), outbound, secret, attempts)
+        return WebhookSender(Outbox(database, clock), outbound, secret, attempts, clock)
 
     return make
 
@@ -50,23 +66,55 @@ def _finish_job(jobs: JobStore, leases: Leases, url: str) -> Job:
 
 
 def test_the_end_of_a_job_is_told_once_and_signed(
-    jobs: JobStore, leases: Leases, telling: MakeWebhooks, host: FakeWebServer
+    jobs: JobStore, leases: Leases, telling: MakeWebhooks, host: FakeWebServer, clock: FakeClock
 ) -> None:
+    clock.at = 1_700_000_000.25
     job = _finish_job(jobs, leases, f"{host.url}/told")
     telling().deliver_due()
     telling().deliver_due()
     (sent,) = host.received_requests
     body = json.loads(sent.body)
-    assert body["event"] == "job.done"
-    assert body["job"] == {"id": job.id, "kind": "index", "state": "done", "collection": "default"} | {
+    assert (body["type"], body["timestamp"]) == ("job.done", "2023-11-14T22:13:20.250Z")
+    assert body["data"] == {"id": job.id, "kind": "index", "state": "done", "collection": "default"} | {
         "asset_id": job.asset_id,
         "error": None,
         "created_at": job.created_at,
         "finished_at": job.finished_at,
     }
-    at, mac = (part.partition("=")[2] for part in sent.headers["afterimage-signature"].split(","))
-    assert abs(time.time() - int(at)) < 60
-    assert mac == hmac.new(SECRET.encode(), f"{at}.".encode() + sent.body, hashlib.sha256).hexdigest()
+    message_id, timestamp = sent.headers["webhook-id"], sent.headers["webhook-timestamp"]
+    assert timestamp == "1700000000"
+    mac = hmac.new(KEY, f"{message_id}.{timestamp}.".encode() + sent.body, hashlib.sha256).digest()
+    assert sent.headers["webhook-signature"] == f"v1,{base64.b64encode(mac).decode()}"
+
+
+def test_the_standards_own_library_verifies_a_delivery(
+    jobs: JobStore, leases: Leases, telling: MakeWebhooks, host: FakeWebServer
+) -> None:
+    standardwebhooks = pytest.importorskip("standardwebhooks")
+    _finish_job(jobs, leases, f"{host.url}/told")
+    telling().deliver_due()
+    (sent,) = host.received_requests
+    receiver = standardwebhooks.Webhook(SECRET)
+    assert receiver.verify(sent.body, dict(sent.headers))["type"] == "job.done"
+    with pytest.raises(standardwebhooks.WebhookVerificationError):
+        receiver.verify(sent.body.replace(b"done", b"fail"), dict(sent.headers))
+
+
+def test_a_message_is_signed_as_in_the_standard() -> None:
+    """The test vector of the standard's reference libraries."""
+    key = decode_secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    signature = sign_payload(key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
+    assert signature == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["of the webhooks", "whsec_", "whsec_no base64", f"whsec_{'A' * 28}", f"whsec_{'A' * 88}", SECRET[6:]],
+)
+def test_a_secret_of_another_form_is_refused_without_being_shown(telling: MakeWebhooks, secret: str) -> None:
+    with pytest.raises(SettingsError, match="AFTERIMAGE_JOBS__WEBHOOK_SECRET: must be whsec_ and the base64") as raised:
+        telling(secret=secret)
+    assert secret.removeprefix("whsec_") == "" or secret not in str(raised.value)
 
 
 def test_who_did_not_hear_is_told_again_later_under_the_same_id(
@@ -75,21 +123,19 @@ def test_who_did_not_hear_is_told_again_later_under_the_same_id(
     telling: MakeWebhooks,
     host: FakeWebServer,
     database: SqlDatabase,
-    monkeypatch: pytest.MonkeyPatch,
+    clock: FakeClock,
 ) -> None:
-    job = _finish_job(jobs, leases, f"{host.url}/told")
+    job, at = _finish_job(jobs, leases, f"{host.url}/told"), clock.at
     host.statuses = [500, 503]
     telling().deliver_due()
     (delivery,) = Outbox(database).list_deliveries(job.id)
     assert (delivery.attempts, delivery.delivered_at, delivery.error) == (1, None, "http://127.0.0.1: answered 500")
-    assert delivery.next_at is not None
-    assert 8 < delivery.next_at - time.time() <= 10
-    at = time.time()
+    assert delivery.next_at == at + 10
     for later_s in (20, 60):
-        _set_clock(monkeypatch, at + later_s)
+        clock.at = at + later_s
         telling().deliver_due()
-    assert len({sent.headers["afterimage-delivery"] for sent in host.received_requests}) == 1
-    assert len({sent.headers["afterimage-signature"] for sent in host.received_requests}) == 3
+    assert len({sent.headers["webhook-id"] for sent in host.received_requests}) == 1
+    assert len({sent.headers["webhook-signature"] for sent in host.received_requests}) == 3
     (delivery,) = Outbox(database).list_deliveries(job.id)
     assert (delivery.attempts, delivery.next_at, delivery.error) == (3, None, None)
     assert delivery.delivered_at is not None
@@ -120,12 +166,12 @@ def test_who_never_hears_is_given_up(
     telling: MakeWebhooks,
     host: FakeWebServer,
     database: SqlDatabase,
-    monkeypatch: pytest.MonkeyPatch,
+    clock: FakeClock,
 ) -> None:
-    job, at = _finish_job(jobs, leases, f"{host.url}/told"), time.time()
+    job, at = _finish_job(jobs, leases, f"{host.url}/told"), clock.at
     host.statuses = [500] * 9
     for number in range(5):
-        _set_clock(monkeypatch, at + 1000 * number)
+        clock.at = at + 1000 * number
         telling(attempts=3).deliver_due()
     assert len(host.received_requests) == 3
     (delivery,) = Outbox(database).list_deliveries(job.id)
@@ -149,20 +195,14 @@ def test_without_a_secret_there_are_no_webhooks(telling: MakeWebhooks) -> None:
 
 
 def test_a_delivery_whose_process_died_is_due_again(
-    jobs: JobStore, leases: Leases, database: SqlDatabase, monkeypatch: pytest.MonkeyPatch
+    jobs: JobStore, leases: Leases, database: SqlDatabase, clock: FakeClock
 ) -> None:
     _finish_job(jobs, leases, "https://example.org/told")
-    outbox = Outbox(database)
+    outbox = Outbox(database, clock)
     (first,) = outbox.claim_due(visibility_timeout_s=600)
     assert outbox.claim_due(visibility_timeout_s=600) == []
-    _set_clock(monkeypatch, time.time() + 601)
+    clock.at += 601
     (second,) = outbox.claim_due(visibility_timeout_s=600)
     assert (second.id, second.attempts) == (first.id, 2)
     outbox.mark_delivered(first)  # its process was only slow: the try after it counts
     assert outbox.list_deliveries(first.job_id)[0].delivered_at is None
-
-
-def _set_clock(monkeypatch: pytest.MonkeyPatch, at: float) -> None:
-    """From now on it is that time."""
-    for place in (outbox_module, webhooks_module):
-        monkeypatch.setattr(place, "now", lambda: at)

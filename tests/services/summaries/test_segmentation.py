@@ -47,9 +47,9 @@ def test_sections_cover_the_video_without_a_gap(scenes: list[int], max_count: in
     assert all(one.start_s <= time_s < one.end_s for one in found for time_s in one.picture_times_s)
 
 
-@pytest.mark.parametrize(("minutes", "most"), [(0.2, 1), (10, 6), (60, 15), (600, 24)])
-def test_longer_videos_have_more_sections_up_to_a_limit(minutes: float, most: int) -> None:
-    assert max_sections(minutes * 60) == most
+@pytest.mark.parametrize(("minutes", "max_count"), [(0.2, 1), (10, 6), (60, 15), (600, 24)])
+def test_longer_videos_have_more_sections_up_to_a_limit(minutes: float, max_count: int) -> None:
+    assert max_sections(minutes * 60) == max_count
 
 
 def test_where_nothing_is_remembered_sections_are_even() -> None:

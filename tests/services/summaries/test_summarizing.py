@@ -11,7 +11,8 @@ import pytest
 from api.schemas.summary_formats import format_markdown, format_webvtt
 from indexer.errors import AssetNotFound, SourceError
 from indexer.types import AssetKind, Origin
-from services.answering.grounding import Grounding, VerdictThresholds
+from services.answering.grounding import VerdictThresholds
+from services.answering.rules.claim_verification import RuleClaimVerifier
 from services.answering.types import Verdict
 from services.catalog.types import Asset
 from services.container import Container
@@ -20,8 +21,6 @@ from services.generators.types import DraftSentence, Evidence, Quote
 from services.summaries.summarizing import Summarizing
 from services.summaries.types import Chapter, Statement, Summary
 from tests.support.containers import MakeContainer
-
-TOUR = "videos/harbour_tour.mp4"
 
 
 class FakeCaptioner:
@@ -55,7 +54,7 @@ def _make_summarizing(container: Container, generator: FakeCaptioner) -> Summari
         container.artifacts,
         container.video_memory,
         generator,
-        Grounding(VerdictThresholds(0.5, 0.3)),
+        RuleClaimVerifier(VerdictThresholds(0.5, 0.3)),
         lambda asset_id: bool(container.catalog.sources(asset_id)),
     )
 
@@ -68,7 +67,7 @@ def test_a_video_that_is_deleted_while_it_is_summarized_leaves_nothing(
 
     def delete_first(summarizing: Summarizing, *arguments: object) -> object:
         if container.catalog.sources(video.asset_id):
-            container.indexing.delete_asset(video.asset_id, None)
+            container.deletion.delete_asset(video.asset_id, None)
         return original(summarizing, *arguments)  # type: ignore[arg-type]  # as it was called
 
     monkeypatch.setattr(Summarizing, "_verified_statements", delete_first)
@@ -155,7 +154,7 @@ def test_deleting_a_video_deletes_its_summary(services: MakeContainer, home: Pat
     container = services(home, generator__kind="extractive")
     video = _first_video(container)
     _make_summarizing(container, FakeCaptioner()).summarize(video)
-    container.indexing.delete_asset(video.asset_id, None)
+    container.deletion.delete_asset(video.asset_id, None)
     assert list(container.blobs.list_keys(f"artifacts/{video.asset_id}")) == []
 
 

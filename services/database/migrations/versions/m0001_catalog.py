@@ -1,4 +1,4 @@
-"""Collections, assets and sources: the tables that were made without migrations before; one that is there is kept."""
+"""Create the tables of collections, assets and sources; those made before there were migrations are kept."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make what is missing."""
+    """Create the tables that are missing."""
     op.create_table(
         "collections",
         sa.Column("name", sa.String(200), primary_key=True),

@@ -1,4 +1,4 @@
-"""Keys of the HTTP API."""
+"""Create the table of API keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Make the table of keys."""
+    """Create the table."""
     op.create_table(
         "api_keys",
         sa.Column("key_id", sa.String(16), primary_key=True),

@@ -1,4 +1,4 @@
-"""Jobs, what happened to them, and the webhooks that are told."""
+"""Create the tables of jobs, job events and webhook deliveries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Make the three tables."""
+    """Create the three tables."""
     op.create_table(
         "jobs",
         sa.Column("job_id", sa.String(32), primary_key=True),

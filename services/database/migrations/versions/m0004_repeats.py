@@ -1,4 +1,4 @@
-"""Answers to requests that may be sent again."""
+"""Create the table of idempotency keys and stored responses (`repeats`, renamed by 0007)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Make the table of answers."""
+    """Create the table."""
     op.create_table(
         "repeats",
         sa.Column("who", sa.String(16), primary_key=True),

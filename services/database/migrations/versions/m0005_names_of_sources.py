@@ -1,4 +1,4 @@
-"""Names and times of files belong to sources: the same bytes may be called otherwise in another collection."""
+"""Move file names and times from assets to sources: another collection may hold the same bytes under another name."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Give every source what its asset has; a source that shares its asset with another collection keeps that name
-    only if its place ends so, and is else called what its place ends in."""
+    """Copy name and time of each asset to its sources.
+
+    A source whose asset another collection holds too keeps that name only if its URI ends in it; otherwise it gets the
+    last part of its URI.
+    """
     op.add_column("sources", sa.Column("name", sa.String, nullable=False, server_default=""))
     op.add_column("sources", sa.Column("file_time", sa.Double))
     for column in ("name", "file_time"):
@@ -39,5 +42,5 @@ def _end(path: str) -> str:
 
 
 def _as_key(name: str) -> str:
-    """As the blob store has the name of an upload."""
+    """Return a file name as it appears in the blob store's key of an upload."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", name)[-100:].lstrip(".")

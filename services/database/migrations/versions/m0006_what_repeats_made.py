@@ -1,4 +1,4 @@
-"""What a repeatable request has made, and all headers of its answer."""
+"""Add the created resource and all response headers to stored responses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Answers that are kept have their type among their headers from here on."""
+    """Add the columns and move the media type of stored responses into their headers."""
     op.add_column("repeats", sa.Column("made", sa.String(64)))
     op.add_column("repeats", sa.Column("headers", sa.JSON(none_as_null=True)))
     repeats = sa.table("repeats", *map(sa.column, ("who", "name", "media_type")), sa.column("headers", sa.JSON))

@@ -1,4 +1,4 @@
-"""Rename tables and columns to the field's terms; no row changes.
+"""Rename tables and columns to standard terms; no row changes.
 
 `repeats` holds idempotency keys, `claims` of a job is a fencing token, `looked_at` of an asset counts sampled frames.
 SQLite (3.25 and newer) and PostgreSQL rename in place. Servers of before and after this step cannot share a database.
@@ -25,7 +25,7 @@ _COLUMNS = {
 
 
 def upgrade() -> None:
-    """Rename the table first, then columns, then the index and the key that carry a table's name."""
+    """Rename the table, then the columns, then the index and the primary key named after the table."""
     op.rename_table("repeats", "idempotency_keys")
     for table, names in _COLUMNS.items():
         for old, new in names.items():

@@ -53,7 +53,7 @@ class TestFaissIndexWithMainFiles(SegmentIndexContract):
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def index_folder(tmp_path: Path) -> Path:
     return tmp_path / "index"
 
 
@@ -63,22 +63,22 @@ def clustered_vectors(random: np.random.Generator, count: int) -> Vectors:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def ivf_files(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.glob("*.faiss"))
+def ivf_files(index_folder: Path) -> list[str]:
+    return sorted(path.name for path in index_folder.glob("*.faiss"))
 
 
-def test_an_index_opened_again_is_the_same(folder: Path) -> None:
-    first = FaissIndex(folder)
+def test_an_index_opened_again_is_the_same(index_folder: Path) -> None:
+    first = FaissIndex(index_folder)
     put_archive(first)
     hits = first.search(Lane.VISUAL, axis_vector(0), 9, NO_FILTERS)
     first.close()
-    again = FaissIndex(folder)
+    again = FaissIndex(index_folder)
     assert again.search(Lane.VISUAL, axis_vector(0), 9, NO_FILTERS) == hits
     assert (again.segment_counts(), again.generation()) == (first.segment_counts(), first.generation())
 
 
-def test_two_instances_on_one_folder_see_each_others_changes(folder: Path) -> None:
-    first, second = FaissIndex(folder), FaissIndex(folder)
+def test_two_instances_on_one_folder_see_each_others_changes(index_folder: Path) -> None:
+    first, second = FaissIndex(index_folder), FaissIndex(index_folder)
     first.put(make_tags("a"), [picture_batch(np.eye(2, DIM, dtype=np.float32))])
     assert hit_ids(second.search(Lane.VISUAL, axis_vector(0), 9, NO_FILTERS)) == [("a", 0), ("a", 1)]
     second.put(make_tags("b"), [picture_batch(axis_vector(0)[None])])
@@ -89,10 +89,12 @@ def test_two_instances_on_one_folder_see_each_others_changes(folder: Path) -> No
     assert first.search(Lane.VISUAL, axis_vector(0), 9, SegmentFilter(collections=frozenset({"red"})))
 
 
-def test_a_change_is_taken_in_without_reading_the_rest_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_is_taken_in_without_reading_the_rest_again(
+    index_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from indexer.indexes import vector_rows
 
-    index = FaissIndex(folder)
+    index = FaissIndex(index_folder)
     random = np.random.default_rng(0)
     index.put(make_tags("a"), [picture_batch(unit_vectors(random, 300))])
     index.search(Lane.VISUAL, axis_vector(0), 1, NO_FILTERS)
@@ -113,8 +115,8 @@ def test_a_change_is_taken_in_without_reading_the_rest_again(folder: Path, monke
     assert loaded == [7]
 
 
-def test_searches_in_threads_beside_a_writer_always_see_a_whole_state(folder: Path) -> None:
-    index = FaissIndex(folder, exact_up_to=300)
+def test_searches_in_threads_beside_a_writer_always_see_a_whole_state(index_folder: Path) -> None:
+    index = FaissIndex(index_folder, exact_up_to=300)
     random = np.random.default_rng(0)
     batches = [picture_batch(clustered_vectors(random, 50)) for _ in range(20)]
     index.put(make_tags("a0"), [batches[0]])
@@ -131,12 +133,12 @@ def test_searches_in_threads_beside_a_writer_always_see_a_whole_state(folder: Pa
     assert len(index.search(Lane.VISUAL, axis_vector(0), 5000, NO_FILTERS)) == 950
 
 
-def test_a_killed_put_leaves_the_old_state(folder: Path) -> None:
-    index = FaissIndex(folder)
+def test_a_killed_put_leaves_the_old_state(index_folder: Path) -> None:
+    index = FaissIndex(index_folder)
     put_archive(index)
     before = index.segment_counts(), index.generation(), index.search(Lane.VISUAL, axis_vector(0), 500, NO_FILTERS)
     script = """
-        import sys, time
+        import sys
         from pathlib import Path
         import numpy as np
         from tests.support.contract_segment_index import make_tags, picture_batch, unit_vectors
@@ -147,17 +149,17 @@ def test_a_killed_put_leaves_the_old_state(folder: Path) -> None:
                 yield picture_batch(unit_vectors(np.random.default_rng(first), 2000), first)
                 if first == 40_000:
                     print("half way", flush=True)
-                    time.sleep(60)
+                    sys.stdin.read()
 
         FaissIndex(Path(sys.argv[1])).put(make_tags("a0"), batches())
     """
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[4])}
-    command = [sys.executable, "-c", textwrap.dedent(script), str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+    command = [sys.executable, "-c", textwrap.dedent(script), str(index_folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"half way\n"
         process.send_signal(signal.SIGKILL)
-    for survivor in (index, FaissIndex(folder)):
+    for survivor in (index, FaissIndex(index_folder)):
         after = (
             survivor.segment_counts(),
             survivor.generation(),
@@ -167,8 +169,8 @@ def test_a_killed_put_leaves_the_old_state(folder: Path) -> None:
     assert index.put(make_tags("a0"), [picture_batch(axis_vector(0)[None])]) == 1
 
 
-def test_a_full_disk_is_named_and_changes_nothing(folder: Path) -> None:
-    index = FaissIndex(folder)
+def test_a_full_disk_is_named_and_changes_nothing(index_folder: Path) -> None:
+    index = FaissIndex(index_folder)
     index.put(make_tags("a"), [page_batch("fire truck")])
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
@@ -186,30 +188,30 @@ def test_a_full_disk_is_named_and_changes_nothing(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["no database", "holes"])
-def test_a_damaged_file_says_what_mends_it(folder: Path, damage: str) -> None:
-    index = FaissIndex(folder)
+def test_a_damaged_file_says_what_mends_it(index_folder: Path, damage: str) -> None:
+    index = FaissIndex(index_folder)
     put_archive(index)
     index.close()
-    path = folder / "segments.sqlite"
+    path = index_folder / "segments.sqlite"
     whole = path.read_bytes()
     path.write_bytes(b"x" * 4096 if damage == "no database" else whole[:20_000] + os.urandom(len(whole) - 20_000))
     with pytest.raises(ArtifactError, match="afterimage reindex rebuilds it"):
-        FaissIndex(folder).search(Lane.VISUAL, axis_vector(0), 9, NO_FILTERS)
+        FaissIndex(index_folder).search(Lane.VISUAL, axis_vector(0), 9, NO_FILTERS)
 
 
-def test_a_layout_of_another_version_is_refused(folder: Path) -> None:
-    FaissIndex(folder).close()
-    with sqlite3.connect(folder / "segments.sqlite") as connection:
+def test_a_layout_of_another_version_is_refused(index_folder: Path) -> None:
+    FaissIndex(index_folder).close()
+    with sqlite3.connect(index_folder / "segments.sqlite") as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
     with pytest.raises(ArtifactError, match="layout 99"):
-        FaissIndex(folder)
+        FaissIndex(index_folder)
 
 
-def test_another_models_vectors_are_refused_and_both_models_named(folder: Path) -> None:
-    index = FaissIndex(folder, {Lane.VISUAL: "siglip", Lane.TEXT: "minilm"})
+def test_another_models_vectors_are_refused_and_both_models_named(index_folder: Path) -> None:
+    index = FaissIndex(index_folder, {Lane.VISUAL: "siglip", Lane.TEXT: "minilm"})
     index.put(make_tags("a"), [picture_batch(axis_vector(0)[None])])
-    other = FaissIndex(folder, {Lane.VISUAL: "clip", Lane.TEXT: "minilm"})
+    other = FaissIndex(index_folder, {Lane.VISUAL: "clip", Lane.TEXT: "minilm"})
     for use in (
         lambda: other.put(make_tags("b"), [picture_batch(axis_vector(0)[None])]),
         lambda: other.search(Lane.VISUAL, axis_vector(0), 1, NO_FILTERS),
@@ -235,12 +237,12 @@ def test_another_models_vectors_are_refused_and_both_models_named(folder: Path) 
 
 
 @pytest.mark.parametrize("by_link", [False, True])
-def test_a_swapped_folder_is_noticed(folder: Path, tmp_path: Path, by_link: bool) -> None:
-    home = tmp_path / "index-0" if by_link else folder
+def test_a_swapped_folder_is_noticed(index_folder: Path, tmp_path: Path, by_link: bool) -> None:
+    home = tmp_path / "index-0" if by_link else index_folder
     if by_link:
         home.mkdir()
-        folder.symlink_to(home.name)
-    index, reader = FaissIndex(folder), FaissIndex(folder)
+        index_folder.symlink_to(home.name)
+    index, reader = FaissIndex(index_folder), FaissIndex(index_folder)
     index.put(make_tags("a"), [picture_batch(np.eye(3, DIM, dtype=np.float32))])
     assert hit_ids(reader.search(Lane.VISUAL, axis_vector(0), 1, NO_FILTERS)) == [("a", 0)]
 
@@ -249,11 +251,11 @@ def test_a_swapped_folder_is_noticed(folder: Path, tmp_path: Path, by_link: bool
     shadow.close()
     if by_link:
         (tmp_path / "link").symlink_to("shadow")
-        (tmp_path / "link").replace(folder)
+        (tmp_path / "link").replace(index_folder)
     else:
-        folder.rename(tmp_path / "old")
-        (tmp_path / "shadow").rename(folder)
-    writer = FaissIndex(folder)
+        index_folder.rename(tmp_path / "old")
+        (tmp_path / "shadow").rename(index_folder)
+    writer = FaissIndex(index_folder)
     writer.put(
         make_tags("c"), [picture_batch(np.eye(1, DIM, dtype=np.float32))]
     )  # lies in the log of the new file only
@@ -261,15 +263,15 @@ def test_a_swapped_folder_is_noticed(folder: Path, tmp_path: Path, by_link: bool
         assert hit_ids(instance.search(Lane.VISUAL, axis_vector(0), 9, NO_FILTERS)) == [("b", 0), ("c", 0), ("b", 1)]
         instance.close()
     shutil.rmtree(home if by_link else tmp_path / "old")
-    assert FaissIndex(folder).segment_counts() == {"b": 2, "c": 1}
+    assert FaissIndex(index_folder).segment_counts() == {"b": 2, "c": 1}
     assert index.put(make_tags("d"), [page_batch("word")]) == 1
     assert search_texts(reader, "word") == ["word"]
 
 
-def test_a_folder_that_went_away_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_went_away_is_named(index_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("indexer.indexes.faiss.database._PROMOTE_TIMEOUT_S", 0.01)
-    index = FaissIndex(folder)
-    shutil.rmtree(folder)
+    index = FaissIndex(index_folder)
+    shutil.rmtree(index_folder)
     with pytest.raises(ArtifactError, match="is missing"):
         index.segment_counts()
 
@@ -283,38 +285,42 @@ class TestMainFile:
         return {f"a{number}": picture_batch(clustered_vectors(random, 400)) for number in range(10)}
 
     @pytest.fixture
-    def pair(self, folder: Path, batches: dict[str, SegmentBatch]) -> tuple[FaissIndex, ExactIndex]:
-        index, oracle = FaissIndex(folder, exact_up_to=2000), ExactIndex()
+    def index_and_oracle(self, index_folder: Path, batches: dict[str, SegmentBatch]) -> tuple[FaissIndex, ExactIndex]:
+        index, oracle = FaissIndex(index_folder, exact_up_to=2000), ExactIndex()
         for number, (asset_id, batch) in enumerate(batches.items()):
             for each in (index, oracle):
                 each.put(make_tags(asset_id, "red" if number % 2 else "blue"), [batch])
         return index, oracle
 
-    def measure_recall(self, pair: tuple[FaissIndex, ExactIndex], filters: SegmentFilter = NO_FILTERS) -> float:
+    def measure_recall(
+        self, index_and_oracle: tuple[FaissIndex, ExactIndex], filters: SegmentFilter = NO_FILTERS
+    ) -> float:
         queries = clustered_vectors(np.random.default_rng(11), 60)
         shares = []
         for query in queries:
-            hits, expected = (set(hit_ids(each.search(Lane.VISUAL, query, 10, filters))) for each in pair)
+            hits, expected = (set(hit_ids(each.search(Lane.VISUAL, query, 10, filters))) for each in index_and_oracle)
             assert len(hits) == len(expected)
             shares.append(len(hits & expected) / len(expected) if expected else 1.0)
         return float(np.mean(shares))
 
-    def test_there_is_one_file_and_recall_is_kept(self, folder: Path, pair: tuple[FaissIndex, ExactIndex]) -> None:
-        assert len(ivf_files(folder)) == 1
-        assert self.measure_recall(pair) >= 0.99
+    def test_there_is_one_file_and_recall_is_kept(
+        self, index_folder: Path, index_and_oracle: tuple[FaissIndex, ExactIndex]
+    ) -> None:
+        assert len(ivf_files(index_folder)) == 1
+        assert self.measure_recall(index_and_oracle) >= 0.99
 
-    def test_a_tail_and_removals_are_seen(self, pair: tuple[FaissIndex, ExactIndex]) -> None:
+    def test_a_tail_and_removals_are_seen(self, index_and_oracle: tuple[FaissIndex, ExactIndex]) -> None:
         random = np.random.default_rng(6)
         late = picture_batch(clustered_vectors(random, 30))
-        for each in pair:
+        for each in index_and_oracle:
             each.remove("a2")
             each.put(make_tags("late", "red"), [late])
             each.put(make_tags("a4", "blue"), [late])
-        assert self.measure_recall(pair) >= 0.99
-        assert self.measure_recall((FaissIndex(pair[0]._folder), pair[1])) >= 0.99
+        assert self.measure_recall(index_and_oracle) >= 0.99
+        assert self.measure_recall((FaissIndex(index_and_oracle[0]._folder), index_and_oracle[1])) >= 0.99
 
     @pytest.mark.parametrize(
-        "where",
+        "filters",
         [
             SegmentFilter(collections=frozenset({"red"})),
             SegmentFilter(assets=frozenset({"a7"})),
@@ -322,59 +328,67 @@ class TestMainFile:
             SegmentFilter(collections=frozenset()),
         ],
     )
-    def test_small_sets_are_searched_exactly(self, pair: tuple[FaissIndex, ExactIndex], where: SegmentFilter) -> None:
-        assert self.measure_recall(pair, where) == 1.0
+    def test_small_sets_are_searched_exactly(
+        self, index_and_oracle: tuple[FaissIndex, ExactIndex], filters: SegmentFilter
+    ) -> None:
+        assert self.measure_recall(index_and_oracle, filters) == 1.0
 
-    def test_large_sets_keep_recall(self, pair: tuple[FaissIndex, ExactIndex], monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_large_sets_keep_recall(
+        self, index_and_oracle: tuple[FaissIndex, ExactIndex], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr("indexer.indexes.faiss.ivf._MIN_FILTERED_CANDIDATES", 0)
-        assert self.measure_recall(pair, SegmentFilter(collections=frozenset({"red"}))) >= 0.98
+        assert self.measure_recall(index_and_oracle, SegmentFilter(collections=frozenset({"red"}))) >= 0.98
 
-    def test_more_hits_than_the_nearest_cells_hold_are_all_found(self, pair: tuple[FaissIndex, ExactIndex]) -> None:
-        assert len(pair[0].search(Lane.VISUAL, axis_vector(0), 3990, NO_FILTERS)) == 3990
+    def test_more_hits_than_the_nearest_cells_hold_are_all_found(
+        self, index_and_oracle: tuple[FaissIndex, ExactIndex]
+    ) -> None:
+        assert len(index_and_oracle[0].search(Lane.VISUAL, axis_vector(0), 3990, NO_FILTERS)) == 3990
 
     @pytest.mark.parametrize("damage", ["missing", "cut short", "garbage"])
     def test_without_a_fitting_file_the_search_is_flat(
-        self, folder: Path, pair: tuple[FaissIndex, ExactIndex], damage: str
+        self, index_folder: Path, index_and_oracle: tuple[FaissIndex, ExactIndex], damage: str
     ) -> None:
-        path = folder / ivf_files(folder)[0]
+        path = index_folder / ivf_files(index_folder)[0]
         size = path.stat().st_size
         path.unlink()
         if damage != "missing":
             path.write_bytes(b"x" * (size if damage == "garbage" else size // 2))
-        index = FaissIndex(folder)
-        assert self.measure_recall((index, pair[1])) == 1.0
-        for each in (index, pair[1]):
+        index = FaissIndex(index_folder)
+        assert self.measure_recall((index, index_and_oracle[1])) == 1.0
+        for each in (index, index_and_oracle[1]):
             each.remove("a1")
-        assert self.measure_recall((index, pair[1])) == 1.0
+        assert self.measure_recall((index, index_and_oracle[1])) == 1.0
 
     def test_a_tail_that_grows_becomes_part_of_a_new_file(
-        self, folder: Path, pair: tuple[FaissIndex, ExactIndex]
+        self, index_folder: Path, index_and_oracle: tuple[FaissIndex, ExactIndex]
     ) -> None:
-        index, oracle = pair
-        reader = FaissIndex(folder)
-        before = ivf_files(folder)
+        index, oracle = index_and_oracle
+        reader = FaissIndex(index_folder)
+        before = ivf_files(index_folder)
         reader.search(Lane.VISUAL, axis_vector(0), 1, NO_FILTERS)
         random = np.random.default_rng(8)
         more = picture_batch(clustered_vectors(random, 2000))
-        for each in pair:
+        for each in index_and_oracle:
             each.put(make_tags("more"), [more])
-        assert len(ivf_files(folder)) == 1
-        assert ivf_files(folder) != before
+        assert len(ivf_files(index_folder)) == 1
+        assert ivf_files(index_folder) != before
         assert self.measure_recall((index, oracle)) >= 0.99
         assert self.measure_recall((reader, oracle)) >= 0.99
 
-    def test_when_little_is_left_the_file_goes(self, folder: Path, pair: tuple[FaissIndex, ExactIndex]) -> None:
+    def test_when_little_is_left_the_file_goes(
+        self, index_folder: Path, index_and_oracle: tuple[FaissIndex, ExactIndex]
+    ) -> None:
         for number in range(8):
-            for each in pair:
+            for each in index_and_oracle:
                 each.remove(f"a{number}")
-        assert ivf_files(folder) == []
-        assert self.measure_recall(pair) == 1.0
+        assert ivf_files(index_folder) == []
+        assert self.measure_recall(index_and_oracle) == 1.0
 
     def test_a_file_that_cannot_be_written_costs_time_only(
-        self, folder: Path, batches: dict[str, SegmentBatch], caplog: pytest.LogCaptureFixture
+        self, index_folder: Path, batches: dict[str, SegmentBatch], caplog: pytest.LogCaptureFixture
     ) -> None:
-        index, oracle = FaissIndex(folder, exact_up_to=100), ExactIndex()
-        (folder / "visual-1.writing").mkdir()
+        index, oracle = FaissIndex(index_folder, exact_up_to=100), ExactIndex()
+        (index_folder / "visual-1.writing").mkdir()
         for each in (index, oracle):
             each.put(make_tags("a0"), [batches["a0"]])
         assert "keeps its tail" in caplog.text

@@ -40,8 +40,8 @@ from tests.support.contract_segment_index import (
 
 class TestQdrantInMemory(SegmentIndexContract):
     @pytest.fixture
-    def index(self, server: QdrantConnection) -> QdrantIndex:
-        return QdrantIndex(server, "afterimage")
+    def index(self, connection: QdrantConnection) -> QdrantIndex:
+        return QdrantIndex(connection, "afterimage")
 
 
 class TestQdrantInAFolder(SegmentIndexContract):
@@ -56,15 +56,15 @@ KEYWORD_QUERY = (Lane.KEYWORDS, "new word of a fire truck")
 
 
 @pytest.fixture
-def server() -> Iterator[QdrantConnection]:
-    server = QdrantConnection.in_memory()
-    yield server
-    server.close()
+def connection() -> Iterator[QdrantConnection]:
+    connection = QdrantConnection.in_memory()
+    yield connection
+    connection.close()
 
 
-def count_points(server: QdrantConnection) -> int:
+def count_points(connection: QdrantConnection) -> int:
     """How many segments are stored, seen or not."""
-    with server.client() as client:
+    with connection.client() as client:
         return client.count("afterimage-0").count
 
 
@@ -79,7 +79,7 @@ def visible_state(index: SegmentIndex) -> tuple[object, ...]:
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[QdrantIndex, FaissIndex]]:
+def both_indexes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[QdrantIndex, FaissIndex]]:
     server = QdrantConnection.in_memory()
     qdrant, faiss = QdrantIndex(server, "afterimage"), FaissIndex(tmp_path_factory.mktemp("faiss") / "index")
     for number in range(30):
@@ -105,20 +105,20 @@ class TestAgainstFaiss:
         vectors = {Lane.VISUAL: unit_vectors(random, 50, 96), Lane.TEXT: unit_vectors(random, 50, 48)}
         return SegmentBatch(segments, {lane: np.arange(50) for lane in vectors}, vectors)
 
-    @pytest.mark.parametrize("where", [NO_FILTERS, FILTERS["one collection"], FILTERS["between"]])
-    def test_vectors_score_the_same(self, pair: tuple[QdrantIndex, FaissIndex], where: SegmentFilter) -> None:
-        for query in unit_vectors(np.random.default_rng(99), 20, 96):
-            ours, theirs = (index.search(Lane.VISUAL, query, 10, where) for index in pair)
+    @pytest.mark.parametrize("filters", [NO_FILTERS, FILTERS["one collection"], FILTERS["between"]])
+    def test_vectors_score_the_same(self, both_indexes: tuple[QdrantIndex, FaissIndex], filters: SegmentFilter) -> None:
+        for query in unit_vectors(np.random.default_rng(99), 10, 96):
+            ours, theirs = (index.search(Lane.VISUAL, query, 10, filters) for index in both_indexes)
             assert hit_ids(ours) == hit_ids(theirs)
             assert [hit.score for hit in ours] == pytest.approx([hit.score for hit in theirs], abs=1e-4)
 
-    @pytest.mark.parametrize("where", [NO_FILTERS, FILTERS["one collection"]])
-    def test_words_find_the_same(self, pair: tuple[QdrantIndex, FaissIndex], where: SegmentFilter) -> None:
+    @pytest.mark.parametrize("filters", [NO_FILTERS, FILTERS["one collection"]])
+    def test_words_find_the_same(self, both_indexes: tuple[QdrantIndex, FaissIndex], filters: SegmentFilter) -> None:
         random = np.random.default_rng(5)
         shares = []
-        for _ in range(15):
+        for _ in range(10):
             query = " ".join(f"w{word}x" for word in random.integers(0, 320, 4))
-            ours, theirs = (index.search(Lane.KEYWORDS, query, 10, where) for index in pair)
+            ours, theirs = (index.search(Lane.KEYWORDS, query, 10, filters) for index in both_indexes)
             assert [hit.score for hit in ours] == pytest.approx([hit.score for hit in theirs], abs=1e-6)
             shares.append(len({*hit_ids(ours)} & {*hit_ids(theirs)}) / max(1, len(theirs)))
         assert np.mean(shares) >= 0.95
@@ -158,23 +158,24 @@ def index_changes() -> dict[str, object]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", index_changes())
-def test_a_change_that_dies_at_any_moment_is_seen_wholly_or_not_at_all(server: QdrantConnection, name: str) -> None:
+def test_a_change_that_dies_at_any_moment_is_seen_wholly_or_not_at_all(connection: QdrantConnection, name: str) -> None:
     change = index_changes()[name]
     states: dict[int, tuple[object, ...]] = {}
     for last in range(4, 100):
-        with server.client() as client:
+        with connection.client() as client:
             for each in client.get_collections().collections:
                 client.delete_collection(each.name)
-        index = QdrantIndex(server, "afterimage")
+        index = QdrantIndex(connection, "afterimage")
         put_archive(index)
         old = visible_state(index)
         try:
-            change(QdrantIndex(_DyingConnection(server, last), "afterimage"))  # type: ignore[operator]
+            change(QdrantIndex(_DyingConnection(connection, last), "afterimage"))  # type: ignore[operator]
         except _ProcessDied:
             states[last] = visible_state(index)
             change(index)  # type: ignore[operator]  # what was left is done, or cleared away
-            state_after_retry, points_after_retry = visible_state(index), count_points(server)
+            state_after_retry, points_after_retry = visible_state(index), count_points(connection)
             continue
         whole = visible_state(index)
         break
@@ -182,21 +183,21 @@ def test_a_change_that_dies_at_any_moment_is_seen_wholly_or_not_at_all(server: Q
     assert whole != old
     assert set(map(repr, states.values())) == {repr(old), repr(whole)}
     assert state_after_retry == whole
-    assert points_after_retry == count_points(server)
+    assert points_after_retry == count_points(connection)
 
 
-def test_a_reader_beside_writers_always_sees_whole_assets(server: QdrantConnection) -> None:
-    index = QdrantIndex(server, "afterimage")
+def test_a_reader_beside_writers_always_sees_whole_assets(connection: QdrantConnection) -> None:
+    index = QdrantIndex(connection, "afterimage")
     random = np.random.default_rng(0)
     batches = [[picture_batch(unit_vectors(random, 25), first) for first in (0, 25)] for _ in range(6)]
     index.put(make_tags("a0"), batches[0])
 
     def watch() -> set[int]:
-        reader = QdrantIndex(server, "afterimage")
+        reader = QdrantIndex(connection, "afterimage")
         return {len(reader.search(Lane.VISUAL, axis_vector(0), 5000, NO_FILTERS)) % 50 for _ in range(8)}
 
     def write(number: int) -> None:
-        writer = QdrantIndex(server, "afterimage")
+        writer = QdrantIndex(connection, "afterimage")
         for again in range(2):
             writer.put(make_tags(f"a{number}"), batches[(number + again) % 6])
         if number == 3:
@@ -237,10 +238,10 @@ def test_a_folder_is_for_one_process(tmp_path: Path) -> None:
     QdrantConnection.in_folder(tmp_path).close()
 
 
-def test_another_models_vectors_are_refused_and_both_models_named(server: QdrantConnection) -> None:
-    index = QdrantIndex(server, "p", {Lane.VISUAL: "siglip", Lane.TEXT: "minilm"})
+def test_another_models_vectors_are_refused_and_both_models_named(connection: QdrantConnection) -> None:
+    index = QdrantIndex(connection, "p", {Lane.VISUAL: "siglip", Lane.TEXT: "minilm"})
     index.put(make_tags("a"), [picture_batch(axis_vector(0)[None])])
-    other = QdrantIndex(server, "p", {Lane.VISUAL: "clip", Lane.TEXT: "minilm"})
+    other = QdrantIndex(connection, "p", {Lane.VISUAL: "clip", Lane.TEXT: "minilm"})
     assert other.stored_model_ids() == {Lane.VISUAL: "siglip"}
     for use in (
         lambda: other.put(make_tags("b"), [picture_batch(axis_vector(0)[None])]),
@@ -258,20 +259,20 @@ def test_another_models_vectors_are_refused_and_both_models_named(server: Qdrant
         index.search(Lane.VISUAL, axis_vector(0), 1, NO_FILTERS)
 
 
-def test_two_indexes_on_one_server_do_not_meet(server: QdrantConnection) -> None:
-    first, second = QdrantIndex(server, "one"), QdrantIndex(server, "one-2")
+def test_two_indexes_on_one_server_do_not_meet(connection: QdrantConnection) -> None:
+    first, second = QdrantIndex(connection, "one"), QdrantIndex(connection, "one-2")
     first.put(make_tags("a"), [page_batch("a word")])
-    QdrantShadow(server, "one", lambda place: QdrantIndex(server, "one", pair=place)).create()
+    QdrantShadow(connection, "one", lambda place: QdrantIndex(connection, "one", pair=place)).create()
     assert search_texts(second, "word") == []
     second.put(make_tags("b"), [page_batch("another word")])
-    shadow = QdrantShadow(server, "one", lambda place: QdrantIndex(server, "one", pair=place))
+    shadow = QdrantShadow(connection, "one", lambda place: QdrantIndex(connection, "one", pair=place))
     shadow.create().put(make_tags("c"), [page_batch("third word")])
     shadow.promote()
     assert (search_texts(first, "word"), search_texts(second, "word")) == (["third word"], ["another word"])
 
 
-def test_a_large_put_arrives_whole(server: QdrantConnection) -> None:
-    index, oracle = QdrantIndex(server, "afterimage"), ExactIndex()
+def test_a_large_put_arrives_whole(connection: QdrantConnection) -> None:
+    index, oracle = QdrantIndex(connection, "afterimage"), ExactIndex()
     for each in (index, oracle):
         random = np.random.default_rng(3)
         assert each.put(make_tags("a"), (picture_batch(unit_vectors(random, 400), first) for first in (0, 400))) == 800

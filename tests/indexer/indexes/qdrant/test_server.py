@@ -32,17 +32,17 @@ if not SERVER_URL:
 
 
 @pytest.fixture
-def server() -> Iterator[QdrantConnection]:
-    server = QdrantConnection.connect(SERVER_URL)
-    yield server
-    server.close()
+def connection() -> Iterator[QdrantConnection]:
+    connection = QdrantConnection.connect(SERVER_URL)
+    yield connection
+    connection.close()
 
 
 @pytest.fixture
-def prefix(server: QdrantConnection) -> Iterator[str]:
+def prefix(connection: QdrantConnection) -> Iterator[str]:
     prefix = f"test{uuid.uuid4().hex}"
     yield prefix
-    with server.client() as client:
+    with connection.client() as client:
         for collection in client.get_collections().collections:
             if collection.name.startswith(prefix):
                 client.delete_collection(collection.name)
@@ -50,18 +50,18 @@ def prefix(server: QdrantConnection) -> Iterator[str]:
 
 class TestQdrantOnAServer(SegmentIndexContract):
     @pytest.fixture
-    def index(self, server: QdrantConnection, prefix: str) -> QdrantIndex:
-        return QdrantIndex(server, prefix)
+    def index(self, connection: QdrantConnection, prefix: str) -> QdrantIndex:
+        return QdrantIndex(connection, prefix)
 
 
 class TestQdrantWithInt8Copies(SegmentIndexContract):
     @pytest.fixture
-    def index(self, server: QdrantConnection, prefix: str) -> QdrantIndex:
-        return QdrantIndex(server, prefix, options=CollectionOptions(quantized=True, shards=2))
+    def index(self, connection: QdrantConnection, prefix: str) -> QdrantIndex:
+        return QdrantIndex(connection, prefix, options=CollectionOptions(quantized=True, shards=2))
 
 
-def test_a_large_lane_keeps_recall(server: QdrantConnection, prefix: str) -> None:
-    index, oracle = QdrantIndex(server, prefix, exact_up_to=10), ExactIndex()
+def test_a_large_lane_keeps_recall(connection: QdrantConnection, prefix: str) -> None:
+    index, oracle = QdrantIndex(connection, prefix, exact_up_to=10), ExactIndex()
     random = np.random.default_rng(0)
     for number in range(10):
         batch = picture_batch(unit_vectors(random, 400))
@@ -74,10 +74,10 @@ def test_a_large_lane_keeps_recall(server: QdrantConnection, prefix: str) -> Non
     assert np.mean(shares) >= 0.99
 
 
-def test_a_shadow_takes_the_place_of_the_index_in_use(server: QdrantConnection, prefix: str) -> None:
-    reader = QdrantIndex(server, prefix)
+def test_a_shadow_takes_the_place_of_the_index_in_use(connection: QdrantConnection, prefix: str) -> None:
+    reader = QdrantIndex(connection, prefix)
     put_archive(reader)
-    shadow = QdrantShadow(server, prefix, lambda place: QdrantIndex(server, prefix, pair=place))
+    shadow = QdrantShadow(connection, prefix, lambda place: QdrantIndex(connection, prefix, pair=place))
     shadow.create().put(make_tags("only"), [picture_batch(axis_vector(0)[None])])
     assert len(reader.segment_counts()) == 8
     shadow.promote()

@@ -90,6 +90,7 @@ class TestEveryShape:
             assert all(is_same_frame(a, b) for a, b in zip(part, expected, strict=True))
 
 
+@pytest.mark.slow
 def test_a_long_video_is_resumed_by_a_seek_to_the_same_frames(tmp_path: Path) -> None:
     for name in ("a.mp4", "a.mkv", "a.ts"):
         make_video(tmp_path / name, "libx264", 500, options={**X264_FAST, "g": "40", "bf": "2"})

@@ -9,10 +9,10 @@ from tests.support.tiny_onevision import make_tiny_onevision
 
 
 @pytest.fixture(scope="session", params=["siglip", "clip"])
-def tiny_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_model_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_onevision(tmp_path_factory.mktemp("onevision") / request.param, tower=request.param)
 
 
 @pytest.fixture(scope="session")
-def tiny(tiny_folder: Path) -> OneVisionCheckpoint:
-    return load_checkpoint(f"local-dir:{tiny_folder}", "cpu", "fp32")
+def tiny_checkpoint(tiny_model_folder: Path) -> OneVisionCheckpoint:
+    return load_checkpoint(f"local-dir:{tiny_model_folder}", "cpu", "fp32")

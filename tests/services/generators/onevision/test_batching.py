@@ -20,22 +20,23 @@ from services.generators.onevision.generator import OneVisionGenerator
 from services.generators.onevision.tokenizer import PromptTokenizer
 from services.generators.onevision.vision import VisionEncoder
 from services.generators.onevision.visual_vocabulary import VisualVocabulary
-from tests.services.generators.onevision.test_engine import make_pictures
-from tests.services.generators.onevision.test_generator import (
+from tests.support.onevision_fixtures import (
     BUDGET,
     MAX_NEW_TOKENS,
     PICTURES,
     make_evidence,
     make_generator,
+    make_pictures,
     make_slots,
 )
+from tests.support.waiting import TIMEOUT_S
 
 MAX_TOKENS = 900
 
 
 @pytest.fixture
-def batcher(tiny: OneVisionCheckpoint) -> Iterator[Batcher]:
-    made = Batcher(tiny, 3, MAX_TOKENS, cache_bytes=8 << 20, chunk_tokens=128)
+def batcher(tiny_checkpoint: OneVisionCheckpoint) -> Iterator[Batcher]:
+    made = Batcher(tiny_checkpoint, 3, MAX_TOKENS, cache_bytes=8 << 20, chunk_tokens=128)
     yield made
     made.close()
 
@@ -43,13 +44,13 @@ def batcher(tiny: OneVisionCheckpoint) -> Iterator[Batcher]:
 class VideoPrompts:
     """Prompts about two videos, each with a memory of its own, and what the engine alone writes for them."""
 
-    def __init__(self, tiny: OneVisionCheckpoint) -> None:
+    def __init__(self, tiny_checkpoint: OneVisionCheckpoint) -> None:
         self.engine, self.words, self.vision = (
-            Engine(tiny),
-            PromptTokenizer(tiny.processor.tokenizer),
-            VisionEncoder(tiny),
+            Engine(tiny_checkpoint),
+            PromptTokenizer(tiny_checkpoint.processor.tokenizer),
+            VisionEncoder(tiny_checkpoint),
         )
-        stops = tiny.model.generation_config.eos_token_id
+        stops = tiny_checkpoint.model.generation_config.eos_token_id
         self.stop_ids = frozenset([stops])
         self.prefix_builds: list[str] = []
 
@@ -74,42 +75,48 @@ class VideoPrompts:
 
 
 @pytest.fixture
-def films(tiny: OneVisionCheckpoint) -> VideoPrompts:
-    return VideoPrompts(tiny)
+def video_prompts(tiny_checkpoint: OneVisionCheckpoint) -> VideoPrompts:
+    return VideoPrompts(tiny_checkpoint)
 
 
 REQUESTS = [(0, 0, 24), (1, 1, 7), (0, 5, 30), (1, 9, 12), (0, 2, 1), (1, 0, 24), (0, 14, 18), (1, 3, 24)]
 
 
-def generate_together(batcher: Batcher, films: VideoPrompts, requests: list[tuple[int, int, int]]) -> list[list[int]]:
+def generate_together(
+    batcher: Batcher, video_prompts: VideoPrompts, requests: list[tuple[int, int, int]]
+) -> list[list[int]]:
     def generate(request: tuple[int, int, int]) -> list[int]:
         film, question, limit = request
-        return list(batcher.generate(films.prompt(film, question), limit, films.stop_ids))
+        return list(batcher.generate(video_prompts.prompt(film, question), limit, video_prompts.stop_ids))
 
     with ThreadPoolExecutor(len(requests)) as threads:
         return list(threads.map(generate, requests))
 
 
-def test_together_is_what_each_is_alone(batcher: Batcher, films: VideoPrompts) -> None:
-    expected = [films.generate_alone(*one) for one in REQUESTS]
+def test_together_is_what_each_is_alone(batcher: Batcher, video_prompts: VideoPrompts) -> None:
+    expected = [video_prompts.generate_alone(*one) for one in REQUESTS]
     assert len({tuple(one) for one in expected}) > 4
-    assert generate_together(batcher, films, REQUESTS) == expected
+    assert generate_together(batcher, video_prompts, REQUESTS) == expected
 
 
 def test_together_is_what_the_model_itself_generates(
-    batcher: Batcher, films: VideoPrompts, tiny: OneVisionCheckpoint
+    batcher: Batcher, video_prompts: VideoPrompts, tiny_checkpoint: OneVisionCheckpoint
 ) -> None:
     requests = [(frames, 6 * frames) for frames in (1, 4, 2)]
     texts = [f"<video>Say{' it' * frames}!<|im_end|>" for frames, _ in requests]
     expected = []
     for (frames, limit), text in zip(requests, texts, strict=True):
-        inputs = tiny.processor(text=text, videos=[np.stack(make_pictures(frames))], return_tensors="pt")
-        out = tiny.model.generate(**inputs, max_new_tokens=limit, do_sample=False)[0, inputs["input_ids"].shape[1] :]
-        expected.append([one for one in out.tolist() if one not in films.stop_ids])
+        inputs = tiny_checkpoint.processor(text=text, videos=[np.stack(make_pictures(frames))], return_tensors="pt")
+        out = tiny_checkpoint.model.generate(**inputs, max_new_tokens=limit, do_sample=False)[
+            0, inputs["input_ids"].shape[1] :
+        ]
+        expected.append([one for one in out.tolist() if one not in video_prompts.stop_ids])
 
     def own(frames: int, text: str) -> list[PromptPart]:
-        tokens = torch.cat([*films.vision.encode_frames(make_pictures(frames), 196), films.vision.newline_token])
-        return [tokens, films.words.encode_trusted(text.removeprefix("<video>"))]
+        tokens = torch.cat(
+            [*video_prompts.vision.encode_frames(make_pictures(frames), 196), video_prompts.vision.newline_token]
+        )
+        return [tokens, video_prompts.words.encode_trusted(text.removeprefix("<video>"))]
 
     with ThreadPoolExecutor(3) as threads:
         prompts = [
@@ -118,52 +125,56 @@ def test_together_is_what_the_model_itself_generates(
         ]
         limits = [limit for _, limit in requests]
         written = list(
-            threads.map(lambda one, limit: list(batcher.generate(one, limit, films.stop_ids)), prompts, limits)
+            threads.map(lambda one, limit: list(batcher.generate(one, limit, video_prompts.stop_ids)), prompts, limits)
         )
     assert written == expected
 
 
-def test_a_video_s_memory_is_made_and_read_once(batcher: Batcher, films: VideoPrompts) -> None:
+def test_a_video_s_memory_is_made_and_read_once(batcher: Batcher, video_prompts: VideoPrompts) -> None:
     reads: list[int] = []
     forward = batcher.visual_vocabulary.embedding.forward
     batcher.visual_vocabulary.embedding.forward = lambda ids: reads.append(ids.numel()) or forward(ids)  # type: ignore[func-returns-value, method-assign]
-    list(batcher.generate(films.prompt(0, 1), 4, films.stop_ids))
+    list(batcher.generate(video_prompts.prompt(0, 1), 4, video_prompts.stop_ids))
     first = sum(reads)
-    list(batcher.generate(films.prompt(0, 2), 4, films.stop_ids))
+    list(batcher.generate(video_prompts.prompt(0, 2), 4, video_prompts.stop_ids))
     assert sum(reads) - first < first / 2
-    assert films.prefix_builds == ["film 0"]
+    assert video_prompts.prefix_builds == ["film 0"]
 
 
-def test_the_engine_reads_and_sees_as_ever_while_others_are_decoded(batcher: Batcher, films: VideoPrompts) -> None:
-    expected = films.generate_alone(0, 1, 30)
-    streams = [batcher.generate(films.prompt(0, question), 400, frozenset()) for question in (3, 4, 5)]
+def test_the_engine_reads_and_sees_as_ever_while_others_are_decoded(
+    batcher: Batcher, video_prompts: VideoPrompts
+) -> None:
+    expected = video_prompts.generate_alone(0, 1, 30)
+    streams = [batcher.generate(video_prompts.prompt(0, question), 400, frozenset()) for question in (3, 4, 5)]
     with ThreadPoolExecutor(3) as threads:
         decoding = [threads.submit(list, stream) for stream in streams]
         for _ in range(8):
-            assert films.generate_alone(0, 1, 30) == expected
+            assert video_prompts.generate_alone(0, 1, 30) == expected
         assert [len(one.result()) for one in decoding] == [400] * 3
 
 
-def test_words_come_one_by_one(batcher: Batcher, films: VideoPrompts) -> None:
-    stream = batcher.generate(films.prompt(0, 0), 400, frozenset())
+def test_words_come_one_by_one(batcher: Batcher, video_prompts: VideoPrompts) -> None:
+    stream = batcher.generate(video_prompts.prompt(0, 0), 400, frozenset())
     first = next(stream)
     assert batcher._loop is not None
     running = batcher._loop._manager.batch_processor.scheduler.active_requests
     assert len(running) == 1
-    assert [first, next(stream), next(stream)] == films.generate_alone(0, 0, 3)
+    assert [first, next(stream), next(stream)] == video_prompts.generate_alone(0, 0, 3)
 
 
-def test_closing_ends_the_work_and_gives_the_room_back(batcher: Batcher, films: VideoPrompts) -> None:
-    list(batcher.generate(films.prompt(0, 0), 2, films.stop_ids))
+def test_closing_ends_the_work_and_gives_the_room_back(batcher: Batcher, video_prompts: VideoPrompts) -> None:
+    list(batcher.generate(video_prompts.prompt(0, 0), 2, video_prompts.stop_ids))
     free = batcher.visual_vocabulary.free_count
-    streams = [batcher.generate(films.prompt(0, question), 400, frozenset()) for question in (1, 2)]
+    streams = [batcher.generate(video_prompts.prompt(0, question), 400, frozenset()) for question in (1, 2)]
     for stream in streams:
         next(stream)
     assert batcher.visual_vocabulary.free_count < free
     for stream in streams:
         stream.close()  # type: ignore[attr-defined]
     assert batcher.visual_vocabulary.free_count == free
-    assert list(batcher.generate(films.prompt(1, 3), 9, films.stop_ids)) == films.generate_alone(1, 3, 9)
+    assert list(
+        batcher.generate(video_prompts.prompt(1, 3), 9, video_prompts.stop_ids)
+    ) == video_prompts.generate_alone(1, 3, 9)
     assert batcher._loop is not None
     assert not batcher._loop._manager.batch_processor.scheduler.active_requests
     assert not batcher._loop._inboxes
@@ -171,11 +182,11 @@ def test_closing_ends_the_work_and_gives_the_room_back(batcher: Batcher, films: 
 
 @pytest.mark.parametrize("error", [RuntimeError("a kernel failed"), torch.OutOfMemoryError("CUDA out of memory")])
 def test_a_failing_loop_reaches_all_who_wait_and_is_replaced(
-    batcher: Batcher, films: VideoPrompts, error: Exception
+    batcher: Batcher, video_prompts: VideoPrompts, error: Exception
 ) -> None:
     embedding = batcher.visual_vocabulary.embedding
     real: Callable[[Tensor], Tensor] = embedding.forward
-    started = threading.Barrier(4, timeout=20)
+    started = threading.Barrier(4, timeout=TIMEOUT_S)
 
     def failing(ids: Tensor) -> Tensor:
         if started.n_waiting == 3:
@@ -184,7 +195,7 @@ def test_a_failing_loop_reaches_all_who_wait_and_is_replaced(
         return real(ids)
 
     def written(question: int) -> Exception | None:
-        stream = batcher.generate(films.prompt(question % 2, question), 400, frozenset())
+        stream = batcher.generate(video_prompts.prompt(question % 2, question), 400, frozenset())
         next(stream)
         started.wait()
         try:
@@ -200,40 +211,42 @@ def test_a_failing_loop_reaches_all_who_wait_and_is_replaced(
     assert [type(failure) for failure in failures] == [kind] * 3
     assert all(str(error) in str(failure) for failure in failures)
     embedding.forward = real  # type: ignore[method-assign]
-    assert list(batcher.generate(films.prompt(0, 0), 9, films.stop_ids)) == films.generate_alone(0, 0, 9)
+    assert list(
+        batcher.generate(video_prompts.prompt(0, 0), 9, video_prompts.stop_ids)
+    ) == video_prompts.generate_alone(0, 0, 9)
 
 
 def test_closing_the_batcher_fails_what_runs_and_leaves_the_model_as_it_was(
-    tiny: OneVisionCheckpoint, films: VideoPrompts
+    tiny_checkpoint: OneVisionCheckpoint, video_prompts: VideoPrompts
 ) -> None:
-    words, attention = tiny.model.get_input_embeddings(), tiny.model.config._attn_implementation
-    expected = films.generate_alone(0, 1, 12)
-    batcher = Batcher(tiny, 2, MAX_TOKENS)
-    stream = batcher.generate(films.prompt(0, 1), 400, frozenset())
+    words, attention = tiny_checkpoint.model.get_input_embeddings(), tiny_checkpoint.model.config._attn_implementation
+    expected = video_prompts.generate_alone(0, 1, 12)
+    batcher = Batcher(tiny_checkpoint, 2, MAX_TOKENS)
+    stream = batcher.generate(video_prompts.prompt(0, 1), 400, frozenset())
     assert next(stream) == expected[0]
-    assert films.generate_alone(0, 1, 12) == expected
+    assert video_prompts.generate_alone(0, 1, 12) == expected
     batcher.close()
     with pytest.raises(ModelError, match="several questions at once"):
         list(stream)
     with pytest.raises(ModelError, match="closed"):
-        next(batcher.generate(films.prompt(0, 1), 4, films.stop_ids))
+        next(batcher.generate(video_prompts.prompt(0, 1), 4, video_prompts.stop_ids))
     batcher.close()
-    assert not hasattr(tiny.model.config, "is_causal")
-    assert tiny.model.get_input_embeddings() is words
-    assert tiny.model.config._attn_implementation == attention
-    assert films.generate_alone(0, 1, 12) == expected
+    assert not hasattr(tiny_checkpoint.model.config, "is_causal")
+    assert tiny_checkpoint.model.get_input_embeddings() is words
+    assert tiny_checkpoint.model.config._attn_implementation == attention
+    assert video_prompts.generate_alone(0, 1, 12) == expected
     assert not [thread for thread in threading.enumerate() if thread.name == "afterimage-batch-post"]
 
 
 def test_what_is_stored_is_bounded_and_kept_memories_are_the_latest(
-    tiny: OneVisionCheckpoint, films: VideoPrompts
+    tiny_checkpoint: OneVisionCheckpoint, video_prompts: VideoPrompts
 ) -> None:
-    batcher = Batcher(tiny, 1, MAX_TOKENS)
+    batcher = Batcher(tiny_checkpoint, 1, MAX_TOKENS)
     room = batcher.visual_vocabulary.free_count
     for film in (*range(24), 23, 22):
-        list(batcher.generate(films.prompt(film, 0), 2, films.stop_ids))
+        list(batcher.generate(video_prompts.prompt(film, 0), 2, video_prompts.stop_ids))
         assert 0 < len(batcher._prefixes) <= 16
-    assert films.prefix_builds == [f"film {film}" for film in range(24)]
+    assert video_prompts.prefix_builds == [f"film {film}" for film in range(24)]
     kept = sum(
         one >= batcher.visual_vocabulary.embedding.first_visual_id
         for kept in batcher._prefixes.values()
@@ -241,12 +254,14 @@ def test_what_is_stored_is_bounded_and_kept_memories_are_the_latest(
     )
     assert batcher.visual_vocabulary.free_count == room - kept
     assert list(batcher._prefixes)[-2:] == ["film 23", "film 22"]
-    assert list(batcher.generate(films.prompt(0, 3), 9, films.stop_ids)) == films.generate_alone(0, 3, 9)
+    assert list(
+        batcher.generate(video_prompts.prompt(0, 3), 9, video_prompts.stop_ids)
+    ) == video_prompts.generate_alone(0, 3, 9)
     batcher.close()
 
 
 def test_a_prompt_that_is_too_long_or_cannot_be_made_is_refused_and_leaves_nothing(
-    batcher: Batcher, films: VideoPrompts
+    batcher: Batcher, video_prompts: VideoPrompts
 ) -> None:
     free = batcher.visual_vocabulary.free_count
 
@@ -254,15 +269,17 @@ def test_a_prompt_that_is_too_long_or_cannot_be_made_is_refused_and_leaves_nothi
         raise ValueError("no picture")
 
     long: list[TokenIds] = [tuple(range(9)) * 105]
-    for own, limit in ((lambda: long, 1), (lambda: films.suffix_parts(1), MAX_TOKENS), (broken, 4)):
+    for own, limit in ((lambda: long, 1), (lambda: video_prompts.suffix_parts(1), MAX_TOKENS), (broken, 4)):
         with pytest.raises((ModelError, ValueError), match=r"more than 900|no picture"):
-            list(batcher.generate(BatchPrompt("", list, own), limit, films.stop_ids))  # type: ignore[arg-type]
+            list(batcher.generate(BatchPrompt("", list, own), limit, video_prompts.stop_ids))  # type: ignore[arg-type]
     assert batcher.visual_vocabulary.free_count == free
-    assert generate_together(batcher, films, REQUESTS[:3]) == [films.generate_alone(*one) for one in REQUESTS[:3]]
+    assert generate_together(batcher, video_prompts, REQUESTS[:3]) == [
+        video_prompts.generate_alone(*one) for one in REQUESTS[:3]
+    ]
 
 
-def test_no_two_tokens_share_an_id_and_words_stay_words(tiny: OneVisionCheckpoint) -> None:
-    words = tiny.model.get_input_embeddings()
+def test_no_two_tokens_share_an_id_and_words_stay_words(tiny_checkpoint: OneVisionCheckpoint) -> None:
+    words = tiny_checkpoint.model.get_input_embeddings()
     store = VisualVocabulary(words, 7)
     used_ids: set[int] = set()
     for count in (3, 7, 1, 5, 6, 2):
@@ -280,10 +297,10 @@ def test_no_two_tokens_share_an_id_and_words_stay_words(tiny: OneVisionCheckpoin
     assert max(used_ids) < 2**31
 
 
-def test_answers_of_several_threads_are_those_of_one_after_the_other(tiny_folder: Path) -> None:
-    alone = make_generator(tiny_folder)
+def test_answers_of_several_threads_are_those_of_one_after_the_other(tiny_model_folder: Path) -> None:
+    alone = make_generator(tiny_model_folder)
     several = OneVisionGenerator(
-        f"local-dir:{tiny_folder}",
+        f"local-dir:{tiny_model_folder}",
         PICTURES.__getitem__,
         max_prompt_tokens=BUDGET,
         max_output_tokens=MAX_NEW_TOKENS,
@@ -305,10 +322,10 @@ def test_answers_of_several_threads_are_those_of_one_after_the_other(tiny_folder
 
 
 def test_where_memory_runs_out_several_questions_halve_the_budget_once(
-    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     batched = OneVisionGenerator(
-        f"local-dir:{tiny_folder}",
+        f"local-dir:{tiny_model_folder}",
         PICTURES.__getitem__,
         max_prompt_tokens=BUDGET,
         max_output_tokens=MAX_NEW_TOKENS,
@@ -329,6 +346,6 @@ def test_where_memory_runs_out_several_questions_halve_the_budget_once(
         answers = list(threads.map(lambda one: "".join(batched._stream_text(*one, {})), requests))
     assert caplog.text.count("out of GPU memory") == 1
     assert batched._max_prompt_tokens == BUDGET // 2
-    alone = make_generator(tiny_folder, max_prompt_tokens=BUDGET // 2)
+    alone = make_generator(tiny_model_folder, max_prompt_tokens=BUDGET // 2)
     assert answers == ["".join(alone._stream_text(*one, {})) for one in requests]
     batched.close()

@@ -30,9 +30,9 @@ def _onevision_container(services: MakeContainer, home: Path, folder: Path, **se
 
 @pytest.mark.slow
 def test_a_question_is_asked_with_frames_memory_and_text(
-    services: MakeContainer, home: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+    services: MakeContainer, home: Path, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    container = _onevision_container(services, home, tiny_folder)
+    container = _onevision_container(services, home, tiny_model_folder)
     visual_parts: list[int] = []
     real = Engine.prefill
 
@@ -60,9 +60,9 @@ def test_a_question_is_asked_with_frames_memory_and_text(
 
 @pytest.mark.slow
 def test_a_memory_of_the_generators_own_tokens_is_injected(
-    services: MakeContainer, archive: Path, tmp_path: Path, tiny_folder: Path
+    services: MakeContainer, archive: Path, tmp_path: Path, tiny_model_folder: Path
 ) -> None:
-    container = _onevision_container(services, tmp_path / "home", tiny_folder, memory__token_source="onevision")
+    container = _onevision_container(services, tmp_path / "home", tiny_model_folder, memory__token_source="onevision")
     (line,) = container.indexing.index_paths([archive / "videos" / "welcome_aboard.mp4"], "default")
     assert line.asset is not None, line.reason
     memory = container.video_memory.memory(line.asset)

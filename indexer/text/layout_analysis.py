@@ -1,4 +1,7 @@
-"""Words on a page put into reading order: lines, columns, paragraphs, table rows. Geometry alone, no vendor."""
+"""Layout analysis: reading order, columns, paragraphs and table rows, from the boxes of words or lines alone.
+
+Serves the text layers of PDFs (words) and OCR (lines); decision 0071 compares it with others.
+"""
 
 from __future__ import annotations
 
@@ -13,40 +16,43 @@ from statistics import median, quantiles
 import numpy as np
 
 _MIN_ROW_OVERLAP = 0.5
-"""Two boxes stand in one row where they share this much of the smaller one's height."""
+"""Chosen: share of the smaller height that two boxes of one row overlap; less would join lines that are set close."""
 _MAX_WORD_GAP = 0.1
-"""Pieces closer than this many heights are one word (a change of font, a superscript)."""
+"""Chosen: pieces closer than this many heights are one word (a change of font); more would join words without space."""
 _MIN_CELL_GAP = 0.75
-"""Words farther apart than this many heights belong to different cells or columns."""
+"""Chosen: words farther apart than this many heights are cells or columns; justified text has gaps below it."""
 _HEIGHT_CHANGE_FACTOR = 1.2
-"""A line taller or lower than the one before by this factor begins a paragraph."""
+"""Chosen: a line taller or lower than the one before by this factor begins a paragraph; superscripts stay below it."""
 _PARAGRAPH_PITCH_FACTOR = 1.4
+"""Chosen: a line farther below than this factor of the usual pitch (the lower quartile of a column) begins one,"""
 _SINGLE_SPACING_PITCH = 1.3
-"""So does a line farther below than 1.4 times the usual distance of lines (the lower quarter of those in its column)
-where that is more than single spacing,"""
+"""Chosen: but only if the pitch is also more than this many heights; tight columns have irregular pitches."""
 _MAX_PITCH = 2.8
-"""or farther than this many heights,"""
+"""Chosen: a line farther below than this many heights begins a paragraph, even in double-spaced text."""
 _MIN_INDENT = 0.8
-"""or one indented by this many heights whose next line is not."""
+"""Chosen: a line indented by this many heights, whose next line is not, begins a paragraph; less is ragged setting."""
 
 _MIN_COLUMN_LINES = 3
+"""Chosen: fewer lines side by side are no columns; more would miss short columns."""
 _MIN_PROSE_CHARS = 20
+"""Chosen: median characters of a line of prose; table cells are mostly shorter, newspaper columns longer."""
 _MIN_PROSE_FILL = 0.7
-"""A side of a gutter is prose where its middle line has this many characters and fills this share of the widest."""
+"""Chosen: prose fills this share of its widest lines (9th decile); cells of a table vary more."""
 _MIN_LOOSE_LINE_CHARS = 8
+"""Chosen: median characters of columns of short lines (lists, addresses); below it, cells of numbers."""
 _MAX_ALIGNED_SHARE = 0.5
-"""Columns of shorter lines are told from a table by fewer lines than this share standing level with one opposite."""
+"""Chosen: columns of short lines have less than this share of lines level with one opposite; tables have more."""
 
 _MAX_FRAGMENTS = 3000
-"""A page in more pieces than this is read row by row: it is no page of columns for people."""
+"""Chosen: a page of more fragments is read row by row; the search for gutters would take too long."""
 
 _LIST_MARKER = re.compile(r"(?:[•◦▪‣●○■–*-]|\(?(?:\d{1,2}|[a-z])[.)])(?=\s|$)")
-"""What a list puts before its items."""
+"""Bullet or number of a list item."""
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A run of characters without a space, in points; x to the right in reading direction, y downwards."""
+    """A run of characters without a space; x to the right in reading direction, y downwards, in any unit."""
 
     text: str
     x0: float
@@ -56,16 +62,18 @@ class Word:
 
     @property
     def height(self) -> float:
+        """Height of the box."""
         return self.y1 - self.y0
 
     @property
     def center_y(self) -> float:
+        """Vertical center of the box."""
         return (self.y0 + self.y1) / 2
 
 
 @dataclass(frozen=True, slots=True)
 class TextRow:
-    """A line of text, table cells separated by tabs. Rows of one `block` are one paragraph or table."""
+    """A line of text or a part of it, table cells separated by tabs. Rows of one `block` are a paragraph or table."""
 
     text: str
     x0: float
@@ -77,24 +85,32 @@ class TextRow:
 
     @property
     def center_y(self) -> float:
+        """Vertical center of the box."""
         return (self.y0 + self.y1) / 2
 
 
 def analyze_layout(words: Sequence[Word]) -> list[TextRow]:
-    """The words as rows in reading order: column after column, where there are columns; `block` counts from 0."""
-    rows: list[TextRow] = []
-    block = 0
-    for group in _split_columns(_build_fragments(words)):
-        for paragraph in _group_paragraphs(_group_rows(group)):
-            rows += [replace(row, block=block) for row in paragraph]
-            block += 1
-    return rows
+    """Return words as rows in reading order, column after column; `block` numbers the paragraphs from 0."""
+    paragraphs = arrange_fragments(_build_fragments(words))
+    return [replace(_join_cells(row), block=block) for block, rows in enumerate(paragraphs) for row in rows]
 
 
-# Words to fragments: what stands side by side with no more than a space between
+def arrange_fragments(fragments: Sequence[TextRow]) -> list[list[list[TextRow]]]:
+    """Return fragments in reading order, as paragraphs or tables of rows, each row from left to right."""
+    paragraphs: list[list[list[TextRow]]] = []
+    for group in _split_columns(list(fragments)):
+        rows = _group_rows(group)
+        for paragraph in _group_paragraphs([_join_cells(row) for row in rows]):
+            paragraphs.append(rows[: len(paragraph)])
+            rows = rows[len(paragraph) :]
+    return paragraphs
+
+
+# Words to fragments: words of one row with no more than a space between them
 
 
 def _build_fragments(words: Sequence[Word]) -> list[TextRow]:
+    """Return words joined to fragments: runs of words of one row with no more than a space between them."""
     following = _find_right_neighbours(words)
     followers = set(following.values())
     fragments = []
@@ -110,7 +126,7 @@ def _build_fragments(words: Sequence[Word]) -> list[TextRow]:
 
 
 def _find_right_neighbours(words: Sequence[Word]) -> dict[int, int]:
-    """For each word the one to its right in the same fragment; every word has at most one on either side."""
+    """Return for each word its right neighbour in the same fragment; a word is the neighbour of at most one other."""
     order = sorted(range(len(words)), key=lambda i: words[i].center_y)
     boxes = np.array([(words[i].x0, words[i].y0, words[i].x1, words[i].y1) for i in order], np.float64).reshape(-1, 4)
     x0, y0, x1, y1 = boxes.T
@@ -128,12 +144,13 @@ def _find_right_neighbours(words: Sequence[Word]) -> dict[int, int]:
         beside &= (gap <= _MIN_CELL_GAP * height) & (gap >= -_MIN_ROW_OVERLAP * height)
         if beside.any():
             j = int(np.where(beside, np.abs(gap), np.inf).argmin())
-            found = (float(abs(gap[j])), order[i])
-            nearest[order[first + j]] = min(nearest.get(order[first + j], found), found)
+            candidate = (float(abs(gap[j])), order[i])
+            nearest[order[first + j]] = min(nearest.get(order[first + j], candidate), candidate)
     return {i: j for j, (_, i) in nearest.items()}
 
 
 def _join_words(chain: list[Word]) -> TextRow:
+    """Return words from left to right as one fragment, in reading order where they are written from right to left."""
     text = chain[0].text
     if _is_right_to_left(chain):
         text = " ".join(word.text for word in reversed(chain))
@@ -144,11 +161,13 @@ def _join_words(chain: list[Word]) -> TextRow:
 
 
 def _is_right_to_left(chain: list[Word]) -> bool:
+    """Return True if most directional characters are written from right to left (UAX #9 classes R and AL)."""
     directions = [unicodedata.bidirectional(character) for word in chain for character in word.text]
     return sum(d in ("R", "AL") for d in directions) > sum(d == "L" for d in directions)
 
 
 def _bounding_row(text: str, parts: Sequence[Word | TextRow], height: float) -> TextRow:
+    """Return a row with the bounding box of its parts."""
     left, top = min(part.x0 for part in parts), min(part.y0 for part in parts)
     return TextRow(text, left, top, max(part.x1 for part in parts), max(part.y1 for part in parts), height)
 
@@ -157,8 +176,11 @@ def _bounding_row(text: str, parts: Sequence[Word | TextRow], height: float) -> 
 
 
 def _split_columns(fragments: list[TextRow]) -> list[list[TextRow]]:
-    """Groups to be read one after the other. A gutter divides only the stretches of a page where it runs between text;
-    what crosses it (a title, a wide table) is read where it stands."""
+    """Return groups of fragments that are read one after the other: columns, recursively, from left to right.
+
+    A gutter divides only the sections of a page where no text crosses it; what crosses it (a title, a wide table) is
+    read in its place.
+    """
     fragments = sorted(fragments, key=lambda row: row.center_y)
     gutter = _find_best_gutter(fragments) if len(fragments) <= _MAX_FRAGMENTS else None
     if gutter is None:
@@ -176,7 +198,7 @@ def _split_columns(fragments: list[TextRow]) -> list[list[TextRow]]:
 
 
 def _find_best_gutter(fragments: list[TextRow]) -> float | None:
-    """The x that divides most fragments into columns; None where none does."""
+    """Return the x that divides most fragments into columns; None where none does."""
     best, max_divided = None, 0
     for gutter in _candidate_gutters(fragments):
         sides = [_split_at_gutter(section, gutter) for section in _split_sections(fragments, gutter)]
@@ -187,7 +209,7 @@ def _find_best_gutter(fragments: list[TextRow]) -> float | None:
 
 
 def _candidate_gutters(fragments: list[TextRow]) -> list[float]:
-    """Just left of where fragments begin."""
+    """Return candidate x positions: just left of where fragments begin."""
     gutters: list[float] = []
     for row in sorted(fragments, key=lambda row: row.x0):
         gutter = row.x0 - _MIN_CELL_GAP / 3 * row.height
@@ -197,7 +219,7 @@ def _candidate_gutters(fragments: list[TextRow]) -> list[float]:
 
 
 def _split_sections(fragments: list[TextRow], gutter: float) -> list[list[TextRow]]:
-    """The page, given from top to bottom, cut where it changes between crossing the gutter and not crossing it."""
+    """Cut fragments, sorted from top to bottom, where they change between crossing the gutter and not crossing it."""
     sections: list[list[TextRow]] = []
     crossed: bool | None = None
     for row in fragments:
@@ -210,11 +232,13 @@ def _split_sections(fragments: list[TextRow], gutter: float) -> list[list[TextRo
 
 
 def _split_at_gutter(section: list[TextRow], gutter: float) -> tuple[list[TextRow], list[TextRow]]:
+    """Return the fragments left and right of a gutter."""
     left = [row for row in section if row.x1 <= gutter]
     return left, [row for row in section if row.x0 >= gutter]
 
 
 def _are_columns(left: list[TextRow], right: list[TextRow]) -> bool:
+    """Return True if both sides of a gutter are columns of text, not cells of a table."""
     if not left or not right or max(len(left), len(right)) < _MIN_COLUMN_LINES:
         return False
     if _is_prose(left) and _is_prose(right):
@@ -224,11 +248,12 @@ def _are_columns(left: list[TextRow], right: list[TextRow]) -> bool:
         or min(_median_length(left), _median_length(right)) < _MIN_LOOSE_LINE_CHARS
     ):
         return False
-    level = sum(any(abs(row.center_y - other.center_y) < row.height / 4 for other in left) for row in right)
-    return level < _MAX_ALIGNED_SHARE * len(right)
+    aligned = sum(any(abs(row.center_y - other.center_y) < row.height / 4 for other in left) for row in right)
+    return aligned < _MAX_ALIGNED_SHARE * len(right)
 
 
 def _is_prose(side: list[TextRow]) -> bool:
+    """Return True if the lines are long and fill their column."""
     if _median_length(side) < _MIN_PROSE_CHARS:
         return False
     widths = [row.x1 - row.x0 for row in side]
@@ -236,30 +261,32 @@ def _is_prose(side: list[TextRow]) -> bool:
 
 
 def _median_length(side: list[TextRow]) -> float:
+    """Return the median display width of the lines."""
     return median(_display_width(row.text) for row in side)
 
 
 @lru_cache(maxsize=2 * _MAX_FRAGMENTS)
 def _display_width(text: str) -> int:
-    """Characters; full-width ones count twice."""
+    """Return the number of characters; East Asian wide ones count twice (UAX #11)."""
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 # Fragments to rows, rows to paragraphs
 
 
-def _group_rows(fragments: list[TextRow]) -> list[TextRow]:
+def _group_rows(fragments: list[TextRow]) -> list[list[TextRow]]:
+    """Return fragments of one group as rows from top to bottom, each from left to right."""
     rows: list[list[TextRow]] = []
     for part in sorted(fragments, key=lambda part: part.center_y):
         if rows and _in_same_row(rows[-1][0], part):
             rows[-1].append(part)
         else:
             rows.append([part])
-    return [_join_cells(sorted(parts, key=lambda part: part.x0)) for parts in rows]
+    return [sorted(parts, key=lambda part: part.x0) for parts in rows]
 
 
 def _join_cells(cells: list[TextRow]) -> TextRow:
-    """The cells with tabs between them; the mark of a list is no cell."""
+    """Join the cells of a row with tabs; a bullet or number of a list is no cell."""
     texts = [cell.text for cell in cells]
     if len(texts) > 1 and _LIST_MARKER.fullmatch(texts[0]):
         texts[:2] = [f"{texts[0]} {texts[1]}"]
@@ -267,23 +294,25 @@ def _join_cells(cells: list[TextRow]) -> TextRow:
 
 
 def _in_same_row(a: TextRow, b: TextRow) -> bool:
+    """Return True if two boxes overlap vertically by half the smaller height."""
     return min(a.y1, b.y1) - max(a.y0, b.y0) >= _MIN_ROW_OVERLAP * min(a.y1 - a.y0, b.y1 - b.y0)
 
 
 def _group_paragraphs(rows: list[TextRow]) -> list[list[TextRow]]:
+    """Return rows grouped by paragraph or table."""
     pitches = [lower.center_y - upper.center_y for upper, lower in pairwise(rows)]
-    usual = sorted(pitches)[len(pitches) // 4] if pitches else 0.0
+    usual_pitch = sorted(pitches)[len(pitches) // 4] if pitches else 0.0
     paragraphs: list[list[TextRow]] = []
     for i, row in enumerate(rows):
-        after = rows[i + 1] if i + 1 < len(rows) else None
-        if not paragraphs or _starts_paragraph(paragraphs[-1], row, after, usual):
+        next_row = rows[i + 1] if i + 1 < len(rows) else None
+        if not paragraphs or _starts_paragraph(paragraphs[-1], row, next_row, usual_pitch):
             paragraphs.append([])
         paragraphs[-1].append(row)
     return paragraphs
 
 
 def _starts_paragraph(paragraph: list[TextRow], row: TextRow, next_row: TextRow | None, usual_pitch: float) -> bool:
-    """Whether `row` does not go on with the paragraph before it but begins one of its own."""
+    """Return True if `row` begins a new paragraph, by pitch, height, table structure, list marker or indentation."""
     before = paragraph[-1]
     height = max(before.height, row.height)
     pitch = row.center_y - before.center_y
@@ -295,9 +324,9 @@ def _starts_paragraph(paragraph: list[TextRow], row: TextRow, next_row: TextRow 
 
 
 def _is_indented(paragraph: list[TextRow], row: TextRow, next_row: TextRow | None) -> bool:
-    """Whether `row` stands to the right of the lines around it, or to the left of a paragraph that was set in."""
+    """Return True if `row` is indented against the lines around it, or ends an indented paragraph."""
     step = _MIN_INDENT * max(paragraph[-1].height, row.height)
     if row.x0 - paragraph[-1].x0 > step:
         return next_row is not None and row.x0 - next_row.x0 > step and _LIST_MARKER.match(paragraph[0].text) is None
-    is_set_in = len(paragraph) > 1 or _LIST_MARKER.match(paragraph[0].text) is not None
-    return is_set_in and paragraph[-1].x0 - row.x0 > step
+    may_be_indented = len(paragraph) > 1 or _LIST_MARKER.match(paragraph[0].text) is not None
+    return may_be_indented and paragraph[-1].x0 - row.x0 > step

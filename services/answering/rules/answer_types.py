@@ -1,5 +1,4 @@
-"""The kind of thing a question asks for, and whether a text holds it: a number for "how many", a time for "when", a sum
-of money for "how much did we pay"."""
+"""Match answer types by rules: a number for "how many", a time for "when", money for "how much did it cost"."""
 
 from __future__ import annotations
 
@@ -33,6 +32,14 @@ _ANSWER_TYPE_PATTERNS = tuple(
 )
 
 
+class EnglishAnswerTypes:
+    """Answer types of English questions (`services.generators.ports.AnswerTypeMatcher`); any text matches others."""
+
+    def matches(self, question: str, text: str) -> bool:
+        """Tell whether a text holds the type of thing that a question asks for."""
+        return matches_answer_type(question, text)
+
+
 def matches_answer_type(question: str, text: str) -> bool:
-    """False where the question asks for a number, a time or a sum and there is none in the text. English only."""
+    """Return False where an English question asks for a number, a time or a sum, and the text holds none."""
     return all(kind.search(text) for asks, kind in _ANSWER_TYPE_PATTERNS if asks.search(question))

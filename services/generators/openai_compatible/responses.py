@@ -1,38 +1,44 @@
-"""What an OpenAI-compatible server says: lines of an event stream, pieces of an answer, complaints, models."""
+"""Decoders of an OpenAI-compatible server's responses: chunks of an answer, log probabilities, models, errors."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import msgspec
 
-_MAX_LINE_CHARS = 1 << 20
-_IGNORED_FIELDS = (":", "event:", "id:", "retry:")
-
 
 class MalformedResponse(Exception):
-    """An answer that is none; the message says why, and becomes that of a GeneratorUnavailable."""
+    """The server's response cannot be used; the message says why, and becomes that of a GeneratorUnavailable."""
 
 
 class _Delta(msgspec.Struct):
+    """Text of a chunk or of a whole message."""
+
     content: str | None = None
 
 
 class _TopLogprob(msgspec.Struct):
+    """Log probability of one candidate token."""
+
     token: str
     logprob: float
 
 
 class _TokenLogprobs(msgspec.Struct):
+    """Candidates for one position of the answer."""
+
     top_logprobs: list[_TopLogprob] = []
 
 
 class _Logprobs(msgspec.Struct):
+    """Log probabilities of an answer, position by position."""
+
     content: list[_TokenLogprobs] | None = None
 
 
 class _Choice(msgspec.Struct):
+    """One of the answers of a response; `delta` in a stream, `message` outside of one."""
+
     delta: _Delta = msgspec.field(default_factory=_Delta)
     message: _Delta = msgspec.field(default_factory=_Delta)
     logprobs: _Logprobs | None = None
@@ -40,43 +46,36 @@ class _Choice(msgspec.Struct):
 
 
 class _ErrorBody(msgspec.Struct):
+    """Error object of the OpenAI form."""
+
     message: str = ""
 
 
 class _Chunk(msgspec.Struct):
+    """Chat completion or chunk of one, or an error in any of three forms (object, string, top-level message)."""
+
     choices: list[_Choice] | None = None
     error: _ErrorBody | str | None = None
     message: str | None = None
 
 
 class _Model(msgspec.Struct):
+    """Entry of a list of models."""
+
     id: str
 
 
 class _ModelList(msgspec.Struct):
+    """Body of `GET /models`."""
+
     data: list[_Model]
 
 
-class SseDecoder:
-    """Cuts a stream of server-sent events into the values of its `data:` lines; these servers send one an event."""
-
-    def __init__(self) -> None:
-        self._buffer = ""
-
-    def feed(self, text: str) -> Iterator[str]:
-        """The values that are complete with this text. Garbage where it is no such stream."""
-        *lines, self._buffer = (self._buffer + text).split("\n")
-        if len(self._buffer) > _MAX_LINE_CHARS:
-            raise MalformedResponse("it sends a line without end")
-        for line in lines:
-            if line.startswith("data:"):
-                yield line.removeprefix("data:").strip()
-            elif line.strip() and not line.startswith(_IGNORED_FIELDS):
-                raise MalformedResponse(f"it sends what is no stream of events: {extract_first_line(line)!r}")
-
-
 def parse_chunk(data: str) -> tuple[str, bool]:
-    """The words of one event, and whether they are the last. Garbage where it holds none, or the server's complaint."""
+    """Return the text of one chunk of a streamed answer, and True if it is the last chunk.
+
+    Errors: MalformedResponse for data that is no chunk, or that is an error of the server.
+    """
     try:
         chunk = msgspec.json.decode(data, type=_Chunk)
     except (msgspec.MsgspecError, UnicodeError) as error:
@@ -90,8 +89,11 @@ def parse_chunk(data: str) -> tuple[str, bool]:
 
 
 def parse_first_token_probabilities(body: str) -> dict[str, float]:
-    """The words with which an answer may begin, as the server weighs them: lower case, probabilities. Where it does not
-    weigh, the one with which it begins. Garbage where it holds no answer."""
+    """Return the probability of each candidate for the first token of an answer, by the token in lower case.
+
+    A server that gives no log probabilities gives its answer alone, which then has the probability 1.
+    Errors: MalformedResponse for a body without an answer.
+    """
     try:
         choices = msgspec.json.decode(body, type=_Chunk).choices
     except (msgspec.MsgspecError, UnicodeError) as error:
@@ -101,30 +103,30 @@ def parse_first_token_probabilities(body: str) -> dict[str, float]:
     token_logprobs = choices[0].logprobs.content if choices[0].logprobs else None
     if not token_logprobs:
         return {_normalize_token(choices[0].message.content or ""): 1.0}
-    words: dict[str, float] = {}
-    for one in token_logprobs[0].top_logprobs:
-        words[_normalize_token(one.token)] = words.get(_normalize_token(one.token), 0.0) + math.exp(
-            min(one.logprob, 0.0)
-        )
-    return words
+    probabilities: dict[str, float] = {}
+    for candidate in token_logprobs[0].top_logprobs:
+        token = _normalize_token(candidate.token)
+        probabilities[token] = probabilities.get(token, 0.0) + math.exp(min(candidate.logprob, 0.0))
+    return probabilities
 
 
 def _normalize_token(token: str) -> str:
+    """Return the token without spaces and punctuation around it, in lower case."""
     return token.strip(" \n.,!").casefold()
 
 
 def extract_error_message(body: str) -> str:
-    """The first line of what a server says went wrong, in one of the forms that there are; empty where it is a page."""
+    """Return the first line of a server's error message, in any of its known forms; empty for an HTML page."""
     try:
-        said = msgspec.json.decode(body, type=_Chunk)
+        chunk = msgspec.json.decode(body, type=_Chunk)
     except (msgspec.MsgspecError, UnicodeError):
         return "" if body.lstrip().startswith("<") else extract_first_line(body)
-    problem = said.error.message if isinstance(said.error, _ErrorBody) else said.error
-    return extract_first_line(problem or said.message or "")
+    message = chunk.error.message if isinstance(chunk.error, _ErrorBody) else chunk.error
+    return extract_first_line(message or chunk.message or "")
 
 
 def parse_first_model(body: str) -> str:
-    """The name of the first model in a list of them. Garbage where there is none."""
+    """Return the name of the first model in a list of models. Errors: MalformedResponse where there is none."""
     try:
         models = msgspec.json.decode(body, type=_ModelList).data
     except (msgspec.MsgspecError, UnicodeError) as error:
@@ -135,6 +137,6 @@ def parse_first_model(body: str) -> str:
 
 
 def extract_first_line(text: str, max_chars: int = 200) -> str:
-    """The first line that says something, cut to a length that can be shown."""
+    """Return the first line that is not blank, its spaces collapsed, cut to a length that fits an error message."""
     lines = (" ".join(line.split()) for line in text.splitlines())
     return next((line[:max_chars] for line in lines if line), "")

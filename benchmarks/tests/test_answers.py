@@ -1,0 +1,28 @@
+"""The benchmark's two lists of questions: independent of calibration, and within their targets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.answers import judge, load_answerable, load_unrelated
+from indexer.types import SegmentFilter
+from services.search.calibration import load_null_queries
+from tests.support.containers import MakeContainer
+
+NO_FILTERS = SegmentFilter()
+
+
+def test_no_question_is_a_null_query_of_calibration() -> None:
+    questions = {question.question for question in load_answerable()} | set(load_unrelated())
+    assert not questions & set(load_null_queries())
+
+
+@pytest.mark.slow
+def test_both_lists_of_questions_reach_their_targets(services: MakeContainer, indexed_home: Path) -> None:
+    answering = services(indexed_home).answering
+    judged = [judge(question, answering.ask(question.question, NO_FILTERS)) for question in load_answerable()]
+    answered = [question for question in load_unrelated() if not answering.ask(question, NO_FILTERS).abstained]
+    assert sum(answer.cites_truth for answer in judged) >= 27
+    assert len(answered) <= 1

@@ -1,0 +1,43 @@
+"""Values of ingestion: what became of a file, what a deletion removed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from services.catalog.types import Asset
+
+FileProgressCallback: TypeAlias = Callable[[str, float, float | None], None]
+"""Called with a file's name, the amount done and the total (seconds of video or pages; None: unknown)."""
+
+
+class Outcome(StrEnum):
+    """The result of indexing one file."""
+
+    INDEXED = "indexed"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """One file's line in the report of an indexing run. `reason` is why it failed, or its warnings."""
+
+    name: str
+    outcome: Outcome
+    asset: Asset | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionReport:
+    """What a deletion removed: memberships in collections, rows of the index, files of artifacts."""
+
+    asset: Asset
+    collections: tuple[str, ...]
+    segments: int
+    files: int

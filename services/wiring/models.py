@@ -1,0 +1,58 @@
+"""Build the encoders and recognizers that the settings name; each is loaded once, when it is first needed."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from indexer.ports import ImageTextEncoder, OcrEngine, SentenceEncoder, SpeechRecognizer
+from services.settings import Settings
+
+_PAGE_OCR_SIDE_PX = 1472
+"""Chosen: longer side in which text is read on pages and photos: twice that of frames, for small print."""
+
+
+class Models:
+    """The models of one process, without the generator. A test that lends loaded ones subclasses this."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def image_text_encoder(self) -> ImageTextEncoder | None:
+        """The encoder of the visual lane; None where the settings name none. Errors: ModelError."""
+        settings = self.settings.visual
+        if settings.model is None:
+            return None
+        from indexer.encoders.open_clip import OpenClipEncoder
+
+        return OpenClipEncoder(settings.model, device=settings.device, batch_size=settings.batch, threads=1)
+
+    @cached_property
+    def sentence_encoder(self) -> SentenceEncoder | None:
+        """The encoder of the text lane; None where the settings name none. Errors: ModelError."""
+        settings = self.settings.text
+        if settings.model is None:
+            return None
+        from indexer.encoders.sentence import SentenceTransformerEncoder
+
+        return SentenceTransformerEncoder(settings.model, device=settings.device, threads=1)
+
+    @cached_property
+    def ocr_engines(self) -> tuple[OcrEngine | None, OcrEngine | None]:
+        """The OCR engine of frames, and that of pages and photos; they share their weights. None: OCR is off."""
+        if not self.settings.ocr.enabled:
+            return None, None
+        from indexer.ocr.rapid_ocr import RapidOcrEngine
+
+        engine = RapidOcrEngine(threads=self.settings.threads)
+        return engine, engine.with_max_side(_PAGE_OCR_SIDE_PX)
+
+    @cached_property
+    def speech_recognizer(self) -> SpeechRecognizer | None:
+        """The speech recognizer; None where the settings name no model. Errors: ModelError."""
+        settings = self.settings.speech
+        if settings.model is None:
+            return None
+        from indexer.speech.whisper import WhisperRecognizer
+
+        return WhisperRecognizer(settings.model, language=settings.language, threads=self.settings.threads)
