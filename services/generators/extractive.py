@@ -80,7 +80,7 @@ class ExtractiveGenerator:
     """`services.generators.ports.Generator` that quotes at most `max_sentences` sentences of the evidence.
 
     `text_encoder` returns the sentence encoder, or None to compare words alone. `answer_types` knows which type of
-    answer a question expects; None expects none.
+    answer a question expects.
     """
 
     model_id = "extractive"
@@ -89,7 +89,7 @@ class ExtractiveGenerator:
         self,
         text_encoder: Callable[[], SentenceEncoder | None],
         max_sentences: int,
-        answer_types: AnswerTypeMatcher | None = None,
+        answer_types: AnswerTypeMatcher,
         settings: ExtractionSettings = DEFAULT_SETTINGS,
     ) -> None:
         self._text_encoder, self._max_sentences = text_encoder, max_sentences
@@ -161,7 +161,7 @@ class ExtractiveGenerator:
             + settings.retrieval_weight * candidate.evidence.result.score
             - settings.pair_penalty * candidate.is_pair
         )
-        matches = self._answer_types is None or self._answer_types.matches(question, candidate.text)
+        matches = self._answer_types.matches(question, candidate.text)
         return score * (1.0 if matches else settings.wrong_type_factor)
 
     def _semantic_similarities(self, question: str, texts: Sequence[str]) -> list[float]:

@@ -35,7 +35,7 @@ class FileReport:
 
 @dataclass(frozen=True, slots=True)
 class DeletionReport:
-    """What a deletion removed: memberships in collections, rows of the index, files of artifacts."""
+    """The result of a deletion: collections that the asset left, index rows and files that were removed."""
 
     asset: Asset
     collections: tuple[str, ...]

@@ -19,7 +19,7 @@ from services.search.moments import merge_adjacent_pictures, merge_into_moments
 from services.search.types import Moment, Query, RetrievedSegment
 
 MIN_SCORE = 0.5
-"""Form: the calibrated score of a lane's cut, by the definition of the calibration (decision 0006)."""
+"""Source: decision 0006, whose calibration puts 0.5 at each lane's cut."""
 _MAX_QUERY_CHARS = 2000
 """Chosen: far above a question's length; longer texts cost encoding time and exceed the encoders' windows."""
 

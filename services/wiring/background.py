@@ -87,7 +87,7 @@ class Background:
 
     @cached_property
     def worker(self) -> JobWorker:
-        """What makes this process a worker."""
+        """The worker of this process, which takes jobs from the queue until it is stopped."""
         match self._settings.kind:
             case "inline":
                 from services.jobs.inline import InlineWorker

@@ -31,7 +31,7 @@ def test_every_constant_that_decides_something_has_a_reason() -> None:
 
 
 def test_a_constant_without_a_reason_is_noticed() -> None:
-    text = 'A_S = 3.0\n"""Patience."""\nB_S = 4.0\n"""Chosen: long enough for a slow disk."""\nC = 5  # Form: a chunk size\n'
+    text = 'A_S = 3.0\n"""Patience."""\nB_S = 4.0\n"""Chosen: a slow disk needs it."""\nC = 5  # Form: a chunk size\n'
     assert list(without_reason(SourceFile("x.py", text, ast.parse(text)))) == [(1, "A_S")]
 
 

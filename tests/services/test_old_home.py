@@ -1,7 +1,7 @@
 """A home that was written before tables, columns and stored fields got their present names still works.
 
-`data/home_of_schema_0006.tar.xz` was written by the commit before that renaming (database schema 0006): a drawn video of
-30 s with its memory and a summary, a photographed receipt, a page of a handbook, a job and an idempotency key.
+`data/home_of_schema_0006.tar.xz` was written by the commit before that renaming (database schema 0006): a drawn video
+of 30 s with its memory and a summary, a photographed receipt, a page of a handbook, a job and an idempotency key.
 """
 
 from __future__ import annotations

@@ -21,7 +21,11 @@ NO_FILTERS = SegmentFilter()
 
 
 def _text_hits(container: Container, text: str) -> list[tuple[str, float]]:
-    vector = container.models.sentence_encoder.encode([text])[0] if container.models.sentence_encoder else np.zeros(1, np.float32)
+    vector = (
+        container.models.sentence_encoder.encode([text])[0]
+        if container.models.sentence_encoder
+        else np.zeros(1, np.float32)
+    )
     hits = container.index.search(Lane.TEXT, vector, 20, NO_FILTERS)
     return [(hit.segment.text, round(hit.score, 5)) for hit in hits]
 

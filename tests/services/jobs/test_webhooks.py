@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
+import standardwebhooks
 
 from indexer.errors import SettingsError
 from services.database.engine import SqlDatabase
@@ -90,7 +91,6 @@ def test_the_end_of_a_job_is_told_once_and_signed(
 def test_the_standards_own_library_verifies_a_delivery(
     jobs: JobStore, leases: Leases, telling: MakeWebhooks, host: FakeWebServer
 ) -> None:
-    standardwebhooks = pytest.importorskip("standardwebhooks")
     _finish_job(jobs, leases, f"{host.url}/told")
     telling().deliver_due()
     (sent,) = host.received_requests
