@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from services.database.engine import SqlDatabase
 from services.settings import load_settings
 from tests.support import database_servers
 from tests.support.containers import MakeContainer, open_container
+from tests.support.shared_folders import make_once
 
 
 @pytest.fixture(autouse=True)
@@ -33,25 +35,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample archive, drawn once."""
+    """The sample archive, drawn once; not to be changed by tests."""
     from demoworld.archive import make_archive
 
-    folder = tmp_path_factory.mktemp("archive")
-    make_archive(folder)
-    return folder
+    return make_once(tmp_path_factory, "archive", make_archive)
 
 
 @pytest.fixture(scope="session")
-def indexed_home(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home in which the sample archive is indexed; not to be changed by tests."""
-    home = tmp_path_factory.mktemp("indexed")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("AFTERIMAGE_HOME", str(home))
-        container = Container(load_settings("demo"))
-        lines = list(container.indexing.index_paths([archive], "default"))
-        container.close()
-    assert [line for line in lines if line.outcome == "failed"] == []
-    return home
+def indexed_home(archive: Path, loaded: Container, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which the sample archive is indexed, one for each worker; not to be changed by tests."""
+
+    def index(home: Path) -> None:
+        with closing(open_container(home, loaded.models)) as container:
+            lines = list(container.indexing.index_paths([archive], "default"))
+        assert [line for line in lines if line.outcome == "failed"] == []
+
+    indexed = make_once(tmp_path_factory, "indexed", index)
+    return Path(shutil.copytree(indexed, tmp_path_factory.mktemp("indexed") / "home", symlinks=True))
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def loaded() -> Container:
 
 @pytest.fixture
 def services(tmp_path: Path, loaded: Container) -> Iterator[MakeContainer]:
-    """Makes containers that are closed after the test; see `shared.Services`."""
+    """Makes containers that are closed after the test; see `tests.support.containers.MakeContainer`."""
     containers: list[Container] = []
 
     def make(home: Path | None = None, **settings: object) -> Container:

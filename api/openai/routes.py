@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from api.http.auth import ReadAccess
 from api.http.context import AppContext, Context
@@ -22,6 +23,14 @@ from services.access.permissions import Permissions
 from services.access.scoping import count_assets_by_collection, require_collection, scope_filters
 from services.catalog.errors import CollectionNotFound
 
+
+class _TextConvertor(StringConvertor):
+    """Path parameter of any text: Starlette's `path` stops at a line break, and would answer 404 for the route."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("text", _TextConvertor())
 router = APIRouter(prefix="/v1", tags=["chat"], route_class=ChatRoute)
 _MODEL_PREFIX = "afterimage/"
 ModelParam = Annotated[str, Path(description="`afterimage/` and the name of a collection.")]
@@ -39,7 +48,7 @@ def list_models(context: Context, permissions: ReadAccess, _slot: LookupSlot) ->
     return ModelListShape(data=[ModelShape(id=f"{_MODEL_PREFIX}{name}") for name in names])
 
 
-@router.get("/models/{model:path}", responses=ERROR_RESPONSES)
+@router.get("/models/{model:text}", responses=ERROR_RESPONSES)
 def show_model(context: Context, permissions: ReadAccess, model: ModelParam, _slot: LookupSlot) -> ModelShape:
     """Describe a collection as a model."""
     _require_model(context, permissions, model)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import httpx2
 import msgspec
 
+from services.cancellation import raise_if_cancelled
 from services.egress.server_sent_events import EventStreamParser, EventTooLarge, ServerSentEventFields
 from services.generators.errors import GeneratorUnavailable
 from services.generators.openai_compatible.responses import (
@@ -64,8 +65,8 @@ class ChatClient:
     def _read_stream(self, response: httpx2.Response, max_chars: int) -> Iterator[str]:
         """Yield the texts of a streamed answer.
 
-        Errors: MalformedResponse, also for a stream that ends before the answer is finished, does not end, or sends
-        bytes but no text for `timeout_s`.
+        Errors: Cancelled; MalformedResponse, also for a stream that ends before the answer is finished, does not end,
+        or sends bytes but no text for `timeout_s`.
         """
         finished, last_text_at = False, time.monotonic()
         parser = EventStreamParser(max_event_bytes=_MAX_EVENT_BYTES, on_unknown_field=_reject_line)
@@ -81,6 +82,7 @@ class ChatClient:
                 if text:
                     yield text
                     last_text_at = time.monotonic()
+            raise_if_cancelled()  # keep-alive comments are no text, at which the generator would look
             self._raise_if_stalled(last_text_at)
         if not finished:
             raise MalformedResponse("it broke off in the middle of the answer")

@@ -129,6 +129,7 @@ def test_sentences_come_while_the_answer_is_written(small_home: Path) -> None:
         assert [next(came)[0], next(came)[0]] == ["evidence", "sentence"]
         assert not fake.stopping.is_set()
         came.close()
+        wait_for(fake.client_gone, "the request to the model, which sends comments and no text, is ended")
 
 
 def test_a_client_that_goes_away_stops_the_model_in_mid_sentence(small_home: Path) -> None:

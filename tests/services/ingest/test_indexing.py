@@ -18,6 +18,7 @@ from services.search.types import Query
 from tests.support.containers import MakeContainer
 
 NO_FILTERS = SegmentFilter()
+pytestmark = pytest.mark.slow
 
 
 def _index(container: Container, *paths: Path, collection: str = "default") -> dict[str, FileReport]:

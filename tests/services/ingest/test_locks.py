@@ -154,7 +154,7 @@ class TestPostgresLocks(LocksContract):
     def test_a_lock_whose_connection_is_lost_says_so_and_is_free(
         self, locks: Locks, postgres_server: PostgresServer
     ) -> None:
-        with pytest.raises(DatabaseUnavailable, match="the right to write was lost"), locks.write_lock(ASSET_A) as lock:
+        with pytest.raises(DatabaseUnavailable, match="the write lock was lost"), locks.write_lock(ASSET_A) as lock:
             with postgres_server.simulate_outage():
                 pass
             for _ in range(2):

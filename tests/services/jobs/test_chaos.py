@@ -17,7 +17,7 @@ from pathlib import Path
 from subprocess import Popen
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select
 
 from api.client import Client, ProblemError, ServerUnavailable
 from api.schemas.jobs import JobEventShape, JobShape
@@ -26,6 +26,7 @@ from indexer.types import Lane, Vectors
 from memory.store import StoredMemory
 from services.catalog.types import Asset
 from services.container import Container
+from services.database.schema import Jobs
 from services.jobs.types import (
     DeleteRequest,
     Job,
@@ -249,7 +250,7 @@ def _kill_in_mid_film(cluster: Cluster, container: Container, film: str, draw: r
     checkpoint = f"{draw.randrange(3):05}.json"
     _wait_until(lambda: container.background.jobs.get(film).state is JobState.RUNNING)
     with container.database.write() as connection:
-        connection.execute(text("SELECT 1 FROM jobs WHERE id = :id FOR UPDATE"), {"id": film})
+        connection.execute(select(Jobs.job_id).where(Jobs.job_id == film).with_for_update())
         _wait_until(lambda: any(cluster.home.glob(f"artifacts/*/*/{checkpoint}")))
         worker = container.background.jobs.get(film).worker
         assert worker is not None
