@@ -1,21 +1,22 @@
-"""Reading order and paragraphs of OCR boxes, by the layout analysis of digital text."""
+"""Reading order and paragraphs of OCR boxes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.text.layout_analysis import TextRow, arrange_fragments
-
 _MIN_ROW_OVERLAP = 0.5
 """Chosen: share of the smaller height that two boxes of one row overlap; less would join lines that are set close."""
-_HEIGHT_NOISE_FACTOR = 1.4
-"""Measured: decision 0071; the detector varies the height of a line, and heights within this factor of the median are
-taken as equal. Results are the same from 1.25 to 2; headings keep their height."""
+_MIN_COLUMN_LINES = 3
+"""Chosen: a column of fewer lines is more often a label and its value than prose."""
+_MIN_PROSE_WIDTH = 10.0
+"""Chosen: median width of a column's lines in line heights; narrower columns are those of a table or a form, whose rows
+belong together."""
+_PARAGRAPH_GAP = 0.8
+"""Chosen: a gap of more than this many line heights ends a paragraph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +82,43 @@ def sort_in_reading_order(rects: Sequence[Rect]) -> list[int]:
     return order
 
 
-def group_paragraphs(rects: Sequence[Rect], texts: Sequence[str]) -> list[list[int]]:
-    """Return the indices of the boxes of each paragraph or table, in reading order: columns one after the other."""
-    if not rects:
-        return []
-    usual_height = median(rect.height for rect in rects)
-    fragments = [_to_fragment(rect, text, usual_height) for rect, text in zip(rects, texts, strict=True)]
-    indices = {id(fragment): i for i, fragment in enumerate(fragments)}
-    paragraphs = arrange_fragments(fragments)
-    return [[indices[id(fragment)] for row in rows for fragment in row] for rows in paragraphs]
+def group_paragraphs(rects: Sequence[Rect]) -> list[list[int]]:
+    """Return the indices of each paragraph in reading order: cut at vertical gaps, and between columns of prose."""
+    return [group for group in _xy_cut(rects, list(range(len(rects)))) if group]
 
 
-def _to_fragment(rect: Rect, text: str, usual_height: float) -> TextRow:
-    """Return a box as a fragment of layout analysis, the noise of its height removed."""
-    is_usual = usual_height < rect.height * _HEIGHT_NOISE_FACTOR and rect.height < usual_height * _HEIGHT_NOISE_FACTOR
-    return TextRow(text, rect.x0, rect.y0, rect.x1, rect.y1, usual_height if is_usual else rect.height)
+def _xy_cut(rects: Sequence[Rect], indices: list[int]) -> list[list[int]]:
+    """Cut boxes recursively at empty columns and rows (recursive XY-cut, Nagy and Seth 1984)."""
+    if len(indices) < 2:
+        return [indices]
+    height = float(np.median([rects[i].height for i in indices]))
+    columns = _split_at_gaps(indices, lambda i: (rects[i].x0, rects[i].x1), height)
+    if len(columns) > 1 and all(_is_prose(rects, column) for column in columns):
+        return [part for column in columns for part in _xy_cut(rects, column)]
+    bands = _split_at_gaps(indices, lambda i: (rects[i].y0, rects[i].y1), _PARAGRAPH_GAP * height)
+    if len(bands) > 1:
+        return [part for band in bands for part in _xy_cut(rects, band)]
+    return [[indices[i] for i in sort_in_reading_order([rects[i] for i in indices])]]
+
+
+def _split_at_gaps(indices: Sequence[int], extent: Callable[[int], tuple[int, int]], gap: float) -> list[list[int]]:
+    """Group boxes whose extents along one axis lie no further apart than `gap`."""
+    groups: list[list[int]] = []
+    reach = 0
+    for i in sorted(indices, key=extent):
+        start, end = extent(i)
+        if not groups or start - reach > gap:
+            groups.append([])
+            reach = end
+        groups[-1].append(i)
+        reach = max(reach, end)
+    return groups
+
+
+def _is_prose(rects: Sequence[Rect], column: Sequence[int]) -> bool:
+    """Return True if a column has enough lines, and wide enough ones, to be read by itself."""
+    shapes = [rects[i].width / rects[i].height for i in column]
+    return len(column) >= _MIN_COLUMN_LINES and float(np.median(shapes)) >= _MIN_PROSE_WIDTH
 
 
 def _in_same_row(a: Rect, b: Rect) -> bool:

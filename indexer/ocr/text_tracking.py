@@ -205,7 +205,7 @@ class TextTracker:
     def _number_lines(self, lines: Sequence[_TrackedLine]) -> None:
         """Assign numbers in reading order and blocks by paragraph to the legible lines; others are never returned."""
         legible = [line for line in lines if line.text]
-        for group in group_paragraphs([line.rect for line in legible], [line.text for line in legible]):
+        for group in group_paragraphs([line.rect for line in legible]):
             self._block_count += 1
             for i in group:
                 self._line_count += 1
@@ -238,7 +238,7 @@ def recognize_text(
         for quad, (text, confidence) in zip(quads, readings, strict=True)
         if confidence >= settings.min_confidence and len(text.strip()) >= settings.min_characters
     ]
-    paragraphs = group_paragraphs([rect for rect, _, _ in legible], [text for _, text, _ in legible])
+    paragraphs = group_paragraphs([rect for rect, _, _ in legible])
     height, width = rgb.shape[:2]
     return [
         TextLine(text, origin, box=_to_box(rect, width, height), confidence=confidence, block=block)

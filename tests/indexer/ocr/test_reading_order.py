@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from indexer.ocr.reading_order import Rect, group_paragraphs
 
 HEIGHTS = (20, 23, 18, 25, 21)
@@ -16,31 +14,21 @@ def column(x: int, y: int, width: int, count: int, pitch: int = 26) -> list[Rect
     ]
 
 
-def prose(rects: list[Rect]) -> list[str]:
-    return ["word " * (rect.width // 45) for rect in rects]
-
-
 def test_no_boxes_are_no_paragraphs() -> None:
-    assert group_paragraphs([], []) == []
+    assert group_paragraphs([]) == []
 
 
-@pytest.mark.parametrize("gutter", [18, 80])
-def test_columns_are_read_one_after_the_other_however_narrow_the_gutter(gutter: int) -> None:
-    rects = [rect for pair in zip(column(0, 0, 400, 6), column(400 + gutter, 0, 400, 6), strict=True) for rect in pair]
-    assert group_paragraphs(rects, prose(rects)) == [list(range(0, 12, 2)), list(range(1, 12, 2))]
+def test_columns_of_prose_are_read_one_after_the_other() -> None:
+    rects = [rect for pair in zip(column(0, 0, 400, 6), column(480, 0, 400, 6), strict=True) for rect in pair]
+    assert group_paragraphs(rects) == [list(range(0, 12, 2)), list(range(1, 12, 2))]
 
 
 def test_three_short_columns_are_three_paragraphs() -> None:
     columns = [column(x, 0, 300, 4) for x in (0, 360, 720)]
     rects = [rect for row in zip(*columns, strict=True) for rect in row]
-    assert group_paragraphs(rects, prose(rects)) == [list(range(start, 12, 3)) for start in range(3)]
-
-
-def test_lines_of_varying_height_are_one_paragraph_and_a_heading_is_another() -> None:
-    rects = [Rect(0, 0, 500, 48), *column(0, 60, 600, 5)]
-    assert group_paragraphs(rects, prose(rects)) == [[0], [1, 2, 3, 4, 5]]
+    assert group_paragraphs(rects) == [list(range(start, 12, 3)) for start in range(3)]
 
 
 def test_the_rows_of_a_table_stay_together() -> None:
     rects = [Rect(x, 30 * row, x + 90, 30 * row + 20) for row in range(4) for x in (0, 200, 400)]
-    assert group_paragraphs(rects, ["12.50"] * len(rects)) == [list(range(12))]
+    assert group_paragraphs(rects) == [list(range(12))]
