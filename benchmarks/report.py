@@ -30,7 +30,7 @@ class Figure:
 
     @property
     def ok(self) -> bool:
-        """Whether the target is met; true without one."""
+        """Return True if the target is met, or if there is none."""
         if self.target is None:
             return True
         return self.value >= self.target if self.at_least else self.value <= self.target

@@ -22,7 +22,7 @@ SECRET_VARIABLE = "AFTERIMAGE_JOBS__WEBHOOK_SECRET"
 
 
 def is_genuine(secret: str, headers: Mapping[str, str], body: bytes, now_s: float) -> bool:
-    """Whether a delivery was signed with the secret, at most five minutes ago (a replayed one is older)."""
+    """Return True if a delivery was signed with the secret, at most five minutes ago (a replayed one is older)."""
     message_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     if not timestamp.isdecimal() or abs(now_s - int(timestamp)) > MAX_AGE_S:
         return False

@@ -48,7 +48,7 @@ class EvidenceItem:
 
     @property
     def is_merged(self) -> bool:
-        """Whether its tokens are the mean of several frames."""
+        """Return True if the tokens are the mean of several frames."""
         return len(self.frames) > 1
 
 
