@@ -12,13 +12,14 @@ import pytest
 from services.container import Container
 from services.database.engine import SqlDatabase
 from services.settings import load_settings
+from services.wiring.models import Models
 from tests.support import database_servers
 from tests.support.containers import MakeContainer, open_container
 from tests.support.shared_folders import make_once
 
 
 @pytest.fixture(autouse=True)
-def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of whoever runs the tests gets in."""
     import os
 
@@ -42,11 +43,11 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def indexed_home(archive: Path, loaded: Container, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def indexed_home(archive: Path, loaded_models: Models, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home in which the sample archive is indexed, one for each worker; not to be changed by tests."""
 
     def index(home: Path) -> None:
-        with closing(open_container(home, loaded.models)) as container:
+        with closing(open_container(home, loaded_models)) as container:
             lines = list(container.indexing.index_paths([archive], "default"))
         assert [line for line in lines if line.outcome == "failed"] == []
 
@@ -55,24 +56,24 @@ def indexed_home(archive: Path, loaded: Container, tmp_path_factory: pytest.Temp
 
 
 @pytest.fixture
-def home(indexed_home: Path, tmp_path: Path) -> Path:
+def home_copy(indexed_home: Path, tmp_path: Path) -> Path:
     """A copy of the indexed home, to be changed as a test likes."""
     return Path(shutil.copytree(indexed_home, tmp_path / "home", symlinks=True))
 
 
 @pytest.fixture(scope="session")
-def loaded() -> Container:
-    """A container whose models the others borrow, so that each is loaded once."""
-    return Container(load_settings("demo"))
+def loaded_models() -> Models:
+    """The models of profile `demo`, which the containers of tests borrow, so that each is loaded once."""
+    return Models(load_settings("demo"))
 
 
 @pytest.fixture
-def services(tmp_path: Path, loaded: Container) -> Iterator[MakeContainer]:
+def make_container(tmp_path: Path, loaded_models: Models) -> Iterator[MakeContainer]:
     """Makes containers that are closed after the test; see `tests.support.containers.MakeContainer`."""
     containers: list[Container] = []
 
     def make(home: Path | None = None, **settings: object) -> Container:
-        container = open_container(home or tmp_path / "home", loaded.models, **settings)
+        container = open_container(home or tmp_path / "home", loaded_models, **settings)
         containers.append(container)
         return container
 

@@ -20,8 +20,8 @@ def test_no_question_is_a_null_query_of_calibration() -> None:
 
 
 @pytest.mark.slow
-def test_both_lists_of_questions_reach_their_targets(services: MakeContainer, indexed_home: Path) -> None:
-    answering = services(indexed_home).answering
+def test_both_lists_of_questions_reach_their_targets(make_container: MakeContainer, indexed_home: Path) -> None:
+    answering = make_container(indexed_home).answering
     judged = [judge(question, answering.ask(question.question, NO_FILTERS)) for question in load_answerable()]
     answered = [question for question in load_unrelated() if not answering.ask(question, NO_FILTERS).abstained]
     assert sum(answer.cites_truth for answer in judged) >= 27

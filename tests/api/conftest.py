@@ -20,11 +20,11 @@ from tests.support.waiting import TIMEOUT_S
 
 
 @pytest.fixture
-def run_command(services: MakeContainer, monkeypatch: pytest.MonkeyPatch) -> RunCommand:
+def run_command(make_container: MakeContainer, monkeypatch: pytest.MonkeyPatch) -> RunCommand:
     """Run a command over a home with these settings; see `RunCommand`."""
 
     def run(home: Path | None, *arguments: object, **settings: object) -> CommandResult:
-        monkeypatch.setattr(console, "Container", lambda *_: services(home, **settings))
+        monkeypatch.setattr(console, "Container", lambda *_: make_container(home, **settings))
         result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
         return CommandResult(result.exit_code, result.stdout, result.stderr)
 

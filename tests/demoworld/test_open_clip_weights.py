@@ -78,8 +78,8 @@ def media_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def container(services: MakeContainer, media_folder: Path, tmp_path: Path) -> Container:
-    container = services(tmp_path / "home", ocr__enabled="false")
+def container(make_container: MakeContainer, media_folder: Path, tmp_path: Path) -> Container:
+    container = make_container(tmp_path / "home", ocr__enabled="false")
     lines = [
         line
         for line in container.indexing.index_paths([media_folder], "default")

@@ -24,11 +24,11 @@ NO_FILTERS = SegmentFilter()
 
 
 @pytest.fixture
-def old_archive(tmp_path: Path, services: MakeContainer) -> Iterator[Container]:
+def old_archive(tmp_path: Path, make_container: MakeContainer) -> Iterator[Container]:
     """The services over the old home, with the settings that it was written with."""
     with tarfile.open(HOME) as archive:
         archive.extractall(tmp_path, filter="data")
-    yield services(tmp_path / "home", sampling__checkpoint_s="15")
+    yield make_container(tmp_path / "home", sampling__checkpoint_s="15")
 
 
 def test_assets_rows_and_stored_responses_keep_their_values(old_archive: Container) -> None:

@@ -15,7 +15,7 @@ from services.wiring.models import Models
 from tests.support.memoized_encoders import MemoizedOpenClipEncoder, MemoizedSentenceEncoder
 
 MakeContainer = Callable[..., Container]
-"""Makes containers: `services(home, **settings)`, settings named as their variables are, `text__model=""`."""
+"""Makes containers: `make_container(home, **settings)`, settings named as their variables are, `text__model=""`."""
 
 
 class BorrowedModels(Models):
@@ -64,5 +64,5 @@ def open_container(home: Path, lender: Models | None = None, /, **settings: obje
         patched.setenv("AFTERIMAGE_HOME", str(home))
         for name, value in settings.items():
             patched.setenv(f"AFTERIMAGE_{name.upper()}", str(value))
-        loaded = load_settings("demo")
-    return Container(loaded, None if lender is None else BorrowedModels(loaded, lender))
+        used = load_settings("demo")
+    return Container(used, None if lender is None else BorrowedModels(used, lender))

@@ -18,6 +18,7 @@ import pytest
 from services.container import Container
 from services.ingest.types import FileReport, Outcome
 from services.settings import load_settings
+from services.wiring.models import Models
 from tests.support.bad_files import (
     BAD_FILES,
     EARLIER_TEXT,
@@ -35,7 +36,7 @@ from tests.support.containers import BorrowedModels, MakeContainer
 
 @pytest.fixture(scope="module")
 def bad_files_run(
-    loaded: Container, tmp_path_factory: pytest.TempPathFactory
+    loaded_models: Models, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Container, dict[str, FileReport]]]:
     """All that is bad in one folder with a good file, indexed after another good one."""
     root = tmp_path_factory.mktemp("bad")
@@ -48,7 +49,7 @@ def bad_files_run(
         patched.setenv("AFTERIMAGE_HOME", str(root / "home"))
         patched.setenv("AFTERIMAGE_MEDIA__MEMORY_MB", "512")
         settings = load_settings("demo")
-    container = Container(settings, BorrowedModels(settings, loaded.models))
+    container = Container(settings, BorrowedModels(settings, loaded_models))
     index_by_name(container, root / "earlier.pdf")
     yield container, index_by_name(container, root / "media")
     container.close()
@@ -89,12 +90,12 @@ def test_all_of_them_at_once_are_a_line_each_and_exit_code_1(run_command: RunCom
 
 
 def test_a_wrong_suffix_does_not_matter_and_text_in_a_folder_is_passed_over(
-    services: MakeContainer, media_folder: Path
+    make_container: MakeContainer, media_folder: Path
 ) -> None:
     (media_folder / "photo.mp4").write_bytes(encode_picture("JPEG"))
     (media_folder / "notes.txt").write_text("Dear diary, today I learned how to write.\n" * 40)
     (media_folder / "drawing.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'><text>hello</text></svg>")
-    container = services()
+    container = make_container()
     lines = index_by_name(container, media_folder)
     assert lines["photo.mp4"].asset is not None and lines["photo.mp4"].asset.kind == "image"
     assert lines["notes.txt"].outcome is lines["drawing.svg"].outcome is Outcome.SKIPPED
@@ -102,8 +103,8 @@ def test_a_wrong_suffix_does_not_matter_and_text_in_a_folder_is_passed_over(
     assert (named.outcome, named.reason) == (Outcome.FAILED, NO_MEDIA)
 
 
-def test_a_file_that_breaks_keeps_what_was_indexed_of_it(services: MakeContainer, media_folder: Path) -> None:
-    container = services()
+def test_a_file_that_breaks_keeps_what_was_indexed_of_it(make_container: MakeContainer, media_folder: Path) -> None:
+    container = make_container()
     before = index_by_name(container, media_folder)["good.pdf"].asset
     (media_folder / "good.pdf").write_bytes((media_folder / "good.pdf").read_bytes()[:100])
     line = index_by_name(container, media_folder)["good.pdf"]
@@ -136,10 +137,15 @@ def _falsify_mkv_duration(path: Path, factor: int) -> None:
     ],
 )
 def test_a_header_that_lies_about_its_length_is_not_believed(
-    services: MakeContainer, media_folder: Path, name: str, lie: Callable[[Path, int], None], factor: int, warning: str
+    make_container: MakeContainer,
+    media_folder: Path,
+    name: str,
+    lie: Callable[[Path, int], None],
+    factor: int,
+    warning: str,
 ) -> None:
     lie(media_folder / name, factor)
-    container = services()
+    container = make_container()
     line = index_by_name(container, media_folder)[name]
     assert (line.outcome, line.reason) == (Outcome.INDEXED, warning)
     assert line.asset is not None and line.asset.duration_s == pytest.approx(2.0, abs=0.1)
@@ -148,7 +154,7 @@ def test_a_header_that_lies_about_its_length_is_not_believed(
 
 
 def test_names_that_are_no_text_are_shown_on_one_line_and_found_again(
-    run_command: RunCommand, services: MakeContainer, media_folder: Path
+    run_command: RunCommand, make_container: MakeContainer, media_folder: Path
 ) -> None:
     (media_folder / "good.pdf").unlink()
     odd = [b"caf\xe9.pdf", b"two\nlines.pdf", b"\x1b[31mred.pdf", b"[bold]:smile: \\.pdf"]
@@ -168,13 +174,13 @@ def test_names_that_are_no_text_are_shown_on_one_line_and_found_again(
     ]
 
 
-def test_a_folder_of_great_depth_is_searched_through(services: MakeContainer, media_folder: Path) -> None:
+def test_a_folder_of_great_depth_is_searched_through(make_container: MakeContainer, media_folder: Path) -> None:
     at = media_folder
     for _ in range(700):
         at /= "d"
         at.mkdir()
     shutil.copy(media_folder / "good.pdf", at / "deep.pdf")
-    assert {line.outcome for line in index_by_name(services(), media_folder).values()} == {Outcome.INDEXED}
+    assert {line.outcome for line in index_by_name(make_container(), media_folder).values()} == {Outcome.INDEXED}
 
 
 def _drop_permission_capabilities() -> None:

@@ -74,15 +74,15 @@ def test_a_memory_is_saved_as_a_sheet_for_each_lane(
     )
 
 
-def test_a_damaged_memory_is_one_line_and_the_rest_is_shown(run_command: RunCommand, home: Path) -> None:
-    asset = run_command(home, "show", "welcome_aboard.mp4", "--json").json["asset"]
-    (bank,) = home.glob(f"artifacts/{asset}/*/memory/bank")
+def test_a_damaged_memory_is_one_line_and_the_rest_is_shown(run_command: RunCommand, home_copy: Path) -> None:
+    asset = run_command(home_copy, "show", "welcome_aboard.mp4", "--json").json["asset"]
+    (bank,) = home_copy.glob(f"artifacts/{asset}/*/memory/bank")
     bank.write_bytes(bank.read_bytes()[:5000])
-    result = run_command(home, "show", "welcome_aboard.mp4")
+    result = run_command(home_copy, "show", "welcome_aboard.mp4")
     assert (result.exit_code, len(result.error_lines)) == (1, 1)
     assert "memory/bank: does not match its checksum" in result.error_lines[0]
     assert asset in result.stdout
-    assert run_command(home, "search", SOUP).exit_code == 0
+    assert run_command(home_copy, "search", SOUP).exit_code == 0
 
 
 def test_a_video_without_a_memory_says_how_to_get_one(run_command: RunCommand, archive: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_video_without_a_memory_says_how_to_get_one(run_command: RunCommand, a
     assert run_command(None, "index", film, visual__model="").exit_code == 0
     said = run_command(None, "show", "slipway_2022.webm", visual__model="")
     assert said.stdout.splitlines()[-1].startswith("memory: none; with the visual lane on")
-    assert "`afterimage reindex` makes it" in said.stdout
+    assert "`afterimage reindex` builds it" in said.stdout
 
 
 def test_an_empty_archive_says_how_to_begin(run_command: RunCommand, tmp_path: Path) -> None:
@@ -254,9 +254,9 @@ def test_the_version_is_that_of_the_package(run_command: RunCommand) -> None:
     assert (said.exit_code, said.stdout.strip()) == (0, f"afterimage {metadata.version('afterimage')}")
 
 
-def test_delete_says_what_it_removed_and_nothing_of_it_is_found(run_command: RunCommand, home: Path) -> None:
-    before = run_command(home, "show", "street_sign.jpg", "--json").json
-    deletion = run_command(home, "delete", "street_sign.jpg", "--json").json
+def test_delete_says_what_it_removed_and_nothing_of_it_is_found(run_command: RunCommand, home_copy: Path) -> None:
+    before = run_command(home_copy, "show", "street_sign.jpg", "--json").json
+    deletion = run_command(home_copy, "delete", "street_sign.jpg", "--json").json
     _check_shape(deletion, {"asset": str, "name": str, "collections": list, "segments": int, "files": int})
     assert (deletion["asset"], deletion["collections"], deletion["segments"]) == (
         before["asset"],
@@ -264,32 +264,32 @@ def test_delete_says_what_it_removed_and_nothing_of_it_is_found(run_command: Run
         before["segments"],
     )
     assert deletion["files"] >= 4
-    assert run_command(home, "show", "street_sign.jpg").exit_code == 1
-    hits = run_command(home, "search", "How heavy may a vehicle be in Lightkeeper Lane?", "--json").json["hits"]
+    assert run_command(home_copy, "show", "street_sign.jpg").exit_code == 1
+    hits = run_command(home_copy, "search", "How heavy may a vehicle be in Lightkeeper Lane?", "--json").json["hits"]
     assert "photos/street_sign.jpg" not in {hit["name"] for hit in hits}
-    assert run_command(home, "delete", "street_sign.jpg").error_lines == ["error: no asset 'street_sign.jpg'"]
-    said = run_command(home, "delete", "lost_property.png")
+    assert run_command(home_copy, "delete", "street_sign.jpg").error_lines == ["error: no asset 'street_sign.jpg'"]
+    said = run_command(home_copy, "delete", "lost_property.png")
     assert said.stdout.startswith("photos/lost_property.png: removed from default; ")
     assert said.stdout.endswith("stored files deleted\n") and said.stdout.count("\n") == 1
 
 
-def test_delete_from_one_collection_leaves_the_other(run_command: RunCommand, home: Path, archive: Path) -> None:
+def test_delete_from_one_collection_leaves_the_other(run_command: RunCommand, home_copy: Path, archive: Path) -> None:
     sign = archive / "photos" / "street_sign.jpg"
-    assert run_command(home, "index", sign, "-c", "[signs]").stdout.splitlines()[-1] == "1 indexed"
-    assert "[signs]: file:" in run_command(home, "show", sign).stdout
-    said = run_command(home, "delete", sign, "-c", "[signs]")
+    assert run_command(home_copy, "index", sign, "-c", "[signs]").stdout.splitlines()[-1] == "1 indexed"
+    assert "[signs]: file:" in run_command(home_copy, "show", sign).stdout
+    said = run_command(home_copy, "delete", sign, "-c", "[signs]")
     assert said.stdout == "street_sign.jpg: removed from [signs]; 0 segments and 0 stored files deleted\n"
-    assert run_command(home, "show", sign).exit_code == 0
+    assert run_command(home_copy, "show", sign).exit_code == 0
 
 
-def test_reindex_says_what_it_did(run_command: RunCommand, home: Path) -> None:
-    assets = run_command(home, "list", "--json").json
-    before = run_command(home, "search", SOUP, "--json").json
-    said = run_command(home, "reindex", "--json")
+def test_reindex_says_what_it_did(run_command: RunCommand, home_copy: Path) -> None:
+    assets = run_command(home_copy, "list", "--json").json
+    before = run_command(home_copy, "search", SOUP, "--json").json
+    said = run_command(home_copy, "reindex", "--json")
     assert (said.exit_code, said.stderr) == (0, "")
     counts = {"assets": len(assets), "segments": sum(asset["segments"] for asset in assets)}
     assert said.json == {**counts, "encoded_again": 0, "cleared": 0, "damaged": []}
-    assert run_command(home, "search", SOUP, "--json").json == before
+    assert run_command(home_copy, "search", SOUP, "--json").json == before
 
 
 def test_doctor_probes_every_part(run_command: RunCommand, indexed_home: Path) -> None:

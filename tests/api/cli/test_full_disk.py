@@ -50,18 +50,18 @@ def _index_on_full_disk(container: Container, media_folder: Path) -> tuple[dict[
 
 @pytest.mark.parametrize("size", [0, 2000, 64 << 10, 330_000])
 def test_a_quota_that_is_reached_loses_nothing_and_half_indexes_nothing(
-    services: MakeContainer, media_folder: Path, tmp_path: Path, size: int
+    make_container: MakeContainer, media_folder: Path, tmp_path: Path, size: int
 ) -> None:
     write_pdf(tmp_path / "earlier.pdf", EARLIER_TEXT)
-    index_by_name(services(), tmp_path / "earlier.pdf")
-    container = services()
+    index_by_name(make_container(), tmp_path / "earlier.pdf")
+    container = make_container()
     with _limit_file_size(size):
         lines, error = _index_on_full_disk(container, media_folder)
     failed = [line for line in lines.values() if line.outcome is Outcome.FAILED]
     assert failed or error is not None or size > 300_000
     for line in failed:
         assert "cannot be written" in line.reason or "no space left" in line.reason, line.reason
-    for each_container in (container, services()):
+    for each_container in (container, make_container()):
         check_complete(each_container, {"earlier.pdf"} | ({"good.pdf"} if lines and not failed else set()))
     lines = index_by_name(container, media_folder)
     assert lines["good.pdf"].outcome in (Outcome.INDEXED, Outcome.UNCHANGED)
@@ -82,22 +82,22 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("free_kb", [0, 40, 80, 120])
 def test_a_disk_that_fills_up_loses_nothing_and_half_indexes_nothing(
-    small_disk: Path, services: MakeContainer, media_folder: Path, tmp_path: Path, free_kb: int
+    small_disk: Path, make_container: MakeContainer, media_folder: Path, tmp_path: Path, free_kb: int
 ) -> None:
     home = small_disk / "home"
     write_pdf(tmp_path / "earlier.pdf", EARLIER_TEXT)
-    first = services(home)
+    first = make_container(home)
     index_by_name(first, tmp_path / "earlier.pdf")
     first.close()
     space = os.statvfs(small_disk)
     (small_disk / "filler").write_bytes(bytes(space.f_bavail * space.f_frsize - (free_kb << 10)))
-    lines, error = _index_on_full_disk(services(home), media_folder)
+    lines, error = _index_on_full_disk(make_container(home), media_folder)
     failed = [line for line in lines.values() if line.outcome is Outcome.FAILED]
     assert failed or error is not None or free_kb > 100
     for line in failed:
         assert "full" in line.reason or "no space left" in line.reason, line.reason
     (small_disk / "filler").unlink()
-    container = services(home)
+    container = make_container(home)
     check_complete(container, {"earlier.pdf"} | ({"good.pdf"} if lines and not failed else set()))
     index_by_name(container, media_folder)
     check_complete(container, {"earlier.pdf", "good.pdf"})

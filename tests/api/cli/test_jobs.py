@@ -21,8 +21,8 @@ WEBHOOK_URL = "https://example.org/told"
 
 
 @pytest.fixture
-def container(services: MakeContainer, tmp_path: Path) -> Container:
-    return services(tmp_path / "home", jobs__webhook_secret=f"whsec_{'A' * 32}")
+def container(make_container: MakeContainer, tmp_path: Path) -> Container:
+    return make_container(tmp_path / "home", jobs__webhook_secret=f"whsec_{'A' * 32}")
 
 
 @pytest.fixture

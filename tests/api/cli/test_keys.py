@@ -9,13 +9,15 @@ from tests.support.cli_runner import RunCommand
 from tests.support.containers import MakeContainer
 
 
-def test_a_key_is_made_listed_and_revoked(run_command: RunCommand, services: MakeContainer, tmp_path: Path) -> None:
+def test_a_key_is_made_listed_and_revoked(
+    run_command: RunCommand, make_container: MakeContainer, tmp_path: Path
+) -> None:
     home = tmp_path / "home"
     made = run_command(home, "keys", "create", "the kitchen's", "-s", "read", "-s", "write", "-c", "one", "--days", "2")
     secret = made.stdout.strip()
     assert made.exit_code == 0
     assert "read, write in one; keep the secret" in made.stderr
-    rights = Permissions.of_key(services(home).api_keys.verify(secret))
+    rights = Permissions.of_key(make_container(home).api_keys.verify(secret))
     assert (rights.scopes, rights.collections) == ({"read", "write"}, {"one"})
     listed = run_command(home, "keys", "list")
     assert "the kitchen's" in listed.stdout

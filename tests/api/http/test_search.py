@@ -53,9 +53,9 @@ def _stream_answer(client: httpx2.Client, question: str) -> Generator[tuple[str,
 
 
 def test_search_gives_what_the_services_find_by_words_and_by_pictures(
-    services: MakeContainer, indexed_home: Path, archive: Path
+    make_container: MakeContainer, indexed_home: Path, archive: Path
 ) -> None:
-    container = services(indexed_home, generator__kind="extractive")
+    container = make_container(indexed_home, generator__kind="extractive")
     photo = min((archive / "photos").glob("*.jpg"))
     image = base64.b64encode(photo.read_bytes()).decode()
     with live_server(container) as url, httpx2.Client(base_url=url, timeout=TIMEOUT_S) as live:
@@ -72,8 +72,8 @@ def test_search_gives_what_the_services_find_by_words_and_by_pictures(
 
 
 @pytest.mark.slow
-def test_the_model_of_the_demo_profile_tells_what_it_sees(services: MakeContainer, indexed_home: Path) -> None:
-    container = services(indexed_home)
+def test_the_model_of_the_demo_profile_tells_what_it_sees(make_container: MakeContainer, indexed_home: Path) -> None:
+    container = make_container(indexed_home)
     with live_server(container) as url, httpx2.Client(base_url=url, timeout=TIMEOUT_S) as live:
         received = list(_stream_answer(live, VISUAL_QUESTION))
         names = [name for name, _ in received]

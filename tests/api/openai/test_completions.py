@@ -176,8 +176,8 @@ def test_models_are_the_collections(chat_client: openai.OpenAI) -> None:
     assert chat_client.models.retrieve(SHORE_MODEL).owned_by == "afterimage"
 
 
-def test_a_picture_is_looked_for(services: MakeContainer, indexed_home: Path, archive: Path) -> None:
-    container = services(indexed_home, generator__kind="extractive")
+def test_a_picture_is_looked_for(make_container: MakeContainer, indexed_home: Path, archive: Path) -> None:
+    container = make_container(indexed_home, generator__kind="extractive")
     photo = min((archive / "photos").glob("*.jpg"))
     url_of_it = f"data:image/jpeg;base64,{base64.b64encode(photo.read_bytes()).decode()}"
     with live_server(container) as url, _openai_client(url) as client:

@@ -33,8 +33,10 @@ def test_a_filter_is_narrowed_to_what_may_be_seen() -> None:
     assert not ONE_COLLECTION.allows("two")
 
 
-def test_a_collection_outside_is_not_found_in_the_words_for_one_that_is_not_there(services: MakeContainer) -> None:
-    catalog = services().catalog
+def test_a_collection_outside_is_not_found_in_the_words_for_one_that_is_not_there(
+    make_container: MakeContainer,
+) -> None:
+    catalog = make_container().catalog
     catalog.create_collection("two")
     messages = []
     for look in (
@@ -47,7 +49,7 @@ def test_a_collection_outside_is_not_found_in_the_words_for_one_that_is_not_ther
     assert messages[0] == messages[1]
 
 
-def test_rights_are_those_of_the_key(services: MakeContainer) -> None:
-    keys = services().api_keys
+def test_rights_are_those_of_the_key(make_container: MakeContainer) -> None:
+    keys = make_container().api_keys
     key, secret = keys.create("x", [Scope.READ], ["one"])
     assert Permissions.of_key(keys.verify(secret)) == Permissions(key.id, frozenset({Scope.READ}), frozenset({"one"}))

@@ -110,8 +110,8 @@ def test_a_quote_carries_a_sentence_or_not(sentence: str, verdict: Verdict) -> N
     assert GROUNDING.verify(draft, _evidence()).verdict is verdict
 
 
-def test_invented_ids_and_unsupported_sentences_do_not_leave(services: MakeContainer, indexed_home: Path) -> None:
-    retrieval = services(indexed_home).retrieval
+def test_invented_ids_and_unsupported_sentences_do_not_leave(make_container: MakeContainer, indexed_home: Path) -> None:
+    retrieval = make_container(indexed_home).retrieval
     told = _ScriptedGenerator(
         (DraftSentence("Made up.", (Quote("P99", 0, 5),), 1.0), DraftSentence("Made up.", (), 1.0))
     )
@@ -121,9 +121,9 @@ def test_invented_ids_and_unsupported_sentences_do_not_leave(services: MakeConta
     assert _answering(retrieval, lying, 5).ask("What is the notice period?", NO_FILTERS).abstained
 
 
-def test_what_was_said_already_is_not_said_again(services: MakeContainer, indexed_home: Path) -> None:
+def test_what_was_said_already_is_not_said_again(make_container: MakeContainer, indexed_home: Path) -> None:
     said = DraftSentence("The notice period is eight weeks.", (Quote("P1"),), 1.0)
-    answering = _answering(services(indexed_home).retrieval, _ScriptedGenerator((said, said)), 5)
+    answering = _answering(make_container(indexed_home).retrieval, _ScriptedGenerator((said, said)), 5)
     assert [sentence.text for sentence in answering.stream_sentences("When?", _evidence())] == [said.text]
 
 
@@ -148,8 +148,8 @@ def test_times_are_written_as_people_write_them() -> None:
     ]
 
 
-def test_a_sentence_leaves_before_the_next_one_is_made(services: MakeContainer, home: Path) -> None:
-    container = services(home)
+def test_a_sentence_leaves_before_the_next_one_is_made(make_container: MakeContainer, home_copy: Path) -> None:
+    container = make_container(home_copy)
     started_texts: list[str] = []
 
     class Slow(_ScriptedGenerator):

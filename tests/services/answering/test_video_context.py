@@ -26,8 +26,8 @@ def _retrieved_passage(asset: Asset, start_s: float | None, end_s: float | None)
     return RetrievedSegment(asset, segment, 0.9, {Lane.TEXT: 0.9}, 0.1)
 
 
-def test_the_slots_of_a_video_are_evidence_in_order_of_time(services: MakeContainer, home: Path) -> None:
-    container = services(home)
+def test_the_slots_of_a_video_are_evidence_in_order_of_time(make_container: MakeContainer, home_copy: Path) -> None:
+    container = make_container(home_copy)
     video = _first_video(container)
     slots = VideoContext(container.video_memory, container.catalog, 4, select_aks, lambda _: False).memory_evidence(
         video, SegmentFilter()
@@ -38,8 +38,10 @@ def test_the_slots_of_a_video_are_evidence_in_order_of_time(services: MakeContai
     assert all(one.result.segment.picture is not None and one.visual_tokens is None for one in slots)
 
 
-def test_slots_carry_their_tokens_for_a_generator_that_reads_them(services: MakeContainer, home: Path) -> None:
-    container = services(home)
+def test_slots_carry_their_tokens_for_a_generator_that_reads_them(
+    make_container: MakeContainer, home_copy: Path
+) -> None:
+    container = make_container(home_copy)
     memory = container.video_memory.memory(_first_video(container))
     assert memory is not None
     recalling = VideoContext(container.video_memory, container.catalog, 4, select_aks, memory.manifest.model.__eq__)
@@ -50,8 +52,8 @@ def test_slots_carry_their_tokens_for_a_generator_that_reads_them(services: Make
     } == {shape}
 
 
-def test_frames_are_recalled_from_where_something_was_found(services: MakeContainer, home: Path) -> None:
-    container = services(home)
+def test_frames_are_recalled_from_where_something_was_found(make_container: MakeContainer, home_copy: Path) -> None:
+    container = make_container(home_copy)
     video = _first_video(container)
     recalling = VideoContext(container.video_memory, container.catalog, 4, select_aks, lambda _: False)
     frames = recalling.neighbouring_frames(video, [_retrieved_passage(video, 0.0, video.duration_s)])
@@ -62,9 +64,9 @@ def test_frames_are_recalled_from_where_something_was_found(services: MakeContai
 
 
 def test_frames_before_and_after_what_was_found_are_recalled_with_the_time_that_they_show(
-    services: MakeContainer, home: Path
+    make_container: MakeContainer, home_copy: Path
 ) -> None:
-    container = services(home)
+    container = make_container(home_copy)
     video = _first_video(container)
     recalling = VideoContext(container.video_memory, container.catalog, 4, select_aks, lambda _: False)
     frames = recalling.neighbouring_frames(video, [_retrieved_passage(video, 5.0, 9.0)])
@@ -74,8 +76,10 @@ def test_frames_before_and_after_what_was_found_are_recalled_with_the_time_that_
     assert set(spans) <= shown
 
 
-def test_pictures_come_with_the_words_that_were_read_in_them_once(services: MakeContainer, home: Path) -> None:
-    container = services(home)
+def test_pictures_come_with_the_words_that_were_read_in_them_once(
+    make_container: MakeContainer, home_copy: Path
+) -> None:
+    container = make_container(home_copy)
     video = _first_video(container)
     recalling = VideoContext(container.video_memory, container.catalog, 4, select_aks, lambda _: False)
     frames = container.video_memory.key_frames(video)
@@ -100,8 +104,10 @@ def _retrieved_picture(video: Asset, frame: StoredKeyFrame) -> RetrievedSegment:
     return RetrievedSegment(video, segment, 0.9, {Lane.VISUAL: 0.9}, 0.1)
 
 
-def test_times_that_are_asked_for_are_shown_and_what_lies_between_them(services: MakeContainer, home: Path) -> None:
-    container = services(home)
+def test_times_that_are_asked_for_are_shown_and_what_lies_between_them(
+    make_container: MakeContainer, home_copy: Path
+) -> None:
+    container = make_container(home_copy)
     video = _first_video(container)
     recalling = VideoContext(container.video_memory, container.catalog, 4, select_aks, lambda _: False)
     (at,) = recalling.frames_at(video, (6.0,))
@@ -112,8 +118,8 @@ def test_times_that_are_asked_for_are_shown_and_what_lies_between_them(services:
     assert recalling.frames_at(video, (1e6,)) == []
 
 
-def test_frames_are_those_that_the_question_reaches_to(services: MakeContainer, home: Path) -> None:
-    container = services(home)
+def test_frames_are_those_that_the_question_reaches_to(make_container: MakeContainer, home_copy: Path) -> None:
+    container = make_container(home_copy)
     video = _first_video(container)
     recalling = VideoContext(container.video_memory, container.catalog, 4, select_aks, lambda _: False)
     early, late = _retrieved_passage(video, 5.0, 6.0), _retrieved_passage(video, 12.0, 13.0)
@@ -135,16 +141,16 @@ def test_frames_are_those_that_the_question_reaches_to(services: MakeContainer, 
     ]
 
 
-def test_a_single_video_is_known_without_being_named(services: MakeContainer, home: Path) -> None:
-    container = services(home)
+def test_a_single_video_is_known_without_being_named(make_container: MakeContainer, home_copy: Path) -> None:
+    container = make_container(home_copy)
     recalling = VideoContext(container.video_memory, container.catalog, 4, select_aks, lambda _: False)
     videos = [asset for asset in container.catalog.assets() if asset.kind is AssetKind.VIDEO]
     assert (recalling.find_single_video(SegmentFilter()) is None) == (len(videos) != 1)
     assert recalling.find_single_video(SegmentFilter(assets=frozenset([videos[0].asset_id]))) == videos[0]
 
 
-def test_the_video_asked_about_is_that_of_the_best_evidence(services: MakeContainer, home: Path) -> None:
-    container = services(home)
+def test_the_video_asked_about_is_that_of_the_best_evidence(make_container: MakeContainer, home_copy: Path) -> None:
+    container = make_container(home_copy)
     recalling = VideoContext(container.video_memory, container.catalog, 4, select_aks, lambda _: False)
     video = _first_video(container)
     paper = replace(video, asset_id="d" * 64, kind=AssetKind.DOCUMENT)
@@ -155,9 +161,9 @@ def test_the_video_asked_about_is_that_of_the_best_evidence(services: MakeContai
 
 
 def test_where_nothing_was_found_it_is_the_only_one_that_the_filter_lets_pass(
-    services: MakeContainer, home: Path
+    make_container: MakeContainer, home_copy: Path
 ) -> None:
-    container = services(home)
+    container = make_container(home_copy)
     recalling = VideoContext(container.video_memory, container.catalog, 4, select_aks, lambda _: False)
     video = _first_video(container)
     only = SegmentFilter(assets=frozenset([video.asset_id]))
@@ -167,8 +173,8 @@ def test_where_nothing_was_found_it_is_the_only_one_that_the_filter_lets_pass(
     assert recalling.target_video([], replace(only, assets=frozenset(["no such"]))) is None
 
 
-def test_slots_outside_the_time_of_the_filter_are_not_shown(services: MakeContainer, home: Path) -> None:
-    container = services(home)
+def test_slots_outside_the_time_of_the_filter_are_not_shown(make_container: MakeContainer, home_copy: Path) -> None:
+    container = make_container(home_copy)
     recalling = VideoContext(container.video_memory, container.catalog, 4, select_aks, lambda _: False)
     slots = recalling.memory_evidence(_first_video(container), SegmentFilter(start_s=5.0, end_s=12.0))
     spans = [(one.result.segment.start_s or 0.0, one.result.segment.end_s or 0.0) for one in slots]

@@ -32,10 +32,10 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _index_film(
-    services: MakeContainer, film: Path, weights: Path | str, **settings: object
+    make_container: MakeContainer, film: Path, weights: Path | str, **settings: object
 ) -> tuple[Container, Asset]:
     visual = f"local-dir:{weights}" if weights else ""
-    container = services(visual__model=visual, sampling__checkpoint_s=CHECKPOINT_S, **settings)
+    container = make_container(visual__model=visual, sampling__checkpoint_s=CHECKPOINT_S, **settings)
     (line,) = container.indexing.index_paths([film], "default")
     assert line.asset is not None, line.reason
     return container, line.asset
@@ -45,8 +45,10 @@ def _memory_file(container: Container, asset: Asset, name: str) -> Path:
     return container.home / "artifacts" / asset.asset_id / asset.version / "memory" / name
 
 
-def test_a_video_is_remembered_by_the_pass_that_indexes_it(services: MakeContainer, film: Path, weights: Path) -> None:
-    container, asset = _index_film(services, film, weights)
+def test_a_video_is_remembered_by_the_pass_that_indexes_it(
+    make_container: MakeContainer, film: Path, weights: Path
+) -> None:
+    container, asset = _index_film(make_container, film, weights)
     memory = container.video_memory.memory(asset)
     assert memory is not None
     assert memory is container.video_memory.memory(asset)
@@ -59,9 +61,9 @@ def test_a_video_is_remembered_by_the_pass_that_indexes_it(services: MakeContain
 
 
 def test_a_time_leads_to_the_stored_key_frame_that_covers_it(
-    services: MakeContainer, film: Path, weights: Path
+    make_container: MakeContainer, film: Path, weights: Path
 ) -> None:
-    container, asset = _index_film(services, film, weights)
+    container, asset = _index_film(make_container, film, weights)
     memory = container.video_memory.memory(asset)
     assert memory is not None
     nodes = [slot.node for slot in memory.lanes["global"]]
@@ -76,14 +78,14 @@ def test_a_time_leads_to_the_stored_key_frame_that_covers_it(
 
 @pytest.mark.parametrize("off", [{"memory__enabled": "false"}, {"visual__model": ""}])
 def test_a_video_that_was_indexed_without_one_has_none(
-    services: MakeContainer, film: Path, weights: Path, off: dict[str, str]
+    make_container: MakeContainer, film: Path, weights: Path, off: dict[str, str]
 ) -> None:
     on = {"visual__model": f"local-dir:{weights}", "sampling__checkpoint_s": CHECKPOINT_S}
-    container = services(**on | off)
+    container = make_container(**on | off)
     (line,) = container.indexing.index_paths([film], "default")
     assert line.asset is not None
     assert container.video_memory.memory(line.asset) is None
-    later = services(**on)
+    later = make_container(**on)
     done = later.reindexing.reindex(lambda *_: None)
     assert done.reencoded_assets == 1
     (asset,) = later.catalog.assets()
@@ -91,12 +93,12 @@ def test_a_video_that_was_indexed_without_one_has_none(
 
 
 def test_another_model_makes_it_anew_without_the_source(
-    services: MakeContainer, film: Path, weights: Path, tmp_path: Path
+    make_container: MakeContainer, film: Path, weights: Path, tmp_path: Path
 ) -> None:
-    before, old = _index_film(services, film, weights)
+    before, old = _index_film(make_container, film, weights)
     remembered = before.video_memory.memory(old)
     other = make_tiny_clip(tmp_path / "other", seed=1)
-    container = services(visual__model=f"local-dir:{other}", sampling__checkpoint_s=CHECKPOINT_S)
+    container = make_container(visual__model=f"local-dir:{other}", sampling__checkpoint_s=CHECKPOINT_S)
     container.reindexing.reindex(lambda *_: None)
     (asset,) = container.catalog.assets()
     assert container.artifacts.list_versions(asset.asset_id) == [asset.version] != [old.version]
@@ -111,9 +113,9 @@ def test_another_model_makes_it_anew_without_the_source(
 
 @pytest.mark.parametrize("harm", ["cut", "gone"])
 def test_a_damaged_memory_is_one_line_and_search_goes_on(
-    services: MakeContainer, film: Path, weights: Path, harm: str
+    make_container: MakeContainer, film: Path, weights: Path, harm: str
 ) -> None:
-    container, asset = _index_film(services, film, weights)
+    container, asset = _index_film(make_container, film, weights)
     bank = _memory_file(container, asset, "bank")
     data = bank.read_bytes()
     bank.unlink()
@@ -127,17 +129,17 @@ def test_a_damaged_memory_is_one_line_and_search_goes_on(
 
 
 def test_a_memory_of_another_model_is_refused_with_both_names(
-    services: MakeContainer, film: Path, weights: Path
+    make_container: MakeContainer, film: Path, weights: Path
 ) -> None:
-    container, asset = _index_film(services, film, weights)
+    container, asset = _index_film(make_container, film, weights)
     manifest = _memory_file(container, asset, "manifest.json")
     manifest.write_bytes(manifest.read_bytes().replace(b"open_clip:clip@", b"open_clip:clap@"))
     with pytest.raises(MemoryMismatch, match=r"was made by open_clip:clap@.*, not by open_clip:clip@"):
         container.video_memory.memory(asset)
 
 
-def test_it_goes_with_its_asset_and_is_counted(services: MakeContainer, film: Path, weights: Path) -> None:
-    container, asset = _index_film(services, film, weights)
+def test_it_goes_with_its_asset_and_is_counted(make_container: MakeContainer, film: Path, weights: Path) -> None:
+    container, asset = _index_film(make_container, film, weights)
     folder = _memory_file(container, asset, "bank").parent
     stored = len([path for path in folder.parent.rglob("*") if path.is_file()])
     assert len(list(folder.iterdir())) == 3 + 2  # a log for each checkpoint, bank, manifest
@@ -145,10 +147,11 @@ def test_it_goes_with_its_asset_and_is_counted(services: MakeContainer, film: Pa
     assert not folder.parent.exists()
 
 
-def test_the_version_tells_memories_apart_in_its_second_half(services: MakeContainer, weights: Path) -> None:
+def test_the_version_tells_memories_apart_in_its_second_half(make_container: MakeContainer, weights: Path) -> None:
     name = f"local-dir:{weights}"
     versions = [
-        services(visual__model=name, memory__enabled=enabled).pipeline.version.split("-") for enabled in (True, False)
+        make_container(visual__model=name, memory__enabled=enabled).pipeline.version.split("-")
+        for enabled in (True, False)
     ]
     assert versions[0][0] == versions[1][0]
     assert versions[0][1] != versions[1][1]

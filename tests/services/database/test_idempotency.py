@@ -29,7 +29,7 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def repeats(database: SqlDatabase, clock: FakeClock) -> IdempotencyStore:
+def idempotency(database: SqlDatabase, clock: FakeClock) -> IdempotencyStore:
     return IdempotencyStore(database, clock)
 
 
@@ -38,56 +38,56 @@ def jobs(database: SqlDatabase) -> JobStore:
     return JobStore(database, max_attempts=1)
 
 
-def test_an_answer_is_given_again_for_a_day(repeats: IdempotencyStore, clock: FakeClock) -> None:
+def test_an_answer_is_given_again_for_a_day(idempotency: IdempotencyStore, clock: FakeClock) -> None:
     clock.at = START_S
-    assert repeats.claim(KEY) is None
-    repeats.store(KEY, RESPONSE)
+    assert idempotency.claim(KEY) is None
+    idempotency.store(KEY, RESPONSE)
     clock.at = START_S + DAY_S - 1
-    assert repeats.claim(KEY) == RESPONSE
-    assert repeats.claim(IdempotencyKey("another key", KEY.key, KEY.request_hash)) is None
+    assert idempotency.claim(KEY) == RESPONSE
+    assert idempotency.claim(IdempotencyKey("another key", KEY.key, KEY.request_hash)) is None
     clock.at = START_S + DAY_S + 1
-    assert repeats.claim(KEY) is None
+    assert idempotency.claim(KEY) is None
 
 
-def test_another_request_of_that_name_is_a_conflict(repeats: IdempotencyStore) -> None:
-    repeats.claim(KEY)
+def test_another_request_of_that_name_is_a_conflict(idempotency: IdempotencyStore) -> None:
+    idempotency.claim(KEY)
     other = IdempotencyKey(KEY.owner, KEY.key, "b" * 64)
-    with pytest.raises(IdempotencyConflict, match="another request was sent as 'import'"):
-        repeats.claim(other)
-    repeats.store(KEY, RESPONSE)
+    with pytest.raises(IdempotencyConflict, match="another request was sent with the key 'import'"):
+        idempotency.claim(other)
+    idempotency.store(KEY, RESPONSE)
     with pytest.raises(IdempotencyConflict, match="another request"):
-        repeats.claim(other)
+        idempotency.claim(other)
 
 
 def test_a_request_waits_for_its_answer_unless_its_server_seems_gone(
-    repeats: IdempotencyStore, clock: FakeClock
+    idempotency: IdempotencyStore, clock: FakeClock
 ) -> None:
     clock.at = START_S
-    repeats.claim(KEY)
+    idempotency.claim(KEY)
     clock.at = START_S + CLAIM_TIMEOUT_S - 1
     with pytest.raises(IdempotencyConflict, match="is being answered"):
-        repeats.claim(KEY)
+        idempotency.claim(KEY)
     clock.at = START_S + CLAIM_TIMEOUT_S + 1
-    assert repeats.claim(KEY) is None
+    assert idempotency.claim(KEY) is None
 
 
-def test_a_request_that_came_to_nothing_is_done_anew(repeats: IdempotencyStore) -> None:
-    repeats.claim(KEY)
-    repeats.release(KEY)
-    assert repeats.claim(KEY) is None
+def test_a_request_that_came_to_nothing_is_done_anew(idempotency: IdempotencyStore) -> None:
+    idempotency.claim(KEY)
+    idempotency.release(KEY)
+    assert idempotency.claim(KEY) is None
 
 
 def test_a_job_is_made_once_though_its_server_is_killed_before_it_answers(
-    repeats: IdempotencyStore, jobs: JobStore
+    idempotency: IdempotencyStore, jobs: JobStore
 ) -> None:
-    repeats.claim(KEY)
+    idempotency.claim(KEY)
     job = jobs.submit(NEW_JOB, KEY)
-    assert repeats.claim(KEY) is None  # at once: there is something to be told of
+    assert idempotency.claim(KEY) is None  # at once: there is something to be told of
     assert jobs.submit(NEW_JOB, KEY) == job
-    repeats.release(KEY)  # as where the second try failed: what was made stays known
+    idempotency.release(KEY)  # as where the second try failed: what was made stays known
     assert jobs.submit(NEW_JOB, KEY) == job
-    repeats.store(KEY, RESPONSE)
-    assert repeats.claim(KEY) == RESPONSE
+    idempotency.store(KEY, RESPONSE)
+    assert idempotency.claim(KEY) == RESPONSE
     assert [one.id for one in jobs.list_page().items] == [job.id]
     assert len(jobs.list_events(job.id)) == 1
 

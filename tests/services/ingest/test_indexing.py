@@ -37,9 +37,9 @@ def photos(archive: Path, tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-def test_running_again_changes_nothing(services: MakeContainer, photos: Path) -> None:
-    first = _index(services(), photos)
-    container = services()
+def test_running_again_changes_nothing(make_container: MakeContainer, photos: Path) -> None:
+    first = _index(make_container(), photos)
+    container = make_container()
     before = container.index.generation()
     again = _index(container, photos)
     assert {line.outcome for line in first.values()} == {Outcome.INDEXED}
@@ -47,15 +47,15 @@ def test_running_again_changes_nothing(services: MakeContainer, photos: Path) ->
     assert container.index.generation() == before
 
 
-def test_a_touched_file_is_hashed_and_found_unchanged(services: MakeContainer, photos: Path) -> None:
-    container = services()
+def test_a_touched_file_is_hashed_and_found_unchanged(make_container: MakeContainer, photos: Path) -> None:
+    container = make_container()
     _index(container, photos)
     (photos / "street_sign.jpg").touch()
     assert _index(container, photos)["street_sign.jpg"].outcome is Outcome.UNCHANGED
 
 
-def test_two_files_of_one_name_are_two_assets(services: MakeContainer, photos: Path) -> None:
-    container = services()
+def test_two_files_of_one_name_are_two_assets(make_container: MakeContainer, photos: Path) -> None:
+    container = make_container()
     lines = _index(container, photos)
     labels = [lines["2023/label.jpg"].asset, lines["2024/label.jpg"].asset]
     assert len({asset.asset_id for asset in labels if asset}) == 2
@@ -64,9 +64,9 @@ def test_two_files_of_one_name_are_two_assets(services: MakeContainer, photos: P
 
 
 def test_a_changed_file_replaces_its_old_version_everywhere(
-    services: MakeContainer, photos: Path, archive: Path
+    make_container: MakeContainer, photos: Path, archive: Path
 ) -> None:
-    container = services()
+    container = make_container()
     old = _index(container, photos)["2023/label.jpg"].asset
     assert old is not None
     assert "2023/label.jpg" in _search_names(container, "TERNFLOAT inflatable lifejacket")
@@ -81,9 +81,9 @@ def test_a_changed_file_replaces_its_old_version_everywhere(
 
 
 def test_one_file_in_two_collections_is_stored_once_and_goes_with_the_last(
-    services: MakeContainer, photos: Path
+    make_container: MakeContainer, photos: Path
 ) -> None:
-    container, sign = services(), photos / "street_sign.jpg"
+    container, sign = make_container(), photos / "street_sign.jpg"
     asset = _index(container, sign, collection="one")["street_sign.jpg"].asset
     assert asset is not None
     counts = container.index.segment_counts()
@@ -103,8 +103,8 @@ def test_one_file_in_two_collections_is_stored_once_and_goes_with_the_last(
     assert container.catalog.assets() == []
 
 
-def test_one_file_is_called_what_each_collection_calls_it(services: MakeContainer, photos: Path) -> None:
-    container, other = services(), photos / "elsewhere" / "lane.jpg"
+def test_one_file_is_called_what_each_collection_calls_it(make_container: MakeContainer, photos: Path) -> None:
+    container, other = make_container(), photos / "elsewhere" / "lane.jpg"
     _index(container, photos / "street_sign.jpg", collection="one")
     other.parent.mkdir()
     shutil.copy(photos / "street_sign.jpg", other)
@@ -117,25 +117,27 @@ def test_one_file_is_called_what_each_collection_calls_it(services: MakeContaine
     assert _search_names(container, "Lightkeeper Lane") == ["lane.jpg"]
 
 
-def test_a_file_is_called_what_the_last_run_called_it(services: MakeContainer, photos: Path) -> None:
-    container = services()
+def test_a_file_is_called_what_the_last_run_called_it(make_container: MakeContainer, photos: Path) -> None:
+    container = make_container()
     _index(container, photos / "2023" / "label.jpg")
     again = _index(container, photos / "2023", photos)["2023/label.jpg"]
     assert again.outcome is Outcome.UNCHANGED
     assert container.catalog.find("2023/label.jpg").name == "2023/label.jpg"
 
 
-def test_a_warning_names_no_file(services: MakeContainer, archive: Path, tmp_path: Path) -> None:
+def test_a_warning_names_no_file(make_container: MakeContainer, archive: Path, tmp_path: Path) -> None:
     """The same bytes may have another name where somebody else sees them."""
     shutil.copy(archive / "videos" / "slipway_2022.webm", tmp_path / "secret.webm")
     (tmp_path / "secret.en.srt").write_text("no subtitles at all")
-    line = _index(services(), tmp_path / "secret.webm")["secret.webm"]
+    line = _index(make_container(), tmp_path / "secret.webm")["secret.webm"]
     assert line.asset is not None
     assert line.asset.warnings == ("subtitles of its .en.srt: is not a subtitle file",)
 
 
-def test_a_running_reader_sees_what_another_process_indexed_and_deleted(services: MakeContainer, photos: Path) -> None:
-    reader, writer = services(), services()
+def test_a_running_reader_sees_what_another_process_indexed_and_deleted(
+    make_container: MakeContainer, photos: Path
+) -> None:
+    reader, writer = make_container(), make_container()
     assert _search_names(reader, "Lightkeeper Lane") == []
     _index(writer, photos / "street_sign.jpg")
     assert _search_names(reader, "Lightkeeper Lane") == ["street_sign.jpg"]
@@ -143,19 +145,21 @@ def test_a_running_reader_sees_what_another_process_indexed_and_deleted(services
     assert _search_names(reader, "Lightkeeper Lane") == []
 
 
-def test_only_one_process_writes_at_a_time(services: MakeContainer, photos: Path, tmp_path: Path) -> None:
+def test_only_one_process_writes_at_a_time(make_container: MakeContainer, photos: Path, tmp_path: Path) -> None:
     with (
         FileLocks(tmp_path / "home").write_lock(None),
         pytest.raises(WriteLockTimeout, match=r"process \d+ is writing"),
     ):
-        _index(services(), photos)
-    assert _index(services(), photos / "street_sign.jpg")["street_sign.jpg"].outcome is Outcome.INDEXED
+        _index(make_container(), photos)
+    assert _index(make_container(), photos / "street_sign.jpg")["street_sign.jpg"].outcome is Outcome.INDEXED
 
 
-def test_another_sampling_makes_the_asset_anew_and_keeps_one_version(services: MakeContainer, archive: Path) -> None:
+def test_another_sampling_makes_the_asset_anew_and_keeps_one_version(
+    make_container: MakeContainer, archive: Path
+) -> None:
     film = archive / "videos" / "slipway_2022.webm"
-    first = _index(services(), film)["slipway_2022.webm"].asset
-    container = services(sampling__fps=2)
+    first = _index(make_container(), film)["slipway_2022.webm"].asset
+    container = make_container(sampling__fps=2)
     second = _index(container, film)["slipway_2022.webm"]
     assert first is not None
     assert second.asset is not None
@@ -164,10 +168,10 @@ def test_another_sampling_makes_the_asset_anew_and_keeps_one_version(services: M
     assert container.artifacts.list_versions(first.asset_id) == [second.asset.version]
 
 
-def test_another_sidecar_makes_another_asset(services: MakeContainer, archive: Path, tmp_path: Path) -> None:
+def test_another_sidecar_makes_another_asset(make_container: MakeContainer, archive: Path, tmp_path: Path) -> None:
     for name in ("slipway_2022.webm", "slipway_2022.srt"):
         shutil.copy(archive / "videos" / name, tmp_path / name)
-    container = services()
+    container = make_container()
     film, cues = tmp_path / "slipway_2022.webm", tmp_path / "slipway_2022.srt"
     first = _index(container, film)["slipway_2022.webm"].asset
     cues.write_text("1\n00:00:02,000 --> 00:00:05,000\nThe marmalade is kept in the engine room.\n")
@@ -181,10 +185,10 @@ def test_another_sidecar_makes_another_asset(services: MakeContainer, archive: P
 
 
 def test_a_file_that_grows_while_it_is_indexed_says_so_and_is_taken_up_again(
-    services: MakeContainer, archive: Path, tmp_path: Path
+    make_container: MakeContainer, archive: Path, tmp_path: Path
 ) -> None:
     film = Path(shutil.copy(archive / "videos" / "slipway_2022.webm", tmp_path / "film.webm"))
-    whole, container = film.read_bytes(), services()
+    whole, container = film.read_bytes(), make_container()
     film.write_bytes(whole[: len(whole) // 2])
 
     def write_on(name: str, done: float, total: float | None) -> None:
@@ -201,9 +205,9 @@ def test_a_file_that_grows_while_it_is_indexed_says_so_and_is_taken_up_again(
 
 
 def test_what_a_reindex_left_out_as_damaged_is_indexed_again_from_its_source(
-    services: MakeContainer, photos: Path
+    make_container: MakeContainer, photos: Path
 ) -> None:
-    container, sign = services(), photos / "street_sign.jpg"
+    container, sign = make_container(), photos / "street_sign.jpg"
     asset = _index(container, sign)["street_sign.jpg"].asset
     assert asset is not None
     container.index.remove(asset.asset_id)
@@ -212,8 +216,8 @@ def test_what_a_reindex_left_out_as_damaged_is_indexed_again_from_its_source(
     assert container.index.segment_counts() == {asset.asset_id: asset.segments}
 
 
-def test_a_run_that_waits_is_let_in(services: MakeContainer, photos: Path, tmp_path: Path) -> None:
-    container = services()
+def test_a_run_that_waits_is_let_in(make_container: MakeContainer, photos: Path, tmp_path: Path) -> None:
+    container = make_container()
     with ThreadPoolExecutor(1) as threads:
         with FileLocks(tmp_path / "home").write_lock(None):
             lines = threads.submit(lambda: list(container.indexing.index_paths([photos], "default", timeout_s=60.0)))
@@ -221,9 +225,9 @@ def test_a_run_that_waits_is_let_in(services: MakeContainer, photos: Path, tmp_p
 
 
 def test_workers_on_postgresql_index_different_assets_side_by_side(
-    services: MakeContainer, photos: Path, postgres_url: str
+    make_container: MakeContainer, photos: Path, postgres_url: str
 ) -> None:
-    first, second = (services(catalog__url=postgres_url) for _ in range(2))
+    first, second = (make_container(catalog__url=postgres_url) for _ in range(2))
     sign, label = photos / "street_sign.jpg", photos / "2023" / "label.jpg"
     meanwhile: list[FileReport] = []
 
@@ -238,15 +242,15 @@ def test_workers_on_postgresql_index_different_assets_side_by_side(
 
 
 def test_what_another_worker_is_at_is_not_taken_for_a_leftover(
-    services: MakeContainer, photos: Path, postgres_url: str
+    make_container: MakeContainer, photos: Path, postgres_url: str
 ) -> None:
     """An asset that is in the index and not yet in the catalog is cleared away only when nobody holds it."""
-    container = services(catalog__url=postgres_url)
+    container = make_container(catalog__url=postgres_url)
     asset = _index(container, photos / "street_sign.jpg")["street_sign.jpg"].asset
     assert asset is not None
     container.catalog.remove_from_collection(asset.asset_id, None)
     container.catalog.delete_asset(asset.asset_id)
-    later = services(catalog__url=postgres_url)
+    later = make_container(catalog__url=postgres_url)
     with container.locks.write_lock(asset.asset_id):
         _index(later, photos / "2023" / "label.jpg")
         assert asset.asset_id in later.index.segment_counts()
@@ -254,8 +258,8 @@ def test_what_another_worker_is_at_is_not_taken_for_a_leftover(
     assert asset.asset_id not in later.index.segment_counts()
 
 
-def test_a_collection_goes_with_what_it_alone_holds(services: MakeContainer, photos: Path) -> None:
-    container = services()
+def test_a_collection_goes_with_what_it_alone_holds(make_container: MakeContainer, photos: Path) -> None:
+    container = make_container()
     _index(container, photos, collection="trips")
     _index(container, photos / "street_sign.jpg", collection="signs")
     gone = container.deletion.delete_collection("trips")
@@ -267,6 +271,8 @@ def test_a_collection_goes_with_what_it_alone_holds(services: MakeContainer, pho
         container.deletion.delete_collection("trips")
 
 
-def test_a_collection_with_a_name_that_none_can_have_takes_nothing_in(services: MakeContainer, photos: Path) -> None:
+def test_a_collection_with_a_name_that_none_can_have_takes_nothing_in(
+    make_container: MakeContainer, photos: Path
+) -> None:
     with pytest.raises(InvalidInput, match="collection's name"):
-        _index(services(), photos, collection="a/b")
+        _index(make_container(), photos, collection="a/b")

@@ -32,6 +32,7 @@ from memory.store import StoredMemory
 from services.catalog.types import Asset, Source
 from services.container import Container
 from services.search.types import Query
+from services.wiring.models import Models
 from tests.support.assertions import check_memory, check_vectors
 from tests.support.containers import MakeContainer, open_container
 from tests.support.synthetic_workload import make_film
@@ -82,17 +83,17 @@ def undisturbed_run(tmp_path_factory: pytest.TempPathFactory) -> UndisturbedRun:
 
 
 @pytest.fixture(scope="module")
-def undisturbed_state(undisturbed_run: UndisturbedRun, loaded: Container) -> IndexedState:
+def undisturbed_state(undisturbed_run: UndisturbedRun, loaded_models: Models) -> IndexedState:
     """What the undisturbed run stored, read once."""
     settings = {"visual__model": undisturbed_run.encoder, "sampling__checkpoint_s": CHECKPOINT_S}
-    with closing(open_container(undisturbed_run.home, loaded.models, **settings)) as container:
+    with closing(open_container(undisturbed_run.home, loaded_models, **settings)) as container:
         return _read_state(container)
 
 
 @pytest.fixture
-def open_home(undisturbed_run: UndisturbedRun, services: MakeContainer) -> Iterator[MakeContainer]:
+def open_home(undisturbed_run: UndisturbedRun, make_container: MakeContainer) -> Iterator[MakeContainer]:
     """Opens a home as the runs do: same lanes, same checkpoints."""
-    yield lambda home: services(home, visual__model=undisturbed_run.encoder, sampling__checkpoint_s=CHECKPOINT_S)
+    yield lambda home: make_container(home, visual__model=undisturbed_run.encoder, sampling__checkpoint_s=CHECKPOINT_S)
 
 
 @pytest.mark.parametrize("round_", range(ROUNDS))
@@ -120,13 +121,13 @@ def test_a_killed_run_is_resumed_to_the_same_result(
 
 
 def test_a_finished_checkpoint_is_stored_while_the_next_one_is_made(
-    undisturbed_run: UndisturbedRun, services: MakeContainer, loaded: Container, tmp_path: Path
+    undisturbed_run: UndisturbedRun, make_container: MakeContainer, loaded_models: Models, tmp_path: Path
 ) -> None:
-    container = services()
+    container = make_container()
     film, length_s = undisturbed_run.folder / "film.mp4", 10
     ahead: list[float] = []
     with _CountingMedia() as media:
-        models = ModelSet(text=loaded.models.sentence_encoder, frame_ocr=loaded.models.ocr_engines[0])
+        models = ModelSet(text=loaded_models.sentence_encoder, frame_ocr=loaded_models.ocr_engines[0])
         pipeline = Pipeline(media, container.artifacts, models, IndexingSettings(checkpoint_s=length_s))
         source = IndexSource(film, "ab" * 32, media.probe(film), (film.with_suffix(".srt"),))
         pipeline.run(source, lambda done, _: ahead.append(media.frames_read - done))
@@ -135,9 +136,9 @@ def test_a_finished_checkpoint_is_stored_while_the_next_one_is_made(
 
 
 def test_a_run_measures_the_calibration_that_a_killed_one_did_not_come_to(
-    undisturbed_run: UndisturbedRun, services: MakeContainer
+    undisturbed_run: UndisturbedRun, make_container: MakeContainer
 ) -> None:
-    container = services()
+    container = make_container()
     notice = undisturbed_run.folder / "notice.png"
     assert [line.outcome for line in container.indexing.index_paths([notice], "default")] == ["indexed"]
     calibration_file = container.home / "calibration.json"

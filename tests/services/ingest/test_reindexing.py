@@ -30,13 +30,15 @@ def _text_hits(container: Container, text: str) -> list[tuple[str, float]]:
     return [(hit.segment.text, round(hit.score, 5)) for hit in hits]
 
 
-def test_a_lost_index_is_rebuilt_from_artifacts_alone(services: MakeContainer, home: Path, tmp_path: Path) -> None:
-    before = services(home)
+def test_a_lost_index_is_rebuilt_from_artifacts_alone(
+    make_container: MakeContainer, home_copy: Path, tmp_path: Path
+) -> None:
+    before = make_container(home_copy)
     expected, counts = _text_hits(before, "notice period"), before.index.segment_counts()
     before.close()
-    for folder in home.glob("index*"):
+    for folder in home_copy.glob("index*"):
         folder.unlink() if folder.is_symlink() else shutil.rmtree(folder)
-    container = services(home)
+    container = make_container(home_copy)
     assert container.index.segment_counts() == {}
     done = container.reindexing.reindex(lambda *_: None)
     assert (done.assets, done.reencoded_assets, done.damaged_assets) == (len(counts), 0, ())
@@ -44,18 +46,18 @@ def test_a_lost_index_is_rebuilt_from_artifacts_alone(services: MakeContainer, h
     assert _text_hits(container, "notice period") == expected
 
 
-def test_a_running_reader_moves_over_to_the_new_index(services: MakeContainer, home: Path) -> None:
-    reader = services(home)
+def test_a_running_reader_moves_over_to_the_new_index(make_container: MakeContainer, home_copy: Path) -> None:
+    reader = make_container(home_copy)
     expected = _text_hits(reader, "notice period")
-    services(home).reindexing.reindex(lambda *_: None)
+    make_container(home_copy).reindexing.reindex(lambda *_: None)
     assert _text_hits(reader, "notice period") == expected
-    assert len(list(home.glob("index-*"))) == 1
+    assert len(list(home_copy.glob("index-*"))) == 1
 
 
-def test_a_damaged_asset_is_named_and_the_others_go_on(services: MakeContainer, home: Path) -> None:
-    container = services(home)
+def test_a_damaged_asset_is_named_and_the_others_go_on(make_container: MakeContainer, home_copy: Path) -> None:
+    container = make_container(home_copy)
     asset = container.catalog.find("street_sign.jpg")
-    (home / "artifacts" / asset.asset_id / asset.version / "00000.json").write_text("{")
+    (home_copy / "artifacts" / asset.asset_id / asset.version / "00000.json").write_text("{")
     done = container.reindexing.reindex(lambda *_: None)
     assert len(done.damaged_assets) == 1
     assert done.damaged_assets[0].startswith("photos/street_sign.jpg: ")
@@ -68,30 +70,32 @@ def test_a_damaged_asset_is_named_and_the_others_go_on(services: MakeContainer, 
     ("kind", "damage"), [(AssetKind.IMAGE, b"{"), (AssetKind.VIDEO, b"{"), (AssetKind.VIDEO, None)]
 )
 def test_indexing_a_source_again_repairs_what_is_damaged(
-    services: MakeContainer, home: Path, kind: AssetKind, damage: bytes | None
+    make_container: MakeContainer, home_copy: Path, kind: AssetKind, damage: bytes | None
 ) -> None:
     """Also where what is damaged can still be read, as if it were whole."""
-    first = services(home)
+    first = make_container(home_copy)
     asset = max((one for one in first.catalog.assets() if one.kind is kind), key=lambda one: one.segments)
     source = Path(unquote(urlsplit(first.catalog.sources(asset.asset_id)[0].uri).path))
-    *_, damaged = sorted((home / "artifacts" / asset.asset_id / asset.version).glob("0*.json"))
+    *_, damaged = sorted((home_copy / "artifacts" / asset.asset_id / asset.version).glob("0*.json"))
     whole = damaged.read_bytes()
     damaged.write_bytes(whole + b" " if damage is None else damage)
     first.reindexing.reindex(lambda *_: None)
     assert asset.asset_id not in first.index.segment_counts()
-    for container in (first, services(home)):
+    for container in (first, make_container(home_copy)):
         lines = list(container.indexing.index_paths([source], "default"))
         assert [line.outcome for line in lines] == ["unchanged"]
         assert damaged.read_bytes() == whole
         assert container.index.segment_counts()[asset.asset_id] == asset.segments
 
 
-def test_what_a_job_is_to_go_on_with_outlives_a_reindex(services: MakeContainer, home: Path, archive: Path) -> None:
-    container = services(home)
+def test_what_a_job_is_to_go_on_with_outlives_a_reindex(
+    make_container: MakeContainer, home_copy: Path, archive: Path
+) -> None:
+    container = make_container(home_copy)
     asset = container.catalog.find("street_sign.jpg")
-    folder, version = home / "artifacts" / ("a" * 64), container.pipeline.version
-    shutil.copytree(home / "artifacts" / asset.asset_id / version, folder / version)
-    shutil.copytree(home / "artifacts" / asset.asset_id / version, home / "artifacts" / ("b" * 64) / "older")
+    folder, version = home_copy / "artifacts" / ("a" * 64), container.pipeline.version
+    shutil.copytree(home_copy / "artifacts" / asset.asset_id / version, folder / version)
+    shutil.copytree(home_copy / "artifacts" / asset.asset_id / version, home_copy / "artifacts" / ("b" * 64) / "older")
     job = container.background.jobs.submit(NewJob(IndexRequest("file:///srv/film.mp4", "film.mp4"), "default"))
     assert container.reindexing.reindex(lambda *_: None).deleted_artifacts == 1
     assert folder.exists()
@@ -101,10 +105,12 @@ def test_what_a_job_is_to_go_on_with_outlives_a_reindex(services: MakeContainer,
 
 
 @pytest.mark.slow
-def test_naming_weights_later_encodes_the_stored_pictures(services: MakeContainer, home: Path, tmp_path: Path) -> None:
-    services(home, visual__model="").reindexing.reindex(lambda *_: None)
+def test_naming_weights_later_encodes_the_stored_pictures(
+    make_container: MakeContainer, home_copy: Path, tmp_path: Path
+) -> None:
+    make_container(home_copy, visual__model="").reindexing.reindex(lambda *_: None)
     weights = make_tiny_clip(tmp_path / "clip")
-    container = services(home, visual__model=f"local-dir:{weights}")
+    container = make_container(home_copy, visual__model=f"local-dir:{weights}")
     pictures = container.index.search(Lane.VISUAL, np.eye(64, dtype=np.float32)[0], 1, NO_FILTERS)
     assert pictures == []
     done = container.reindexing.reindex(lambda *_: None)
@@ -116,12 +122,12 @@ def test_naming_weights_later_encodes_the_stored_pictures(services: MakeContaine
 
 @pytest.mark.slow
 def test_another_model_is_refused_by_name_until_the_index_has_moved_over(
-    services: MakeContainer, home: Path, tmp_path: Path, archive: Path
+    make_container: MakeContainer, home_copy: Path, tmp_path: Path, archive: Path
 ) -> None:
     old = f"local-dir:{make_tiny_clip(tmp_path / 'old', seed=1)}"
     new = f"local-dir:{make_tiny_clip(tmp_path / 'new', seed=2)}"
-    services(home, visual__model=old).reindexing.reindex(lambda *_: None)
-    container = services(home, visual__model=new)
+    make_container(home_copy, visual__model=old).reindexing.reindex(lambda *_: None)
+    container = make_container(home_copy, visual__model=new)
     generation = container.index.generation()
     for attempt in (
         lambda: list(container.indexing.index_paths([archive], "default")),
@@ -137,37 +143,37 @@ def test_another_model_is_refused_by_name_until_the_index_has_moved_over(
 
 @pytest.mark.parametrize("harm", ["missing", "truncated"])
 def test_weights_that_cannot_be_loaded_are_named_beside_those_that_the_index_was_made_with(
-    services: MakeContainer, home: Path, tmp_path: Path, harm: str
+    make_container: MakeContainer, home_copy: Path, tmp_path: Path, harm: str
 ) -> None:
     weights = make_tiny_clip(tmp_path / "clip", seed=1)
-    services(home, visual__model=f"local-dir:{weights}").reindexing.reindex(lambda *_: None)
+    make_container(home_copy, visual__model=f"local-dir:{weights}").reindexing.reindex(lambda *_: None)
     harmed = tmp_path / "harmed"
     if harm == "truncated":
         shutil.copytree(weights, harmed)
         whole = (harmed / "open_clip_model.safetensors").read_bytes()
         (harmed / "open_clip_model.safetensors").write_bytes(whole[: len(whole) // 2])
-    container = services(home, visual__model=f"local-dir:{harmed}")
-    before = sorted((file.name, file.stat().st_size) for file in (home / "index").iterdir())
+    container = make_container(home_copy, visual__model=f"local-dir:{harmed}")
+    before = sorted((file.name, file.stat().st_size) for file in (home_copy / "index").iterdir())
     with pytest.raises(ModelError, match=rf"{harmed}.*the index was made by open_clip:clip@\w+"):
         container.retrieval.search(Query("a ferry"), NO_FILTERS, 5)
-    assert sorted((file.name, file.stat().st_size) for file in (home / "index").iterdir()) == before
+    assert sorted((file.name, file.stat().st_size) for file in (home_copy / "index").iterdir()) == before
 
 
 def test_missing_weights_are_named_and_the_index_is_not_touched(
-    services: MakeContainer, home: Path, tmp_path: Path, archive: Path
+    make_container: MakeContainer, home_copy: Path, tmp_path: Path, archive: Path
 ) -> None:
-    before = services(home)
+    before = make_container(home_copy)
     generation = before.index.generation()
-    container = services(home, visual__model=f"local-dir:{tmp_path / 'nothing'}")
+    container = make_container(home_copy, visual__model=f"local-dir:{tmp_path / 'nothing'}")
     with pytest.raises(ModelError, match="nothing"):
         list(container.indexing.index_paths([archive], "default"))
     assert before.index.generation() == generation
 
 
-def test_an_archive_moves_to_qdrant_and_is_found_as_before(services: MakeContainer, home: Path) -> None:
-    before = services(home)
+def test_an_archive_moves_to_qdrant_and_is_found_as_before(make_container: MakeContainer, home_copy: Path) -> None:
+    before = make_container(home_copy)
     expected, words = _text_hits(before, "notice period"), before.index.search(Lane.KEYWORDS, "notice", 10, NO_FILTERS)
-    container = services(home, index__kind="qdrant", index__url="")
+    container = make_container(home_copy, index__kind="qdrant", index__url="")
     assert container.index.segment_counts() == {}
     for _ in range(2):
         done = container.reindexing.reindex(lambda *_: None)

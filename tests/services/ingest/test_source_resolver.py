@@ -35,8 +35,8 @@ def web_server(allowed_folder: Path) -> Iterator[FakeWebServer]:
 
 
 @pytest.fixture
-def container(services: MakeContainer, allowed_folder: Path) -> Container:
-    return services(
+def container(make_container: MakeContainer, allowed_folder: Path) -> Container:
+    return make_container(
         **WITHOUT_MODELS, ingest__allowed_roots=f'["{allowed_folder}"]', ingest__allowed_private_hosts='["127.0.0.1"]'
     )
 
@@ -104,8 +104,10 @@ def test_a_link_that_leads_out_is_said_to_and_the_others_are_found(
     assert found == {"link.png": SourceError, "photo.png": SourceError, "red.png": DiscoveredFile}
 
 
-def test_without_open_folders_and_hosts_nothing_can_be_named(services: MakeContainer, allowed_folder: Path) -> None:
-    closed = services(**WITHOUT_MODELS)
+def test_without_open_folders_and_hosts_nothing_can_be_named(
+    make_container: MakeContainer, allowed_folder: Path
+) -> None:
+    closed = make_container(**WITHOUT_MODELS)
     upload = closed.source_resolver.store_upload(
         allowed_folder / "photo.png", "photo.png"
     )  # whoever sent it named nothing

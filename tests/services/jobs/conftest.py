@@ -40,6 +40,8 @@ def files(session_files: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make_job_container(services: MakeContainer, files: Path) -> Callable[..., Container]:
+def make_job_container(make_container: MakeContainer, files: Path) -> Callable[..., Container]:
     """Make containers at which jobs are submitted; `files` may be indexed."""
-    return lambda **settings: services(**{**FAST_JOB_SETTINGS, "ingest__allowed_roots": f'["{files}"]'} | settings)
+    return lambda **settings: make_container(
+        **{**FAST_JOB_SETTINGS, "ingest__allowed_roots": f'["{files}"]'} | settings
+    )

@@ -192,10 +192,10 @@ def cluster(
 
 @pytest.mark.parametrize("round_", range(ROUNDS))
 def test_every_job_ends_done_once_as_if_nothing_had_happened(
-    services: MakeContainer, cluster: Cluster, media_files: MediaFiles, reference_state: ArchiveState, round_: int
+    make_container: MakeContainer, cluster: Cluster, media_files: MediaFiles, reference_state: ArchiveState, round_: int
 ) -> None:
     draw = random.Random(round_)
-    container = services(cluster.home, **(SETTINGS | cluster.settings))
+    container = make_container(cluster.home, **(SETTINGS | cluster.settings))
     cluster.start()
     with Client(cluster.url, resume_timeout_s=TIMEOUT_S) as archive, ThreadPoolExecutor(1) as threads:
         jobs = _submit_imports(archive, media_files.first)

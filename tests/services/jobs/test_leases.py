@@ -17,7 +17,7 @@ from tests.support.job_fixtures import INDEX_RESULT, new_index_job
 
 
 @pytest.fixture
-def running_out(database: SqlDatabase) -> Leases:
+def expired_leases(database: SqlDatabase) -> Leases:
     """Leases that have run out when they are given."""
     return Leases(database, lease_s=-1, retry_backoff_s=0)
 
@@ -78,8 +78,10 @@ def test_a_worker_learns_at_its_next_heartbeat_that_the_job_is_cancelled(jobs: J
         leases.finish(claimed, INDEX_RESULT)
 
 
-def test_who_lost_a_job_cannot_end_it_once_another_has_it(jobs: JobStore, leases: Leases, running_out: Leases) -> None:
-    lost = running_out.claim(jobs.submit(new_index_job()).id, "w1")
+def test_who_lost_a_job_cannot_end_it_once_another_has_it(
+    jobs: JobStore, leases: Leases, expired_leases: Leases
+) -> None:
+    lost = expired_leases.claim(jobs.submit(new_index_job()).id, "w1")
     assert leases.reclaim_expired() == 1
     claimed = leases.claim(lost.id, "w2")
     for late in (lambda: leases.finish(lost, INDEX_RESULT), lambda: leases.heartbeat(lost, JobProgress())):
@@ -90,18 +92,18 @@ def test_who_lost_a_job_cannot_end_it_once_another_has_it(jobs: JobStore, leases
     assert jobs.list_events(claimed.id)[-2].note == "worker w1 was lost"
 
 
-def test_a_job_that_costs_every_worker_fails(jobs: JobStore, running_out: Leases) -> None:
+def test_a_job_that_costs_every_worker_fails(jobs: JobStore, expired_leases: Leases) -> None:
     job = jobs.submit(new_index_job())
     for _ in range(3):
-        running_out.claim(job.id, "w")
-        assert running_out.reclaim_expired() == 1
-    assert running_out.reclaim_expired() == 0
+        expired_leases.claim(job.id, "w")
+        assert expired_leases.reclaim_expired() == 1
+    assert expired_leases.reclaim_expired() == 0
     failed = jobs.get(job.id)
     assert (failed.state, failed.error) == (JobState.FAILED, "worker w was lost, in attempt 3 of 3")
 
 
-def test_a_living_worker_keeps_its_job(jobs: JobStore, leases: Leases, running_out: Leases) -> None:
-    held = running_out.claim(jobs.submit(new_index_job()).id, "w")
+def test_a_living_worker_keeps_its_job(jobs: JobStore, leases: Leases, expired_leases: Leases) -> None:
+    held = expired_leases.claim(jobs.submit(new_index_job()).id, "w")
     leases.heartbeat(held, JobProgress())
     assert leases.reclaim_expired() == 0
     leases.finish(held, INDEX_RESULT)

@@ -31,9 +31,9 @@ MakeWebhooks = Callable[..., WebhookSender]
 
 
 @pytest.fixture
-def host() -> Iterator[FakeWebServer]:
-    with run_web_server() as host:
-        yield host
+def web_server() -> Iterator[FakeWebServer]:
+    with run_web_server() as server:
+        yield server
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def leases(database: SqlDatabase, clock: FakeClock) -> Leases:
 
 
 @pytest.fixture
-def telling(database: SqlDatabase, clock: FakeClock) -> MakeWebhooks:
+def make_webhooks(database: SqlDatabase, clock: FakeClock) -> MakeWebhooks:
     def make(
         private: frozenset[str] = frozenset({"127.0.0.1"}), secret: str = SECRET, attempts: int = 3
     ) -> WebhookSender:
@@ -67,13 +67,13 @@ def _finish_job(jobs: JobStore, leases: Leases, url: str) -> Job:
 
 
 def test_the_end_of_a_job_is_told_once_and_signed(
-    jobs: JobStore, leases: Leases, telling: MakeWebhooks, host: FakeWebServer, clock: FakeClock
+    jobs: JobStore, leases: Leases, make_webhooks: MakeWebhooks, web_server: FakeWebServer, clock: FakeClock
 ) -> None:
     clock.at = 1_700_000_000.25
-    job = _finish_job(jobs, leases, f"{host.url}/told")
-    telling().deliver_due()
-    telling().deliver_due()
-    (sent,) = host.received_requests
+    job = _finish_job(jobs, leases, f"{web_server.url}/told")
+    make_webhooks().deliver_due()
+    make_webhooks().deliver_due()
+    (sent,) = web_server.received_requests
     body = json.loads(sent.body)
     assert (body["type"], body["timestamp"]) == ("job.done", "2023-11-14T22:13:20.250Z")
     assert body["data"] == {"id": job.id, "kind": "index", "state": "done", "collection": "default"} | {
@@ -89,11 +89,11 @@ def test_the_end_of_a_job_is_told_once_and_signed(
 
 
 def test_the_standards_own_library_verifies_a_delivery(
-    jobs: JobStore, leases: Leases, telling: MakeWebhooks, host: FakeWebServer
+    jobs: JobStore, leases: Leases, make_webhooks: MakeWebhooks, web_server: FakeWebServer
 ) -> None:
-    _finish_job(jobs, leases, f"{host.url}/told")
-    telling().deliver_due()
-    (sent,) = host.received_requests
+    _finish_job(jobs, leases, f"{web_server.url}/told")
+    make_webhooks().deliver_due()
+    (sent,) = web_server.received_requests
     receiver = standardwebhooks.Webhook(SECRET)
     assert receiver.verify(sent.body, dict(sent.headers))["type"] == "job.done"
     with pytest.raises(standardwebhooks.WebhookVerificationError):
@@ -111,42 +111,46 @@ def test_a_message_is_signed_as_in_the_standard() -> None:
     "secret",
     ["of the webhooks", "whsec_", "whsec_no base64", f"whsec_{'A' * 28}", f"whsec_{'A' * 88}", SECRET[6:]],
 )
-def test_a_secret_of_another_form_is_refused_without_being_shown(telling: MakeWebhooks, secret: str) -> None:
+def test_a_secret_of_another_form_is_refused_without_being_shown(make_webhooks: MakeWebhooks, secret: str) -> None:
     with pytest.raises(SettingsError, match="AFTERIMAGE_JOBS__WEBHOOK_SECRET: must be whsec_ and the base64") as raised:
-        telling(secret=secret)
+        make_webhooks(secret=secret)
     assert secret.removeprefix("whsec_") == "" or secret not in str(raised.value)
 
 
 def test_who_did_not_hear_is_told_again_later_under_the_same_id(
     jobs: JobStore,
     leases: Leases,
-    telling: MakeWebhooks,
-    host: FakeWebServer,
+    make_webhooks: MakeWebhooks,
+    web_server: FakeWebServer,
     database: SqlDatabase,
     clock: FakeClock,
 ) -> None:
-    job, at = _finish_job(jobs, leases, f"{host.url}/told"), clock.at
-    host.statuses = [500, 503]
-    telling().deliver_due()
+    job, at = _finish_job(jobs, leases, f"{web_server.url}/told"), clock.at
+    web_server.statuses = [500, 503]
+    make_webhooks().deliver_due()
     (delivery,) = Outbox(database).list_deliveries(job.id)
     assert (delivery.attempts, delivery.delivered_at, delivery.error) == (1, None, "http://127.0.0.1: answered 500")
     assert delivery.next_at == at + 10
     for later_s in (20, 60):
         clock.at = at + later_s
-        telling().deliver_due()
-    assert len({sent.headers["webhook-id"] for sent in host.received_requests}) == 1
-    assert len({sent.headers["webhook-signature"] for sent in host.received_requests}) == 3
+        make_webhooks().deliver_due()
+    assert len({sent.headers["webhook-id"] for sent in web_server.received_requests}) == 1
+    assert len({sent.headers["webhook-signature"] for sent in web_server.received_requests}) == 3
     (delivery,) = Outbox(database).list_deliveries(job.id)
     assert (delivery.attempts, delivery.next_at, delivery.error) == (3, None, None)
     assert delivery.delivered_at is not None
 
 
 def test_a_process_that_is_to_stop_tells_nobody_more(
-    jobs: JobStore, leases: Leases, telling: MakeWebhooks, host: FakeWebServer, monkeypatch: pytest.MonkeyPatch
+    jobs: JobStore,
+    leases: Leases,
+    make_webhooks: MakeWebhooks,
+    web_server: FakeWebServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for _ in range(3):
-        _finish_job(jobs, leases, f"{host.url}/told")
-    webhooks, post = telling(), OutboundClient.post
+        _finish_job(jobs, leases, f"{web_server.url}/told")
+    webhooks, post = make_webhooks(), OutboundClient.post
 
     def stop_then_post(outbound: OutboundClient, url: str, body: bytes, headers: dict[str, str]) -> None:
         webhooks.stop()
@@ -154,44 +158,44 @@ def test_a_process_that_is_to_stop_tells_nobody_more(
 
     monkeypatch.setattr(OutboundClient, "post", stop_then_post)
     webhooks.deliver_due()
-    assert len(host.received_requests) == 1
+    assert len(web_server.received_requests) == 1
     monkeypatch.undo()
-    telling().deliver_due()
-    assert len(host.received_requests) == 3
+    make_webhooks().deliver_due()
+    assert len(web_server.received_requests) == 3
 
 
 def test_who_never_hears_is_given_up(
     jobs: JobStore,
     leases: Leases,
-    telling: MakeWebhooks,
-    host: FakeWebServer,
+    make_webhooks: MakeWebhooks,
+    web_server: FakeWebServer,
     database: SqlDatabase,
     clock: FakeClock,
 ) -> None:
-    job, at = _finish_job(jobs, leases, f"{host.url}/told"), clock.at
-    host.statuses = [500] * 9
+    job, at = _finish_job(jobs, leases, f"{web_server.url}/told"), clock.at
+    web_server.statuses = [500] * 9
     for number in range(5):
         clock.at = at + 1000 * number
-        telling(attempts=3).deliver_due()
-    assert len(host.received_requests) == 3
+        make_webhooks(attempts=3).deliver_due()
+    assert len(web_server.received_requests) == 3
     (delivery,) = Outbox(database).list_deliveries(job.id)
     assert (delivery.next_at, delivery.delivered_at, delivery.error) == (None, None, "http://127.0.0.1: answered 500")
 
 
 def test_a_private_address_is_never_told(
-    jobs: JobStore, leases: Leases, telling: MakeWebhooks, host: FakeWebServer, database: SqlDatabase
+    jobs: JobStore, leases: Leases, make_webhooks: MakeWebhooks, web_server: FakeWebServer, database: SqlDatabase
 ) -> None:
-    job = _finish_job(jobs, leases, f"{host.url}/told")
-    telling(private=frozenset()).deliver_due()
-    assert host.received_requests == []
+    job = _finish_job(jobs, leases, f"{web_server.url}/told")
+    make_webhooks(private=frozenset()).deliver_due()
+    assert web_server.received_requests == []
     (delivery,) = Outbox(database).list_deliveries(job.id)
     assert (delivery.next_at, delivery.error) == (None, "127.0.0.1: its address 127.0.0.1 is not a public one")
 
 
-def test_without_a_secret_there_are_no_webhooks(telling: MakeWebhooks) -> None:
+def test_without_a_secret_there_are_no_webhooks(make_webhooks: MakeWebhooks) -> None:
     with pytest.raises(SourceForbidden, match="AFTERIMAGE_JOBS__WEBHOOK_SECRET, which signs them, is empty"):
-        telling(secret="").validate_url("https://example.org/told")
-    telling().validate_url("https://example.org/told")
+        make_webhooks(secret="").validate_url("https://example.org/told")
+    make_webhooks().validate_url("https://example.org/told")
 
 
 def test_a_delivery_whose_process_died_is_due_again(

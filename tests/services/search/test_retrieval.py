@@ -13,7 +13,7 @@ from indexer.errors import InvalidInput
 from indexer.types import AssetKind, Lane, Origin, Segment, SegmentFilter
 from services.catalog.types import Asset
 from services.container import Container
-from services.search.calibration import LogisticCurve, load_null_queries, make_null_pictures
+from services.search.calibration import CalibrationSettings, LogisticCurve, load_null_queries, make_null_pictures
 from services.search.moments import merge_adjacent_pictures, merge_into_moments
 from services.search.types import Query, RetrievedSegment
 from tests.support.containers import MakeContainer
@@ -95,20 +95,26 @@ def test_calibrated_scores_rise_with_the_lanes_score_and_are_half_at_the_cut() -
     assert curve.calibrate(-1e9) < 0.01 < curve.calibrate(0.3) < curve.calibrate(0.5) < 1
 
 
+def test_a_typical_unrelated_query_gets_the_score_that_the_settings_say() -> None:
+    settings = CalibrationSettings(score_at_median=0.1)
+    curve = LogisticCurve(midpoint=0.4, scale=(0.4 - 0.2) / settings.scales_to_median)
+    assert curve.calibrate(0.2) == pytest.approx(0.1)
+
+
 def test_null_queries_are_many_and_distinct() -> None:
     queries = load_null_queries()
     assert len(set(queries)) == len(queries) >= 100
     assert len({picture.tobytes() for picture in make_null_pictures()}) == 32
 
 
-def test_most_null_queries_find_nothing(services: MakeContainer, indexed_home: Path) -> None:
-    container = services(indexed_home)
+def test_most_null_queries_find_nothing(make_container: MakeContainer, indexed_home: Path) -> None:
+    container = make_container(indexed_home)
     finding = [q for q in load_null_queries() if container.retrieval.retrieve_segments(Query(q), NO_FILTERS)]
     assert len(finding) <= 0.03 * len(load_null_queries())
 
 
-def test_every_filter_restricts_what_is_found(services: MakeContainer, indexed_home: Path) -> None:
-    container = services(indexed_home)
+def test_every_filter_restricts_what_is_found(make_container: MakeContainer, indexed_home: Path) -> None:
+    container = make_container(indexed_home)
     everything = _search_names(container, "lifejackets Sandpiper", NO_FILTERS)
     assert {name.split("/")[0] for name in everything} >= {"videos", "photos"}
     only = _search_names(container, "lifejackets Sandpiper", SegmentFilter(kinds=frozenset({AssetKind.VIDEO})))
@@ -127,16 +133,18 @@ def test_every_filter_restricts_what_is_found(services: MakeContainer, indexed_h
 
 @pytest.mark.parametrize(("query", "message"), [("", "is empty"), ("   ", "is empty"), ("x" * 2001, "over the limit")])
 def test_a_query_that_cannot_be_asked_is_refused(
-    services: MakeContainer, indexed_home: Path, query: str, message: str
+    make_container: MakeContainer, indexed_home: Path, query: str, message: str
 ) -> None:
     with pytest.raises(InvalidInput, match=message):
-        services(indexed_home).retrieval.search(Query(query), NO_FILTERS, 5)
+        make_container(indexed_home).retrieval.search(Query(query), NO_FILTERS, 5)
 
 
-def test_a_picture_finds_itself_and_needs_the_visual_lane(services: MakeContainer, home: Path, tmp_path: Path) -> None:
+def test_a_picture_finds_itself_and_needs_the_visual_lane(
+    make_container: MakeContainer, home_copy: Path, tmp_path: Path
+) -> None:
     from indexer.media.jpeg import decode_jpeg
 
-    plain = services(home, visual__model="")
+    plain = make_container(home_copy, visual__model="")
     sign = plain.catalog.find("street_sign.jpg")
     manifest = plain.artifacts.read_manifest(sign.asset_id, sign.version)
     (record, _), *_ = plain.artifacts.read_checkpoints(manifest)
@@ -144,7 +152,7 @@ def test_a_picture_finds_itself_and_needs_the_visual_lane(services: MakeContaine
     pixels = decode_jpeg(plain.artifacts.read_picture(record.segments[0].picture))
     with pytest.raises(InvalidInput, match="visual lane"):
         plain.retrieval.search(Query(picture=pixels), NO_FILTERS, 5)
-    container = services(home, visual__model=f"local-dir:{make_tiny_clip(tmp_path / 'clip')}")
+    container = make_container(home_copy, visual__model=f"local-dir:{make_tiny_clip(tmp_path / 'clip')}")
     container.reindexing.reindex(lambda *_: None)
     vector = (
         container.models.image_text_encoder.encode_images([pixels])[0]
@@ -156,7 +164,7 @@ def test_a_picture_finds_itself_and_needs_the_visual_lane(services: MakeContaine
 
 
 def test_words_in_korean_japanese_and_chinese_are_found_and_unrelated_ones_are_not(
-    services: MakeContainer, archive: Path, tmp_path: Path
+    make_container: MakeContainer, archive: Path, tmp_path: Path
 ) -> None:
     film = Path(shutil.copy(archive / "videos" / "slipway_2022.webm", tmp_path / "film.webm"))
     cues = {
@@ -167,7 +175,7 @@ def test_words_in_korean_japanese_and_chinese_are_found_and_unrelated_ones_are_n
     spans = ["00:00:01,000 --> 00:00:04,000", "00:00:12,000 --> 00:00:16,000", "00:00:25,000 --> 00:00:29,000"]
     blocks = [f"{i}\n{span}\n{cue}\n" for i, (span, cue) in enumerate(zip(spans, cues, strict=True), 1)]
     film.with_suffix(".srt").write_text("\n".join(blocks), "utf-8")
-    container = services()
+    container = make_container()
     list(container.indexing.index_paths([film], "default"))
     for cue, queries in cues.items():
         for query in queries:

@@ -60,9 +60,9 @@ def _make_summarizing(container: Container, generator: FakeCaptioner) -> Summari
 
 
 def test_a_video_that_is_deleted_while_it_is_summarized_leaves_nothing(
-    services: MakeContainer, home: Path, monkeypatch: pytest.MonkeyPatch
+    make_container: MakeContainer, home_copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    container = services(home, generator__kind="extractive")
+    container = make_container(home_copy, generator__kind="extractive")
     video, original = _first_video(container), Summarizing._verified_statements
 
     def delete_first(summarizing: Summarizing, *arguments: object) -> object:
@@ -76,8 +76,10 @@ def test_a_video_that_is_deleted_while_it_is_summarized_leaves_nothing(
     assert video.asset_id not in container.artifacts.list_assets()
 
 
-def test_chapters_cover_a_video_without_a_gap_and_every_sentence_is_proven(services: MakeContainer, home: Path) -> None:
-    container = services(home, generator__kind="extractive")
+def test_chapters_cover_a_video_without_a_gap_and_every_sentence_is_proven(
+    make_container: MakeContainer, home_copy: Path
+) -> None:
+    container = make_container(home_copy, generator__kind="extractive")
     video = _first_video(container)
     progress: list[tuple[int, int]] = []
     summary = container.summarizing.summarize(video, lambda done, whole: progress.append((done, whole)))
@@ -94,8 +96,8 @@ def test_chapters_cover_a_video_without_a_gap_and_every_sentence_is_proven(servi
     assert all(chapter.title and chapter.key_frame is not None for chapter in chapters)
 
 
-def test_a_summary_is_kept_when_all_of_it_is_made(services: MakeContainer, home: Path) -> None:
-    container = services(home, generator__kind="extractive")
+def test_a_summary_is_kept_when_all_of_it_is_made(make_container: MakeContainer, home_copy: Path) -> None:
+    container = make_container(home_copy, generator__kind="extractive")
     video = _first_video(container)
     assert _make_summarizing(container, FakeCaptioner()).cached(video) is None
     with pytest.raises(GeneratorUnavailable):
@@ -108,8 +110,10 @@ def test_a_summary_is_kept_when_all_of_it_is_made(services: MakeContainer, home:
         container.summarizing.cached(photo)
 
 
-def test_a_caption_is_made_from_pictures_and_passages_of_its_section(services: MakeContainer, home: Path) -> None:
-    container, generator = services(home, generator__kind="extractive"), FakeCaptioner()
+def test_a_caption_is_made_from_pictures_and_passages_of_its_section(
+    make_container: MakeContainer, home_copy: Path
+) -> None:
+    container, generator = make_container(home_copy, generator__kind="extractive"), FakeCaptioner()
     video = _first_video(container)
     summary = _make_summarizing(container, generator).summarize(video)
     *captions, whole = generator.captioned
@@ -122,8 +126,8 @@ def test_a_caption_is_made_from_pictures_and_passages_of_its_section(services: M
         assert all(chapter.start_s <= (one.result.segment.start_s or 0.0) < chapter.end_s for one in evidence)
 
 
-def test_a_stopped_summary_goes_on_where_it_was(services: MakeContainer, home: Path) -> None:
-    container = services(home, generator__kind="extractive")
+def test_a_stopped_summary_goes_on_where_it_was(make_container: MakeContainer, home_copy: Path) -> None:
+    container = make_container(home_copy, generator__kind="extractive")
     video = _first_video(container)
     whole = FakeCaptioner()
     undisturbed = _make_summarizing(container, whole).summarize(video)
@@ -137,8 +141,8 @@ def test_a_stopped_summary_goes_on_where_it_was(services: MakeContainer, home: P
     assert third.captioned == []
 
 
-def test_a_damaged_section_is_made_again(services: MakeContainer, home: Path) -> None:
-    container = services(home, generator__kind="extractive")
+def test_a_damaged_section_is_made_again(make_container: MakeContainer, home_copy: Path) -> None:
+    container = make_container(home_copy, generator__kind="extractive")
     video = _first_video(container)
     summary = _make_summarizing(container, FakeCaptioner()).summarize(video)
     folder = f"{container.artifacts.version_prefix(video.asset_id, video.version)}/summary"
@@ -150,8 +154,8 @@ def test_a_damaged_section_is_made_again(services: MakeContainer, home: Path) ->
     assert 1 < len(again.captioned) < 8
 
 
-def test_deleting_a_video_deletes_its_summary(services: MakeContainer, home: Path) -> None:
-    container = services(home, generator__kind="extractive")
+def test_deleting_a_video_deletes_its_summary(make_container: MakeContainer, home_copy: Path) -> None:
+    container = make_container(home_copy, generator__kind="extractive")
     video = _first_video(container)
     _make_summarizing(container, FakeCaptioner()).summarize(video)
     container.deletion.delete_asset(video.asset_id, None)
@@ -159,9 +163,9 @@ def test_deleting_a_video_deletes_its_summary(services: MakeContainer, home: Pat
 
 
 def test_without_a_memory_sections_are_even_and_captions_come_from_what_is_said(
-    services: MakeContainer, home: Path
+    make_container: MakeContainer, home_copy: Path
 ) -> None:
-    container = services(home, generator__kind="extractive")
+    container = make_container(home_copy, generator__kind="extractive")
     video = _first_video(container)
     container.video_memory.memory = lambda _: None  # type: ignore[method-assign, assignment]
     chapters = container.summarizing.summarize(video).chapters
@@ -169,8 +173,8 @@ def test_without_a_memory_sections_are_even_and_captions_come_from_what_is_said(
     assert len(lengths) == 1 and any(chapter.statements for chapter in chapters)
 
 
-def test_only_videos_are_summarized(services: MakeContainer, home: Path) -> None:
-    container = services(home, generator__kind="extractive")
+def test_only_videos_are_summarized(make_container: MakeContainer, home_copy: Path) -> None:
+    container = make_container(home_copy, generator__kind="extractive")
     paper = next(asset for asset in container.catalog.assets() if asset.kind is AssetKind.DOCUMENT)
     with pytest.raises(SourceError, match=f"{paper.name}: only videos can be summarized"):
         container.summarizing.summarize(paper)
@@ -182,8 +186,8 @@ HOSTILE = Summary(
 )
 
 
-def test_markdown_shows_what_was_said_and_no_more(services: MakeContainer, home: Path) -> None:
-    text = format_markdown(_first_video(services(home, generator__kind="extractive")), HOSTILE)
+def test_markdown_shows_what_was_said_and_no_more(make_container: MakeContainer, home_copy: Path) -> None:
+    text = format_markdown(_first_video(make_container(home_copy, generator__kind="extractive")), HOSTILE)
     assert r"A \<b\>boat\</b\> \[x\](y) --\> leaves. (0:00–0:04?)" in text
     assert r"## 0:00–1:02:03 One & \<two\> --\> three" in text
 

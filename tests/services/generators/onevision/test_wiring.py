@@ -16,8 +16,8 @@ from services.search.types import Query
 from tests.support.containers import MakeContainer
 
 
-def _onevision_container(services: MakeContainer, home: Path, folder: Path, **settings: object) -> Container:
-    return services(
+def _onevision_container(make_container: MakeContainer, home: Path, folder: Path, **settings: object) -> Container:
+    return make_container(
         home,
         generator__kind="onevision",
         generator__quote_text=False,
@@ -30,9 +30,9 @@ def _onevision_container(services: MakeContainer, home: Path, folder: Path, **se
 
 @pytest.mark.slow
 def test_a_question_is_asked_with_frames_memory_and_text(
-    services: MakeContainer, home: Path, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
+    make_container: MakeContainer, home_copy: Path, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    container = _onevision_container(services, home, tiny_model_folder)
+    container = _onevision_container(make_container, home_copy, tiny_model_folder)
     visual_parts: list[int] = []
     real = Engine.prefill
 
@@ -60,9 +60,11 @@ def test_a_question_is_asked_with_frames_memory_and_text(
 
 @pytest.mark.slow
 def test_a_memory_of_the_generators_own_tokens_is_injected(
-    services: MakeContainer, archive: Path, tmp_path: Path, tiny_model_folder: Path
+    make_container: MakeContainer, archive: Path, tmp_path: Path, tiny_model_folder: Path
 ) -> None:
-    container = _onevision_container(services, tmp_path / "home", tiny_model_folder, memory__token_source="onevision")
+    container = _onevision_container(
+        make_container, tmp_path / "home", tiny_model_folder, memory__token_source="onevision"
+    )
     (line,) = container.indexing.index_paths([archive / "videos" / "welcome_aboard.mp4"], "default")
     assert line.asset is not None, line.reason
     memory = container.video_memory.memory(line.asset)
@@ -77,6 +79,6 @@ def test_a_memory_of_the_generators_own_tokens_is_injected(
     assert list(container.generator.answer("What is said?", slots)) is not None
 
 
-def test_a_memory_of_onevision_tokens_needs_the_generator(services: MakeContainer, tmp_path: Path) -> None:
+def test_a_memory_of_onevision_tokens_needs_the_generator(make_container: MakeContainer, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="AFTERIMAGE_GENERATOR__KIND is not onevision"):
-        services(tmp_path, generator__kind="extractive", memory__token_source="onevision").token_encoder  # noqa: B018
+        make_container(tmp_path, generator__kind="extractive", memory__token_source="onevision").token_encoder  # noqa: B018

@@ -142,7 +142,7 @@ def test_a_server_that_does_not_weigh_its_words_is_taken_at_its_word(word: str, 
 
 @pytest.mark.parametrize(
     ("fake_settings", "message"),
-    [({"status": 500}, "it answered 500"), ({"fault": "page"}, "it sends what is no answer")],
+    [({"status": 500}, "it answered 500"), ({"fault": "page"}, "it sends an invalid answer")],
 )
 def test_a_server_that_fails_while_it_checks_is_named(fake_settings: dict[str, Any], message: str) -> None:
     with run_fake_vllm(**fake_settings) as fake, pytest.raises(GeneratorUnavailable, match=message):
