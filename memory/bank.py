@@ -42,7 +42,7 @@ class MemoryBank:
         on_merge: OnMerge = ignore_merge,
     ) -> None:
         if capacity < 2:
-            raise ValueError(f"a bank of {capacity} slots cannot merge; it takes 2")
+            raise ValueError(f"a bank of {capacity} slots cannot merge; at least 2 are needed")
         self.capacity, self.shape = capacity, (positions, width)
         self._cost, self._next_number, self._on_merge = cost, next_number, on_merge
         self._tokens = np.empty((capacity + 1, positions, width), np.float32)

@@ -67,7 +67,7 @@ def select_frames(
     budget below 1.
     """
     if budget < 1:
-        raise ValueError(f"a budget of {budget} frames; it takes 1")
+        raise ValueError(f"a budget of {budget} frames; at least 1 is needed")
     relevant = [hit for hit in hits if hit.score > 0]
     frames, scores = _best_per_second(_frames_in_hits(relevant, slots, tree))
     if len(frames) <= budget:

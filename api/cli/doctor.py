@@ -18,7 +18,7 @@ _COLOURS = {CheckStatus.OK: "green", CheckStatus.OFF: "yellow", CheckStatus.FAIL
 def doctor(
     settings: Annotated[bool, typer.Option("--settings", help="List every setting instead.")] = False,
     profile: Annotated[
-        str | None, typer.Option("--profile", help="The profile to look at, instead of AFTERIMAGE_PROFILE.")
+        str | None, typer.Option("--profile", help="The profile to check, instead of AFTERIMAGE_PROFILE.")
     ] = None,
     json: JsonOption = False,
 ) -> None:

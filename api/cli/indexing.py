@@ -64,7 +64,7 @@ def _require_name(collection: str) -> str:
 
 
 def index(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders; folders are searched through.")],
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders; folders are searched recursively.")],
     collection: Annotated[
         str, typer.Option("--collection", "-c", help="The collection to put them in.", callback=_require_name)
     ] = "default",
@@ -100,7 +100,7 @@ def delete(
 ) -> None:
     """Delete an asset from the archive. Its source file is not touched.
 
-    With the last collection that held it, everything computed for it goes: index, artifacts, pictures.
+    Once no collection holds it, everything computed for it is deleted too: index, artifacts, pictures.
     """
     with open_container() as container:
         deletion = container.deletion.delete_asset(asset, collection)
@@ -124,7 +124,7 @@ def delete(
 def reindex(json: JsonOption = False) -> None:
     """Rebuild the index from the stored artifacts, without the sources.
 
-    Also the way to a new model: what was encoded by another one is encoded again from the stored key frames and texts.
+    Needed after a change of model: key frames and texts that another model encoded are encoded again.
     The old index serves until the new one is complete.
     """
     with open_container() as container, _ProgressBars() as bars:

@@ -41,13 +41,13 @@ def show(
     asset: Annotated[str, typer.Argument(help="An asset: its id (or how it begins), name or path.")],
     memory_folder: Annotated[
         Path | None,
-        typer.Option("--save-memory", metavar="DIR", help="Write the memory's key frames, one sheet a lane."),
+        typer.Option("--save-memory", metavar="DIR", help="Write the memory's key frames, a sheet per lane."),
     ] = None,
     json: JsonOption = False,
 ) -> None:
     """Show an asset, and the memory of a video.
 
-    Exit code 3: its memory was to be saved, and it has none.
+    Exit code 3: `--save-memory` was given, and the asset has no memory.
     """
     with open_container() as container:
         shown_asset = container.catalog.find(asset)

@@ -82,10 +82,10 @@ def _touch_while_alive(store: JobStore, dispatcher: JobDispatcher, file: Path | 
 @jobs.command("list")
 def list_jobs(
     collections: Annotated[
-        list[str] | None, typer.Option("--collection", "-c", help="Only of this collection; may be given again.")
+        list[str] | None, typer.Option("--collection", "-c", help="Only of this collection (repeatable).")
     ] = None,
     states: Annotated[list[JobState] | None, typer.Option("--state", help="Only in this state.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="Jobs at most.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="Maximum number of jobs.")] = 50,
     json: JsonOption = False,
 ) -> None:
     """List jobs, newest first."""

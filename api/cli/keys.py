@@ -17,23 +17,25 @@ from services.database.clock import now
 _DAY_S = 86400.0
 """Form: seconds of a day, the unit of `--days`."""
 
-keys = typer.Typer(help="Make, list and revoke keys of the HTTP API.", no_args_is_help=True)
+keys = typer.Typer(help="Create, list and revoke keys of the HTTP API.", no_args_is_help=True)
 
 
 @keys.command()
 def create(
-    name: Annotated[str, typer.Argument(help="Whose it is, or what for.")],
+    name: Annotated[str, typer.Argument(help="The owner or the purpose of the key.")],
     scopes: Annotated[
-        list[Scope], typer.Option("--scope", "-s", help="What it may do (repeatable); none holds another.")
+        list[Scope], typer.Option("--scope", "-s", help="A scope of the key (repeatable); none includes another.")
     ] = [Scope.READ],  # noqa: B006 (Typer copies it)
     collections: Annotated[
-        list[str] | None, typer.Option("--collection", "-c", help="Only in this collection (repeatable); default: all.")
+        list[str] | None, typer.Option("--collection", "-c", help="Limit the key to this collection (repeatable).")
     ] = None,
-    days: Annotated[float | None, typer.Option("--days", min=0, help="Refuse it after so many days.")] = None,
-    requests_per_minute: Annotated[int | None, typer.Option("--requests-per-minute", min=1, help="A limit.")] = None,
+    days: Annotated[float | None, typer.Option("--days", min=0, help="Let the key expire after so many days.")] = None,
+    requests_per_minute: Annotated[
+        int | None, typer.Option("--requests-per-minute", min=1, help="Limit the rate of the key.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Create a key. Its secret is printed once, alone on standard output, and cannot be had again."""
+    """Create a key. Its secret is printed once, alone on standard output, and cannot be shown again."""
     expires_at = None if days is None else now() + days * _DAY_S
     with open_container() as container:
         key, secret = container.api_keys.create(name, scopes, collections, expires_at, requests_per_minute)

@@ -30,7 +30,7 @@ def explain_missing_memory(asset: Asset) -> str:
     """Explain why an asset has no memory."""
     if asset.kind is not AssetKind.VIDEO:
         return "only videos have one"
-    return "none; with the visual lane on and AFTERIMAGE_MEMORY__ENABLED, `afterimage reindex` makes it"
+    return "none; with the visual lane on and AFTERIMAGE_MEMORY__ENABLED, `afterimage reindex` builds it"
 
 
 def print_memory(memory: StoredMemory) -> None:

@@ -31,7 +31,7 @@ from services.search.types import Moment, Query
 
 SaveEvidenceOption = Annotated[
     Path | None,
-    typer.Option("--save-evidence", metavar="DIR", help="Write the frame or page of every result, its box drawn."),
+    typer.Option("--save-evidence", metavar="DIR", help="Write each result's frame or page, with its box."),
 ]
 
 _MAX_IMAGE_PX = 1280
@@ -43,7 +43,7 @@ _MAX_TEXT_CHARS = 160
 def search(
     question: Annotated[str, typer.Argument(help="What to look for, in words.")] = "",
     image: Annotated[Path | None, typer.Option("--image", help="Look for what resembles this picture.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Results at most.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Maximum number of results.")] = None,
     collections: CollectionsOption = None,
     kinds: KindsOption = None,
     assets: AssetsOption = None,

@@ -38,7 +38,7 @@ def summarize(
 ) -> None:
     """Summarize a video: chapters where its content changes, what each shows, and all of it in a few sentences.
 
-    A stopped run goes on where it was; a finished summary is kept, so that asking again costs nothing.
+    An interrupted run continues where it stopped; a finished summary is stored and printed at once.
     """
     with open_container() as container, _progress_bar() as report:
         video = container.catalog.find(asset)

@@ -26,7 +26,7 @@ class BodySizeLimit:
             message = await receive()
             received_bytes += len(message.get("body", b""))
             if received_bytes > self._max_bytes:
-                raise HTTPException(413, f"a request has {self._max_bytes} bytes at most")
+                raise HTTPException(413, f"the request body is longer than {self._max_bytes} bytes")
             return message
 
         await self._app(scope, receive_limited, send)

@@ -80,7 +80,7 @@ def _parse_ranges(header: str, size: int) -> list[ByteRange]:
         ranges.append((start, min(int(match[2]) + 1, size) if match[1] and match[2] else size))
     satisfiable = sorted((start, end) for start, end in ranges if start < end)
     if not satisfiable:
-        raise HTTPException(416, f"it has {size} bytes", {"content-range": f"bytes */{size}"})
+        raise HTTPException(416, f"the file has {size} bytes", {"content-range": f"bytes */{size}"})
     return _merge_ranges(satisfiable)
 
 

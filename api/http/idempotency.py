@@ -40,6 +40,7 @@ class IdempotentRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def handle_once(request: Request) -> Response:
+            """Handle a POST with an idempotency key once, every other request each time."""
             if request.method != "POST":
                 return await handle(request)
             context, header_value = request.app.state.context, request.headers.get(IDEMPOTENCY_HEADER)

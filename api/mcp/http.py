@@ -69,5 +69,5 @@ def resolve_key_holder(request: Request | None) -> Principal:
     """Return the holder of the key that came with a request. Errors: InsufficientScope for one not authenticated."""
     permissions = None if request is None else getattr(request.state, "permissions", None)
     if request is None or not isinstance(permissions, Permissions):
-        raise InsufficientScope("this call came without rights")
+        raise InsufficientScope("this call came without permissions")
     return Principal(permissions, request_id(request))

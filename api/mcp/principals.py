@@ -31,5 +31,5 @@ ResolvePrincipal = Callable[[Request | None], Principal]
 def resolve_local_user(request: Request | None) -> Principal:
     """Return the local user, who has full access as on the command line. Errors: PermissionError over HTTP."""
     if request is not None:
-        raise PermissionError("what comes over HTTP does not come from the local user")
+        raise PermissionError("a call over HTTP has no local user")
     return Principal(FULL_ACCESS, None)

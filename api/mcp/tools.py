@@ -71,7 +71,7 @@ class McpTools:
         context: ToolContext,
         question: QuestionArgument,
         where: FilterArgument = NO_FILTER,
-        limit: Annotated[int, Field(ge=1, le=100, description="Results at most.")] = 10,
+        limit: Annotated[int, Field(ge=1, le=100, description="Maximum number of results.")] = 10,
     ) -> SearchShape:
         """Find moments of videos, pages of documents and pictures. Each hit has its asset, its time in seconds or its
         page, and the text that was found there; no hits: nothing in the archive fits."""

@@ -40,7 +40,7 @@ class Body(BaseModel):
         """Raise one error for a field with too many items, instead of one for each item."""
         for value in (data, *data.values()) if isinstance(data, dict) else ():
             if isinstance(value, dict | list) and len(value) > _MAX_ITEMS:
-                raise ValueError(f"says more than {_MAX_ITEMS} things")
+                raise ValueError(f"holds more than {_MAX_ITEMS} items")
         return data
 
 

@@ -23,7 +23,7 @@ class MaLmm:
 
     def __init__(self, capacity: int, positions: int, width: int) -> None:
         if capacity < 2:
-            raise ValueError(f"a bank of {capacity} rows cannot merge; it takes 2")
+            raise ValueError(f"a bank of {capacity} rows cannot merge; at least 2 are needed")
         self.capacity = capacity
         self._tokens = np.zeros((capacity + 1, positions, width), np.float32)
         self._norms = np.zeros((capacity + 1, positions), np.float32)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class StageConfig:
     """Data, length and learning rate of one training stage.
 
@@ -24,12 +24,12 @@ class StageConfig:
     steps: int
     max_moments: int
     max_slots: int
-    questions_per_context: int = 6
-    lookups_per_context: int = 4
+    questions_per_context: int
+    lookups_per_context: int
+    video_count: int
+    initial_context_share: float
     tokens_per_step: int = 5120
-    video_count: int = 30
     photo_count: int = 2000
-    initial_context_share: float = 0.2
     no_slots_share: float = 0.0
     adds_layers: bool = False
     verification_share: float = 0.25
@@ -38,147 +38,37 @@ class StageConfig:
     peak_learning_rate: float = 3e-3
 
 
-RECOGNITION = StageConfig(
-    name="04-recognition",
-    seed=11,
-    steps=450,
-    max_moments=1,
-    max_slots=0,
-    lookups_per_context=2,
-    tokens_per_step=4096,
-    photo_count=4000,
-)
-"""Name what one moment or photo shows."""
-
-EVIDENCE_LOOKUP = StageConfig(
-    name="05-evidence-lookup",
-    seed=12,
-    steps=1450,
-    max_moments=14,
-    max_slots=8,
-    video_count=40,
-    photo_count=3000,
-)
-"""Find what is asked for among many moments and memory slots."""
-
-ID_TIME_BINDING = StageConfig(
-    name="06-id-time-binding", seed=14, steps=900, max_moments=12, max_slots=8, adds_layers=True
-)
-"""Bind an item's id and time to its visual tokens, in two inserted layers."""
-
-ID_TIME_READOUT = StageConfig(name="07-id-time-readout", seed=15, steps=600, max_moments=12, max_slots=8)
-"""Read id and time off the word that names the item."""
-
-CITATIONS = StageConfig(
-    name="08-citations",
-    seed=16,
-    steps=500,
-    max_moments=12,
-    max_slots=8,
-    questions_per_context=4,
-    lookups_per_context=8,
-    initial_context_share=0.5,
-)
-"""Answer with the id and the time of what was found."""
-
-LONG_MEMORY = StageConfig(
-    name="09-long-memory",
-    seed=13,
-    steps=1000,
-    max_moments=24,
-    max_slots=64,
-    questions_per_context=8,
-    lookups_per_context=8,
-    video_count=40,
-    initial_context_share=0.3,
-)
-"""Answer with the memory of hours in the prompt."""
-
-CONTENT_BINDING = StageConfig(
-    name="10-content-binding",
-    seed=17,
-    steps=900,
-    max_moments=16,
-    max_slots=12,
-    questions_per_context=12,
-    video_count=40,
-    initial_context_share=0.1,
-)
-"""Bind place and counts of things to an item's visual tokens."""
-
-CONTENT_ANSWERS = StageConfig(
-    name="11-content-answers",
-    seed=19,
-    steps=950,
-    max_moments=10,
-    max_slots=6,
-    questions_per_context=16,
-    lookups_per_context=2,
-    video_count=40,
-    initial_context_share=0.3,
-)
-"""Answer with place and counts of things."""
-
-SHORT_CONTEXT = StageConfig(
-    name="12-short-context",
-    seed=18,
-    steps=750,
-    max_moments=8,
-    max_slots=84,
-    questions_per_context=16,
-    lookups_per_context=2,
-    initial_context_share=1.0,
-    no_slots_share=0.8,
-)
-"""Answer from few moments, as questions about one thing get them."""
-
-VERIFICATION = StageConfig(
-    name="13-verification",
-    seed=20,
-    steps=850,
-    max_moments=6,
-    max_slots=12,
-    questions_per_context=14,
-    lookups_per_context=1,
-    video_count=40,
-    initial_context_share=1.0,
-    no_slots_share=0.7,
-    verification_share=0.45,
-    search_share=0.7,
-)
-"""Verify sentences against pictures; list search results."""
-
-COUNTING_AND_ORDER = StageConfig(
-    name="14-counting-and-order",
-    seed=21,
-    steps=320,
-    max_moments=9,
-    max_slots=12,
-    questions_per_context=14,
-    lookups_per_context=1,
-    video_count=40,
-    initial_context_share=1.0,
-    no_slots_share=0.7,
-    verification_share=0.35,
-    search_share=0.35,
-    sequence_share=0.45,
-    peak_learning_rate=2e-3,
-)
-"""Count things, and answer what follows on what."""
-
-LANGUAGE_STAGES = {
-    stage.name: stage
-    for stage in (
-        RECOGNITION,
-        EVIDENCE_LOOKUP,
-        ID_TIME_BINDING,
-        ID_TIME_READOUT,
-        CITATIONS,
-        LONG_MEMORY,
-        CONTENT_BINDING,
-        CONTENT_ANSWERS,
-        SHORT_CONTEXT,
-        VERIFICATION,
-        COUNTING_AND_ORDER,
-    )
-}
+_STAGES = (
+    #            name                    seed  steps  moments  slots  questions  lookups  videos  share
+    # Name what one moment or photo shows.
+    StageConfig("04-recognition",         11,   450,       1,     0,         6,       2,     30,   0.2,
+                tokens_per_step=4096, photo_count=4000),
+    # Find what is asked for among many moments and memory slots.
+    StageConfig("05-evidence-lookup",     12,  1450,      14,     8,         6,       4,     40,   0.2,
+                photo_count=3000),
+    # Bind an item's id and time to its visual tokens, in two inserted layers.
+    StageConfig("06-id-time-binding",     14,   900,      12,     8,         6,       4,     30,   0.2,
+                adds_layers=True),
+    # Read id and time off the word that names the item.
+    StageConfig("07-id-time-readout",     15,   600,      12,     8,         6,       4,     30,   0.2),
+    # Answer with the id and the time of what was found.
+    StageConfig("08-citations",           16,   500,      12,     8,         4,       8,     30,   0.5),
+    # Answer with the memory of hours in the prompt.
+    StageConfig("09-long-memory",         13,  1000,      24,    64,         8,       8,     40,   0.3),
+    # Bind place and counts of things to an item's visual tokens.
+    StageConfig("10-content-binding",     17,   900,      16,    12,        12,       4,     40,   0.1),
+    # Answer with place and counts of things.
+    StageConfig("11-content-answers",     19,   950,      10,     6,        16,       2,     40,   0.3),
+    # Answer from few moments, as questions about one thing get them.
+    StageConfig("12-short-context",       18,   750,       8,    84,        16,       2,     30,   1.0,
+                no_slots_share=0.8),
+    # Verify sentences against pictures; list search results.
+    StageConfig("13-verification",        20,   850,       6,    12,        14,       1,     40,   1.0,
+                no_slots_share=0.7, verification_share=0.45, search_share=0.7),
+    # Count things, and answer what follows on what.
+    StageConfig("14-counting-and-order",  21,   320,       9,    12,        14,       1,     40,   1.0,
+                no_slots_share=0.7, verification_share=0.35, search_share=0.35,
+                sequence_share=0.45, peak_learning_rate=2e-3),
+)  # fmt: skip
+LANGUAGE_STAGES = {stage.name: stage for stage in _STAGES}
+RECOGNITION = LANGUAGE_STAGES["04-recognition"]

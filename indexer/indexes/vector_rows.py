@@ -63,7 +63,7 @@ def verify_model(lane: Lane, stored_model_id: str, configured_model_id: str) -> 
     if stored_model_id and configured_model_id and stored_model_id != configured_model_id:
         raise IndexMismatch(
             f"the {lane} lane was made by {stored_model_id}, not by {configured_model_id}; "
-            "afterimage reindex moves it over"
+            "afterimage reindex encodes it again"
         )
 
 

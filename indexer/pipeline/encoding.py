@@ -133,6 +133,7 @@ class BatchEncoder:
         batches = self._futures
 
         def result() -> EncodedPictures:
+            """Wait for all batches and join their results; raise what a batch raised."""
             parts = [batch.result() for batch in batches]
             if not parts and self._encoder is not None:
                 return EncodedPictures((), np.empty((0, self._encoder.dim), np.float32))

@@ -196,6 +196,7 @@ class _PassRunner:
         self.warnings: tuple[str, ...] = ()
 
     def run(self, source: IndexSource, first_checkpoint: int) -> Generator[Checkpoint, None, None]:
+        """Yield the checkpoints of a source in order, from number `first_checkpoint` on."""
         match source.info.kind:
             case AssetKind.VIDEO:
                 yield from self._run_video(source, first_checkpoint)

@@ -169,6 +169,7 @@ class VideoPass:
         passages_future = self._read_stage.submit(lambda: self._build_passages(checkpoint, end_s, own_cues))
 
         def result() -> Checkpoint:
+            """Wait for the passages and pictures, and build the checkpoint from them; raise what a task raised."""
             passages, text = passages_future.result()
             frame_counts = checkpoint.frame_counts
             return build_checkpoint(

@@ -45,7 +45,7 @@ class ObjectStoreBlobs:
     def __init__(self, url: str) -> None:
         protocol = "s3" if get_protocol(url) == "s3a" else get_protocol(url)
         if protocol in _LOCAL_PROTOCOLS:
-            raise SettingsError(f"{url} is a folder; AFTERIMAGE_HOME names it, AFTERIMAGE_BLOBS__URL stays empty")
+            raise SettingsError(f"{url} is a folder: name it by AFTERIMAGE_HOME, and leave AFTERIMAGE_BLOBS__URL empty")
         options = {"use_listings_cache": False, "skip_instance_cache": True, **_FILESYSTEM_OPTIONS.get(protocol, {})}
         try:
             self._filesystem, self._root = fsspec.url_to_fs(url.rstrip("/"), **options)

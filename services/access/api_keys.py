@@ -172,9 +172,9 @@ def _validate(key: ApiKey) -> None:
     if not key.scopes:
         raise InvalidInput("a key needs a scope")
     if key.collections is not None and not key.collections:
-        raise InvalidInput("a key of no collection could see nothing; leave the collections out for a key of all")
+        raise InvalidInput("a key of no collection could see nothing; leave collections out for a key of all of them")
     if Scope.ADMIN in key.scopes and key.collections is not None:
-        raise InvalidInput("an admin key is one of all collections: it could make itself another")
+        raise InvalidInput("an admin key is one of all collections: it could create a wider key for itself")
     if key.expires_at is not None and key.expires_at <= key.created_at:
         raise InvalidInput("this key would have expired already")
     if key.requests_per_minute is not None and key.requests_per_minute < 1:

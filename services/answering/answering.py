@@ -13,7 +13,7 @@ from services.answering.types import Answer, Citation, QuestionAnalysis, Sentenc
 from services.answering.video_context import VideoContext
 from services.generators.ports import Generator
 from services.generators.types import DraftSentence, Evidence, Quote
-from services.search.retrieval import MIN_SCORE, Retrieval
+from services.search.retrieval import Retrieval
 from services.search.types import Query, RetrievedSegment
 
 NOTHING_FOUND = "Nothing in the archive answers this."
@@ -147,7 +147,7 @@ class Answering:
     def _search_pictures(self, sub_query: str, filters: SegmentFilter) -> list[RetrievedSegment]:
         """Search for the pictures of one sub-query; of a single video with the lenient cut."""
         is_single_asset = filters.assets is not None and len(filters.assets) == 1
-        min_score = self.settings.lenient_min_score if is_single_asset else MIN_SCORE
+        min_score = self.settings.lenient_min_score if is_single_asset else None
         results = self.retrieval.retrieve_evidence(Query(sub_query), filters, self.settings.max_evidence, min_score)
         return [result for result in results if Lane.VISUAL in result.lane_scores]
 

@@ -14,7 +14,7 @@ from services.catalog.catalog import Catalog
 from services.catalog.types import Asset
 from services.catalog.video_memory import StoredKeyFrame, VideoMemoryReader
 from services.generators.types import Evidence
-from services.search.retrieval import MIN_SCORE
+from services.search.calibration import SCORE_AT_CUT
 from services.search.types import RetrievedSegment
 
 _REQUESTED_SCORE = 1.0
@@ -208,7 +208,7 @@ def _span(item: RetrievedSegment) -> TimeSpan:
 
 def _scored_span(item: RetrievedSegment) -> ScoredSpan:
     """Scale calibrated scores from the cut (0: no better than chance) to 1."""
-    span, relevance = _span(item), (item.score - MIN_SCORE) / (1 - MIN_SCORE)
+    span, relevance = _span(item), (item.score - SCORE_AT_CUT) / (1 - SCORE_AT_CUT)
     return ScoredSpan(span.start_s, span.end_s, max(0.0, min(1.0, relevance)))
 
 

@@ -68,11 +68,11 @@ class IdempotencyStore:
                 return None
             row = connection.execute(select(table).where(_matches(key))).one()
         if row.request_hash != key.request_hash:
-            raise IdempotencyConflict(f"another request was sent as {key.key!r} before")
+            raise IdempotencyConflict(f"another request was sent with the key {key.key!r} before")
         if row.status is not None:
             return StoredResponse(row.status, row.headers or {}, row.body or b"")
         if row.resource_id is None and row.claimed_at > at - _CLAIM_TIMEOUT_S:
-            raise IdempotencyConflict(f"the request {key.key!r} is being answered")
+            raise IdempotencyConflict(f"the request with the key {key.key!r} is being answered")
         return None
 
     def purge_expired(self) -> None:

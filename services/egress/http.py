@@ -52,7 +52,7 @@ class OutboundClient:
                     _write(target, response, path, max_bytes, on_progress)
                     return
                 target = self._policy.validate(urljoin(target.url, _get_header(response, "location")))
-        raise RemoteUnavailable(f"{target.display_url}: redirects again and again")
+        raise RemoteUnavailable(f"{target.display_url}: redirects too often")
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
         """Send a POST request. Errors: RemoteUnavailable for any status but 2xx, redirects included."""

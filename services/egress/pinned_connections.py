@@ -53,7 +53,7 @@ class PinnedAddressBackend(httpcore2.SyncBackend):
         """Return the timeout of one step, at most the time left. Errors: httpcore2.ReadTimeout where none is left."""
         remaining_s = self._deadline - time.monotonic()
         if remaining_s <= 0:
-            raise httpcore2.ReadTimeout("it takes too long")
+            raise httpcore2.ReadTimeout("the time limit has passed")
         return remaining_s if timeout is None else min(timeout, remaining_s)
 
 

@@ -103,7 +103,7 @@ class ResumableUploads:
                 raise UploadConflict(f"upload {upload.id} is being written by another request") from error
             size = part.seek(0, os.SEEK_END)
             if size != offset:
-                raise UploadConflict(f"{size} bytes of upload {upload.id} have come; these would go on at {offset}")
+                raise UploadConflict(f"upload {upload.id} has {size} bytes; this request begins at {offset}")
             try:
                 yield part
             finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import msgspec
@@ -18,26 +19,44 @@ from services.jobs.outbox import add_delivery
 from services.jobs.rows import IS_RUNNING, append_event, job_from_row, owned_by_claim, read_job, update_if
 from services.jobs.types import IndexResult, Job, JobProgress, JobResult, JobState
 
-_MAX_BACKOFF_S = 3600.0
-"""Chosen: a job waits at most an hour for its next attempt, however often it failed."""
-_BACKOFF_JITTER = 0.2
-"""Chosen: each delay varies by a fifth, so that jobs that failed together do not retry together."""
-_MAX_CLOCK_SKEW_S = 5.0
-"""Chosen: a worker whose clock is this far behind may claim a job that is due; NTP keeps clocks closer."""
 JobColumns: TypeAlias = Mapping[str, object]
 """New values of columns of a job's row, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseSettings:
+    """Numbers of leases and retries, besides the duration of a lease and the first backoff."""
+
+    max_backoff_s: float = 3600.0
+    """Chosen: a job waits at most an hour for its next attempt, however often it failed."""
+    backoff_jitter: float = 0.2
+    """Chosen: each delay varies by a fifth, so that jobs that failed together do not retry together."""
+    max_clock_skew_s: float = 5.0
+    """Chosen: a worker whose clock is this far behind may claim a job that is due; NTP keeps clocks closer."""
+
+
+DEFAULT_SETTINGS = LeaseSettings()
+"""The settings of every profile."""
 
 
 class Leases:
     """Worker side of jobs: claim, renew, end. Every method is one transaction, conditional on the caller's claim.
 
     So a job ends once: a call after the lease expired, or after the job was cancelled, changes nothing and raises
-    LeaseLost. `lease_s` is the duration of a claim or heartbeat; clocks of workers may differ by `_MAX_CLOCK_SKEW_S`.
+    LeaseLost. `lease_s` is the duration of a claim or heartbeat, `retry_backoff_s` the first delay of a retry; clocks
+    of workers may differ by the `max_clock_skew_s` of the settings.
     """
 
-    def __init__(self, database: SqlDatabase, lease_s: float, retry_backoff_s: float, clock: Clock = now) -> None:
+    def __init__(
+        self,
+        database: SqlDatabase,
+        lease_s: float,
+        retry_backoff_s: float,
+        settings: LeaseSettings = DEFAULT_SETTINGS,
+        clock: Clock = now,
+    ) -> None:
         self._database, self._lease_s, self._retry_backoff_s = database, lease_s, retry_backoff_s
-        self._clock = clock
+        self._settings, self._clock = settings, clock
 
     @property
     def lease_s(self) -> float:
@@ -47,7 +66,7 @@ class Leases:
     def claim(self, job_id: str, worker: str) -> Job:
         """Claim a queued job. Errors: JobNotFound; LeaseLost if it is not queued, or not due yet."""
         at, table = self._clock(), schema.Jobs
-        free = and_(table.state == JobState.QUEUED.value, table.not_before <= at + _MAX_CLOCK_SKEW_S)
+        free = and_(table.state == JobState.QUEUED.value, table.not_before <= at + self._settings.max_clock_skew_s)
         values = {"state": JobState.RUNNING.value, "worker": worker, "lease_until": at + self._lease_s}
         values |= {"fencing_token": table.fencing_token + 1, "started_at": at}
         with self._database.write() as connection:
@@ -109,8 +128,9 @@ class Leases:
 
     def _backoff_s(self, job: Job) -> float:
         """Return the seconds until the next attempt, with jitter."""
-        jitter = random.uniform(1 - _BACKOFF_JITTER, 1 + _BACKOFF_JITTER)
-        return exponential_backoff_s(job.attempts + 1, self._retry_backoff_s, _MAX_BACKOFF_S) * jitter
+        jitter, max_s = self._settings.backoff_jitter, self._settings.max_backoff_s
+        delay_s = exponential_backoff_s(job.attempts + 1, self._retry_backoff_s, max_s)
+        return delay_s * random.uniform(1 - jitter, 1 + jitter)
 
     def _requeue(self, job: Job, values: JobColumns, delay_s: float, note: str) -> Job:
         at = self._clock()

@@ -31,19 +31,35 @@ from services.database.clock import Clock, now
 
 T = TypeVar("T")
 
+SCORE_AT_CUT = 0.5
+"""Source: the logistic function, whose value is 0.5 at its midpoint, where a lane's cut is (decision 0006)."""
 _PICTURE_QUERIES, _CJK_SUFFIX = "pictures", "-cjk"
 _CJK_SCRIPT = re.compile("[\u1100-\u11ff\u3041-\u30ff\u3131-\u318e\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]")
-_SCORE_AT_MEDIAN = 0.05
-"""Chosen: the calibrated score of a typical unrelated query; it sets the curve's slope, not the cut."""
-_LOGIT_AT_MEDIAN = math.log((1 - _SCORE_AT_MEDIAN) / _SCORE_AT_MEDIAN)
-_MIN_SCALE = 0.01
-"""Chosen: keeps the curve finite where all null scores are equal, as in an empty index."""
-_UPPER_QUANTILE = 0.9
-"""Chosen: the upper tenth still has several null scenes; a higher quantile follows a single one (decision 0012)."""
 _NULL_LISTS = ("null_queries", "null_queries_cjk", "null_scenes")
-_ENCODE_BATCH = 8
-"""Chosen: few null queries are encoded together, so that calibration takes no more memory than indexing did."""
 _BLOB_KEY = "calibration.json"
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationSettings:
+    """Numbers that shape the curves, besides the share of null queries that shall find nothing."""
+
+    score_at_median: float = 0.05
+    """Chosen: the calibrated score of a typical unrelated query; it sets the curve's slope, not the cut."""
+    min_scale: float = 0.01
+    """Chosen: keeps the curve finite where all null scores are equal, as in an empty index."""
+    upper_quantile: float = 0.9
+    """Chosen: the upper tenth still has several null scenes; a higher quantile follows a single one (decision 0012)."""
+    encode_batch: int = 8
+    """Chosen: few null queries are encoded together, so that calibration takes no more memory than indexing did."""
+
+    @property
+    def scales_to_median(self) -> float:
+        """Distance of the median from the cut, in scales of the curve: the logit of `score_at_median`, negated."""
+        return math.log((1 - self.score_at_median) / self.score_at_median)
+
+
+DEFAULT_SETTINGS = CalibrationSettings()
+"""The settings of every profile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +93,10 @@ class Calibration:
         model_ids: Mapping[str, str],
         blobs: BlobStore,
         null_quantile: float,
+        settings: CalibrationSettings = DEFAULT_SETTINGS,
         clock: Clock = now,
     ) -> None:
-        self._index, self._visual, self._text = index, visual, text
+        self._index, self._visual, self._text, self._settings = index, visual, text, settings
         self._provenance = {
             **model_ids,
             "null queries": _digest([line for name in _NULL_LISTS for line in load_null_queries(name)]),
@@ -110,7 +127,7 @@ class Calibration:
         return self._fit_normal_tail if lane is Lane.VISUAL else self._fit_at_quantile
 
     def _fit_at_quantile(self, best: list[float], lanes: int) -> LogisticCurve:
-        return _fit_curve(float(np.quantile(best, self._lane_quantile(lanes))), best)
+        return self._fit_curve(float(np.quantile(best, self._lane_quantile(lanes))), best)
 
     def _fit_normal_tail(self, best: list[float], lanes: int) -> LogisticCurve:
         """Fit the curve with the cut at the quantile of a normal tail through the median and the upper tenth.
@@ -118,11 +135,16 @@ class Calibration:
         An archive may show one of the null scenes, which an empirical quantile would follow (decision 0012). The cut is
         never below the `min_similarity` of the weights.
         """
-        middle, upper = (float(np.quantile(best, share)) for share in (0.5, _UPPER_QUANTILE))
-        stretch = NormalDist().inv_cdf(self._lane_quantile(lanes)) / NormalDist().inv_cdf(_UPPER_QUANTILE)
+        upper_quantile = self._settings.upper_quantile
+        middle, upper = (float(np.quantile(best, share)) for share in (0.5, upper_quantile))
+        stretch = NormalDist().inv_cdf(self._lane_quantile(lanes)) / NormalDist().inv_cdf(upper_quantile)
         visual = self._visual()
         floor = -1.0 if visual is None else visual.min_similarity
-        return _fit_curve(max(floor, middle + stretch * (upper - middle)), best)
+        return self._fit_curve(max(floor, middle + stretch * (upper - middle)), best)
+
+    def _fit_curve(self, midpoint: float, best: list[float]) -> LogisticCurve:
+        scale = (midpoint - float(np.median(best))) / self._settings.scales_to_median
+        return LogisticCurve(midpoint, max(self._settings.min_scale, scale))
 
     def _lane_quantile(self, lanes: int) -> float:
         return 1 - (1 - self._null_quantile) / lanes
@@ -173,16 +195,13 @@ class Calibration:
         return best
 
     def _top_scores(self, lane: Lane, encode: Callable[[Sequence[T]], Vectors], nulls: Sequence[T]) -> list[float]:
-        batches = (nulls[first : first + _ENCODE_BATCH] for first in range(0, len(nulls), _ENCODE_BATCH))
+        size = self._settings.encode_batch
+        batches = (nulls[first : first + size] for first in range(0, len(nulls), size))
         return [self._top_score(lane, vector) for batch in batches for vector in encode(batch)]
 
     def _top_score(self, lane: Lane, query: NDArray[np.float32] | str) -> float:
         hits = self._index.search(lane, query, 1, SegmentFilter())
         return hits[0].score if hits else 0.0
-
-
-def _fit_curve(midpoint: float, best: list[float]) -> LogisticCurve:
-    return LogisticCurve(midpoint, max(_MIN_SCALE, (midpoint - float(np.median(best))) / _LOGIT_AT_MEDIAN))
 
 
 def load_null_queries(name: str = "null_queries") -> list[str]:

@@ -1,7 +1,7 @@
 """Reciprocal rank fusion of the lanes' rankings.
 
 Source: Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion outperforms Condorcet and individual Rank Learning
-Methods", SIGIR 2009. A segment's score is the sum of `weight / (k + rank)` over the rankings that contain it.
+Methods", SIGIR 2009. A segment's score is the sum of `weight / (rrf_k + rank)` over the rankings that contain it.
 """
 
 from __future__ import annotations
@@ -10,9 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from indexer.types import Hit, Lane, Segment
-
-_RRF_K = 60
-"""Source: Cormack et al. 2009, who fixed k = 60 in a pilot study; it limits what a single first rank can outweigh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +31,7 @@ class FusedSegment:
     rrf_score: float = 0.0
 
 
-def fuse(rankings: Iterable[LaneRanking]) -> list[FusedSegment]:
+def fuse(rankings: Iterable[LaneRanking], rrf_k: int) -> list[FusedSegment]:
     """Fuse rankings by reciprocal rank; return the segments, best first (ties by asset id and ordinal).
 
     A lane may have several rankings (words and a picture in the visual lane); its best score counts then.
@@ -44,5 +41,5 @@ def fuse(rankings: Iterable[LaneRanking]) -> list[FusedSegment]:
         for rank, hit in enumerate(ranking.hits, 1):
             entry = fused.setdefault((hit.asset_id, hit.segment.ordinal), FusedSegment(hit.asset_id, hit.segment))
             entry.lane_scores[ranking.lane] = max(hit.score, entry.lane_scores.get(ranking.lane, 0.0))
-            entry.rrf_score += ranking.weight / (_RRF_K + rank)
+            entry.rrf_score += ranking.weight / (rrf_k + rank)
     return sorted(fused.values(), key=lambda entry: (-entry.rrf_score, entry.asset_id, entry.segment.ordinal))

@@ -13,24 +13,28 @@ from indexer.errors import InvalidInput
 from indexer.ports import ImageTextEncoder, SegmentIndex, SentenceEncoder
 from indexer.types import Lane, SegmentFilter
 from services.catalog.catalog import Catalog
-from services.search.calibration import Calibration
+from services.search.calibration import SCORE_AT_CUT, Calibration
 from services.search.fusion import FusedSegment, LaneRanking, fuse
 from services.search.moments import merge_adjacent_pictures, merge_into_moments
 from services.search.types import Moment, Query, RetrievedSegment
 
-MIN_SCORE = 0.5
-"""Source: decision 0006, whose calibration puts 0.5 at each lane's cut."""
-_MAX_QUERY_CHARS = 2000
-"""Chosen: far above a question's length; longer texts cost encoding time and exceed the encoders' windows."""
-
 
 @dataclass(frozen=True, slots=True)
 class RetrievalSettings:
-    """Settings of retrieval: hits per lane, weight of each lane in the fusion, and the gap that ends a moment."""
+    """Numbers of retrieval.
+
+    The first three are of `SearchSettings`: hits per lane, weight of each lane in the fusion, gap that ends a moment.
+    """
 
     top_k_per_lane: int
     lane_weights: dict[str, float]
     merge_gap_s: float
+    min_score: float = SCORE_AT_CUT
+    """Source: decision 0006, whose calibration puts 0.5 at each lane's cut."""
+    rrf_k: int = 60
+    """Source: Cormack et al. 2009 (see `fuse`), fixed in a pilot study; it limits what one first rank can outweigh."""
+    max_query_chars: int = 2000
+    """Chosen: far above a question's length; longer texts cost encoding time and exceed the encoders' windows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +62,36 @@ class Retrieval:
         self._visual, self._text, self._settings = visual, text, settings
 
     def retrieve_segments(
-        self, query: Query, filters: SegmentFilter, min_score: float = MIN_SCORE
+        self, query: Query, filters: SegmentFilter, min_score: float | None = None
     ) -> list[RetrievedSegment]:
         """Return the segments with a calibrated score above `min_score` in at least one lane, best first.
 
-        Errors: InvalidInput for an empty or over-long query, or a picture without a visual lane.
+        `min_score` is that of the settings if None. Errors: InvalidInput for an empty or over-long query, or a picture
+        without a visual lane.
         """
-        _validate_query(query)
+        self._validate(query)
+        min_score = self._settings.min_score if min_score is None else min_score
         rankings = [self._rank(lane_query, filters, min_score) for lane_query in self._lane_queries(query)]
-        return self._with_assets(fuse(rankings), filters)
+        return self._with_assets(fuse(rankings, self._settings.rrf_k), filters)
 
     def search(self, query: Query, filters: SegmentFilter, limit: int) -> list[Moment]:
         """Return up to `limit` moments, pages and pictures for a query, best first. Errors: InvalidInput."""
         return merge_into_moments(self.retrieve_segments(query, filters), self._settings.merge_gap_s)[:limit]
 
     def retrieve_evidence(
-        self, query: Query, filters: SegmentFilter, limit: int, min_score: float = MIN_SCORE
+        self, query: Query, filters: SegmentFilter, limit: int, min_score: float | None = None
     ) -> list[RetrievedSegment]:
         """Return up to `limit` segments for an answer, best first, adjacent pictures merged. Errors: InvalidInput."""
         segments = self.retrieve_segments(query, filters, min_score)
         return merge_adjacent_pictures(segments, self._settings.merge_gap_s)[:limit]
+
+    def _validate(self, query: Query) -> None:
+        if not query.text.strip() and query.picture is None:
+            raise InvalidInput("the question is empty")
+        if any("\ud800" <= char <= "\udfff" for char in query.text):
+            raise InvalidInput("the question is not valid text (UTF-8)")
+        if len(query.text) > (limit := self._settings.max_query_chars):
+            raise InvalidInput(f"the question has {len(query.text)} characters, over the limit of {limit}")
 
     def _lane_queries(self, query: Query) -> list[_LaneQuery]:
         """Encode a query for each lane that can search it."""
@@ -115,12 +129,3 @@ class Retrieval:
             for entry in fused
             if (asset := assets.get(entry.asset_id)) is not None
         ]
-
-
-def _validate_query(query: Query) -> None:
-    if not query.text.strip() and query.picture is None:
-        raise InvalidInput("the question is empty")
-    if any("\ud800" <= char <= "\udfff" for char in query.text):
-        raise InvalidInput("the question is not valid text (UTF-8)")
-    if len(query.text) > _MAX_QUERY_CHARS:
-        raise InvalidInput(f"the question has {len(query.text)} characters, over the limit of {_MAX_QUERY_CHARS}")

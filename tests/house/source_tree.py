@@ -36,6 +36,10 @@ def functions(tree: ast.AST) -> Iterator[Function]:
     return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
+def parse_source(text: str, path: str = "x.py") -> SourceFile:
+    """Parse a made-up module, in which a check is to notice a fault."""
+    return SourceFile(path, text, ast.parse(text))
+
+
 def _parse(path: Path) -> SourceFile:
-    text = path.read_text()
-    return SourceFile(str(path.relative_to(ROOT)), text, ast.parse(text))
+    return parse_source(path.read_text(), str(path.relative_to(ROOT)))

@@ -19,7 +19,7 @@ import re
 import tokenize
 from collections.abc import Iterator
 
-from tests.house.source_tree import PRODUCT, SourceFile, source_files
+from tests.house.source_tree import PRODUCT, SourceFile, parse_source, source_files
 
 REASON = re.compile(r"\b(?:Measured|Source|Chosen|Form): \S+ \S+")
 PLAIN = {0, 1, -1}
@@ -32,7 +32,7 @@ def test_every_constant_that_decides_something_has_a_reason() -> None:
 
 def test_a_constant_without_a_reason_is_noticed() -> None:
     text = 'A_S = 3.0\n"""Patience."""\nB_S = 4.0\n"""Chosen: a slow disk needs it."""\nC = 5  # Form: a chunk size\n'
-    assert list(without_reason(SourceFile("x.py", text, ast.parse(text)))) == [(1, "A_S")]
+    assert list(without_reason(parse_source(text))) == [(1, "A_S")]
 
 
 def without_reason(file: SourceFile) -> Iterator[tuple[int, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tests.house.source_tree import SourceFile, source_files
+from tests.house.source_tree import SourceFile, parse_source, source_files
 
 FORBIDDEN = "benchmarks"
 
@@ -17,7 +17,7 @@ def test_no_test_imports_the_benchmarks() -> None:
 
 def test_an_import_of_the_benchmarks_is_noticed() -> None:
     text = "import benchmarks.load\nfrom benchmarks import load\nfrom benchmarks.load import run\nimport benchmarking\n"
-    assert list(forbidden_imports(SourceFile("x.py", text, ast.parse(text)))) == [1, 2, 3]
+    assert list(forbidden_imports(parse_source(text))) == [1, 2, 3]
 
 
 def forbidden_imports(file: SourceFile) -> Iterator[int]:

@@ -14,6 +14,22 @@ A4 = (595.276, 841.89)
 MAX_PX = 800
 DrawPage = Callable[[Canvas], None]
 """Draws a page."""
+LEFT_COLUMN = [
+    "The archive keeps every recording of",
+    "the northern station since the spring",
+    "of nineteen eighty four, when the old",
+    "tape machines were finally replaced.",
+    "Each reel was cleaned and listened to",
+]
+"""Lines of prose."""
+RIGHT_COLUMN = [
+    "by two people who wrote down what they",
+    "heard before the tapes were stored in",
+    "the cellar, where they remained for a",
+    "long time without being touched again",
+    "until the flood of the year after that.",
+]
+"""Lines of prose, which go on where those of the left column end."""
 
 
 def make_pdf(path: Path, *pages: DrawPage, **options: object) -> Path:
@@ -51,6 +67,11 @@ def read_single_page(path: Path) -> DocumentPage:
     """Read a document of one page."""
     (page,) = read_pages(path, 1, MAX_PX)
     return page
+
+
+def read_drawn_page(folder: Path, draw: DrawPage, **options: object) -> DocumentPage:
+    """Write a PDF of one page into a folder and read it."""
+    return read_single_page(make_pdf(folder / "page.pdf", draw, **options))
 
 
 def line_texts(page: DocumentPage) -> list[str]:

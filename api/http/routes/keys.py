@@ -33,7 +33,7 @@ def create_key(
     response: Response,
     _slot: LookupSlot,
 ) -> NewKeyShape:
-    """Create a key. Its secret is in this response and cannot be had again: a retried request gets the same key with
+    """Create a key. Its secret is in this response and cannot be shown again: a retried request gets the same key with
     another secret."""
     response.headers["cache-control"] = "no-store"
     expires_at = None if body.expires_at is None else body.expires_at.timestamp()

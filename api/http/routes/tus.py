@@ -40,10 +40,10 @@ _PROBLEMS = problem_responses(403, 404, 409, 412, 413, 415, 503, 507)
 
 async def _require_tus_version(tus_resumable: Annotated[str, Header(description="`1.0.0`")] = "") -> None:
     if tus_resumable != _VERSION:
-        raise HTTPException(412, f"this is tus {_VERSION}", {"tus-version": _VERSION})
+        raise HTTPException(412, f"this server supports tus {_VERSION} only", {"tus-version": _VERSION})
 
 
-router = APIRouter(prefix="/v1/uploads/tus", tags=["intake"], route_class=IdempotentRoute)
+router = APIRouter(prefix="/v1/uploads/tus", tags=["ingest"], route_class=IdempotentRoute)
 _TUS = [Depends(_require_tus_version)]
 UploadIdParam = Annotated[str, Path(max_length=64, description="The upload's id.")]
 UploadLengthParam = Annotated[
@@ -117,7 +117,7 @@ async def continue_upload(
 ) -> Response:
     """Append the next bytes. With the last one a job is submitted that indexes the file: `Afterimage-Job` is its id."""
     if request.headers.get("content-type") != _CHUNK_MEDIA_TYPE:
-        raise HTTPException(415, f"Content-Type: {_CHUNK_MEDIA_TYPE}")
+        raise HTTPException(415, f"the Content-Type must be {_CHUNK_MEDIA_TYPE}")
     upload = await context.limits.lookups.run(_require_own_upload, context, permissions, upload_id)
     headers = await _append_body(request, context, permissions, upload, offset)
     return _tus_response(204, {**headers, **_expires_header(upload)})
@@ -158,7 +158,7 @@ async def _append_body(
                 async for piece in request.stream():
                     if at + len(buffer) + len(piece) > upload.length:
                         raise LimitExceeded(
-                            "the upload", f"is longer than the {upload.length} bytes that it was to have"
+                            "the upload", f"is longer than the {upload.length} bytes that were announced"
                         )
                     buffer += piece
                     if len(buffer) >= _WRITE_BYTES:

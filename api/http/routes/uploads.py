@@ -25,7 +25,7 @@ from services.database.errors import DatabaseUnavailable
 from services.database.idempotency import IdempotencyKey
 from services.jobs.types import IndexRequest, NewJob
 
-router = APIRouter(prefix="/v1", tags=["intake"], route_class=IdempotentRoute)
+router = APIRouter(prefix="/v1", tags=["ingest"], route_class=IdempotentRoute)
 _FORM_SCHEMA: dict[str, Any] = {
     "requestBody": {
         "required": True,

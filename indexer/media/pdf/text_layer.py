@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.text.layout_analysis import Word, analyze_layout
+from indexer.media.pdf.layout_analysis import Word, analyze_layout
 from indexer.types import Box, Origin, Pixels, TextLine
 
 _PDFIUM_HYPHEN = 0x02  # Source: PDFium, its code for a hyphen at the end of a line

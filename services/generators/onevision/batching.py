@@ -107,7 +107,7 @@ class Batcher:
         """Submit a prompt, to a new loop where the last one has failed; return the loop and the request id."""
         with self._lock:
             if self._closed:
-                raise ModelError("several questions at once: closed")
+                raise ModelError("the batching of prompts is closed")
             if self._loop is not None:
                 try:
                     return self._loop, self._loop.add(ids, max_output_tokens, stop_ids)

@@ -102,7 +102,7 @@ class PromptPlanner:
         if max_prompt_tokens < min_tokens:
             raise SettingsError(
                 f"AFTERIMAGE_GENERATOR__MAX_PROMPT_TOKENS: {max_prompt_tokens} tokens do not hold one frame; "
-                f"with what stands around it that takes {min_tokens}"
+                f"with the text around it, a frame takes {min_tokens}"
             )
 
     def plan(self, request: str, evidence: Sequence[Evidence], detail_tokens: Mapping[str, int]) -> PromptPlan:
@@ -117,7 +117,7 @@ class PromptPlanner:
         free_tokens = self._max_prompt_tokens - plan.token_count
         if free_tokens < 0:
             raise InvalidInput(
-                f"the question takes {len(closing)} tokens; with what it is asked of, more than the budget of "
+                f"the question takes {len(closing)} tokens; with the rest of the prompt, more than the budget of "
                 f"{self._max_prompt_tokens} (AFTERIMAGE_GENERATOR__MAX_PROMPT_TOKENS)"
             )
         retrieved = [piece for piece in evidence if not piece.id.startswith(MEMORY_ID_PREFIX)]

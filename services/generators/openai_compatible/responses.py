@@ -79,7 +79,7 @@ def parse_chunk(data: str) -> tuple[str, bool]:
     try:
         chunk = msgspec.json.decode(data, type=_Chunk)
     except (msgspec.MsgspecError, UnicodeError) as error:
-        raise MalformedResponse(f"it sends what is no piece of an answer: {extract_first_line(data)!r}") from error
+        raise MalformedResponse(f"it sends an invalid piece of an answer: {extract_first_line(data)!r}") from error
     if chunk.choices is None:
         raise MalformedResponse(
             f"it gave up: {extract_error_message(data)}" if chunk.error or chunk.message else "it sends no choices"
@@ -97,7 +97,7 @@ def parse_first_token_probabilities(body: str) -> dict[str, float]:
     try:
         choices = msgspec.json.decode(body, type=_Chunk).choices
     except (msgspec.MsgspecError, UnicodeError) as error:
-        raise MalformedResponse(f"it sends what is no answer: {extract_first_line(body)!r}") from error
+        raise MalformedResponse(f"it sends an invalid answer: {extract_first_line(body)!r}") from error
     if not choices:
         raise MalformedResponse(f"it sends no answer: {extract_error_message(body)}")
     token_logprobs = choices[0].logprobs.content if choices[0].logprobs else None

@@ -16,6 +16,7 @@ from indexer.errors import DamagedMedia, LimitExceeded, ProtectedMedia, SourceNo
 from indexer.media.pdf.reader import probe_document, read_pages
 from indexer.types import AssetKind
 from tests.support.pdf_fixtures import (
+    LEFT_COLUMN,
     DrawPage,
     draw_all,
     draw_text_at,
@@ -23,14 +24,6 @@ from tests.support.pdf_fixtures import (
     make_pdf,
     read_single_page,
 )
-
-LEFT_COLUMN = [
-    "The archive keeps every recording of",
-    "the northern station since the spring",
-    "of nineteen eighty four, when the old",
-    "tape machines were finally replaced.",
-    "Each reel was cleaned and listened to",
-]
 
 
 def test_a_document_tells_its_pages_and_the_size_of_the_first(tmp_path: Path) -> None:

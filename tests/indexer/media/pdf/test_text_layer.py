@@ -10,28 +10,16 @@ from reportlab.pdfgen.canvas import Canvas
 
 from tests.support.pdf_fixtures import (
     A4,
+    LEFT_COLUMN,
+    RIGHT_COLUMN,
     DrawPage,
     draw_all,
     draw_text_at,
     line_texts,
     make_pdf,
+    read_drawn_page,
     read_single_page,
 )
-
-LEFT_COLUMN = [
-    "The archive keeps every recording of",
-    "the northern station since the spring",
-    "of nineteen eighty four, when the old",
-    "tape machines were finally replaced.",
-    "Each reel was cleaned and listened to",
-]
-RIGHT_COLUMN = [
-    "by two people who wrote down what they",
-    "heard before the tapes were stored in",
-    "the cellar, where they remained for a",
-    "long time without being touched again",
-    "until the flood of the year after that.",
-]
 
 
 def make_scan(words: str = "Minutes of the meeting") -> ImageReader:
@@ -42,9 +30,13 @@ def make_scan(words: str = "Minutes of the meeting") -> ImageReader:
     return ImageReader(picture.convert("RGB"))
 
 
+def draw_scan(canvas: Canvas) -> None:
+    canvas.drawImage(make_scan(), 0, 0, *A4)
+
+
 def draw_hidden_text(*lines: str) -> DrawPage:
     def draw(canvas: Canvas) -> None:
-        canvas.drawImage(make_scan(), 0, 0, *A4)
+        draw_scan(canvas)
         layer = canvas.beginText(50, A4[1] - 100)
         layer.setTextRenderMode(3)
         layer.setFont("Helvetica", 28, leading=50)
@@ -56,7 +48,7 @@ def draw_hidden_text(*lines: str) -> DrawPage:
 
 
 def test_a_scan_without_text_is_not_trusted(tmp_path: Path) -> None:
-    page = read_single_page(make_pdf(tmp_path / "scan.pdf", lambda canvas: canvas.drawImage(make_scan(), 0, 0, *A4)))
+    page = read_drawn_page(tmp_path, draw_scan)
     assert page.lines == ()
     assert not page.text_layer_reliable
     assert (page.rgb.mean(axis=2) < 128).any()
@@ -64,23 +56,19 @@ def test_a_scan_without_text_is_not_trusted(tmp_path: Path) -> None:
 
 def test_a_scan_with_nothing_but_a_stamp_is_not_trusted(tmp_path: Path) -> None:
     stamp = draw_text_at(200, 20, "Case 1:20-cv-123 Document 45 Page 5 of 30", size=9)
-    page = read_single_page(
-        make_pdf(tmp_path / "stamp.pdf", draw_all(lambda canvas: canvas.drawImage(make_scan(), 0, 0, *A4), stamp))
-    )
+    page = read_drawn_page(tmp_path, draw_all(draw_scan, stamp))
     assert line_texts(page) == ["Case 1:20-cv-123 Document 45 Page 5 of 30"]
     assert not page.text_layer_reliable
 
 
 def test_the_hidden_layer_of_a_recognised_scan_counts(tmp_path: Path) -> None:
-    page = read_single_page(make_pdf(tmp_path / "ocr.pdf", draw_hidden_text(*["Minutes of the meeting"] * 12)))
+    page = read_drawn_page(tmp_path, draw_hidden_text(*["Minutes of the meeting"] * 12))
     assert line_texts(page) == ["Minutes of the meeting"] * 12
     assert page.text_layer_reliable
 
 
 def test_a_hidden_layer_of_garbage_does_not(tmp_path: Path) -> None:
-    assert not read_single_page(
-        make_pdf(tmp_path / "noise.pdf", draw_hidden_text(*["~^| ;:' ,, i|! %% '`^ {}"] * 12))
-    ).text_layer_reliable
+    assert not read_drawn_page(tmp_path, draw_hidden_text(*["~^| ;:' ,, i|! %% '`^ {}"] * 12)).text_layer_reliable
 
 
 def test_text_where_nothing_can_be_seen_is_not_trusted(tmp_path: Path) -> None:
@@ -88,7 +76,7 @@ def test_text_where_nothing_can_be_seen_is_not_trusted(tmp_path: Path) -> None:
         canvas.setFillGray(1.0)
         draw_text_at(72, 700, *LEFT_COLUMN, *RIGHT_COLUMN)(canvas)
 
-    page = read_single_page(make_pdf(tmp_path / "white.pdf", draw))
+    page = read_drawn_page(tmp_path, draw)
     assert line_texts(page) == LEFT_COLUMN + RIGHT_COLUMN
     assert not page.text_layer_reliable
 
@@ -99,13 +87,11 @@ def test_text_drawn_as_shapes_is_not_trusted_for_its_page_number(tmp_path: Path)
             canvas.rect(72 + 10 * i, 400, 6, 12, fill=1)
         draw_text_at(300, 40, "17")(canvas)
 
-    assert not read_single_page(make_pdf(tmp_path / "shapes.pdf", draw)).text_layer_reliable
+    assert not read_drawn_page(tmp_path, draw).text_layer_reliable
 
 
 def test_a_short_but_true_layer_is_trusted(tmp_path: Path) -> None:
-    assert read_single_page(
-        make_pdf(tmp_path / "short.pdf", draw_text_at(72, 700, "Thanks!", size=40))
-    ).text_layer_reliable
+    assert read_drawn_page(tmp_path, draw_text_at(72, 700, "Thanks!", size=40)).text_layer_reliable
 
 
 def test_glyphs_without_meaning_make_a_layer_poor(tmp_path: Path) -> None:

@@ -11,27 +11,15 @@ from reportlab.pdfgen.canvas import Canvas
 from indexer.media.pdf.reader import probe_document
 from indexer.types import Box, Origin, Pixels
 from tests.support.pdf_fixtures import (
+    LEFT_COLUMN,
+    RIGHT_COLUMN,
     draw_all,
     draw_text_at,
     line_texts,
     make_pdf,
+    read_drawn_page,
     read_single_page,
 )
-
-LEFT_COLUMN = [
-    "The archive keeps every recording of",
-    "the northern station since the spring",
-    "of nineteen eighty four, when the old",
-    "tape machines were finally replaced.",
-    "Each reel was cleaned and listened to",
-]
-RIGHT_COLUMN = [
-    "by two people who wrote down what they",
-    "heard before the tapes were stored in",
-    "the cellar, where they remained for a",
-    "long time without being touched again",
-    "until the flood of the year after that.",
-]
 
 
 def ink_around(rgb: Pixels, within: Box | None = None) -> tuple[float, float, float, float]:
@@ -55,8 +43,8 @@ def check_covers(box: Box, ink: tuple[float, float, float, float], slack: float 
 
 
 def test_lines_come_with_their_paragraphs(tmp_path: Path) -> None:
-    path = make_pdf(
-        tmp_path / "prose.pdf",
+    page = read_drawn_page(
+        tmp_path,
         draw_all(
             draw_text_at(72, 760, "Notice of termination", size=18),
             draw_text_at(
@@ -65,7 +53,6 @@ def test_lines_come_with_their_paragraphs(tmp_path: Path) -> None:
             draw_text_at(72, 670, "Notice is sent to the address below."),
         ),
     )
-    page = read_single_page(path)
     assert page.rgb.shape == (800, 566, 3)
     assert page.rgb.flags.c_contiguous
     assert (page.number, page.text_layer_reliable) == (1, True)
@@ -79,8 +66,8 @@ def test_lines_come_with_their_paragraphs(tmp_path: Path) -> None:
 
 
 def test_a_paragraph_also_begins_with_an_indent_or_a_bullet(tmp_path: Path) -> None:
-    path = make_pdf(
-        tmp_path / "indents.pdf",
+    page = read_drawn_page(
+        tmp_path,
         draw_all(
             draw_text_at(72, 700, "The first paragraph goes on for more than", "one line."),
             draw_text_at(90, 671.2, "The second one is indented and it goes"),
@@ -92,7 +79,6 @@ def test_a_paragraph_also_begins_with_an_indent_or_a_bullet(tmp_path: Path) -> N
             draw_text_at(72, 584.8, "The last paragraph follows the list."),
         ),
     )
-    page = read_single_page(path)
     assert [line.block for line in page.lines] == [0, 0, 1, 1, 2, 3, 3, 4, 5]
     assert page.lines[-2].text == "1. the third"
 
@@ -110,12 +96,12 @@ def test_columns_are_read_one_after_the_other(tmp_path: Path, gutter: float, shi
 
     title = draw_text_at(60, 760, "A short history of the tapes and what was on them", size=16)
     footer = draw_text_at(150, 60, "Printed for the members of the society in the year 1991, page 12", size=10)
-    path = make_pdf(tmp_path / "columns.pdf", draw_all(title, draw, footer))
-    found = line_texts(read_single_page(path))
+    page = read_drawn_page(tmp_path, draw_all(title, draw, footer))
+    found = line_texts(page)
     assert found[0] == "A short history of the tapes and what was on them"
     assert found[1:21] == LEFT_COLUMN * 4
     assert found[21:36] == RIGHT_COLUMN * 3
-    assert len({line.block for line in read_single_page(path).lines[1:36]}) == 2
+    assert len({line.block for line in page.lines[1:36]}) == 2
 
 
 def test_the_words_of_columns_may_come_in_any_order_in_the_file(tmp_path: Path) -> None:
@@ -125,20 +111,20 @@ def test_the_words_of_columns_may_come_in_any_order_in_the_file(tmp_path: Path) 
             canvas.drawString(310, 700 - 12 * i, right)
             canvas.drawString(60, 700 - 12 * i, left)
 
-    assert line_texts(read_single_page(make_pdf(tmp_path / "mixed.pdf", draw))) == LEFT_COLUMN + RIGHT_COLUMN
+    assert line_texts(read_drawn_page(tmp_path, draw)) == LEFT_COLUMN + RIGHT_COLUMN
 
 
 def test_three_columns_are_three_columns(tmp_path: Path) -> None:
     short = [line[:28].strip() for line in LEFT_COLUMN], [line[:28].strip() for line in RIGHT_COLUMN]
-    path = make_pdf(
-        tmp_path / "three.pdf",
+    page = read_drawn_page(
+        tmp_path,
         draw_all(
             draw_text_at(40, 700, *short[0], size=9),
             draw_text_at(220, 700, *short[1], size=9),
             draw_text_at(400, 700, *short[0], size=9),
         ),
     )
-    assert line_texts(read_single_page(path)) == short[0] + short[1] + short[0]
+    assert line_texts(page) == short[0] + short[1] + short[0]
 
 
 def test_a_table_row_is_one_line_with_its_cells_apart(tmp_path: Path) -> None:
@@ -155,15 +141,14 @@ def test_a_table_row_is_one_line_with_its_cells_apart(tmp_path: Path) -> None:
             for x, cell in zip((72, 250, 400), cells, strict=True):
                 canvas.drawString(x, 640 - 20 * i, cell)
 
-    path = make_pdf(tmp_path / "table.pdf", draw_all(draw_text_at(72, 700, *LEFT_COLUMN[:2]), draw))
-    page = read_single_page(path)
+    page = read_drawn_page(tmp_path, draw_all(draw_text_at(72, 700, *LEFT_COLUMN[:2]), draw))
     assert line_texts(page) == [*LEFT_COLUMN[:2], *("\t".join(cells) for cells in rows)]
     assert [line.block for line in page.lines] == [0, 0, 1, 1, 1, 1]
 
 
 def test_a_hyphen_at_the_end_of_a_line_is_kept_as_it_stands(tmp_path: Path) -> None:
-    path = make_pdf(tmp_path / "hyphen.pdf", draw_text_at(72, 700, "This is a hyphen-", "ated word in a text."))
-    assert line_texts(read_single_page(path)) == ["This is a hyphen-", "ated word in a text."]
+    page = read_drawn_page(tmp_path, draw_text_at(72, 700, "This is a hyphen-", "ated word in a text."))
+    assert line_texts(page) == ["This is a hyphen-", "ated word in a text."]
 
 
 def test_a_filled_form_field_is_part_of_the_page(tmp_path: Path) -> None:
@@ -171,7 +156,7 @@ def test_a_filled_form_field_is_part_of_the_page(tmp_path: Path) -> None:
         draw_text_at(72, 700, "Name of the applicant and date of birth:")(canvas)
         canvas.acroForm.textfield(name="who", value="Ada Lovelace", x=72, y=660, width=200, height=20)
 
-    page = read_single_page(make_pdf(tmp_path / "form.pdf", draw))
+    page = read_drawn_page(tmp_path, draw)
     assert line_texts(page) == ["Name of the applicant and date of birth:", "Ada Lovelace"]
     check_covers(page.lines[1].box or Box(0, 0, 1, 1), ink_around(page.rgb, page.lines[1].box), slack=0.01)
 
@@ -186,7 +171,7 @@ def test_a_box_covers_the_word_on_rotated_pages(tmp_path: Path, rotation: int, a
         canvas.setFont("Helvetica", 20)
         canvas.drawString(0, 0, "Lighthouse")
 
-    page = read_single_page(make_pdf(tmp_path / "turned.pdf", draw, pagesize=(600, 400)))
+    page = read_drawn_page(tmp_path, draw, pagesize=(600, 400))
     assert page.rgb.shape == ((533, 800, 3) if rotation in (0, 180) else (800, 533, 3)) or max(page.rgb.shape) == 800
     (line,) = page.lines
     assert line.text == "Lighthouse"
@@ -204,7 +189,7 @@ def test_every_line_of_a_page_that_is_upright_when_displayed_stands_in_its_box(t
         canvas.rotate(rotation)
         draw_text_at(-200, 150, "Lantern gypsum", "jumping quickly", "Zebra (fifty)", size=14, pitch=3)(canvas)
 
-    page = read_single_page(make_pdf(tmp_path / "upright.pdf", draw, pagesize=(600, 600)))
+    page = read_drawn_page(tmp_path, draw, pagesize=(600, 600))
     assert line_texts(page) == ["Lantern gypsum", "jumping quickly", "Zebra (fifty)"]
     for line in page.lines:
         assert line.box is not None

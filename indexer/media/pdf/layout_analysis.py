@@ -1,6 +1,6 @@
-"""Layout analysis: reading order, columns, paragraphs and table rows, from the boxes of words or lines alone.
+"""Layout analysis: reading order, columns, paragraphs and table rows, from the boxes of words alone.
 
-Serves the text layers of PDFs (words) and OCR (lines); decision 0071 compares it with others.
+Decision 0071 compares it with others, and says why OCR has a reading order of its own.
 """
 
 from __future__ import annotations
@@ -91,19 +91,9 @@ class TextRow:
 
 def analyze_layout(words: Sequence[Word]) -> list[TextRow]:
     """Return words as rows in reading order, column after column; `block` numbers the paragraphs from 0."""
-    paragraphs = arrange_fragments(_build_fragments(words))
-    return [replace(_join_cells(row), block=block) for block, rows in enumerate(paragraphs) for row in rows]
-
-
-def arrange_fragments(fragments: Sequence[TextRow]) -> list[list[list[TextRow]]]:
-    """Return fragments in reading order, as paragraphs or tables of rows, each row from left to right."""
-    paragraphs: list[list[list[TextRow]]] = []
-    for group in _split_columns(list(fragments)):
-        rows = _group_rows(group)
-        for paragraph in _group_paragraphs([_join_cells(row) for row in rows]):
-            paragraphs.append(rows[: len(paragraph)])
-            rows = rows[len(paragraph) :]
-    return paragraphs
+    groups = _split_columns(_build_fragments(words))
+    paragraphs = [paragraph for group in groups for paragraph in _group_paragraphs(_group_rows(group))]
+    return [replace(row, block=block) for block, rows in enumerate(paragraphs) for row in rows]
 
 
 # Words to fragments: words of one row with no more than a space between them
@@ -274,15 +264,15 @@ def _display_width(text: str) -> int:
 # Fragments to rows, rows to paragraphs
 
 
-def _group_rows(fragments: list[TextRow]) -> list[list[TextRow]]:
-    """Return fragments of one group as rows from top to bottom, each from left to right."""
+def _group_rows(fragments: list[TextRow]) -> list[TextRow]:
+    """Return fragments of one group as rows from top to bottom, the cells of each from left to right."""
     rows: list[list[TextRow]] = []
     for part in sorted(fragments, key=lambda part: part.center_y):
         if rows and _in_same_row(rows[-1][0], part):
             rows[-1].append(part)
         else:
             rows.append([part])
-    return [sorted(parts, key=lambda part: part.x0) for parts in rows]
+    return [_join_cells(sorted(parts, key=lambda part: part.x0)) for parts in rows]
 
 
 def _join_cells(cells: list[TextRow]) -> TextRow:
