@@ -29,9 +29,15 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Modules with slow tests begin first, so that none is left alone at the end."""
+    """Modules with slow tests begin first, so that none is left alone at the end.
+
+    Of these, one that indexes the sample archive is the very first, and the others that need it are the last: while one
+    worker indexes, the others do what needs no archive instead of waiting for it.
+    """
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    with_archive = {item.path for item in items if "indexed_home" in getattr(item, "fixturenames", ())}
+    first = next((item.path for item in items if item.path in slow & with_archive), None)
+    items.sort(key=lambda item: (item.path != first, item.path not in slow, item.path in with_archive))
 
 
 @pytest.fixture(scope="session")

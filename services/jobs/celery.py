@@ -23,6 +23,8 @@ _log = logging.getLogger(__name__)
 _TASK_NAME = "afterimage.run"
 _CONNECT_TIMEOUT_S = 4.0
 """Chosen: a request that submits a job waits this long for an absent Redis; a slow network needs more."""
+_SENDER_CONNECT_RETRIES = 0
+"""Chosen: the sweep sends again what could not be sent; Kombu's retries would keep a request waiting 6 s more."""
 _HEALTH_CHECK_INTERVAL_S = 10
 """Chosen: an idle worker notices a lost connection within this; shorter sends more pings."""
 _URL_SETTING = "AFTERIMAGE_JOBS__URL"
@@ -33,6 +35,7 @@ class CeleryQueue:
 
     def __init__(self, url: str, lease_s: float) -> None:
         self._app = _make_app(url, lease_s)
+        self._app.conf.broker_transport_options["max_retries"] = _SENDER_CONNECT_RETRIES
 
     def start(self, queues: Collection[JobQueueName]) -> None:
         """Do nothing: workers are other processes."""
@@ -49,7 +52,7 @@ class CeleryQueue:
         connection = self._app.connection_for_read()
         try:
             with connection:
-                connection.ensure_connection(max_retries=1, timeout=_CONNECT_TIMEOUT_S)
+                connection.ensure_connection(max_retries=_SENDER_CONNECT_RETRIES, timeout=_CONNECT_TIMEOUT_S)
                 return int(connection.channel().queue_declare(queue.value).message_count)
         except (OperationalError, *connection.connection_errors) as error:
             raise _to_queue_unavailable(error) from error

@@ -61,9 +61,18 @@ def closed_address() -> Iterator[str]:
         yield address
 
 
+def _fail_instead_of_waiting(seconds: float) -> None:
+    raise AssertionError(f"a request would wait {seconds} s longer for a Redis that has already refused")
+
+
 def test_a_redis_that_is_not_there_is_named_by_its_setting_and_takes_no_job_with_it(
-    make_job_container: MakeContainer, files: Path, jobs: JobStore, closed_address: str
+    make_job_container: MakeContainer,
+    files: Path,
+    jobs: JobStore,
+    closed_address: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("kombu.utils.functional.sleep", _fail_instead_of_waiting)
     url = f"redis://:hunter2@{closed_address}/0"
     queue = CeleryQueue(url, 60)
     job = jobs.submit(new_index_job())
