@@ -1,6 +1,6 @@
 """Domain types shared by all layers: media properties, decoded media, segments, filters and hits.
 
-Times are seconds from the first presented frame, spans are half-open `[start_s, end_s)`, pages count from 1,
+Times are seconds from the start of the recording, spans are half-open `[start_s, end_s)`, pages count from 1,
 boxes are fractions of the upright picture.
 """
 

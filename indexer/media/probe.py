@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +21,7 @@ from indexer.media.video.container import (
 )
 from indexer.media.video.picture import display_matrix, display_size
 from indexer.media.video.reader import decode_first_frame
+from indexer.media.video.timeline import claim_end_s, find_end_s, find_start_s
 from indexer.types import AssetKind, MediaInfo
 
 _IMAGE_SIGNATURES = (
@@ -31,8 +31,8 @@ _IMAGE_SIGNATURES = (
 _IMAGE_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis"}
 _HEAD_BYTES = 1024
 """Source: PDF Reference 1.7, implementation note 13: the PDF header lies within the first 1024 bytes."""
-_MAX_TAIL_PACKETS = 5000
-"""Chosen: packets read to measure the true end; with more, the header's claim is taken, which is faster."""
+_MIN_LIE_S, _MIN_LIE_SHARE = 1, Fraction(1, 50)
+"""Chosen: a header that differs by more than a second and 2 % is worth a warning; less is rounding of its maker."""
 _PROBE_AUDIO_PACKETS = 12
 """Chosen: packets that must decode; more would tell noise from sound more surely, but read more of each file."""
 _HEADERLESS_AUDIO_FORMATS = {
@@ -89,10 +89,9 @@ def probe_video(path: Path) -> MediaInfo:
             width, height = display_size(frame.width, frame.height, Fraction(video.sample_aspect_ratio or 1))
             if display_matrix(frame)[0] == 0:
                 width, height = height, width
-            start_s = frame.time or 0.0
         else:
-            start_s = _find_audio_start_s(path, container, audio, name)
-        duration_s, warnings = _measure_duration_s(container, video or audio, start_s)
+            _check_audio(path, container, audio, name)
+        duration_s, warnings = _measure_duration_s(container, [s for s in (video, audio) if s is not None])
         return MediaInfo(
             kind=AssetKind.VIDEO,
             format=name,
@@ -124,82 +123,41 @@ def _format_name(container: av.container.InputContainer) -> str:
     return name.split(",")[0]
 
 
-def _find_audio_start_s(path: Path, container: av.container.InputContainer, stream: av.AudioStream, name: str) -> float:
-    """Return the time of the first decoded audio frame.
+def _check_audio(path: Path, container: av.container.InputContainer, stream: av.AudioStream, name: str) -> None:
+    """Raise an error where the first audio packets cannot be decoded.
 
     FFmpeg accepts any bytes for formats without a header, so for those each of the first packets must decode.
     Errors: UnsupportedMedia, DamagedMedia.
     """
-    failed_packets, first_s = 0, None
+    failed_packets, frame_count = 0, 0
     for packet, _ in zip(Demuxer(container, stream), range(_PROBE_AUDIO_PACKETS), strict=False):
         try:
-            for frame in packet.decode():
-                first_s = frame.time or 0.0 if first_s is None else first_s
+            frame_count += len(packet.decode())
         except av.error.InvalidDataError:
             failed_packets += 1
-    if first_s is None or (failed_packets and name in _HEADERLESS_AUDIO_FORMATS):
+    if not frame_count or (failed_packets and name in _HEADERLESS_AUDIO_FORMATS):
         if name in _HEADERLESS_AUDIO_FORMATS:
             raise UnsupportedMedia(str(path), NOT_MEDIA)
         raise DamagedMedia(str(path), "no sound in it can be decoded")
-    return first_s
 
 
 def _measure_duration_s(
-    container: av.container.InputContainer, stream: av.stream.Stream, start_s: float
+    container: av.container.InputContainer, streams: Sequence[av.stream.Stream]
 ) -> tuple[float | None, list[str]]:
-    """Return the duration from `start_s` on, by the last packet where possible, and warnings if the header differs."""
-    claimed_end_s = _claimed_end_s(container, stream)
-    last_packet_end_s = _find_last_packet_end_s(container, stream, claimed_end_s)
-    warnings = []
-    if (
-        claimed_end_s is not None
-        and last_packet_end_s is not None
-        and abs(claimed_end_s - last_packet_end_s) > max(1.0, 0.02 * claimed_end_s)
-    ):
-        warnings.append(
-            f"its header promises {claimed_end_s - start_s:.1f} s, it holds {last_packet_end_s - start_s:.1f} s"
-        )
-    end_s = last_packet_end_s if last_packet_end_s is not None else claimed_end_s
-    return (None if end_s is None else max(end_s - start_s, 0.0)), warnings
-
-
-def _claimed_end_s(container: av.container.InputContainer, stream: av.stream.Stream) -> float | None:
-    """Return the end time that the stream's or the container's header claims."""
-    if stream.duration is not None and stream.time_base:
-        return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
-    if container.duration is None:
-        return None
-    return float(Fraction((container.start_time or 0) + container.duration, av.time_base))
-
-
-def _find_last_packet_end_s(
-    container: av.container.InputContainer, stream: av.stream.Stream, claimed_s: float | None
-) -> float | None:
-    """Return where the last packet ends, by seeking near the end; None where that would read too much."""
-    if claimed_s is None or not stream.time_base:
-        return None
-    for time in _seek_points_near_end(stream, claimed_s):
-        with suppress(av.error.FFmpegError):
-            container.seek(time, stream=stream)
-            ends = []
-            for packet in Demuxer(container, stream):
-                if packet.pts is not None:
-                    ends.append(packet.pts + (packet.duration or 0))
-                if len(ends) > _MAX_TAIL_PACKETS:
-                    return None
-            if ends:
-                return float(max(ends) * Fraction(stream.time_base))
-    return None
-
-
-def _seek_points_near_end(stream: av.stream.Stream, claimed_s: float) -> Iterator[int]:
-    """Yield timestamps to seek to: the claimed end, then the last indexed key frame whose bytes are in the file."""
-    yield int(claimed_s / stream.time_base)
-    size = stream.container.size
-    for entry in reversed(stream.index_entries):
-        if entry.is_keyframe and entry.pos + entry.size < size:
-            yield entry.timestamp
-            return
+    """Return the duration of the longest stream, by its last packet where possible; a warning if the header differs."""
+    start_s = find_start_s(container)
+    ends = [(claim_end_s(container, stream), find_end_s(container, stream)) for stream in streams]
+    warnings = [
+        f"its header promises {float(claimed - start_s):.1f} s, it holds {float(measured - start_s):.1f} s"
+        for claimed, measured in ends[:1]
+        if claimed is not None
+        and measured is not None
+        and abs(claimed - measured) > max(_MIN_LIE_S, _MIN_LIE_SHARE * claimed)
+    ]
+    known = [
+        end_s for claimed, measured in ends if (end_s := measured if measured is not None else claimed) is not None
+    ]
+    return (float(max(*known, start_s) - start_s) if known else None), warnings
 
 
 def _parse_taken_at(container: av.container.InputContainer) -> float | None:

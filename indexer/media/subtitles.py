@@ -15,8 +15,9 @@ from av.stream import Discard
 from av.subtitles.subtitle import AssSubtitle
 
 from indexer.errors import DamagedMedia, LimitExceeded, SourceNotFound
-from indexer.media.video.container import BoundedFile, open_media, pick_audio_stream, pick_video_stream
-from indexer.media.video.reader import SendHeartbeat, decode_first_frame, no_heartbeat
+from indexer.media.video.container import BoundedFile, open_media
+from indexer.media.video.reader import SendHeartbeat, no_heartbeat
+from indexer.media.video.timeline import find_start_s
 from indexer.types import Origin, TextLine
 
 _SIDECAR_SUFFIX = re.compile(
@@ -95,8 +96,8 @@ def read_sidecar(path: Path) -> list[TextLine]:
 def read_embedded(path: Path, heartbeat: SendHeartbeat = no_heartbeat) -> list[TextLine]:
     """Demux the cues of all embedded text subtitle streams, stream by stream, each by time.
 
-    The number of the stream is the `block`. Times are seconds from the first presented frame, or from the start of the
-    audio where there is no video. Bitmap streams and undecodable packets are skipped. Errors: those of `open_media`.
+    The number of the stream is the `block`. Times are seconds on the timeline of the recording. Bitmap streams and
+    undecodable packets are skipped. Errors: those of `open_media`.
     """
     with open_media(path) as container:
         streams = [
@@ -104,7 +105,7 @@ def read_embedded(path: Path, heartbeat: SendHeartbeat = no_heartbeat) -> list[T
         ]
         if not streams:
             return []
-        origin_s = _origin_s(path)
+        origin_s = float(find_start_s(container))
         cues_by_stream: dict[int, list[_Cue]] = {stream.index: [] for stream in streams}
         for packet in _demux_subtitles(container, streams):
             heartbeat()
@@ -154,20 +155,6 @@ def _seconds(hours: str | None, minutes: str, seconds: str, fraction: str) -> fl
 
 
 # Embedded streams
-
-
-def _origin_s(path: Path) -> float:
-    """Return the time on the container's clock that counts as 0: the first frame, else the first sample."""
-    with open_media(path) as container:
-        video, audio = pick_video_stream(container), pick_audio_stream(container)
-        if video is not None:
-            try:
-                return decode_first_frame(path, container, video).time or 0.0
-            except DamagedMedia:
-                pass
-        if audio is not None and audio.start_time is not None and audio.time_base:
-            return float(audio.start_time * audio.time_base)
-        return float((container.start_time or 0) / av.time_base)
 
 
 def _demux_subtitles(container: av.container.InputContainer, streams: list[av.stream.Stream]) -> Iterator[av.Packet]:

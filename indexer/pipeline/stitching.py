@@ -38,7 +38,8 @@ def stitch_checkpoints(
 ) -> Iterator[SegmentBatch]:
     """Yield an asset's segments with their vectors, numbered consecutively, a batch per checkpoint and one at the end.
 
-    Spans are clipped to `limit_s`, the end of the asset; segments that start at or after it are dropped.
+    Spans are clipped to `limit_s`, the end of the asset; segments that start at or after it are dropped, but for
+    subtitles, which say when they are meant to be shown.
     """
     ordinal = 0
     open_entries: list[_Entry] = []
@@ -69,6 +70,8 @@ def _clip_to_asset(entry: _Entry, limit_s: float | None) -> bool:
     """Clip an entry's span to the asset's end; return False if nothing remains of it."""
     start_s, end_s = entry.segment.start_s, entry.segment.end_s
     if limit_s is None or start_s is None or end_s is None:
+        return True
+    if entry.segment.origin is Origin.SUBTITLE and start_s >= limit_s:
         return True
     entry.segment = replace(entry.segment, end_s=min(end_s, limit_s))
     return start_s < limit_s

@@ -91,6 +91,13 @@ class VideoPass:
         self.warnings += warnings
         return build_cue_passages(lines)
 
+    def _warn_of_late_cues(self, cues: Sequence[Passage], end_s: float) -> None:
+        """Add a warning where subtitles begin after the recording has ended; they are kept."""
+        late_s = [cue.start_s or 0.0 for cue in cues if (cue.start_s or 0.0) >= end_s]
+        if late_s:
+            number = "a subtitle begins" if len(late_s) == 1 else f"{len(late_s)} subtitles begin"
+            self.warnings += (f"{number} after its end at {end_s:.1f} s, the last at {max(late_s):.1f} s",)
+
     def _start_checkpoints(
         self, path: Path, info: MediaInfo, cues: Sequence[Passage], first_checkpoint: int
     ) -> Iterator[PendingCheckpoint | None]:
@@ -99,17 +106,21 @@ class VideoPass:
         checkpoint = self._open_checkpoint(path, info, first_checkpoint)
         for frame in self._read_frames(path, info, first_checkpoint * length_s):
             while int(frame.time_s // length_s) > checkpoint.number:
-                yield self._close_checkpoint(checkpoint, (checkpoint.number + 1) * length_s, cues)
+                boundary = (checkpoint.number + 1) * length_s
+                yield self._close_checkpoint(checkpoint, boundary, _starting_before(cues, boundary))
                 checkpoint = self._open_checkpoint(path, info, checkpoint.number + 1)
             self._add_frame(checkpoint, frame)
             yield None
-        last_cue_s = max((cue.end_s or 0.0 for cue in cues), default=0.0)
-        end_s = max(self.end_s or 0.0, 0.0 if info.has_video else last_cue_s)
-        self.end_s = end_s
-        while checkpoint.number < math.ceil(end_s / length_s):
+        if self.end_s is None:
+            self.end_s = max((cue.end_s or 0.0 for cue in cues), default=0.0)
+        self._warn_of_late_cues(cues, self.end_s)
+        last = math.ceil(self.end_s / length_s) - 1
+        while checkpoint.number < last:
             boundary = (checkpoint.number + 1) * length_s
-            yield self._close_checkpoint(checkpoint, min(boundary, end_s), cues)
+            yield self._close_checkpoint(checkpoint, boundary, _starting_before(cues, boundary))
             checkpoint = self._open_checkpoint(path, info, checkpoint.number + 1)
+        if checkpoint.number == last:
+            yield self._close_checkpoint(checkpoint, self.end_s, cues)
 
     def _read_frames(self, path: Path, info: MediaInfo, start_s: float) -> Iterator[Frame]:
         self.end_s = info.duration_s
@@ -160,7 +171,7 @@ class VideoPass:
         self, checkpoint: _OpenCheckpoint, end_s: float, cues: Sequence[Passage]
     ) -> PendingCheckpoint:
         start_s = checkpoint.number * self._settings.checkpoint_s
-        own_cues = [cue for cue in cues if start_s <= (cue.start_s or 0.0) < start_s + self._settings.checkpoint_s]
+        own_cues = [cue for cue in cues if (cue.start_s or 0.0) >= start_s]
         pictures = [_picture_segment(start, end) for start, end in pairwise([*checkpoint.start_times_s, end_s])]
         edge_signatures = tuple(
             signature.tobytes() for signature in (*checkpoint.signatures[:1], *checkpoint.signatures[-1:])
@@ -195,6 +206,10 @@ class VideoPass:
         spoken = [] if checkpoint.speech_lines is None else build_cue_passages(checkpoint.speech_lines.result())
         passages = sorted((*on_screen, *cues, *spoken), key=lambda passage: (passage.start_s or 0.0, passage.origin))
         return passages, embed_passages(self._models.text, passages)
+
+
+def _starting_before(cues: Sequence[Passage], boundary_s: float) -> list[Passage]:
+    return [cue for cue in cues if (cue.start_s or 0.0) < boundary_s]
 
 
 def _picture_segment(start_s: float, end_s: float) -> Segment:

@@ -70,7 +70,7 @@ def show_frame(
     context: Context,
     permissions: ReadAccess,
     asset_id: AssetIdParam,
-    time_s: Annotated[Seconds, Path(description="Seconds from the first frame.")],
+    time_s: Annotated[Seconds, Path(description="Seconds from the start of the recording, as a player counts.")],
     options: ImageOptionsParam,
     _slot: LookupSlot,
 ) -> Response:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.errors import DamagedMedia, UnsupportedMedia
-from indexer.media.video.container import Demuxer, open_media, pick_audio_stream, pick_video_stream
-from indexer.media.video.reader import SendHeartbeat, decode_first_frame, no_heartbeat
+from indexer.errors import UnsupportedMedia
+from indexer.media.video.container import Demuxer, open_media, pick_audio_stream
+from indexer.media.video.continuity import ContinuousDemuxer, is_joined
+from indexer.media.video.reader import SendHeartbeat, no_heartbeat
+from indexer.media.video.timeline import find_start_s
 from indexer.types import AudioSpan
 
 _PREROLL_S = 0.5
@@ -25,18 +27,17 @@ def read_audio(
 ) -> AudioSpan:
     """Decode the mono audio of `[start_s, end_s)`, shorter where the file ends before.
 
-    It is silent before the audio begins and in its pauses. Times are seconds from the first presented frame, or from
-    the first sample where there is no video.
-    Errors: UnsupportedMedia (no audio), DamagedMedia (none can be decoded).
+    It is silent before the audio begins and in its pauses. Times are seconds on the timeline of the recording.
+    Errors: UnsupportedMedia (no audio).
     """
-    origin_s = _origin_s(path)
     samples = np.zeros(max(round((end_s - start_s) * sample_rate), 0), np.float32)
     filled = 0
     with open_media(path) as container:
         stream = pick_audio_stream(container)
         if stream is None:
             raise UnsupportedMedia(str(path), "has no sound")
-        for time_s, part in _resample(container, stream, origin_s + start_s, sample_rate, heartbeat):
+        origin_s = float(find_start_s(container))
+        for time_s, part in _resample(path, container, stream, origin_s + start_s, sample_rate, heartbeat):
             at = round((time_s - origin_s - start_s) * sample_rate)
             if at >= len(samples):
                 break
@@ -47,21 +48,8 @@ def read_audio(
     return AudioSpan(start_s, sample_rate, samples[:filled])
 
 
-def _origin_s(path: Path) -> float:
-    """Return the time of the first presented frame, or of the first sample where there is no video."""
-    with open_media(path) as container:
-        video = pick_video_stream(container)
-        if video is not None:
-            return decode_first_frame(path, container, video).time or 0.0
-        audio = pick_audio_stream(container)
-        if audio is None:
-            raise UnsupportedMedia(str(path), "has no sound")
-        for frame in _decode(container, audio, no_heartbeat):
-            return frame.time or 0.0
-    raise DamagedMedia(str(path), "no sound in it can be decoded")
-
-
 def _resample(
+    path: Path,
     container: av.container.InputContainer,
     stream: av.AudioStream,
     from_s: float,
@@ -69,13 +57,15 @@ def _resample(
     heartbeat: SendHeartbeat,
 ) -> Iterator[tuple[float, NDArray[np.float32]]]:
     """Yield start times and pieces of resampled audio from `from_s` on; after a pause the resampler starts anew."""
-    if from_s > _PREROLL_S and stream.time_base:
+    joined = is_joined(path)
+    if from_s > _PREROLL_S and stream.time_base and not joined:
         try:
             container.seek(int((from_s - _PREROLL_S) / stream.time_base), stream=stream)
         except av.error.FFmpegError:
             container.seek(0)
     resampler, run_s, sample_count, expected_s = _mono_resampler(sample_rate), None, 0, 0.0
-    for frame in _decode(container, stream, heartbeat):
+    packets = _packets_from(container, stream, from_s) if joined else Demuxer(container, stream)
+    for frame in _decode(packets, stream, heartbeat):
         time_s = frame.time if frame.time is not None else expected_s
         if run_s is None or abs(time_s - expected_s) > _MAX_TIME_JUMP_S:
             resampler, run_s, sample_count = _mono_resampler(sample_rate), time_s, 0
@@ -94,11 +84,16 @@ def _mono_resampler(sample_rate: int) -> av.AudioResampler:
     return av.AudioResampler("flt", "mono", sample_rate, options={"rematrix_maxval": "1.0"})
 
 
-def _decode(
-    container: av.container.InputContainer, stream: av.AudioStream, heartbeat: SendHeartbeat
-) -> Iterator[av.AudioFrame]:
+def _packets_from(container: av.container.InputContainer, stream: av.AudioStream, from_s: float) -> Iterator[av.Packet]:
+    """Yield the packets of a joined file from a time on, without a seek: its own times are not unique."""
+    for packet in ContinuousDemuxer(container, stream):
+        if packet.pts is None or packet.pts * packet.time_base >= from_s - _PREROLL_S:
+            yield packet
+
+
+def _decode(packets: Iterable[av.Packet], stream: av.AudioStream, heartbeat: SendHeartbeat) -> Iterator[av.AudioFrame]:
     """Yield the decoded audio frames; undecodable packets are skipped."""
-    for packet in Demuxer(container, stream):
+    for packet in packets:
         heartbeat()
         try:
             yield from packet.decode()

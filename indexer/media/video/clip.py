@@ -13,9 +13,11 @@ import numpy as np
 from indexer.errors import LimitExceeded, UnsupportedMedia
 from indexer.media.video.audio import read_audio
 from indexer.media.video.container import Demuxer, open_media, pick_video_stream
+from indexer.media.video.continuity import ContinuousDemuxer, is_joined
 from indexer.media.video.decoder import Decoder
 from indexer.media.video.picture import FrameConverter
-from indexer.media.video.reader import SendHeartbeat, no_heartbeat, read_first_pts
+from indexer.media.video.reader import SendHeartbeat, no_heartbeat
+from indexer.media.video.timeline import find_start_s
 from indexer.types import AudioSpan, Pixels
 
 _TIME_BASE = Fraction(1, 90_000)
@@ -41,12 +43,13 @@ def cut_clip(
 ) -> None:
     """Encode the span `[start_s, end_s)` of a video and write it piece by piece, the longer side at most `max_px`.
 
-    Times count from the first presented frame; the clip begins with the frame displayed at `start_s`. The audio is
-    mono. Errors: LimitExceeded (no video or audio there), SourceNotFound, UnsupportedMedia, DamagedMedia.
+    Times are those of the timeline of the recording; the clip begins with the frame displayed at `start_s`, the last
+    one where only sound goes on. The audio is mono. Errors: LimitExceeded (no video or audio there), SourceNotFound,
+    UnsupportedMedia, DamagedMedia.
     """
-    pictures = _decode_pictures(path, start_s, end_s, max_px, heartbeat)
-    first = next(pictures, None)
     sound = _read_sound(path, start_s, end_s, heartbeat)
+    pictures = _decode_pictures(path, start_s, end_s, max_px, heartbeat, holds_last=sound is not None)
+    first = next(pictures, None)
     if first is None and sound is None:
         raise LimitExceeded(str(path), f"has no video or audio from {start_s:g} s on")
     with av.open(_WriteOnlyFile(write), "w", format="mp4", options=_MP4_OPTIONS) as container:
@@ -123,19 +126,24 @@ class _ClipMuxer:
 
 
 def _decode_pictures(
-    path: Path, start_s: float, end_s: float, max_px: int, heartbeat: SendHeartbeat
+    path: Path, start_s: float, end_s: float, max_px: int, heartbeat: SendHeartbeat, holds_last: bool
 ) -> Iterator[tuple[float, Pixels]]:
-    """Yield the pictures displayed in `[start_s, end_s)` with their times, the one displayed at `start_s` included."""
+    """Yield the pictures displayed in `[start_s, end_s)` with their times, the one displayed at `start_s` included.
+
+    The last frame is displayed as long as the one before it, or, with `holds_last`, to the end of the recording.
+    """
     with open_media(path) as container:
         stream = pick_video_stream(container)
         if stream is None or stream.time_base is None:
             return
-        origin = read_first_pts(path) or 0
+        origin_s = find_start_s(container)
         converter = FrameConverter(stream.sample_aspect_ratio, max_px)
         current: tuple[float, av.VideoFrame] | None = None
         gap_s = 0.0
-        for frame in _decode_from(container, stream, origin + int(start_s / stream.time_base), heartbeat):
-            time_s = float(((frame.pts if frame.pts is not None else frame.dts or 0) - origin) * stream.time_base)
+        from_pts = int((origin_s + Fraction(start_s)) / stream.time_base)
+        for frame in _decode_from(container, stream, None if is_joined(path) else from_pts, heartbeat):
+            pts = frame.pts if frame.pts is not None else frame.dts or 0
+            time_s = float(pts * stream.time_base - origin_s)
             if current is not None:
                 gap_s = time_s - current[0]
                 if time_s > start_s:
@@ -143,21 +151,22 @@ def _decode_pictures(
             current = (time_s, frame) if time_s < end_s else None
             if current is None:
                 return
-        if current is not None and current[0] + gap_s > start_s:  # the last frame lasts as long as the one before
+        if current is not None and (holds_last or current[0] + gap_s > start_s):
             yield current[0], converter.convert(current[1])
 
 
 def _decode_from(
-    container: av.container.InputContainer, stream: av.VideoStream, from_pts: int, heartbeat: SendHeartbeat
+    container: av.container.InputContainer, stream: av.VideoStream, from_pts: int | None, heartbeat: SendHeartbeat
 ) -> Iterator[av.VideoFrame]:
-    """Yield frames from the key frame before `from_pts` on; from the start where the container cannot seek."""
-    base = stream.time_base or _TIME_BASE
-    try:
-        container.seek(max(from_pts - int(_PREROLL_S / base), stream.start_time or 0), stream=stream)
-    except (av.error.FFmpegError, OSError):
-        container.seek(0)
+    """Yield frames from the key frame before `from_pts` on; from the start for None or where a seek fails."""
+    if from_pts is not None:
+        try:
+            preroll = int(_PREROLL_S / (stream.time_base or _TIME_BASE))
+            container.seek(max(from_pts - preroll, stream.start_time or 0), stream=stream)
+        except (av.error.FFmpegError, OSError):
+            container.seek(0)
     decoder = Decoder(stream.codec_context)
-    for packet in Demuxer(container, stream):
+    for packet in ContinuousDemuxer(container, stream) if from_pts is None else Demuxer(container, stream):
         heartbeat()
         yield from decoder.feed(packet)
     yield from decoder.feed(None)

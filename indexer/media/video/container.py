@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -131,16 +131,29 @@ class Demuxer:
 
     def __iter__(self) -> Iterator[av.Packet]:
         """Yield the packets that have data."""
-        while self.error_count <= _MAX_READ_ERRORS:
-            try:
-                for packet in self._container.demux(self._stream):
-                    if packet.size:
-                        yield packet
-                return
-            except av.error.FFmpegError as error:
-                if isinstance(error, MemoryError):
-                    raise
-                self.error_count += 1
+
+        def count_error() -> None:
+            self.error_count += 1
+
+        yield from skip_read_errors(self._container, [self._stream], count_error)
+
+
+def skip_read_errors(
+    container: av.container.InputContainer,
+    streams: Sequence[av.stream.Stream],
+    on_error: Callable[[], None] = lambda: None,
+) -> Iterator[av.Packet]:
+    """Yield the packets of some streams that have data; read errors are skipped, up to a limit, and told."""
+    for _ in range(_MAX_READ_ERRORS + 1):
+        try:
+            for packet in container.demux(streams):
+                if packet.size:
+                    yield packet
+            return
+        except av.error.FFmpegError as error:
+            if isinstance(error, MemoryError):
+                raise
+            on_error()
 
 
 def _allowed_formats() -> str:

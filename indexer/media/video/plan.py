@@ -58,7 +58,7 @@ class SamplingPlan:
 class VideoReport:
     """Decoding statistics of a video.
 
-    `end_s` is the true end of the pictures, whatever the header says. `damaged_packets` counts the packets that the
+    `end_s` is the true end of the longer of pictures and audio. `damaged_packets` counts the packets that the
     demuxer or the decoder refused; pictures that the decoder concealed silently are not counted.
     """
 
@@ -74,13 +74,13 @@ def choose_frames(
 ) -> list[int]:
     """Return the rows of the frames to sample, ascending, where all times are known beforehand.
 
-    `times_s` is `[n]`, ascending, from 0; `is_key[i]` marks frames that decode on their own.
+    `times_s` is `[n]`, ascending; `is_key[i]` marks frames that decode on their own.
     """
     if not len(times_s):
         return []
     key_rows = np.flatnonzero(is_key)
     key_times = times_s[key_rows]
-    chosen, target = [0], plan.next_target_s(0.0)
+    chosen, target = [0], plan.next_target_s(float(times_s[0]))
     while True:
         latest = float(times_s[chosen[-1]]) + plan.max_gap_s + _TIME_EPSILON_S
         k = int(np.searchsorted(key_times, target - _TIME_EPSILON_S))

@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 
 from indexer.errors import DamagedMedia, UnsupportedMedia
 from indexer.media.video.bitstream import PacketRole
-from indexer.media.video.container import Demuxer, open_media, pick_video_stream
+from indexer.media.video.container import Demuxer, open_media, pick_audio_stream, pick_video_stream
+from indexer.media.video.continuity import ContinuousDemuxer
 from indexer.media.video.decoder import Decoder
 from indexer.media.video.picture import FrameConverter
 from indexer.media.video.plan import SamplingPlan, VideoReport, choose_frames, choose_streaming
 from indexer.media.video.scan import PacketTable, is_interlaced, scan_packets
 from indexer.media.video.source import PacketSource
+from indexer.media.video.timeline import FallbackClock, find_end_s, find_start_s, last_packet_end
 from indexer.types import Frame, Pixels
 
 SendHeartbeat: TypeAlias = Callable[[], None]
@@ -60,18 +62,19 @@ class VideoReader:
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield the sampled frames in order of time."""
-        origin = read_first_pts(self._path)
+        first_pts = read_first_pts(self._path)
         with open_media(self._path) as container:
             stream = pick_video_stream(container)
             if stream is None or stream.time_base is None:
                 raise UnsupportedMedia(str(self._path), "has no pictures")
+            start_s = find_start_s(container)
             table = scan_packets(container, stream, is_interlaced(stream), self._heartbeat)
             converter = FrameConverter(stream.sample_aspect_ratio, self._plan.max_px)
             decoder = Decoder(stream.codec_context)
-            if table.is_ordered and origin is not None:
-                frames = self._read_indexed(table, stream, decoder, origin)
+            if table.is_ordered and first_pts is not None:
+                frames = self._read_indexed(table, stream, decoder, first_pts, start_s)
             else:
-                frames = self._read_sequential(stream, decoder, table)
+                frames = self._read_sequential(stream, decoder, table, start_s)
             yield from self._convert(frames, converter, stream.time_base)
 
     def _convert(
@@ -89,14 +92,16 @@ class VideoReader:
                 yield _make_frame(*pending.popleft(), time_base)
 
     def _read_indexed(
-        self, table: PacketTable, stream: av.VideoStream, decoder: Decoder, origin: int
+        self, table: PacketTable, stream: av.VideoStream, decoder: Decoder, first_pts: int, start_s: Fraction
     ) -> Iterator[tuple[float, av.VideoFrame]]:
         """Yield sampled frames with their times, decoding only what they depend on."""
-        order = _presentation_order(table, origin)
+        order = _presentation_order(table, first_pts)
         base = Fraction(stream.time_base)
-        times = ((table.pts[order] - origin) * float(base)).astype(np.float64)
-        interval = float(times[-1] / (len(times) - 1)) if len(times) > 1 else float(1 / _frame_rate(stream))
-        end_s = max(float((table.end_pts - origin) * base), float(times[-1]) + interval / 2)
+        first_s = float(first_pts * base - start_s)
+        times = first_s + ((table.pts[order] - first_pts) * float(base)).astype(np.float64)
+        end_pts = last_packet_end(stream.container, table.pts[np.sort(order)], table.durations[np.sort(order)])
+        end_s = max(float(end_pts * base - start_s), float(times[-1]))
+        end_s += float(1 / _frame_rate(stream)) if end_s == times[-1] else 0.0  # nothing says how long it lasts
         rows = choose_frames(times, (table.roles[order] & PacketRole.KEY) > 0, end_s, self._plan)
         target_rows = [int(order[row]) for row in rows if times[row] >= self._plan.start_s - 1e-9]
         due_pts = deque(sorted(int(table.pts[row]) for row in target_rows))
@@ -107,7 +112,7 @@ class VideoReader:
                 continue
             while due_pts and due_pts[0] <= pts:
                 due_pts.popleft()
-            yield float((pts - origin) * base), frame
+            yield first_s + (pts - first_pts) * float(base), frame
         self._finish(decoder, table.damaged_packets, end_s, target_count)
 
     def _decode_spans(
@@ -127,19 +132,19 @@ class VideoReader:
             yield from decoder.feed(None)
 
     def _read_sequential(
-        self, stream: av.VideoStream, decoder: Decoder, table: PacketTable
+        self, stream: av.VideoStream, decoder: Decoder, table: PacketTable, start_s: Fraction
     ) -> Iterator[tuple[float, av.VideoFrame]]:
         """Yield sampled frames of a stream whose times are missing or run backwards; every frame is decoded."""
-        clock = _FallbackClock(stream.time_base, 1 / _frame_rate(stream))
+        clock = FallbackClock(1 / _frame_rate(stream), start_s)
 
         def all_frames() -> Iterator[tuple[float, av.VideoFrame]]:
             with open_media(self._path) as container:
-                for packet in Demuxer(container, container.streams[stream.index]):
+                for packet in ContinuousDemuxer(container, container.streams[stream.index]):
                     self._heartbeat()
                     for frame in decoder.feed(packet):
-                        yield clock.advance(_pts_or_dts(frame)), frame
+                        yield clock.advance(_timestamp_s(frame, stream)), frame
             for frame in decoder.feed(None):
-                yield clock.advance(_pts_or_dts(frame)), frame
+                yield clock.advance(_timestamp_s(frame, stream)), frame
 
         chosen_count = 0
         for time_s, frame in choose_streaming(all_frames(), self._plan, float(clock.interval)):
@@ -153,6 +158,7 @@ class VideoReader:
         if not decoder.frame_count and (target_count or not self._plan.start_s):
             raise DamagedMedia(str(self._path), "no picture in it can be decoded")
         damaged_packets += decoder.damaged_count
+        end_s = max(end_s, _find_audio_end_s(self._path))
         warnings = (f"{damaged_packets} damaged packets were skipped",) if damaged_packets else ()
         self.report = VideoReport(self._sampled_frames, decoder.frame_count, damaged_packets, end_s, warnings)
 
@@ -227,6 +233,20 @@ def _pts_or_dts(frame: av.VideoFrame) -> int | None:
     return timestamp
 
 
+def _timestamp_s(frame: av.VideoFrame, stream: av.VideoStream) -> Fraction | None:
+    """Return the presentation time of a frame on the container's clock; None where it has none."""
+    pts = _pts_or_dts(frame)
+    return None if pts is None else pts * Fraction(stream.time_base)
+
+
+def _find_audio_end_s(path: Path) -> float:
+    """Return where the audio of a recording ends on its timeline, in seconds; 0 where there is none or nothing says."""
+    with open_media(path) as container:
+        audio = pick_audio_stream(container)
+        end_s = None if audio is None else find_end_s(container, audio)
+        return 0.0 if end_s is None else float(end_s - find_start_s(container))
+
+
 def _make_frame(time_s: float, pts: int, rgb: Future[Pixels], time_base: Fraction) -> Frame:
     """Return a frame once its pixels are converted."""
     return Frame(pts, time_base, time_s, rgb.result())
@@ -235,29 +255,3 @@ def _make_frame(time_s: float, pts: int, rgb: Future[Pixels], time_base: Fractio
 def _frame_rate(stream: av.VideoStream) -> Fraction:
     """Return the frames per second that a stream claims, or a default."""
     return Fraction(stream.average_rate or stream.base_rate or _DEFAULT_FRAME_RATE)
-
-
-class _FallbackClock:
-    """Clock for unreliable timestamps: where one is missing or runs backwards, time advances by the frame interval."""
-
-    def __init__(self, time_base: Fraction, interval: Fraction) -> None:
-        self.interval = interval
-        self._base = time_base
-        self._offset: Fraction | None = None
-        self._current = -interval
-
-    @property
-    def end_s(self) -> float:
-        """End of the last frame, in seconds."""
-        return float(self._current + self.interval)
-
-    def advance(self, pts: int | None) -> float:
-        """Return the time of the next frame in seconds."""
-        time_s = self._current + self.interval
-        timestamp = None if pts is None else pts * self._base
-        if timestamp is not None and self._offset is not None and timestamp - self._offset > self._current:
-            time_s = timestamp - self._offset
-        elif timestamp is not None:
-            self._offset = timestamp - time_s
-        self._current = time_s
-        return float(time_s)

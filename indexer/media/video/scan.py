@@ -21,18 +21,18 @@ _MIN_ROWS_BETWEEN_ENTRIES = 12
 
 @dataclass(frozen=True, slots=True)
 class PacketTable:
-    """Packets of a stream in decoding order: `pts` `[n]` int64 and `roles` `[n]` uint8, bits of `PacketRole`.
+    """Packets of a stream in decoding order: `pts`, `durations` `[n]` int64, `roles` `[n]` uint8, bits of `PacketRole`.
 
     `key_rows` maps the `(byte position, pts)` of key packets (where they are dense, of some) to their rows, `key_dts`
-    these rows, ascending, to decoding times. `end_pts` is where the last picture ends. `is_ordered` is False where
-    times are missing or run backwards: then the rows cannot be used.
+    these rows, ascending, to decoding times. A duration of 0 is unknown. `is_ordered` is False where times are missing
+    or run backwards: then the rows cannot be used.
     """
 
     pts: NDArray[np.int64]
+    durations: NDArray[np.int64]
     roles: NDArray[np.uint8]
     key_rows: dict[tuple[int | None, int], int]
     key_dts: dict[int, int]
-    end_pts: int
     is_ordered: bool
     damaged_packets: int
 
@@ -43,10 +43,10 @@ def scan_packets(
     """Read all packets of a stream into a packet table; `heartbeat` is called regularly."""
     codec = stream.codec_context
     inspector = PacketInspector(codec.codec.canonical_name, codec.extradata or b"", codec.codec.intra_only)
-    pts, roles, layers = array("q"), bytearray(), bytearray()
+    pts, durations, roles, layers = array("q"), array("q"), bytearray(), bytearray()
     keys: dict[tuple[int | None, int], int] = {}
     key_dts: dict[int, int] = {}
-    ordered, damaged, last_dts, end = True, 0, None, 0
+    ordered, damaged, last_dts = True, 0, None
     demuxer = Demuxer(container, stream)
     for row, packet in enumerate(demuxer):
         if row % _HEARTBEAT_PACKETS == 0:
@@ -61,8 +61,8 @@ def scan_packets(
             keys[packet.pos, time] = row
             key_dts[row] = packet.dts if packet.dts is not None else time
         damaged += packet.is_corrupt
-        end = max(end, time + (packet.duration or 0)) if row else time + (packet.duration or 0)
         pts.append(time)
+        durations.append(packet.duration or 0)
         roles.append(int(role))
         layers.append(layer)
     table_roles = _clear_unsafe_non_reference(
@@ -71,7 +71,13 @@ def scan_packets(
     if interlaced:
         table_roles = table_roles & np.uint8(0xFF - PacketRole.NON_REFERENCE)
     return PacketTable(
-        np.array(pts, np.int64), table_roles, keys, key_dts, end, ordered and bool(pts), damaged + demuxer.error_count
+        pts=np.array(pts, np.int64),
+        durations=np.array(durations, np.int64),
+        roles=table_roles,
+        key_rows=keys,
+        key_dts=key_dts,
+        is_ordered=ordered and bool(pts),
+        damaged_packets=damaged + demuxer.error_count,
     )
 
 

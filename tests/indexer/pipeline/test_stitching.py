@@ -83,14 +83,16 @@ def test_a_cue_over_a_boundary_is_kept_as_it_is() -> None:
     assert _spans(batches, Origin.SUBTITLE) == [(58, 63)]
 
 
-def test_nothing_leaves_the_asset() -> None:
+def test_nothing_leaves_the_asset_but_subtitles_that_begin_after_its_end() -> None:
     late = Segment(0, Origin.SUBTITLE, start_s=65, end_s=80, text="The end.")
-    gone = Segment(0, Origin.SUBTITLE, start_s=70.5, end_s=80, text="Behind it.")
+    spoken = Segment(0, Origin.SPEECH, start_s=70.5, end_s=80, text="Behind it.")
+    beyond = Segment(0, Origin.SUBTITLE, start_s=70.5, end_s=80, text="Of another film.")
     batches = _stitch(
-        _checkpoint(0, 60, [_picture(0, 60)]), _checkpoint(1, 70, [_picture(60, 70), late, gone]), limit_s=70
+        _checkpoint(0, 60, [_picture(0, 60)]), _checkpoint(1, 70, [_picture(60, 70), late, spoken, beyond]), limit_s=70
     )
     assert _spans(batches, Origin.PICTURE) == [(0, 70)]
-    assert _spans(batches, Origin.SUBTITLE) == [(65, 70)]
+    assert _spans(batches, Origin.SPEECH) == []
+    assert _spans(batches, Origin.SUBTITLE) == [(65, 70), (70.5, 80)]
 
 
 def test_ordinals_run_through_and_rows_point_to_their_segments() -> None:
