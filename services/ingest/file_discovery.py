@@ -47,7 +47,15 @@ class DiscoveredFile:
 
     def fingerprint(self) -> str:
         """Return sizes, mtimes and inodes of the file and its sidecars as a string. Errors: SourceNotFound."""
-        return "|".join(_file_fingerprint(file) for file in (self.path, *self.sidecars()))
+        return "|".join(_file_fingerprint(_stat(file)) for file in (self.path, *self.sidecars()))
+
+    def change_stamp(self) -> str:
+        """Return the fingerprint with the times of the last change of any kind, which no program can set back.
+
+        Errors: SourceNotFound.
+        """
+        files = (self.path, *self.sidecars())
+        return "|".join(f"{_file_fingerprint(status)}:{status.st_ctime_ns}" for status in map(_stat, files))
 
 
 def discover(path: Path) -> Iterator[DiscoveredFile | SourceError]:
@@ -91,11 +99,14 @@ def _list_entries(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _file_fingerprint(path: Path) -> str:
+def _stat(path: Path) -> os.stat_result:
     try:
-        status = path.stat()
+        return path.stat()
     except OSError as error:
         raise SourceNotFound(str(path), _explain(error)) from error
+
+
+def _file_fingerprint(status: os.stat_result) -> str:
     return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
 
 
