@@ -28,13 +28,15 @@ class DiscoveredFile:
     """A file that may become an asset. `name` is its path below the folder that was named, as people see it.
 
     `explicit`: it was named itself or has the suffix of media; others are skipped if no decoder opens them.
-    `origin_uri`: the source that this file is a copy of; None: the file is the source.
+    `origin_uri`: the source that this file is a copy of; None: the file is the source. `is_link`: a symbolic link leads
+    to it, below the folder that was named; what it points to may be found under its own name.
     """
 
     path: Path
     name: str
     explicit: bool
     origin_uri: str | None = None
+    is_link: bool = False
 
     @property
     def uri(self) -> str:
@@ -64,21 +66,22 @@ def discover(path: Path) -> Iterator[DiscoveredFile | SourceError]:
     Folders are walked recursively and symbolic links followed; a link back to a folder above it is one error. Hidden
     files and subtitle files are skipped.
     """
-    pending: list[tuple[Path, tuple[_FolderId, ...]]] = [(path, ())]
+    pending: list[tuple[Path, tuple[_FolderId, ...], bool]] = [(path, (), False)]
     while pending:
-        current, ancestors = pending.pop()
+        current, ancestors, behind_link = pending.pop()
+        is_link = behind_link or (current != path and current.is_symlink())
         try:
             status = current.stat()
             if stat.S_ISDIR(status.st_mode):
                 inside = _enter_folder(current, status, ancestors)
-                pending += [(entry, inside) for entry in _list_entries(current)]
+                pending += [(entry, inside, is_link) for entry in _list_entries(current)]
             elif not stat.S_ISREG(status.st_mode):
                 yield UnsupportedMedia(sanitize(current), f"is a {_describe_kind(status.st_mode)}, not a file")
             elif current == path:
                 yield DiscoveredFile(current, sanitize(current.name), explicit=True)
             elif (suffix := current.suffix.lower()) not in _SIDECAR_SUFFIXES:
                 name = sanitize(current.relative_to(path).as_posix())
-                yield DiscoveredFile(current, name, explicit=suffix in _MEDIA_SUFFIXES)
+                yield DiscoveredFile(current, name, explicit=suffix in _MEDIA_SUFFIXES, is_link=is_link)
         except SourceError as error:
             yield error
         except OSError as error:

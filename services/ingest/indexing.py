@@ -25,6 +25,7 @@ from services.catalog.types import Asset, Source, validate_collection_name
 from services.database.clock import now
 from services.database.errors import DatabaseUnavailable
 from services.ingest.file_discovery import DiscoveredFile, discover
+from services.ingest.missing_sources import MissingSources, is_missing
 from services.ingest.ports import Locks, WriteLock
 from services.ingest.recovery import Recovery
 from services.ingest.stored_assets import StoredAssets
@@ -36,6 +37,7 @@ _NEXT_FILE_TIMEOUT_S = 3600.0
 """Chosen: a run that has indexed a file waits an hour for the lock of the next, rather than fail half-way."""
 _REPLACED_ASSET_TIMEOUT_S = 30.0
 """Chosen: longer holders of a replaced asset's lock are indexing it, and will tag it themselves."""
+_GONE = "its file is gone; it is still searched"
 _MAX_ATTEMPTS = 3
 """Chosen: a file that is replaced while it is indexed is taken up again; one that is being written is given up."""
 _CHANGED = "was written to while it was indexed: index it again when it is complete"
@@ -78,10 +80,11 @@ class Indexing:
         pipeline: Callable[[], Pipeline],
         stored: StoredAssets,
         recovery: Recovery,
+        missing: MissingSources,
         calibration: Calibration,
     ) -> None:
         self._locks, self._decoder, self._pipeline = locks, decoder, pipeline
-        self._stored, self._recovery, self._calibration = stored, recovery, calibration
+        self._stored, self._recovery, self._missing, self._calibration = stored, recovery, missing, calibration
         self._index, self._artifacts, self._catalog = stored.index, stored.artifacts, stored.catalog
         self._indexed_asset_ids: Set[str] | None = None
 
@@ -94,14 +97,20 @@ class Indexing:
     ) -> Iterator[FileReport]:
         """Index the files that paths stand for; yield a report for each, failures included; refresh the calibration.
 
+        Files below the paths that were indexed before and are gone are marked and reported too; they stay searchable.
         `progress` is called after every checkpoint. `timeout_s` is how long to wait for another writer.
         Errors: WriteLockTimeout, IndexMismatch, ModelError, DatabaseUnavailable, InvalidInput (collection's name).
         """
         with self._consistent_archive(collection):
             for path in paths:
+                seen: set[str] = set()
                 for file in discover(path):
+                    if isinstance(file, DiscoveredFile):
+                        seen.add(file.uri)
                     yield self._report_any_failure(file, collection, progress, timeout_s)
                     timeout_s = max(timeout_s, _NEXT_FILE_TIMEOUT_S)
+                for gone in self._missing.refresh(collection, path, seen):
+                    yield FileReport(gone.source.name, Outcome.GONE, gone.asset, _GONE)
         self._calibration.refresh_if_stale()
 
     def index_files(
@@ -198,10 +207,12 @@ class Indexing:
         self, file: DiscoveredFile, collection: str, progress: PipelineProgress | None
     ) -> _FileTask | FileReport:
         """Identify a file by its bytes; a report at once where the source is known, unchanged and indexed."""
+        previous = self._catalog.find_source(collection, file.uri)
+        if previous is not None and file.is_link:
+            file = replace(file, name=previous.name)
         pipeline, fingerprint, change_stamp = self._pipeline(), file.fingerprint(), file.change_stamp()
         state = f"{fingerprint}@{pipeline.version}"
-        previous = self._catalog.find_source(collection, file.uri)
-        if previous is not None and (previous.state, previous.name) == (state, file.name):
+        if previous is not None and (previous.state, previous.name, previous.missing_since) == (state, file.name, None):
             known = self._catalog.get([previous.asset_id]).get(previous.asset_id)
             if known is not None and _CHANGED not in known.warnings and self._is_indexed(known.asset_id):
                 return FileReport(file.name, Outcome.UNCHANGED, known)
@@ -229,8 +240,18 @@ class Indexing:
             _log.warning("%s: indexed again, since its artifacts are damaged: %s", asset.name, error)
             asset = self._ensure_indexed(asset, source, task.pipeline, self._repair_artifacts(task), indexed)
         replaced_id = self._publish(source, asset)
-        outcome = _outcome_of(task.previous, indexed, asset)
-        return FileReport(task.file.name, outcome, asset, "; ".join(asset.warnings)), replaced_id
+        outcome, reasons = _outcome_of(task.previous, indexed, asset), asset.warnings
+        if task.previous is None and (former_names := self._forget_former_places(source)):
+            outcome, reasons = Outcome.MOVED, (f"was {', '.join(former_names)}", *reasons)
+        return FileReport(task.file.name, outcome, asset, "; ".join(reasons)), replaced_id
+
+    def _forget_former_places(self, source: Source) -> list[str]:
+        """Remove the other sources of a moved asset in a collection, whose files are gone; return their names."""
+        others = self._catalog.sources(source.asset_id, [source.collection])
+        former = [other for other in others if other.uri != source.uri and is_missing(other)]
+        for other in former:
+            self._catalog.remove_source(other.collection, other.uri)
+        return [other.name for other in former]
 
     def _ensure_indexed(
         self, asset: Asset, source: Source, pipeline: Pipeline, manifest: Manifest, indexed: Asset | None

@@ -50,7 +50,7 @@ def overwrite(film: Path, other: Path) -> None:
 
 def replace_by_rename(film: Path, other: Path) -> None:
     """Put another file in its place, as programs that save safely do."""
-    os.replace(shutil.copy(other, film.with_suffix(".part")), film)
+    Path(shutil.copy(other, film.with_suffix(".part"))).replace(film)
 
 
 def overwrite_and_set_the_time_back(film: Path, other: Path) -> None:
