@@ -46,7 +46,8 @@ def delete(
         place = "every collection" if collection is None else f"collection {collection}"
         what = chosen[0].name if asset is not None else f"{place} with its {_count(len(chosen), 'asset')}"
         question = f"Delete {what} from {place}?" if asset is not None else f"Delete {what}?"
-        _print_names([_describe(each) for each in chosen], quiet=json)
+        is_shown = not json and (dry_run or (_is_somebody_there() and not yes))
+        _print_names([_describe(each) for each in chosen], quiet=not is_shown)
         if dry_run and json:
             print_json({"would_delete": [{"asset": each.asset_id, "name": each.name} for each in chosen]})
         if dry_run or not _confirm(question, yes or json):
@@ -123,9 +124,13 @@ def prune_missing(
 
 def _confirm(question: str, yes: bool) -> bool:
     """Ask on a terminal; True at once with `yes` or where nobody can answer."""
-    if yes or not sys.stdin.isatty():
+    if yes or not _is_somebody_there():
         return True
     return typer.confirm(question)
+
+
+def _is_somebody_there() -> bool:
+    return sys.stdin.isatty()
 
 
 def _print_names(names: Sequence[str], quiet: bool) -> None:

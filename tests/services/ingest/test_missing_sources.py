@@ -5,15 +5,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from indexer.errors import AssetNotFound
 from services.catalog.types import Asset
 from services.container import Container
 from services.ingest.types import FileReport, Outcome
 from tests.support.containers import MakeContainer
+from tests.support.pictures import draw_noise
 
 
 @pytest.fixture
@@ -24,15 +23,8 @@ def container(make_container: MakeContainer) -> Container:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for number, name in enumerate(("a/report.png", "b/report.png", "c.png")):
-        path = tmp_path / "files" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draw_picture(path, number)
+        draw_noise(tmp_path / "files" / name, number)
     return tmp_path / "files"
-
-
-def draw_picture(path: Path, number: int) -> None:
-    noise = np.random.default_rng(number).integers(0, 255, (48, 64, 3), np.uint8)
-    Image.fromarray(noise).save(path)
 
 
 def index(container: Container, path: Path, collection: str = "default") -> dict[str, FileReport]:
@@ -67,7 +59,7 @@ def test_a_folder_behind_a_link_leaves_names_alone_too(container: Container, fol
 
 
 def test_a_link_to_a_file_elsewhere_has_its_own_name(container: Container, folder: Path, tmp_path: Path) -> None:
-    draw_picture(tmp_path / "elsewhere.png", 9)
+    draw_noise(tmp_path / "elsewhere.png", 9)
     (folder / "link.png").symlink_to(tmp_path / "elsewhere.png")
     assert index(container, folder)["link.png"].outcome is Outcome.INDEXED
 
@@ -150,7 +142,7 @@ def test_where_every_file_is_gone_a_missing_disk_is_thought_of(container: Contai
     index(container, folder)
     assert container.missing_sources.all_missing(None) == ["default"]
     assert container.missing_sources.all_missing(None, [folder]) == [str(folder)]
-    draw_picture(folder / "new.png", 7)
+    draw_noise(folder / "new.png", 7)
     index(container, folder)
     assert container.missing_sources.all_missing(["default"]) == []
 
