@@ -6,7 +6,8 @@ AfterimageError
 │   ├── UnsupportedMedia       (ValueError)   no decoder reads it, or it is not media at all
 │   ├── DamagedMedia           (ValueError)   empty, truncated, corrupt
 │   ├── ProtectedMedia         (PermissionError)   encrypted, or a password is needed
-│   └── LimitExceeded          (ValueError)   larger, longer or slower than the settings allow
+│   ├── LimitExceeded          (ValueError)   larger, longer or slower than the settings allow
+│   └── SourceChanged          (RuntimeError) written to while it was indexed
 ├── AssetNotFound              (LookupError)
 ├── ArtifactError              (OSError)      stored data is missing or damaged
 ├── BlobStoreUnavailable       (ConnectionError) the object store cannot be reached, or denies access
@@ -57,6 +58,10 @@ class ProtectedMedia(SourceError, PermissionError):
 
 class LimitExceeded(SourceError, ValueError):
     """Source file that is larger, longer or slower to decode than the settings allow."""
+
+
+class SourceChanged(SourceError, RuntimeError):
+    """Source file that was written to, or replaced, while it was indexed."""
 
 
 class AssetNotFound(AfterimageError, LookupError):

@@ -30,6 +30,7 @@ from services.generators.ports import Generator
 from services.ingest.deletion import Deletion
 from services.ingest.indexing import Indexing
 from services.ingest.locks.files import FileLocks
+from services.ingest.missing_sources import MissingSources
 from services.ingest.ports import Locks
 from services.ingest.recovery import Recovery
 from services.ingest.reindexing import Reindexing
@@ -173,8 +174,19 @@ class Container:
         """The indexing of files into collections."""
         recovery = Recovery(self.locks, self._stored_assets, self.catalog, self.index)
         return Indexing(
-            self.locks, self.decoder, lambda: self.pipeline, self._stored_assets, recovery, self.calibration
+            self.locks,
+            self.decoder,
+            lambda: self.pipeline,
+            self._stored_assets,
+            recovery,
+            self.missing_sources,
+            self.calibration,
         )
+
+    @cached_property
+    def missing_sources(self) -> MissingSources:
+        """The search for sources whose files are gone, and their removal."""
+        return MissingSources(self.locks, self._stored_assets, self.catalog, self.calibration)
 
     @cached_property
     def deletion(self) -> Deletion:

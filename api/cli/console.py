@@ -14,6 +14,7 @@ from rich.table import Table
 
 from indexer.errors import AfterimageError
 from services.catalog.errors import CollectionNotFound
+from services.catalog.types import Asset
 from services.container import Container
 from services.database.text import sanitize
 from services.settings import load_settings
@@ -72,6 +73,11 @@ def _collections_hint(container: Container | None, error: AfterimageError) -> st
         return ""
     known = container.catalog.collections()
     return f"; there are {', '.join(known)}" if known else "; nothing is indexed yet"
+
+
+def mark_gone(asset: Asset) -> str:
+    """Return a mark to follow the name of an asset whose file is gone; empty for others."""
+    return "" if asset.missing_since is None else " [yellow](gone)[/]"
 
 
 def escape_markup(text: object) -> str:

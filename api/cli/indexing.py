@@ -1,4 +1,4 @@
-"""Commands `afterimage index`, `delete` and `reindex`."""
+"""Commands `afterimage index` and `reindex`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.text import Text
 
 from api.cli.console import EXIT_FAILED, err, escape_markup, open_container, out, print_json
-from api.cli.options import JsonOption
+from api.cli.deletion import prune_missing
+from api.cli.options import JsonOption, YesOption
 from services.ingest.types import FileReport, Outcome
 
-_COLOURS = {Outcome.INDEXED: "green", Outcome.UPDATED: "green", Outcome.UNCHANGED: "dim", Outcome.FAILED: "red"}
+_COLOURS = {Outcome.INDEXED: "green", Outcome.UPDATED: "green", Outcome.UNCHANGED: "dim", Outcome.FAILED: "red"} | {
+    Outcome.MOVED: "green",
+    Outcome.GONE: "yellow",
+}
 
 
 class _RateColumn(ProgressColumn):
@@ -24,7 +28,7 @@ class _RateColumn(ProgressColumn):
         return Text(f"{task.speed:.1f}/s" if task.speed else "", style="dim")
 
 
-class _ProgressBars:
+class ProgressBars:
     """Progress bar of the current file, on standard error."""
 
     def __init__(self) -> None:
@@ -40,7 +44,7 @@ class _ProgressBars:
         self._task: TaskID | None = None
         self._name = ""
 
-    def __enter__(self) -> _ProgressBars:
+    def __enter__(self) -> ProgressBars:
         self._progress.start()
         return self
 
@@ -68,20 +72,28 @@ def index(
     collection: Annotated[
         str, typer.Option("--collection", "-c", help="The collection to put them in.", callback=_require_name)
     ] = "default",
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Afterwards remove what was indexed below these paths and is gone.")
+    ] = False,
+    yes: YesOption = False,
     json: JsonOption = False,
 ) -> None:
     """Index videos, photos and documents.
 
     Running it again costs nothing for what did not change, and goes on where a stopped run left off. Every file that
-    cannot be indexed gets one line that says why; the others go on, and the exit code is 1.
+    cannot be indexed gets one line that says why; the others go on, and the exit code is 1. A file that was moved keeps
+    what was made of it. One that is gone is named, and still searched until `--prune` or `afterimage prune` removes it.
     """
     reports: list[FileReport] = []
     try:
-        with open_container() as container, _ProgressBars() as bars:
-            for report in container.indexing.index_paths(paths, collection, bars.update):
-                reports.append(report)
-                if not json:
-                    _print_report(report)
+        with open_container() as container:
+            with ProgressBars() as bars:
+                for report in container.indexing.index_paths(paths, collection, bars.update):
+                    reports.append(report)
+                    if not json:
+                        _print_report(report)
+            if prune and any(report.outcome is Outcome.GONE for report in reports):
+                prune_missing(container, [collection], paths, yes=yes, quiet=json)
     finally:
         if json:
             print_json({"sources": [_to_json(report) for report in reports]})
@@ -91,43 +103,13 @@ def index(
     raise typer.Exit(EXIT_FAILED if counts[Outcome.FAILED] else 0)
 
 
-def delete(
-    asset: Annotated[str, typer.Argument(help="An asset: its id (or how it begins), name or path.")],
-    collection: Annotated[
-        str | None, typer.Option("--collection", "-c", help="Only from this collection; default: from all.")
-    ] = None,
-    json: JsonOption = False,
-) -> None:
-    """Delete an asset from the archive. Its source file is not touched.
-
-    Once no collection holds it, everything computed for it is deleted too: index, artifacts, pictures.
-    """
-    with open_container() as container:
-        deletion = container.deletion.delete_asset(asset, collection)
-    if json:
-        print_json(
-            {
-                "asset": deletion.asset.asset_id,
-                "name": deletion.asset.name,
-                "collections": list(deletion.collections),
-                "segments": deletion.segments,
-                "files": deletion.files,
-            }
-        )
-        return
-    out.print(
-        f"{escape_markup(deletion.asset.name)}: removed from {escape_markup(', '.join(deletion.collections))}", end="; "
-    )
-    out.print(f"{deletion.segments} segments and {deletion.files} stored files deleted")
-
-
 def reindex(json: JsonOption = False) -> None:
     """Rebuild the index from the stored artifacts, without the sources.
 
     Needed after a change of model: key frames and texts that another model encoded are encoded again.
     The old index serves until the new one is complete.
     """
-    with open_container() as container, _ProgressBars() as bars:
+    with open_container() as container, ProgressBars() as bars:
         report = container.reindexing.reindex(bars.update)
     if json:
         print_json(

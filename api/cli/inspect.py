@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,16 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from api.cli.console import EXIT_NOTHING_FOUND, err, escape_markup, open_container, out, print_json, print_table
+from api.cli.console import (
+    EXIT_NOTHING_FOUND,
+    err,
+    escape_markup,
+    mark_gone,
+    open_container,
+    out,
+    print_json,
+    print_table,
+)
 from api.cli.memory import explain_missing_memory, print_memory, save_memory
 from api.cli.options import CollectionsOption, JsonOption
 from api.schemas.results import AssetShape, AssetWithMemory, MemoryShape, build_memory_shape
@@ -23,13 +33,20 @@ def list_assets(collections: CollectionsOption = None, json: JsonOption = False)
     """List assets, newest first."""
     with open_container() as container:
         assets = container.catalog.assets(collections)
+        names = Counter(asset.name for asset in assets)
+        shared = [asset for asset in assets if names[asset.name] > 1]
+        places = {asset.asset_id: container.catalog.sources(asset.asset_id, collections)[0] for asset in shared}
     if json:
         print_json([AssetShape.of(asset) for asset in assets])
         return
     table = Table("asset", "kind", "length", "segments", "name", box=None, pad_edge=False, header_style="dim")
     for asset in assets:
         table.add_row(
-            asset.asset_id[:12], asset.kind, _format_length(asset), str(asset.segments), escape_markup(asset.name)
+            asset.asset_id[:12],
+            asset.kind,
+            _format_length(asset),
+            str(asset.segments),
+            f"{escape_markup(asset.name)}{mark_gone(asset)}{_tell_apart(places.get(asset.asset_id))}",
         )
     if assets:
         print_table(table)
@@ -92,7 +109,7 @@ def _print_asset(asset: Asset, sources: list[Source]) -> None:
         "date": "" if asset.file_time is None else f"{datetime.fromtimestamp(asset.file_time, UTC):%Y-%m-%d %H:%M} UTC",
         "segments": str(asset.segments),
         "looked at": "" if asset.sampled_fps is None else f"{asset.sampled_fps:.2f} frames a second",
-        "sources": "\n".join(f"{escape_markup(source.collection)}: {escape_markup(source.uri)}" for source in sources),
+        "sources": "\n".join(map(_format_source, sources)),
         "warnings": "\n".join(escape_markup(warning) for warning in asset.warnings),
     }
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -100,6 +117,17 @@ def _print_asset(asset: Asset, sources: list[Source]) -> None:
         if value:
             table.add_row(f"[dim]{name}[/]", value)
     print_table(table)
+
+
+def _tell_apart(place: Source | None) -> str:
+    """Return where an asset of a name that others have too comes from; empty for other names."""
+    return "" if place is None else f"  [dim]{escape_markup(place.collection)}: {escape_markup(place.uri)}[/]"
+
+
+def _format_source(source: Source) -> str:
+    since = source.missing_since
+    gone = "" if since is None else f" [yellow](gone since {datetime.fromtimestamp(since, UTC):%Y-%m-%d})[/]"
+    return f"{escape_markup(source.collection)}: {escape_markup(source.uri)}{gone}"
 
 
 def _format_length(asset: Asset) -> str:

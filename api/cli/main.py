@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
+from api.cli.deletion import delete, prune
 from api.cli.doctor import doctor
-from api.cli.indexing import delete, index, reindex
+from api.cli.indexing import index, reindex
 from api.cli.inspect import list_assets, show
 from api.cli.jobs import jobs, worker
 from api.cli.keys import keys
@@ -54,6 +55,7 @@ app.command()(summarize)
 app.command("list")(list_assets)
 app.command()(show)
 app.command()(delete)
+app.command()(prune)
 app.command()(reindex)
 app.command()(serve)
 app.command()(mcp)

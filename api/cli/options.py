@@ -11,6 +11,8 @@ from indexer.types import AssetKind, SegmentFilter
 from services.catalog.catalog import Catalog
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")]
 CollectionsOption = Annotated[
     list[str] | None, typer.Option("--collection", "-c", help="Look only in this collection (repeatable).")
 ]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.console import EXIT_NOTHING_FOUND, escape_markup, open_container, out, print_json
+from api.cli.console import EXIT_NOTHING_FOUND, escape_markup, mark_gone, open_container, out, print_json
 from api.cli.evidence import save_answer, save_moments
 from api.cli.options import (
     AfterOption,
@@ -118,7 +118,8 @@ def _print_moments(moments: list[Moment]) -> None:
         location = format_location(moment.asset.kind, moment.start_s, moment.end_s, moment.best_segment.page)
         lanes = ", ".join(moment.lane_scores)
         out.print(
-            f"[bold]{number:2}. {escape_markup(moment.asset.name)}[/]  {location}  [dim]{moment.score:.2f} {lanes}[/]"
+            f"[bold]{number:2}. {escape_markup(moment.asset.name)}[/]{mark_gone(moment.asset)}"
+            f"  {location}  [dim]{moment.score:.2f} {lanes}[/]"
         )
         if moment.best_segment.text:
             out.print(f"    {escape_markup(_shorten(moment.best_segment.text))}")
@@ -142,7 +143,7 @@ def _format_citation(citation: Citation) -> str:
     location = format_location(
         retrieved.asset.kind, retrieved.segment.start_s, retrieved.segment.end_s, retrieved.segment.page
     )
-    return f"[cyan]{escape_markup(retrieved.asset.name)}[/] {location}".rstrip()
+    return f"[cyan]{escape_markup(retrieved.asset.name)}[/]{mark_gone(retrieved.asset)} {location}".rstrip()
 
 
 def _shorten(text: str) -> str:

@@ -23,7 +23,10 @@ class Shape(BaseModel):
 
 
 class HitShape(Shape):
-    """A moment, page or image that a search found. `lanes`: the calibrated score of each lane that found it."""
+    """A moment, page or image that a search found. `lanes`: the calibrated score of each lane that found it.
+
+    `gone`: the file of the asset is no longer there.
+    """
 
     asset: str
     name: str
@@ -35,6 +38,7 @@ class HitShape(Shape):
     text: str
     score: float
     lanes: dict[str, float]
+    gone: bool = False
 
     @classmethod
     def of(cls, moment: Moment) -> HitShape:
@@ -50,6 +54,7 @@ class HitShape(Shape):
             text=moment.best_segment.text,
             score=round(moment.score, 4),
             lanes={lane.value: round(score, 4) for lane, score in moment.lane_scores.items()},
+            gone=moment.asset.missing_since is not None,
         )
 
 
@@ -60,7 +65,7 @@ class SearchShape(Shape):
 
 
 class CitationShape(Shape):
-    """Citation of a sentence: the place that it can be checked against."""
+    """Citation of a sentence: the place that it can be checked against; `gone`: its file is no longer there."""
 
     id: str
     asset: str
@@ -71,6 +76,7 @@ class CitationShape(Shape):
     page: int | None
     box: list[float] | None
     quote: str
+    gone: bool = False
 
     @classmethod
     def of(cls, citation: Citation) -> CitationShape:
@@ -86,6 +92,7 @@ class CitationShape(Shape):
             page=retrieved.segment.page,
             box=_round_box(citation.box),
             quote=citation.quote,
+            gone=retrieved.asset.missing_since is not None,
         )
 
 
@@ -164,7 +171,7 @@ def build_memory_shape(memory: StoredMemory, trees: Mapping[str, Mapping[int, No
 
 
 class AssetShape(Shape):
-    """An asset in short."""
+    """An asset in short; `gone`: none of its files is there any more."""
 
     asset: str
     name: str
@@ -176,6 +183,7 @@ class AssetShape(Shape):
     segments: int
     sampled_fps: float | None
     warnings: list[str]
+    gone: bool = False
 
     @classmethod
     def of(cls, asset: Asset) -> AssetShape:
@@ -191,6 +199,7 @@ class AssetShape(Shape):
             segments=asset.segments,
             sampled_fps=asset.sampled_fps,
             warnings=list(asset.warnings),
+            gone=asset.missing_since is not None,
         )
 
 

@@ -39,12 +39,17 @@ _ENCODE_AHEAD, _READ_DEPTH, _LISTEN_DEPTH = 2, 4, 2
 
 @dataclass(frozen=True, slots=True)
 class IndexSource:
-    """Local file to index, with its sidecars, under the id computed from their bytes (`compute_asset_id`)."""
+    """Local file to index, with its sidecars, under the id computed from their bytes (`compute_asset_id`).
+
+    `verify` raises SourceChanged once the files are no longer those that were hashed. It is called before anything is
+    committed, so that nothing made of other bytes is ever stored under the id.
+    """
 
     path: Path
     asset_id: str
     info: MediaInfo
     sidecars: tuple[Path, ...] = ()
+    verify: Callable[[], None] = lambda: None
 
 
 class Pipeline:
@@ -112,7 +117,7 @@ class Pipeline:
     def run(self, source: IndexSource, progress: PipelineProgress | None = None) -> Manifest:
         """Create the artifacts of a source, or continue an interrupted run; return the manifest.
 
-        Nothing is done where they are complete. Errors: SourceError for the file,
+        Nothing is done where they are complete. Errors: SourceError for the file (SourceChanged: see `IndexSource`),
         ModelError, StorageFull; committed checkpoints stay.
         """
         if self._artifacts.is_complete(source.asset_id, self.version):
@@ -126,6 +131,10 @@ class Pipeline:
         """
         return self._index(source, progress, self._verified_checkpoints(source.asset_id))
 
+    def rebuild(self, source: IndexSource, progress: PipelineProgress | None = None) -> Manifest:
+        """Create the artifacts of a source anew, whatever is stored; return the manifest. Errors: those of `run`."""
+        return self._index(source, progress, 0)
+
     def _index(self, source: IndexSource, progress: PipelineProgress | None, max_checkpoints: int | None) -> Manifest:
         """Run the pass of a source after at most `max_checkpoints` existing checkpoints (None: all that are whole)."""
         writer = self._open_writer(source.asset_id, self.version, source.info, max_checkpoints)
@@ -137,9 +146,11 @@ class Pipeline:
             runner = _PassRunner(self._media, self._models, self._settings, encode_stage, read_stage, listen_stage)
             checkpoints = stack.enter_context(closing(runner.run(source, writer.count)))
             for checkpoint in checkpoints:
+                source.verify()
                 writer.commit(checkpoint)
                 if progress is not None:
                     progress(_progress_done(checkpoint), _progress_total(source.info))
+        source.verify()
         return writer.finish(
             source.info, self._models.model_ids(), runner.end_s, (*source.info.warnings, *runner.warnings)
         )

@@ -6,7 +6,22 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Delete, Label, Row, Select, and_, delete, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Delete,
+    Label,
+    Row,
+    Select,
+    and_,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import InstrumentedAttribute
 
 from indexer.errors import AssetNotFound
 from indexer.types import AssetKind, AssetTags
@@ -55,7 +70,7 @@ class Catalog:
             self._upsert(connection, Assets, {"asset_id": asset.asset_id}, _to_row(asset))
             key = (Sources.collection == source.collection, Sources.uri == source.uri)
             previous = connection.execute(select(Sources.asset_id).where(*key).with_for_update()).scalar()
-            values = {name: getattr(source, name) for name in ("asset_id", "state", *_SOURCE_COLUMNS)}
+            values = {name: getattr(source, name) for name in ("asset_id", "state", "missing_since", *_SOURCE_COLUMNS)}
             self._upsert(connection, Sources, primary_key, values)
         return previous if previous != source.asset_id else None
 
@@ -124,6 +139,43 @@ class Catalog:
         with self._database.read() as connection:
             sources = [_source_from_row(row) for row in connection.execute(query)]
         return sorted(sources, key=lambda source: (source.collection, source.uri))
+
+    def find_sources(self, collection: str, uris: Collection[str]) -> dict[str, Source]:
+        """Return the sources of a collection among some URIs, by URI."""
+        query = select(Sources).where(Sources.collection == collection, Sources.uri.in_(uris))
+        with self._database.read() as connection:
+            return {row.uri: _source_from_row(row) for row in connection.execute(query)}
+
+    def sources_below(self, collection: str | None, uri: str | None) -> list[Source]:
+        """Return the `file:` sources at a URI or below it (None: all) of a collection (None: all), sorted by URI."""
+        query = select(Sources).where(_starts_with(Sources.uri, "file:"))
+        if collection is not None:
+            query = query.where(Sources.collection == collection)
+        if uri is not None:
+            query = query.where(or_(Sources.uri == uri, _starts_with(Sources.uri, uri.rstrip("/") + "/")))
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(Sources.uri, Sources.collection))
+            return [_source_from_row(row) for row in rows]
+
+    def mark_missing(self, collection: str, uris: Collection[str], is_missing: bool) -> None:
+        """Record that the files of some sources are gone since now, unless it is known already; or are there again."""
+        value = func.coalesce(Sources.missing_since, self._clock()) if is_missing else None
+        chosen = update(Sources).where(Sources.collection == collection, Sources.uri.in_(uris))
+        with self._database.write() as connection:
+            connection.execute(chosen.values(missing_since=value))
+
+    def remove_source(self, collection: str, uri: str) -> None:
+        """Remove one source, and call the removal listeners if the asset has left the collection with it.
+
+        An asset without any source is left an orphan.
+        """
+        chosen = (Sources.collection == collection, Sources.uri == uri)
+        with self._database.write() as connection:
+            asset_id = connection.execute(delete(Sources).where(*chosen).returning(Sources.asset_id)).scalar()
+            others = select(Sources.uri).where(Sources.collection == collection, Sources.asset_id == asset_id).limit(1)
+            if asset_id is not None and connection.execute(others).first() is None:
+                for notify in self._on_remove:
+                    notify(connection, asset_id, collection)
 
     def filter_tags(self, asset: Asset, *pending_sources: Source) -> AssetTags:
         """Return the values that filters test: the collections of an asset and the oldest time of its files.
@@ -207,6 +259,11 @@ def _to_uri(path: str) -> str:
         return path
 
 
+def _starts_with(column: InstrumentedAttribute[str], prefix: str) -> ColumnElement[bool]:
+    """Return the condition that a column starts with a prefix (LIKE differs between databases)."""
+    return func.substr(column, 1, len(prefix)) == prefix
+
+
 def _name_ends_with(suffix: str) -> ColumnElement[bool]:
     """Return the condition that a source's name ends in a suffix (LIKE differs between databases)."""
     return func.substr(Sources.name, func.length(Sources.name) - len(suffix) + 1) == suffix
@@ -220,7 +277,11 @@ def _restrict_to_collections(query: _Query, collections: Collection[str] | None)
 def _select_visible_assets(collections: Collection[str] | None) -> Select[Any]:
     """Select the assets of some collections (None: all) with the names that they have there."""
     columns = [column for column in Assets.__table__.c if column.name not in _SOURCE_COLUMNS]
-    query = select(*columns, *(_first_source_column(name, collections) for name in _SOURCE_COLUMNS))
+    query = select(
+        *columns,
+        *(_first_source_column(name, collections) for name in _SOURCE_COLUMNS),
+        _missing_since_column(collections),
+    )
     return query.where(Assets.asset_id.in_(_restrict_to_collections(select(Sources.asset_id), collections)))
 
 
@@ -229,7 +290,16 @@ def _first_source_column(column: str, collections: Collection[str] | None) -> La
     sources = _restrict_to_collections(
         select(Sources.__table__.c[column]).where(Sources.asset_id == Assets.asset_id), collections
     )
-    return sources.order_by(Sources.collection, Sources.uri).limit(1).scalar_subquery().label(column)
+    first = sources.order_by(Sources.missing_since.is_not(None), Sources.collection, Sources.uri).limit(1)
+    return first.scalar_subquery().label(column)
+
+
+def _missing_since_column(collections: Collection[str] | None) -> Label[Any]:
+    """Select since when all sources of an asset in some collections are missing; NULL where one is there."""
+    all_missing = func.count(Sources.missing_since) == func.count()
+    times = select(case((all_missing, func.max(Sources.missing_since)), else_=None))
+    sources = _restrict_to_collections(times.where(Sources.asset_id == Assets.asset_id), collections)
+    return sources.scalar_subquery().label("missing_since")
 
 
 def _select_newest_first(connection: Connection, collections: Collection[str] | None) -> Select[Any]:
@@ -246,7 +316,7 @@ def _require_collections(connection: Connection, collections: Collection[str]) -
 
 
 def _to_row(asset: Asset) -> dict[str, Any]:
-    values = {name: getattr(asset, name) for name in Asset.__dataclass_fields__ if name != "asset_id"}
+    values = {name: getattr(asset, name) for name in Assets.__table__.c.keys() if name != "asset_id"}  # noqa: SIM118
     return values | {"kind": asset.kind.value, "warnings": list(asset.warnings)}
 
 

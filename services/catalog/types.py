@@ -16,7 +16,9 @@ _MAX_NAME_LENGTH = 200
 class Asset:
     """Asset in the catalog. `sampled_frames` counts frames, `file_time` and `indexed_at` are Unix times.
 
-    `name` and `file_time` are those of its first source, by collection and URI, in the requested collections.
+    `name` and `file_time` are those of its first source, by collection and URI, in the requested collections; sources
+    whose files are there come first. `missing_since` is the Unix time since when the files of all these sources are
+    gone, None as long as one is there.
     """
 
     asset_id: str
@@ -32,6 +34,7 @@ class Asset:
     sampled_frames: int
     warnings: tuple[str, ...]
     indexed_at: float
+    missing_since: float | None = None
 
     @property
     def sampled_fps(self) -> float | None:
@@ -44,7 +47,7 @@ class Source:
     """Source of an asset in a collection.
 
     `uri` is its location, `state` the fingerprint of its files when indexed, `name` its name for display, `file_time`
-    the Unix time of its file.
+    the Unix time of its file, `missing_since` the Unix time at which its file was first found to be gone.
     """
 
     collection: str
@@ -53,6 +56,7 @@ class Source:
     state: str
     name: str
     file_time: float | None
+    missing_since: float | None = None
 
 
 def validate_collection_name(collection: str) -> str:

@@ -46,7 +46,10 @@ class Assets(Base):
 
 
 class Sources(Base):
-    """Sources of assets: a URI in a collection points to one asset and names it there."""
+    """Sources of assets: a URI in a collection points to one asset and names it there.
+
+    `missing_since` is the Unix time at which its file was first found to be gone; NULL: it is there.
+    """
 
     __tablename__ = "sources"
     collection: Mapped[str] = mapped_column(ForeignKey("collections.name"), primary_key=True)
@@ -55,6 +58,7 @@ class Sources(Base):
     state: Mapped[str]
     name: Mapped[str]
     file_time: Mapped[float | None]
+    missing_since: Mapped[float | None]
 
 
 class ApiKeys(Base):

@@ -28,13 +28,15 @@ class DiscoveredFile:
     """A file that may become an asset. `name` is its path below the folder that was named, as people see it.
 
     `explicit`: it was named itself or has the suffix of media; others are skipped if no decoder opens them.
-    `origin_uri`: the source that this file is a copy of; None: the file is the source.
+    `origin_uri`: the source that this file is a copy of; None: the file is the source. `is_link`: a symbolic link leads
+    to it, below the folder that was named; what it points to may be found under its own name.
     """
 
     path: Path
     name: str
     explicit: bool
     origin_uri: str | None = None
+    is_link: bool = False
 
     @property
     def uri(self) -> str:
@@ -47,7 +49,15 @@ class DiscoveredFile:
 
     def fingerprint(self) -> str:
         """Return sizes, mtimes and inodes of the file and its sidecars as a string. Errors: SourceNotFound."""
-        return "|".join(_file_fingerprint(file) for file in (self.path, *self.sidecars()))
+        return "|".join(_file_fingerprint(_stat(file)) for file in (self.path, *self.sidecars()))
+
+    def change_stamp(self) -> str:
+        """Return the fingerprint with the times of the last change of any kind, which no program can set back.
+
+        Errors: SourceNotFound.
+        """
+        files = (self.path, *self.sidecars())
+        return "|".join(f"{_file_fingerprint(status)}:{status.st_ctime_ns}" for status in map(_stat, files))
 
 
 def discover(path: Path) -> Iterator[DiscoveredFile | SourceError]:
@@ -56,21 +66,22 @@ def discover(path: Path) -> Iterator[DiscoveredFile | SourceError]:
     Folders are walked recursively and symbolic links followed; a link back to a folder above it is one error. Hidden
     files and subtitle files are skipped.
     """
-    pending: list[tuple[Path, tuple[_FolderId, ...]]] = [(path, ())]
+    pending: list[tuple[Path, tuple[_FolderId, ...], bool]] = [(path, (), False)]
     while pending:
-        current, ancestors = pending.pop()
+        current, ancestors, behind_link = pending.pop()
+        is_link = behind_link or (current != path and current.is_symlink())
         try:
             status = current.stat()
             if stat.S_ISDIR(status.st_mode):
                 inside = _enter_folder(current, status, ancestors)
-                pending += [(entry, inside) for entry in _list_entries(current)]
+                pending += [(entry, inside, is_link) for entry in _list_entries(current)]
             elif not stat.S_ISREG(status.st_mode):
                 yield UnsupportedMedia(sanitize(current), f"is a {_describe_kind(status.st_mode)}, not a file")
             elif current == path:
                 yield DiscoveredFile(current, sanitize(current.name), explicit=True)
             elif (suffix := current.suffix.lower()) not in _SIDECAR_SUFFIXES:
                 name = sanitize(current.relative_to(path).as_posix())
-                yield DiscoveredFile(current, name, explicit=suffix in _MEDIA_SUFFIXES)
+                yield DiscoveredFile(current, name, explicit=suffix in _MEDIA_SUFFIXES, is_link=is_link)
         except SourceError as error:
             yield error
         except OSError as error:
@@ -91,11 +102,14 @@ def _list_entries(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _file_fingerprint(path: Path) -> str:
+def _stat(path: Path) -> os.stat_result:
     try:
-        status = path.stat()
+        return path.stat()
     except OSError as error:
         raise SourceNotFound(str(path), _explain(error)) from error
+
+
+def _file_fingerprint(status: os.stat_result) -> str:
     return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from indexer.errors import (
     AfterimageError,
     ArtifactError,
+    SourceChanged,
     SourceError,
     SourceNotFound,
     UnsupportedMedia,
@@ -24,6 +25,7 @@ from services.catalog.types import Asset, Source, validate_collection_name
 from services.database.clock import now
 from services.database.errors import DatabaseUnavailable
 from services.ingest.file_discovery import DiscoveredFile, discover
+from services.ingest.missing_sources import MissingSources, is_missing
 from services.ingest.ports import Locks, WriteLock
 from services.ingest.recovery import Recovery
 from services.ingest.stored_assets import StoredAssets
@@ -35,15 +37,20 @@ _NEXT_FILE_TIMEOUT_S = 3600.0
 """Chosen: a run that has indexed a file waits an hour for the lock of the next, rather than fail half-way."""
 _REPLACED_ASSET_TIMEOUT_S = 30.0
 """Chosen: longer holders of a replaced asset's lock are indexing it, and will tag it themselves."""
-_CHANGED_WARNING = "was written to while it was indexed: index it again when it is complete"
+_GONE = "its file is gone; it is still searched"
+_MAX_ATTEMPTS = 3
+"""Chosen: a file that is replaced while it is indexed is taken up again; one that is being written is given up."""
+_CHANGED = "was written to while it was indexed: index it again when it is complete"
+"""Also the warning of assets indexed before 2026-11-29, whose artifacts may be those of other bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class _FileTask:
     """One file on its way into a collection.
 
-    `fingerprint` is that of the file just before its bytes were hashed to `asset_id`; `state` joins it with the
-    pipeline's version, as the catalog stores it; `previous` is what the catalog knew of the source.
+    `fingerprint` and `change_stamp` are those of the file just before its bytes were hashed to `asset_id`; `state`
+    joins the fingerprint with the pipeline's version, as the catalog stores it; `previous` is what the catalog knew of
+    the source.
     """
 
     file: DiscoveredFile
@@ -51,6 +58,7 @@ class _FileTask:
     progress: PipelineProgress | None
     pipeline: Pipeline
     fingerprint: str
+    change_stamp: str
     state: str
     sidecars: tuple[Path, ...]
     asset_id: str
@@ -72,10 +80,11 @@ class Indexing:
         pipeline: Callable[[], Pipeline],
         stored: StoredAssets,
         recovery: Recovery,
+        missing: MissingSources,
         calibration: Calibration,
     ) -> None:
         self._locks, self._decoder, self._pipeline = locks, decoder, pipeline
-        self._stored, self._recovery, self._calibration = stored, recovery, calibration
+        self._stored, self._recovery, self._missing, self._calibration = stored, recovery, missing, calibration
         self._index, self._artifacts, self._catalog = stored.index, stored.artifacts, stored.catalog
         self._indexed_asset_ids: Set[str] | None = None
 
@@ -88,14 +97,20 @@ class Indexing:
     ) -> Iterator[FileReport]:
         """Index the files that paths stand for; yield a report for each, failures included; refresh the calibration.
 
+        Files below the paths that were indexed before and are gone are marked and reported too; they stay searchable.
         `progress` is called after every checkpoint. `timeout_s` is how long to wait for another writer.
         Errors: WriteLockTimeout, IndexMismatch, ModelError, DatabaseUnavailable, InvalidInput (collection's name).
         """
         with self._consistent_archive(collection):
             for path in paths:
+                seen: set[str] = set()
                 for file in discover(path):
+                    if isinstance(file, DiscoveredFile):
+                        seen.add(file.uri)
                     yield self._report_any_failure(file, collection, progress, timeout_s)
                     timeout_s = max(timeout_s, _NEXT_FILE_TIMEOUT_S)
+                for gone in self._missing.refresh(collection, path, seen):
+                    yield FileReport(gone.source.name, Outcome.GONE, gone.asset, _GONE)
         self._calibration.refresh_if_stale()
 
     def index_files(
@@ -164,67 +179,88 @@ class Indexing:
     def _index_file(
         self, file: DiscoveredFile, collection: str, progress: PipelineProgress | None, timeout_s: float
     ) -> FileReport:
-        """Index one file; start over once where it changed while another writer was waited for."""
-        task = self._prepare(file, collection, progress)
-        if isinstance(task, FileReport):
-            return task
-        with self._locks.write_lock(task.asset_id, timeout_s) as lock:
-            written = self._write(task, lock) if file.fingerprint() == task.fingerprint else None
-        if written is None:  # the lock was for other bytes than those that are there now
+        """Index one file, anew where it changes meanwhile. Errors: SourceChanged where it goes on changing."""
+        changed: _FileTask | None = None
+        for _ in range(_MAX_ATTEMPTS):
             task = self._prepare(file, collection, progress)
+            if changed is not None and (isinstance(task, FileReport) or task.asset_id != changed.asset_id):
+                self._discard_draft(changed)
             if isinstance(task, FileReport):
                 return task
-            with self._locks.write_lock(task.asset_id, timeout_s) as lock:
-                written = self._write(task, lock)
-        report, replaced_id = written
-        if replaced_id is not None:
-            self._release_replaced(replaced_id)
-        return report
+            try:
+                with self._locks.write_lock(task.asset_id, timeout_s) as lock:
+                    _verify_unchanged(task)
+                    report, replaced_id = self._write(task, lock)
+            except SourceError:
+                if _is_unchanged(task):
+                    raise
+                changed = task
+                continue
+            if replaced_id is not None:
+                self._release_replaced(replaced_id)
+            return report
+        if changed is not None:
+            self._discard_draft(changed)
+        raise SourceChanged(file.name, _CHANGED)
 
     def _prepare(
         self, file: DiscoveredFile, collection: str, progress: PipelineProgress | None
     ) -> _FileTask | FileReport:
         """Identify a file by its bytes; a report at once where the source is known, unchanged and indexed."""
-        pipeline, fingerprint = self._pipeline(), file.fingerprint()
-        state = f"{fingerprint}@{pipeline.version}"
         previous = self._catalog.find_source(collection, file.uri)
-        if previous is not None and (previous.state, previous.name) == (state, file.name):
+        if previous is not None and file.is_link:
+            file = replace(file, name=previous.name)
+        pipeline, fingerprint, change_stamp = self._pipeline(), file.fingerprint(), file.change_stamp()
+        state = f"{fingerprint}@{pipeline.version}"
+        if previous is not None and (previous.state, previous.name, previous.missing_since) == (state, file.name, None):
             known = self._catalog.get([previous.asset_id]).get(previous.asset_id)
-            if known is not None and self._is_indexed(known.asset_id):
+            if known is not None and _CHANGED not in known.warnings and self._is_indexed(known.asset_id):
                 return FileReport(file.name, Outcome.UNCHANGED, known)
         sidecars = file.sidecars()
         try:
             asset_id = compute_asset_id(file.path, sidecars)
         except OSError as error:
             raise SourceNotFound(str(file.path), f"cannot be read ({error.strerror})") from error
-        return _FileTask(file, collection, progress, pipeline, fingerprint, state, sidecars, asset_id, previous)
+        return _FileTask(
+            file, collection, progress, pipeline, fingerprint, change_stamp, state, sidecars, asset_id, previous
+        )
 
     def _write(self, task: _FileTask, lock: WriteLock) -> tuple[FileReport, str | None]:
         """Write a file's artifacts, index rows and catalog row; also return the id of the asset that it replaced."""
-        manifest = self._build_artifacts(task)
+        known = self._catalog.get([task.asset_id]).get(task.asset_id)
+        is_trusted = known is None or _CHANGED not in known.warnings
+        manifest = self._build_artifacts(task) if is_trusted else self._rebuild_artifacts(task)
         lock.raise_if_lost()
         asset = _make_asset(task.file, manifest)
-        if task.file.fingerprint() != task.fingerprint:
-            asset = replace(asset, warnings=(*asset.warnings, _CHANGED_WARNING))
         source = Source(task.collection, task.file.uri, task.asset_id, task.state, asset.name, asset.file_time)
+        indexed = known if is_trusted else None
         try:
-            known, asset = self._ensure_indexed(asset, source, task.pipeline, manifest)
+            asset = self._ensure_indexed(asset, source, task.pipeline, manifest, indexed)
         except ArtifactError as error:
             _log.warning("%s: indexed again, since its artifacts are damaged: %s", asset.name, error)
-            known, asset = self._ensure_indexed(asset, source, task.pipeline, self._repair_artifacts(task))
+            asset = self._ensure_indexed(asset, source, task.pipeline, self._repair_artifacts(task), indexed)
         replaced_id = self._publish(source, asset)
-        outcome = _outcome_of(task.previous, known, asset)
-        return FileReport(task.file.name, outcome, asset, "; ".join(asset.warnings)), replaced_id
+        outcome, reasons = _outcome_of(task.previous, indexed, asset), asset.warnings
+        if task.previous is None and (former_names := self._forget_former_places(source)):
+            outcome, reasons = Outcome.MOVED, (f"was {', '.join(former_names)}", *reasons)
+        return FileReport(task.file.name, outcome, asset, "; ".join(reasons)), replaced_id
+
+    def _forget_former_places(self, source: Source) -> list[str]:
+        """Remove the other sources of a moved asset in a collection, whose files are gone; return their names."""
+        others = self._catalog.sources(source.asset_id, [source.collection])
+        former = [other for other in others if other.uri != source.uri and is_missing(other)]
+        for other in former:
+            self._catalog.remove_source(other.collection, other.uri)
+        return [other.name for other in former]
 
     def _ensure_indexed(
-        self, asset: Asset, source: Source, pipeline: Pipeline, manifest: Manifest
-    ) -> tuple[Asset | None, Asset]:
-        """Put an asset into the index unless it holds this version; return the catalog's row of before and of now."""
-        known = self._catalog.get([asset.asset_id]).get(asset.asset_id)
+        self, asset: Asset, source: Source, pipeline: Pipeline, manifest: Manifest, indexed: Asset | None
+    ) -> Asset:
+        """Put an asset into the index unless it holds this version (`indexed`); return the catalog's row."""
         tags = self._catalog.filter_tags(asset, source)
-        if known is not None and known.version == asset.version and self._stored.update_tags(tags):
-            return known, known
-        return known, replace(asset, segments=self._index.put(tags, pipeline.read_batches(manifest)))
+        if indexed is not None and indexed.version == asset.version and self._stored.update_tags(tags):
+            return indexed
+        return replace(asset, segments=self._index.put(tags, pipeline.read_batches(manifest)))
 
     def _is_indexed(self, asset_id: str) -> bool:
         """Tell whether the index held an asset when this run began: a reindex leaves out damaged ones."""
@@ -245,8 +281,13 @@ class Indexing:
         """Build a file's artifacts again, from the first damaged checkpoint on."""
         return task.pipeline.repair(self._open_source(task), task.progress)
 
+    def _rebuild_artifacts(self, task: _FileTask) -> Manifest:
+        """Build a file's artifacts from the start: those that are stored may have been made of other bytes."""
+        return task.pipeline.rebuild(self._open_source(task), task.progress)
+
     def _open_source(self, task: _FileTask) -> IndexSource:
-        return IndexSource(task.file.path, task.asset_id, self._decoder.probe(task.file.path), task.sidecars)
+        info = self._decoder.probe(task.file.path)
+        return IndexSource(task.file.path, task.asset_id, info, task.sidecars, partial(_verify_unchanged, task))
 
     def _publish(self, source: Source, asset: Asset) -> str | None:
         """Point the source to the asset, delete older versions; return the asset it pointed to before, if another."""
@@ -256,6 +297,12 @@ class Indexing:
                 self._artifacts.delete(asset.asset_id, version)
         return replaced_id
 
+    def _discard_draft(self, task: _FileTask) -> None:
+        """Delete what was made of a file before it changed, unless it is complete or somebody else is at it."""
+        with suppress(WriteLockTimeout), self._locks.write_lock(task.asset_id):
+            if not self._catalog.get([task.asset_id]):
+                self._artifacts.delete(task.asset_id, task.pipeline.version)
+
     def _release_replaced(self, asset_id: str) -> None:
         """Retag or erase an asset that lost a source; leave it to recovery where another writer holds it for long."""
         try:
@@ -263,6 +310,20 @@ class Indexing:
                 self._stored.retag_or_erase(asset_id)
         except WriteLockTimeout:
             self._recovery.request()
+
+
+def _is_unchanged(task: _FileTask) -> bool:
+    """Return True if a file is as it was just before it was hashed; False where it is gone."""
+    try:
+        return task.file.change_stamp() == task.change_stamp
+    except SourceNotFound:
+        return False
+
+
+def _verify_unchanged(task: _FileTask) -> None:
+    """Raise SourceChanged if a file is not as it was just before it was hashed."""
+    if not _is_unchanged(task):
+        raise SourceChanged(task.file.name, _CHANGED)
 
 
 def _outcome_of(previous: Source | None, known: Asset | None, asset: Asset) -> Outcome:

@@ -21,6 +21,8 @@ class Outcome(StrEnum):
     UNCHANGED = "unchanged"
     SKIPPED = "skipped"
     FAILED = "failed"
+    MOVED = "moved"
+    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,26 +184,6 @@ def test_another_sidecar_makes_another_asset(make_container: MakeContainer, arch
     assert list(container.index.segment_counts()) == [second.asset.asset_id]
 
 
-def test_a_file_that_grows_while_it_is_indexed_says_so_and_is_taken_up_again(
-    make_container: MakeContainer, archive: Path, tmp_path: Path
-) -> None:
-    film = Path(shutil.copy(archive / "videos" / "slipway_2022.webm", tmp_path / "film.webm"))
-    whole, container = film.read_bytes(), make_container()
-    film.write_bytes(whole[: len(whole) // 2])
-
-    def write_on(name: str, done: float, total: float | None) -> None:
-        film.write_bytes(whole)
-
-    (line,) = container.indexing.index_paths([film], "default", write_on)
-    assert line.asset is not None
-    assert "was written to while it was indexed" in line.reason
-    again = _index(container, film)["film.webm"]
-    assert again.outcome is Outcome.UPDATED
-    assert again.asset is not None
-    assert again.asset.duration_s == pytest.approx(38.0, abs=0.1)
-    assert again.asset.warnings == ()
-
-
 def test_what_a_reindex_left_out_as_damaged_is_indexed_again_from_its_source(
     make_container: MakeContainer, photos: Path
 ) -> None:
