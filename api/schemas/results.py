@@ -23,7 +23,11 @@ class Shape(BaseModel):
 
 
 class HitShape(Shape):
-    """A moment, page or image that a search found. `lanes`: the calibrated score of each lane that found it."""
+    """A moment, page or image that a search found.
+
+    `origin`: what was read: `picture`, `page` (the text of a document), `ocr`, `subtitle` or `speech`. `lanes`: the
+    calibrated score of each lane that found it.
+    """
 
     asset: str
     name: str
@@ -32,6 +36,7 @@ class HitShape(Shape):
     end_s: float | None
     page: int | None
     box: list[float] | None
+    origin: str
     text: str
     score: float
     lanes: dict[str, float]
@@ -47,6 +52,7 @@ class HitShape(Shape):
             end_s=_round_time(moment.end_s),
             page=moment.best_segment.page,
             box=_round_box(moment.best_segment.box),
+            origin=moment.best_segment.origin.value,
             text=moment.best_segment.text,
             score=round(moment.score, 4),
             lanes={lane.value: round(score, 4) for lane, score in moment.lane_scores.items()},
@@ -60,7 +66,7 @@ class SearchShape(Shape):
 
 
 class CitationShape(Shape):
-    """Citation of a sentence: the place that it can be checked against."""
+    """Citation of a sentence: the place that it can be checked against; `origin` as in a hit."""
 
     id: str
     asset: str
@@ -70,6 +76,7 @@ class CitationShape(Shape):
     end_s: float | None
     page: int | None
     box: list[float] | None
+    origin: str
     quote: str
 
     @classmethod
@@ -85,6 +92,7 @@ class CitationShape(Shape):
             end_s=_round_time(retrieved.segment.end_s),
             page=retrieved.segment.page,
             box=_round_box(citation.box),
+            origin=retrieved.segment.origin.value,
             quote=citation.quote,
         )
 
