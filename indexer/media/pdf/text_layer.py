@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unicodedata import normalize
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,7 +29,9 @@ def read_lines(glyphs: Glyphs, width: float, height: float) -> tuple[TextLine, .
             box = rotate_boxes(corners[:1], corners[1:], turn, *size)[0] / (width, height, width, height)
             clipped = box.clip(0.0, 1.0).tolist()
             if clipped[0] < clipped[2] and clipped[1] < clipped[3]:
-                lines.append(TextLine(row.text, Origin.PAGE, box=Box(*clipped), block=block + row.block))
+                lines.append(
+                    TextLine(normalize("NFC", row.text), Origin.PAGE, box=Box(*clipped), block=block + row.block)
+                )
     return tuple(lines)
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
+from indexer.media.pdf.glyphs import Glyphs
+from indexer.media.pdf.text_layer import read_lines
 from tests.support.pdf_fixtures import DrawPage, draw_text_at, line_texts, make_pdf, read_single_page
 
 DrawLetter = Callable[[Canvas, float, float, str, str], None]
@@ -72,3 +75,12 @@ def test_a_letter_and_the_accent_drawn_over_it_are_one_character(
 @pytest.mark.parametrize("text", ["about 20 ° north", "x ~ y and a ^ b", "5´ 30¨ wide", "`quoted´ text", "café Müller"])
 def test_an_accent_beside_a_letter_stays(tmp_path: Path, text: str) -> None:
     assert line_texts(read_single_page(make_pdf(tmp_path / "plain.pdf", draw_text_at(72, 700, text)))) == [text]
+
+
+def test_decomposed_text_is_composed() -> None:
+    text = "Cafe\u0301Mu\u0308ller"
+    left = np.arange(len(text)) * 0.02
+    boxes = np.stack((left, np.full(len(text), 0.1), left + 0.02, np.full(len(text), 0.12)), axis=1)
+    plain = np.zeros(len(text), np.int64)
+    glyphs = Glyphs([ord(character) for character in text], boxes, plain, 0, plain, plain.astype(np.bool_))
+    assert [line.text for line in read_lines(glyphs, 600, 800)] == ["CaféMüller"]
