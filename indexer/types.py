@@ -152,13 +152,20 @@ class TextLine:
 class DocumentPage:
     """Document page: its upright picture, and the lines of its text layer in reading order.
 
-    `text_layer_reliable` is False where the text layer is missing or poor, so that the page needs OCR.
+    `text_layer_reliable` is False where the text layer is missing or poor, so that the page needs OCR. Otherwise
+    `unread_regions` are parts of the picture that look like text and that no line covers, `hidden_lines` the indices of
+    lines that are not drawn (an OCR layer), `unlikely_lines` those whose letters are unlikely for text. `notes` are
+    comments on the page, which its picture may not show.
     """
 
     number: int
     rgb: Pixels
     lines: tuple[TextLine, ...]
     text_layer_reliable: bool
+    unread_regions: tuple[Box, ...] = ()
+    hidden_lines: tuple[int, ...] = ()
+    unlikely_lines: tuple[int, ...] = ()
+    notes: tuple[TextLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

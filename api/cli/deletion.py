@@ -39,18 +39,9 @@ def delete(
     if asset is None and collection is None:
         raise typer.BadParameter("name an asset, or a collection with --collection")
     with open_container() as container:
-        if asset is not None:
-            chosen = [container.catalog.find(asset)]
-        else:
-            chosen = container.catalog.assets([collection or ""])
-        place = "every collection" if collection is None else f"collection {collection}"
-        what = chosen[0].name if asset is not None else f"{place} with its {_count(len(chosen), 'asset')}"
-        question = f"Delete {what} from {place}?" if asset is not None else f"Delete {what}?"
-        is_shown = not json and (dry_run or (_is_somebody_there() and not yes))
-        _print_names([_describe(each) for each in chosen], quiet=not is_shown)
-        if dry_run and json:
-            print_json({"would_delete": [{"asset": each.asset_id, "name": each.name} for each in chosen]})
-        if dry_run or not _confirm(question, yes or json):
+        chosen = [container.catalog.find(asset)] if asset is not None else container.catalog.assets([collection or ""])
+        _print_plan(chosen, quiet=not dry_run and (json or yes or not _is_somebody_there()), json=json)
+        if dry_run or not _confirm(_make_question(chosen, asset is None, collection), yes or json):
             return
         if asset is not None:
             reports = [container.deletion.delete_asset(chosen[0].asset_id, collection)]
@@ -120,6 +111,23 @@ def prune_missing(
     if not quiet:
         out.print(f"{_count(len(removed), 'file')} forgotten, {_count(len(assets), 'asset')} removed")
     return missing
+
+
+def _print_plan(assets: Sequence[Asset], quiet: bool, json: bool) -> None:
+    """Show the assets that would be deleted."""
+    if quiet:
+        return
+    if json:
+        print_json({"would_delete": [{"asset": asset.asset_id, "name": asset.name} for asset in assets]})
+    else:
+        _print_names([_describe(asset) for asset in assets], quiet=False)
+
+
+def _make_question(assets: Sequence[Asset], is_collection: bool, collection: str | None) -> str:
+    place = "every collection" if collection is None else f"collection {collection}"
+    if is_collection:
+        return f"Delete {place} with its {_count(len(assets), 'asset')}?"
+    return f"Delete {assets[0].name} from {place}?"
 
 
 def _confirm(question: str, yes: bool) -> bool:

@@ -133,4 +133,6 @@ def _format_source(source: Source) -> str:
 def _format_length(asset: Asset) -> str:
     if asset.duration_s is not None:
         return format_short_timestamp(asset.duration_s)
-    return f"{asset.pages} pages" if asset.pages is not None else ""
+    if asset.pages is None:
+        return ""
+    return "1 page" if asset.pages == 1 else f"{asset.pages} pages"

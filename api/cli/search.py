@@ -23,7 +23,7 @@ from api.cli.options import (
 )
 from api.schemas.results import AnswerShape, HitShape, SearchShape
 from indexer.errors import InvalidInput
-from indexer.types import AssetKind
+from indexer.types import AssetKind, Origin, Segment
 from services.answering.answering import NOTHING_FOUND
 from services.answering.types import Citation, Sentence
 from services.generators.timestamps import format_short_timestamp
@@ -116,6 +116,7 @@ def _print_moments(moments: list[Moment]) -> None:
         out.print("Nothing found.")
     for number, moment in enumerate(moments, 1):
         location = format_location(moment.asset.kind, moment.start_s, moment.end_s, moment.best_segment.page)
+        location += _format_origin(moment.best_segment)
         lanes = ", ".join(moment.lane_scores)
         out.print(
             f"[bold]{number:2}. {escape_markup(moment.asset.name)}[/]{mark_gone(moment.asset)}"
@@ -143,7 +144,13 @@ def _format_citation(citation: Citation) -> str:
     location = format_location(
         retrieved.asset.kind, retrieved.segment.start_s, retrieved.segment.end_s, retrieved.segment.page
     )
-    return f"[cyan]{escape_markup(retrieved.asset.name)}[/]{mark_gone(retrieved.asset)} {location}".rstrip()
+    name = f"[cyan]{escape_markup(retrieved.asset.name)}[/]{mark_gone(retrieved.asset)}"
+    return f"{name} {location}{_format_origin(retrieved.segment)}".rstrip()
+
+
+def _format_origin(segment: Segment) -> str:
+    """Return a remark where the text of a page was recognised, not stored; empty otherwise."""
+    return " (OCR)" if segment.origin is Origin.OCR and segment.page is not None else ""
 
 
 def _shorten(text: str) -> str:

@@ -23,9 +23,10 @@ class Shape(BaseModel):
 
 
 class HitShape(Shape):
-    """A moment, page or image that a search found. `lanes`: the calibrated score of each lane that found it.
+    """A moment, page or image that a search found.
 
-    `gone`: the file of the asset is no longer there.
+    `origin`: what was read: `picture`, `page` (the text of a document), `ocr`, `subtitle` or `speech`. `lanes`: the
+    calibrated score of each lane that found it. `gone`: the file of the asset is no longer there.
     """
 
     asset: str
@@ -35,6 +36,7 @@ class HitShape(Shape):
     end_s: float | None
     page: int | None
     box: list[float] | None
+    origin: str
     text: str
     score: float
     lanes: dict[str, float]
@@ -51,6 +53,7 @@ class HitShape(Shape):
             end_s=_round_time(moment.end_s),
             page=moment.best_segment.page,
             box=_round_box(moment.best_segment.box),
+            origin=moment.best_segment.origin.value,
             text=moment.best_segment.text,
             score=round(moment.score, 4),
             lanes={lane.value: round(score, 4) for lane, score in moment.lane_scores.items()},
@@ -65,7 +68,7 @@ class SearchShape(Shape):
 
 
 class CitationShape(Shape):
-    """Citation of a sentence: the place that it can be checked against; `gone`: its file is no longer there."""
+    """Citation of a sentence: the place that it can be checked against; `origin` and `gone` as in a hit."""
 
     id: str
     asset: str
@@ -75,6 +78,7 @@ class CitationShape(Shape):
     end_s: float | None
     page: int | None
     box: list[float] | None
+    origin: str
     quote: str
     gone: bool = False
 
@@ -91,6 +95,7 @@ class CitationShape(Shape):
             end_s=_round_time(retrieved.segment.end_s),
             page=retrieved.segment.page,
             box=_round_box(citation.box),
+            origin=retrieved.segment.origin.value,
             quote=citation.quote,
             gone=retrieved.asset.missing_since is not None,
         )

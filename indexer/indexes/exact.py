@@ -31,7 +31,7 @@ class _IndexedAsset:
     def add(self, batch: SegmentBatch) -> None:
         before = len(self.segments)
         self.segments += batch.segments
-        self.documents += [tokenizer.tokenize(segment.text) for segment in batch.segments]
+        self.documents += [tokenizer.tokenize_document(segment.text) for segment in batch.segments]
         for lane in batch.vectors:
             self.rows.setdefault(lane, []).append(batch.rows[lane] + before)
             self.vectors.setdefault(lane, []).append(np.array(batch.vectors[lane], dtype=np.float32))

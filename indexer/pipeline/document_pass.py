@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from indexer.media.sandbox.client import SandboxedDecoder
-from indexer.ocr.text_tracking import recognize_text
 from indexer.pipeline.backlog import CheckpointBacklog, PendingCheckpoint
 from indexer.pipeline.bounded_stage import BoundedStage
 from indexer.pipeline.checkpoint_builder import build_checkpoint, build_picture_segment
 from indexer.pipeline.encoding import BatchEncoder, IndexingSettings, ModelSet, embed_passages
+from indexer.pipeline.page_reading import needs_ocr, read_page_lines
 from indexer.storage.artifacts import Checkpoint
 from indexer.text.passages import Passage, build_page_passages
-from indexer.types import DocumentPage, Origin, TextLine, Vectors
+from indexer.types import DocumentPage, Vectors
 
 
 class DocumentPass:
@@ -57,15 +57,7 @@ class DocumentPass:
         return PendingCheckpoint((*encoder.futures, passages_future), result)
 
     def _build_passages(self, page: DocumentPage) -> tuple[list[Passage], Vectors | None]:
-        lines = page.lines
-        if not page.text_layer_reliable:
-            lines = self._recognize_page(page)
-        passages = build_page_passages(lines, page.number)
-        return passages, embed_passages(self._models.text, passages)
-
-    def _recognize_page(self, page: DocumentPage) -> tuple[TextLine, ...]:
-        if self._models.page_ocr is None:
+        if self._models.page_ocr is None and needs_ocr(page):
             self.warnings = (*self.warnings, f"page {page.number} needs OCR, and no OCR model is configured")
-            return page.lines
-        recognized = tuple(recognize_text(self._models.page_ocr, page.rgb, Origin.OCR))
-        return max(recognized, page.lines, key=lambda lines: sum(len(line.text) for line in lines))
+        passages = build_page_passages(read_page_lines(page, self._models.page_ocr), page.number)
+        return passages, embed_passages(self._models.text, passages)

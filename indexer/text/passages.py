@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import groupby
 
+from indexer.text.hyphenation import join_at_hyphen, words_of
 from indexer.text.sentences import joins_without_space, split_sentences, split_words
 from indexer.types import Box, LineSpan, Origin, Segment, TextLine
 
@@ -32,7 +33,6 @@ _MAX_UPRIGHT_CHARS = 4
 _DUPLICATE_CUE_S = 1.0
 """Chosen: equal passages of two tracks that begin within this time are one; a longer time would drop repetitions."""
 
-_HYPHENATED_END = re.compile(r"[^\W\d_][-\u2010\u00ad]$")
 _SOFT_HYPHEN_INSIDE = re.compile(r"\u00ad(?!\s*$)")
 _ENDS_SENTENCE = re.compile(r"[.!?…。！？｡؟।][\"'”’»)\]」』）]*$")
 
@@ -77,14 +77,16 @@ class _SpannedText:
 def build_page_passages(lines: Sequence[TextLine], page: int | None, max_words: int = 80) -> list[Passage]:
     """Build the passages of a page or picture from its lines, paragraph by paragraph, in the order of `lines`.
 
-    Hyphenated words are joined. A paragraph above `max_words` is cut where a sentence ends (a longer sentence between
-    words); one of fewer than 8 words joins the next one. A table (a block with tabs in its lines) becomes a passage for
-    every few rows, one row a line, cells separated by ` | `, each beginning with the header.
+    Words that are divided at the end of a line are joined. A paragraph above `max_words` is cut where a sentence ends
+    (a longer sentence between words); one of fewer than 8 words joins the next one. A table (a block with tabs in its
+    lines) becomes a passage for every few rows, one row a line, cells separated by ` | `, each beginning with the
+    header.
     """
     passages: list[Passage] = []
+    vocabulary = words_of(line.text for line in lines)
     for _, group in groupby((line for line in lines if line.text.strip()), key=lambda line: line.origin):
         same_origin = list(group)
-        texts = _merge_and_split(_paragraphs(same_origin, max_words), max_words)
+        texts = _merge_and_split(_paragraphs(same_origin, max_words, vocabulary), max_words)
         passages += [text.to_passage(page, replace(same_origin[0], start_s=None, end_s=None)) for text in texts]
     return passages
 
@@ -183,17 +185,20 @@ def _to_spanned_text(line: TextLine, cell_separator: str = " ") -> _SpannedText:
     return _SpannedText(text, (LineSpan(0, len(text), line.box),) if line.box else ())
 
 
-def _join_lines(lines: Sequence[TextLine]) -> _SpannedText:
-    """Join lines to one text: hyphenated words are joined, others separated by a space where the script has spaces."""
+def _join_lines(lines: Sequence[TextLine], vocabulary: Set[str] = frozenset()) -> _SpannedText:
+    """Join lines to one text: divided words are joined, others separated by a space where the script has spaces.
+
+    `vocabulary` are the words of the page, as `join_at_hyphen` needs them.
+    """
     parts: list[tuple[str, _SpannedText]] = []
     for line in map(_to_spanned_text, lines):
         before = parts[-1][1] if parts else line
-        if parts and _HYPHENATED_END.search(before.text):
-            if line.text[:1].islower():
-                parts[-1] = (parts[-1][0], before.cut(0, len(before.text) - 1))
-            parts.append(("", line))
-        else:
+        kept = join_at_hyphen(before.text, line.text, vocabulary) if parts else None
+        if kept is None:
             parts.append((_separator_between(before.text, line.text) if parts else "", line))
+        else:
+            parts[-1] = (parts[-1][0], before.cut(0, min(len(kept), len(before.text))))
+            parts.append((" " if kept.endswith(" ") else "", line))
     return _concatenate(parts)
 
 
@@ -220,14 +225,14 @@ def _stack(texts: Sequence[_SpannedText]) -> _SpannedText:
     return _concatenate(("\n" if i else "", text) for i, text in enumerate(texts))
 
 
-def _paragraphs(lines: Sequence[TextLine], max_words: int) -> Iterator[list[_SpannedText]]:
+def _paragraphs(lines: Sequence[TextLine], max_words: int, vocabulary: Set[str]) -> Iterator[list[_SpannedText]]:
     """Yield for each block its text, of a table its parts."""
     for _, group in groupby(lines, key=lambda line: line.block):
         block = list(group)
         if sum("\t" in line.text for line in block) > 1:
             yield _split_table(block, max_words)
         else:
-            yield [_join_lines(block)]
+            yield [_join_lines(block, vocabulary)]
 
 
 def _merge_and_split(blocks: Iterable[list[_SpannedText]], max_words: int) -> list[_SpannedText]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import snowballstemmer
 
 from indexer.text import stopwords
+from indexer.text.numbers import NUMBER, mark_groups, number_tokens, number_variants, split_currencies
+from indexer.text.token_variants import compound_variants, spaced_codes
 
 JOINERS = "-._@+,:/&#'"
 """Characters between the parts of a code, a number or an address; FTS5 must treat these as token characters."""
@@ -31,8 +33,9 @@ _SOUTH_EAST_ASIAN = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 _UNSPACED = _HIRAGANA + _KATAKANA + _HANGUL + _HAN + _SOUTH_EAST_ASIAN
 
 _PIECE_PATTERN = re.compile(
-    rf"(?P<run>[{_UNSPACED}]+)|[^\W_{_UNSPACED}]+(?:[{re.escape(JOINERS)}][^\W_{_UNSPACED}]+)*",
+    rf"(?P<run>[{_UNSPACED}]+)|(?P<number>{NUMBER})|[^\W_{_UNSPACED}]+(?:[{re.escape(JOINERS)}][^\W_{_UNSPACED}]+)*",
 )
+_FOLDED_JOINERS = str.maketrans("’_‐‑", "'---")
 _PART_PATTERN = re.compile(r"[^\W_]+")
 _SCRIPT_RUN_PATTERN = re.compile(rf"[{_HAN}{_HIRAGANA}]+|[{_KATAKANA}]+|[{_HANGUL}]+|[{_SOUTH_EAST_ASIAN}]+")
 _HIRAGANA_RUN_PATTERN = re.compile(rf"[{_HIRAGANA}]+")
@@ -43,16 +46,29 @@ _TRAILING_PARTICLES = re.compile(f"(?:{stopwords.JAPANESE_STOPWORD_PATTERN})+$")
 def tokenize(text: str) -> list[str]:
     """Return the tokens of a text, in order, without stop words.
 
-    Words are folded (case, width, accents) and stemmed; codes, numbers and addresses are kept whole and in parts; runs
-    of Han, kana, Hangul and South-East Asian scripts become character unigrams and bigrams.
+    Words are folded (case, width, accents) and stemmed; codes, numbers and addresses are kept whole and in parts,
+    numbers as in `8412.50`, whatever divides their thousands; runs of Han, kana, Hangul and South-East Asian scripts
+    become character unigrams and bigrams.
     """
     terms: list[str] = []
     for piece in _split_pieces(text):
-        if piece["run"]:
-            terms += _unigrams_and_bigrams(piece[0])
-        else:
-            terms += _compound_tokens(piece[0])
+        terms += _unigrams_and_bigrams(piece[0]) if piece["run"] else _spaced_tokens(piece)
     return terms
+
+
+def tokenize_document(text: str) -> list[str]:
+    """Return the tokens that a text is indexed by: those of `tokenize`, and variants of numbers, compounds and codes.
+
+    Queries have no variants, so that a text need not hold them all.
+    """
+    variants: list[str] = []
+    for piece in _split_pieces(text):
+        if piece["number"]:
+            variants += number_variants(piece[0])
+        elif not piece["run"]:
+            variants += (_stem(variant)[:MAX_TOKEN_CHARS] for variant in compound_variants(_unaccented(piece[0])))
+    variants += spaced_codes(unicodedata.normalize("NFKC", text))
+    return tokenize(text) + variants
 
 
 def tokenize_query(text: str) -> tuple[str, ...]:
@@ -68,16 +84,27 @@ def tokenize_query(text: str) -> tuple[str, ...]:
             for word in _content_words(piece[0]):
                 terms += _bigrams(word)
         else:
-            terms += _compound_tokens(piece[0])
+            terms += _spaced_tokens(piece)
     if not terms and len(pieces) == 1 and pieces[0]["run"]:
         terms = _bigrams(pieces[0][0])
     return tuple(dict.fromkeys(terms))[:MAX_QUERY_TERMS]
 
 
 def _split_pieces(text: str) -> Iterator[re.Match[str]]:
-    """Yield matches of unspaced runs and of words, of the text folded by NFKC and case."""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).replace("’", "'")
-    return _PIECE_PATTERN.finditer(_strip_marks(folded.replace("_", "-")))
+    """Yield matches of unspaced runs, numbers and words, of the text folded by NFKC and case."""
+    compatible = unicodedata.normalize("NFKC", mark_groups(text))
+    folded = unicodedata.normalize("NFKC", compatible.casefold()).translate(_FOLDED_JOINERS)
+    return _PIECE_PATTERN.finditer(split_currencies(_strip_marks(folded)))
+
+
+def _spaced_tokens(piece: re.Match[str]) -> Iterable[str]:
+    """Return the tokens of a number or word."""
+    return number_tokens(piece[0]) if piece["number"] else _compound_tokens(piece[0])
+
+
+def _unaccented(word: str) -> str:
+    """Return a word without accents and other marks."""
+    return _strip_marks(unicodedata.normalize("NFKD", word))
 
 
 def _strip_marks(text: str) -> str:
@@ -87,7 +114,7 @@ def _strip_marks(text: str) -> str:
 
 def _compound_tokens(word: str) -> Iterator[str]:
     """Yield a code or address whole, then the stems of its parts; of a plain word, its stem."""
-    plain = _strip_marks(unicodedata.normalize("NFKD", word))
+    plain = _unaccented(word)
     parts: list[str] = _PART_PATTERN.findall(plain)
     if len(parts) > 1 and len(plain) <= MAX_TOKEN_CHARS and re.search(r"[0-9@&]", plain):
         yield plain

@@ -102,7 +102,7 @@ class AssetWriter:
 
     def _full_text_rows(self, segments: Sequence[Segment], first: int) -> Iterator[tuple[int, str]]:
         for offset, segment in enumerate(segments):
-            tokens = tokenizer.tokenize(segment.text)
+            tokens = tokenizer.tokenize_document(segment.text)
             if tokens:
                 self._documents += 1
                 self._tokens += len(tokens)

@@ -79,7 +79,7 @@ class PointBuilder:
         self._ordinals.add(segment.ordinal)
 
     def _build_point(self, segment: Segment, named_vectors: dict[str, models.Vector]) -> models.PointStruct:
-        tokens = tokenizer.tokenize(segment.text)
+        tokens = tokenizer.tokenize_document(segment.text)
         payload = {"put": self.put, **tags_payload(self._tags), "segment": _encode_segment(segment)}
         if segment.start_s is not None and segment.end_s is not None:
             payload |= {"start_s": segment.start_s, "end_s": segment.end_s}

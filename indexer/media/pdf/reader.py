@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import closing
-from ctypes import c_double
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from math import degrees
 from pathlib import Path
 
 import numpy as np
 import pypdfium2
 import pypdfium2.raw as pdfium
-from numpy.typing import NDArray
 
 from indexer.errors import DamagedMedia, LimitExceeded, ProtectedMedia, SourceNotFound, UnsupportedMedia
-from indexer.media.pdf.text_layer import Glyphs, is_reliable, is_unmapped, read_lines, rotate_boxes
-from indexer.types import AssetKind, DocumentPage, MediaInfo, Pixels
+from indexer.media.pdf.accents import compose_accents
+from indexer.media.pdf.annotations import has_drawn_annotations, read_notes
+from indexer.media.pdf.glyph_reading import read_glyphs
+from indexer.media.pdf.glyphs import Glyphs
+from indexer.media.pdf.layer_checks import find_hidden_lines, find_unlikely_lines, is_reliable, shows_more_than
+from indexer.media.pdf.text_layer import read_lines
+from indexer.media.pdf.unread_ink import find_unread_regions
+from indexer.types import AssetKind, Box, DocumentPage, MediaInfo, Pixels, TextLine
 
 _SIGNATURE = b"%PDF-"
 _SIGNATURE_SEARCH_BYTES = 1024
 """Source: PDF Reference 1.7, implementation note 13: the header lies within the first 1024 bytes."""
 _PAGES_PER_OPENING = 64
 """Chosen: PDFium caches what it has parsed while a document is open; reopening bounds memory, but costs time."""
-_MAX_CHARACTERS = 100_000
-"""Chosen: characters read of a page; far above any readable page, and bounds the time of a hostile one."""
 _A4_RATIO = 0.7071  # Source: ISO 216, width over height
 
 _PDF_DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:Z|([+-])(\d\d)'?(\d\d)?)?")
@@ -35,12 +38,12 @@ def probe_document(path: Path, max_pages: int) -> MediaInfo:
     """Return the metadata of a PDF; width and height are those of page 1 as displayed, in points.
 
     Errors: ProtectedMedia where a password is needed, DamagedMedia where it is corrupt, UnsupportedMedia where it is no
-    PDF, LimitExceeded above `max_pages`, SourceNotFound.
+    PDF or has no pages, LimitExceeded above `max_pages`, SourceNotFound.
     """
     with _open_document(path) as document:
         pages = len(document)
         if pages > max_pages:
-            raise LimitExceeded(str(path), f"{pages} pages, over the limit of {max_pages} pages")
+            raise LimitExceeded(str(path), f"{_format_pages(pages)}, over the limit of {_format_pages(max_pages)}")
         taken_at = _parse_pdf_date(document.get_metadata_value("CreationDate"))
         try:
             width, height = (round(side) for side in document.get_page_size(0))
@@ -82,7 +85,9 @@ def _open_document(path: Path) -> closing[pypdfium2.PdfDocument]:
 def _open_error(
     path: Path, error: pypdfium2.PdfiumError
 ) -> ProtectedMedia | SourceNotFound | DamagedMedia | UnsupportedMedia:
-    """Return the error for a file that PDFium cannot open."""
+    """Return the error for a file that PDFium cannot open, or that has no pages."""
+    if _is_without_pages(path):
+        return UnsupportedMedia(str(path), "has no pages")
     if error.err_code == pdfium.FPDF_ERR_PASSWORD:
         return ProtectedMedia(str(path), "needs a password")
     if error.err_code == pdfium.FPDF_ERR_SECURITY:
@@ -95,6 +100,21 @@ def _open_error(
     if head and _SIGNATURE not in head:
         return UnsupportedMedia(str(path), "is not a PDF document")
     return DamagedMedia(str(path), "is damaged beyond reading" if head else "is empty")
+
+
+def _is_without_pages(path: Path) -> bool:
+    """Return True if a document opens and has no pages; pypdfium2 then reports the error of the file before."""
+    document = pdfium.FPDF_LoadDocument(os.fsencode(path.absolute()), None)
+    if not document:
+        return False
+    pages = pdfium.FPDF_GetPageCount(document)
+    pdfium.FPDF_CloseDocument(document)
+    return bool(pages == 0)
+
+
+def _format_pages(count: int) -> str:
+    """Return a number of pages in words: `1 page`, `2 pages`."""
+    return f"{count} page" if count == 1 else f"{count} pages"
 
 
 def _parse_pdf_date(text: str) -> float | None:
@@ -118,7 +138,7 @@ def _parse_pdf_date(text: str) -> float | None:
 def _read_page(document: pypdfium2.PdfDocument, number: int, max_px: int) -> DocumentPage:
     """Return a page; what is broken of it is replaced by a white picture or no lines."""
     try:
-        page = _load_page(document, number - 1)
+        page, notes = _load_page(document, number - 1)
     except pypdfium2.PdfiumError:
         return DocumentPage(number, _blank_page(document, number - 1, max_px), (), False)
     with closing(page):
@@ -127,21 +147,44 @@ def _read_page(document: pypdfium2.PdfDocument, number: int, max_px: int) -> Doc
         except (pypdfium2.PdfiumError, ValueError):
             rgb = _blank_page(document, number - 1, max_px)
         try:
-            glyphs = _read_glyphs(page)
+            glyphs = compose_accents(read_glyphs(page))
         except (pypdfium2.PdfiumError, ValueError):
-            return DocumentPage(number, rgb, (), False)
+            return DocumentPage(number, rgb, (), False, notes=notes)
         lines = read_lines(glyphs, page.get_width(), page.get_height())
-        return DocumentPage(number, rgb, lines, is_reliable(lines, glyphs, rgb))
+        return _check_page(DocumentPage(number, rgb, lines, True, notes=notes), glyphs)
 
 
-def _load_page(document: pypdfium2.PdfDocument, index: int) -> pypdfium2.PdfPage:
-    """Load a page with filled form fields flattened into it."""
+def _check_page(page: DocumentPage, glyphs: Glyphs) -> DocumentPage:
+    """Return a page with what its picture shows beside its lines, and which of them are to be doubted."""
+    if not is_reliable(page.lines, glyphs, page.rgb):
+        return replace(page, text_layer_reliable=False, notes=_new_notes(page))
+    regions = find_unread_regions(page.rgb, [line.box for line in page.lines if line.box is not None])
+    if not regions and shows_more_than(page.lines, page.rgb):
+        regions = (Box(0.0, 0.0, 1.0, 1.0),)
+    return replace(
+        page,
+        unread_regions=regions,
+        hidden_lines=find_hidden_lines(page.lines, glyphs),
+        unlikely_lines=find_unlikely_lines(page.lines, glyphs),
+        notes=_new_notes(page),
+    )
+
+
+def _new_notes(page: DocumentPage) -> tuple[TextLine, ...]:
+    """Return the notes whose text is not part of the page's lines, as that of a drawn note is."""
+    drawn = "".join("".join(line.text.split()) for line in page.lines).casefold()
+    return tuple(note for note in page.notes if "".join(note.text.split()).casefold() not in drawn)
+
+
+def _load_page(document: pypdfium2.PdfDocument, index: int) -> tuple[pypdfium2.PdfPage, tuple[TextLine, ...]]:
+    """Load a page with filled form fields and drawn annotations flattened into it; return it with its notes."""
     page = document.get_page(index)
-    if page.formenv is None:
-        return page
+    notes = read_notes(page)
+    if page.formenv is None and not has_drawn_annotations(page):
+        return page, notes
     with closing(page):
-        page.flatten()
-    return document.get_page(index)
+        pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
+    return document.get_page(index), notes
 
 
 def _render_page(page: pypdfium2.PdfPage, max_px: int) -> Pixels:
@@ -159,47 +202,3 @@ def _blank_page(document: pypdfium2.PdfDocument, index: int, max_px: int) -> Pix
         width, height = _A4_RATIO, 1.0
     share = max_px / max(width, height)
     return np.full((max(1, round(height * share)), max(1, round(width * share)), 3), 255, dtype=np.uint8)
-
-
-# The text layer
-
-
-def _read_glyphs(page: pypdfium2.PdfPage) -> Glyphs:
-    """Return the characters of a page's text layer with boxes as displayed."""
-    with closing(page.get_textpage()) as layer:
-        count = min(layer.count_chars(), _MAX_CHARACTERS)
-        boxes = np.empty((count, 4), dtype=np.float64)
-        turns = np.empty(count, dtype=np.int64)
-        codes = [pdfium.FPDFText_GetUnicode(layer, i) for i in range(count)]
-        unmapped = 0
-        for i in range(count):
-            boxes[i] = _character_box(layer, i)
-            turns[i] = round(degrees(pdfium.FPDFText_GetCharAngle(layer, i)) / 90)
-            unmapped += is_unmapped(codes[i]) or pdfium.FPDFText_HasUnicodeMapError(layer, i) == 1
-    rotation = page.get_rotation() // 90
-    return Glyphs(codes, _to_displayed_fractions(boxes, page.get_bbox(), rotation), (turns + rotation) % 4, unmapped)
-
-
-def _character_box(layer: pypdfium2.PdfTextPage, index: int) -> tuple[float, float, float, float]:
-    """Return left, bottom, right, top in points: the union of the font's box and the glyph's own."""
-    loose = pdfium.FS_RECTF()
-    left, right, bottom, top = c_double(), c_double(), c_double(), c_double()
-    if not pdfium.FPDFText_GetCharBox(layer, index, left, right, bottom, top):
-        return (0.0, 0.0, 0.0, 0.0)
-    if not pdfium.FPDFText_GetLooseCharBox(layer, index, loose):
-        return (left.value, bottom.value, right.value, top.value)
-    lower, upper = (min(left.value, loose.left), min(bottom.value, loose.bottom)), (loose.right, loose.top)
-    return (*lower, max(right.value, upper[0]), max(top.value, upper[1]))
-
-
-def _to_displayed_fractions(
-    boxes: NDArray[np.float64], crop_box: tuple[float, float, float, float], rotation: int
-) -> NDArray[np.float64]:
-    """Convert boxes from page space (left, bottom, right, top) to fractions of the displayed page, y downwards.
-
-    `rotation` is the page's clockwise rotation in quarter turns.
-    """
-    left, bottom, right, top = crop_box
-    x = (boxes[:, [0, 2]] - left) / (right - left)
-    y = (top - boxes[:, [1, 3]]) / (top - bottom)
-    return rotate_boxes(x, y, rotation, 1.0, 1.0)

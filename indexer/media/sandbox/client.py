@@ -99,7 +99,7 @@ class SandboxedDecoder:
         for reply, payload in self._stream_replies(path, protocol.PagesRequest(os.fsencode(path), first_page, max_px)):
             if isinstance(reply, protocol.PageReply):
                 rgb = self._to_pixels(path, payload, reply.height, reply.width)
-                yield DocumentPage(reply.number, rgb, tuple(reply.lines), reply.text_layer_reliable)
+                yield reply.to_page(rgb)
 
     def read_subtitles(self, path: Path, include_sidecars: bool = True) -> tuple[list[TextLine], tuple[str, ...]]:
         """Return embedded cues, then those of sidecar files, and a warning for each source that cannot be read."""

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.media.video import SamplingPlan, VideoReport
-from indexer.types import MediaInfo, TextLine
+from indexer.types import Box, DocumentPage, MediaInfo, TextLine
 
 MAX_BODY_BYTES = 64 << 20
 """Chosen: above the cues of a 16 MB subtitle file; bounds what a hostile child can make the parent allocate."""
@@ -128,6 +128,38 @@ class PageReply(msgspec.Struct, tag="page"):
     text_layer_reliable: bool
     height: int
     width: int
+    unread_regions: list[Box]
+    hidden_lines: list[int]
+    unlikely_lines: list[int]
+    notes: list[TextLine]
+
+    @classmethod
+    def of(cls, page: DocumentPage) -> PageReply:
+        """Return the reply for a page, without its picture."""
+        return cls(
+            page.number,
+            list(page.lines),
+            page.text_layer_reliable,
+            page.rgb.shape[0],
+            page.rgb.shape[1],
+            list(page.unread_regions),
+            list(page.hidden_lines),
+            list(page.unlikely_lines),
+            list(page.notes),
+        )
+
+    def to_page(self, rgb: NDArray[np.uint8]) -> DocumentPage:
+        """Return the page of a reply with its picture."""
+        return DocumentPage(
+            self.number,
+            rgb,
+            tuple(self.lines),
+            self.text_layer_reliable,
+            tuple(self.unread_regions),
+            tuple(self.hidden_lines),
+            tuple(self.unlikely_lines),
+            tuple(self.notes),
+        )
 
 
 class SubtitlesReply(msgspec.Struct, tag="lines"):

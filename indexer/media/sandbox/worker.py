@@ -131,10 +131,7 @@ class SandboxWorker:
         from indexer.media.pdf.reader import read_pages
 
         for page in read_pages(path, request.first_page, request.max_px):
-            height, width, _ = page.rgb.shape
-            self._send(
-                protocol.PageReply(page.number, list(page.lines), page.text_layer_reliable, height, width), page.rgb
-            )
+            self._send(protocol.PageReply.of(page), page.rgb)
         self._send(protocol.DoneReply())
 
     def _send_subtitles(self, path: Path, request: protocol.SubtitlesRequest) -> None:

@@ -65,15 +65,10 @@ def scan_packets(
         durations.append(packet.duration or 0)
         roles.append(int(role))
         layers.append(layer)
-    table_roles = _clear_unsafe_non_reference(
-        np.frombuffer(bytes(roles), np.uint8), np.frombuffer(bytes(layers), np.uint8)
-    )
-    if interlaced:
-        table_roles = table_roles & np.uint8(0xFF - PacketRole.NON_REFERENCE)
     return PacketTable(
         pts=np.array(pts, np.int64),
         durations=np.array(durations, np.int64),
-        roles=table_roles,
+        roles=_make_roles(roles, layers, interlaced),
         key_rows=keys,
         key_dts=key_dts,
         is_ordered=ordered and bool(pts),
@@ -84,6 +79,12 @@ def scan_packets(
 def is_interlaced(stream: av.VideoStream) -> bool:
     """Return True if a packet may hold one field instead of a frame (interlaced material)."""
     return int(stream.codec_context.field_order) > _FIELD_ORDER_PROGRESSIVE
+
+
+def _make_roles(roles: bytearray, layers: bytearray, interlaced: bool) -> NDArray[np.uint8]:
+    """Return the roles, without NON_REFERENCE where other pictures may refer to a packet after all."""
+    made = _clear_unsafe_non_reference(np.frombuffer(bytes(roles), np.uint8), np.frombuffer(bytes(layers), np.uint8))
+    return made & np.uint8(0xFF - PacketRole.NON_REFERENCE) if interlaced else made
 
 
 def _clear_unsafe_non_reference(roles: NDArray[np.uint8], layers: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -18,6 +18,7 @@ HIT = {
     "end_s": (*NUMBER, type(None)),
     "page": (int, type(None)),
     "box": (list, type(None)),
+    "origin": str,
     "text": str,
     "score": float,
     "lanes": dict,

@@ -115,7 +115,7 @@ def test_the_lines_of_a_paragraph_are_joined_and_still_found() -> None:
         (["a hyphen-", "ated word in a line"], "a hyphenated word in a line"),
         (["a so\u00adft hy\u00ad", "phen in a line"], "a soft hyphen in a line"),
         (["the Jean-", "Pierre effect"], "the Jean-Pierre effect"),
-        (["in the years 1990-", "1995 they met"], "in the years 1990- 1995 they met"),
+        (["in the years 1990-", "1995 they met"], "in the years 1990-1995 they met"),
         (["a dash -", "and more"], "a dash - and more"),
         (["東京は日本の", "首都です。"], "東京は日本の首都です。"),
         (["한국의 수도는", "서울입니다."], "한국의 수도는 서울입니다."),

@@ -134,6 +134,32 @@ def test_a_corrupt_document_is_damaged(tmp_path: Path, content: bytes) -> None:
         probe_document(path, 10)
 
 
+@pytest.mark.parametrize("file_before", ["", "encrypted", "broken"])
+def test_a_document_without_pages_says_so_whatever_was_read_before(tmp_path: Path, file_before: str) -> None:
+    empty = tmp_path / "empty.pdf"
+    catalog = b"1 0 obj\n<</Type/Catalog/Pages 2 0 R>>\nendobj\n2 0 obj\n<</Type/Pages/Kids[]/Count 0>>\nendobj\n"
+    table = b"xref\n0 3\n0000000000 65535 f \n%010d 00000 n \n%010d 00000 n \n" % (9, 9 + catalog.index(b"2 0 obj"))
+    trailer = b"trailer\n<</Root 1 0 R/Size 3>>\nstartxref\n%d\n%%%%EOF\n" % (9 + len(catalog))
+    empty.write_bytes(b"%PDF-1.4\n" + catalog + table + trailer)
+    if file_before == "encrypted":
+        path = make_pdf(tmp_path / "x.pdf", draw_text_at(72, 700, "Secret"), encrypt=StandardEncryption("open", "own"))
+        with pytest.raises(ProtectedMedia):
+            probe_document(path, 10)
+    if file_before == "broken":
+        (tmp_path / "x.pdf").write_bytes(b"%PDF-1.7\n" + b"junk " * 400)
+        with pytest.raises(DamagedMedia):
+            probe_document(tmp_path / "x.pdf", 10)
+    with pytest.raises(UnsupportedMedia) as caught:
+        probe_document(empty, 10)
+    assert str(caught.value) == f"{empty}: has no pages"
+
+
+def test_a_limit_of_one_page_is_named_in_the_singular(tmp_path: Path) -> None:
+    path = make_pdf(tmp_path / "two.pdf", *[draw_text_at(72, 700, "A page")] * 2)
+    with pytest.raises(LimitExceeded, match=r"2 pages, over the limit of 1 page$"):
+        probe_document(path, 1)
+
+
 def test_what_is_no_pdf_is_said_to_be_none(tmp_path: Path) -> None:
     path = tmp_path / "words.pdf"
     path.write_text("Just some words.\n" * 10)

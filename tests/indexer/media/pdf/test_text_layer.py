@@ -54,11 +54,13 @@ def test_a_scan_without_text_is_not_trusted(tmp_path: Path) -> None:
     assert (page.rgb.mean(axis=2) < 128).any()
 
 
-def test_a_scan_with_nothing_but_a_stamp_is_not_trusted(tmp_path: Path) -> None:
+def test_a_scan_with_a_stamp_of_digital_text_is_still_to_be_read(tmp_path: Path) -> None:
     stamp = draw_text_at(200, 20, "Case 1:20-cv-123 Document 45 Page 5 of 30", size=9)
     page = read_drawn_page(tmp_path, draw_all(draw_scan, stamp))
     assert line_texts(page) == ["Case 1:20-cv-123 Document 45 Page 5 of 30"]
-    assert not page.text_layer_reliable
+    assert page.text_layer_reliable
+    (region,) = page.unread_regions
+    assert region.x0 < 0.09 and region.y0 < 0.1 and region.x1 > 0.5 and region.y1 > 0.75
 
 
 def test_the_hidden_layer_of_a_recognised_scan_counts(tmp_path: Path) -> None:
@@ -81,13 +83,15 @@ def test_text_where_nothing_can_be_seen_is_not_trusted(tmp_path: Path) -> None:
     assert not page.text_layer_reliable
 
 
-def test_text_drawn_as_shapes_is_not_trusted_for_its_page_number(tmp_path: Path) -> None:
+def test_text_drawn_as_shapes_is_to_be_read_though_the_page_number_is_text(tmp_path: Path) -> None:
     def draw(canvas: Canvas) -> None:
         for i in range(40):
             canvas.rect(72 + 10 * i, 400, 6, 12, fill=1)
         draw_text_at(300, 40, "17")(canvas)
 
-    assert not read_drawn_page(tmp_path, draw).text_layer_reliable
+    page = read_drawn_page(tmp_path, draw)
+    assert line_texts(page) == ["17"]
+    assert len(page.unread_regions) == 1
 
 
 def test_a_short_but_true_layer_is_trusted(tmp_path: Path) -> None:
