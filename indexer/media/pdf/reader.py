@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import closing
 from ctypes import c_double
-from datetime import UTC, datetime, timedelta, timezone
+from dataclasses import replace
 from math import degrees
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pypdfium2.raw as pdfium
 from numpy.typing import NDArray
 
 from indexer.errors import DamagedMedia, LimitExceeded, ProtectedMedia, SourceNotFound, UnsupportedMedia
+from indexer.media.pdf.metadata import read_metadata
 from indexer.media.pdf.text_layer import Glyphs, is_reliable, is_unmapped, read_lines, rotate_boxes
 from indexer.types import AssetKind, DocumentPage, MediaInfo, Pixels
 
@@ -28,8 +28,6 @@ _MAX_CHARACTERS = 100_000
 """Chosen: characters read of a page; far above any readable page, and bounds the time of a hostile one."""
 _A4_RATIO = 0.7071  # Source: ISO 216, width over height
 
-_PDF_DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:Z|([+-])(\d\d)'?(\d\d)?)?")
-
 
 def probe_document(path: Path, max_pages: int) -> MediaInfo:
     """Return the metadata of a PDF; width and height are those of page 1 as displayed, in points.
@@ -41,12 +39,20 @@ def probe_document(path: Path, max_pages: int) -> MediaInfo:
         pages = len(document)
         if pages > max_pages:
             raise LimitExceeded(str(path), f"{pages} pages, over the limit of {max_pages} pages")
-        taken_at = _parse_pdf_date(document.get_metadata_value("CreationDate"))
+        date, lines = read_metadata(path, document.get_metadata_value)
+        stated = MediaInfo(
+            AssetKind.DOCUMENT,
+            "pdf",
+            pages=pages,
+            taken_at=None if date is None else date.time,
+            date_source="" if date is None else date.source,
+            metadata=lines,
+        )
         try:
             width, height = (round(side) for side in document.get_page_size(0))
         except pypdfium2.PdfiumError:
-            return MediaInfo(AssetKind.DOCUMENT, "pdf", pages=pages, taken_at=taken_at)
-        return MediaInfo(AssetKind.DOCUMENT, "pdf", width, height, pages=pages, taken_at=taken_at)
+            return stated
+        return replace(stated, width=width, height=height)
 
 
 def read_pages(path: Path, first_page: int, max_px: int) -> Iterator[DocumentPage]:
@@ -95,21 +101,6 @@ def _open_error(
     if head and _SIGNATURE not in head:
         return UnsupportedMedia(str(path), "is not a PDF document")
     return DamagedMedia(str(path), "is damaged beyond reading" if head else "is empty")
-
-
-def _parse_pdf_date(text: str) -> float | None:
-    """Return a PDF date (ISO 32000-1, 7.9.4) as a Unix time; UTC where it has no offset, None where it is invalid."""
-    match = _PDF_DATE.match(text)
-    if match is None:
-        return None
-    year, month, day, hour, minute, second, sign, hours, minutes = match.groups()
-    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
-    try:
-        zone = timezone(offset) if sign else UTC
-        parts = (int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0))
-        return datetime(int(year), *parts, tzinfo=zone).timestamp()
-    except (ValueError, OverflowError):
-        return None
 
 
 # One page

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.media.video import SamplingPlan, VideoReport
-from indexer.types import MediaInfo, TextLine
+from indexer.types import Box, MediaInfo, TextLine
 
 MAX_BODY_BYTES = 64 << 20
 """Chosen: above the cues of a 16 MB subtitle file; bounds what a hostile child can make the parent allocate."""
@@ -58,6 +58,15 @@ class ImageRequest(msgspec.Struct, tag="image"):
 
     path: bytes
     max_px: int
+
+
+class TilesRequest(msgspec.Struct, tag="tiles"):
+    """Request parts of an image reduced to `width` x `height`; answered by TileReply for each, then DoneReply."""
+
+    path: bytes
+    boxes: list[Box]
+    width: PositiveInt
+    height: PositiveInt
 
 
 class PagesRequest(msgspec.Struct, tag="pages"):
@@ -120,6 +129,13 @@ class ImageReply(msgspec.Struct, tag="picture"):
     width: int
 
 
+class TileReply(msgspec.Struct, tag="tile"):
+    """A part of an image; the payload is its RGB pixels, `[height, width, 3]` uint8."""
+
+    height: int
+    width: int
+
+
 class PageReply(msgspec.Struct, tag="page"):
     """A page of a PDF with its text lines; the payload is its RGB pixels, `[height, width, 3]` uint8."""
 
@@ -158,7 +174,14 @@ class ErrorReply(msgspec.Struct, tag="error"):
 
 
 Request: TypeAlias = (
-    ProbeRequest | FramesRequest | AudioRequest | ImageRequest | PagesRequest | SubtitlesRequest | ClipRequest
+    ProbeRequest
+    | FramesRequest
+    | AudioRequest
+    | ImageRequest
+    | TilesRequest
+    | PagesRequest
+    | SubtitlesRequest
+    | ClipRequest
 )
 Reply: TypeAlias = (
     InfoReply
@@ -166,6 +189,7 @@ Reply: TypeAlias = (
     | ReportReply
     | AudioReply
     | ImageReply
+    | TileReply
     | PageReply
     | SubtitlesReply
     | ClipChunkReply
