@@ -68,7 +68,7 @@ _EXIF_TRANSPOSE = {
 
 Source: EXIF 2.3 (CIPA DC-008), tag 274.
 """
-_TURNED = frozenset({5, 6, 7, 8})
+_TURNED = frozenset({5, 6, 7, 8})  # Source: EXIF 2.3, tag 274: width and height are exchanged
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ _RAW_MAGIC = frozenset({b"U\0", b"RO", b"RS", b"OR"})
 _TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 """Source: TIFF 6.0, section 2, and BigTIFF: bytes of each field type."""
 _INTEGER_FORMS = {1: "B", 3: "H", 4: "I", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
+"""Source: TIFF 6.0, section 2: integers by field type."""
 _MAX_IFDS = 256
 """Chosen: pictures of one file that are looked at; cameras write fewer than ten, scanners a page for each."""
 _MAX_ENTRIES = 1024
@@ -31,10 +32,12 @@ _COMPRESSIONS = {
     32773: "PackBits", 32946: "deflate", 34712: "JPEG 2000", 34887: "LERC", 34925: "LZMA", 50000: "zstd", 50001: "WebP",
     50002: "JPEG XL", 52546: "JPEG XL", 34892: "lossy JPEG",
 }  # fmt: skip
+"""Names of tag 259. Source: TIFF 6.0, its technical notes, and libtiff's tiff.h."""
 _PHOTOMETRICS = {
     0: "grey", 1: "grey", 2: "colour", 3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "CIELab", 9: "ICCLab",
     10: "ITULab", 32803: "camera raw", 34892: "camera raw", 32844: "LogL", 32845: "LogLuv", 51177: "depth",
 }  # fmt: skip
+"""Names of tag 262. Source: TIFF 6.0, DNG 1.6 and libtiff's tiff.h."""
 _RAW_PHOTOMETRICS = frozenset({32803, 34892})
 """Source: DNG 1.6, PhotometricInterpretation: CFA and LinearRaw."""
 

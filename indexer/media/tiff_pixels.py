@@ -17,14 +17,15 @@ _DTYPES = {
     (1, 8): "u1", (1, 16): "u2", (1, 32): "u4", (2, 8): "i1", (2, 16): "i2", (2, 32): "i4",
     (3, 16): "f2", (3, 32): "f4", (3, 64): "f8",
 }  # fmt: skip
-"""NumPy types by sample format and bits."""
+"""NumPy types by sample format and bits. Source: TIFF 6.0, section 19."""
 _NUMPY_COMPRESSIONS = frozenset({1, 8, 32946})
 """Source: TIFF 6.0 and its Photoshop note: uncompressed, and deflate under both its numbers."""
 _OPENCV_COMPRESSIONS = frozenset({1, 5, 7, 8, 32773, 32946})
 """Measured: what the libtiff inside of opencv-python-headless 5.0 decodes."""
 _MAX_SAMPLES = 16
 """Chosen: samples of a pixel; pictures have at most four and a few extra, more are measurements."""
-_OPENCV_BITS = frozenset({8, 10, 12, 14, 16, 32, 64})
+_OPENCV_BITS = frozenset({10, 12, 14, 16, 32, 64})
+"""Measured: depths that the libtiff inside of opencv-python-headless 5.0 decodes."""
 
 
 def can_decode(picture: TiffPicture) -> bool:
@@ -72,7 +73,7 @@ def _numpy_knows(picture: TiffPicture) -> bool:
 
 def _opencv_knows(picture: TiffPicture) -> bool:
     is_chunky = picture.samples == 1 or picture.number(284, 1) == 1
-    is_known = picture.samples in (1, 3, 4) and picture.bits in _OPENCV_BITS and picture.bits >= 10
+    is_known = picture.samples in (1, 3, 4) and picture.bits in _OPENCV_BITS
     half = picture.sample_format == 3 and picture.bits == 16
     return is_chunky and is_known and not half and picture.compression in _OPENCV_COMPRESSIONS
 
