@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import pillow_heif
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from indexer.errors import DamagedMedia, LimitExceeded, SourceNotFound, UnsupportedMedia
 from indexer.media import raw_photo, tiff_pixels
+from indexer.media.image_metadata import ImageInfo
 from indexer.media.rgb import flatten_to_rgb, samples_to_image
 from indexer.media.tiff import TiffFile, TiffPicture, read_structure
 
@@ -82,7 +83,7 @@ class OpenImage:
     size: tuple[int, int]
     exif: Image.Exif
     decode: Callable[[tuple[int, int]], Image.Image]
-    info: Mapping[object, object] = field(default_factory=dict)
+    info: ImageInfo = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
 
@@ -129,7 +130,7 @@ def _open(path: Path, file: BinaryIO) -> OpenImage:
 # Pillow
 
 
-def _open_with_pillow(file: BinaryIO, exif: Image.Exif | None = None) -> OpenImage:
+def _open_with_pillow(file: IO[bytes], exif: Image.Exif | None = None) -> OpenImage:
     """Open a file with Pillow; `exif` is that of the file where it is not the picture's own."""
     image = Image.open(file, formats=_ALLOWED_FORMATS)
     own_exif = _read_exif(image)
@@ -232,7 +233,7 @@ def _load_tiff_exif(file: BinaryIO, tiff: TiffFile) -> Image.Exif:
     return exif
 
 
-def _tiff_info(tiff: TiffFile) -> dict[object, object]:
+def _tiff_info(tiff: TiffFile) -> ImageInfo:
     """Return the XMP packet of a TIFF, which cameras and editors put beside the first picture."""
     packet = tiff.pictures[0].tags.get(_XMP_TAG, ())
     return {"xmp": bytes(packet)} if packet and max(packet) < 256 else {}
@@ -247,7 +248,7 @@ def _open_raw(path: Path, file: BinaryIO, tiff: TiffFile | None, head: bytes) ->
     Errors: UnsupportedMedia where it is one, cannot be developed and has no preview.
     """
     exif = Image.Exif() if tiff is None else _load_tiff_exif(file, tiff)
-    info = {} if tiff is None else _tiff_info(tiff)
+    info: ImageInfo = {} if tiff is None else _tiff_info(tiff)
     try:
         size = raw_photo.raw_size(path)
     except raw_photo.RawPhotoError as error:
@@ -292,7 +293,7 @@ def _find_preview(path: Path, file: BinaryIO, tiff: TiffFile | None) -> OpenImag
     return max((image for image in found if image is not None), key=lambda i: i.size[0] * i.size[1], default=None)
 
 
-def _try_to_open(file: BinaryIO, exif: Image.Exif | None = None) -> OpenImage | None:
+def _try_to_open(file: IO[bytes], exif: Image.Exif | None = None) -> OpenImage | None:
     try:
         return _open_with_pillow(file, exif)
     except _VENDOR_ERRORS:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from PIL import ExifTags, Image
 
 from indexer.media import iptc, xmp
 from indexer.media.dates import DateCandidate, MediaDate, choose_date
 from indexer.media.metadata import MetadataField, describe_fields
+
+ImageInfo: TypeAlias = Mapping[str | tuple[int, int], object]
+"""What Pillow finds in a file beside the pixels, by its name for it."""
 
 _IPTC_RESOURCE = 0x0404  # Source: Adobe Photoshop File Formats, image resource IDs
 _IPTC_TAG, _XMP_TAG = 33723, 700  # Source: TIFF tags of IPTC-NAA and of XMP (ISO 16684-3)
@@ -59,7 +63,7 @@ class _Tags:
     gps: Mapping[int, object]
 
 
-def read_metadata(exif: Image.Exif, info: Mapping[object, object]) -> ImageMetadata:
+def read_metadata(exif: Image.Exif, info: ImageInfo) -> ImageMetadata:
     """Read the metadata of an image from its EXIF and from what Pillow found beside it (`Image.info`)."""
     tags = _Tags(_plain(exif), _read_ifd(exif, ExifTags.IFD.Exif), _read_ifd(exif, ExifTags.IFD.GPSInfo))
     packet = next((p for p in (info.get("xmp"), info.get("XML:com.adobe.xmp"), tags.main.get(_XMP_TAG)) if p), None)
@@ -70,7 +74,7 @@ def read_metadata(exif: Image.Exif, info: Mapping[object, object]) -> ImageMetad
 
 
 def _list_dates(
-    tags: _Tags, properties: xmp.Properties, datasets: iptc.Datasets, info: Mapping[object, object]
+    tags: _Tags, properties: xmp.Properties, datasets: iptc.Datasets, info: ImageInfo
 ) -> Iterator[DateCandidate]:
     """Yield dates, best first: when it was taken, when it was digitized or made, where the satellites were, changed."""
     yield _exif_date(tags, tags.exif, ExifTags.Base.DateTimeOriginal, "EXIF DateTimeOriginal")
@@ -87,7 +91,7 @@ def _list_dates(
 
 
 def _list_fields(
-    tags: _Tags, properties: xmp.Properties, datasets: iptc.Datasets, info: Mapping[object, object]
+    tags: _Tags, properties: xmp.Properties, datasets: iptc.Datasets, info: ImageInfo
 ) -> Iterator[MetadataField]:
     yield from xmp.descriptive_fields(properties)
     yield from iptc.descriptive_fields(datasets)
@@ -98,9 +102,9 @@ def _list_fields(
             yield MetadataField(label, part)
     yield MetadataField("Comment", _user_comment(tags.exif.get(ExifTags.Base.UserComment)))
     for name, value in info.items():
-        label = _CHUNK_TEXTS.get(name.casefold()) if isinstance(name, str) else None
-        if label is not None:
-            yield MetadataField(label, _text(value))
+        chunk_label = _CHUNK_TEXTS.get(name.casefold()) if isinstance(name, str) else None
+        if chunk_label is not None:
+            yield MetadataField(chunk_label, _text(value))
 
 
 def _exif_date(tags: _Tags, ifd: Mapping[int, object], tag: ExifTags.Base, source: str) -> DateCandidate:
@@ -142,7 +146,7 @@ def _plain(exif: Image.Exif) -> Mapping[int, object]:
     return tags
 
 
-def _iptc_bytes(info: Mapping[object, object], main: Mapping[int, object]) -> bytes:
+def _iptc_bytes(info: ImageInfo, main: Mapping[int, object]) -> bytes:
     resources = info.get("photoshop")
     data = resources.get(_IPTC_RESOURCE) if isinstance(resources, dict) else None
     return _to_bytes(data) or _to_bytes(main.get(_IPTC_TAG))

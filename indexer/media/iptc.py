@@ -17,7 +17,7 @@ _LABELS = {
     5: "Title", 105: "Title", 120: "Description", 25: "Keywords", 80: "Author", 122: "Author",
     27: "Place", 90: "Place", 92: "Place", 95: "Place", 101: "Place", 22: "Event",
 }  # fmt: skip
-"""Labels by dataset. Source: IPTC-IIM 4.2: object name, headline, caption, keywords, by-line, writer, places, fixture."""
+"""Labels by dataset. Source: IPTC-IIM 4.2: names, captions, keywords, by-lines, places, fixture."""
 _DATES = {(55, 60): "IPTC DateCreated", (62, 63): "IPTC DigitalCreationDate"}
 """Source: IPTC-IIM 4.2: datasets of a date and of its time."""
 

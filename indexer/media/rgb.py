@@ -79,7 +79,7 @@ def _from_16_bit(values: NDArray[np.uint16], bits: int | None) -> NDArray[np.uin
     used = 16 if bits is None else min(max(bits, 8), 16)
     if used == 16 and 0 < highest < 1 << (16 - _EMPTY_BITS):
         used = max(8, highest.bit_length())
-    return np.minimum(values >> (used - 8), 255).astype(np.uint8)
+    return np.asarray(np.minimum(values >> (used - 8), 255), dtype=np.uint8)
 
 
 def _stretch(levels: NDArray[np.float32], low: float, high: float) -> NDArray[np.float32]:
@@ -94,7 +94,7 @@ def _stretch(levels: NDArray[np.float32], low: float, high: float) -> NDArray[np
 def _alpha_to_8_bit(alpha: NDArray[np.generic]) -> NDArray[np.uint8]:
     if alpha.dtype.kind == "f":
         return np.clip(np.nan_to_num(alpha.astype(np.float32)) * 255, 0, 255).astype(np.uint8)
-    return (alpha >> (8 * (alpha.dtype.itemsize - 1))).astype(np.uint8)  # type: ignore[operator]  # integers only
+    return np.asarray(alpha.astype(np.int64) >> (8 * (alpha.dtype.itemsize - 1)), dtype=np.uint8)
 
 
 def _choose_ground(layers: Image.Image) -> int:

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO, Literal, cast
 
 _MAGIC_CLASSIC = frozenset({b"*\0", b"\0*"})
 _MAGIC_BIG = frozenset({b"+\0", b"\0+"})
@@ -133,7 +133,7 @@ class TiffPicture:
 class TiffFile:
     """The pictures of a TIFF in order, each followed by those of its SubIFDs; `size` is the file's in bytes."""
 
-    order: str
+    order: Literal["<", ">"]
     is_big: bool
     magic: bytes
     size: int
@@ -165,14 +165,14 @@ class TiffFile:
         """Return the number of pages: pictures in order that are no smaller copies and no masks."""
         return sum(p.depth == 0 and not p.is_reduced and not p.is_mask for p in self.pictures)
 
-    def opened_at(self, file: BinaryIO, picture: TiffPicture) -> PatchedFile:
+    def opened_at(self, file: BinaryIO, picture: TiffPicture) -> IO[bytes]:
         """Return the file as if `picture` were its first one, for decoders that know no SubIFDs."""
         offset_form, at = ("Q", 8) if self.is_big else ("I", 4)
         standard = {"<": b"*\0", ">": b"\0*"}[self.order]
         patches = {at: struct.pack(self.order + offset_form, picture.offset)}
         if not self.is_big and self.magic[2:4] != standard:
             patches[2] = standard
-        return PatchedFile(file, self.size, patches)
+        return cast(IO[bytes], PatchedFile(file, self.size, patches))  # raw and buffered files read alike
 
     def _children_of(self, first: TiffPicture) -> list[TiffPicture]:
         rest = self.pictures[self.pictures.index(first) + 1 :]
@@ -241,8 +241,9 @@ def read_structure(path: Path) -> TiffFile | None:
 class _Reader:
     """Reader of the IFDs of one file; what lies outside of the file is left out."""
 
-    def __init__(self, file: BinaryIO, order: str, is_big: bool) -> None:
-        self._file, self.order, self.is_big = file, order, is_big
+    def __init__(self, file: BinaryIO, order: Literal["<", ">"], is_big: bool) -> None:
+        self._file, self.is_big = file, is_big
+        self.order: Literal["<", ">"] = order
         self.size = file.seek(0, os.SEEK_END)
         self._seen: set[int] = set()
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -106,7 +107,11 @@ def _decode_blocks(path: Path, tiff: TiffFile, picture: TiffPicture) -> NDArray[
 
 
 def _decode_block(
-    data: bytes, shape: tuple[int, int, int], dtype: np.dtype[np.generic], picture: TiffPicture, order: str
+    data: bytes,
+    shape: tuple[int, int, int],
+    dtype: np.dtype[np.generic],
+    picture: TiffPicture,
+    order: Literal["<", ">"],
 ) -> NDArray[np.generic]:
     """Return the samples of one strip or tile. Errors: ValueError where it is cut short or corrupt."""
     size = shape[0] * shape[1] * shape[2] * dtype.itemsize
