@@ -115,15 +115,16 @@ def test_what_a_photo_says_of_itself_is_text_of_its_own_origin(media: SandboxedD
     assert (text.page, text.box, text.start_s, text.picture) == (None, None, None, picture.picture)
 
 
-def test_what_a_video_says_of_itself_belongs_to_no_time(media: SandboxedDecoder, tmp_path: Path) -> None:
+def test_what_a_video_says_of_itself_lasts_as_long_as_it_does(media: SandboxedDecoder, tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
     write_tagged_video(path, {"title": "Regatta at Henley"})
     artifacts, _, manifest = index(media, tmp_path / "blobs", path)
     (text,) = (segment for segment in segments_of(artifacts, manifest) if segment.origin is Origin.METADATA)
-    assert (text.text, text.start_s, text.end_s, text.picture) == ("Title: Regatta at Henley", None, None, None)
+    assert (text.text, text.start_s, text.picture) == ("Title: Regatta at Henley", 0.0, None)
+    assert text.end_s == pytest.approx(1.0, abs=0.05)
 
 
-def test_what_a_document_says_of_itself_belongs_to_no_page(media: SandboxedDecoder, tmp_path: Path) -> None:
+def test_what_a_document_says_of_itself_is_on_its_first_page(media: SandboxedDecoder, tmp_path: Path) -> None:
     path = tmp_path / "report.pdf"
     canvas = Canvas(str(path))
     canvas.setTitle("Survey of the northern harbour")
@@ -133,7 +134,7 @@ def test_what_a_document_says_of_itself_belongs_to_no_page(media: SandboxedDecod
     canvas.save()
     artifacts, _, manifest = index(media, tmp_path / "blobs", path)
     (text,) = (segment for segment in segments_of(artifacts, manifest) if segment.origin is Origin.METADATA)
-    assert (text.text, text.page) == ("Title: Survey of the northern harbour", None)
+    assert (text.text, text.page) == ("Title: Survey of the northern harbour", 1)
     assert text.picture == segments_of(artifacts, manifest)[0].picture
 
 
