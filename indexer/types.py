@@ -38,13 +38,17 @@ class Lane(StrEnum):
 
 
 class Origin(StrEnum):
-    """Source of a segment's content: a picture, or the text of one of four sources."""
+    """Source of a segment's content: a picture, or the text of one of five sources.
+
+    METADATA is what the file says about itself: title, caption, keywords, people, places.
+    """
 
     PICTURE = "picture"
     PAGE = "page"
     OCR = "ocr"
     SUBTITLE = "subtitle"
     SPEECH = "speech"
+    METADATA = "metadata"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,21 @@ class Box:
     def union(self, other: Box) -> Box:
         """Return the smallest box that contains both."""
         return Box(min(self.x0, other.x0), min(self.y0, other.y0), max(self.x1, other.x1), max(self.y1, other.y1))
+
+    def intersection_area(self, other: Box) -> float:
+        """Return the share of the picture that both boxes cover."""
+        width = min(self.x1, other.x1) - max(self.x0, other.x0)
+        height = min(self.y1, other.y1) - max(self.y0, other.y0)
+        return max(0.0, width) * max(0.0, height)
+
+    def relative_to(self, region: Box) -> Box:
+        """Return the part of this box inside `region` as fractions of it; all of it where they do not meet."""
+        if not self.intersection_area(region):
+            return Box(0.0, 0.0, 1.0, 1.0)
+        width, height = region.x1 - region.x0, region.y1 - region.y0
+        x0, x1 = ((min(max(x, region.x0), region.x1) - region.x0) / width for x in (self.x0, self.x1))
+        y0, y1 = ((min(max(y, region.y0), region.y1) - region.y0) / height for y in (self.y0, self.y1))
+        return Box(x0, y0, x1, y1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +111,9 @@ class MediaInfo:
     """Properties of a media file, as probed and verified.
 
     `duration_s` is None where a stream does not state its length or the asset is no video; `taken_at` is the time of
-    capture as a Unix time, None where the file names none; `has_video` and `has_audio` say which streams there are.
+    capture as a Unix time, None where the file names none, and `date_source` the field of the file that says so;
+    `has_video` and `has_audio` say which streams there are; `metadata` are lines of text that the file says about
+    itself (`Title: …`).
     """
 
     kind: AssetKind
@@ -106,6 +127,8 @@ class MediaInfo:
     has_audio: bool = False
     subtitle_streams: int = 0
     warnings: tuple[str, ...] = ()
+    date_source: str = ""
+    metadata: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +202,15 @@ class AudioSpan:
 
 @dataclass(frozen=True, slots=True)
 class PictureRef:
-    """Reference to a stored JPEG: `length` bytes at `offset` of the blob `key`."""
+    """Reference to a stored JPEG: `length` bytes at `offset` of the blob `key`.
+
+    `region` is the part of the whole picture that it shows, where it is a tile of it; None: all of it.
+    """
 
     key: str
     offset: int
     length: int
+    region: Box | None = None
 
 
 @dataclass(frozen=True, slots=True)

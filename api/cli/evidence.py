@@ -42,7 +42,9 @@ def save_chapters(artifacts: ArtifactStore, name: str, chapters: Sequence[Chapte
 def _save(artifacts: ArtifactStore, folder: Path, label: str, name: str, segment: Segment, box: Box | None) -> None:
     if segment.picture is None:
         return
-    data = draw_boxes(artifacts.read_picture(segment.picture), [] if box is None else [box])
+    region = segment.picture.region
+    boxes = [] if box is None or box == region else [box if region is None else box.relative_to(region)]
+    data = draw_boxes(artifacts.read_picture(segment.picture), boxes)
     write_picture(folder / f"{label}-{_make_file_name(name, segment)}.jpg", data)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +24,7 @@ from api.cli.memory import explain_missing_memory, print_memory, save_memory
 from api.cli.options import CollectionsOption, JsonOption
 from api.schemas.results import AssetShape, AssetWithMemory, MemoryShape, build_memory_shape
 from memory.store import StoredMemory
+from services.catalog.stated_metadata import StatedMetadata, read_stated_metadata
 from services.catalog.types import Asset, Source
 from services.catalog.video_memory import VideoMemoryReader
 from services.generators.timestamps import format_short_timestamp
@@ -68,15 +69,13 @@ def show(
     """
     with open_container() as container:
         shown_asset = container.catalog.find(asset)
+        stated = read_stated_metadata(container.artifacts, shown_asset)
         if not json:
-            _print_asset(shown_asset, container.catalog.sources(shown_asset.asset_id))
+            _print_asset(shown_asset, container.catalog.sources(shown_asset.asset_id), stated)
         memory = container.video_memory.memory(shown_asset)
         if json:
-            print_json(
-                AssetWithMemory.with_memory(
-                    shown_asset, _load_memory_shape(container.video_memory, shown_asset, memory)
-                )
-            )
+            memory_shape = _load_memory_shape(container.video_memory, shown_asset, memory)
+            print_json(AssetWithMemory.with_memory(shown_asset, memory_shape, stated))
         elif memory is None:
             out.print(f"\nmemory: {explain_missing_memory(shown_asset)}")
         else:
@@ -99,17 +98,18 @@ def _load_memory_shape(
     return build_memory_shape(memory, {lane: video_memory.merge_tree(asset, lane) for lane in memory.lanes})
 
 
-def _print_asset(asset: Asset, sources: list[Source]) -> None:
+def _print_asset(asset: Asset, sources: list[Source], stated: StatedMetadata) -> None:
     rows = {
         "name": escape_markup(asset.name),
         "asset": asset.asset_id,
         "kind": asset.kind.value,
         "length": _format_length(asset),
         "size": f"{asset.width} × {asset.height}" if asset.width else "",
-        "date": "" if asset.file_time is None else f"{datetime.fromtimestamp(asset.file_time, UTC):%Y-%m-%d %H:%M} UTC",
+        "date": _format_date(asset, stated),
         "segments": str(asset.segments),
         "looked at": "" if asset.sampled_fps is None else f"{asset.sampled_fps:.2f} frames a second",
         "sources": "\n".join(map(_format_source, sources)),
+        "about": "\n".join(escape_markup(line) for line in stated.lines),
         "warnings": "\n".join(escape_markup(warning) for warning in asset.warnings),
     }
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -128,6 +128,15 @@ def _format_source(source: Source) -> str:
     since = source.missing_since
     gone = "" if since is None else f" [yellow](gone since {datetime.fromtimestamp(since, UTC):%Y-%m-%d})[/]"
     return f"{escape_markup(source.collection)}: {escape_markup(source.uri)}{gone}"
+
+
+def _format_date(asset: Asset, stated: StatedMetadata) -> str:
+    """Return the date of an asset and where it comes from: `2018-03-04 10:20 UTC (EXIF DateTimeOriginal)`."""
+    if asset.file_time is None:
+        return ""
+    date = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=asset.file_time)
+    source = f" ({escape_markup(stated.date_source)})" if stated.date_source else ""
+    return f"{date:%Y-%m-%d %H:%M} UTC{source}"
 
 
 def _format_length(asset: Asset) -> str:

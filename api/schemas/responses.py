@@ -69,7 +69,6 @@ class AssetDetail(AssetWithMemory):
     version: str
     collections: list[str]
     indexed_at: float
-    file_time: float | None
 
 
 class FrameShape(Shape):

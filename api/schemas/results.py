@@ -11,6 +11,7 @@ from memory.store import StoredMemory
 from memory.types import Node
 from services.access.api_keys import ApiKey
 from services.answering.types import Answer, Citation, Sentence
+from services.catalog.stated_metadata import StatedMetadata
 from services.catalog.types import Asset
 from services.search.types import Moment
 from services.summaries.types import Statement, Summary
@@ -209,14 +210,24 @@ class AssetShape(Shape):
 
 
 class AssetWithMemory(AssetShape):
-    """An asset with the memory of a video, null for other kinds."""
+    """An asset with the memory of a video, null for other kinds. `file_time` is its date (Unix time) and `date_source`
+    the field of the file that says so, `metadata` what the file says about itself, a line for each kind of text."""
 
     memory: MemoryShape | None
+    file_time: float | None
+    date_source: str
+    metadata: list[str]
 
     @classmethod
-    def with_memory(cls, asset: Asset, memory: MemoryShape | None) -> AssetWithMemory:
-        """Build the shape of an asset with its memory."""
-        return cls(**AssetShape.of(asset).model_dump(), memory=memory)
+    def with_memory(cls, asset: Asset, memory: MemoryShape | None, stated: StatedMetadata) -> AssetWithMemory:
+        """Build the shape of an asset with its memory and what its file states."""
+        return cls(
+            **AssetShape.of(asset).model_dump(),
+            memory=memory,
+            file_time=asset.file_time,
+            date_source=stated.date_source,
+            metadata=list(stated.lines),
+        )
 
 
 class StatementShape(Shape):

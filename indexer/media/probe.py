@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
 import av
 
 from indexer.errors import DamagedMedia, UnsupportedMedia
+from indexer.media.raw_photo import is_raw_photo
 from indexer.media.sandbox.limits import MediaLimits
 from indexer.media.video.container import (
     NOT_MEDIA,
@@ -19,6 +19,7 @@ from indexer.media.video.container import (
     pick_audio_stream,
     pick_video_stream,
 )
+from indexer.media.video.metadata import read_metadata
 from indexer.media.video.picture import display_matrix, display_size
 from indexer.media.video.reader import decode_first_frame
 from indexer.media.video.timeline import claim_end_s, find_end_s, find_start_s
@@ -64,7 +65,7 @@ def probe(path: Path, limits: MediaLimits) -> MediaInfo:
         from indexer.media.pdf.reader import probe_document
 
         return probe_document(path, limits.max_pages)
-    if _is_image(head):
+    if _is_image(head) or is_raw_photo(head):
         from indexer.media.image import probe_image
 
         return probe_image(path, limits.max_image_pixels)
@@ -92,17 +93,20 @@ def probe_video(path: Path) -> MediaInfo:
         else:
             _check_audio(path, container, audio, name)
         duration_s, warnings = _measure_duration_s(container, [s for s in (video, audio) if s is not None])
+        date, lines = read_metadata(container.metadata, [stream.metadata for stream in container.streams])
         return MediaInfo(
             kind=AssetKind.VIDEO,
             format=name,
             width=width,
             height=height,
             duration_s=duration_s,
-            taken_at=_parse_taken_at(container),
+            taken_at=None if date is None else date.time,
             has_video=video is not None,
             has_audio=audio is not None,
             subtitle_streams=len(container.streams.subtitles),
             warnings=tuple(warnings),
+            date_source="" if date is None else date.source,
+            metadata=lines,
         )
 
 
@@ -158,16 +162,3 @@ def _measure_duration_s(
         end_s for claimed, measured in ends if (end_s := measured if measured is not None else claimed) is not None
     ]
     return (float(max(*known, start_s) - start_s) if known else None), warnings
-
-
-def _parse_taken_at(container: av.container.InputContainer) -> float | None:
-    """Return the creation time of the metadata as a Unix time; UTC where it has no offset, None where there is none."""
-    text = container.metadata.get("creation_time") or container.metadata.get("com.apple.quicktime.creationdate")
-    try:
-        created = datetime.fromisoformat(text) if text else None
-    except ValueError:
-        return None
-    if created is None:
-        return None
-    seconds = (created if created.tzinfo else created.replace(tzinfo=UTC)).timestamp()
-    return seconds if seconds > 0 else None

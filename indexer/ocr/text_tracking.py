@@ -39,6 +39,15 @@ class OcrSettings:
     """Chosen: changed cells that cause a line to be read again; more would miss a changed digit."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A line that OCR read: its place in pixels, its text, and the confidence in it, in [0, 1]."""
+
+    rect: Rect
+    text: str
+    confidence: float
+
+
 @dataclass(slots=True)
 class OcrStats:
     """Counters of OCR work: frames, runs of the detector, boxes read by the recognizer."""
@@ -230,20 +239,34 @@ def recognize_text(
 
     Lines of one paragraph share a `block`, counted from 0.
     """
-    settings = settings or OcrSettings()
+    readings = read_rects(engine, rgb, settings or OcrSettings())
+    return order_readings(readings, rgb.shape[1], rgb.shape[0], origin)
+
+
+def read_rects(engine: OcrEngine, rgb: Pixels, settings: OcrSettings) -> list[Reading]:
+    """Read the legible lines of a picture, with their places in pixels."""
     quads = engine.detect(rgb)
     readings = engine.recognize(rgb, quads) if len(quads) else []
-    legible = [
-        (Rect.around(quad), text, confidence)
+    return [
+        Reading(Rect.around(quad), text, confidence)
         for quad, (text, confidence) in zip(quads, readings, strict=True)
         if confidence >= settings.min_confidence and len(text.strip()) >= settings.min_characters
     ]
-    paragraphs = group_paragraphs([rect for rect, _, _ in legible])
-    height, width = rgb.shape[:2]
+
+
+def order_readings(readings: Sequence[Reading], width: int, height: int, origin: Origin) -> list[TextLine]:
+    """Return lines of a picture of `width` x `height` pixels in reading order, with the paragraph of each."""
+    paragraphs = group_paragraphs([reading.rect for reading in readings])
     return [
-        TextLine(text, origin, box=_to_box(rect, width, height), confidence=confidence, block=block)
+        TextLine(
+            readings[i].text,
+            origin,
+            box=_to_box(readings[i].rect, width, height),
+            confidence=readings[i].confidence,
+            block=block,
+        )
         for block, group in enumerate(paragraphs)
-        for rect, text, confidence in (legible[i] for i in group)
+        for i in group
     ]
 
 

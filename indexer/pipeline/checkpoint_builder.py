@@ -27,7 +27,7 @@ def build_checkpoint(
 ) -> Checkpoint:
     """Build a checkpoint: picture segments, then passages, each linked to the picture that covers its start."""
     starts = [picture.start_s or 0.0 for picture in pictures]
-    segments = [*pictures, *(_to_segment(passage) for passage in passages)]
+    segments = [*pictures, *(build_text_segment(passage) for passage in passages)]
     passage_pictures = [_find_covering(starts, passage.start_s) for passage in passages]
     picture_count = len(pictures)
     rows, vectors = {}, {}
@@ -61,7 +61,8 @@ def extract_key_frames(checkpoint: Checkpoint) -> list[KeyFrame]:
     ]
 
 
-def _to_segment(passage: Passage) -> Segment:
+def build_text_segment(passage: Passage) -> Segment:
+    """Build the text segment of a passage."""
     return Segment(
         ordinal=0,
         origin=passage.origin,

@@ -137,11 +137,7 @@ class BatchEncoder:
             parts = [batch.result() for batch in batches]
             if not parts and self._encoder is not None:
                 return EncodedPictures((), np.empty((0, self._encoder.dim), np.float32))
-            return EncodedPictures(
-                tuple(jpeg for part in parts for jpeg in part.jpegs),
-                _concatenate([part.visual for part in parts]),
-                _concatenate([part.tokens for part in parts]),
-            )
+            return concatenate_pictures(parts)
 
         return result
 
@@ -169,6 +165,15 @@ def encode_pictures(
     if encoder is None:
         return EncodedPictures((), None, visual_tokens)
     return EncodedPictures((), encoder.encode_images(pictures) if visual is None else visual, visual_tokens)
+
+
+def concatenate_pictures(parts: Sequence[EncodedPictures]) -> EncodedPictures:
+    """Join encoded pictures, in order."""
+    return EncodedPictures(
+        tuple(jpeg for part in parts for jpeg in part.jpegs),
+        _concatenate([part.visual for part in parts]),
+        _concatenate([part.tokens for part in parts]),
+    )
 
 
 def _concatenate(parts: list[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:

@@ -18,6 +18,7 @@ from indexer.pipeline.checkpoint_builder import extract_key_frames
 from indexer.pipeline.document_pass import DocumentPass
 from indexer.pipeline.encoding import IndexingSettings, ModelSet
 from indexer.pipeline.image_pass import build_image_checkpoint
+from indexer.pipeline.metadata_pass import append_metadata
 from indexer.pipeline.reencode import reencode_checkpoint
 from indexer.pipeline.stitching import stitch_checkpoints
 from indexer.pipeline.video_pass import VideoPass
@@ -210,14 +211,19 @@ class _PassRunner:
         """Yield the checkpoints of a source in order, from number `first_checkpoint` on."""
         match source.info.kind:
             case AssetKind.VIDEO:
-                yield from self._run_video(source, first_checkpoint)
+                checkpoints = self._run_video(source, first_checkpoint)
             case AssetKind.DOCUMENT:
-                yield from self._run_document(source, first_checkpoint)
+                checkpoints = self._run_document(source, first_checkpoint)
             case AssetKind.IMAGE:
-                if first_checkpoint == 0:
-                    yield build_image_checkpoint(
-                        self._media, self._models, self._settings, self._encode_stage, source.path
-                    )
+                checkpoints = self._run_image(source, first_checkpoint)
+        for checkpoint in checkpoints:
+            yield append_metadata(checkpoint, source.info, self._models.text) if checkpoint.number == 0 else checkpoint
+
+    def _run_image(self, source: IndexSource, first_checkpoint: int) -> Iterator[Checkpoint]:
+        if first_checkpoint == 0:
+            yield build_image_checkpoint(
+                self._media, self._models, self._settings, self._encode_stage, source.path, source.info
+            )
 
     def _run_video(self, source: IndexSource, first_checkpoint: int) -> Iterator[Checkpoint]:
         video = VideoPass(

@@ -43,6 +43,7 @@ def reencode_checkpoint(record: CheckpointRecord, artifacts: ArtifactStore, mode
         signatures=record.signatures,
         frames=record.frames or tuple(_estimate_frame_count(record.segments[i], fps) for i in pictures if timed),
         tokens=encoded.tokens,
+        picture_regions=tuple(ref.region for ref in refs),
     )
 
 

@@ -23,7 +23,7 @@ from safetensors.numpy import save as save_tensors
 
 from indexer.errors import ArtifactError
 from indexer.ports import BlobStore
-from indexer.types import Lane, MediaInfo, PictureRef, Segment, Vectors
+from indexer.types import Box, Lane, MediaInfo, PictureRef, Segment, Vectors
 
 SCHEMA_VERSION = 1
 _T = TypeVar("_T")
@@ -40,7 +40,8 @@ class Checkpoint:
     index of the one that shows segment j (-1: none). `rows[lane]` are the segments that the rows of `vectors[lane]`
     embed. `signatures` are those of the first and the last key frame, for `indexer.pipeline.stitching`. `frames[i]`
     counts the sampled frames that picture i of a video stands for. `tokens` are visual tokens for the video memory,
-    `[pictures, positions, width]`; they are not stored here.
+    `[pictures, positions, width]`; they are not stored here. `picture_regions[i]` is the part of the whole picture that
+    picture i shows (None: all of it); empty where none is a part.
     """
 
     number: int
@@ -54,6 +55,7 @@ class Checkpoint:
     signatures: tuple[bytes, ...] = ()
     frames: tuple[int, ...] = ()
     tokens: NDArray[np.float32] | None = None
+    picture_regions: tuple[Box | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +232,9 @@ class ArtifactDraft:
     def _link_pictures(self, checkpoint: Checkpoint) -> tuple[Segment, ...]:
         key = self._checkpoint_key(checkpoint.number, "jpegs")
         ends = np.cumsum([0, *(len(picture) for picture in checkpoint.pictures)]).tolist()
-        refs = [PictureRef(key, start, end - start) for start, end in pairwise(ends)]
+        regions = checkpoint.picture_regions or (None,) * len(checkpoint.pictures)
+        spans = zip(pairwise(ends), regions, strict=True)
+        refs = [PictureRef(key, start, end - start, region) for (start, end), region in spans]
         pairs = zip(checkpoint.segments, checkpoint.picture_of, strict=True)
         return tuple(replace(segment, picture=refs[i] if i >= 0 else None) for segment, i in pairs)
 

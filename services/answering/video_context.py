@@ -125,7 +125,7 @@ class VideoContext:
 
     def neighbouring_frames(self, asset: Asset, segments: Sequence[RetrievedSegment]) -> list[RetrievedSegment]:
         """Return frames besides the retrieved ones, in order of time: within their spans, then around the best."""
-        own = [item for item in segments if item.asset.asset_id == asset.asset_id and item.segment.span is not None]
+        own = [item for item in segments if item.asset.asset_id == asset.asset_id and _is_at_a_time(item.segment)]
         if not own or self.max_frames < 1 or asset.width is None:
             return []
         pictures = {item.segment.picture for item in own}
@@ -200,6 +200,11 @@ def _overlaps(node: Node, filters: SegmentFilter) -> bool:
     starts_s = -math.inf if filters.start_s is None else filters.start_s
     ends_s = math.inf if filters.end_s is None else filters.end_s
     return node.start_s < ends_s and node.end_s > starts_s
+
+
+def _is_at_a_time(segment: Segment) -> bool:
+    """Tell whether a segment is of some time of a video, not about all of it as its title is."""
+    return segment.span is not None and segment.origin is not Origin.METADATA
 
 
 def _span(item: RetrievedSegment) -> TimeSpan:

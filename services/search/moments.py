@@ -14,11 +14,15 @@ from services.search.types import Moment, RetrievedSegment
 def merge_into_moments(segments: Sequence[RetrievedSegment], gap_s: float) -> list[Moment]:
     """Merge segments of a video that are at most `gap_s` apart into moments, those of a page or image into one.
 
+    What a video says about itself (its title) lasts as long as it does, and is a moment of its own.
+
     Moments keep the order of their first segments (best first); a moment's best segment is its best passage.
     """
-    groups: dict[tuple[str, int | None], list[RetrievedSegment]] = {}
+    groups: dict[tuple[str, int | None, bool], list[RetrievedSegment]] = {}
     for result in segments:
-        groups.setdefault((result.asset.asset_id, result.segment.page), []).append(result)
+        is_about_all = result.asset.kind is AssetKind.VIDEO and result.segment.origin is Origin.METADATA
+        key = (result.asset.asset_id, result.segment.page, is_about_all)
+        groups.setdefault(key, []).append(result)
     position = {id(result): i for i, result in enumerate(segments)}
     parts = [part for group in groups.values() for part in _split_by_gap(group, gap_s)]
     parts.sort(key=lambda part: min(position[id(result)] for result in part))

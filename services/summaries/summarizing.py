@@ -124,7 +124,7 @@ class Summarizing:
         starts = [section.start_s for section in sections]
         for record, _ in self._artifacts.read_checkpoints(self._artifacts.read_manifest(asset.asset_id, asset.version)):
             for segment in record.segments:
-                if segment.origin is not Origin.PICTURE:
+                if segment.origin not in (Origin.PICTURE, Origin.METADATA):
                     passages[max(0, bisect_right(starts, segment.start_s or 0.0) - 1)].append(segment)
             passages = [_longest_passages(texts, self._settings.max_passages) for texts in passages]
         return passages

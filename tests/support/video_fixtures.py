@@ -115,3 +115,15 @@ def make_sound(path: Path, seconds: float = 2.0, codec: str = "pcm_s16le", rate:
         frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
         output.mux(stream.encode(frame))
         output.mux(stream.encode())
+
+
+def write_tagged_video(path: Path, tags: dict[str, str], options: dict[str, str] | None = None) -> None:
+    """Write a second of grey pictures in a container with these tags."""
+    with av.open(str(path), "w", options=options or {}) as output:
+        output.metadata.update(tags)
+        stream = output.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(10):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 128, np.uint8))
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))

@@ -13,9 +13,10 @@ from api.http.slots import LookupSlot
 from api.schemas.jobs import JobShape
 from api.schemas.requests import AssetId, CollectionName
 from api.schemas.responses import AssetDetail, FrameShape, PageShape
-from api.schemas.results import AssetShape, MemoryShape, build_memory_shape
+from api.schemas.results import AssetShape, AssetWithMemory, MemoryShape, build_memory_shape
 from indexer.types import AssetKind
 from services.access.scoping import collections_holding, count_assets_by_collection, require_asset, require_collection
+from services.catalog.stated_metadata import read_stated_metadata
 from services.catalog.types import Asset
 from services.jobs.types import DeleteRequest, NewJob
 
@@ -51,13 +52,12 @@ def show_asset(context: Context, permissions: ReadAccess, asset_id: AssetIdParam
     """Describe an asset in full, with the memory of a video."""
     catalog = context.container.catalog
     asset = require_asset(catalog, permissions, asset_id)
+    stated = read_stated_metadata(context.container.artifacts, asset)
     return AssetDetail(
-        **AssetShape.of(asset).model_dump(),
-        memory=_load_memory(context, asset),
+        **AssetWithMemory.with_memory(asset, _load_memory(context, asset), stated).model_dump(),
         version=asset.version,
         collections=collections_holding(catalog, permissions, asset),
         indexed_at=asset.indexed_at,
-        file_time=asset.file_time,
     )
 
 

@@ -221,7 +221,7 @@ def _to_row(segment: Segment) -> tuple[int | float | str | None, ...]:
         _to_json(_corners(segment.box)) if segment.box else None,
         segment.text.encode("utf-8", "replace").decode(),
         _to_json([(line.start, line.end, *_corners(line.box)) for line in segment.lines]) if segment.lines else "",
-        _to_json((picture.key, picture.offset, picture.length)) if picture else None,
+        _to_json(_picture_fields(picture)) if picture else None,
     )
 
 
@@ -236,8 +236,17 @@ def _from_row(row: Sequence[object]) -> Segment:
         box=Box(*json.loads(box)) if isinstance(box, str) else None,
         text=text,  # type: ignore[arg-type]
         lines=tuple(LineSpan(a, b, Box(*corners)) for a, b, *corners in json.loads(lines)) if lines else (),  # type: ignore[arg-type]
-        picture=PictureRef(*json.loads(picture)) if isinstance(picture, str) else None,
+        picture=_to_picture(*json.loads(picture)) if isinstance(picture, str) else None,
     )
+
+
+def _picture_fields(picture: PictureRef) -> tuple[str | int | float, ...]:
+    """Return key, offset and length, and the corners of the region where the picture is a tile."""
+    return (picture.key, picture.offset, picture.length, *(_corners(picture.region) if picture.region else ()))
+
+
+def _to_picture(key: str, offset: int, length: int, *corners: float) -> PictureRef:
+    return PictureRef(key, offset, length, Box(*corners) if corners else None)
 
 
 def _corners(box: Box) -> tuple[float, float, float, float]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +18,7 @@ from indexer.media.pdf.annotations import has_drawn_annotations, read_notes
 from indexer.media.pdf.glyph_reading import read_glyphs
 from indexer.media.pdf.glyphs import Glyphs
 from indexer.media.pdf.layer_checks import find_hidden_lines, find_unlikely_lines, is_reliable, shows_more_than
+from indexer.media.pdf.metadata import read_metadata
 from indexer.media.pdf.text_layer import read_lines
 from indexer.media.pdf.unread_ink import find_unread_regions
 from indexer.types import AssetKind, Box, DocumentPage, MediaInfo, Pixels, TextLine
@@ -30,8 +29,6 @@ _SIGNATURE_SEARCH_BYTES = 1024
 _PAGES_PER_OPENING = 64
 """Chosen: PDFium caches what it has parsed while a document is open; reopening bounds memory, but costs time."""
 _A4_RATIO = 0.7071  # Source: ISO 216, width over height
-
-_PDF_DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:Z|([+-])(\d\d)'?(\d\d)?)?")
 
 
 def probe_document(path: Path, max_pages: int) -> MediaInfo:
@@ -44,12 +41,20 @@ def probe_document(path: Path, max_pages: int) -> MediaInfo:
         pages = len(document)
         if pages > max_pages:
             raise LimitExceeded(str(path), f"{_format_pages(pages)}, over the limit of {_format_pages(max_pages)}")
-        taken_at = _parse_pdf_date(document.get_metadata_value("CreationDate"))
+        date, lines = read_metadata(path, document.get_metadata_value)
+        stated = MediaInfo(
+            AssetKind.DOCUMENT,
+            "pdf",
+            pages=pages,
+            taken_at=None if date is None else date.time,
+            date_source="" if date is None else date.source,
+            metadata=lines,
+        )
         try:
             width, height = (round(side) for side in document.get_page_size(0))
         except pypdfium2.PdfiumError:
-            return MediaInfo(AssetKind.DOCUMENT, "pdf", pages=pages, taken_at=taken_at)
-        return MediaInfo(AssetKind.DOCUMENT, "pdf", width, height, pages=pages, taken_at=taken_at)
+            return stated
+        return replace(stated, width=width, height=height)
 
 
 def read_pages(path: Path, first_page: int, max_px: int) -> Iterator[DocumentPage]:
@@ -115,21 +120,6 @@ def _is_without_pages(path: Path) -> bool:
 def _format_pages(count: int) -> str:
     """Return a number of pages in words: `1 page`, `2 pages`."""
     return f"{count} page" if count == 1 else f"{count} pages"
-
-
-def _parse_pdf_date(text: str) -> float | None:
-    """Return a PDF date (ISO 32000-1, 7.9.4) as a Unix time; UTC where it has no offset, None where it is invalid."""
-    match = _PDF_DATE.match(text)
-    if match is None:
-        return None
-    year, month, day, hour, minute, second, sign, hours, minutes = match.groups()
-    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
-    try:
-        zone = timezone(offset) if sign else UTC
-        parts = (int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0))
-        return datetime(int(year), *parts, tzinfo=zone).timestamp()
-    except (ValueError, OverflowError):
-        return None
 
 
 # One page

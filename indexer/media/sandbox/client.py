@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import weakref
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from functools import partial
@@ -24,7 +24,7 @@ from indexer import errors, malloc_tuning
 from indexer.media.sandbox import protocol
 from indexer.media.sandbox.limits import MediaLimits
 from indexer.media.video import SamplingPlan, VideoReport
-from indexer.types import AudioSpan, DocumentPage, Frame, MediaInfo, Pixels, TextLine
+from indexer.types import AudioSpan, Box, DocumentPage, Frame, MediaInfo, Pixels, TextLine
 
 __all__ = ["FrameStream", "MediaLimits", "SandboxedDecoder"]
 
@@ -41,6 +41,15 @@ _ERRORS_BY_NAME = {
         errors.LimitExceeded,
     )
 }
+
+_PARTIAL_REPLIES = (
+    protocol.FrameReply,
+    protocol.TileReply,
+    protocol.PageReply,
+    protocol.ClipChunkReply,
+    protocol.HeartbeatReply,
+)
+"""Replies after which more follow."""
 
 R = TypeVar("R", bound=protocol.Reply)
 ReplyStream: TypeAlias = Generator[tuple[protocol.Reply, NDArray[np.uint8]], None, None]
@@ -93,6 +102,13 @@ class SandboxedDecoder:
         """Return the upright pixels of an image, the longer side at most `max_px`."""
         reply, payload = self._fetch_reply(path, protocol.ImageRequest(os.fsencode(path), max_px), protocol.ImageReply)
         return self._to_pixels(path, payload, reply.height, reply.width)
+
+    def read_tiles(self, path: Path, boxes: Sequence[Box], size: tuple[int, int]) -> Iterator[Pixels]:
+        """Yield parts of an image, upright, in the order of `boxes`; the whole is reduced to `size` (width, height)."""
+        request = protocol.TilesRequest(os.fsencode(path), list(boxes), *size)
+        for reply, payload in self._stream_replies(path, request):
+            if isinstance(reply, protocol.TileReply):
+                yield self._to_pixels(path, payload, reply.height, reply.width)
 
     def read_pages(self, path: Path, first_page: int, max_px: int) -> Iterator[DocumentPage]:
         """Yield the pages of a PDF from number `first_page` (from 1) on."""
@@ -147,9 +163,7 @@ class SandboxedDecoder:
                 if isinstance(reply, protocol.ErrorReply):
                     last = not reply.must_restart
                     raise _ERRORS_BY_NAME.get(reply.error_class, errors.DamagedMedia)(str(path), reply.reason)
-                last = not isinstance(
-                    reply, protocol.FrameReply | protocol.PageReply | protocol.ClipChunkReply | protocol.HeartbeatReply
-                )
+                last = not isinstance(reply, _PARTIAL_REPLIES)
                 if last:
                     self._busy = False
                 if not isinstance(reply, protocol.HeartbeatReply):

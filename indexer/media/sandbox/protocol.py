@@ -60,6 +60,15 @@ class ImageRequest(msgspec.Struct, tag="image"):
     max_px: int
 
 
+class TilesRequest(msgspec.Struct, tag="tiles"):
+    """Request parts of an image reduced to `width` x `height`; answered by TileReply for each, then DoneReply."""
+
+    path: bytes
+    boxes: list[Box]
+    width: PositiveInt
+    height: PositiveInt
+
+
 class PagesRequest(msgspec.Struct, tag="pages"):
     """Request the pages of a PDF from `first_page` (from 1) on; answered by PageReply for each, then DoneReply."""
 
@@ -115,6 +124,13 @@ class AudioReply(msgspec.Struct, tag="sound"):
 
 class ImageReply(msgspec.Struct, tag="picture"):
     """An image; the payload is its RGB pixels, `[height, width, 3]` uint8."""
+
+    height: int
+    width: int
+
+
+class TileReply(msgspec.Struct, tag="tile"):
+    """A part of an image; the payload is its RGB pixels, `[height, width, 3]` uint8."""
 
     height: int
     width: int
@@ -190,7 +206,14 @@ class ErrorReply(msgspec.Struct, tag="error"):
 
 
 Request: TypeAlias = (
-    ProbeRequest | FramesRequest | AudioRequest | ImageRequest | PagesRequest | SubtitlesRequest | ClipRequest
+    ProbeRequest
+    | FramesRequest
+    | AudioRequest
+    | ImageRequest
+    | TilesRequest
+    | PagesRequest
+    | SubtitlesRequest
+    | ClipRequest
 )
 Reply: TypeAlias = (
     InfoReply
@@ -198,6 +221,7 @@ Reply: TypeAlias = (
     | ReportReply
     | AudioReply
     | ImageReply
+    | TileReply
     | PageReply
     | SubtitlesReply
     | ClipChunkReply

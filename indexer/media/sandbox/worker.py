@@ -102,6 +102,8 @@ class SandboxWorker:
 
                 rgb = read_image(path, request.max_px)
                 self._send(protocol.ImageReply(rgb.shape[0], rgb.shape[1]), rgb)
+            case protocol.TilesRequest():
+                self._send_tiles(path, request)
             case protocol.PagesRequest():
                 self._send_pages(path, request)
             case protocol.SubtitlesRequest():
@@ -126,6 +128,13 @@ class SandboxWorker:
 
         span = read_audio(path, request.start_s, request.end_s, request.sample_rate, self.send_heartbeat)
         self._send(protocol.AudioReply(span.start_s, span.sample_rate), span.samples)
+
+    def _send_tiles(self, path: Path, request: protocol.TilesRequest) -> None:
+        from indexer.media.image import read_tiles
+
+        for rgb in read_tiles(path, request.boxes, (request.width, request.height)):
+            self._send(protocol.TileReply(rgb.shape[0], rgb.shape[1]), rgb)
+        self._send(protocol.DoneReply())
 
     def _send_pages(self, path: Path, request: protocol.PagesRequest) -> None:
         from indexer.media.pdf.reader import read_pages

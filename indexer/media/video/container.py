@@ -22,6 +22,12 @@ _FORBIDDEN_FORMATS = frozenset(
     | {"tty", "bin", "adf", "idf", "xbin", "ffmetadata", "data", "rawvideo", "mcc", "scc"}  # these accept any text
 )
 """Formats that open other files, devices or addresses, or that accept anything."""
+_PLAYLIST_STARTS = (b"#EXTM3U", b"ffconcat", b"v=0\r", b"v=0\n", b"[playlist]", b"[Reference]", b"# VobSub", b"SMIL")
+_PLAYLIST_ELEMENTS = (b"<MPD", b"<AssetMap", b"<CompositionPlaylist", b"<SmoothStreamingMedia", b"<smil", b"<playlist")
+"""Source: RFC 8216 (HLS), ISO/IEC 23009-1 (DASH), RFC 8866 (SDP), SMPTE ST 2067 (IMF), FFmpeg's concat: how they begin,
+and the elements of those in XML."""
+_PLAYLIST_HEAD_BYTES = 4096
+"""Chosen: an element of a playlist comes after its declaration and comments, which are shorter."""
 _BUFFER_BYTES = 1 << 18  # Form: size of a read
 _MAX_READ_ERRORS = 16
 """Chosen: read errors before the rest is given up; more recovers more of a damaged file, but takes longer."""
@@ -177,9 +183,16 @@ def _open_error(path: Path, file: BoundedFile, error: Exception) -> SourceError:
         return DamagedMedia(str(path), "its index (moov) is damaged")
     if head.startswith(b"\x1aE\xdf\xa3") or (head.startswith(b"RIFF") and head[8:12] in {b"AVI ", b"WAVE"}):
         return DamagedMedia(str(path), "its header is damaged or cut short")
-    if isinstance(error, av.error.ArgumentError):
+    if isinstance(error, av.error.ArgumentError) and _is_playlist(file):
         return UnsupportedMedia(str(path), "is a playlist or the like, which would open other files")
     return UnsupportedMedia(str(path), NOT_MEDIA)
+
+
+def _is_playlist(file: BoundedFile) -> bool:
+    """Return True if a file names other files to play; FFmpeg refuses pictures and drawings by the same error."""
+    file.seek(0)
+    head = file.read(_PLAYLIST_HEAD_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip()
+    return head.startswith(_PLAYLIST_STARTS) or any(element in head for element in _PLAYLIST_ELEMENTS)
 
 
 def _list_atoms(file: BoundedFile) -> set[bytes]:

@@ -121,7 +121,8 @@ def test_list_and_show_for_machines_give_assets_of_one_shape(run_command: RunCom
     first_asset = assets[0]
     for name in (first_asset["asset"], first_asset["asset"][:8], first_asset["name"]):
         detail = run_command(indexed_home, "show", name, "--json").json
-        _check_shape(detail, {**ASSET, "memory": (dict, type(None))})
+        stated = {"file_time": (*NUMBER, type(None)), "date_source": str, "metadata": list}
+        _check_shape(detail, {**ASSET, "memory": (dict, type(None)), **stated})
         assert {key: value for key, value in detail.items() if key != "memory"} == first_asset
 
 

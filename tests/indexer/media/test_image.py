@@ -184,6 +184,58 @@ def test_of_an_animation_the_first_picture_is_read(tmp_path: Path, suffix: str) 
     assert corner_colours(read_image(path, 1000)) == CORNERS
 
 
+@pytest.mark.parametrize("suffix", ["avif", "heic"])
+def test_of_several_pictures_in_a_file_of_a_phone_the_first_is_read_and_said_to_be(tmp_path: Path, suffix: str) -> None:
+    pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+    path = tmp_path / f"several.{suffix}"
+    make_scene().save(path, save_all=True, append_images=[Image.new("RGB", (320, 200), BLUE)])
+    assert probe_image(path, MAX_PIXELS).warnings == ("holds more than one picture; only the first is read",)
+    assert corner_colours(read_image(path, 1000)) == CORNERS
+
+
+@pytest.mark.parametrize("suffix", ["avif", "heic", "jpg", "gif", "webp", "png", "tif"])
+def test_a_single_picture_is_not_said_to_be_several(tmp_path: Path, suffix: str) -> None:
+    pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+    path = tmp_path / f"one.{suffix}"
+    make_scene().save(path)
+    assert probe_image(path, MAX_PIXELS).warnings == ()
+
+
+def draw_strokes(path: Path, *colours: tuple[int, ...]) -> Path:
+    """Strokes, one of each colour, on a transparent ground."""
+    picture = Image.new("RGBA", (200, 40 * len(colours)), (0, 0, 0, 0))
+    for number, colour in enumerate(colours):
+        picture.paste(colour, (20, 40 * number + 15, 180, 40 * number + 25))
+    picture.save(path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp", "tif"])
+@pytest.mark.parametrize(
+    "colours",
+    [
+        [(255, 255, 255, 255)],
+        [(0, 0, 0, 255)],
+        [(250, 250, 210, 255)],
+        [(255, 255, 255, 255), (0, 0, 0, 255)],
+        [(128, 128, 128, 255)],
+    ],
+)
+def test_what_is_drawn_on_a_transparent_ground_stands_out(
+    tmp_path: Path, suffix: str, colours: list[tuple[int, ...]]
+) -> None:
+    rgb = read_image(draw_strokes(tmp_path / f"clear.{suffix}", *colours), 1000).astype(int)
+    for number in range(len(colours)):
+        assert np.abs(rgb[40 * number + 20, 100] - rgb[40 * number + 20, 5]).max() > 90
+
+
+def test_a_photo_with_clear_corners_stays_on_white(tmp_path: Path) -> None:
+    picture = make_scene().convert("RGBA")
+    picture.paste((0, 0, 0, 0), (0, 0, 30, 30))
+    picture.save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png", 1000)[5, 5].tolist() == [255, 255, 255]
+
+
 # When it was taken
 
 
@@ -275,6 +327,16 @@ def test_an_empty_file_is_damaged_and_text_is_not_media(tmp_path: Path) -> None:
         probe_image(empty, MAX_PIXELS)
     with pytest.raises(UnsupportedMedia, match="not a picture of a known format"):
         probe_image(words, MAX_PIXELS)
+
+
+@pytest.mark.parametrize(
+    ("start", "name"), [(b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"), (b"\xff\x0a\xfa\x1f", "JPEG XL"), (b"DDS |", "DDS")]
+)
+def test_a_picture_that_no_decoder_here_opens_is_named(tmp_path: Path, start: bytes, name: str) -> None:
+    path = tmp_path / "picture"
+    path.write_bytes(start + bytes(200))
+    with pytest.raises(UnsupportedMedia, match=f"is a {name} picture, which no decoder here can open"):
+        probe_image(path, MAX_PIXELS)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -48,9 +48,11 @@ def test_a_document_tells_its_pages_and_the_size_of_the_first(tmp_path: Path) ->
 def test_the_creation_date_is_read_where_it_parses(tmp_path: Path, pdf_date: str, expected: datetime | None) -> None:
     path = make_pdf(tmp_path / "dated.pdf", draw_text_at(72, 700, "A page"))
     data = path.read_bytes()
-    begin = data.index(b"/CreationDate (") + len(b"/CreationDate (")
-    end = data.index(b")", begin)
-    path.write_bytes(data[:begin] + pdf_date.encode().ljust(end - begin)[: end - begin] + data[end:])
+    for key in (b"/CreationDate (", b"/ModDate ("):
+        begin = data.index(key) + len(key)
+        end = data.index(b")", begin)
+        data = data[:begin] + pdf_date.encode().ljust(end - begin)[: end - begin] + data[end:]
+    path.write_bytes(data)
     taken_at = probe_document(path, 10).taken_at
     assert taken_at == (expected.timestamp() if expected else None)
 
