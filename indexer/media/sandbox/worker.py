@@ -150,11 +150,15 @@ class SandboxWorker:
         for sidecar in find_sidecars(path) if request.include_sidecars else []:
             self.send_heartbeat()
             try:
-                found = read_sidecar(sidecar, path)
+                found = read_sidecar(sidecar, path, self.send_heartbeat)
                 lines += found.lines
                 reasons = found.warnings
             except errors.SourceError as error:
                 reasons = (error.reason,)
+            except MemoryError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever a parser raises costs this file, not the recording
+                reasons = (f"cannot be read ({type(error).__name__}: {error})",)
             name = describe_sidecar(sidecar, path)  # without the stem: the same files may have another name elsewhere
             warnings += [_one_line(f"subtitles of its {name}: {reason}") for reason in reasons]
         self._send(protocol.SubtitlesReply(lines, warnings))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from fractions import Fraction
 
 import av
@@ -14,8 +15,8 @@ FORMATS_IN_FRAMES = frozenset({"microdvd"})
 """Formats whose times are numbers of frames."""
 
 
-def parse_with_ffmpeg(text: str, format_name: str, frame_rate: Fraction | None) -> list[Cue]:
-    """Return the cues of text in a subtitle format of FFmpeg, equal ones once; empty where it cannot read the text.
+def parse_with_ffmpeg(text: str, format_name: str, frame_rate: Fraction | None) -> Iterator[Cue]:
+    """Yield the cues of text in a subtitle format of FFmpeg, equal ones once; none where it cannot read the text.
 
     `frame_rate`, in frames a second, is used by formats that count frames, unless the text says another.
     """
@@ -31,10 +32,11 @@ def parse_with_ffmpeg(text: str, format_name: str, frame_rate: Fraction | None) 
     except (av.error.FFmpegError, ValueError) as error:
         if isinstance(error, MemoryError):
             raise
-        return []
-    cues: dict[Cue, None] = {}
+        return
+    seen: set[Cue] = set()
     with container:
         for packet in container.demux():
             if packet.size and packet.pts is not None:
-                cues.update(dict.fromkeys(decode_packet(packet, 0.0)))
-    return list(cues)
+                cues = [cue for cue in decode_packet(packet, 0.0) if cue not in seen]
+                seen.update(cues)
+                yield from cues

@@ -12,6 +12,7 @@ import re
 import time
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -227,10 +228,11 @@ def _sort_entries(folder: Path, changed_ns: int, entries: Iterable[os.DirEntry[s
         suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - folders may hold many thousands
         if entry.name.startswith("."):
             continue
-        if suffix in SIDECAR_SUFFIXES and entry.is_file() and not is_picture_subtitle(folder / entry.name):
-            subtitles.append(entry.name)
-        elif suffix in _RECORDINGS and entry.is_file():
-            recordings.append(entry.name)
-        elif entry.is_dir():
-            folders.append(entry.name)
+        with suppress(OSError):  # a loop of links is neither a file nor a folder
+            if suffix in SIDECAR_SUFFIXES and entry.is_file() and not is_picture_subtitle(folder / entry.name):
+                subtitles.append(entry.name)
+            elif suffix in _RECORDINGS and entry.is_file():
+                recordings.append(entry.name)
+            elif entry.is_dir():
+                folders.append(entry.name)
     return _Listing(changed_ns, tuple(sorted(subtitles)), tuple(sorted(recordings)), tuple(sorted(folders)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +17,7 @@ from indexer.media.subtitles.text_encoding import decode_text
 from indexer.media.subtitles.timed_text import has_timing, parse_timed_text
 from indexer.media.subtitles.ttml import is_ttml, parse_ttml
 from indexer.media.video.container import BoundedFile, open_media, pick_video_stream
+from indexer.media.video.reader import SendHeartbeat, no_heartbeat
 from indexer.types import TextLine
 
 _MAX_FILE_BYTES = 1 << 24
@@ -26,7 +27,7 @@ _HEAD_BYTES = 16
 _PICTURES = {b"\0\0\1\xba": "VobSub", b"PG": "PGS"}
 """Source: MPEG-2 program streams (ISO/IEC 13818-1, pack header) and Blu-ray's PGS begin so."""
 _FFMPEG_FORMATS = {
-    "ass": re.compile(r"^\s*(?:\[Script Info\]|Dialogue:)", re.MULTILINE | re.IGNORECASE),
+    "ass": re.compile(r"^[^\S\n]*(?:\[Script Info\]|Dialogue:)", re.MULTILINE | re.IGNORECASE),
     "microdvd": re.compile(r"^\{\d{1,9}\}\{\d{0,9}\}", re.MULTILINE),
     "mpl2": re.compile(r"^\[\d{1,9}\]\[\d{0,9}\]", re.MULTILINE),
     "subviewer1": re.compile(r"^\[\d{2}:\d{2}:\d{2}\][^\S\n]*$", re.MULTILINE),
@@ -44,7 +45,7 @@ class SidecarText:
     warnings: tuple[str, ...] = ()
 
 
-def read_sidecar(path: Path, recording: Path | None = None) -> SidecarText:
+def read_sidecar(path: Path, recording: Path | None = None, heartbeat: SendHeartbeat = no_heartbeat) -> SidecarText:
     """Read a subtitle file into cues without markup, whatever its encoding and suffix; malformed cues are skipped.
 
     `recording` is what it belongs to: its name leaves the language of the file, its frame rate times formats that
@@ -59,17 +60,26 @@ def read_sidecar(path: Path, recording: Path | None = None) -> SidecarText:
     if is_sami(text):
         tracks = parse_sami(text)
     elif text.startswith("WEBVTT") or has_timing(text):
-        tracks = [list(parse_timed_text(text))]
+        tracks = [_collect(parse_timed_text(text), heartbeat)]
     elif is_ttml(text):
-        tracks = [parse_ttml(text)]
+        tracks = [_collect(parse_ttml(text), heartbeat)]
     else:
-        cues, doubt = _parse_with_ffmpeg(text, recording)
+        cues, doubt = _parse_with_ffmpeg(text, recording, heartbeat)
         tracks = [cues]
         warnings += [doubt] if doubt else []
     if not any(tracks) and not text.startswith("WEBVTT"):
         raise DamagedMedia(str(path), "is not a subtitle file")
     lines = [line for block, cues in enumerate(tracks) for line in to_text_lines(cues, block)]
     return SidecarText(lines, tuple(warnings))
+
+
+def _collect(cues: Iterable[Cue], heartbeat: SendHeartbeat) -> list[Cue]:
+    """Return cues as a list, with a sign of life after each."""
+    collected = []
+    for cue in cues:
+        heartbeat()
+        collected.append(cue)
+    return collected
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -86,13 +96,13 @@ def _read_bytes(path: Path) -> bytes:
         file.close()
 
 
-def _parse_with_ffmpeg(text: str, recording: Path | None) -> tuple[Sequence[Cue], str]:
+def _parse_with_ffmpeg(text: str, recording: Path | None, heartbeat: SendHeartbeat) -> tuple[list[Cue], str]:
     """Return the cues of text in the first format that fits, and what is doubtful about its times."""
     for name, pattern in _FFMPEG_FORMATS.items():
         if not pattern.search(text):
             continue
         frame_rate = _frame_rate(recording) if name in FORMATS_IN_FRAMES and recording is not None else None
-        cues = parse_with_ffmpeg(text, name, frame_rate)
+        cues = _collect(parse_with_ffmpeg(text, name, frame_rate), heartbeat)
         if cues:
             guessed = name in FORMATS_IN_FRAMES and frame_rate is None
             return cues, "counts frames, at a rate that is not known: its times are a guess" if guessed else ""

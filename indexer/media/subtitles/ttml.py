@@ -20,21 +20,21 @@ def is_ttml(text: str) -> bool:
     return re.search(r"<(?:\w+:)?tt[\s>]", text[:4096]) is not None
 
 
-def parse_ttml(text: str) -> list[Cue]:
-    """Return the cues: paragraphs, or the spans inside them that have times of their own. Times are seconds.
+def parse_ttml(text: str) -> Iterator[Cue]:
+    """Yield the cues: paragraphs, or the spans inside them that have times of their own. Times are seconds.
 
-    Entities of the document's own are not read, so nothing can grow. Empty where the XML is damaged.
+    Entities of the document's own are not read, so nothing can grow; damaged XML has no cues.
     """
     if "<!ENTITY" in text:
-        return []
+        return
     try:
         root = ElementTree.fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", text))
     except ElementTree.ParseError:
-        return []
+        return
     attributes = {_local(name): value for name, value in root.attrib.items()}
     frame_rate = _parse_rate(attributes.get("frameRate")) or _DEFAULT_FRAME_RATE
     tick_rate = _parse_rate(attributes.get("tickRate")) or frame_rate
-    return list(_walk(root, 0.0, None, (frame_rate, tick_rate), 0))
+    yield from _walk(root, 0.0, None, (frame_rate, tick_rate), 0)
 
 
 def _parse_rate(text: str | None) -> float | None:

@@ -94,6 +94,13 @@ def test_among_several_recordings_a_file_that_says_its_language_alone_belongs_to
     assert find_recording(tmp_path / "Subs" / "2_English.srt") is None
 
 
+def test_a_loop_of_links_hides_no_other_file(tmp_path: Path) -> None:
+    make_files(tmp_path, "film.mp4", "film.srt")
+    for name in ("loop.mp4", "loop.srt", "loop"):
+        (tmp_path / name).symlink_to(tmp_path / name)
+    assert sidecar_names(tmp_path / "film.mp4") == ["film.srt"]
+
+
 def test_pictures_of_subtitles_are_no_sidecar(tmp_path: Path) -> None:
     make_files(tmp_path, "film.mp4", "film.sub", "film.idx")
     assert sidecar_names(tmp_path / "film.mp4") == []

@@ -188,6 +188,14 @@ def test_a_cue_beyond_any_end_is_kept(tmp_path: Path) -> None:
     assert cues(tmp_path / "m.srt", "1\n09:00:00,000 --> 09:00:02,000\nlate\n") == [(32400.0, 32402.0, "late")]
 
 
+@pytest.mark.parametrize("name", ["film.ass", "film.sbv", "film.ttml"])
+def test_the_watcher_is_told_that_work_goes_on(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(FORMATS[name][0])
+    beats: list[int] = []
+    read_sidecar(tmp_path / name, heartbeat=lambda: beats.append(1))
+    assert beats
+
+
 def test_pictures_of_subtitles_are_named_as_such(tmp_path: Path) -> None:
     (tmp_path / "m.sub").write_bytes(b"\0\0\1\xba" + bytes(64))
     with pytest.raises(UnsupportedMedia, match=r"holds pictures of subtitles \(VobSub\), which are not read"):
