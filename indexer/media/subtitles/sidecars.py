@@ -35,6 +35,8 @@ _FFMPEG_FORMATS = {
     "vplayer": re.compile(r"^\d{1,2}:\d{2}:\d{2}(?:\.\d{1,2})?[:= ]", re.MULTILINE),
 }
 """FFmpeg's name of each text format, and what a line of it looks like."""
+_OWN_FRAME_RATE = re.compile(r"^\s{0,16}\{[01]\}\{[01]\}\d")
+"""The first cue of MicroDVD may be the frame rate that the file was made for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +103,11 @@ def _parse_with_ffmpeg(text: str, recording: Path | None, heartbeat: SendHeartbe
     for name, pattern in _FFMPEG_FORMATS.items():
         if not pattern.search(text):
             continue
-        frame_rate = _frame_rate(recording) if name in FORMATS_IN_FRAMES and recording is not None else None
+        counts_frames = name in FORMATS_IN_FRAMES and not _OWN_FRAME_RATE.search(text)
+        frame_rate = _frame_rate(recording) if counts_frames and recording is not None else None
         cues = _collect(parse_with_ffmpeg(text, name, frame_rate), heartbeat)
         if cues:
-            guessed = name in FORMATS_IN_FRAMES and frame_rate is None
+            guessed = counts_frames and frame_rate is None
             return cues, "counts frames, at a rate that is not known: its times are a guess" if guessed else ""
     return [], ""
 

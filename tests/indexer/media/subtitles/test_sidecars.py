@@ -102,6 +102,9 @@ def test_frames_are_counted_at_the_rate_of_the_recording(tmp_path: Path) -> None
             out.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")))
         out.mux(stream.encode())
     known, unknown = read_sidecar(subtitles, film), read_sidecar(subtitles)
+    subtitles.write_text("{1}{1}20\n{20}{40}one\n")
+    own = [read_sidecar(subtitles, of) for of in (film, None)]
+    assert [(line.start_s, line.end_s, found.warnings) for found in own for line in found.lines] == [(1.0, 2.0, ())] * 2
     assert [(line.start_s, line.end_s) for line in known.lines] == [(0.0, 1.0), (2.0, 4.0)]
     assert (known.warnings, unknown.warnings) == (
         (),
