@@ -15,9 +15,15 @@ from api.cli.deletion import prune_missing
 from api.cli.options import JsonOption, YesOption
 from services.ingest.types import FileReport, Outcome
 
-_COLOURS = {Outcome.INDEXED: "green", Outcome.UPDATED: "green", Outcome.UNCHANGED: "dim", Outcome.FAILED: "red"} | {
+_COLOURS = {
+    Outcome.INDEXED: "green",
+    Outcome.UPDATED: "green",
     Outcome.MOVED: "green",
+    Outcome.UNCHANGED: "dim",
     Outcome.GONE: "yellow",
+    Outcome.UNMATCHED: "yellow",
+    Outcome.SIDECAR: "dim",
+    Outcome.FAILED: "red",
 }
 
 
@@ -81,7 +87,8 @@ def index(
     """Index videos, photos and documents.
 
     Running it again costs nothing for what did not change, and goes on where a stopped run left off. Every file that
-    cannot be indexed gets one line that says why; the others go on, and the exit code is 1. A file that was moved keeps
+    cannot be indexed gets one line that says why; the others go on, and the exit code is 1. Subtitle files are read
+    with the recording that they are named for; one that belongs to none gets a line, too. A file that was moved keeps
     what was made of it. One that is gone is named, and still searched until `--prune` or `afterimage prune` removes it.
     """
     reports: list[FileReport] = []
@@ -133,7 +140,7 @@ def reindex(json: JsonOption = False) -> None:
 
 def _format_counts(counts: Counter[Outcome]) -> str:
     counts_text = ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items()))
-    if counts.keys() <= {Outcome.SKIPPED}:
+    if counts.keys() <= {Outcome.SKIPPED, Outcome.UNMATCHED, Outcome.SIDECAR}:
         return "no video, photo or PDF found" + (f" ({counts_text})" if counts_text else "")
     return counts_text
 

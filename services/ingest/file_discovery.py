@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 from indexer.errors import SourceError, SourceNotFound, UnsupportedMedia
-from indexer.media.subtitles import find_sidecars
+from indexer.media.subtitles.sidecar_names import SIDECAR_SUFFIXES, find_recording, find_sidecars, is_picture_subtitle
 from services.database.text import sanitize
 
 _FolderId: TypeAlias = tuple[int, int]
 """Device and inode of a folder."""
-_SIDECAR_SUFFIXES = {".srt", ".vtt"}
 _MEDIA_SUFFIXES = {
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp"),
     *(".ogv", ".mxf", ".mp3", ".m4a", ".aac", ".wav", ".flac", ".ogg", ".opus", ".pdf", ".jpg", ".jpeg", ".png"),
@@ -60,11 +59,25 @@ class DiscoveredFile:
         return "|".join(f"{_file_fingerprint(status)}:{status.st_ctime_ns}" for status in map(_stat, files))
 
 
-def discover(path: Path) -> Iterator[DiscoveredFile | SourceError]:
+@dataclass(frozen=True, slots=True)
+class SubtitleFile:
+    """A subtitle file that belongs to no recording here, or a sidecar that was named itself.
+
+    `name` is as for a DiscoveredFile, `recording` the name of the file that it is a sidecar of; empty where there is
+    none. `reason` says it in words.
+    """
+
+    path: Path
+    name: str
+    recording: str
+    reason: str
+
+
+def discover(path: Path) -> Iterator[DiscoveredFile | SubtitleFile | SourceError]:
     """Yield the files below a path, in order of name; what cannot be read is yielded as the error that it is.
 
     Folders are walked recursively and symbolic links followed; a link back to a folder above it is one error. Hidden
-    files and subtitle files are skipped.
+    files are skipped, and sidecars, which come with their recording.
     """
     pending: list[tuple[Path, tuple[_FolderId, ...], bool]] = [(path, (), False)]
     while pending:
@@ -77,15 +90,29 @@ def discover(path: Path) -> Iterator[DiscoveredFile | SourceError]:
                 pending += [(entry, inside, is_link) for entry in _list_entries(current)]
             elif not stat.S_ISREG(status.st_mode):
                 yield UnsupportedMedia(sanitize(current), f"is a {_describe_kind(status.st_mode)}, not a file")
-            elif current == path:
-                yield DiscoveredFile(current, sanitize(current.name), explicit=True)
-            elif (suffix := current.suffix.lower()) not in _SIDECAR_SUFFIXES:
-                name = sanitize(current.relative_to(path).as_posix())
-                yield DiscoveredFile(current, name, explicit=suffix in _MEDIA_SUFFIXES, is_link=is_link)
+            else:
+                yield from _classify(current, path, is_link)
         except SourceError as error:
             yield error
         except OSError as error:
             yield SourceNotFound(sanitize(current), _explain(error))
+
+
+def _classify(file: Path, start: Path, is_link: bool) -> Iterator[DiscoveredFile | SubtitleFile | SourceError]:
+    """Yield a file found from `start` on; nothing for a sidecar unless it was named itself."""
+    suffix = file.suffix.lower()
+    name = sanitize(file.name if file == start else file.relative_to(start).as_posix())
+    if suffix not in SIDECAR_SUFFIXES:
+        yield DiscoveredFile(file, name, explicit=file == start or suffix in _MEDIA_SUFFIXES, is_link=is_link)
+        return
+    recording = find_recording(file)
+    if recording is None:
+        pictures = "holds pictures of subtitles (VobSub), which are not read"
+        reason = pictures if is_picture_subtitle(file) else "is a subtitle file that belongs to no recording here"
+        yield UnsupportedMedia(name, reason) if file == start else SubtitleFile(file, name, "", reason)
+    elif file == start:
+        owner = sanitize(recording.name)
+        yield SubtitleFile(file, name, owner, f"is a subtitle file, which is read when {owner} is indexed")
 
 
 def _enter_folder(folder: Path, status: os.stat_result, ancestors: tuple[_FolderId, ...]) -> tuple[_FolderId, ...]:

@@ -24,7 +24,7 @@ from indexer.storage.artifacts import Manifest
 from services.catalog.types import Asset, Source, validate_collection_name
 from services.database.clock import now
 from services.database.errors import DatabaseUnavailable
-from services.ingest.file_discovery import DiscoveredFile, discover
+from services.ingest.file_discovery import DiscoveredFile, SubtitleFile, discover
 from services.ingest.missing_sources import MissingSources, is_missing
 from services.ingest.ports import Locks, WriteLock
 from services.ingest.recovery import Recovery
@@ -115,7 +115,7 @@ class Indexing:
 
     def index_files(
         self,
-        files: Iterable[DiscoveredFile | SourceError],
+        files: Iterable[DiscoveredFile | SubtitleFile | SourceError],
         collection: str,
         progress: FileProgressCallback | None,
         timeout_s: float,
@@ -146,7 +146,7 @@ class Indexing:
 
     def _report_any_failure(
         self,
-        file: DiscoveredFile | SourceError,
+        file: DiscoveredFile | SubtitleFile | SourceError,
         collection: str,
         progress: FileProgressCallback | None,
         timeout_s: float,
@@ -161,13 +161,15 @@ class Indexing:
 
     def _report_source_errors(
         self,
-        file: DiscoveredFile | SourceError,
+        file: DiscoveredFile | SubtitleFile | SourceError,
         collection: str,
         progress: FileProgressCallback | None,
         timeout_s: float,
     ) -> FileReport:
         if isinstance(file, SourceError):
             return FileReport(file.name, Outcome.FAILED, reason=file.reason)
+        if isinstance(file, SubtitleFile):
+            return FileReport(file.name, Outcome.SIDECAR if file.recording else Outcome.UNMATCHED, reason=file.reason)
         report = None if progress is None else partial(progress, file.name)
         try:
             return self._index_file(file, collection, report, timeout_s)

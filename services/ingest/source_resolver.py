@@ -18,7 +18,7 @@ from indexer.errors import SourceError, StorageFull
 from indexer.ports import BlobStore
 from services.database.text import sanitize
 from services.egress.errors import SourceForbidden
-from services.ingest.file_discovery import DiscoveredFile, discover
+from services.ingest.file_discovery import DiscoveredFile, SubtitleFile, discover
 
 if TYPE_CHECKING:
     from services.egress.http import OutboundClient
@@ -80,7 +80,7 @@ class SourceResolver:
     @contextmanager
     def resolve(
         self, uri: str, name: str, collection: str, on_progress: FetchProgressCallback
-    ) -> Iterator[Iterable[DiscoveredFile | SourceError]]:
+    ) -> Iterator[Iterable[DiscoveredFile | SubtitleFile | SourceError]]:
         """Yield the files of a source as local paths, for as long as the context lasts.
 
         Fetched media is stored if the context ends without an error. Errors: RemoteUnavailable, LimitExceeded,
@@ -134,8 +134,12 @@ class SourceResolver:
             raise SourceForbidden(f"{sanitize(path)}: is not below one of the folders of {_ROOTS_SETTING}")
         return path
 
-    def _refuse_if_outside(self, file: DiscoveredFile | SourceError) -> DiscoveredFile | SourceError:
+    def _refuse_if_outside(
+        self, file: DiscoveredFile | SubtitleFile | SourceError
+    ) -> DiscoveredFile | SubtitleFile | SourceError:
         """Return the file, or an error if it or a sidecar resolves (by a symbolic link) outside the allowed roots."""
+        if isinstance(file, SubtitleFile) and not self._is_allowed(file.path):
+            return SourceError(file.name, f"leads out of the folders of {_ROOTS_SETTING}")
         if isinstance(file, DiscoveredFile) and not all(map(self._is_allowed, (file.path, *file.sidecars()))):
             return SourceError(file.name, f"leads out of the folders of {_ROOTS_SETTING}")
         return file

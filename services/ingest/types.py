@@ -14,12 +14,18 @@ FileProgressCallback: TypeAlias = Callable[[str, float, float | None], None]
 
 
 class Outcome(StrEnum):
-    """The result of indexing one file."""
+    """The result of indexing one file.
+
+    Subtitle files are no assets: `unmatched` belongs to no recording, `sidecar` was named itself and is read with its
+    recording.
+    """
 
     INDEXED = "indexed"
     UPDATED = "updated"
     UNCHANGED = "unchanged"
     SKIPPED = "skipped"
+    UNMATCHED = "unmatched"
+    SIDECAR = "sidecar"
     FAILED = "failed"
     MOVED = "moved"
     GONE = "gone"
@@ -27,7 +33,8 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """One file's line in the report of an indexing run. `reason` is why it failed, or its warnings."""
+    """One file's line in the report of an indexing run. `reason` is why it failed, what a subtitle file
+    belongs to, or its warnings."""
 
     name: str
     outcome: Outcome

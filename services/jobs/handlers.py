@@ -35,6 +35,8 @@ _CALIBRATION_INTERVAL_S = 60.0
 """Chosen: while index jobs are queued, scores are calibrated once a minute, which costs a query per null query."""
 _LOCK_TIMEOUT_S = 10.0
 """Chosen: a job waits this long for the write lock before the worker takes another job; shorter means more retries."""
+_NO_ASSETS = {Outcome.SKIPPED, Outcome.UNMATCHED}
+"""Outcomes of files that a job's result leaves out: nothing was asked of them, and nothing failed."""
 
 
 class JobHandlers:
@@ -89,7 +91,7 @@ class JobHandlers:
     def _index(self, request: IndexRequest, collection: str, report: JobProgressCallback) -> IndexResult:
         with self._source_resolver().resolve(request.uri, request.name, collection, report) as files:
             reports = self._indexing().index_files(files, collection, report, _LOCK_TIMEOUT_S)
-            return IndexResult(tuple(_to_indexed_file(file) for file in reports if file.outcome is not Outcome.SKIPPED))
+            return IndexResult(tuple(_to_indexed_file(file) for file in reports if file.outcome not in _NO_ASSETS))
 
     def _summarize(self, job: Job, request: SummarizeRequest, report: JobProgressCallback) -> SummarizeResult:
         """Summarize a video, called by its name in the job's collection, which everyone who sees the job may know."""

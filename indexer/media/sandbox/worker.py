@@ -14,7 +14,6 @@ import signal
 import sys
 import threading
 import time
-from functools import partial
 from pathlib import Path
 from typing import assert_never
 
@@ -144,18 +143,30 @@ class SandboxWorker:
         self._send(protocol.DoneReply())
 
     def _send_subtitles(self, path: Path, request: protocol.SubtitlesRequest) -> None:
-        from indexer.media.subtitles import find_sidecars, read_embedded, read_sidecar
+        from indexer.media.subtitles.embedded import read_embedded
+        from indexer.media.subtitles.sidecar_names import describe_sidecar, find_sidecars
+        from indexer.media.subtitles.sidecars import read_sidecar
 
         lines: list[TextLine] = []
         warnings: list[str] = []
-        sources = [partial(read_embedded, path, self.send_heartbeat)]
-        sources += [partial(read_sidecar, sidecar) for sidecar in find_sidecars(path) if request.include_sidecars]
-        for read in sources:
+        try:
+            lines += read_embedded(path, self.send_heartbeat)
+        except errors.SourceError as error:
+            warnings.append(_one_line(f"subtitles of its {path.suffix}: {error.reason}"))
+        for sidecar in find_sidecars(path) if request.include_sidecars else []:
+            self.send_heartbeat()
             try:
-                lines += read()
-            except errors.SourceError as error:  # without the stem: the same files may have another name elsewhere
-                suffix = Path(error.name).name.removeprefix(path.stem)
-                warnings.append(_one_line(f"subtitles of its {suffix}: {error.reason}"))
+                found = read_sidecar(sidecar, path, self.send_heartbeat)
+                lines += found.lines
+                reasons = found.warnings
+            except errors.SourceError as error:
+                reasons = (error.reason,)
+            except MemoryError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever a parser raises costs this file, not the recording
+                reasons = (f"cannot be read ({type(error).__name__}: {error})",)
+            name = describe_sidecar(sidecar, path)  # without the stem: the same files may have another name elsewhere
+            warnings += [_one_line(f"subtitles of its {name}: {reason}") for reason in reasons]
         self._send(protocol.SubtitlesReply(lines, warnings))
 
     def _send_clip(self, path: Path, request: protocol.ClipRequest) -> None:

@@ -103,6 +103,33 @@ def test_a_wrong_suffix_does_not_matter_and_text_in_a_folder_is_passed_over(
     assert (named.outcome, named.reason) == (Outcome.FAILED, NO_MEDIA)
 
 
+def test_subtitle_files_without_a_recording_are_named_and_cost_nothing(
+    run_command: RunCommand, media_folder: Path
+) -> None:
+    video_bytes(media_folder / "film.mp4")
+    cue = "1\n00:00:00,000 --> 00:00:01,000\nhello\n"
+    (media_folder / "FILM.en.srt").write_text(cue)
+    (media_folder / "other.srt").write_text(cue)
+    nothing = "is a subtitle file that belongs to no recording here"
+    result = run_command(None, "index", media_folder)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "indexed film.mp4",
+        "indexed good.pdf",
+        f"unmatched other.srt: {nothing}",
+        "2 indexed, 1 unmatched",
+    ]
+    sources = run_command(None, "index", media_folder, "--json").json["sources"]
+    assert sources[-1] == {"name": "other.srt", "outcome": "unmatched", "asset": None, "reason": nothing}
+    mine = run_command(None, "index", media_folder / "FILM.en.srt")
+    assert (mine.exit_code, mine.stdout.splitlines()[0]) == (
+        0,
+        "sidecar FILM.en.srt: is a subtitle file, which is read when film.mp4 is indexed",
+    )
+    lone = run_command(None, "index", media_folder / "other.srt")
+    assert (lone.exit_code, lone.error_lines) == (1, [f"failed other.srt: {nothing}"])
+
+
 def test_a_file_that_breaks_keeps_what_was_indexed_of_it(make_container: MakeContainer, media_folder: Path) -> None:
     container = make_container()
     before = index_by_name(container, media_folder)["good.pdf"].asset

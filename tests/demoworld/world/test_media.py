@@ -21,7 +21,7 @@ from demoworld.world.reports import write_report
 from demoworld.world.script import Motion, SceneEvent, Shot, generate_shots
 from demoworld.world.truth import VideoTruth, build_video_truth, read_video_truth
 from demoworld.world.video_rendering import VideoSpec, render_video
-from indexer.media.subtitles import read_sidecar
+from indexer.media.subtitles.sidecars import read_sidecar
 
 REEL = VideoSpec(seed=11, seconds=150, excluded_concepts=("dog", "cat"), with_narration=True)
 
@@ -129,7 +129,7 @@ def test_what_is_left_out_never_appears(truth: VideoTruth) -> None:
 
 def test_the_narration_says_each_event_as_it_begins(video: Path, truth: VideoTruth) -> None:
     starts = {event.start_s: event for event in truth.events}
-    lines = read_sidecar(video.with_suffix(".srt"))
+    lines = read_sidecar(video.with_suffix(".srt")).lines
     assert len(lines) >= len(truth.events) / 2
     for line in lines:
         event = starts[min(starts, key=lambda start_s: abs(start_s - (line.start_s or 0)))]

@@ -13,7 +13,9 @@ import pytest
 from av.subtitles.subtitle import SubtitleSet
 
 from indexer.errors import DamagedMedia, SourceNotFound, UnsupportedMedia
-from indexer.media.subtitles import find_sidecars, read_embedded, read_sidecar
+from indexer.media.subtitles.embedded import read_embedded
+from indexer.media.subtitles.sidecar_names import find_sidecars
+from indexer.media.subtitles.sidecars import read_sidecar
 from indexer.types import Origin, TextLine
 
 SRT = """1
@@ -103,7 +105,7 @@ def _mux_cues(out: Any, stream: Any, lines: Sequence[tuple[float, float, str]], 
 def test_sidecars_have_the_name_of_the_recording_and_perhaps_a_language(tmp_path: Path) -> None:
     video = tmp_path / "movie.mp4"
     mine = ["movie.SRT", "movie.de.srt", "movie.en-GB.vtt", "movie.en.forced.srt", "movie.pt_BR.srt", "movie.vtt"]
-    others = ["movie2.srt", "movie - extras.srt", "movie.txt", "amovie.srt", "movie.part two.srt", "movie.en.ass"]
+    others = ["movie2.srt", "movie - extras.srt", "movie.txt", "amovie.srt", "movie.part two.srt", "movie.en.pdf"]
     for name in [*mine, *others]:
         (tmp_path / name).write_text(SRT)
     (tmp_path / "movie.fr.srt").mkdir()
@@ -116,7 +118,7 @@ def test_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
 
 
 def test_an_srt_file_gives_its_cues_in_seconds(tmp_path: Path) -> None:
-    lines = read_sidecar(write_text_file(tmp_path / "movie.srt", SRT))
+    lines = read_sidecar(write_text_file(tmp_path / "movie.srt", SRT)).lines
     assert cue_tuples(lines) == [(1.0, 2.5, "The fire truck leaves."), (3.0, 5.25, "It comes back in the evening.")]
     assert all(line.origin is Origin.SUBTITLE and line.box is None and line.confidence == 1.0 for line in lines)
 
@@ -125,7 +127,9 @@ def test_an_srt_file_gives_its_cues_in_seconds(tmp_path: Path) -> None:
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 def test_any_usual_encoding_is_read(tmp_path: Path, encoding: str, newline: str) -> None:
     text = SRT.replace("The fire truck leaves.", "Où est l’été, Jürgen?").replace("\n", newline)
-    assert read_sidecar(write_text_file(tmp_path / "movie.srt", text, encoding))[0].text == "Où est l’été, Jürgen?"
+    assert (
+        read_sidecar(write_text_file(tmp_path / "movie.srt", text, encoding)).lines[0].text == "Où est l’été, Jürgen?"
+    )
 
 
 def test_markup_and_positions_are_left_out(tmp_path: Path) -> None:
@@ -138,7 +142,7 @@ def test_markup_and_positions_are_left_out(tmp_path: Path) -> None:
 00:00:03,000 --> 00:00:04,000
 5 < 6 and 7 > 3 {sic}
 """
-    assert [line.text for line in read_sidecar(write_text_file(tmp_path / "m.srt", text))] == [
+    assert [line.text for line in read_sidecar(write_text_file(tmp_path / "m.srt", text)).lines] == [
         "Tom & Jerry",
         "5 < 6 and 7 > 3 {sic}",
     ]
@@ -164,8 +168,8 @@ intro
 01:00:03.000 --> 01:00:04.000
 &lt;<00:03.500>late&gt;&nbsp;cue
 """
-    found = cue_tuples(read_sidecar(write_text_file(tmp_path / "movie.vtt", text)))
-    assert found == [(1.0, 2.5, "We are in New York"), (3603.0, 3604.0, "<late> cue")]
+    found = cue_tuples(read_sidecar(write_text_file(tmp_path / "movie.vtt", text)).lines)
+    assert found == [(1.0, 2.5, "Roger Bingham: We are in New York"), (3603.0, 3604.0, "<late> cue")]
 
 
 def test_malformed_cues_are_passed_over_and_the_others_kept(tmp_path: Path) -> None:
@@ -190,7 +194,7 @@ ends before it begins
 00:00:09.5 --> 00:00:10.25
 no blank line before
 """
-    assert cue_tuples(read_sidecar(write_text_file(tmp_path / "m.srt", text))) == [
+    assert cue_tuples(read_sidecar(write_text_file(tmp_path / "m.srt", text)).lines) == [
         (1.0, 2.0, "first"),
         (7.0, 7.1, "ends before it begins"),
         (9.5, 10.25, "no blank line before"),
@@ -199,7 +203,7 @@ no blank line before
 
 def test_cues_come_by_time_and_may_overlap(tmp_path: Path) -> None:
     text = "1\n00:00:05,000 --> 00:00:09,000\nlate\n\n2\n00:00:01,000 --> 00:00:06,000\nearly\n"
-    assert cue_tuples(read_sidecar(write_text_file(tmp_path / "m.srt", text))) == [
+    assert cue_tuples(read_sidecar(write_text_file(tmp_path / "m.srt", text)).lines) == [
         (1.0, 6.0, "early"),
         (5.0, 9.0, "late"),
     ]
@@ -225,7 +229,7 @@ and at bicycles
 00:20.000 --> 00:22.000
 and at bicycles
 """
-    assert cue_tuples(read_sidecar(write_text_file(tmp_path / "m.vtt", text))) == [
+    assert cue_tuples(read_sidecar(write_text_file(tmp_path / "m.vtt", text)).lines) == [
         (0.0, 2.01, "welcome to the show"),
         (2.01, 4.0, "today we look at trucks"),
         (4.0, 6.0, "and at bicycles"),
@@ -247,7 +251,7 @@ def test_what_is_no_subtitle_file_is_named(tmp_path: Path, content: bytes) -> No
 def test_an_empty_sidecar_is_damaged_and_an_empty_webvtt_is_not(tmp_path: Path) -> None:
     with pytest.raises(DamagedMedia, match="is empty"):
         read_sidecar(write_text_file(tmp_path / "movie.srt", ""))
-    assert read_sidecar(write_text_file(tmp_path / "movie.vtt", "WEBVTT\n\n")) == []
+    assert read_sidecar(write_text_file(tmp_path / "movie.vtt", "WEBVTT\n\n")).lines == []
 
 
 # Inside the recording

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from indexer.errors import SourceError
-from services.ingest.file_discovery import DiscoveredFile, discover
+from services.ingest.file_discovery import DiscoveredFile, SubtitleFile, discover
 
 
 def _discovered_names(path: Path) -> list[str]:
@@ -55,3 +55,35 @@ def test_a_sidecar_that_is_written_to_changes_the_state(tmp_path: Path) -> None:
     with_cues = candidate.fingerprint()
     cues.write_text("1\n2\n")
     assert len({alone, with_cues, candidate.fingerprint()}) == 3
+
+
+def test_a_subtitle_file_that_belongs_to_nothing_is_named(tmp_path: Path) -> None:
+    for name in ("film.mp4", "film.en.ass", "other.srt", "Subs/film.srt", "Subs/lost.srt", "bits.sub", "bits.idx"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    lone = {one.name: one.reason for one in discover(tmp_path) if isinstance(one, SubtitleFile)}
+    nothing = "is a subtitle file that belongs to no recording here"
+    pictures = "holds pictures of subtitles (VobSub), which are not read"
+    assert lone == {"Subs/lost.srt": nothing, "bits.sub": pictures, "other.srt": nothing}
+
+
+def test_a_subtitle_file_named_itself_says_what_it_belongs_to(tmp_path: Path) -> None:
+    for name in ("film.mp4", "film.en.srt", "other.srt"):
+        (tmp_path / name).touch()
+    (mine,) = discover(tmp_path / "film.en.srt")
+    assert isinstance(mine, SubtitleFile)
+    assert (mine.recording, mine.reason) == (
+        "film.mp4",
+        "is a subtitle file, which is read when film.mp4 is indexed",
+    )
+    assert _discovery_errors(tmp_path / "other.srt") == [
+        "other.srt: is a subtitle file that belongs to no recording here"
+    ]
+
+
+def test_subtitles_belong_to_no_picture_and_no_document(tmp_path: Path) -> None:
+    """A poster beside a film is not indexed again when its subtitles change."""
+    for name in ("film.jpg", "film.pdf", "film.mp4", "film.srt"):
+        (tmp_path / name).touch()
+    sidecars = {one.name: len(one.sidecars()) for one in discover(tmp_path) if isinstance(one, DiscoveredFile)}
+    assert sidecars == {"film.jpg": 0, "film.mp4": 1, "film.pdf": 0}

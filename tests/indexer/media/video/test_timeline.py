@@ -12,7 +12,7 @@ import pytest
 
 from indexer.media.probe import probe
 from indexer.media.sandbox.limits import MediaLimits
-from indexer.media.subtitles import read_embedded
+from indexer.media.subtitles.embedded import read_embedded
 from indexer.media.video import SamplingPlan
 from indexer.media.video.audio import read_audio
 from indexer.media.video.clip import cut_clip
