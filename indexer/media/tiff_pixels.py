@@ -21,8 +21,8 @@ _DTYPES = {
 """NumPy types by sample format and bits. Source: TIFF 6.0, section 19."""
 _NUMPY_COMPRESSIONS = frozenset({1, 8, 32946})
 """Source: TIFF 6.0 and its Photoshop note: uncompressed, and deflate under both its numbers."""
-_OPENCV_COMPRESSIONS = frozenset({1, 5, 7, 8, 32773, 32946})
-"""Measured: what the libtiff inside of opencv-python-headless 5.0 decodes."""
+_OPENCV_COMPRESSIONS = frozenset({1, 5, 8, 32773, 32946})
+"""Measured: what the libtiff inside of opencv-python-headless 5.0 decodes of deep samples; not zstd, not LZMA."""
 _MAX_SAMPLES = 16
 """Chosen: samples of a pixel; pictures have at most four and a few extra, more are measurements."""
 _OPENCV_BITS = frozenset({10, 12, 14, 16, 32, 64})

@@ -123,7 +123,7 @@ def test_list_and_show_for_machines_give_assets_of_one_shape(run_command: RunCom
         detail = run_command(indexed_home, "show", name, "--json").json
         stated = {"file_time": (*NUMBER, type(None)), "date_source": str, "metadata": list}
         _check_shape(detail, {**ASSET, "memory": (dict, type(None)), **stated})
-        assert {key: value for key, value in detail.items() if key != "memory"} == first_asset
+        assert {key: detail[key] for key in ASSET} == first_asset
 
 
 def test_show_for_machines_gives_the_slots_of_a_videos_memory(run_command: RunCommand, indexed_home: Path) -> None:
