@@ -139,6 +139,7 @@ def _open_with_pillow(file: IO[bytes], exif: Image.Exif | None = None) -> OpenIm
     size = (image.height, image.width) if turns else image.size
 
     def decode(target: tuple[int, int]) -> Image.Image:
+        """Decode the picture upright, at most slightly larger than `target` where the decoder can reduce it."""
         stored_target = (target[1], target[0]) if turns else target
         if image.format in ("JPEG", "MPO"):
             image.draft("RGB", stored_target)
