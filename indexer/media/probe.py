@@ -156,7 +156,7 @@ def _measure_duration_s(
         for claimed, measured in ends[:1]
         if claimed is not None
         and measured is not None
-        and abs(claimed - measured) > max(_MIN_LIE_S, _MIN_LIE_SHARE * claimed)
+        and abs(claimed - measured) > max(Fraction(_MIN_LIE_S), _MIN_LIE_SHARE * claimed)
     ]
     known = [
         end_s for claimed, measured in ends if (end_s := measured if measured is not None else claimed) is not None

@@ -61,7 +61,7 @@ def find_end_s(container: av.container.InputContainer, stream: av.stream.Stream)
 def claim_end_s(container: av.container.InputContainer, stream: av.stream.Stream) -> Fraction | None:
     """Return the container's own time, in seconds, at which its header says that a stream ends; None if it does not."""
     if stream.duration is not None and stream.time_base:
-        return ((stream.start_time or 0) + stream.duration) * Fraction(stream.time_base)
+        return Fraction((stream.start_time or 0) + stream.duration) * Fraction(stream.time_base)
     if container.duration is None:
         return None
     return Fraction((container.start_time or 0) + container.duration, av.time_base)
