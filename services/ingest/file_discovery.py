@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,8 +14,11 @@ from indexer.errors import SourceError, SourceNotFound, UnsupportedMedia
 from indexer.media.subtitles import find_sidecars
 from services.database.text import sanitize
 
+IsAllowedPath: TypeAlias = Callable[[Path], bool]
+"""Tells whether a path may be read, after its symbolic links are resolved; it says the same of what does not exist."""
 _FolderId: TypeAlias = tuple[int, int]
 """Device and inode of a folder."""
+_LEADS_OUT = "leads out of the folders of AFTERIMAGE_INGEST__ALLOWED_ROOTS"
 _SIDECAR_SUFFIXES = {".srt", ".vtt"}
 _MEDIA_SUFFIXES = {
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp"),
@@ -29,7 +33,8 @@ class DiscoveredFile:
 
     `explicit`: it was named itself or has the suffix of media; others are skipped if no decoder opens them.
     `origin_uri`: the source that this file is a copy of; None: the file is the source. `is_link`: a symbolic link leads
-    to it, below the folder that was named; what it points to may be found under its own name.
+    to it, below the folder that was named; what it points to may be found under its own name. `is_allowed`: what the
+    file and its sidecars must be whenever they are looked at; None: they may lie anywhere.
     """
 
     path: Path
@@ -37,6 +42,7 @@ class DiscoveredFile:
     explicit: bool
     origin_uri: str | None = None
     is_link: bool = False
+    is_allowed: IsAllowedPath | None = field(default=None, compare=False)
 
     @property
     def uri(self) -> str:
@@ -48,29 +54,45 @@ class DiscoveredFile:
         return tuple(find_sidecars(self.path))
 
     def fingerprint(self) -> str:
-        """Return sizes, mtimes and inodes of the file and its sidecars as a string. Errors: SourceNotFound."""
-        return "|".join(_file_fingerprint(_stat(file)) for file in (self.path, *self.sidecars()))
+        """Return sizes, mtimes and inodes of the file and its sidecars as a string.
+
+        Errors: SourceNotFound, and SourceError where it is not allowed.
+        """
+        return "|".join(map(_file_fingerprint, self._stat_all()))
 
     def change_stamp(self) -> str:
         """Return the fingerprint with the times of the last change of any kind, which no program can set back.
 
-        Errors: SourceNotFound.
+        Errors: those of `fingerprint`.
         """
-        files = (self.path, *self.sidecars())
-        return "|".join(f"{_file_fingerprint(status)}:{status.st_ctime_ns}" for status in map(_stat, files))
+        return "|".join(f"{_file_fingerprint(status)}:{status.st_ctime_ns}" for status in self._stat_all())
+
+    def require_allowed(self) -> None:
+        """Raise SourceError where the file, or a sidecar, is a link out of what is allowed, or became one."""
+        if self.is_allowed is not None and not all(map(self.is_allowed, (self.path, *_links_beside(self.path)))):
+            raise SourceError(self.name, _LEADS_OUT)
+
+    def _stat_all(self) -> list[os.stat_result]:
+        self.require_allowed()
+        return [_stat(file) for file in (self.path, *self.sidecars())]
 
 
-def discover(path: Path) -> Iterator[DiscoveredFile | SourceError]:
+def discover(path: Path, is_allowed: IsAllowedPath | None = None) -> Iterator[DiscoveredFile | SourceError]:
     """Yield the files below a path, in order of name; what cannot be read is yielded as the error that it is.
 
     Folders are walked recursively and symbolic links followed; a link back to a folder above it is one error. Hidden
-    files and subtitle files are skipped.
+    files and subtitle files are skipped. A link out of what `is_allowed` is one error, whether or not there is anything
+    where it leads: nothing behind it is looked at.
     """
     pending: list[tuple[Path, tuple[_FolderId, ...], bool]] = [(path, (), False)]
     while pending:
         current, ancestors, behind_link = pending.pop()
         is_link = behind_link or (current != path and current.is_symlink())
         try:
+            if is_allowed is not None and current.is_symlink() and not is_allowed(current):
+                if current == path or current.suffix.lower() not in _SIDECAR_SUFFIXES:
+                    yield SourceError(_display_name(current, path), _LEADS_OUT)
+                continue
             status = current.stat()
             if stat.S_ISDIR(status.st_mode):
                 inside = _enter_folder(current, status, ancestors)
@@ -78,14 +100,36 @@ def discover(path: Path) -> Iterator[DiscoveredFile | SourceError]:
             elif not stat.S_ISREG(status.st_mode):
                 yield UnsupportedMedia(sanitize(current), f"is a {_describe_kind(status.st_mode)}, not a file")
             elif current == path:
-                yield DiscoveredFile(current, sanitize(current.name), explicit=True)
+                yield DiscoveredFile(current, _display_name(current, path), explicit=True, is_allowed=is_allowed)
             elif (suffix := current.suffix.lower()) not in _SIDECAR_SUFFIXES:
-                name = sanitize(current.relative_to(path).as_posix())
-                yield DiscoveredFile(current, name, explicit=suffix in _MEDIA_SUFFIXES, is_link=is_link)
+                explicit, name = suffix in _MEDIA_SUFFIXES, _display_name(current, path)
+                yield DiscoveredFile(current, name, explicit, is_link=is_link, is_allowed=is_allowed)
         except SourceError as error:
             yield error
         except OSError as error:
             yield SourceNotFound(sanitize(current), _explain(error))
+
+
+def _links_beside(file: Path) -> list[Path]:
+    """Return the links that could be sidecars of a file by their names, also those that lead nowhere."""
+    try:
+        with os.scandir(file.parent) as entries:
+            links = [entry.name for entry in entries if entry.is_symlink()]
+    except OSError as error:
+        raise SourceNotFound(sanitize(file.parent), _explain(error)) from error
+    stem = _comparable(file.stem)
+    named_alike = [file.with_name(name) for name in links if _comparable(name).startswith(stem)]
+    return [link for link in named_alike if link.suffix.lower() in _SIDECAR_SUFFIXES]
+
+
+def _comparable(name: str) -> str:
+    """Return a name without differences of case and Unicode form, by which sidecars may differ from their video."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _display_name(file: Path, root: Path) -> str:
+    """Return the name of a file as people see it: below the root, or its own where it is the root."""
+    return sanitize(file.name if file == root else file.relative_to(root).as_posix())
 
 
 def _enter_folder(folder: Path, status: os.stat_result, ancestors: tuple[_FolderId, ...]) -> tuple[_FolderId, ...]:
