@@ -15,6 +15,8 @@ from api.http.concurrency import ConcurrencyLimits
 from api.http.summary_jobs import submit_summary
 from api.mcp.cancellation import ToolContext, make_progress_reporter, run_cancellable
 from indexer.errors import AfterimageError
+from services.access.api_keys import Scope
+from services.access.errors import InsufficientScope
 from services.access.permissions import Permissions
 from services.catalog.types import Asset
 from services.container import Container
@@ -23,6 +25,9 @@ from services.summaries.types import Summary
 
 _POLL_INTERVAL_S = 0.25
 """Chosen: seconds between looks at a job; progress seems immediate, at four small queries a second."""
+
+
+_NOT_YET = "this video has no summary yet; to have one made needs a key with the scope write"
 
 
 class SummaryProvider(Protocol):
@@ -48,16 +53,25 @@ class InProcessSummaryProvider:
 
 @dataclass(frozen=True, slots=True)
 class JobSummaryProvider:
-    """Returns the cached summary, or submits a job and waits for it; a cancelled call cancels the job."""
+    """Returns the cached summary, or submits a job and waits for it; a cancelled call cancels the job.
+
+    A job needs the scope that `POST /v1/summaries` needs.
+    """
 
     container: Container
     limits: ConcurrencyLimits
 
     async def summarize(self, asset: Asset, permissions: Permissions, context: ToolContext) -> Summary:
-        """Return the cached summary of a video, or that of a job. Errors: ToolError where the job has failed."""
+        """Return the cached summary of a video, or that of a job.
+
+        Errors: InsufficientScope where there is none and the caller may not have one made, ToolError where the job has
+        failed.
+        """
         cached = await self.limits.lookups.run(self.container.summarizing.cached, asset)
         if cached is not None:
             return cached
+        if Scope.WRITE not in permissions.scopes:
+            raise InsufficientScope(_NOT_YET)
         job = await self.limits.lookups.run(submit_summary, self.container, permissions, asset)
         try:
             job = await self._wait_for_end(job, context)

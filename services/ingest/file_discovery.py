@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,8 +14,11 @@ from indexer.errors import SourceError, SourceNotFound, UnsupportedMedia
 from indexer.media.subtitles.sidecar_names import SIDECAR_SUFFIXES, find_recording, find_sidecars, is_picture_subtitle
 from services.database.text import sanitize
 
+IsAllowedPath: TypeAlias = Callable[[Path], bool]
+"""Tells whether a path may be read, after its symbolic links are resolved; it says the same of what does not exist."""
 _FolderId: TypeAlias = tuple[int, int]
 """Device and inode of a folder."""
+_LEADS_OUT = "leads out of the folders of AFTERIMAGE_INGEST__ALLOWED_ROOTS"
 _MEDIA_SUFFIXES = {
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp"),
     *(".ogv", ".mxf", ".mp3", ".m4a", ".aac", ".wav", ".flac", ".ogg", ".opus", ".pdf", ".jpg", ".jpeg", ".png"),
@@ -28,7 +32,8 @@ class DiscoveredFile:
 
     `explicit`: it was named itself or has the suffix of media; others are skipped if no decoder opens them.
     `origin_uri`: the source that this file is a copy of; None: the file is the source. `is_link`: a symbolic link leads
-    to it, below the folder that was named; what it points to may be found under its own name.
+    to it, below the folder that was named; what it points to may be found under its own name. `is_allowed`: what the
+    file and its sidecars must be whenever they are looked at; None: they may lie anywhere.
     """
 
     path: Path
@@ -36,6 +41,7 @@ class DiscoveredFile:
     explicit: bool
     origin_uri: str | None = None
     is_link: bool = False
+    is_allowed: IsAllowedPath | None = field(default=None, compare=False)
 
     @property
     def uri(self) -> str:
@@ -47,16 +53,29 @@ class DiscoveredFile:
         return tuple(find_sidecars(self.path))
 
     def fingerprint(self) -> str:
-        """Return sizes, mtimes and inodes of the file and its sidecars as a string. Errors: SourceNotFound."""
-        return "|".join(_file_fingerprint(_stat(file)) for file in (self.path, *self.sidecars()))
+        """Return sizes, mtimes and inodes of the file and its sidecars as a string.
+
+        Errors: SourceNotFound, and SourceError where it is not allowed.
+        """
+        return "|".join(map(_file_fingerprint, self._stat_all()))
 
     def change_stamp(self) -> str:
         """Return the fingerprint with the times of the last change of any kind, which no program can set back.
 
-        Errors: SourceNotFound.
+        Errors: those of `fingerprint`.
         """
-        files = (self.path, *self.sidecars())
-        return "|".join(f"{_file_fingerprint(status)}:{status.st_ctime_ns}" for status in map(_stat, files))
+        return "|".join(f"{_file_fingerprint(status)}:{status.st_ctime_ns}" for status in self._stat_all())
+
+    def require_allowed(self) -> None:
+        """Raise SourceError where the file, or a sidecar, is a link out of what is allowed, or became one."""
+        if self.is_allowed is not None and not all(
+            map(self.is_allowed, (self.path, *_links_beside(self.path), *self.sidecars()))
+        ):
+            raise SourceError(self.name, _LEADS_OUT)
+
+    def _stat_all(self) -> list[os.stat_result]:
+        self.require_allowed()
+        return [_stat(file) for file in (self.path, *self.sidecars())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +92,24 @@ class SubtitleFile:
     reason: str
 
 
-def discover(path: Path) -> Iterator[DiscoveredFile | SubtitleFile | SourceError]:
+def discover(
+    path: Path, is_allowed: IsAllowedPath | None = None
+) -> Iterator[DiscoveredFile | SubtitleFile | SourceError]:
     """Yield the files below a path, in order of name; what cannot be read is yielded as the error that it is.
 
     Folders are walked recursively and symbolic links followed; a link back to a folder above it is one error. Hidden
-    files are skipped, and sidecars, which come with their recording.
+    files are skipped, and sidecars, which come with their recording. A link out of what `is_allowed` is one error,
+    whether or not there is anything where it leads: nothing behind it is looked at.
     """
     pending: list[tuple[Path, tuple[_FolderId, ...], bool]] = [(path, (), False)]
     while pending:
         current, ancestors, behind_link = pending.pop()
         is_link = behind_link or (current != path and current.is_symlink())
         try:
+            if is_allowed is not None and current.is_symlink() and not is_allowed(current):
+                if current == path or current.suffix.lower() not in SIDECAR_SUFFIXES:
+                    yield SourceError(_display_name(current, path), _LEADS_OUT)
+                continue
             status = current.stat()
             if stat.S_ISDIR(status.st_mode):
                 inside = _enter_folder(current, status, ancestors)
@@ -91,19 +117,21 @@ def discover(path: Path) -> Iterator[DiscoveredFile | SubtitleFile | SourceError
             elif not stat.S_ISREG(status.st_mode):
                 yield UnsupportedMedia(sanitize(current), f"is a {_describe_kind(status.st_mode)}, not a file")
             else:
-                yield from _classify(current, path, is_link)
+                yield from _classify(current, path, is_link, is_allowed)
         except SourceError as error:
             yield error
         except OSError as error:
             yield SourceNotFound(sanitize(current), _explain(error))
 
 
-def _classify(file: Path, start: Path, is_link: bool) -> Iterator[DiscoveredFile | SubtitleFile | SourceError]:
+def _classify(
+    file: Path, start: Path, is_link: bool, is_allowed: IsAllowedPath | None
+) -> Iterator[DiscoveredFile | SubtitleFile | SourceError]:
     """Yield a file found from `start` on; nothing for a sidecar unless it was named itself."""
-    suffix = file.suffix.lower()
-    name = sanitize(file.name if file == start else file.relative_to(start).as_posix())
+    suffix, name = file.suffix.lower(), _display_name(file, start)
     if suffix not in SIDECAR_SUFFIXES:
-        yield DiscoveredFile(file, name, explicit=file == start or suffix in _MEDIA_SUFFIXES, is_link=is_link)
+        explicit = file == start or suffix in _MEDIA_SUFFIXES
+        yield DiscoveredFile(file, name, explicit, is_link=is_link, is_allowed=is_allowed)
         return
     recording = find_recording(file)
     if recording is None:
@@ -113,6 +141,28 @@ def _classify(file: Path, start: Path, is_link: bool) -> Iterator[DiscoveredFile
     elif file == start:
         owner = sanitize(recording.name)
         yield SubtitleFile(file, name, owner, f"is a subtitle file, which is read when {owner} is indexed")
+
+
+def _links_beside(file: Path) -> list[Path]:
+    """Return the links that could be sidecars of a file by their names, also those that lead nowhere."""
+    try:
+        with os.scandir(file.parent) as entries:
+            links = [entry.name for entry in entries if entry.is_symlink()]
+    except OSError as error:
+        raise SourceNotFound(sanitize(file.parent), _explain(error)) from error
+    stem = _comparable(file.stem)
+    named_alike = [file.with_name(name) for name in links if _comparable(name).startswith(stem)]
+    return [link for link in named_alike if link.suffix.lower() in SIDECAR_SUFFIXES]
+
+
+def _comparable(name: str) -> str:
+    """Return a name without differences of case and Unicode form, by which sidecars may differ from their video."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _display_name(file: Path, root: Path) -> str:
+    """Return the name of a file as people see it: below the root, or its own where it is the root."""
+    return sanitize(file.name if file == root else file.relative_to(root).as_posix())
 
 
 def _enter_folder(folder: Path, status: os.stat_result, ancestors: tuple[_FolderId, ...]) -> tuple[_FolderId, ...]:

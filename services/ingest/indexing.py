@@ -315,10 +315,10 @@ class Indexing:
 
 
 def _is_unchanged(task: _FileTask) -> bool:
-    """Return True if a file is as it was just before it was hashed; False where it is gone."""
+    """Return True if a file is as it was just before it was hashed; False where it is gone, or not allowed."""
     try:
         return task.file.change_stamp() == task.change_stamp
-    except SourceNotFound:
+    except SourceError:
         return False
 
 

@@ -88,7 +88,8 @@ class SourceResolver:
         """
         match urlsplit(uri).scheme:
             case "file":
-                yield (self._refuse_if_outside(candidate) for candidate in discover(self._require_allowed_path(uri)))
+                found = discover(self._require_allowed_path(uri), self._is_allowed)
+                yield (_refuse_if_outside(candidate) for candidate in found)
             case "blob":
                 with self._blobs.local_file(_parse_upload_key(uri)) as path:
                     yield [DiscoveredFile(path, sanitize(name), explicit=True, origin_uri=uri)]
@@ -134,22 +135,23 @@ class SourceResolver:
             raise SourceForbidden(f"{sanitize(path)}: is not below one of the folders of {_ROOTS_SETTING}")
         return path
 
-    def _refuse_if_outside(
-        self, file: DiscoveredFile | SubtitleFile | SourceError
-    ) -> DiscoveredFile | SubtitleFile | SourceError:
-        """Return the file, or an error if it or a sidecar resolves (by a symbolic link) outside the allowed roots."""
-        if isinstance(file, SubtitleFile) and not self._is_allowed(file.path):
-            return SourceError(file.name, f"leads out of the folders of {_ROOTS_SETTING}")
-        if isinstance(file, DiscoveredFile) and not all(map(self._is_allowed, (file.path, *file.sidecars()))):
-            return SourceError(file.name, f"leads out of the folders of {_ROOTS_SETTING}")
-        return file
-
     def _is_allowed(self, path: Path) -> bool:
+        """Return whether a path lies below an allowed root, after its symbolic links are resolved."""
         try:
             resolved = path.resolve()
         except (OSError, RuntimeError, ValueError):  # a cycle of links, a name that is too long, a NUL
             return False
         return any(resolved.is_relative_to(root) for root in self._allowed_roots)
+
+
+def _refuse_if_outside(file: DiscoveredFile | SourceError) -> DiscoveredFile | SourceError:
+    """Return the file, or an error if it or a sidecar leads out of the allowed roots by a symbolic link."""
+    try:
+        if isinstance(file, DiscoveredFile):
+            file.require_allowed()
+    except SourceError as error:
+        return error
+    return file
 
 
 def _parse_upload_key(uri: str) -> str:

@@ -213,7 +213,7 @@ def test_sections_are_counted_while_a_summary_is_made(writable_container: Contai
 @in_both_protocol_modes
 def test_over_http_a_summary_is_made_by_a_job_and_then_given_at_once(writable_container: Container, mode: str) -> None:
     _delete_summaries(writable_container)
-    key, secret = writable_container.api_keys.create("shore", {Scope.READ}, {SHORE})
+    key, secret = writable_container.api_keys.create("shore", {Scope.READ, Scope.WRITE}, {SHORE})
 
     async def conversation(url: str) -> None:
         async with connect_http(url, secret, mode) as talk:
@@ -226,6 +226,25 @@ def test_over_http_a_summary_is_made_by_a_job_and_then_given_at_once(writable_co
             talk.progress.clear()
             assert await talk.call_structured("summarize", asset="gulls.mp4") == summary
             assert talk.progress == [] and len(writable_container.background.jobs.list_page().items) == 1
+
+    with live_server(writable_container, allow_anonymous=False) as url:
+        run_conversation(partial(conversation, url))
+
+
+def test_a_key_that_only_reads_starts_no_job_and_gets_what_is_there(writable_container: Container) -> None:
+    """As over HTTP, where `POST /v1/summaries` needs the scope write."""
+    _delete_summaries(writable_container)
+    reader = writable_container.api_keys.create("reader", {Scope.READ})[1]
+    (asset,) = [asset for asset in writable_container.catalog.assets() if asset.name == "gulls.mp4"]
+
+    async def conversation(url: str) -> None:
+        async with connect_http(url, reader) as talk:
+            told = await talk.call_for_error("summarize", asset="gulls.mp4")
+            assert told == "this video has no summary yet; to have one made needs a key with the scope write"
+            assert writable_container.background.jobs.list_page().items == ()
+            writable_container.summarizing.summarize(asset, lambda _done, _total: None)
+            assert (await talk.call_structured("summarize", asset="gulls.mp4"))["chapters"]
+            assert writable_container.background.jobs.list_page().items == ()
 
     with live_server(writable_container, allow_anonymous=False) as url:
         run_conversation(partial(conversation, url))

@@ -107,6 +107,53 @@ def test_a_link_that_leads_out_is_said_to_and_the_others_are_found(
     assert found == leaving | {"photo.png": DiscoveredFile, "red.png": DiscoveredFile}
 
 
+def _report_job(container: Container, uri: str) -> list[tuple[str, str]]:
+    """What an import tells its client about each file: its name and what is wrong with it."""
+    with container.source_resolver.resolve(uri, "films", "default", _ignore_progress) as found:
+        lines = container.indexing.index_files(found, "default", None, 0.0)
+        return sorted((line.name, line.reason) for line in lines)
+
+
+def test_nothing_behind_a_link_that_leads_out_is_named_whether_it_is_there_or_not(
+    container: Container, allowed_folder: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    (outside / "deeper").mkdir(parents=True)
+    Image.new("RGB", (32, 24), "red").save(outside / "deeper" / "secret.png")
+    (outside / "closed").mkdir(mode=0)
+    os.mkfifo(outside / "pipe")
+    for name in ("folder", "closed", "pipe", "missing"):
+        (allowed_folder / name).symlink_to(outside / ("" if name == "folder" else name))
+    (allowed_folder / "inner").symlink_to(allowed_folder / "nowhere")
+    told = dict(_report_job(container, allowed_folder.as_uri()))
+    leads_out = "leads out of the folders of AFTERIMAGE_INGEST__ALLOWED_ROOTS"
+    assert {told.pop(name) for name in ("folder", "closed", "pipe", "missing")} == {leads_out}
+    assert told == {"photo.png": "", str(allowed_folder / "inner"): "there is no such file"}
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_sidecar_that_is_a_link_out_says_not_whether_it_leads_anywhere(
+    container: Container, allowed_folder: Path, tmp_path: Path, is_there: bool
+) -> None:
+    if is_there:
+        (tmp_path / "secret.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nsecret\n")
+    (allowed_folder / "photo.srt").symlink_to(tmp_path / "secret.srt")
+    told = _report_job(container, allowed_folder.as_uri())
+    assert told == [("photo.png", "leads out of the folders of AFTERIMAGE_INGEST__ALLOWED_ROOTS")]
+
+
+def test_a_file_that_becomes_a_link_out_after_it_was_found_is_not_read(
+    container: Container, allowed_folder: Path, tmp_path: Path
+) -> None:
+    Image.new("RGB", (32, 24), "red").save(tmp_path / "secret.png")
+    with container.source_resolver.resolve(allowed_folder.as_uri(), "films", "default", _ignore_progress) as found:
+        files = list(found)
+        (allowed_folder / "photo.png").unlink()
+        (allowed_folder / "photo.png").symlink_to(tmp_path / "secret.png")
+        (line,) = container.indexing.index_files(files, "default", None, 0.0)
+    assert (line.asset, line.reason) == (None, "leads out of the folders of AFTERIMAGE_INGEST__ALLOWED_ROOTS")
+
+
 def test_without_open_folders_and_hosts_nothing_can_be_named(
     make_container: MakeContainer, allowed_folder: Path
 ) -> None:
