@@ -42,10 +42,51 @@ def test_each_sentence_keeps_its_ids() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Not shown in the evidence.", "This is not shown in the evidence [F1].", "[F1].", " . "]
+    "text",
+    [
+        "Not shown in the evidence.",
+        "This is not shown in the evidence [F1].",
+        "[F1].",
+        " . ",
+        "[F1] [F2",
+        "[",
+        "F1.",
+        "F1, F2 and F9.",
+    ],
 )
 def test_what_says_nothing_is_no_draft(text: str) -> None:
     assert list(parse_sentences([text], EVIDENCE_BY_ID)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("A hammer can be seen. [F", []),
+        ("A hammer can be seen. [", []),
+        ("A hammer can be seen. [F1", []),
+        ("A hammer can be seen. [F1, F", ["F1"]),
+        ("A hammer can be seen. [F1 00:01:", ["F1"]),
+        ("A hammer can be seen [F2] [F1", ["F2"]),
+        ("A hammer can be seen [F1.", ["F1"]),
+    ],
+)
+def test_a_citation_that_is_cut_off_is_no_text_and_counts_as_far_as_it_is_complete(text: str, ids: list[str]) -> None:
+    (draft,) = parse_sentences(text, EVIDENCE_BY_ID)
+    assert draft.text.rstrip(".") == "A hammer can be seen"
+    assert [quote.evidence_id for quote in draft.quotes] == ids
+
+
+@pytest.mark.parametrize("text", ["Gate B12.", "B12.", "The sign says [closed", "Key 4 [see below.", "It is F1 weather."])
+def test_brackets_and_numbers_that_are_no_ids_of_evidence_stay(text: str) -> None:
+    assert [draft.text for draft in parse_sentences([text], EVIDENCE_BY_ID)] == [text]
+
+
+def test_a_bracket_that_is_never_closed_does_not_hold_up_the_sentences_behind_it() -> None:
+    drafts = list(parse_sentences("A dog runs [F1. It barks [F2].", EVIDENCE_BY_ID))
+    assert [(one.text, [quote.evidence_id for quote in one.quotes]) for one in drafts] == [
+        ("A dog runs.", ["F1"]),
+        ("It barks.", ["F2"]),
+    ]
 
 
 def test_a_sentence_leaves_as_soon_as_the_next_one_begins() -> None:
