@@ -66,7 +66,38 @@ def discover(path: Path) -> Iterator[DiscoveredFile | SourceError]:
     Folders are walked recursively and symbolic links followed; a link back to a folder above it is one error. Hidden
     files and subtitle files are skipped.
     """
-    pending: list[tuple[Path, tuple[_FolderId, ...], bool]] = [(path, (), False)]
+    return _walk(path, [(path, (), False)])
+
+
+def discover_within(folder: Path, path: Path) -> Iterator[DiscoveredFile | SourceError]:
+    """Yield what `discover` of a folder finds at one path in it, or below that path."""
+    ancestors: tuple[_FolderId, ...] = ()
+    current, behind_link = folder, False
+    try:
+        for part in path.relative_to(folder).parts:
+            if part.startswith("."):
+                return
+            ancestors = _enter_folder(current, current.stat(), ancestors)
+            current /= part
+            behind_link = behind_link or current.is_symlink()
+    except SourceError as error:
+        yield error
+        return
+    except OSError as error:
+        yield SourceNotFound(sanitize(current), _explain(error))
+        return
+    yield from _walk(folder, [(path, ancestors, behind_link)])
+
+
+def is_sidecar(path: Path) -> bool:
+    """Return True for a subtitle file, which belongs to media beside it."""
+    return path.suffix.lower() in _SIDECAR_SUFFIXES
+
+
+def _walk(
+    path: Path, pending: list[tuple[Path, tuple[_FolderId, ...], bool]]
+) -> Iterator[DiscoveredFile | SourceError]:
+    """Yield the files at pending paths (with the folders above them, and whether a link led there), or below them."""
     while pending:
         current, ancestors, behind_link = pending.pop()
         is_link = behind_link or (current != path and current.is_symlink())
@@ -79,9 +110,12 @@ def discover(path: Path) -> Iterator[DiscoveredFile | SourceError]:
                 yield UnsupportedMedia(sanitize(current), f"is a {_describe_kind(status.st_mode)}, not a file")
             elif current == path:
                 yield DiscoveredFile(current, sanitize(current.name), explicit=True)
-            elif (suffix := current.suffix.lower()) not in _SIDECAR_SUFFIXES:
-                name = sanitize(current.relative_to(path).as_posix())
-                yield DiscoveredFile(current, name, explicit=suffix in _MEDIA_SUFFIXES, is_link=is_link)
+            elif not is_sidecar(current):
+                name, is_media = (
+                    sanitize(current.relative_to(path).as_posix()),
+                    current.suffix.lower() in _MEDIA_SUFFIXES,
+                )
+                yield DiscoveredFile(current, name, explicit=is_media, is_link=is_link)
         except SourceError as error:
             yield error
         except OSError as error:
