@@ -44,8 +44,7 @@ def create_app(container: Container, *, allow_anonymous: bool) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         limits.size_thread_pool()
-        await to_thread.run_sync(context.warmup.start)
-        await to_thread.run_sync(container.background.dispatcher.start)
+        await to_thread.run_sync(_start_background, context)
         async with mcp_endpoint.lifespan():
             yield
         await to_thread.run_sync(context.warmup.wait)
@@ -67,3 +66,11 @@ def create_app(container: Container, *, allow_anonymous: bool) -> FastAPI:
         app.include_router(part.router)
     customize_openapi(app)
     return app
+
+
+def _start_background(context: AppContext) -> None:
+    """Start loading models, running jobs, and watching the folders of the settings."""
+    context.warmup.start()
+    context.container.background.dispatcher.start()
+    if context.container.settings.ingest.watch:
+        context.container.folder_watcher.start()

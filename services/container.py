@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 from indexer.errors import StorageFull
@@ -37,6 +38,8 @@ from services.ingest.reindexing import Reindexing
 from services.ingest.resumable_uploads import ResumableUploads
 from services.ingest.source_resolver import SourceResolver
 from services.ingest.stored_assets import StoredAssets
+from services.ingest.watching.background import FolderWatcher
+from services.ingest.watching.watching import Watching
 from services.jobs.handlers import JobHandlers
 from services.jobs.retention import Retention
 from services.jobs.store import JobStore, delete_summary_results
@@ -52,6 +55,7 @@ from services.wiring.generators import GeneratorWiring
 from services.wiring.index_factory import IndexFactory
 from services.wiring.models import Models
 from services.wiring.pipeline import make_decoder, make_pipeline, make_token_encoder
+from services.wiring.watching import make_folder_watcher, make_watching
 
 
 class Container:
@@ -165,23 +169,28 @@ class Container:
     @cached_property
     def pipeline(self) -> Pipeline:
         """The indexing pipeline: a file in; segments, artifacts and a memory out."""
-        return make_pipeline(
-            self.settings, self.models, self.token_encoder, self.decoder, self.artifacts, self._memory_store
-        )
+        return self._make_pipeline(self.decoder)
 
     @cached_property
     def indexing(self) -> Indexing:
         """The indexing of files into collections."""
-        recovery = Recovery(self.locks, self._stored_assets, self.catalog, self.index)
-        return Indexing(
-            self.locks,
-            self.decoder,
-            lambda: self.pipeline,
-            self._stored_assets,
-            recovery,
-            self.missing_sources,
-            self.calibration,
-        )
+        return self._make_indexing(self.decoder, lambda: self.pipeline)
+
+    def make_watching(self, poll_interval_s: float, prune: bool) -> Watching:
+        """Make a watch of folders (see `wiring.watching`) with a decoding process of its own, beside that of jobs."""
+        decoder = self._make_decoder()
+        self._resources.callback(decoder.close)
+        indexing = self._make_indexing(decoder, cache(partial(self._make_pipeline, decoder)))
+        ingest, missing = self.settings.ingest, self.missing_sources
+        return make_watching(ingest, indexing, missing, self.calibration, poll_interval_s, prune)
+
+    @cached_property
+    def folder_watcher(self) -> FolderWatcher:
+        """The thread that watches the folders of the settings."""
+        ingest = self.settings.ingest
+        watcher = make_folder_watcher(ingest, self.make_watching(ingest.watch_poll_s, ingest.watch_prune))
+        self._resources.callback(watcher.close)
+        return watcher
 
     @cached_property
     def missing_sources(self) -> MissingSources:
@@ -332,6 +341,16 @@ class Container:
         return Background(
             self.settings.jobs, self.database, self._make_job_handlers, self._make_retention, self._resources
         )
+
+    def _make_pipeline(self, decoder: SandboxedDecoder) -> Pipeline:
+        return make_pipeline(
+            self.settings, self.models, self.token_encoder, decoder, self.artifacts, self._memory_store
+        )
+
+    def _make_indexing(self, decoder: SandboxedDecoder, pipeline: Callable[[], Pipeline]) -> Indexing:
+        stored, missing = self._stored_assets, self.missing_sources
+        recovery = Recovery(self.locks, stored, self.catalog, self.index)
+        return Indexing(self.locks, decoder, pipeline, stored, recovery, missing, self.calibration)
 
     def _make_job_handlers(self, jobs: JobStore) -> JobHandlers:
         return JobHandlers(

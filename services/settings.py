@@ -394,6 +394,25 @@ class IngestSettings(_SettingsGroup):
     """Chosen: rides out a short network outage."""
     fetch_timeout_s: float = Field(6 * 3600.0, gt=0, description="seconds that fetching a file may take")
     """Chosen: 50 GB at 20 Mbit/s; a slower transfer holds a worker too long."""
+    watch: dict[str, tuple[Path, ...]] = Field(
+        {}, description="folders that `serve` watches, as a JSON object of collections and lists of folders"
+    )
+    watch_quiet_s: float = Field(
+        3.0, ge=0, le=3600, description="seconds that a file must stay unchanged before it is indexed by a watch"
+    )
+    """Chosen: longer than programs that copy pause between two writes; a recording's pauses are longer."""
+    watch_poll_s: float = Field(
+        0.0, ge=0, le=86_400, description="seconds between looks at all watched files; 0: the system tells of changes"
+    )
+    """Chosen: at most a day; each look reads the sizes and times of all files."""
+    watch_prune: bool = Field(False, description="remove from the archive what is gone from the folders of `serve`")
+
+    @field_validator("watch")
+    @classmethod
+    def _watchable(cls, value: dict[str, tuple[Path, ...]]) -> dict[str, tuple[Path, ...]]:
+        if relative := [path for paths in value.values() for path in paths if not path.expanduser().is_absolute()]:
+            raise ValueError(f"{relative[0]} is no absolute path")
+        return {name: tuple(path.expanduser() for path in paths) for name, paths in value.items()}
 
 
 class Settings(BaseSettings):

@@ -65,8 +65,14 @@ class ProgressBars:
             self._task, self._name = self._progress.add_task(escape_markup(name), total=total), name
         self._progress.update(self._task, completed=done, total=total)
 
+    def clear(self) -> None:
+        """Remove the bar until the next update."""
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = None
 
-def _require_name(collection: str) -> str:
+
+def require_name(collection: str) -> str:
     """Return the name of a collection. Errors: BadParameter for a blank one."""
     if not collection.strip():
         raise typer.BadParameter("a collection needs a name")
@@ -76,7 +82,7 @@ def _require_name(collection: str) -> str:
 def index(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders; folders are searched recursively.")],
     collection: Annotated[
-        str, typer.Option("--collection", "-c", help="The collection to put them in.", callback=_require_name)
+        str, typer.Option("--collection", "-c", help="The collection to put them in.", callback=require_name)
     ] = "default",
     prune: Annotated[
         bool, typer.Option("--prune", help="Afterwards remove what was indexed below these paths and is gone.")
@@ -98,15 +104,15 @@ def index(
                 for report in container.indexing.index_paths(paths, collection, bars.update):
                     reports.append(report)
                     if not json:
-                        _print_report(report)
+                        print_report(report)
             if prune and any(report.outcome is Outcome.GONE for report in reports):
                 prune_missing(container, [collection], paths, yes=yes, quiet=json)
     finally:
         if json:
-            print_json({"sources": [_to_json(report) for report in reports]})
+            print_json({"sources": [report_to_json(report) for report in reports]})
     counts = Counter(report.outcome for report in reports)
     if not json:
-        out.print(_format_counts(counts))
+        out.print(format_counts(counts))
     raise typer.Exit(EXIT_FAILED if counts[Outcome.FAILED] else 0)
 
 
@@ -138,14 +144,16 @@ def reindex(json: JsonOption = False) -> None:
     raise typer.Exit(EXIT_FAILED if report.damaged_assets else 0)
 
 
-def _format_counts(counts: Counter[Outcome]) -> str:
+def format_counts(counts: Counter[Outcome]) -> str:
+    """Format the number of files of each outcome: `3 indexed, 1 moved`."""
     counts_text = ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items()))
     if counts.keys() <= {Outcome.SKIPPED, Outcome.UNMATCHED, Outcome.SIDECAR}:
         return "no video, photo or PDF found" + (f" ({counts_text})" if counts_text else "")
     return counts_text
 
 
-def _print_report(report: FileReport) -> None:
+def print_report(report: FileReport) -> None:
+    """Print what became of a file as one line; failures go to standard error."""
     if report.outcome is Outcome.SKIPPED:
         return
     console = err if report.outcome is Outcome.FAILED else out
@@ -155,6 +163,7 @@ def _print_report(report: FileReport) -> None:
     )
 
 
-def _to_json(report: FileReport) -> dict[str, object]:
+def report_to_json(report: FileReport) -> dict[str, object]:
+    """Return a report as a JSON object."""
     key = None if report.asset is None else report.asset.asset_id
     return {"name": report.name, "outcome": report.outcome.value, "asset": key, "reason": report.reason}

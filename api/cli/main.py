@@ -19,6 +19,7 @@ from api.cli.mcp import mcp
 from api.cli.search import ask, search
 from api.cli.serve import serve
 from api.cli.summarizing import summarize
+from api.cli.watching import watch
 
 _HELP = """Ask your video, photo and document archive. The answer comes with the frames that prove it.
 
@@ -49,6 +50,7 @@ def _global_options(
 
 
 app.command()(index)
+app.command()(watch)
 app.command()(search)
 app.command()(ask)
 app.command()(summarize)

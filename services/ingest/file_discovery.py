@@ -101,7 +101,38 @@ def discover(
     files are skipped, and sidecars, which come with their recording. A link out of what `is_allowed` is one error,
     whether or not there is anything where it leads: nothing behind it is looked at.
     """
-    pending: list[tuple[Path, tuple[_FolderId, ...], bool]] = [(path, (), False)]
+    return _walk(path, [(path, (), False)], is_allowed)
+
+
+def discover_within(folder: Path, path: Path) -> Iterator[DiscoveredFile | SubtitleFile | SourceError]:
+    """Yield what `discover` of a folder finds at one path in it, or below that path."""
+    ancestors: tuple[_FolderId, ...] = ()
+    current, behind_link = folder, False
+    try:
+        for part in path.relative_to(folder).parts:
+            if part.startswith("."):
+                return
+            ancestors = _enter_folder(current, current.stat(), ancestors)
+            current /= part
+            behind_link = behind_link or current.is_symlink()
+    except SourceError as error:
+        yield error
+        return
+    except OSError as error:
+        yield SourceNotFound(sanitize(current), _explain(error))
+        return
+    yield from _walk(folder, [(path, ancestors, behind_link)], None)
+
+
+def is_sidecar(path: Path) -> bool:
+    """Return True for a subtitle file, which belongs to media beside it."""
+    return path.suffix.lower() in SIDECAR_SUFFIXES
+
+
+def _walk(
+    path: Path, pending: list[tuple[Path, tuple[_FolderId, ...], bool]], is_allowed: IsAllowedPath | None
+) -> Iterator[DiscoveredFile | SubtitleFile | SourceError]:
+    """Yield the files at pending paths (with the folders above them, and whether a link led there), or below them."""
     while pending:
         current, ancestors, behind_link = pending.pop()
         is_link = behind_link or (current != path and current.is_symlink())

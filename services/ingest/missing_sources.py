@@ -70,6 +70,11 @@ class MissingSources:
                 doubtful.append(name)
         return doubtful
 
+    def count_present(self, collection: str, path: Path) -> int:
+        """Return the number of sources at a path or below it that nobody has found to be gone."""
+        sources = self._catalog.sources_below(collection, path.resolve().as_uri())
+        return sum(source.missing_since is None for source in sources)
+
     def prune(self, missing: Sequence[MissingSource], timeout_s: float = 0.0) -> Iterator[MissingSource]:
         """Forget missing sources, and erase the assets that have none left; yield each that was forgotten.
 

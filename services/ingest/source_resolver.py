@@ -144,7 +144,9 @@ class SourceResolver:
         return any(resolved.is_relative_to(root) for root in self._allowed_roots)
 
 
-def _refuse_if_outside(file: DiscoveredFile | SourceError) -> DiscoveredFile | SourceError:
+def _refuse_if_outside(
+    file: DiscoveredFile | SubtitleFile | SourceError,
+) -> DiscoveredFile | SubtitleFile | SourceError:
     """Return the file, or an error if it or a sidecar leads out of the allowed roots by a symbolic link."""
     try:
         if isinstance(file, DiscoveredFile):

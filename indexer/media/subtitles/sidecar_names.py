@@ -120,6 +120,11 @@ def find_language(sidecar: Path, recording: Path) -> Language | None:
     return next((LANGUAGES_BY_WORD[word] for word in words if word in LANGUAGES_BY_WORD), None)
 
 
+def is_subtitle_folder(name: str) -> bool:
+    """Return True for the name of a folder of subtitle files beside recordings: `Subs` and the like."""
+    return _fold(name) in _FOLDERS
+
+
 def is_picture_subtitle(path: Path) -> bool:
     """Return True for a `.sub` file with an `.idx` file beside it: pictures of subtitles (VobSub)."""
     return path.suffix.lower() == ".sub" and any(path.with_suffix(suffix).exists() for suffix in (".idx", ".IDX"))

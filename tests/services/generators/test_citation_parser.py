@@ -76,7 +76,9 @@ def test_a_citation_that_is_cut_off_is_no_text_and_counts_as_far_as_it_is_comple
     assert [quote.evidence_id for quote in draft.quotes] == ids
 
 
-@pytest.mark.parametrize("text", ["Gate B12.", "B12.", "The sign says [closed", "Key 4 [see below.", "It is F1 weather."])
+@pytest.mark.parametrize(
+    "text", ["Gate B12.", "B12.", "The sign says [closed", "Key 4 [see below.", "It is F1 weather."]
+)
 def test_brackets_and_numbers_that_are_no_ids_of_evidence_stay(text: str) -> None:
     assert [draft.text for draft in parse_sentences([text], EVIDENCE_BY_ID)] == [text]
 
