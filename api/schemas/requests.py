@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Annotated
 
-from pydantic import AfterValidator, Base64Bytes, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    Base64Bytes,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from indexer.types import AssetKind, SegmentFilter
 from services.access.api_keys import Scope
@@ -16,6 +26,15 @@ MAX_QUERY_CHARS = 2000
 _MAX_ITEMS = 1000
 """Chosen: items of one field; bounds validation and its error messages."""
 _ASSET_ID_PATTERN = r"^[0-9a-f]{64}$"
+_TIME_PATTERN = r"T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?"
+_DATE_PATTERN = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}({_TIME_PATTERN})?$"
+"""Source: ISO 8601, a date or a date with a time; Pydantic takes numbers and other forms, too."""
+
+
+def _require_date(value: object) -> object:
+    if not isinstance(value, datetime) and not (isinstance(value, str) and re.fullmatch(_DATE_PATTERN, value)):
+        raise ValueError("is no date such as 2026-11-29 or 2026-11-29T08:30:00Z")
+    return value
 
 
 def _to_utc(time: datetime) -> datetime:
@@ -26,7 +45,12 @@ AssetId = Annotated[str, StringConstraints(pattern=_ASSET_ID_PATTERN)]
 CollectionName = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
 """Name of a collection: no control characters, no slashes."""
 Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
-UtcDatetime = Annotated[datetime, AfterValidator(_to_utc)]
+UtcDatetime = Annotated[
+    datetime,
+    BeforeValidator(_require_date, json_schema_input_type=Annotated[str, Field(pattern=_DATE_PATTERN)]),
+    AfterValidator(_to_utc),
+]
+"""A date, or a date with a time (`2026-11-29T08:30:00Z`); UTC where no zone is named."""
 
 
 class Body(BaseModel):

@@ -138,7 +138,7 @@ def _walk(
         is_link = behind_link or (current != path and current.is_symlink())
         try:
             if is_allowed is not None and current.is_symlink() and not is_allowed(current):
-                if current == path or current.suffix.lower() not in SIDECAR_SUFFIXES:
+                if current == path or not _may_be_sidecar(current):
                     yield SourceError(_display_name(current, path), _LEADS_OUT)
                 continue
             status = current.stat()
@@ -184,6 +184,15 @@ def _links_beside(file: Path) -> list[Path]:
     stem = _comparable(file.stem)
     named_alike = [file.with_name(name) for name in links if _comparable(name).startswith(stem)]
     return [link for link in named_alike if link.suffix.lower() in SIDECAR_SUFFIXES]
+
+
+def _may_be_sidecar(link: Path) -> bool:
+    """Return True if a file beside a link to a subtitle file has a name that begins its name; it has the error then."""
+    if not is_sidecar(link):
+        return False
+    name = _comparable(link.name)
+    others = [Path(other).stem for other in os.listdir(link.parent) if other != link.name]  # noqa: PTH208
+    return any(name.startswith(_comparable(stem)) for stem in others)
 
 
 def _comparable(name: str) -> str:

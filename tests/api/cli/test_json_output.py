@@ -22,9 +22,10 @@ HIT = {
     "text": str,
     "score": float,
     "lanes": dict,
+    "gone": bool,
 }
-CITATION = {"id": str, **{name: kind for name, kind in HIT.items() if name not in ("text", "score", "lanes")}}
-CITATION["quote"] = str
+CITATION = {"id": str, **{name: kind for name, kind in HIT.items() if name not in ("text", "score", "lanes", "gone")}}
+CITATION |= {"quote": str, "gone": bool}
 SENTENCE = {"text": str, "verdict": str, "score": float, "citations": list}
 ASSET = {
     "asset": str,
@@ -37,6 +38,7 @@ ASSET = {
     "segments": int,
     "sampled_fps": (*NUMBER, type(None)),
     "warnings": list,
+    "gone": bool,
 }
 SLOT = {"start_s": float, "end_s": float, "frames": int, "medoid_s": float, "children": list}
 SOUP = "How much is the fish soup in the cafe on board?"

@@ -22,6 +22,7 @@ from tests.support.containers import MakeContainer
 from tests.support.fake_clock import FakeClock
 from tests.support.pictures import draw_noise
 from tests.support.small_archive import WITHOUT_MODELS
+from tests.support.video_fixtures import make_video
 
 TIMES = WatchingTimes()
 
@@ -331,10 +332,14 @@ def test_a_file_that_changes_whenever_it_is_indexed_is_looked_at_less_and_less_o
 
 
 def test_a_subtitle_file_has_the_film_beside_it_taken_up_again(watched: Watched) -> None:
-    (watched.folder / "c.en.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nThe gurnard sings.\n")
-    assert watched.settle(watched.folder / "c.en.srt") == [("updated", "c.png")]
-    (watched.folder / "c.en.srt").unlink()
-    assert watched.settle(watched.folder / "c.en.srt") == [("updated", "c.png")]
+    make_video(watched.folder / "film.mp4", count=10)
+    assert watched.settle(watched.folder / "film.mp4") == [("indexed", "film.mp4")]
+    (watched.folder / "Subs").mkdir()
+    for name in ("film.en.srt", "Subs/2_English.srt"):
+        (watched.folder / name).write_text("1\n00:00:00,000 --> 00:00:00,300\nThe gurnard sings.\n")
+        assert watched.settle(watched.folder / name) == [("updated", "film.mp4")]
+        (watched.folder / name).unlink()
+        assert watched.settle(watched.folder / name) == [("updated", "film.mp4")]
 
 
 def test_a_full_disk_is_said_and_tried_again_and_loses_no_file(
