@@ -32,6 +32,9 @@ PipelineProgress = Callable[[float, float | None], None]
 OpenSink = Callable[[str, str], FrameSink]
 """Factory of the sink for the key frames of an asset (asset id) in a version."""
 
+_READING_VERSION = 2
+"""Form: raised where the same file is read differently, so that `index` reads it again. 2: one clock of recordings,
+text layers by region, metadata, subtitle files and pictures of more kinds."""
 _ENCODER_NAMES = ("visual", "text", "memory")
 _READER_NAMES = ("reader", "page_reader", "speech")
 _ENCODE_AHEAD, _READ_DEPTH, _LISTEN_DEPTH = 2, 4, 2
@@ -74,13 +77,13 @@ class Pipeline:
     def version(self) -> str:
         """Fingerprint of everything that determines artifacts: `<content>-<encoders>`, 12 hex digits each.
 
-        The first half covers schema, settings, OCR and speech models, the second the encoders of lanes and memory:
+        The first half covers schema, reading, settings, OCR and speech models, the second the encoders of lanes and memory:
         where only the second differs, `reencode` makes the new version from the old one, without the source.
         """
         ids = self._models.model_ids()
         readers = {name: ids[name] for name in _READER_NAMES if name in ids}
         settings = replace(self._settings, encode_workers=1)
-        return f"{_fingerprint([SCHEMA_VERSION, settings, readers])}-{self._encoder_fingerprint()}"
+        return f"{_fingerprint([SCHEMA_VERSION, _READING_VERSION, settings, readers])}-{self._encoder_fingerprint()}"
 
     def reencode(self, manifest: Manifest) -> Manifest:
         """Re-encode an asset with this pipeline's encoders, from its stored key frames and texts alone.
