@@ -77,7 +77,8 @@ class Pipeline:
     def version(self) -> str:
         """Fingerprint of everything that determines artifacts: `<content>-<encoders>`, 12 hex digits each.
 
-        The first half covers schema, reading, settings, OCR and speech models, the second the encoders of lanes and memory:
+        The first half covers schema, reading, settings, OCR and speech models, the second the encoders of lanes and
+        memory:
         where only the second differs, `reencode` makes the new version from the old one, without the source.
         """
         ids = self._models.model_ids()
