@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := demo
 
 .DEFAULT_GOAL := test
-.PHONY: install demo check docs servers test soak bench bench-answers bench-service bench-demo clean
+.PHONY: install demo check docs style types house servers test soak bench bench-answers bench-service bench-demo clean
 
 install: $(VENV)/installed  ## a virtual environment with everything that is pinned in constraints.txt
 
@@ -19,11 +19,19 @@ $(VENV)/installed: pyproject.toml constraints.txt
 demo: install  ## index the sample archive and ask it questions
 	@$(BIN)/python -m demoworld.demo $(DEMO)
 
-check: install docs  ## style, types, layers, the house rules, the documentation site
+check:  ## style, types, layers, the house rules, the documentation site; two at a time
+	@$(MAKE) --no-print-directory install
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync types docs style house
+
+style: install  ## how the code is written, and which layer imports which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+types: install
+	$(BIN)/mypy
+
+house: install  ## the house rules that no tool knows: tests/house
 	$(BIN)/pytest --quiet tests/house
 
 docs: install  ## the documentation site, into site/; a broken link or reference is an error
@@ -32,8 +40,8 @@ docs: install  ## the documentation site, into site/; a broken link or reference
 servers:  ## redis-server and PostgreSQL, which tests start on ports of their own
 	@tests/install_servers.sh
 
-test: check servers  ## the checks, then every test, two modules at a time, the slow ones first
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: check servers  ## the checks, then every other test, two modules at a time, the slow ones first
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/house
 
 soak: install servers  ## endurance: twenty rounds of kill -9 while indexing, and of servers that go away under jobs
 	AFTERIMAGE_TEST_KILLS=20 $(BIN)/pytest tests/services/ingest/test_kill.py --timeout 7200
