@@ -7,14 +7,12 @@ from contextlib import ExitStack
 from functools import cache, cached_property, partial
 from pathlib import Path
 
-from indexer.errors import StorageFull
 from indexer.media.sandbox.client import SandboxedDecoder
 from indexer.pipeline.pipeline import Pipeline
 from indexer.ports import BlobStore, SegmentIndex, ShadowIndex, TokenEncoder
 from indexer.storage.artifacts import ArtifactStore
-from indexer.storage.folder_blobs import FolderBlobs
+from indexer.storage.folder_blobs import FolderBlobs, make_folder
 from indexer.types import SegmentFilter
-from memory.frame_selection import FRAME_SELECTORS
 from memory.store import MemoryStore
 from services.access.api_keys import ApiKeyStore
 from services.answering.answering import Answering, AnsweringSettings
@@ -22,7 +20,8 @@ from services.answering.grounding import VerdictThresholds
 from services.answering.ports import ClaimVerifier, QuestionAnalyzer
 from services.answering.rules.claim_verification import RuleClaimVerifier
 from services.answering.rules.question_analysis import RuleQuestionAnalyzer
-from services.answering.video_context import VideoContext
+from services.backup.backup import Backup
+from services.backup.restore import Restore
 from services.catalog.catalog import Catalog
 from services.catalog.video_memory import VideoMemoryReader
 from services.database.engine import SqlDatabase
@@ -55,6 +54,7 @@ from services.wiring.generators import GeneratorWiring
 from services.wiring.index_factory import IndexFactory
 from services.wiring.models import Models
 from services.wiring.pipeline import make_decoder, make_pipeline, make_token_encoder
+from services.wiring.video_context import make_video_context
 from services.wiring.watching import make_folder_watcher, make_watching
 
 
@@ -222,15 +222,23 @@ class Container:
         )
 
     @cached_property
+    def backup(self) -> Backup:
+        """The making of backups."""
+        return Backup(self.database, self.blobs, self.artifacts, self.source_resolver.media_key)
+
+    @cached_property
+    def restore(self) -> Restore:
+        """The restoration of backups."""
+        return Restore(
+            self.database, self.blobs, lambda: self.reindexing, lambda: self.background.jobs.count_unfinished()
+        )
+
+    @cached_property
     def source_resolver(self) -> SourceResolver:
         """The resolver of uploads, paths and URLs to local files."""
-        from services.egress.http import OutboundClient
-        from services.egress.url_policy import UrlPolicy
+        from services.wiring.sources import make_source_resolver
 
-        settings = self.settings.ingest
-        policy = UrlPolicy(settings.allowed_hosts, settings.allowed_private_hosts, "AFTERIMAGE_INGEST__ALLOWED_HOSTS")
-        client = OutboundClient(policy, settings.read_timeout_s, settings.fetch_timeout_s)
-        return SourceResolver(self.blobs, client, self.home / "incoming", settings.allowed_roots, settings.max_bytes)
+        return make_source_resolver(self.settings.ingest, self.blobs, self.home / "incoming")
 
     @cached_property
     def uploads(self) -> ResumableUploads:
@@ -239,12 +247,7 @@ class Container:
 
     def incoming_folder(self) -> Path:
         """Make and return the folder for files that are being received. Errors: StorageFull."""
-        folder = self._ensure_home() / "incoming"
-        try:
-            folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise StorageFull(f"{folder}: cannot be made ({error.strerror})") from error
-        return folder
+        return make_folder(self._ensure_home() / "incoming")
 
     @cached_property
     def calibration(self) -> Calibration:
@@ -300,7 +303,9 @@ class Container:
             self.question_analyzer,
             self.generator,
             self.claim_verifier,
-            self._make_video_context(),
+            make_video_context(
+                self.settings.answer, self.video_memory, self.catalog, self.generation.kind.accepts_tokens_of
+            ),
             AnsweringSettings(
                 max_evidence=self.settings.answer.max_evidence,
                 keep_unsupported=self.settings.grounding.on_unsupported == "flag",
@@ -378,14 +383,6 @@ class Container:
         self._resources.callback(factory.close)
         return factory
 
-    def _make_video_context(self) -> VideoContext | None:
-        accepts_tokens_of = self.generation.kind.accepts_tokens_of
-        if accepts_tokens_of is None:
-            return None
-        settings = self.settings.answer
-        selector = FRAME_SELECTORS[settings.frame_selection]
-        return VideoContext(self.video_memory, self.catalog, settings.max_extra_frames, selector, accepts_tokens_of)
-
     def _memory_store(self, asset_id: str, version: str) -> MemoryStore:
         return MemoryStore(self.blobs, self.artifacts.version_prefix(asset_id, version))
 
@@ -393,8 +390,4 @@ class Container:
         return make_decoder(self.settings.media)
 
     def _ensure_home(self) -> Path:
-        try:
-            self.home.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageFull(f"{self.home}: cannot be made the home of the archive ({error.strerror})") from error
-        return self.home
+        return make_folder(self.home)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from api.cli.backup import backup, restore
 from api.cli.deletion import delete, prune
 from api.cli.doctor import doctor
 from api.cli.indexing import index, reindex
@@ -59,6 +60,8 @@ app.command()(show)
 app.command()(delete)
 app.command()(prune)
 app.command()(reindex)
+app.command()(backup)
+app.command()(restore)
 app.command()(serve)
 app.command()(mcp)
 app.command()(worker)

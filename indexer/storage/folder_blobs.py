@@ -143,6 +143,15 @@ def _to_read_error(path: Path, error: OSError) -> ArtifactError:
     return ArtifactError(f"{path}: cannot be read ({error.strerror})")
 
 
+def make_folder(folder: Path) -> Path:
+    """Make a folder and those above it where they are missing, and return it. Errors: StorageFull."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageFull(f"{folder}: cannot be made ({error.strerror})") from error
+    return folder
+
+
 def fsync_folder(folder: Path) -> None:
     """Make the entries of a folder durable (fsync), so that a rename survives a power cut."""
     handle = os.open(folder, os.O_RDONLY)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any
@@ -97,6 +97,13 @@ class SqlDatabase:
             connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             connection.detach()
         return connection
+
+    def recreate(self, revision: str, fill: Callable[[Connection], None]) -> None:
+        """Drop all tables, and create and fill those of a revision in one transaction; see `migrations.running`."""
+        from services.database.migrations.running import recreate
+
+        with self.translate_errors():
+            recreate(self._engine, revision, fill)
 
     @contextmanager
     def translate_errors(self) -> Iterator[None]:

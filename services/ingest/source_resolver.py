@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 FetchProgressCallback: TypeAlias = Callable[[str, float, float | None], None]
 """Called while a URL is fetched: its name, bytes received, bytes in total (None: unknown)."""
 
-_MEDIA_PREFIX = "media"
-_UPLOAD_URI = re.compile(rf"blob:({_MEDIA_PREFIX}/[0-9a-f]{{32}}/[A-Za-z0-9._-]+)")
+MEDIA_PREFIX = "media"
+_UPLOAD_URI = re.compile(rf"blob:({MEDIA_PREFIX}/[0-9a-f]{{32}}/[A-Za-z0-9._-]+)")
 _ROOTS_SETTING = "AFTERIMAGE_INGEST__ALLOWED_ROOTS"
 _TEMPORARY_FILE_TTL_S = 24 * 3600
 """Chosen: no fetch takes a day; older folders were left by a crash."""
@@ -58,7 +58,7 @@ class SourceResolver:
 
     def store_upload(self, file: Path, name: str) -> str:
         """Store an uploaded file in the blob store; return its URI, which cannot be guessed. Errors: StorageFull."""
-        key = f"{_MEDIA_PREFIX}/{secrets.token_hex(16)}/{_to_key_name(name)}"
+        key = f"{MEDIA_PREFIX}/{secrets.token_hex(16)}/{_to_key_name(name)}"
         self._blobs.put_file(key, file)
         return f"blob:{key}"
 
@@ -70,7 +70,7 @@ class SourceResolver:
             case "blob":
                 return _parse_upload_key(uri)
         own = hashlib.sha256(f"{collection}\0{uri}".encode()).hexdigest()[:32]
-        return f"{_MEDIA_PREFIX}/{own}/{_to_key_name(unquote(urlsplit(uri).path))}"
+        return f"{MEDIA_PREFIX}/{own}/{_to_key_name(unquote(urlsplit(uri).path))}"
 
     def delete_media(self, collection: str, uri: str) -> None:
         """Delete the stored media of a source that was removed."""

@@ -88,6 +88,11 @@ class JobStore:
         with self._database.read() as connection:
             return {(JobKind(kind), JobState(state)): count for kind, state, count in connection.execute(query)}
 
+    def count_unfinished(self) -> int:
+        """Return the number of jobs that are queued or running."""
+        unfinished = {JobState.QUEUED, JobState.RUNNING}
+        return sum(count for (_, state), count in self.count_by_kind_and_state().items() if state in unfinished)
+
     def has_queued_jobs(self, queue: JobQueueName) -> bool:
         """Return whether a queue has jobs that no worker has claimed."""
         kinds = [kind.value for kind in JobKind if kind.queue is queue]

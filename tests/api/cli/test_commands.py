@@ -16,7 +16,7 @@ from tests.support.cli_runner import RunCommand
 
 SOUP = "How much is the fish soup in the cafe on board?"
 NOTICE = "What is the notice period once probation is over?"
-COMMANDS = ("index", "search", "ask", "summarize", "list", "show", "delete", "reindex", "doctor")
+COMMANDS = ("index", "search", "ask", "summarize", "list", "show", "delete", "reindex", "doctor", "backup", "restore")
 SERVER_COMMANDS = ("serve", "mcp", "worker")
 
 

@@ -1,0 +1,1 @@
+"""Backup of an archive into a folder, and its restoration."""
