@@ -22,6 +22,7 @@ from api.mcp import http as mcp
 from api.openai import routes as openai
 from api.openapi import customize_openapi
 from services.container import Container
+from services.tracing import flush_spans
 
 _MB = 1 << 20
 """Form: bytes in a megabyte, the unit of size settings."""
@@ -31,14 +32,7 @@ def create_app(container: Container, *, allow_anonymous: bool) -> FastAPI:
     """Build the app over the services of a container. `allow_anonymous`: local requests need no key."""
     settings = container.settings.serve
     limits = ConcurrencyLimits.from_settings(settings)
-    context = AppContext(
-        container,
-        limits,
-        Metrics(limits, container.background.jobs.count_by_kind_and_state),
-        ModelWarmup(container),
-        RateLimiter(),
-        allow_anonymous,
-    )
+    context = _make_context(container, limits, allow_anonymous)
     mcp_endpoint = mcp.McpEndpoint(container, limits, settings.max_body_mb * _MB)
 
     @asynccontextmanager
@@ -48,6 +42,7 @@ def create_app(container: Container, *, allow_anonymous: bool) -> FastAPI:
         async with mcp_endpoint.lifespan():
             yield
         await to_thread.run_sync(context.warmup.wait)
+        await to_thread.run_sync(flush_spans)
 
     app = FastAPI(
         title="Afterimage",
@@ -66,6 +61,13 @@ def create_app(container: Container, *, allow_anonymous: bool) -> FastAPI:
         app.include_router(part.router)
     customize_openapi(app)
     return app
+
+
+def _make_context(container: Container, limits: ConcurrencyLimits, allow_anonymous: bool) -> AppContext:
+    """Make the state that all routes share."""
+    warmup = ModelWarmup(container)
+    metrics = Metrics(limits, container.background.statistics, container.home, lambda: warmup.state)
+    return AppContext(container, limits, metrics, warmup, RateLimiter(), allow_anonymous)
 
 
 def _start_background(context: AppContext) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -20,6 +19,8 @@ from services.jobs.outbox import DeliveryStatus
 from services.jobs.periodic_task import PeriodicTask
 from services.jobs.store import JobStore
 from services.jobs.types import Job, JobEvent, JobQueueName, JobState
+from services.structured_logging import configure_logging
+from services.tracing import configure_exporter
 
 jobs = typer.Typer(help="List, show, cancel and retry jobs.", no_args_is_help=True, rich_markup_mode="markdown")
 _COLOURS = {JobState.DONE: "green", JobState.FAILED: "red", JobState.CANCELLED: "yellow", JobState.RUNNING: "cyan"}
@@ -49,8 +50,9 @@ def worker(
     A job that is running then stops at its next checkpoint and goes back to its queue; the job of a killed worker is
     resumed by another one. Any number of workers may run, on any number of machines with the same settings.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     selected = _parse_queues(queues)
+    configure_logging()
+    configure_exporter("afterimage-worker")
     with (
         open_container() as container,
         _touch_while_alive(container.background.jobs, container.background.dispatcher, alive),

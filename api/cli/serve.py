@@ -29,15 +29,17 @@ def serve(
     import uvicorn  # here, since the other commands need no server
 
     from api.app import create_app
-    from api.http import json_logging
     from api.http.auth import is_loopback
+    from services.structured_logging import configure_logging
+    from services.tracing import configure_exporter
 
     with open_container() as container:
         allow_anonymous = not container.api_keys.any_active()
         if allow_anonymous and not is_loopback(host):
             raise SettingsError(f"others can reach {host}, so keys are needed: `afterimage keys create` makes one")
         container.instantiate()
-        json_logging.configure_logging()
+        configure_logging()
+        configure_exporter("afterimage")
         config = uvicorn.Config(
             create_app(container, allow_anonymous=allow_anonymous),
             host=host,

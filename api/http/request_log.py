@@ -8,8 +8,9 @@ import time
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http import json_logging
 from api.http.metrics import Metrics
+from services.structured_logging import bind_request_id, log_fields
+from services.tracing import describe_span, open_span
 
 REQUEST_ID_HEADER = "x-request-id"
 _log = logging.getLogger(__name__)
@@ -20,7 +21,10 @@ _KNOWN_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class RequestObserver:
-    """ASGI middleware that logs and counts requests: one that raised as status 500, one that the client left as 499."""
+    """ASGI middleware that traces, logs and counts requests.
+
+    One that raised counts as status 500, one that the client left as 499.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app, self._metrics = app, metrics
@@ -29,7 +33,8 @@ class RequestObserver:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = json_logging.bind_request_id(Headers(scope=scope).get(REQUEST_ID_HEADER, ""))
+        headers = Headers(scope=scope)
+        request_id = bind_request_id(headers.get(REQUEST_ID_HEADER, ""))
         scope.setdefault("state", {})["request_id"] = request_id
         status, started_s = _CLIENT_CLOSED_REQUEST, time.perf_counter()
 
@@ -40,19 +45,21 @@ class RequestObserver:
                 MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
             await send(message)
 
-        try:
-            await self._app(scope, receive, send_with_request_id)
-        except Exception:
-            status = 500
-            raise
-        finally:
-            self._record(scope, status, time.perf_counter() - started_s)
+        with open_span("request", headers.get("traceparent"), request=request_id):
+            try:
+                await self._app(scope, receive, send_with_request_id)
+            except Exception:
+                status = 500
+                raise
+            finally:
+                self._record(scope, status, time.perf_counter() - started_s)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in _KNOWN_METHODS else "OTHER"
         route = _route_template(scope)
+        describe_span(f"{method} {route}", route=route, status=status)
         self._metrics.observe_request(method, route, status, seconds)
-        extra = json_logging.log_fields(
+        extra = log_fields(
             method=method,
             route=route,
             path=scope["path"],

@@ -90,8 +90,23 @@ class NewKeyShape(KeyShape):
     secret: str
 
 
+class QueueShape(Shape):
+    """A queue of jobs: how many are due and wait, for how many seconds the oldest one, and the workers alive."""
+
+    depth: int
+    oldest_s: float
+    workers: int
+
+
 class Readiness(Shape):
-    """Readiness of a server and of each part: `ready`, `loading` or the class name of an error."""
+    """Readiness of a server and of each part: `ready`, `loading` or the class name of an error.
+
+    `queues` are those of all servers that share a database; `notes` are for operators: what works less well than it
+    could though requests are served.
+    """
 
     ready: bool
     parts: dict[str, str]
+    queues: dict[str, QueueShape]
+    disk_free_bytes: int | None
+    notes: list[str]

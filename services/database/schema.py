@@ -80,7 +80,8 @@ class ApiKeys(Base):
 class Jobs(Base):
     """Jobs. `request` and `result` are JSON of the types in `services.jobs.types`.
 
-    `sent_at` is when the job's id was last sent to the queue; NULL: it is not sent yet.
+    `sent_at` is when the job's id was last sent to the queue; NULL: it is not sent yet. `traceparent` names the span of
+    the request that asked for it.
     """
 
     __tablename__ = "jobs"
@@ -107,7 +108,17 @@ class Jobs(Base):
     finished_at: Mapped[float | None]
     key_id: Mapped[str | None] = mapped_column(String(16))
     webhook: Mapped[str | None] = mapped_column(Text)
+    traceparent: Mapped[str | None] = mapped_column(String(64))
     __table_args__ = (Index("ix_jobs_state", "state", "not_before"),)
+
+
+class Workers(Base):
+    """Processes that run jobs: the queues that each takes jobs from, and when it was last seen to be alive."""
+
+    __tablename__ = "workers"
+    worker: Mapped[str] = mapped_column(String(300), primary_key=True)
+    queues: Mapped[list[str]]
+    seen_at: Mapped[float]
 
 
 class JobEvents(Base):

@@ -18,6 +18,7 @@ from indexer.errors import AfterimageError
 from services.jobs.dispatcher import JobDispatcher
 from services.jobs.errors import QueueUnavailable
 from services.jobs.types import Job, JobQueueName
+from services.jobs.worker_registry import WorkerPresence
 
 _log = logging.getLogger(__name__)
 _TASK_NAME = "afterimage.run"
@@ -65,13 +66,19 @@ class CeleryQueue:
 class CeleryWorker:
     """JobWorker over Celery that runs one job at a time, in a thread (decision 0044).
 
-    `run` runs the job of an id; `stop` makes it release a running job.
+    `run` runs the job of an id; `stop` makes it release a running job; `presence` records the process as a worker.
     """
 
     def __init__(
-        self, url: str, lease_s: float, dispatcher: JobDispatcher, run: Callable[[str], None], stop: Callable[[], None]
+        self,
+        url: str,
+        lease_s: float,
+        dispatcher: JobDispatcher,
+        run: Callable[[str], None],
+        stop: Callable[[], None],
+        presence: WorkerPresence,
     ) -> None:
-        self._app, self._dispatcher, self._stop = _make_app(url, lease_s), dispatcher, stop
+        self._app, self._dispatcher, self._stop, self._presence = _make_app(url, lease_s), dispatcher, stop, presence
         self._app.task(name=_TASK_NAME)(_swallow_claim_errors(run))
 
     def work(self, queues: Collection[JobQueueName]) -> None:
@@ -89,7 +96,9 @@ class CeleryWorker:
             without_heartbeat=True,
         )
         self._dispatcher.start(())
+        self._presence.start(queues)
         worker.start()
+        self._presence.close()
         self._dispatcher.close()
 
     def _on_shutdown(self, **_: object) -> None:

@@ -11,6 +11,7 @@ from threading import Event, Thread
 from indexer.errors import AfterimageError
 from services.jobs.dispatcher import JobDispatcher
 from services.jobs.types import Job, JobQueueName
+from services.jobs.worker_registry import WorkerPresence
 
 _log = logging.getLogger(__name__)
 
@@ -19,16 +20,17 @@ class InlineQueue:
     """JobQueue with one thread per queue, which runs jobs in order.
 
     `run` runs the job of an id; `stop` makes it release a running job. Waiting ids are lost with the process and sent
-    again by the next one.
+    again by the next one. `presence` records the process as a worker while the threads run.
     """
 
-    def __init__(self, run: Callable[[str], None], stop: Callable[[], None]) -> None:
-        self._run, self._stop = run, stop
+    def __init__(self, run: Callable[[str], None], stop: Callable[[], None], presence: WorkerPresence) -> None:
+        self._run, self._stop, self._presence = run, stop, presence
         self._id_queues: dict[JobQueueName, SimpleQueue[str | None]] = {queue: SimpleQueue() for queue in JobQueueName}
         self._threads: list[Thread] = []
 
     def start(self, queues: Collection[JobQueueName]) -> None:
-        """Start a thread for each of the queues."""
+        """Start a thread for each of the queues. Errors: those of the database."""
+        self._presence.start(queues)
         for queue in queues:
             thread = Thread(target=self._consume, args=(queue,), name=f"jobs-{queue}")
             thread.start()
@@ -49,6 +51,7 @@ class InlineQueue:
             ids.put(None)
         for thread in self._threads:
             thread.join()
+        self._presence.close()
 
     def _consume(self, queue: JobQueueName) -> None:
         while (job_id := self._id_queues[queue].get()) is not None:

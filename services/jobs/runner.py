@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import time
 from collections.abc import Callable
 from threading import Event
@@ -27,6 +25,9 @@ from services.jobs.errors import JobNotFound, LeaseLost
 from services.jobs.heartbeat import HeldJob, WorkerStopping
 from services.jobs.leases import Leases
 from services.jobs.types import IndexResult, Job, JobResult
+from services.jobs.worker_registry import worker_name
+from services.structured_logging import bind_job_id
+from services.tracing import open_span
 
 _log = logging.getLogger(__name__)
 _PERMANENT_ERRORS = (
@@ -66,7 +67,7 @@ class JobRunner:
 
     def __init__(self, leases: Leases, handler: JobHandler) -> None:
         self._leases, self._handler, self._stop_event = leases, handler, Event()
-        self._worker_name = f"{socket.gethostname()}:{os.getpid()}"
+        self._worker_name = worker_name()
 
     def stop(self) -> None:
         """Claim no more jobs, and release running ones at their next checkpoint."""
@@ -84,9 +85,11 @@ class JobRunner:
         except (LeaseLost, JobNotFound) as error:
             _log.debug("job not run: %s", error)
             return
-        with HeldJob(self._leases, job, self._stop_event) as held_job:
-            apply_outcome = self._execute(held_job)
-            self._record_outcome(held_job, apply_outcome)
+        with bind_job_id(job.id), open_span(f"job {job.kind}", job.traceparent, job=job.id):
+            _log.info("job %s: %s, claim %d", job.id, job.kind, job.fencing_token)
+            with HeldJob(self._leases, job, self._stop_event) as held_job:
+                apply_outcome = self._execute(held_job)
+                self._record_outcome(held_job, apply_outcome)
 
     def _execute(self, held_job: HeldJob) -> Callable[[Job], Job]:
         """Run the handler; return the transition that records its outcome."""

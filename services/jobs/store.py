@@ -16,6 +16,7 @@ from services.jobs.errors import JobConflict
 from services.jobs.outbox import add_delivery
 from services.jobs.rows import append_event, event_from_row, generate_id, job_from_row, read_job, update_if
 from services.jobs.types import Job, JobEvent, JobKind, JobQueueName, JobState, NewJob
+from services.tracing import current_traceparent
 
 _NEW_JOB_FIELDS = ("collection", "asset_id", "key_id", "webhook")
 _UNFINISHED = (JobState.QUEUED.value, JobState.RUNNING.value)
@@ -38,6 +39,7 @@ class JobStore:
         at, values = self._clock(), {name: getattr(new_job, name) for name in _NEW_JOB_FIELDS}
         values |= {"job_id": generate_id(), "kind": new_job.kind.value, "state": JobState.QUEUED.value, "note": ""}
         values |= {"request": msgspec.json.encode(new_job.request).decode(), "created_at": at, "sent_at": at}
+        values |= {"traceparent": current_traceparent()}
         counts = {"done": 0.0, "fencing_token": 0, "attempts": 0, "max_attempts": self._max_attempts, "not_before": at}
         with self._database.write() as connection:
             if (before := self._claim_resource(connection, idempotency_key, str(values["job_id"]))) is not None:

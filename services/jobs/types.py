@@ -184,6 +184,7 @@ class Job:
     finished_at: float | None
     key_id: str | None
     webhook: str | None
+    traceparent: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,10 @@ from services.jobs.outbox import Outbox
 from services.jobs.ports import JobQueue, JobWorker
 from services.jobs.retention import Retention
 from services.jobs.runner import JobRunner
+from services.jobs.statistics import JobStatistics
 from services.jobs.store import JobStore
 from services.jobs.webhooks import WebhookSender
+from services.jobs.worker_registry import WorkerPresence, WorkerRegistry
 from services.settings import JobsSettings
 
 _WEBHOOK_READ_TIMEOUT_S = 10.0
@@ -43,6 +45,11 @@ class Background:
     def jobs(self) -> JobStore:
         """The jobs of the database."""
         return JobStore(self._database, self._settings.max_attempts)
+
+    @cached_property
+    def statistics(self) -> JobStatistics:
+        """The statistics of jobs, queues and workers."""
+        return JobStatistics(self._database, self.jobs, self._workers)
 
     @cached_property
     def leases(self) -> Leases:
@@ -97,7 +104,12 @@ class Background:
                 from services.jobs.celery import CeleryWorker
 
                 url, lease_s = self._settings.url.get_secret_value(), self._settings.lease_s
-                return CeleryWorker(url, lease_s, self.dispatcher, self.runner.run, self.runner.stop)
+                presence = WorkerPresence(self._workers)
+                return CeleryWorker(url, lease_s, self.dispatcher, self.runner.run, self.runner.stop, presence)
+
+    @cached_property
+    def _workers(self) -> WorkerRegistry:
+        return WorkerRegistry(self._database)
 
     @cached_property
     def _queue(self) -> JobQueue:
@@ -105,7 +117,7 @@ class Background:
             case "inline":
                 from services.jobs.inline import InlineQueue
 
-                return InlineQueue(self.runner.run, self.runner.stop)
+                return InlineQueue(self.runner.run, self.runner.stop, WorkerPresence(self._workers))
             case "celery":
                 from services.jobs.celery import CeleryQueue
 

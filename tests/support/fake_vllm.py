@@ -53,6 +53,7 @@ class FakeVllm:
     url: str = ""
     attempts: int = 0
     requests: list[dict[str, Any]] = field(default_factory=list)
+    traceparents: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     asked: threading.Event = field(default_factory=threading.Event)
     streaming: threading.Event = field(default_factory=threading.Event)
@@ -173,6 +174,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         assert self.path == "/v1/models"
+        self.fake.traceparents.append(self.headers["traceparent"] or "")
         self._send_body(200, self.fake.models_body)
 
     def do_POST(self) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Any
 
-from api.http.json_logging import JsonFormatter
+from services.structured_logging import JsonFormatter
 from tests.support.waiting import TIMEOUT_S
 
 _LOGGER = logging.getLogger("api.http.request_log")

@@ -20,6 +20,7 @@ from services.generators.openai_compatible.responses import (
     parse_first_model,
     parse_first_token_probabilities,
 )
+from services.tracing import current_traceparent
 
 _CONNECT_BACKOFF_S = (0.2, 0.6)
 """Chosen: waits before the second and the third try of a connection; a server that restarts longer than that is an
@@ -106,6 +107,8 @@ class ChatClient:
     def _headers(self) -> dict[str, str]:
         """Return the headers of every request."""
         headers = {"content-type": "application/json", "accept-encoding": "identity"}
+        if traceparent := current_traceparent():
+            headers["traceparent"] = traceparent
         return headers | ({"authorization": f"Bearer {self._api_key}"} if self._api_key else {})
 
     def _describe_refusal(self, response: httpx2.Response) -> str:

@@ -124,7 +124,20 @@ def test_metrics_count_requests_by_route_and_not_by_asset(read_only_client: http
 
 def test_the_server_says_that_it_lives_and_that_it_is_ready(read_only_client: httpx2.Client) -> None:
     assert read_only_client.get("/livez").text == "ok\n"
-    assert read_only_client.get("/readyz").json() == {
-        "ready": True,
-        "parts": {"models": "ready", "catalog": "ready", "index": "ready"},
-    }
+    readiness = read_only_client.get("/readyz").json()
+    assert (readiness["ready"], readiness["parts"]) == (True, dict.fromkeys(("models", "catalog", "index"), "ready"))
+    empty = {"depth": 0, "oldest_s": 0.0, "workers": 1}
+    assert readiness["queues"] == {"index": empty, "summarize": empty}
+    assert readiness["disk_free_bytes"] > 0
+
+
+def test_metrics_tell_queues_workers_disk_and_models(read_only_client: httpx2.Client) -> None:
+    lines = read_only_client.get("/metrics").text.splitlines()
+    for line in (
+        'afterimage_queue_depth{queue="index"} 0.0',
+        'afterimage_queue_oldest_seconds{queue="summarize"} 0.0',
+        'afterimage_workers{queue="index"} 1.0',
+        'afterimage_models{state="ready"} 1.0',
+    ):
+        assert line in lines
+    assert any(line.startswith("afterimage_disk_free_bytes ") for line in lines)

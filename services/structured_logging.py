@@ -1,4 +1,4 @@
-"""Structured logging: one JSON object per line, with the id of the current request."""
+"""Structured logging: one JSON object per line, with the ids of the current request, job and trace."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ import logging
 import re
 import secrets
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
+from services.tracing import current_trace_id
+
 _REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
+_JOB_ID: ContextVar[str] = ContextVar("job_id", default="")
 _REQUEST_ID_PATTERN = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _FIELDS = "facts"
 
@@ -20,6 +25,16 @@ def bind_request_id(client_id: str) -> str:
     request_id = client_id if _REQUEST_ID_PATTERN.fullmatch(client_id) else secrets.token_hex(8)
     _REQUEST_ID.set(request_id)
     return request_id
+
+
+@contextmanager
+def bind_job_id(job_id: str) -> Iterator[None]:
+    """Have the log lines of this context carry a job's id until the block ends."""
+    token = _JOB_ID.set(job_id)
+    try:
+        yield
+    finally:
+        _JOB_ID.reset(token)
 
 
 def log_fields(**values: str | int | float) -> dict[str, dict[str, str | int | float]]:
@@ -35,7 +50,7 @@ def configure_logging(level: int = logging.INFO) -> None:
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as one line of JSON: time, level, logger, message, request, further fields, traceback."""
+    """Formats a record as one line of JSON: time, level, logger, message, ids, further fields, traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return a record as one line of JSON."""
@@ -45,8 +60,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if request := _REQUEST_ID.get():
-            line["request"] = request
+        ids = {"request": _REQUEST_ID.get(), "job": _JOB_ID.get(), "trace": current_trace_id()}
+        line |= {name: value for name, value in ids.items() if value}
         line |= getattr(record, _FIELDS, {})
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
