@@ -217,7 +217,7 @@ class Container:
             self.artifacts,
             lambda: self.pipeline,
             self.catalog,
-            lambda: self.calibration.refresh(),
+            lambda progress: self.calibration.refresh(progress),
             lambda: self.background.jobs.has_queued_jobs(JobQueueName.INDEX),
         )
 

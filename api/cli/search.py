@@ -21,6 +21,7 @@ from api.cli.options import (
     ToOption,
     make_filter,
 )
+from api.cli.progress import prepare_scores
 from api.schemas.results import AnswerShape, HitShape, SearchShape
 from indexer.errors import InvalidInput
 from indexer.types import AssetKind, Origin, Segment
@@ -64,6 +65,7 @@ def search(
         if not question and pixels is None:
             raise InvalidInput("give a question, or a picture with --image")
         max_results = limit or container.settings.search.limit
+        prepare_scores(container)
         moments = container.retrieval.search(Query(question, pixels), filters, max_results)
         if save_evidence is not None:
             save_moments(container.artifacts, moments, save_evidence)
@@ -92,6 +94,7 @@ def ask(
     """
     with open_container() as container:
         filters = make_filter(container.catalog, collections, kinds, assets, start_s, end_s, after, before)
+        prepare_scores(container)
         if json:
             answer = container.answering.ask(question, filters)
             sentences = answer.sentences

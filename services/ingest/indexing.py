@@ -24,12 +24,12 @@ from indexer.storage.artifacts import Manifest
 from services.catalog.types import Asset, Source, validate_collection_name
 from services.database.clock import now
 from services.database.errors import DatabaseUnavailable
-from services.ingest.file_discovery import DiscoveredFile, SubtitleFile, discover
+from services.ingest.file_discovery import DiscoveredFile, SubtitleFile, discover, explain_os_error
 from services.ingest.missing_sources import MissingSources, is_missing
 from services.ingest.ports import Locks, WriteLock
 from services.ingest.recovery import Recovery
 from services.ingest.stored_assets import StoredAssets
-from services.ingest.types import FileProgressCallback, FileReport, Outcome
+from services.ingest.types import MEASURING_SCORES, FileProgressCallback, FileReport, Outcome
 from services.search.calibration import Calibration
 
 _log = logging.getLogger(__name__)
@@ -98,7 +98,8 @@ class Indexing:
         """Index the files that paths stand for; yield a report for each, failures included; refresh the calibration.
 
         Files below the paths that were indexed before and are gone are marked and reported too; they stay searchable.
-        `progress` is called after every checkpoint. `timeout_s` is how long to wait for another writer.
+        `progress` is called after every checkpoint, and while scores are measured. `timeout_s` is how long to wait for
+        another writer.
         Errors: WriteLockTimeout, IndexMismatch, ModelError, DatabaseUnavailable, InvalidInput (collection's name).
         """
         with self._consistent_archive(collection):
@@ -111,7 +112,8 @@ class Indexing:
                     timeout_s = max(timeout_s, _NEXT_FILE_TIMEOUT_S)
                 for gone in self._missing.refresh(collection, path, seen):
                     yield FileReport(gone.source.name, Outcome.GONE, gone.asset, _GONE)
-        self._calibration.refresh_if_stale()
+        report = None if progress is None else partial(progress, MEASURING_SCORES)
+        self._calibration.refresh_if_stale(progress=report)
 
     def index_files(
         self,
@@ -157,7 +159,7 @@ class Indexing:
             raise
         except (AfterimageError, OSError) as error:
             self._recovery.request()
-            return FileReport(file.name, Outcome.FAILED, reason=str(error))
+            return FileReport(file.name, Outcome.FAILED, reason=_explain(error))
 
     def _report_source_errors(
         self,
@@ -184,7 +186,13 @@ class Indexing:
         """Index one file, anew where it changes meanwhile. Errors: SourceChanged where it goes on changing."""
         changed: _FileTask | None = None
         for _ in range(_MAX_ATTEMPTS):
-            task = self._prepare(file, collection, progress)
+            try:
+                task = self._prepare(file, collection, progress)
+            except SourceNotFound as error:
+                if changed is None:
+                    raise
+                self._discard_draft(changed)
+                raise SourceNotFound(file.name, f"went away while it was indexed ({error.reason})") from error
             if changed is not None and (isinstance(task, FileReport) or task.asset_id != changed.asset_id):
                 self._discard_draft(changed)
             if isinstance(task, FileReport):
@@ -222,7 +230,7 @@ class Indexing:
         try:
             asset_id = compute_asset_id(file.path, sidecars)
         except OSError as error:
-            raise SourceNotFound(str(file.path), f"cannot be read ({error.strerror})") from error
+            raise SourceNotFound(str(file.path), explain_os_error(error)) from error
         return _FileTask(
             file, collection, progress, pipeline, fingerprint, change_stamp, state, sidecars, asset_id, previous
         )
@@ -314,6 +322,13 @@ class Indexing:
             self._recovery.request()
 
 
+def _explain(error: Exception) -> str:
+    """Return the reason of an error as a report tells it: never a bare errno."""
+    if isinstance(error, OSError) and not isinstance(error, AfterimageError):
+        return explain_os_error(error)
+    return str(error)
+
+
 def _is_unchanged(task: _FileTask) -> bool:
     """Return True if a file is as it was just before it was hashed; False where it is gone, or not allowed."""
     try:
@@ -346,7 +361,7 @@ def _make_asset(file: DiscoveredFile, manifest: Manifest) -> Asset:
         pages=info.pages,
         width=info.width,
         height=info.height,
-        file_time=info.taken_at or file.path.stat().st_mtime,
+        file_time=info.taken_at or file.modified_at(),
         segments=manifest.segments,
         sampled_frames=manifest.sampled_frames,
         warnings=manifest.warnings,
