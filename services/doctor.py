@@ -187,9 +187,9 @@ def _check_index(container: Container) -> tuple[CheckStatus, str]:
     expected = {asset.asset_id: asset.segments for asset in container.catalog.assets()}
     missing = sum(counts.get(asset_id) != segments for asset_id, segments in expected.items())
     detail = f"{sum(counts.values())} segments of {len(counts)} assets"
-    return _make_result(
-        not missing, detail, f"{detail}; {missing} assets differ from the catalog: run `afterimage reindex`"
-    )
+    problems = [f"{missing} assets differ from the catalog: run `afterimage reindex`"] if missing else []
+    problems += [str(gap) for gap in container.coverage.gaps()]
+    return _make_result(not problems, detail, "; ".join([detail, *problems]))
 
 
 def _check_catalog(container: Container) -> tuple[CheckStatus, str]:

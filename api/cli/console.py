@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from pydantic import BaseModel
@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from indexer.errors import AfterimageError, InvalidInput
+from services.catalog.coverage import Gap
 from services.catalog.errors import CollectionNotFound
 from services.catalog.types import Asset
 from services.container import Container
@@ -82,6 +83,12 @@ def _collections_hint(container: Container | None, error: AfterimageError) -> st
         return ""
     known = container.catalog.collections()
     return f"; there are {', '.join(known)}" if known else "; nothing is indexed yet"
+
+
+def print_gaps(gaps: Iterable[Gap]) -> None:
+    """Print a line on standard error for each lane or reader that is switched on and not used for all assets."""
+    for gap in gaps:
+        err.print(f"[yellow]{escape_markup(gap)}[/]", soft_wrap=True)
 
 
 def mark_gone(asset: Asset) -> str:

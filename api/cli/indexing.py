@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from api.cli.console import EXIT_FAILED, STOPPED_RESUMABLE, err, escape_markup, open_container, out, print_json
+from api.cli.console import (
+    EXIT_FAILED,
+    STOPPED_RESUMABLE,
+    err,
+    escape_markup,
+    open_container,
+    out,
+    print_gaps,
+    print_json,
+)
 from api.cli.deletion import prune_missing
 from api.cli.options import JsonOption, YesOption
 from api.cli.progress import ProgressBars
@@ -76,10 +85,12 @@ def reindex(json: JsonOption = False) -> None:
     """Rebuild the index from the stored artifacts, without the sources.
 
     Needed after a change of model: key frames and texts that another model encoded are encoded again.
-    The old index serves until the new one is complete.
+    The old index serves until the new one is complete. Text in pictures and speech are not read again: `afterimage
+    index` does that, and a line says where it is needed.
     """
     with open_container(when_stopped=STOPPED_RESUMABLE) as container, ProgressBars() as bars:
         report = container.reindexing.reindex(bars.update)
+        gaps = container.coverage.gaps()
     if json:
         print_json(
             {
@@ -97,6 +108,7 @@ def reindex(json: JsonOption = False) -> None:
         out.print(f", {report.deleted_artifacts} leftovers cleared" if report.deleted_artifacts else "")
         for line in report.damaged_assets:
             err.print(f"[red]damaged:[/] {escape_markup(line)}", soft_wrap=True)
+        print_gaps(gaps)
     raise typer.Exit(EXIT_FAILED if report.damaged_assets else 0)
 
 

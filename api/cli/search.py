@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.console import EXIT_NOTHING_FOUND, escape_markup, mark_gone, open_container, out, print_json
+from api.cli.console import EXIT_NOTHING_FOUND, escape_markup, mark_gone, open_container, out, print_gaps, print_json
 from api.cli.evidence import save_answer, save_moments
 from api.cli.options import (
     AfterOption,
@@ -24,7 +24,7 @@ from api.cli.options import (
 from api.cli.progress import prepare_scores
 from api.schemas.results import AnswerShape, HitShape, SearchShape
 from indexer.errors import InvalidInput
-from indexer.types import AssetKind, Origin, Segment
+from indexer.types import AssetKind, Lane, Origin, Segment
 from services.answering.answering import NOTHING_FOUND
 from services.answering.types import Citation, Sentence
 from services.generators.timestamps import format_short_timestamp
@@ -73,6 +73,7 @@ def search(
             print_json(SearchShape(hits=[HitShape.of(moment) for moment in moments]))
         else:
             _print_moments(moments)
+        print_gaps(gap for gap in container.coverage.gaps(collections) if gap.capability.model in tuple(Lane))
     raise typer.Exit(0 if moments else EXIT_NOTHING_FOUND)
 
 

@@ -239,7 +239,7 @@ class Indexing:
         """Write a file's artifacts, index rows and catalog row; also return the id of the asset that it replaced."""
         known = self._catalog.get([task.asset_id]).get(task.asset_id)
         is_trusted = known is None or _CHANGED not in known.warnings
-        manifest = self._build_artifacts(task) if is_trusted else self._rebuild_artifacts(task)
+        manifest = self._build_artifacts(task, known) if is_trusted else self._rebuild_artifacts(task)
         lock.raise_if_lost()
         asset = _make_asset(task.file, manifest)
         source = Source(task.collection, task.file.uri, task.asset_id, task.state, asset.name, asset.file_time)
@@ -278,9 +278,15 @@ class Indexing:
             self._indexed_asset_ids = self._index.segment_counts().keys()
         return asset_id in self._indexed_asset_ids
 
-    def _build_artifacts(self, task: _FileTask) -> Manifest:
-        """Return the manifest of a file: the stored one where the same bytes were indexed before, else a new one."""
+    def _build_artifacts(self, task: _FileTask, known: Asset | None) -> Manifest:
+        """Return the manifest of a file: the stored one where the same bytes were indexed before, else a new one.
+
+        Where `known` differs by its encoders only, it is made of the stored key frames and texts, as by a reindex.
+        """
         if not self._artifacts.is_complete(task.asset_id, task.pipeline.version):
+            if known is not None and task.pipeline.can_reencode(known.version):
+                with suppress(ArtifactError):
+                    return task.pipeline.reencode(self._artifacts.read_manifest(known.asset_id, known.version))
             return task.pipeline.run(self._open_source(task), task.progress)
         try:
             return self._artifacts.read_manifest(task.asset_id, task.pipeline.version)

@@ -15,7 +15,7 @@ from services.ingest.indexing import Indexing
 from services.search.retrieval import Retrieval
 from services.settings import describe_variables
 from tests.support.cli_runner import RunCommand
-from tests.support.small_archive import ROPE_SENTENCE, WITHOUT_MODELS, make_document
+from tests.support.small_archive import GULLS_QUERY, ROPE_SENTENCE, WITHOUT_MODELS, copy_home, make_document
 
 SOUP = "How much is the fish soup in the cafe on board?"
 NOTICE = "What is the notice period once probation is over?"
@@ -370,3 +370,21 @@ def test_doctor_lists_every_setting(run_command: RunCommand) -> None:
     assert said.exit_code == 0
     assert [line.split()[0] for line in said.stdout.splitlines()] == list(describe_variables())
     assert run_command(None, "doctor", "--settings", "--json").json == describe_variables()
+
+
+def test_a_lane_that_is_switched_on_with_nothing_in_it_is_told(
+    run_command: RunCommand, small_home: Path, tmp_path: Path
+) -> None:
+    home = copy_home(small_home, tmp_path / "home")
+    with_pictures = {name: value for name, value in WITHOUT_MODELS.items() if name != "visual__model"}
+    line = "visual lane: 0 of 3 assets have pictures in this lane: afterimage reindex"
+    assert run_command(home, "list", **WITHOUT_MODELS).error_lines == []
+    assert run_command(home, "list", **with_pictures).error_lines == [line]
+    assert line.replace("3", "1") in run_command(home, "list", "-c", "harbour", **with_pictures).error_lines
+    searched = run_command(home, "search", GULLS_QUERY, "--json", **with_pictures)
+    assert searched.error_lines == [line] and searched.json["hits"]
+    parts = {check["part"]: check for check in run_command(home, "doctor", "--json", **with_pictures).json["checks"]}
+    assert parts["index"]["state"] == "failed" and line in parts["index"]["detail"]
+    rebuilt = run_command(home, "reindex", **(with_pictures | {"ocr__enabled": "true"}))
+    assert rebuilt.error_lines == ["text in pictures: 0 of 3 assets were read for it: afterimage index PATH"]
+    assert run_command(home, "list", **with_pictures).error_lines == []
