@@ -48,6 +48,7 @@ def watch(
     folders = [WatchedFolder(collection, path.absolute()) for path in paths]
     stop = Event()
     with open_container(when_stopped=f"{STOPPED}; what was finished is kept") as container, ProgressBars() as bars:
+        container.catalog.require_writable()
         previous_handler = signal.signal(signal.SIGTERM, lambda *_: stop.set())
         try:
             container.make_watching(poll_s, prune).run(folders, _Console(bars, json), stop)

@@ -52,6 +52,10 @@ class Catalog:
     def __init__(self, database: SqlDatabase, on_remove: Sequence[RemovalListener] = (), clock: Clock = now) -> None:
         self._database, self._on_remove, self._clock = database, on_remove, clock
 
+    def require_writable(self) -> None:
+        """Raise ReadOnlyArchive if nothing can be changed."""
+        self._database.require_writable()
+
     def find_source(self, collection: str, uri: str) -> Source | None:
         """Return the source at a URI in a collection; None if it was never indexed."""
         query = select(Sources).where(Sources.collection == collection, Sources.uri == uri)

@@ -135,6 +135,7 @@ class Indexing:
     def _consistent_archive(self, collection: str) -> Iterator[None]:
         """Check the index and erase leftovers before a run; have them looked for again where it fails."""
         validate_collection_name(collection)
+        self._catalog.require_writable()
         self._indexed_asset_ids = None
         self._index.verify_models()
         self._recovery.recover()

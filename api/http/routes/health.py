@@ -36,7 +36,10 @@ async def livez() -> Response:
     openapi_extra=_NO_AUTH,
 )
 def readyz(context: Context, response: Response, _slot: LookupSlot) -> Readiness:
-    """Readiness: catalog and index answer, and the models are loaded; 503 otherwise."""
+    """Readiness: catalog and index answer, and the models are loaded; 503 otherwise.
+
+    `storage` is `read-only` where the archive can be searched and asked, and not changed.
+    """
     container, parts = context.container, {"models": context.warmup.state}
     for name, probe in (("catalog", container.catalog.collections), ("index", container.index.generation)):
         try:
@@ -44,7 +47,9 @@ def readyz(context: Context, response: Response, _slot: LookupSlot) -> Readiness
             parts[name] = "ready"
         except AfterimageError as error:
             parts[name] = type(error).__name__
-    readiness = Readiness(ready=set(parts.values()) == {"ready"}, parts=parts)
+    is_ready = set(parts.values()) == {"ready"}
+    parts["storage"] = "read-only" if container.database.is_read_only else "ready"
+    readiness = Readiness(ready=is_ready, parts=parts)
     response.status_code = 200 if readiness.ready else 503
     return readiness
 
