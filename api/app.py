@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import metadata
@@ -21,9 +22,11 @@ from api.http.warmup import ModelWarmup
 from api.mcp import http as mcp
 from api.openai import routes as openai
 from api.openapi import customize_openapi
+from indexer.errors import ReadOnlyArchive
 from services.container import Container
 from services.tracing import flush_spans
 
+_log = logging.getLogger(__name__)
 _MB = 1 << 20
 """Form: bytes in a megabyte, the unit of size settings."""
 
@@ -71,8 +74,11 @@ def _make_context(container: Container, limits: ConcurrencyLimits, allow_anonymo
 
 
 def _start_background(context: AppContext) -> None:
-    """Start loading models, running jobs, and watching the folders of the settings."""
+    """Start loading models, and where the archive can be changed, running jobs and watching folders."""
     context.warmup.start()
+    if context.container.database.is_read_only:
+        _log.warning("%s", ReadOnlyArchive())
+        return
     context.container.background.dispatcher.start()
     if context.container.settings.ingest.watch:
         context.container.folder_watcher.start()

@@ -12,6 +12,7 @@ AfterimageError
 ├── ArtifactError              (OSError)      stored data is missing or damaged
 ├── BlobStoreUnavailable       (ConnectionError) the object store cannot be reached, or denies access
 ├── StorageFull                (OSError)      the disk is full, or writing failed
+│   └── ReadOnlyArchive        the archive lies on storage that cannot be written to
 ├── WriteLockTimeout           (RuntimeError) another process is writing
 ├── IndexUnavailable           (ConnectionError) the index server cannot be reached, or denies access
 ├── IndexMismatch              (ValueError)   vectors of another model or width than the lane's
@@ -78,6 +79,16 @@ class BlobStoreUnavailable(AfterimageError, ConnectionError):
 
 class StorageFull(AfterimageError, OSError):
     """Write that failed, mostly because the disk is full."""
+
+
+class ReadOnlyArchive(StorageFull):
+    """Change of an archive that lies on storage that cannot be written to."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the archive is on read-only storage: it can be listed, searched and asked; indexing, deletion, jobs, "
+            "uploads and changes of keys are off"
+        )
 
 
 class WriteLockTimeout(AfterimageError, RuntimeError):

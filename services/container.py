@@ -23,6 +23,7 @@ from services.answering.rules.question_analysis import RuleQuestionAnalyzer
 from services.backup.backup import Backup
 from services.backup.restore import Restore
 from services.catalog.catalog import Catalog
+from services.catalog.coverage import Coverage
 from services.catalog.video_memory import VideoMemoryReader
 from services.database.engine import SqlDatabase
 from services.database.idempotency import IdempotencyStore
@@ -52,7 +53,7 @@ from services.summaries.summarizing import Summarizing
 from services.wiring.background import Background
 from services.wiring.generators import GeneratorWiring
 from services.wiring.index_factory import IndexFactory
-from services.wiring.models import Models
+from services.wiring.models import Models, list_switched_on
 from services.wiring.pipeline import make_decoder, make_pipeline, make_token_encoder
 from services.wiring.video_context import make_video_context
 from services.wiring.watching import make_folder_watcher, make_watching
@@ -115,6 +116,11 @@ class Container:
     def catalog(self) -> Catalog:
         """The catalog of collections, assets and their sources."""
         return Catalog(self.database, on_remove=[delete_summary_results])
+
+    @cached_property
+    def coverage(self) -> Coverage:
+        """The coverage of the archive by the lanes and readers that the settings switch on."""
+        return Coverage(self.catalog, self.artifacts, list_switched_on(self.settings))
 
     @cached_property
     def index(self) -> SegmentIndex:
@@ -217,7 +223,7 @@ class Container:
             self.artifacts,
             lambda: self.pipeline,
             self.catalog,
-            lambda: self.calibration.refresh(),
+            lambda progress: self.calibration.refresh(progress),
             lambda: self.background.jobs.has_queued_jobs(JobQueueName.INDEX),
         )
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.errors import AfterimageError
+from indexer.errors import AfterimageError, ReadOnlyArchive
 from indexer.media.video import SamplingPlan
 from indexer.storage.folder_blobs import FolderBlobs
+from indexer.storage.read_only import is_read_only
 from indexer.types import AssetKind, Lane, Origin, PictureRef, Segment
 from services.catalog.types import Asset
 from services.container import Container
@@ -60,6 +61,8 @@ def run_checks(container: Container) -> Iterator[Check]:
 
 
 def _check_home(container: Container) -> tuple[CheckStatus, str]:
+    if is_read_only(container.home):
+        return CheckStatus.OFF, f"{container.home}: {ReadOnlyArchive()}"
     FolderBlobs(container.home).put(_PROBE_BLOB_KEY, b"probe")
     FolderBlobs(container.home).delete_prefix(_PROBE_FOLDER)
     free_mb = shutil.disk_usage(container.home).free // 2**20
@@ -70,6 +73,8 @@ def _check_home(container: Container) -> tuple[CheckStatus, str]:
 def _check_blobs(container: Container) -> tuple[CheckStatus, str]:
     """Write, read back and delete a blob in the configured blob store."""
     settings, blobs = container.settings, container.blobs
+    if _cannot_write(container):
+        return CheckStatus.OFF, "blobs are only read"
     try:
         blobs.put(_PROBE_BLOB_KEY, b"probe")
         good = blobs.get(_PROBE_BLOB_KEY, 1, 3) == b"rob" and _PROBE_BLOB_KEY in blobs.list_keys(_PROBE_FOLDER)
@@ -162,6 +167,8 @@ def _check_memory(container: Container) -> tuple[CheckStatus, str]:
 def _check_generator(container: Container) -> tuple[CheckStatus, str]:
     """Ask about a sign, given as picture and text; the answer must cite its evidence id."""
     blobs = container.blobs
+    if _cannot_write(container):
+        return CheckStatus.OFF, "is not tried, since the picture to ask about cannot be stored"
     jpeg = (resources.files("services") / "data" / "probe.jpg").read_bytes()
     blobs.put(_PROBE_PICTURE_KEY, jpeg)
     try:
@@ -172,6 +179,11 @@ def _check_generator(container: Container) -> tuple[CheckStatus, str]:
     cited = [draft for draft in drafts if draft.quotes]
     otherwise = f"{name} did not answer a question with the id of its evidence"
     return _make_result(bool(cited), f"{name} is ready", otherwise)
+
+
+def _cannot_write(container: Container) -> bool:
+    """Tell whether blobs lie in a home on read-only storage."""
+    return not container.settings.blobs.url and is_read_only(container.home)
 
 
 def _make_sign_evidence(length: int) -> Evidence:
@@ -187,9 +199,9 @@ def _check_index(container: Container) -> tuple[CheckStatus, str]:
     expected = {asset.asset_id: asset.segments for asset in container.catalog.assets()}
     missing = sum(counts.get(asset_id) != segments for asset_id, segments in expected.items())
     detail = f"{sum(counts.values())} segments of {len(counts)} assets"
-    return _make_result(
-        not missing, detail, f"{detail}; {missing} assets differ from the catalog: run `afterimage reindex`"
-    )
+    problems = [f"{missing} assets differ from the catalog: run `afterimage reindex`"] if missing else []
+    problems += [str(gap) for gap in container.coverage.gaps()]
+    return _make_result(not problems, detail, "; ".join([detail, *problems]))
 
 
 def _check_catalog(container: Container) -> tuple[CheckStatus, str]:

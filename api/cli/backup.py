@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from api.cli.console import EXIT_FAILED, err, escape_markup, open_container, out, print_json
-from api.cli.indexing import ProgressBars
 from api.cli.options import JsonOption
+from api.cli.progress import ProgressBars
 
 _MB = 1e6
 """Form: bytes of a megabyte."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from pydantic import BaseModel
@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from indexer.errors import AfterimageError
+from indexer.errors import AfterimageError, InvalidInput
+from services.catalog.coverage import Gap
 from services.catalog.errors import CollectionNotFound
 from services.catalog.types import Asset
 from services.container import Container
@@ -22,10 +23,16 @@ from services.settings import load_settings
 _MAX_COLUMNS = 10_000
 """Form: width of a table that is not shown on a terminal, so that every row stays one line."""
 EXIT_FAILED = 1
+EXIT_WRONG_USAGE = 2
+"""Form: as Typer has it."""
 EXIT_NOTHING_FOUND = 3
-"""Form: exit code of a command that has done its work and found nothing; 2 is Typer's for wrong usage."""
+"""Form: exit code of a command that has done its work and found nothing, and all went well."""
 EXIT_INTERRUPTED = 130
 """Source: 128 + SIGINT, the shells' convention."""
+
+STOPPED = "stopped"
+STOPPED_RESUMABLE = "stopped; what was finished is kept, run the same command again to go on"
+"""Form: for commands that skip what an earlier run has finished."""
 
 out = Console(highlight=False, emoji=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, emoji=False)
@@ -50,17 +57,20 @@ def print_json(value: BaseModel | list[BaseModel] | dict[str, object]) -> None:
 
 
 @contextmanager
-def open_container(profile: str | None = None) -> Iterator[Container]:
-    """Open the services for one command; our errors become one line and exit code 1, Ctrl-C exit code 130."""
+def open_container(profile: str | None = None, when_stopped: str = STOPPED) -> Iterator[Container]:
+    """Open the services for one command; our errors become one line and exit code 1, or 2 for an invalid argument.
+
+    Ctrl-C is the line `when_stopped` and exit code 130.
+    """
     container: Container | None = None
     try:
         container = Container(load_settings(profile))
         yield container
     except AfterimageError as error:
         err.print(f"[red]error:[/] {escape_markup(f'{error}{_collections_hint(container, error)}')}", soft_wrap=True)
-        raise SystemExit(EXIT_FAILED) from error
+        raise SystemExit(EXIT_WRONG_USAGE if isinstance(error, InvalidInput) else EXIT_FAILED) from error
     except KeyboardInterrupt as error:
-        err.print("stopped; what was finished is kept, run the same command again to go on", soft_wrap=True)
+        err.print(when_stopped, soft_wrap=True)
         raise SystemExit(EXIT_INTERRUPTED) from error
     finally:
         if container is not None:
@@ -73,6 +83,12 @@ def _collections_hint(container: Container | None, error: AfterimageError) -> st
         return ""
     known = container.catalog.collections()
     return f"; there are {', '.join(known)}" if known else "; nothing is indexed yet"
+
+
+def print_gaps(gaps: Iterable[Gap]) -> None:
+    """Print a line on standard error for each lane or reader that is switched on and not used for all assets."""
+    for gap in gaps:
+        err.print(f"[yellow]{escape_markup(gap)}[/]", soft_wrap=True)
 
 
 def mark_gone(asset: Asset) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.console import EXIT_NOTHING_FOUND, err, escape_markup, open_container, out, print_json
+from api.cli.console import EXIT_NOTHING_FOUND, STOPPED_RESUMABLE, err, escape_markup, open_container, out, print_json
 from api.cli.options import CollectionsOption, DryRunOption, JsonOption, YesOption
 from services.catalog.types import Asset
 from services.container import Container
@@ -38,7 +38,7 @@ def delete(
     """
     if asset is None and collection is None:
         raise typer.BadParameter("name an asset, or a collection with --collection")
-    with open_container() as container:
+    with open_container(when_stopped=STOPPED_RESUMABLE) as container:
         chosen = [container.catalog.find(asset)] if asset is not None else container.catalog.assets([collection or ""])
         _print_plan(chosen, quiet=not dry_run and (json or yes or not _is_somebody_there()), json=json)
         if dry_run or not _confirm(_make_question(chosen, asset is None, collection), yes or json):
@@ -68,7 +68,7 @@ def prune(
     A file that is gone in one place and there in another, or in another collection, keeps its asset. Exit code 3:
     nothing is gone.
     """
-    with open_container() as container:
+    with open_container(when_stopped=STOPPED_RESUMABLE) as container:
         if collections:
             container.catalog.assets(collections)
         found = prune_missing(container, collections or None, paths or [], yes=yes, dry_run=dry_run, quiet=json)

@@ -7,12 +7,20 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
-from api.cli.console import EXIT_FAILED, err, escape_markup, open_container, out, print_json
+from api.cli.console import (
+    EXIT_FAILED,
+    STOPPED_RESUMABLE,
+    err,
+    escape_markup,
+    open_container,
+    out,
+    print_gaps,
+    print_json,
+)
 from api.cli.deletion import prune_missing
 from api.cli.options import JsonOption, YesOption
+from api.cli.progress import ProgressBars
 from services.ingest.types import FileReport, Outcome
 
 _COLOURS = {
@@ -23,53 +31,9 @@ _COLOURS = {
     Outcome.GONE: "yellow",
     Outcome.UNMATCHED: "yellow",
     Outcome.SIDECAR: "dim",
+    Outcome.SKIPPED: "dim",
     Outcome.FAILED: "red",
 }
-
-
-class _RateColumn(ProgressColumn):
-    """Progress column: seconds of video, pages or assets per second."""
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.1f}/s" if task.speed else "", style="dim")
-
-
-class ProgressBars:
-    """Progress bar of the current file, on standard error."""
-
-    def __init__(self) -> None:
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            _RateColumn(),
-            TimeRemainingColumn(),
-        )
-        self._progress = Progress(
-            *columns, console=err, transient=True, redirect_stdout=out.is_terminal, disable=not err.is_terminal
-        )
-        self._task: TaskID | None = None
-        self._name = ""
-
-    def __enter__(self) -> ProgressBars:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def update(self, name: str, done: float, total: float | None) -> None:
-        """Show the progress of a file; a new name replaces the bar."""
-        if self._task is None or name != self._name:
-            if self._task is not None:
-                self._progress.remove_task(self._task)
-            self._task, self._name = self._progress.add_task(escape_markup(name), total=total), name
-        self._progress.update(self._task, completed=done, total=total)
-
-    def clear(self) -> None:
-        """Remove the bar until the next update."""
-        if self._task is not None:
-            self._progress.remove_task(self._task)
-            self._task = None
 
 
 def require_name(collection: str) -> str:
@@ -93,13 +57,14 @@ def index(
     """Index videos, photos and documents.
 
     Running it again costs nothing for what did not change, and goes on where a stopped run left off. Every file that
-    cannot be indexed gets one line that says why; the others go on, and the exit code is 1. Subtitle files are read
-    with the recording that they are named for; one that belongs to none gets a line, too. A file that was moved keeps
-    what was made of it. One that is gone is named, and still searched until `--prune` or `afterimage prune` removes it.
+    cannot be indexed gets one line that says why; the others go on, and the exit code is 1. Files that are no media are
+    skipped with a line. Subtitle files are read with the recording that they are named for; one that belongs to none
+    gets a line, too. A file that was moved keeps what was made of it. One that is gone is named, and still searched
+    until `--prune` or `afterimage prune` removes it.
     """
     reports: list[FileReport] = []
     try:
-        with open_container() as container:
+        with open_container(when_stopped=STOPPED_RESUMABLE) as container:
             with ProgressBars() as bars:
                 for report in container.indexing.index_paths(paths, collection, bars.update):
                     reports.append(report)
@@ -120,10 +85,12 @@ def reindex(json: JsonOption = False) -> None:
     """Rebuild the index from the stored artifacts, without the sources.
 
     Needed after a change of model: key frames and texts that another model encoded are encoded again.
-    The old index serves until the new one is complete.
+    The old index serves until the new one is complete. Text in pictures and speech are not read again: `afterimage
+    index` does that, and a line says where it is needed.
     """
-    with open_container() as container, ProgressBars() as bars:
+    with open_container(when_stopped=STOPPED_RESUMABLE) as container, ProgressBars() as bars:
         report = container.reindexing.reindex(bars.update)
+        gaps = container.coverage.gaps()
     if json:
         print_json(
             {
@@ -141,6 +108,7 @@ def reindex(json: JsonOption = False) -> None:
         out.print(f", {report.deleted_artifacts} leftovers cleared" if report.deleted_artifacts else "")
         for line in report.damaged_assets:
             err.print(f"[red]damaged:[/] {escape_markup(line)}", soft_wrap=True)
+        print_gaps(gaps)
     raise typer.Exit(EXIT_FAILED if report.damaged_assets else 0)
 
 
@@ -154,8 +122,6 @@ def format_counts(counts: Counter[Outcome]) -> str:
 
 def print_report(report: FileReport) -> None:
     """Print what became of a file as one line; failures go to standard error."""
-    if report.outcome is Outcome.SKIPPED:
-        return
     console = err if report.outcome is Outcome.FAILED else out
     reason = f": {escape_markup(report.reason)}" if report.reason else ""
     console.print(

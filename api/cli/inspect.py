@@ -17,6 +17,7 @@ from api.cli.console import (
     mark_gone,
     open_container,
     out,
+    print_gaps,
     print_json,
     print_table,
 )
@@ -36,6 +37,7 @@ def list_assets(collections: CollectionsOption = None, json: JsonOption = False)
         assets = container.catalog.assets(collections)
         names = Counter(asset.name for asset in assets)
         shared = [asset for asset in assets if names[asset.name] > 1]
+        gaps = container.coverage.gaps(collections)
         places = {asset.asset_id: container.catalog.sources(asset.asset_id, collections)[0] for asset in shared}
     if json:
         print_json([AssetShape.of(asset) for asset in assets])
@@ -51,6 +53,7 @@ def list_assets(collections: CollectionsOption = None, json: JsonOption = False)
         )
     if assets:
         print_table(table)
+        print_gaps(gaps)
     else:
         out.print("Nothing is indexed yet: `afterimage index PATH` does that.")
 

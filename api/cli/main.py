@@ -20,6 +20,7 @@ from api.cli.mcp import mcp
 from api.cli.search import ask, search
 from api.cli.serve import serve
 from api.cli.summarizing import summarize
+from api.cli.usage_hints import HintingGroup
 from api.cli.watching import watch
 
 _HELP = """Ask your video, photo and document archive. The answer comes with the frames that prove it.
@@ -31,7 +32,12 @@ Exit codes: 0 done, 1 something failed, 2 wrong usage, 3 nothing was found.
 """
 
 app = typer.Typer(
-    help=_HELP, no_args_is_help=True, rich_markup_mode="markdown", add_completion=True, pretty_exceptions_enable=False
+    cls=HintingGroup,
+    help=_HELP,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    add_completion=True,
+    pretty_exceptions_enable=False,
 )
 
 

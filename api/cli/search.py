@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.console import EXIT_NOTHING_FOUND, escape_markup, mark_gone, open_container, out, print_json
+from api.cli.console import EXIT_NOTHING_FOUND, escape_markup, mark_gone, open_container, out, print_gaps, print_json
 from api.cli.evidence import save_answer, save_moments
 from api.cli.options import (
     AfterOption,
@@ -21,9 +21,10 @@ from api.cli.options import (
     ToOption,
     make_filter,
 )
+from api.cli.progress import prepare_scores
 from api.schemas.results import AnswerShape, HitShape, SearchShape
 from indexer.errors import InvalidInput
-from indexer.types import AssetKind, Origin, Segment
+from indexer.types import AssetKind, Lane, Origin, Segment
 from services.answering.answering import NOTHING_FOUND
 from services.answering.types import Citation, Sentence
 from services.generators.timestamps import format_short_timestamp
@@ -64,6 +65,7 @@ def search(
         if not question and pixels is None:
             raise InvalidInput("give a question, or a picture with --image")
         max_results = limit or container.settings.search.limit
+        prepare_scores(container)
         moments = container.retrieval.search(Query(question, pixels), filters, max_results)
         if save_evidence is not None:
             save_moments(container.artifacts, moments, save_evidence)
@@ -71,6 +73,7 @@ def search(
             print_json(SearchShape(hits=[HitShape.of(moment) for moment in moments]))
         else:
             _print_moments(moments)
+        print_gaps(gap for gap in container.coverage.gaps(collections) if gap.capability.model in tuple(Lane))
     raise typer.Exit(0 if moments else EXIT_NOTHING_FOUND)
 
 
@@ -92,6 +95,7 @@ def ask(
     """
     with open_container() as container:
         filters = make_filter(container.catalog, collections, kinds, assets, start_s, end_s, after, before)
+        prepare_scores(container)
         if json:
             answer = container.answering.ask(question, filters)
             sentences = answer.sentences

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import signal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.console import open_container
 from indexer.errors import SettingsError
+
+if TYPE_CHECKING:
+    from uvicorn import Server
 
 _DEFAULT_PORT = 8765
 """Chosen: free on most machines, and easy to remember."""
@@ -23,7 +27,7 @@ def serve(
     can. Once there are (`afterimage keys create`), every request needs one, from wherever it comes; restart a server
     that is running already.
 
-    Ctrl-C or SIGTERM ends it: answers that are being written are finished first, for at most
+    Ctrl-C or SIGTERM ends it, with exit code 0: answers that are being written are finished first, for at most
     AFTERIMAGE_SERVE__SHUTDOWN_GRACE_S seconds.
     """
     import uvicorn  # here, since the other commands need no server
@@ -49,4 +53,22 @@ def serve(
             server_header=False,
             timeout_graceful_shutdown=container.settings.serve.shutdown_grace_s,
         )
-        uvicorn.Server(config).run()
+        _serve_until_stopped(uvicorn.Server(config))
+
+
+def _serve_until_stopped(server: Server) -> None:
+    """Serve until SIGTERM or Ctrl-C, and return then.
+
+    uvicorn sends itself the signal that stopped it again afterwards, which would end the process uncleanly.
+    """
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    previous = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        server.run()
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from api.cli.console import err, escape_markup, open_container, print_json
+from api.cli.console import STOPPED_RESUMABLE, err, escape_markup, open_container, print_json
 from api.cli.evidence import save_chapters
 from api.cli.options import JsonOption
 from api.schemas.results import SummaryShape
@@ -40,7 +40,7 @@ def summarize(
 
     An interrupted run continues where it stopped; a finished summary is stored and printed at once.
     """
-    with open_container() as container, _progress_bar() as report:
+    with open_container(when_stopped=STOPPED_RESUMABLE) as container, _progress_bar() as report:
         video = container.catalog.find(asset)
         summary = container.summarizing.summarize(video, report)
         if evidence_folder is not None:

@@ -12,8 +12,9 @@ from typing import Annotated
 
 import typer
 
-from api.cli.console import err, escape_markup, open_container, out
-from api.cli.indexing import ProgressBars, format_counts, print_report, report_to_json, require_name
+from api.cli.console import STOPPED, err, escape_markup, open_container, out
+from api.cli.indexing import format_counts, print_report, report_to_json, require_name
+from api.cli.progress import ProgressBars
 from services.ingest.types import FileReport, Outcome
 from services.ingest.watching.types import WatchedFolder
 
@@ -46,7 +47,8 @@ def watch(
         raise typer.BadParameter(f"{files[0]} is a file; watch its folder, or `afterimage index` it")
     folders = [WatchedFolder(collection, path.absolute()) for path in paths]
     stop = Event()
-    with open_container() as container, ProgressBars() as bars:
+    with open_container(when_stopped=f"{STOPPED}; what was finished is kept") as container, ProgressBars() as bars:
+        container.catalog.require_writable()
         previous_handler = signal.signal(signal.SIGTERM, lambda *_: stop.set())
         try:
             container.make_watching(poll_s, prune).run(folders, _Console(bars, json), stop)

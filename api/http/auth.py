@@ -18,7 +18,7 @@ _PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 class RequireScope:
     """Dependency that authenticates a request and requires a scope of its key.
 
-    Errors: InvalidApiKey, InsufficientScope, TooManyRequests.
+    Errors: InvalidApiKey, InsufficientScope, TooManyRequests; ReadOnlyArchive for the scope of changes.
     """
 
     def __init__(self, scope: Scope) -> None:
@@ -27,6 +27,8 @@ class RequireScope:
     async def __call__(self, request: Request, context: Context) -> Permissions:
         permissions = await authenticate(request, context)
         permissions.require(self.scope)
+        if self.scope is Scope.WRITE:
+            context.container.database.require_writable()
         return permissions
 
 

@@ -46,7 +46,7 @@ class IdempotentRoute(APIRoute):
             context, header_value = request.app.state.context, request.headers.get(IDEMPOTENCY_HEADER)
             assert isinstance(context, AppContext)
             await authenticate(request, context)  # before its body is read
-            if header_value is None:
+            if header_value is None or context.container.database.is_read_only:  # nothing has an effect there
                 return await handle(request)
             request.state.idempotency_key = key = await _parse_key(request, context, header_value)
             return await _replay_or_handle(request, context, key, handle)

@@ -86,6 +86,10 @@ class Pipeline:
         settings = replace(self._settings, encode_workers=1)
         return f"{_fingerprint([SCHEMA_VERSION, _READING_VERSION, settings, readers])}-{self._encoder_fingerprint()}"
 
+    def can_reencode(self, version: str) -> bool:
+        """Tell whether artifacts of a version differ from this pipeline's by their encoders only."""
+        return version != self.version and version.split("-")[0] == self.version.split("-")[0]
+
     def reencode(self, manifest: Manifest) -> Manifest:
         """Re-encode an asset with this pipeline's encoders, from its stored key frames and texts alone.
 
@@ -99,11 +103,14 @@ class Pipeline:
         for record, _ in islice(self._artifacts.read_checkpoints(manifest), writer.count, None):
             writer.commit(reencode_checkpoint(record, self._artifacts, self._models, self._settings.fps))
         readers = {name: model_id for name, model_id in manifest.models.items() if name in _READER_NAMES}
-        return writer.finish(manifest.info, self._models.model_ids() | readers, manifest.end_s, manifest.warnings)
+        return writer.finish(manifest.info, self._encoder_ids() | readers, manifest.end_s, manifest.warnings)
 
     def _encoder_fingerprint(self) -> str:
+        return _fingerprint(self._encoder_ids())
+
+    def _encoder_ids(self) -> dict[str, str]:
         ids = self._models.model_ids()
-        return _fingerprint({name: ids[name] for name in _ENCODER_NAMES if name in ids})
+        return {name: ids[name] for name in _ENCODER_NAMES if name in ids}
 
     def _open_writer(
         self, asset_id: str, version: str, info: MediaInfo, max_checkpoints: int | None = None

@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from indexer.errors import ArtifactError, StorageFull
+from indexer.errors import ArtifactError, ReadOnlyArchive, StorageFull
 from indexer.storage.blob_keys import validate_key
+from indexer.storage.read_only import is_read_only
 
 _TRASH_PREFIX = ".deleting-"
 _STALE_TRASH_S = 3600.0
@@ -122,7 +123,7 @@ class FolderBlobs:
             path.parent.mkdir(parents=True, exist_ok=True)
             _write_durably(path, write)
         except OSError as error:
-            raise _to_write_error(error, path) from error
+            raise ReadOnlyArchive if is_read_only(self._root) else _to_write_error(error, path) from error
 
 
 def _write_durably(path: Path, write: Callable[[BinaryIO], object]) -> None:

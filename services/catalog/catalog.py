@@ -52,6 +52,10 @@ class Catalog:
     def __init__(self, database: SqlDatabase, on_remove: Sequence[RemovalListener] = (), clock: Clock = now) -> None:
         self._database, self._on_remove, self._clock = database, on_remove, clock
 
+    def require_writable(self) -> None:
+        """Raise ReadOnlyArchive if nothing can be changed."""
+        self._database.require_writable()
+
     def find_source(self, collection: str, uri: str) -> Source | None:
         """Return the source at a URI in a collection; None if it was never indexed."""
         query = select(Sources).where(Sources.collection == collection, Sources.uri == uri)
@@ -139,6 +143,14 @@ class Catalog:
         with self._database.read() as connection:
             sources = [_source_from_row(row) for row in connection.execute(query)]
         return sorted(sources, key=lambda source: (source.collection, source.uri))
+
+    def versions(self, collections: Collection[str] | None = None) -> dict[str, tuple[int, str]]:
+        """Return the versions of the assets of some collections (None: all): their number, and the id of one."""
+        ids = _restrict_to_collections(select(Sources.asset_id), collections)
+        query = select(Assets.version, func.count(), func.min(Assets.asset_id)).where(Assets.asset_id.in_(ids))
+        with self._database.read() as connection:
+            rows = connection.execute(query.group_by(Assets.version))
+            return {version: (count, asset_id) for version, count, asset_id in rows}
 
     def find_sources(self, collection: str, uris: Collection[str]) -> dict[str, Source]:
         """Return the sources of a collection among some URIs, by URI."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -22,7 +24,15 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
-from indexer.errors import AfterimageError, ArtifactError, InvalidInput, SettingsError, StorageFull
+from indexer.errors import (
+    AfterimageError,
+    ArtifactError,
+    InvalidInput,
+    ReadOnlyArchive,
+    SettingsError,
+    StorageFull,
+)
+from indexer.storage.read_only import is_read_only, read_only_uri
 from services.database.errors import DatabaseUnavailable
 from services.database.migrations import HEAD, current_revision
 from services.database.schema import Base
@@ -55,6 +65,8 @@ _LOCK_TIMEOUT_CODE = "55P03"
 class SqlDatabase:
     """Thread-safe SQL database; the first use creates its tables or migrates them.
 
+    `is_read_only`: a SQLite file on storage that cannot be written to; it is opened without locks and never migrated.
+
     Errors of a transaction: DatabaseUnavailable if PostgreSQL cannot be reached or closes the connection (nothing has
     changed then, except possibly during the commit itself), StorageFull if it cannot be written, ArtifactError if it is
     damaged or of a newer version, InvalidInput for a value that it cannot store. A violated constraint is SQLAlchemy's
@@ -65,6 +77,7 @@ class SqlDatabase:
         self._engine = _make_engine(url)
         self._read_engine = self._engine.execution_options(**_READ_OPTIONS[self.dialect])
         self._migrated, self._lock = False, Lock()
+        self.is_read_only = _read_only_file(self._engine.url) is not None
 
     @property
     def dialect(self) -> str:
@@ -73,7 +86,11 @@ class SqlDatabase:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Open a read-write transaction, rolled back on any exception; SQLite runs one at a time."""
+        """Open a read-write transaction, rolled back on any exception; SQLite runs one at a time.
+
+        Errors: also ReadOnlyArchive.
+        """
+        self.require_writable()
         with self.translate_errors():
             self._migrate()
             with self._engine.begin() as connection:
@@ -86,6 +103,11 @@ class SqlDatabase:
             self._migrate()
             with self._read_engine.begin() as connection:
                 yield connection
+
+    def require_writable(self) -> None:
+        """Raise ReadOnlyArchive if nothing can be written."""
+        if self.is_read_only:
+            raise ReadOnlyArchive
 
     def insert(self, table: type[Base]) -> PostgresInsert | SqliteInsert:
         """Return an INSERT with upsert support (`on_conflict_do_update`, `on_conflict_do_nothing`) for this dialect."""
@@ -128,6 +150,11 @@ class SqlDatabase:
             if not self._migrated:
                 with self._read_engine.connect() as connection:
                     revision = current_revision(connection)
+                if revision != HEAD and self.is_read_only:
+                    raise ArtifactError(
+                        f"the catalog has layout {revision}, this is layout {HEAD}, and its storage is read-only: "
+                        "run this version once where it can be written"
+                    )
                 if revision != HEAD:
                     from services.database.migrations.running import migrate
 
@@ -145,6 +172,8 @@ class SqlDatabase:
             if code in _WRITE_FAILURE_CODES:
                 return StorageFull(f"the catalog cannot be written: {message}")
             return DatabaseUnavailable(f"the database of {_URL_SETTING} cannot be used: {message}")
+        if self.is_read_only:
+            return ArtifactError(f"the catalog cannot be read from read-only storage: {message}")
         if isinstance(error, OperationalError):
             return StorageFull(f"the catalog cannot be written or read: {message}")
         return ArtifactError(f"the catalog is damaged: {message}")
@@ -159,6 +188,10 @@ def _make_engine(url: str) -> Engine:
     """Create the engine of a URL. Errors: SettingsError, which never repeats the password."""
     address = _parse_url(url)
     try:
+        if (file := _read_only_file(address)) is not None:
+            engine = create_engine(address, creator=lambda: _connect_read_only(file))
+            event.listen(engine, "begin", _begin_immediate)
+            return engine
         if address.get_backend_name() == "sqlite":
             engine = create_engine(address)
             event.listen(engine, "connect", _configure_sqlite)
@@ -181,6 +214,18 @@ def _parse_url(url: str) -> URL:
         case "postgresql" | "postgres":
             return address.set(drivername="postgresql+psycopg")
     raise SettingsError(f"{_URL_SETTING}: {address.drivername} is neither sqlite nor postgresql")
+
+
+def _read_only_file(address: URL) -> Path | None:
+    """Return the file of a SQLite database on storage that cannot be written to; None for every other."""
+    if address.get_backend_name() != "sqlite" or not address.database:
+        return None
+    file = Path(address.database)
+    return file if is_read_only(file.parent) else None
+
+
+def _connect_read_only(file: Path) -> sqlite3.Connection:
+    return sqlite3.connect(read_only_uri(file), uri=True, isolation_level=None, check_same_thread=False)
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 (a DB-API connection has no common type)

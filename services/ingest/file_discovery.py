@@ -66,6 +66,10 @@ class DiscoveredFile:
         """
         return "|".join(f"{_file_fingerprint(status)}:{status.st_ctime_ns}" for status in self._stat_all())
 
+    def modified_at(self) -> float:
+        """Return the time of the last modification. Errors: SourceNotFound."""
+        return _stat(self.path).st_mtime
+
     def require_allowed(self) -> None:
         """Raise SourceError where the file, or a sidecar, is a link out of what is allowed, or became one."""
         if self.is_allowed is not None and not all(
@@ -112,14 +116,14 @@ def discover_within(folder: Path, path: Path) -> Iterator[DiscoveredFile | Subti
         for part in path.relative_to(folder).parts:
             if part.startswith("."):
                 return
-            ancestors = _enter_folder(current, current.stat(), ancestors)
+            ancestors = _enter_folder(current, folder, current.stat(), ancestors)
             current /= part
             behind_link = behind_link or current.is_symlink()
     except SourceError as error:
         yield error
         return
     except OSError as error:
-        yield SourceNotFound(sanitize(current), _explain(error))
+        yield SourceNotFound(_display_name(current, folder), explain_os_error(error))
         return
     yield from _walk(folder, [(path, ancestors, behind_link)], None)
 
@@ -143,16 +147,16 @@ def _walk(
                 continue
             status = current.stat()
             if stat.S_ISDIR(status.st_mode):
-                inside = _enter_folder(current, status, ancestors)
+                inside = _enter_folder(current, path, status, ancestors)
                 pending += [(entry, inside, is_link) for entry in _list_entries(current)]
             elif not stat.S_ISREG(status.st_mode):
-                yield UnsupportedMedia(sanitize(current), f"is a {_describe_kind(status.st_mode)}, not a file")
+                yield UnsupportedMedia(_error_name(current, path), f"is a {_describe_kind(status.st_mode)}, not a file")
             else:
                 yield from _classify(current, path, is_link, is_allowed)
         except SourceError as error:
             yield error
         except OSError as error:
-            yield SourceNotFound(sanitize(current), _explain(error))
+            yield SourceNotFound(_error_name(current, path), explain_os_error(error))
 
 
 def _classify(
@@ -180,7 +184,7 @@ def _links_beside(file: Path) -> list[Path]:
         with os.scandir(file.parent) as entries:
             links = [entry.name for entry in entries if entry.is_symlink()]
     except OSError as error:
-        raise SourceNotFound(sanitize(file.parent), _explain(error)) from error
+        raise SourceNotFound(sanitize(file.parent), explain_os_error(error)) from error
     stem = _comparable(file.stem)
     named_alike = [file.with_name(name) for name in links if _comparable(name).startswith(stem)]
     return [link for link in named_alike if link.suffix.lower() in SIDECAR_SUFFIXES]
@@ -205,11 +209,18 @@ def _display_name(file: Path, root: Path) -> str:
     return sanitize(file.name if file == root else file.relative_to(root).as_posix())
 
 
-def _enter_folder(folder: Path, status: os.stat_result, ancestors: tuple[_FolderId, ...]) -> tuple[_FolderId, ...]:
+def _error_name(file: Path, root: Path) -> str:
+    """Return the name of a file in errors: that of its reports, or what was named, as it was written."""
+    return sanitize(file) if file == root else _display_name(file, root)
+
+
+def _enter_folder(
+    folder: Path, root: Path, status: os.stat_result, ancestors: tuple[_FolderId, ...]
+) -> tuple[_FolderId, ...]:
     """Return the ancestors of a folder's entries. Errors: SourceNotFound where the folder is its own ancestor."""
     here = (status.st_dev, status.st_ino)
     if here in ancestors:
-        raise SourceNotFound(sanitize(folder), "is a link back to a folder above it")
+        raise SourceNotFound(_error_name(folder, root), "is a link back to a folder above it")
     return (*ancestors, here)
 
 
@@ -223,14 +234,15 @@ def _stat(path: Path) -> os.stat_result:
     try:
         return path.stat()
     except OSError as error:
-        raise SourceNotFound(str(path), _explain(error)) from error
+        raise SourceNotFound(str(path), explain_os_error(error)) from error
 
 
 def _file_fingerprint(status: os.stat_result) -> str:
     return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
 
 
-def _explain(error: OSError) -> str:
+def explain_os_error(error: OSError) -> str:
+    """Return the reason of an OSError in words: `may not be read (permission denied)`."""
     match error:
         case FileNotFoundError():
             return "there is no such file"

@@ -24,12 +24,12 @@ from indexer.storage.artifacts import Manifest
 from services.catalog.types import Asset, Source, validate_collection_name
 from services.database.clock import now
 from services.database.errors import DatabaseUnavailable
-from services.ingest.file_discovery import DiscoveredFile, SubtitleFile, discover
+from services.ingest.file_discovery import DiscoveredFile, SubtitleFile, discover, explain_os_error
 from services.ingest.missing_sources import MissingSources, is_missing
 from services.ingest.ports import Locks, WriteLock
 from services.ingest.recovery import Recovery
 from services.ingest.stored_assets import StoredAssets
-from services.ingest.types import FileProgressCallback, FileReport, Outcome
+from services.ingest.types import MEASURING_SCORES, FileProgressCallback, FileReport, Outcome
 from services.search.calibration import Calibration
 
 _log = logging.getLogger(__name__)
@@ -98,7 +98,8 @@ class Indexing:
         """Index the files that paths stand for; yield a report for each, failures included; refresh the calibration.
 
         Files below the paths that were indexed before and are gone are marked and reported too; they stay searchable.
-        `progress` is called after every checkpoint. `timeout_s` is how long to wait for another writer.
+        `progress` is called after every checkpoint, and while scores are measured. `timeout_s` is how long to wait for
+        another writer.
         Errors: WriteLockTimeout, IndexMismatch, ModelError, DatabaseUnavailable, InvalidInput (collection's name).
         """
         with self._consistent_archive(collection):
@@ -111,7 +112,8 @@ class Indexing:
                     timeout_s = max(timeout_s, _NEXT_FILE_TIMEOUT_S)
                 for gone in self._missing.refresh(collection, path, seen):
                     yield FileReport(gone.source.name, Outcome.GONE, gone.asset, _GONE)
-        self._calibration.refresh_if_stale()
+        report = None if progress is None else partial(progress, MEASURING_SCORES)
+        self._calibration.refresh_if_stale(progress=report)
 
     def index_files(
         self,
@@ -133,6 +135,7 @@ class Indexing:
     def _consistent_archive(self, collection: str) -> Iterator[None]:
         """Check the index and erase leftovers before a run; have them looked for again where it fails."""
         validate_collection_name(collection)
+        self._catalog.require_writable()
         self._indexed_asset_ids = None
         self._index.verify_models()
         self._recovery.recover()
@@ -157,7 +160,7 @@ class Indexing:
             raise
         except (AfterimageError, OSError) as error:
             self._recovery.request()
-            return FileReport(file.name, Outcome.FAILED, reason=str(error))
+            return FileReport(file.name, Outcome.FAILED, reason=_explain(error))
 
     def _report_source_errors(
         self,
@@ -184,7 +187,13 @@ class Indexing:
         """Index one file, anew where it changes meanwhile. Errors: SourceChanged where it goes on changing."""
         changed: _FileTask | None = None
         for _ in range(_MAX_ATTEMPTS):
-            task = self._prepare(file, collection, progress)
+            try:
+                task = self._prepare(file, collection, progress)
+            except SourceNotFound as error:
+                if changed is None:
+                    raise
+                self._discard_draft(changed)
+                raise SourceNotFound(file.name, f"went away while it was indexed ({error.reason})") from error
             if changed is not None and (isinstance(task, FileReport) or task.asset_id != changed.asset_id):
                 self._discard_draft(changed)
             if isinstance(task, FileReport):
@@ -222,7 +231,7 @@ class Indexing:
         try:
             asset_id = compute_asset_id(file.path, sidecars)
         except OSError as error:
-            raise SourceNotFound(str(file.path), f"cannot be read ({error.strerror})") from error
+            raise SourceNotFound(str(file.path), explain_os_error(error)) from error
         return _FileTask(
             file, collection, progress, pipeline, fingerprint, change_stamp, state, sidecars, asset_id, previous
         )
@@ -231,7 +240,7 @@ class Indexing:
         """Write a file's artifacts, index rows and catalog row; also return the id of the asset that it replaced."""
         known = self._catalog.get([task.asset_id]).get(task.asset_id)
         is_trusted = known is None or _CHANGED not in known.warnings
-        manifest = self._build_artifacts(task) if is_trusted else self._rebuild_artifacts(task)
+        manifest = self._build_artifacts(task, known) if is_trusted else self._rebuild_artifacts(task)
         lock.raise_if_lost()
         asset = _make_asset(task.file, manifest)
         source = Source(task.collection, task.file.uri, task.asset_id, task.state, asset.name, asset.file_time)
@@ -270,9 +279,15 @@ class Indexing:
             self._indexed_asset_ids = self._index.segment_counts().keys()
         return asset_id in self._indexed_asset_ids
 
-    def _build_artifacts(self, task: _FileTask) -> Manifest:
-        """Return the manifest of a file: the stored one where the same bytes were indexed before, else a new one."""
+    def _build_artifacts(self, task: _FileTask, known: Asset | None) -> Manifest:
+        """Return the manifest of a file: the stored one where the same bytes were indexed before, else a new one.
+
+        Where `known` differs by its encoders only, it is made of the stored key frames and texts, as by a reindex.
+        """
         if not self._artifacts.is_complete(task.asset_id, task.pipeline.version):
+            if known is not None and task.pipeline.can_reencode(known.version):
+                with suppress(ArtifactError):
+                    return task.pipeline.reencode(self._artifacts.read_manifest(known.asset_id, known.version))
             return task.pipeline.run(self._open_source(task), task.progress)
         try:
             return self._artifacts.read_manifest(task.asset_id, task.pipeline.version)
@@ -314,6 +329,13 @@ class Indexing:
             self._recovery.request()
 
 
+def _explain(error: Exception) -> str:
+    """Return the reason of an error as a report tells it: never a bare errno."""
+    if isinstance(error, OSError) and not isinstance(error, AfterimageError):
+        return explain_os_error(error)
+    return str(error)
+
+
 def _is_unchanged(task: _FileTask) -> bool:
     """Return True if a file is as it was just before it was hashed; False where it is gone, or not allowed."""
     try:
@@ -346,7 +368,7 @@ def _make_asset(file: DiscoveredFile, manifest: Manifest) -> Asset:
         pages=info.pages,
         width=info.width,
         height=info.height,
-        file_time=info.taken_at or file.path.stat().st_mtime,
+        file_time=info.taken_at or file.modified_at(),
         segments=manifest.segments,
         sampled_frames=manifest.sampled_frames,
         warnings=manifest.warnings,

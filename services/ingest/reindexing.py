@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from indexer.errors import ArtifactError
 from indexer.pipeline.pipeline import Pipeline
@@ -12,6 +13,7 @@ from indexer.storage.artifacts import ArtifactStore, Manifest
 from services.catalog.catalog import Catalog
 from services.catalog.types import Asset
 from services.ingest.ports import Locks
+from services.ingest.types import MEASURING_SCORES
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class ReindexReport:
 
 
 class Reindexing:
-    """Rebuilds the index. `on_promote` runs after the swap.
+    """Rebuilds the index. `on_promote` runs after the swap, with a callback for its progress.
 
     While there are pending jobs (`has_pending_jobs`), unfinished artifacts that they can resume from are kept.
     """
@@ -39,7 +41,7 @@ class Reindexing:
         artifacts: ArtifactStore,
         pipeline: Callable[[], Pipeline],
         catalog: Catalog,
-        on_promote: Callable[[], None],
+        on_promote: Callable[[Callable[[float, float], None]], None],
         has_pending_jobs: Callable[[], bool],
     ) -> None:
         self._locks, self._shadow = locks, shadow
@@ -50,8 +52,9 @@ class Reindexing:
         """Fill a shadow index from artifacts, compare its counts, and promote it in one step.
 
         Where the settings name other encoders than the artifacts were made with, key frames and texts are encoded
-        again first. `progress("reindex", done, total)` is called after each asset. Errors: WriteLockTimeout,
-        StorageFull, ModelError; ArtifactError where the counts do not match, and the old index stays in use.
+        again first. `progress("reindex", done, total)` is called after each asset, then that of the scores. Errors:
+        WriteLockTimeout, StorageFull, ModelError; ArtifactError where the counts do not match, and the old index stays
+        in use.
         """
         with self._locks.write_lock(None, timeout_s) as lock:
             assets = self._catalog.assets()
@@ -62,7 +65,7 @@ class Reindexing:
                 self._catalog.set_version(asset.asset_id, manifest.version, segments)
             reencoded = sum(manifest.version != asset.version for asset, manifest, _ in entries)
             deleted = self._delete_stale_artifacts({asset.asset_id for asset in assets}, entries)
-            self._on_promote()
+            self._on_promote(partial(progress, MEASURING_SCORES))
         return ReindexReport(len(entries), sum(entry[2] for entry in entries), reencoded, deleted, tuple(damaged))
 
     def _fill_shadow(

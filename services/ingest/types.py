@@ -13,6 +13,10 @@ FileProgressCallback: TypeAlias = Callable[[str, float, float | None], None]
 """Called with a file's name, the amount done and the total (seconds of video or pages; None: unknown)."""
 
 
+MEASURING_SCORES = "measuring scores"
+"""Name under which the calibration after a run reports its progress, instead of a file's."""
+
+
 class Outcome(StrEnum):
     """The result of indexing one file.
 

@@ -15,21 +15,25 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
+from itertools import count
 from statistics import NormalDist
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.errors import ArtifactError
+from indexer.errors import ArtifactError, BlobStoreUnavailable, StorageFull
 from indexer.ports import BlobStore, ImageTextEncoder, SegmentIndex, SentenceEncoder
 from indexer.types import Lane, Pixels, SegmentFilter, Vectors
 from services.database.clock import Clock, now
 
 T = TypeVar("T")
+ScoreProgress: TypeAlias = Callable[[float, float], None]
+"""Called with the number of null queries that were searched, and that of all."""
 
 SCORE_AT_CUT = 0.5
 """Source: the logistic function, whose value is 0.5 at its midpoint, where a lane's cut is (decision 0006)."""
@@ -37,6 +41,9 @@ _PICTURE_QUERIES, _CJK_SUFFIX = "pictures", "-cjk"
 _CJK_SCRIPT = re.compile("[\u1100-\u11ff\u3041-\u30ff\u3131-\u318e\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]")
 _NULL_LISTS = ("null_queries", "null_queries_cjk", "null_scenes")
 _BLOB_KEY = "calibration.json"
+_NULL_PICTURES = 32
+"""Chosen: four of each of the scales and kinds of pattern that `make_null_pictures` has."""
+_Tick: TypeAlias = Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +156,12 @@ class Calibration:
     def _lane_quantile(self, lanes: int) -> float:
         return 1 - (1 - self._null_quantile) / lanes
 
-    def refresh(self) -> None:
+    def refresh(self, progress: ScoreProgress | None = None) -> None:
         """Search the index with the null queries and store their scores."""
-        self._nulls = self._measure()
+        self._nulls = self._measure(self._make_tick(progress))
         self._blobs.put(_BLOB_KEY, msgspec.json.encode(self._nulls))
 
-    def refresh_if_stale(self, min_interval_s: float = 0.0) -> None:
+    def refresh_if_stale(self, min_interval_s: float = 0.0, progress: ScoreProgress | None = None) -> None:
         """Refresh if the index has changed since the last calibration, and that is `min_interval_s` ago.
 
         Also after a run that was killed before its own refresh.
@@ -163,12 +170,21 @@ class Calibration:
         if stored is None or (
             stored.generation != self._index.generation() and self._clock() - stored.measured_at >= min_interval_s
         ):
-            self.refresh()
+            self.refresh(progress)
+
+    def prepare(self, progress: ScoreProgress | None = None) -> None:
+        """Measure now what the first query would measure: the scores of an index whose only run was killed, say.
+
+        They are stored for later readers, where the store can be written.
+        """
+        if self._nulls is None and self._load_stored() is None:
+            with suppress(StorageFull, BlobStoreUnavailable):
+                self.refresh(progress)
 
     def _load_current(self) -> _NullScores:
         generation = self._index.generation()
         if self._nulls is None or self._nulls.generation != generation:
-            self._nulls = self._load_stored() or self._nulls or self._measure()
+            self._nulls = self._load_stored() or self._nulls or self._measure(_ignore)
         return self._nulls
 
     def _load_stored(self) -> _NullScores | None:
@@ -178,29 +194,45 @@ class Calibration:
             return None
         return nulls if nulls.made_of == self._provenance else None
 
-    def _measure(self) -> _NullScores:
+    def _make_tick(self, progress: ScoreProgress | None) -> _Tick:
+        """Return what is called after each search with a null query."""
+        if progress is None:
+            return _ignore
+        queries, cjk_queries, scenes = map(len, map(load_null_queries, _NULL_LISTS))
+        total = (queries + cjk_queries) * (1 if self._text() is None else 2)
+        if self._visual() is not None:
+            total += scenes + cjk_queries + _NULL_PICTURES
+        done = count(1)
+        return lambda: progress(next(done), total)
+
+    def _measure(self, tick: _Tick) -> _NullScores:
         generation, cjk_queries = self._index.generation(), load_null_queries("null_queries_cjk")
-        best = self._measure_text_queries("", load_null_queries(), load_null_queries("null_scenes"))
-        best |= self._measure_text_queries(_CJK_SUFFIX, cjk_queries, cjk_queries)
+        best = self._measure_text_queries("", load_null_queries(), load_null_queries("null_scenes"), tick)
+        best |= self._measure_text_queries(_CJK_SUFFIX, cjk_queries, cjk_queries, tick)
         if (visual := self._visual()) is not None:
-            best[_PICTURE_QUERIES] = self._top_scores(Lane.VISUAL, visual.encode_images, make_null_pictures())
+            best[_PICTURE_QUERIES] = self._top_scores(Lane.VISUAL, visual.encode_images, make_null_pictures(), tick)
         return _NullScores(generation, self._provenance, best, self._clock())
 
-    def _measure_text_queries(self, suffix: str, queries: list[str], scenes: list[str]) -> dict[str, list[float]]:
-        best = {f"{Lane.KEYWORDS}{suffix}": [self._top_score(Lane.KEYWORDS, query) for query in queries]}
+    def _measure_text_queries(
+        self, suffix: str, queries: list[str], scenes: list[str], tick: _Tick
+    ) -> dict[str, list[float]]:
+        best = {f"{Lane.KEYWORDS}{suffix}": [self._top_score(Lane.KEYWORDS, query, tick) for query in queries]}
         if (text := self._text()) is not None:
-            best[f"{Lane.TEXT}{suffix}"] = self._top_scores(Lane.TEXT, text.encode, queries)
+            best[f"{Lane.TEXT}{suffix}"] = self._top_scores(Lane.TEXT, text.encode, queries, tick)
         if (visual := self._visual()) is not None:
-            best[f"{Lane.VISUAL}{suffix}"] = self._top_scores(Lane.VISUAL, visual.encode_texts, scenes)
+            best[f"{Lane.VISUAL}{suffix}"] = self._top_scores(Lane.VISUAL, visual.encode_texts, scenes, tick)
         return best
 
-    def _top_scores(self, lane: Lane, encode: Callable[[Sequence[T]], Vectors], nulls: Sequence[T]) -> list[float]:
+    def _top_scores(
+        self, lane: Lane, encode: Callable[[Sequence[T]], Vectors], nulls: Sequence[T], tick: _Tick
+    ) -> list[float]:
         size = self._settings.encode_batch
         batches = (nulls[first : first + size] for first in range(0, len(nulls), size))
-        return [self._top_score(lane, vector) for batch in batches for vector in encode(batch)]
+        return [self._top_score(lane, vector, tick) for batch in batches for vector in encode(batch)]
 
-    def _top_score(self, lane: Lane, query: NDArray[np.float32] | str) -> float:
+    def _top_score(self, lane: Lane, query: NDArray[np.float32] | str, tick: _Tick) -> float:
         hits = self._index.search(lane, query, 1, SegmentFilter())
+        tick()
         return hits[0].score if hits else 0.0
 
 
@@ -210,15 +242,19 @@ def load_null_queries(name: str = "null_queries") -> list[str]:
     return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
+def _ignore() -> None:
+    """Progress that nobody watches."""
+
+
 def _digest(lines: list[str]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
 
 
-def make_null_pictures(count: int = 32, px: int = 224) -> list[Pixels]:
+def make_null_pictures(number: int = _NULL_PICTURES, px: int = 224) -> list[Pixels]:
     """Generate null pictures, seeded: gradients, stripes and coloured noise at several scales, uint8 `[px, px, 3]`."""
     random = np.random.default_rng(20)
     pictures = []
-    for i in range(count):
+    for i in range(number):
         cells = 2 ** (1 + i % 6)
         coarse = random.integers(0, 256, (cells, cells, 3)).astype(np.float32)
         tiled = np.repeat(np.repeat(coarse, px // cells + 1, 0), px // cells + 1, 1)[:px, :px]

@@ -56,3 +56,14 @@ class Models:
         from indexer.speech.whisper import WhisperRecognizer
 
         return WhisperRecognizer(settings.model, language=settings.language, threads=self.settings.threads)
+
+
+def list_switched_on(settings: Settings) -> list[str]:
+    """Return the names, as manifests have them, of the models that the settings switch on; none is loaded."""
+    switches = {
+        "visual": settings.visual.model is not None,
+        "text": settings.text.model is not None,
+        "reader": settings.ocr.enabled,
+        "speech": settings.speech.model is not None,
+    }
+    return [name for name, is_on in switches.items() if is_on]

@@ -45,7 +45,10 @@ async def livez() -> Response:
     openapi_extra=_NO_AUTH,
 )
 def readyz(context: Context, response: Response, _slot: LookupSlot) -> Readiness:
-    """Readiness: catalog and index answer, and the models are loaded; 503 otherwise. Queues and disk are told, too."""
+    """Readiness: catalog and index answer, and the models are loaded; 503 otherwise. Queues and disk are told, too.
+
+    `storage` is `read-only` where the archive can be searched and asked, and not changed.
+    """
     container, parts = context.container, {"models": context.warmup.state}
     for name, probe in (("catalog", container.catalog.collections), ("index", container.index.generation)):
         try:
@@ -54,6 +57,7 @@ def readyz(context: Context, response: Response, _slot: LookupSlot) -> Readiness
         except AfterimageError as error:
             parts[name] = type(error).__name__
     ready = set(parts.values()) == {"ready"}
+    parts["storage"] = "read-only" if container.database.is_read_only else "ready"
     response.status_code = 200 if ready else 503
     queues, free_bytes = _describe_queues(container), _free_bytes(container.home)
     return Readiness(

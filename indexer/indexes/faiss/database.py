@@ -10,7 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 
-from indexer.errors import AfterimageError, ArtifactError, StorageFull, WriteLockTimeout
+from indexer.errors import AfterimageError, ArtifactError, ReadOnlyArchive, StorageFull, WriteLockTimeout
+from indexer.storage.read_only import is_read_only, read_only_uri
 
 _BUSY_TIMEOUT_S = 30.0
 """Chosen: wait for another process's transaction; a longer one outlasts larger assets, a shorter one tells sooner."""
@@ -31,9 +32,9 @@ _FileId = tuple[int, int]
 class SqliteDatabase:
     """SQLite file in WAL mode with a pool of connections, created with `schema` where it is missing. Thread-safe.
 
-    When another file takes its place (a promoted shadow index), the next transaction opens that one. Errors:
-    ArtifactError where the file is damaged or of another version, StorageFull where a change cannot be written,
-    WriteLockTimeout where another process holds the write lock too long.
+    On read-only storage it is only read. When another file takes its place (a promoted shadow index), the next
+    transaction opens that one. Errors: ArtifactError where the file is damaged or of another version, StorageFull where
+    a change cannot be written, WriteLockTimeout where another process holds the write lock too long.
     """
 
     def __init__(self, path: Path, schema: str, version: int) -> None:
@@ -56,7 +57,9 @@ class SqliteDatabase:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """Open a write transaction: durable once it is left, rolled back on any exception."""
+        """Open a write transaction: durable once it is left, rolled back on any exception. Errors: ReadOnlyArchive."""
+        if is_read_only(self.path.parent):
+            raise ReadOnlyArchive
         with self._translate_errors(), self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -78,7 +81,7 @@ class SqliteDatabase:
         connection = _connect(self.path, "rwc")
         try:
             (stored_version,) = connection.execute("PRAGMA user_version").fetchone()
-            if not stored_version:
+            if not stored_version and not is_read_only(self.path.parent):
                 connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.executescript(f"BEGIN IMMEDIATE; {schema}; PRAGMA user_version = {version}; COMMIT")
@@ -147,7 +150,7 @@ class SqliteDatabase:
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    uri = read_only_uri(path) if is_read_only(path.parent) else f"{path.absolute().as_uri()}?mode={mode}"
     connection = sqlite3.connect(uri, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, uri=True)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA journal_size_limit = 67108864")

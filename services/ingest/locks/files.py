@@ -9,7 +9,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from indexer.errors import StorageFull, WriteLockTimeout
+from indexer.errors import ReadOnlyArchive, StorageFull, WriteLockTimeout
+from indexer.storage.read_only import is_read_only
 from services.ingest.ports import WriteLock
 
 
@@ -21,7 +22,12 @@ class FileLocks:
 
     @contextmanager
     def write_lock(self, asset_id: str | None, timeout_s: float = 0.0) -> Iterator[WriteLock]:
-        """Acquire the lock, whatever the asset (`services.ingest.ports.Locks`); a timeout names the holder."""
+        """Acquire the lock, whatever the asset (`services.ingest.ports.Locks`); a timeout names the holder.
+
+        Errors: also ReadOnlyArchive.
+        """
+        if is_read_only(self._home):
+            raise ReadOnlyArchive
         lock, pid_file = FileLock(self._home / "write.lock"), self._home / "write.pid"
         try:
             self._home.mkdir(parents=True, exist_ok=True)

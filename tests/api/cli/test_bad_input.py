@@ -90,7 +90,7 @@ def test_all_of_them_at_once_are_a_line_each_and_exit_code_1(run_command: RunCom
 
 
 def test_a_wrong_suffix_does_not_matter_and_text_in_a_folder_is_passed_over(
-    make_container: MakeContainer, media_folder: Path
+    make_container: MakeContainer, run_command: RunCommand, media_folder: Path
 ) -> None:
     (media_folder / "photo.mp4").write_bytes(encode_picture("JPEG"))
     (media_folder / "notes.txt").write_text("Dear diary, today I learned how to write.\n" * 40)
@@ -99,6 +99,7 @@ def test_a_wrong_suffix_does_not_matter_and_text_in_a_folder_is_passed_over(
     lines = index_by_name(container, media_folder)
     assert lines["photo.mp4"].asset is not None and lines["photo.mp4"].asset.kind == "image"
     assert lines["notes.txt"].outcome is lines["drawing.svg"].outcome is Outcome.SKIPPED
+    assert f"skipped notes.txt: {NO_MEDIA}" in run_command(None, "index", media_folder).stdout.splitlines()
     named = index_by_name(container, media_folder / "notes.txt")["notes.txt"]
     assert (named.outcome, named.reason) == (Outcome.FAILED, NO_MEDIA)
 

@@ -11,8 +11,11 @@ import pytest
 from PIL import Image
 
 from api.cli.main import app
+from services.ingest.indexing import Indexing
+from services.search.retrieval import Retrieval
 from services.settings import describe_variables
 from tests.support.cli_runner import RunCommand
+from tests.support.small_archive import GULLS_QUERY, ROPE_SENTENCE, WITHOUT_MODELS, copy_home, make_document
 
 SOUP = "How much is the fish soup in the cafe on board?"
 NOTICE = "What is the notice period once probation is over?"
@@ -99,7 +102,8 @@ def test_an_empty_archive_says_how_to_begin(run_command: RunCommand, tmp_path: P
     (tmp_path / "folder").mkdir()
     assert run_command(None, "index", tmp_path / "folder").stdout == "no video, photo or PDF found\n"
     (tmp_path / "folder" / "notes.txt").write_text("not media")
-    assert run_command(None, "index", tmp_path / "folder").stdout == "no video, photo or PDF found (1 skipped)\n"
+    skipped = run_command(None, "index", tmp_path / "folder").stdout.splitlines()
+    assert skipped[0].startswith("skipped notes.txt: ") and skipped[1:] == ["no video, photo or PDF found (1 skipped)"]
 
 
 @pytest.mark.parametrize("question", [SOUP, NOTICE])
@@ -183,18 +187,15 @@ def test_what_is_not_there_is_said_in_one_line_and_exit_code_1(
     run_command: RunCommand, indexed_home: Path, tmp_path: Path
 ) -> None:
     absent = tmp_path / "absent[1].png"
-    wrong: dict[tuple[object, ...], str] = {
+    absent_things: dict[tuple[object, ...], str] = {
         ("show", "nothing.mp4"): "error: no asset 'nothing.mp4'",
         ("show", "label.jpg"): "error: 'label.jpg' fits 2 assets: ",
         ("search", SOUP, "--asset", "nothing.mp4"): "error: no asset 'nothing.mp4'",
         ("ask", SOUP, "--collection", "x[/]"): "error: no collection 'x[/]'; there are default",
-        ("search",): "error: give a question, or a picture with --image",
-        ("ask", " "): "error: the question is empty",
-        ("ask", "why " * 1000): "error: the question has 4000 characters, over the limit of 2000",
         ("search", "--image", absent): f"error: {absent}: ",
         ("index", absent): f"failed {absent}: there is no such file",
     }
-    for command, line in wrong.items():
+    for command, line in absent_things.items():
         said = run_command(indexed_home if command[0] != "index" else None, *command)
         assert (said.exit_code, len(said.error_lines)) == (1, 1), said
         assert said.error_lines[0].startswith(line)
@@ -206,7 +207,7 @@ def test_a_picture_cannot_be_looked_for_without_the_visual_lane(
     said = run_command(
         indexed_home, "search", "--image", archive / "photos" / "street_sign.jpg", "--json", visual__model=""
     )
-    assert (said.exit_code, said.stdout) == (1, "")
+    assert (said.exit_code, said.stdout) == (2, "")
     line = "error: a picture can only be looked for with the visual lane on (AFTERIMAGE_VISUAL__MODEL)"
     assert said.error_lines == [line]
 
@@ -237,6 +238,56 @@ def test_wrong_usage_is_exit_code_2(run_command: RunCommand, command: tuple[str,
     said = run_command(None, *command)
     assert (said.exit_code, said.stdout) == (2, "")
     assert "Usage: " in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        (("search",), "error: give a question, or a picture with --image"),
+        (("search", ""), "error: give a question, or a picture with --image"),
+        (("search", " "), "error: the question is empty"),
+        (("ask", " "), "error: the question is empty"),
+        (("ask", "why " * 1000), "error: the question has 4000 characters, over the limit of 2000"),
+    ],
+)
+def test_a_question_that_is_none_is_wrong_usage(
+    run_command: RunCommand, small_home: Path, command: tuple[str, ...], line: str
+) -> None:
+    said = run_command(small_home, *command, **WITHOUT_MODELS)
+    assert (said.exit_code, said.stdout, said.error_lines) == (2, "", [line])
+
+
+@pytest.mark.parametrize("command", [("search", "-5"), ("search", "-note the gulls"), ("index", "-clip.mp4")])
+def test_an_argument_that_begins_with_a_dash_gets_a_hint(run_command: RunCommand, command: tuple[str, ...]) -> None:
+    said = run_command(None, *command)
+    assert said.exit_code == 2
+    assert "write -- before it" in " ".join(said.stderr.replace("│", " ").split())
+
+
+def test_after_two_dashes_a_name_may_begin_with_a_dash(
+    run_command: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_document(tmp_path / "-clip.pdf", ROPE_SENTENCE)
+    monkeypatch.chdir(tmp_path)
+    said = run_command(None, "index", "--", "-clip.pdf", **WITHOUT_MODELS)
+    assert (said.exit_code, said.stdout.splitlines()[0]) == (0, "indexed -clip.pdf")
+    wrong_option = run_command(None, "search", "x", "--colection", "shore")
+    assert wrong_option.exit_code == 2 and "write --" not in wrong_option.stderr
+
+
+def test_ctrl_c_speaks_of_going_on_only_where_a_command_can_be_gone_on_with(
+    run_command: RunCommand, small_home: Path, small_archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Retrieval, "search", interrupt)
+    monkeypatch.setattr(Indexing, "index_paths", interrupt)
+    said = run_command(small_home, "search", "gulls", **WITHOUT_MODELS)
+    assert (said.exit_code, said.error_lines) == (130, ["stopped"])
+    said = run_command(small_home, "index", small_archive, **WITHOUT_MODELS)
+    line = "stopped; what was finished is kept, run the same command again to go on"
+    assert (said.exit_code, said.error_lines) == (130, [line])
 
 
 @pytest.mark.parametrize("command", (*COMMANDS, *SERVER_COMMANDS))
@@ -319,3 +370,21 @@ def test_doctor_lists_every_setting(run_command: RunCommand) -> None:
     assert said.exit_code == 0
     assert [line.split()[0] for line in said.stdout.splitlines()] == list(describe_variables())
     assert run_command(None, "doctor", "--settings", "--json").json == describe_variables()
+
+
+def test_a_lane_that_is_switched_on_with_nothing_in_it_is_told(
+    run_command: RunCommand, small_home: Path, tmp_path: Path
+) -> None:
+    home = copy_home(small_home, tmp_path / "home")
+    with_pictures = {name: value for name, value in WITHOUT_MODELS.items() if name != "visual__model"}
+    line = "visual lane: 0 of 3 assets have pictures in this lane: afterimage reindex"
+    assert run_command(home, "list", **WITHOUT_MODELS).error_lines == []
+    assert run_command(home, "list", **with_pictures).error_lines == [line]
+    assert line.replace("3", "1") in run_command(home, "list", "-c", "harbour", **with_pictures).error_lines
+    searched = run_command(home, "search", GULLS_QUERY, "--json", **with_pictures)
+    assert searched.error_lines == [line] and searched.json["hits"]
+    parts = {check["part"]: check for check in run_command(home, "doctor", "--json", **with_pictures).json["checks"]}
+    assert parts["index"]["state"] == "failed" and line in parts["index"]["detail"]
+    rebuilt = run_command(home, "reindex", **(with_pictures | {"ocr__enabled": "true"}))
+    assert rebuilt.error_lines == ["text in pictures: 0 of 3 assets were read for it: afterimage index PATH"]
+    assert run_command(home, "list", **with_pictures).error_lines == []

@@ -48,6 +48,55 @@ def test_a_reader_that_has_enough_ends_the_command_quietly(indexed_home: Path) -
         assert errors == ""
 
 
+def _run_entry(main_module: str) -> subprocess.CompletedProcess[str]:
+    """Run the entry point over a stand-in for `api.cli.main`, in which Ctrl-C comes at exact moments."""
+    program = f"""
+import sys, types
+from api.cli import entry
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "api.cli.main":
+            module = types.ModuleType(name)
+            exec(CODE, module.__dict__)
+            sys.modules[name] = module
+            from importlib.machinery import ModuleSpec
+            return ModuleSpec(name, self)
+    def create_module(self, spec): return sys.modules[spec.name]
+    def exec_module(self, module): pass
+CODE = {main_module!r}
+sys.meta_path.insert(0, Finder())
+entry.main()
+"""
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, preexec_fn=_restore_sigint
+    )
+
+
+@pytest.mark.parametrize(
+    "main_module",
+    [
+        "import signal; signal.raise_signal(signal.SIGINT)",
+        """
+import signal
+def main():
+    try:
+        signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.raise_signal(signal.SIGINT)
+""",
+        """
+import atexit, signal
+def main():
+    atexit.register(signal.raise_signal, signal.SIGINT)
+""",
+    ],
+    ids=["during imports", "while it is stopped", "when it is done"],
+)
+def test_ctrl_c_ends_the_process_quietly_at_any_moment(main_module: str) -> None:
+    ended = _run_entry(main_module)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
+
+
 @pytest.mark.slow
 def test_an_interrupted_run_says_so_leaves_no_process_and_is_continued(tmp_path: Path, run_command: RunCommand) -> None:
     home, paper = tmp_path / "home", tmp_path / "paper.pdf"

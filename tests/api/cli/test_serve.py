@@ -55,12 +55,16 @@ def block_stored_responses(database: SqlDatabase) -> Iterator[None]:
 
 
 @pytest.mark.slow
-def test_a_server_ends_what_it_began_when_it_is_told_to_stop(small_home: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_ends_what_it_began_when_it_is_told_to_stop(
+    small_home: Path, tmp_path: Path, number: signal.Signals
+) -> None:
     log, port = tmp_path / "log", find_free_port()
     with run_server_process(copy_home(small_home, tmp_path / "home"), log, port) as process:
         assert httpx2.get(f"http://127.0.0.1:{port}/v1/collections").status_code == 200
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(TIMEOUT_S) in (0, -signal.SIGTERM)
+        process.send_signal(number)
+        assert process.wait(TIMEOUT_S) == 0
+    assert "stopped;" not in log.read_text() and "Traceback" not in log.read_text()
     lines = [json.loads(line) for line in log.read_text().splitlines() if line[:1] == "{"]
     asked = [line for line in lines if line.get("path") == "/v1/collections"]
     assert [line["status"] for line in asked] == [200] and asked[0]["request"]

@@ -125,7 +125,10 @@ def test_metrics_count_requests_by_route_and_not_by_asset(read_only_client: http
 def test_the_server_says_that_it_lives_and_that_it_is_ready(read_only_client: httpx2.Client) -> None:
     assert read_only_client.get("/livez").text == "ok\n"
     readiness = read_only_client.get("/readyz").json()
-    assert (readiness["ready"], readiness["parts"]) == (True, dict.fromkeys(("models", "catalog", "index"), "ready"))
+    assert (readiness["ready"], readiness["parts"]) == (
+        True,
+        dict.fromkeys(("models", "catalog", "index", "storage"), "ready"),
+    )
     empty = {"depth": 0, "oldest_s": 0.0, "workers": 1}
     assert readiness["queues"] == {"index": empty, "summarize": empty}
     assert readiness["disk_free_bytes"] > 0

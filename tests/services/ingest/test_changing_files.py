@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.pipeline.pipeline import IndexSource, compute_asset_id
+from indexer.pipeline.pipeline import IndexSource, Pipeline, compute_asset_id
 from services.container import Container
 from services.ingest import indexing
 from services.ingest.types import FileReport, Outcome
@@ -115,12 +116,35 @@ def test_a_file_that_is_cut_short_meanwhile_is_indexed_once_it_is_whole(
     check_whole(container, index(container, film), LENGTH_S)
 
 
+def test_a_file_that_goes_away_meanwhile_is_named_with_the_reason(
+    make_indexer: Callable[[], Container], film: Path
+) -> None:
+    container = make_indexer()
+    report = index(container, film, film.unlink)
+    assert (report.name, report.outcome) == (film.name, Outcome.FAILED)
+    assert report.reason == "went away while it was indexed (there is no such file)"
+    assert container.artifacts.list_assets() == [] and container.catalog.assets() == []
+
+
+def test_an_error_of_the_disk_is_told_in_words(
+    make_indexer: Callable[[], Container], film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(film))
+
+    monkeypatch.setattr(Pipeline, "run", fail)
+    report = index(make_indexer(), film)
+    assert (report.outcome, report.reason) == (Outcome.FAILED, "cannot be read (input/output error)")
+
+
 def test_a_file_that_is_only_touched_meanwhile_is_gone_on_with(
     make_indexer: Callable[[], Container], film: Path
 ) -> None:
     container, done_s = make_indexer(), []
 
     def on_progress(name: str, done: float, total: float | None) -> None:
+        if name != film.name:
+            return
         done_s.append(done)
         if len(done_s) == 1:
             film.touch()

@@ -31,19 +31,27 @@ def test_a_loop_of_links_is_told_once_and_the_others_go_on(tmp_path: Path) -> No
     (tmp_path / "in" / "film.mp4").touch()
     (tmp_path / "in" / "back").symlink_to(tmp_path)
     assert _discovered_names(tmp_path) == ["in/film.mp4"]
-    assert _discovery_errors(tmp_path) == [f"{tmp_path}/in/back: is a link back to a folder above it"]
+    assert _discovery_errors(tmp_path) == ["in/back: is a link back to a folder above it"]
 
 
 def test_a_pipe_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mp4")
-    assert _discovery_errors(tmp_path) == [f"{tmp_path}/pipe.mp4: is a pipe, not a file"]
+    assert _discovery_errors(tmp_path) == ["pipe.mp4: is a pipe, not a file"]
     assert _discovery_errors(tmp_path / "pipe.mp4") == [f"{tmp_path}/pipe.mp4: is a pipe, not a file"]
+
+
+def test_what_cannot_be_read_below_a_folder_is_named_as_its_files_are(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "lost.mp4").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "sub" / "pipe")
+    (tmp_path / "sub" / "photo.jpg").touch()
+    assert [found.name for found in discover(tmp_path)] == ["sub/lost.mp4", "sub/photo.jpg", "sub/pipe"]
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     (tmp_path / "dangling.mp4").symlink_to(tmp_path / "gone")
     assert _discovery_errors(tmp_path / "nothing") == [f"{tmp_path}/nothing: there is no such file"]
-    assert _discovery_errors(tmp_path) == [f"{tmp_path}/dangling.mp4: there is no such file"]
+    assert _discovery_errors(tmp_path) == ["dangling.mp4: there is no such file"]
 
 
 def test_a_sidecar_that_is_written_to_changes_the_state(tmp_path: Path) -> None:

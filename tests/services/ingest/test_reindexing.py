@@ -8,10 +8,12 @@ from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from indexer.errors import IndexMismatch, ModelError
 from indexer.types import AssetKind, Lane, SegmentFilter
 from services.container import Container
+from services.ingest.types import Outcome
 from services.jobs.types import IndexRequest, NewJob
 from services.search.types import Query
 from tests.support.containers import MakeContainer
@@ -121,6 +123,24 @@ def test_naming_weights_later_encodes_the_stored_pictures(
 
 
 @pytest.mark.slow
+def test_indexing_with_a_lane_switched_on_encodes_the_stored_pictures_and_decodes_nothing(
+    make_container: MakeContainer, tmp_path: Path
+) -> None:
+    Image.fromarray(np.full((90, 160, 3), (200, 30, 60), np.uint8)).save(tmp_path / "red.png")
+    settings = {"text__model": "", "ocr__enabled": "false", "memory__enabled": "false"}
+    (first,) = make_container(visual__model="", **settings).indexing.index_paths([tmp_path / "red.png"], "default")
+    assert first.outcome is Outcome.INDEXED
+    container = make_container(**settings)
+    (second,) = container.indexing.index_paths([tmp_path / "red.png"], "default")
+    assert second.outcome is Outcome.UPDATED and second.asset is not None
+    assert container.decoder.pid is None
+    assert container.coverage.gaps() == []
+    query = container.models.image_text_encoder.encode_texts(["red"])[0]
+    assert [hit.asset_id for hit in container.index.search(Lane.VISUAL, query, 1, NO_FILTERS)] == [
+        second.asset.asset_id
+    ]
+
+
 def test_another_model_is_refused_by_name_until_the_index_has_moved_over(
     make_container: MakeContainer, home_copy: Path, tmp_path: Path, archive: Path
 ) -> None:
