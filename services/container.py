@@ -44,16 +44,18 @@ from services.jobs.retention import Retention
 from services.jobs.store import JobStore, delete_summary_results
 from services.jobs.types import JobQueueName
 from services.playback.media_access import MediaAccess
+from services.playback.query_images import QueryImages
 from services.search.calibration import Calibration
 from services.search.retrieval import Retrieval, RetrievalSettings
 from services.search.types import Query
 from services.settings import Settings, load_settings
 from services.summaries.summarizing import Summarizing
 from services.wiring.background import Background
-from services.wiring.generators import GeneratorWiring
+from services.wiring.generators import GeneratorWiring, make_video_context
 from services.wiring.index_factory import IndexFactory
 from services.wiring.models import Models
 from services.wiring.pipeline import make_decoder, make_pipeline, make_token_encoder
+from services.wiring.playback import make_query_images
 from services.wiring.video_context import make_video_context
 from services.wiring.watching import make_folder_watcher, make_watching
 
@@ -80,7 +82,8 @@ class Container:
 
     def instantiate(self) -> None:
         """Make the services that readers use, before threads ask for them. Errors: ModelError, StorageFull."""
-        for service in (self.database, self.index, self.retrieval, self.media_access, self.answering, self.summarizing):
+        storage = (self.database, self.index, self.retrieval, self.media_access, self.query_images)
+        for service in (*storage, self.answering, self.summarizing):
             assert service is not None
 
     def preload_models(self) -> None:
@@ -339,6 +342,13 @@ class Container:
         )
         self._resources.callback(access.close)
         return access
+
+    @cached_property
+    def query_images(self) -> QueryImages:
+        """The decoding of pictures that are sent as queries, with processes and limits of its own."""
+        images = make_query_images(self.settings.serve)
+        self._resources.callback(images.close)
+        return images
 
     @cached_property
     def background(self) -> Background:

@@ -99,6 +99,7 @@ def _is_dependency(annotation: str) -> bool:
         "AdminAccess",
         "IdempotencyKeyParam",
         "ImageOptionsParam",
+        "QueryImageParam",
     }
 
 
