@@ -51,7 +51,7 @@ from services.search.types import Query
 from services.settings import Settings, load_settings
 from services.summaries.summarizing import Summarizing
 from services.wiring.background import Background
-from services.wiring.generators import GeneratorWiring, make_video_context
+from services.wiring.generators import GeneratorWiring
 from services.wiring.index_factory import IndexFactory
 from services.wiring.models import Models
 from services.wiring.pipeline import make_decoder, make_pipeline, make_token_encoder
@@ -346,9 +346,7 @@ class Container:
     @cached_property
     def query_images(self) -> QueryImages:
         """The decoding of pictures that are sent as queries, with processes and limits of its own."""
-        images = make_query_images(self.settings.serve)
-        self._resources.callback(images.close)
-        return images
+        return make_query_images(self.settings.serve, self._resources)
 
     @cached_property
     def background(self) -> Background:
@@ -380,8 +378,7 @@ class Container:
         )
 
     def _make_retention(self, jobs: JobStore) -> Retention:
-        days = self.settings.jobs.retention_days
-        return Retention(jobs, self.catalog, self.source_resolver, self.idempotency, days)
+        return Retention(jobs, self.catalog, self.source_resolver, self.idempotency, self.settings.jobs.retention_days)
 
     @cached_property
     def _stored_assets(self) -> StoredAssets:

@@ -345,10 +345,28 @@ class ServeSettings(_SettingsGroup):
     max_body_mb: int = Field(32, ge=1, description="size of a request in MB, uploads apart")
     """Chosen: a photo as a query fits; bodies are held in memory."""
     requests_per_minute: int = Field(0, ge=0, description="requests of an API key per minute; 0: no limit")
+    docs: bool = Field(False, description="show the API as a page, `/docs`; its scripts come from cdn.jsdelivr.net")
+    cors_origins: frozenset[str] = Field(
+        frozenset(),
+        description="origins whose pages may call the API with a key (CORS), as a JSON list; `*` for all; empty: none",
+    )
     shutdown_grace_s: int = Field(
         20, ge=0, description="seconds that running answers may take when the server is stopped"
     )
     """Chosen: below the 30 s after which Kubernetes kills a stopping pod."""
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: frozenset[str]) -> frozenset[str]:
+        for origin in value - {"*"}:
+            parts = urlsplit(origin)
+            if (
+                parts.scheme not in ("http", "https")
+                or not parts.hostname
+                or origin != f"{parts.scheme}://{parts.netloc}"
+            ):
+                raise ValueError(f"{origin!r} is no origin such as https://films.example.org")
+        return value
 
 
 class JobsSettings(_SettingsGroup):

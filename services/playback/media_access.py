@@ -19,23 +19,31 @@ from services.catalog.catalog import Catalog
 from services.catalog.types import Asset, Source
 from services.catalog.video_memory import StoredKeyFrame, VideoMemoryReader
 from services.ingest.file_discovery import DiscoveredFile
+from services.playback.clip_cache import ClipCache
 from services.playback.decoder_pool import DecoderPool
 
 _log = logging.getLogger(__name__)
 _CHUNK_BYTES = 1 << 20
 """Form: size of the pieces in which a file is read."""
+_CLIP_CACHE_BYTES = 64 << 20
+"""Chosen: a few of the longest clips; players ask for a clip in parts, and cutting it again for each takes seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceMedia:
     """Source bytes of an asset: their number and a reader of the byte range `[start, end)`, in pieces.
 
-    `modified_at` is the Unix time of a file's last change; None for a blob.
+    `modified_at` is the Unix time of a file's last change; of a blob, that of indexing.
     """
 
     size: int
     read_range: Callable[[int, int], Iterator[bytes]]
-    modified_at: float | None
+    modified_at: float
+
+    @classmethod
+    def of_bytes(cls, data: bytes, modified_at: float) -> SourceMedia:
+        """Return media that is in memory."""
+        return cls(len(data), lambda start, end: iter((data[start:end],)), modified_at)
 
 
 class MediaAccess:
@@ -59,6 +67,7 @@ class MediaAccess:
     ) -> None:
         self._blobs, self._media_key = blobs, media_key
         self._artifacts, self._video_memory, self._catalog = artifacts, video_memory, catalog
+        self._clips = ClipCache(_CLIP_CACHE_BYTES)
         self._clip_pool = DecoderPool(start_decoder, max_concurrent_clips)
 
     def key_frame_at(self, asset: Asset, time_s: float) -> StoredKeyFrame:
@@ -81,7 +90,7 @@ class MediaAccess:
         """Return the source bytes of an asset from one of some collections (None: any): a blob or a file in place."""
         location, size = self._locate_media(asset, collections)
         if isinstance(location, str):
-            return SourceMedia(size, partial(self._blobs.stream, location), None)
+            return SourceMedia(size, partial(self._blobs.stream, location), asset.indexed_at)
         return SourceMedia(size, partial(_read_file_range, location), location.stat().st_mtime)
 
     @contextmanager
@@ -97,13 +106,21 @@ class MediaAccess:
     def clip(
         self, asset: Asset, collections: Collection[str] | None, start_s: float, end_s: float, max_px: int
     ) -> bytes:
-        """Cut `[start_s, end_s)` of a video, with sound, as MP4. Errors: also LimitExceeded if that is empty."""
+        """Cut `[start_s, end_s)` of a video, with sound, as MP4; a clip that was cut lately is not cut again.
+
+        Errors: also LimitExceeded if that is empty.
+        """
         if asset.kind is not AssetKind.VIDEO or start_s >= (asset.duration_s or 0.0):
             raise AssetNotFound(f"{asset.name} shows nothing at {start_s:g} s")
+        key = (asset.asset_id, start_s, end_s, max_px)
+        if (known := self._clips.get(key)) is not None:
+            return known
         with self.source_file(asset, collections) as path:
-            return self._clip_pool.run(
+            clip = self._clip_pool.run(
                 asset.name, lambda decoder: b"".join(decoder.cut_clip(path, start_s, end_s, max_px))
             )
+        self._clips.put(key, clip)
+        return clip
 
     def close(self) -> None:
         """Stop the decoder processes."""

@@ -29,7 +29,3 @@ class QueryImages:
             path = Path(folder) / _NAME
             path.write_bytes(data)
             return self._pool.run(_NAME, lambda decoder: decoder.read_image(path, _MAX_SIDE_PX))
-
-    def close(self) -> None:
-        """Stop the decoder processes."""
-        self._pool.close()

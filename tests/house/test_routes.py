@@ -100,6 +100,7 @@ def _is_dependency(annotation: str) -> bool:
         "IdempotencyKeyParam",
         "ImageOptionsParam",
         "QueryImageParam",
+        "ConditionsParam",
     }
 
 
