@@ -14,16 +14,19 @@ from api.http import problems
 from api.http.body_limit import BodySizeLimit
 from api.http.concurrency import ConcurrencyLimits
 from api.http.context import AppContext
+from api.http.cors import allow_origins
 from api.http.metrics import Metrics
 from api.http.rate_limit import RateLimiter
+from api.http.relative_redirects import RelativeRedirects
 from api.http.request_log import RequestObserver
 from api.http.routes import assets, collections, health, images, jobs, keys, media, search, tus, uploads
 from api.http.warmup import ModelWarmup
 from api.mcp import http as mcp
 from api.openai import routes as openai
-from api.openapi import customize_openapi
+from api.openapi import customize_openapi, make_operation_id
 from indexer.errors import ReadOnlyArchive
 from services.container import Container
+from services.settings import ServeSettings
 from services.tracing import flush_spans
 
 _log = logging.getLogger(__name__)
@@ -51,14 +54,14 @@ def create_app(container: Container, *, allow_anonymous: bool) -> FastAPI:
         title="Afterimage",
         version=metadata.version("afterimage"),
         lifespan=lifespan,
-        docs_url=None,
+        docs_url="/docs" if settings.docs else None,
         redoc_url=None,
         openapi_url="/openapi.json",
+        generate_unique_id_function=make_operation_id,
     )
     app.state.context = context
-    app.add_middleware(BodySizeLimit, max_bytes=settings.max_body_mb * _MB)
     app.state.mcp = mcp_endpoint
-    app.add_middleware(RequestObserver, metrics=context.metrics)
+    _add_middleware(app, settings, context.metrics)
     problems.add_exception_handlers(app)
     for part in (health, search, collections, assets, images, media, uploads, tus, jobs, keys, openai, mcp):
         app.include_router(part.router)
@@ -71,6 +74,14 @@ def _make_context(container: Container, limits: ConcurrencyLimits, allow_anonymo
     warmup = ModelWarmup(container)
     metrics = Metrics(limits, container.background.statistics, container.home, lambda: warmup.state)
     return AppContext(container, limits, metrics, warmup, RateLimiter(), allow_anonymous)
+
+
+def _add_middleware(app: FastAPI, settings: ServeSettings, metrics: Metrics) -> None:
+    """Add the middleware of all requests, the innermost first."""
+    app.add_middleware(BodySizeLimit, max_bytes=settings.max_body_mb * _MB)
+    app.add_middleware(RelativeRedirects)
+    allow_origins(app, settings.cors_origins)
+    app.add_middleware(RequestObserver, metrics=metrics)
 
 
 def _start_background(context: AppContext) -> None:

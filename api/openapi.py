@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 
 from api.http.idempotency import document_header
 from api.http.problems import problem_responses
@@ -33,6 +34,11 @@ def customize_openapi(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]  # as FastAPI's documentation shows it
+
+
+def make_operation_id(route: APIRoute) -> str:
+    """Return the operation id of a route: the name of its function, which no change of its path changes."""
+    return f"head_{route.name}" if route.methods == {"HEAD"} else route.name
 
 
 def _build_document(app: FastAPI) -> dict[str, Any]:

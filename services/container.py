@@ -45,6 +45,7 @@ from services.jobs.retention import Retention
 from services.jobs.store import JobStore, delete_summary_results
 from services.jobs.types import JobQueueName
 from services.playback.media_access import MediaAccess
+from services.playback.query_images import QueryImages
 from services.search.calibration import Calibration
 from services.search.retrieval import Retrieval, RetrievalSettings
 from services.search.types import Query
@@ -55,6 +56,7 @@ from services.wiring.generators import GeneratorWiring
 from services.wiring.index_factory import IndexFactory
 from services.wiring.models import Models, list_switched_on
 from services.wiring.pipeline import make_decoder, make_pipeline, make_token_encoder
+from services.wiring.playback import make_query_images
 from services.wiring.video_context import make_video_context
 from services.wiring.watching import make_folder_watcher, make_watching
 
@@ -81,7 +83,8 @@ class Container:
 
     def instantiate(self) -> None:
         """Make the services that readers use, before threads ask for them. Errors: ModelError, StorageFull."""
-        for service in (self.database, self.index, self.retrieval, self.media_access, self.answering, self.summarizing):
+        storage = (self.database, self.index, self.retrieval, self.media_access, self.query_images)
+        for service in (*storage, self.answering, self.summarizing):
             assert service is not None
 
     def preload_models(self) -> None:
@@ -347,6 +350,11 @@ class Container:
         return access
 
     @cached_property
+    def query_images(self) -> QueryImages:
+        """The decoding of pictures that are sent as queries, with processes and limits of its own."""
+        return make_query_images(self.settings.serve, self._resources)
+
+    @cached_property
     def background(self) -> Background:
         """The jobs of this process, and what runs them."""
         return Background(
@@ -376,8 +384,7 @@ class Container:
         )
 
     def _make_retention(self, jobs: JobStore) -> Retention:
-        days = self.settings.jobs.retention_days
-        return Retention(jobs, self.catalog, self.source_resolver, self.idempotency, days)
+        return Retention(jobs, self.catalog, self.source_resolver, self.idempotency, self.settings.jobs.retention_days)
 
     @cached_property
     def _stored_assets(self) -> StoredAssets:

@@ -324,15 +324,49 @@ class ServeSettings(_SettingsGroup):
         64, ge=1, description="requests of each kind that wait for a free slot; further ones get 503"
     )
     """Chosen: a short burst is absorbed; a longer queue outlasts the patience of clients."""
+    query_image_max_pixels: int = Field(100_000_000, ge=1, description="pixels of the largest picture in a query")
+    """Chosen: above the usual modes of phones and cameras; a header that says more is refused before decoding."""
+    query_image_memory_mb: int = Field(
+        2048, ge=512, description="memory limit in MB of a process that decodes pictures of queries"
+    )
+    """Measured: a PNG with transparency of 100 megapixels needs more than 1536 MB and less than 2048 MB."""
+    query_image_timeout_s: float = Field(30.0, gt=0, description="seconds that decoding a picture of a query may take")
+    """Measured: ten times what the largest PNG takes on one core; a picture that takes longer holds up others."""
+    query_image_max_concurrent: int = Field(
+        1, ge=1, le=64, description="pictures of queries that are decoded at once, each in a process of its own"
+    )
+    """Chosen: an ordinary picture takes a tenth of a second; each further process may take its memory and a core."""
+    query_image_max_queued: int = Field(
+        16, ge=1, description="pictures of queries that wait to be decoded; further ones get 503"
+    )
+    """Chosen: seconds of ordinary pictures; fewer than other requests, since one may take its full time."""
     max_clip_s: float = Field(120.0, gt=0, le=3600, description="seconds of the longest clip")
     """Chosen: enough for a moment and its surroundings; longer clips block others."""
     max_body_mb: int = Field(32, ge=1, description="size of a request in MB, uploads apart")
     """Chosen: a photo as a query fits; bodies are held in memory."""
     requests_per_minute: int = Field(0, ge=0, description="requests of an API key per minute; 0: no limit")
+    docs: bool = Field(False, description="show the API as a page, `/docs`; its scripts come from cdn.jsdelivr.net")
+    cors_origins: frozenset[str] = Field(
+        frozenset(),
+        description="origins whose pages may call the API with a key (CORS), as a JSON list; `*` for all; empty: none",
+    )
     shutdown_grace_s: int = Field(
         20, ge=0, description="seconds that running answers may take when the server is stopped"
     )
     """Chosen: below the 30 s after which Kubernetes kills a stopping pod."""
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: frozenset[str]) -> frozenset[str]:
+        for origin in value - {"*"}:
+            parts = urlsplit(origin)
+            if (
+                parts.scheme not in ("http", "https")
+                or not parts.hostname
+                or origin != f"{parts.scheme}://{parts.netloc}"
+            ):
+                raise ValueError(f"{origin!r} is no origin such as https://films.example.org")
+        return value
 
 
 class JobsSettings(_SettingsGroup):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator, Sequence
-from email.utils import formatdate
 
 from fastapi import HTTPException, Request, Response
 from fastapi.responses import StreamingResponse
@@ -19,17 +18,16 @@ ByteRange = tuple[int, int]
 """A range of bytes `[start, end)`."""
 
 
-def range_response(request: Request, media: SourceMedia, etag: str, headers: dict[str, str]) -> Response:
-    """Respond to a GET or HEAD of media, which is read while it is sent. `etag`: its strong ETag.
+def range_response(request: Request, media: SourceMedia, headers: dict[str, str]) -> Response:
+    """Respond to a GET or HEAD of media, which is read while it is sent. `headers`: also its validators.
 
     Errors: HTTPException (416) where no requested range lies inside.
     """
-    headers = {**headers, "accept-ranges": "bytes", "etag": etag}
-    if media.modified_at is not None:
-        headers["last-modified"] = formatdate(media.modified_at, usegmt=True)
+    headers = {**headers, "accept-ranges": "bytes"}
     if request.method == "HEAD":
         return Response(headers={**headers, "content-length": str(media.size)})
-    unchanged = request.headers.get("if-range", etag) in (etag, headers.get("last-modified"))
+    known = (headers["etag"], headers["last-modified"])
+    unchanged = request.headers.get("if-range", headers["etag"]) in known
     match _parse_ranges(request.headers.get("range", "") if unchanged else "", media.size):
         case []:
             length = {"content-length": str(media.size)}

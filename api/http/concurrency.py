@@ -78,6 +78,7 @@ class ConcurrencyLimits:
     answers: ConcurrencyLimit
     lookups: ConcurrencyLimit
     clips: ConcurrencyLimit
+    query_images: ConcurrencyLimit
 
     @classmethod
     def from_settings(cls, settings: ServeSettings) -> ConcurrencyLimits:
@@ -88,6 +89,9 @@ class ConcurrencyLimits:
             answers=ConcurrencyLimit("questions", settings.max_concurrent_answers, max_queued),
             lookups=ConcurrencyLimit("requests", settings.max_concurrent_lookups, max_queued),
             clips=ConcurrencyLimit("clips", settings.max_concurrent_clips, max_queued),
+            query_images=ConcurrencyLimit(
+                "pictures of queries", settings.query_image_max_concurrent, settings.query_image_max_queued
+            ),
         )
 
     def size_thread_pool(self) -> None:

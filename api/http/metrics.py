@@ -62,6 +62,7 @@ class _ConcurrencyCollector(Collector):
             "answer": limits.answers,
             "lookup": limits.lookups,
             "clip": limits.clips,
+            "query_image": limits.query_images,
         }
 
     def collect(self) -> Iterator[Metric]:

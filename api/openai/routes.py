@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
@@ -13,12 +14,12 @@ from api.http.query_image import decode_query_image
 from api.http.slots import LookupSlot
 from api.http.sse import ThreadedProducer, collect
 from api.openai.completion import Completion
-from api.openai.conversation import extract_query
+from api.openai.conversation import ChatQuery, extract_query
 from api.openai.errors import ERROR_RESPONSES, ChatRoute
 from api.openai.requests import ChatBody
 from api.openai.responses import CompletionShape, ModelListShape, ModelShape
 from api.openai.streaming import ChunkStream
-from indexer.types import SegmentFilter
+from indexer.types import Pixels, SegmentFilter
 from services.access.permissions import Permissions
 from services.access.scoping import count_assets_by_collection, require_collection, scope_filters
 from services.catalog.errors import CollectionNotFound
@@ -63,7 +64,9 @@ async def create_completion(
     the citations."""
     response.headers["cache-control"] = "no-store"
     context.limits.answers.raise_if_full()
-    completion = await context.limits.searches.run(_gather_evidence, context, permissions, body)
+    query = await context.limits.lookups.run(_read_query, context, permissions, body)
+    images = [await decode_query_image(context, data) for data in query.images]
+    completion = await context.limits.searches.run(_gather_evidence, context, permissions, body, query, images)
     if body.stream:
         return ChunkStream(request, ThreadedProducer(context.limits.answers, completion.stream_chunks))
     return completion.to_response(await collect(request, context.limits.answers, completion.sentences))
@@ -79,13 +82,19 @@ def _require_model(context: AppContext, permissions: Permissions, model: str) ->
         raise CollectionNotFound(f"there is no model {model!r}, or this key may not use it") from error
 
 
-def _gather_evidence(context: AppContext, permissions: Permissions, body: ChatBody) -> Completion:
+def _read_query(context: AppContext, permissions: Permissions, body: ChatBody) -> ChatQuery:
+    """Return the query of a conversation. Errors: CollectionNotFound, InvalidInput."""
+    _require_model(context, permissions, body.model)
+    return extract_query(body.messages, context.container.question_analyzer)
+
+
+def _gather_evidence(
+    context: AppContext, permissions: Permissions, body: ChatBody, query: ChatQuery, images: Sequence[Pixels]
+) -> Completion:
     """Search with each query of a conversation until one finds evidence."""
     container = context.container
     only = SegmentFilter(collections=frozenset([_require_model(context, permissions, body.model)]))
     filters = scope_filters(container.catalog, permissions, only)
-    query = extract_query(body.messages, context.container.question_analyzer)
-    images = [decode_query_image(container.media_access, data) for data in query.images]
     for search in query.search_queries:
         question = query.question_for(search)
         evidence = container.answering.gather_evidence(search, filters, images)

@@ -11,8 +11,10 @@ from PIL import Image
 from indexer.errors import LimitExceeded
 from indexer.media.image_file import open_image
 from indexer.media.image_metadata import read_metadata
+from indexer.media.sandbox.limits import MediaLimits
 from indexer.types import AssetKind, Box, MediaInfo, Pixels
 
+_DEFAULT_MAX_PIXELS = MediaLimits().max_image_pixels
 _MEGAPIXEL = 1_000_000  # Form: a unit for messages
 
 
@@ -39,13 +41,14 @@ def probe_image(path: Path, max_pixels: int) -> MediaInfo:
         )
 
 
-def read_image(path: Path, max_px: int) -> Pixels:
+def read_image(path: Path, max_px: int, max_pixels: int = _DEFAULT_MAX_PIXELS) -> Pixels:
     """Decode the picture of an image file: upright RGB, transparency on a plain ground, never enlarged.
 
-    The longer side is at most `max_px` pixels. Call `probe_image` first: here no size is refused. Errors: those of
-    `probe_image`; DamagedMedia where the pixels are truncated or corrupt.
+    The longer side is at most `max_px` pixels. Errors: those of `probe_image`, before any pixel is decoded;
+    DamagedMedia where the pixels are truncated or corrupt.
     """
     with open_image(path) as image:
+        _check_pixel_limit(path, *image.size, max_pixels)
         return _to_pixels(image.decode(fit_size(image.size, max_px)))
 
 

@@ -8,37 +8,42 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from queue import LifoQueue
-from typing import TypeAlias, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from indexer.errors import ArtifactError, AssetNotFound, SourceError, SourceNotFound
+from indexer.errors import ArtifactError, AssetNotFound, SourceNotFound
 from indexer.media.sandbox.client import SandboxedDecoder
 from indexer.ports import BlobStore
 from indexer.storage.artifacts import ArtifactStore
-from indexer.types import AssetKind, Origin, PictureRef, Pixels
+from indexer.types import AssetKind, Origin, PictureRef
 from services.catalog.catalog import Catalog
 from services.catalog.types import Asset, Source
 from services.catalog.video_memory import StoredKeyFrame, VideoMemoryReader
 from services.ingest.file_discovery import DiscoveredFile
+from services.playback.clip_cache import ClipCache
+from services.playback.decoder_pool import DecoderPool
 
-T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _CHUNK_BYTES = 1 << 20
 """Form: size of the pieces in which a file is read."""
-_DecoderPool: TypeAlias = "LifoQueue[SandboxedDecoder]"
+_CLIP_CACHE_BYTES = 64 << 20
+"""Chosen: a few of the longest clips; players ask for a clip in parts, and cutting it again for each takes seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceMedia:
     """Source bytes of an asset: their number and a reader of the byte range `[start, end)`, in pieces.
 
-    `modified_at` is the Unix time of a file's last change; None for a blob.
+    `modified_at` is the Unix time of a file's last change; of a blob, that of indexing.
     """
 
     size: int
     read_range: Callable[[int, int], Iterator[bytes]]
-    modified_at: float | None
+    modified_at: float
+
+    @classmethod
+    def of_bytes(cls, data: bytes, modified_at: float) -> SourceMedia:
+        """Return media that is in memory."""
+        return cls(len(data), lambda start, end: iter((data[start:end],)), modified_at)
 
 
 class MediaAccess:
@@ -46,8 +51,8 @@ class MediaAccess:
 
     Pictures come from the artifacts; media and clips from the source, if it has not changed since it was indexed.
     `media_key` returns the blob key of uploaded or fetched media, by collection and URI. At most `max_concurrent_clips`
-    clips are cut at once, each in its own decoder; images of queries have a separate one, so that a search never waits
-    for a clip. Errors: AssetNotFound for a picture that an asset does not have, SourceNotFound if its source is gone.
+    clips are cut at once, each in its own decoder. Errors: AssetNotFound for a picture that an asset does not have,
+    SourceNotFound if its source is gone.
     """
 
     def __init__(
@@ -62,8 +67,8 @@ class MediaAccess:
     ) -> None:
         self._blobs, self._media_key = blobs, media_key
         self._artifacts, self._video_memory, self._catalog = artifacts, video_memory, catalog
-        self._clip_pool = _make_pool(start_decoder, max_concurrent_clips)
-        self._image_pool = _make_pool(start_decoder, 1)
+        self._clips = ClipCache(_CLIP_CACHE_BYTES)
+        self._clip_pool = DecoderPool(start_decoder, max_concurrent_clips)
 
     def key_frame_at(self, asset: Asset, time_s: float) -> StoredKeyFrame:
         """Return the key frame of a video at a time."""
@@ -85,7 +90,7 @@ class MediaAccess:
         """Return the source bytes of an asset from one of some collections (None: any): a blob or a file in place."""
         location, size = self._locate_media(asset, collections)
         if isinstance(location, str):
-            return SourceMedia(size, partial(self._blobs.stream, location), None)
+            return SourceMedia(size, partial(self._blobs.stream, location), asset.indexed_at)
         return SourceMedia(size, partial(_read_file_range, location), location.stat().st_mtime)
 
     @contextmanager
@@ -101,23 +106,25 @@ class MediaAccess:
     def clip(
         self, asset: Asset, collections: Collection[str] | None, start_s: float, end_s: float, max_px: int
     ) -> bytes:
-        """Cut `[start_s, end_s)` of a video, with sound, as MP4. Errors: also LimitExceeded if that is empty."""
+        """Cut `[start_s, end_s)` of a video, with sound, as MP4; a clip that was cut lately is not cut again.
+
+        Errors: also LimitExceeded if that is empty.
+        """
         if asset.kind is not AssetKind.VIDEO or start_s >= (asset.duration_s or 0.0):
             raise AssetNotFound(f"{asset.name} shows nothing at {start_s:g} s")
+        key = (asset.asset_id, start_s, end_s, max_px)
+        if (known := self._clips.get(key)) is not None:
+            return known
         with self.source_file(asset, collections) as path:
-            return _run_in_pool(
-                self._clip_pool, asset.name, lambda decoder: b"".join(decoder.cut_clip(path, start_s, end_s, max_px))
+            clip = self._clip_pool.run(
+                asset.name, lambda decoder: b"".join(decoder.cut_clip(path, start_s, end_s, max_px))
             )
-
-    def decode_image(self, name: str, path: Path, max_px: int) -> Pixels:
-        """Decode an image that is not in the archive. Errors: UnsupportedMedia, DamagedMedia, LimitExceeded."""
-        return _run_in_pool(self._image_pool, name, lambda decoder: decoder.read_image(path, max_px))
+        self._clips.put(key, clip)
+        return clip
 
     def close(self) -> None:
         """Stop the decoder processes."""
-        for pool in (self._clip_pool, self._image_pool):
-            while not pool.empty():
-                pool.get().close()
+        self._clip_pool.close()
 
     def _locate_media(self, asset: Asset, collections: Collection[str] | None) -> tuple[Path | str, int]:
         """Return the file, or the key of the blob, and its size in bytes."""
@@ -131,24 +138,6 @@ class MediaAccess:
             except ArtifactError as error:  # this source was removed; another one may still be there
                 _log.warning("%s: its stored media is missing (%s)", asset.asset_id, error)
         raise SourceNotFound(asset.name, "its source is gone, or has changed since it was indexed")
-
-
-def _make_pool(start: Callable[[], SandboxedDecoder], count: int) -> _DecoderPool:
-    pool: _DecoderPool = LifoQueue()
-    for _ in range(count):
-        pool.put(start())
-    return pool
-
-
-def _run_in_pool(pool: _DecoderPool, name: str, work: Callable[[SandboxedDecoder], T]) -> T:
-    """Run work on a free decoder; errors name the asset instead of the file's path."""
-    decoder = pool.get()
-    try:
-        return work(decoder)
-    except SourceError as error:
-        raise type(error)(name, error.reason) from error
-    finally:
-        pool.put(decoder)
 
 
 def _read_file_range(path: Path, start: int, end: int) -> Iterator[bytes]:

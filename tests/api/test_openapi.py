@@ -49,6 +49,25 @@ def test_every_operation_says_what_it_does_takes_and_gives(read_only_client: htt
             assert shape["examples"], name
 
 
+def test_operations_have_ids_of_their_own_which_no_path_changes(read_only_client: httpx2.Client) -> None:
+    paths = read_only_client.get("/openapi.json").json()["paths"]
+    ids = [operation["operationId"] for operations in paths.values() for operation in operations.values()]
+    assert len(ids) == len(set(ids)) > 40
+    assert {"search", "show_media", "head_show_media", "cut_clip", "create_upload"} <= set(ids)
+    assert not [one for one in ids if "v1" in one]
+
+
+def test_files_are_documented_as_bytes(read_only_client: httpx2.Client) -> None:
+    paths = read_only_client.get("/openapi.json").json()["paths"]
+    sent = {"/media": "application/octet-stream", "/clip": "video/mp4", "/picture": "image/jpeg"}
+    sent |= {"/frames/{time_s}": "image/webp", "/pages/{page}": "image/jpeg"}
+    for path, media_type in sent.items():
+        responses = paths[f"/v1/assets/{{asset_id}}{path}"]["get"]["responses"]
+        content = responses["200"]["content"]
+        assert content[media_type]["schema"] == {"type": "string", "format": "binary"}, path
+        assert "application/json" not in content and "304" in responses, path
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", list(GenerationMode))
 def test_nothing_that_is_sent_breaks_the_server_or_its_word(

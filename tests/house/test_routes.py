@@ -99,6 +99,8 @@ def _is_dependency(annotation: str) -> bool:
         "AdminAccess",
         "IdempotencyKeyParam",
         "ImageOptionsParam",
+        "QueryImageParam",
+        "ConditionsParam",
     }
 
 

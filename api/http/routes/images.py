@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from api.http.auth import ReadAccess
+from api.http.binary_content import NOT_MODIFIED, binary_content
+from api.http.conditional import Conditions, ConditionsParam, validators
 from api.http.context import AppContext, Context
 from api.http.problems import problem_responses
 from api.http.routes.assets import AssetIdParam
@@ -23,8 +25,8 @@ from services.catalog.types import Asset
 router = APIRouter(prefix="/v1/assets/{asset_id}", tags=["pictures"])
 _IMMUTABLE, _REVALIDATE = "private, max-age=31536000, immutable", "private, no-cache"
 _GET_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The picture", "content": {"image/jpeg": {}, "image/webp": {}}},
-    304: {"description": "It is what the client has"},
+    200: {"description": "The picture", "content": binary_content("image/jpeg", "image/webp")},
+    **NOT_MODIFIED,
     **problem_responses(404, 503),
 }
 """Source: RFC 9110, section 15."""
@@ -41,24 +43,18 @@ class ImageFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ImageOptions:
-    """Size, format and caching of a picture, from query and headers."""
+    """Size, format and caching of a picture, from its query."""
 
     max_px: Annotated[int | None, Query(ge=16, le=4096, description="The longer side at most; never scaled up.")] = None
     image_format: Annotated[ImageFormat, Query(alias="format", description="What it is encoded as.")] = ImageFormat.JPEG
     version: Annotated[
         str | None, Query(max_length=64, description="The asset's version: caches may then keep the picture for ever.")
     ] = None
-    if_none_match: Annotated[str | None, Header(description="What the client has.")] = None
 
     def etag(self, ref: PictureRef) -> str:
         """Return a strong ETag of a stored picture in this form; artifacts of a version never change."""
         parts = f"{ref.key}:{ref.offset}:{ref.length}:{self.max_px}:{self.image_format}"
         return f'"{hashlib.sha256(parts.encode()).hexdigest()[:32]}"'
-
-    def matches_etag(self, etag: str) -> bool:
-        """Return whether `If-None-Match` names an ETag (weak comparison, RFC 9110, 13.1.2)."""
-        known = [tag.strip().removeprefix("W/") for tag in (self.if_none_match or "").split(",")]
-        return etag in known or "*" in known
 
 
 ImageOptionsParam = Annotated[ImageOptions, Depends()]
@@ -72,11 +68,13 @@ def show_frame(
     asset_id: AssetIdParam,
     time_s: Annotated[Seconds, Path(description="Seconds from the start of the recording, as a player counts.")],
     options: ImageOptionsParam,
+    conditions: ConditionsParam,
     _slot: LookupSlot,
 ) -> Response:
     """Send the stored key frame that shows a video at a time."""
     asset = require_asset(context.container.catalog, permissions, asset_id)
-    return _send_picture(context, asset, context.container.media_access.key_frame_at(asset, time_s).picture, options)
+    picture = context.container.media_access.key_frame_at(asset, time_s).picture
+    return _send_picture(context, asset, picture, options, conditions)
 
 
 @router.head("/pages/{page}", response_class=Response, responses=_HEAD_RESPONSES)
@@ -87,11 +85,12 @@ def show_page(
     asset_id: AssetIdParam,
     page: Annotated[int, Path(ge=1, le=1_000_000, description="The page's number, from 1.")],
     options: ImageOptionsParam,
+    conditions: ConditionsParam,
     _slot: LookupSlot,
 ) -> Response:
     """Send the picture of a page of a document."""
     asset = require_asset(context.container.catalog, permissions, asset_id)
-    return _send_picture(context, asset, context.container.media_access.page_image(asset, page), options)
+    return _send_picture(context, asset, context.container.media_access.page_image(asset, page), options, conditions)
 
 
 @router.head("/picture", response_class=Response, responses=_HEAD_RESPONSES)
@@ -101,19 +100,22 @@ def show_picture(
     permissions: ReadAccess,
     asset_id: AssetIdParam,
     options: ImageOptionsParam,
+    conditions: ConditionsParam,
     _slot: LookupSlot,
 ) -> Response:
     """Send an image."""
     asset = require_asset(context.container.catalog, permissions, asset_id)
-    return _send_picture(context, asset, context.container.media_access.page_image(asset, None), options)
+    return _send_picture(context, asset, context.container.media_access.page_image(asset, None), options, conditions)
 
 
-def _send_picture(context: AppContext, asset: Asset, ref: PictureRef, options: ImageOptions) -> Response:
+def _send_picture(
+    context: AppContext, asset: Asset, ref: PictureRef, options: ImageOptions, conditions: Conditions
+) -> Response:
     """Return a stored picture in the requested form, or 304 where the client has it."""
-    etag = options.etag(ref)
-    headers = {"etag": etag, "cache-control": _IMMUTABLE if options.version == asset.version else _REVALIDATE}
-    if options.matches_etag(etag):
-        return Response(status_code=304, headers=headers)
+    cache_control = _IMMUTABLE if options.version == asset.version else _REVALIDATE
+    headers = {**validators(options.etag(ref), asset.indexed_at), "cache-control": cache_control}
+    if (not_modified := conditions.not_modified(headers)) is not None:
+        return not_modified
     picture = context.container.artifacts.read_picture(ref)
     data = render(picture, options.max_px, options.image_format is ImageFormat.WEBP)
     return Response(data, media_type=f"image/{options.image_format}", headers=headers)

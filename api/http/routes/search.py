@@ -12,7 +12,7 @@ from api.http.auth import ReadAccess
 from api.http.context import AppContext, Context
 from api.http.idempotency import IdempotentRoute
 from api.http.problems import problem_responses
-from api.http.query_image import decode_query_image
+from api.http.query_image import QueryImageParam
 from api.http.slots import SearchSlot
 from api.http.sse import EventStream, ServerSentEvent, ThreadedProducer, collect
 from api.schemas.requests import AskBody, SearchBody
@@ -40,17 +40,21 @@ _STREAM_RESPONSE: dict[str, Any] = {
 
 @router.post("/search", response_model=SearchShape, responses=problem_responses(404, 413, 503))
 def search(
-    context: Context, permissions: ReadAccess, body: SearchBody, response: Response, _slot: SearchSlot
+    context: Context,
+    permissions: ReadAccess,
+    body: SearchBody,
+    image: QueryImageParam,
+    response: Response,
+    _slot: SearchSlot,
 ) -> SearchShape:
     """Find moments, pages and pictures. Nothing found is an empty list: results that are no better than what unrelated
     questions find are left out."""
     response.headers.update(_NO_STORE)
     container = context.container
     filters = scope_filters(container.catalog, permissions, body.to_segment_filter())
-    query = Query(body.question)
-    if body.image is not None:
-        query = Query(body.question, decode_query_image(container.media_access, body.image))
-    moments = container.retrieval.search(query, filters, body.limit or container.settings.search.limit)
+    moments = container.retrieval.search(
+        Query(body.question, image), filters, body.limit or container.settings.search.limit
+    )
     return SearchShape(hits=[HitShape.of(moment) for moment in moments])
 
 

@@ -78,12 +78,12 @@ async def create_upload(
     length: UploadLengthParam,
     metadata: UploadMetadataParam = "",
 ) -> Response:
-    """Begin an upload; its address is in `Location`. The request may carry the first bytes."""
+    """Begin an upload; its address is in `Location`, a path. The request may carry the first bytes."""
     if length > (max_bytes := context.container.settings.ingest.max_bytes):
         raise LimitExceeded("the upload", f"is longer than {max_bytes} bytes")
     fields = _parse_metadata(metadata)
     upload = await context.limits.lookups.run(_begin_upload, context, permissions, length, fields, idempotency_key)
-    headers = {"location": str(request.url_for("show_upload", upload_id=upload.id)), **_expires_header(upload)}
+    headers = {"location": request.url_for("show_upload", upload_id=upload.id).path, **_expires_header(upload)}
     if upload.job_id is not None:  # a retried request, whose upload is complete
         headers |= _completed_headers(upload, upload.job_id)
     elif received_bytes := context.container.uploads.offset(upload):

@@ -99,7 +99,7 @@ class SandboxWorker:
             case protocol.ImageRequest():
                 from indexer.media.image import read_image
 
-                rgb = read_image(path, request.max_px)
+                rgb = read_image(path, request.max_px, self._limits.max_image_pixels)
                 self._send(protocol.ImageReply(rgb.shape[0], rgb.shape[1]), rgb)
             case protocol.TilesRequest():
                 self._send_tiles(path, request)
