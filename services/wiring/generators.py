@@ -111,6 +111,7 @@ class GeneratorWiring:
             image_tokens=settings.image_tokens,
             chars_per_token=settings.chars_per_token,
             max_images=settings.max_images,
+            max_videos=settings.max_videos,
             hidden_size=settings.hidden_size if settings.image_embeds else 0,
         )
         client = ChatClient(settings.url, settings.api_key.get_secret_value(), settings.timeout_s)

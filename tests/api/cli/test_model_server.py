@@ -37,7 +37,7 @@ def test_what_the_server_says_is_cited(run_command: RunCommand, indexed_home: Pa
     assert (citation["name"], citation["page"]) == ("documents/staff_handbook.pdf", 7)
     (asked,) = [request for request in fake.requests if request["stream"]]
     texts = [part["text"] for part in asked["messages"][1]["content"] if part["type"] == "text"]
-    assert texts[-1] == NOTICE and any("eight weeks" in text for text in texts)
+    assert texts[-1] == f"Question: {NOTICE}" and any("eight weeks" in text for text in texts)
     checked = {request["messages"][1]["content"][-1]["text"] for request in fake.requests if not request["stream"]}
     assert checked == {entailment_prompt("It is long."), entailment_prompt("And short.")}
 
