@@ -267,6 +267,9 @@ class GeneratorSettings(_SettingsGroup):
     max_batch: int = Field(1, ge=1, le=64, description="questions that weights in this process answer at once")
     """Measured: decision 0026; above 1, one question takes longer."""
     api_key: SecretStr = Field(SecretStr(""), description="API key sent to the server; secret")
+    authorization: SecretStr = Field(
+        SecretStr(""), description="whole `Authorization` header in place of the API key, such as `Basic …`; secret"
+    )
     max_prompt_tokens: int = Field(8192, ge=1, description="tokens of a prompt with its evidence")
     """Chosen: frames and pages of one question fit; a longer prompt takes longer to prefill."""
     max_output_tokens: int = Field(512, ge=1, description="tokens of an answer")
@@ -304,6 +307,14 @@ class GeneratorSettings(_SettingsGroup):
     def _can_be_sent(cls, value: SecretStr) -> SecretStr:
         if not all("!" <= char <= "~" for char in value.get_secret_value()):
             raise ValueError("holds characters that no header can")
+        return value
+
+    @field_validator("authorization")
+    @classmethod
+    def _can_be_a_header(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        if not all(" " <= char <= "~" for char in text) or text != text.strip():
+            raise ValueError("holds characters that no header can, or spaces around it")
         return value
 
 

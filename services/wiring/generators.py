@@ -114,7 +114,8 @@ class GeneratorWiring:
             max_videos=settings.max_videos,
             hidden_size=settings.hidden_size if settings.image_embeds else 0,
         )
-        client = ChatClient(settings.url, settings.api_key.get_secret_value(), settings.timeout_s)
+        authorization = settings.authorization.get_secret_value()
+        client = ChatClient(settings.url, settings.api_key.get_secret_value(), settings.timeout_s, authorization)
         return OpenAiCompatibleGenerator(client, self._read_picture, budget, settings.model, settings.max_output_tokens)
 
     def _route_text_to(self, quotes: ExtractiveGenerator, model: Generator) -> Generator:

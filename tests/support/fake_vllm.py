@@ -10,7 +10,7 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,7 +36,7 @@ class FakeVllm:
     `context_chars` (of text) are refused in vLLM's words, or in those of a proxy before it.
     Events: `asked`, a request has come; `streaming`, the chunks of an answer are sent; `client_gone`, a client went
     away in the middle of an answer; `stopping`, the server is about to end. `violations` are requests without the
-    documented form.
+    documented form. `close_port` ends new connections and leaves those that are open, as a server that stops does.
     """
 
     chunks: list[str] = field(default_factory=lambda: ["A dog runs ", "[F1]. A cat sle", "eps [I1]."])
@@ -50,6 +50,7 @@ class FakeVllm:
     first_token: str = "Yes"
     dropped_connections: int = 0
     api_key: str = ""
+    authorization: str = ""
     max_images: int = 16
     max_videos: int = 64
     encoder_cache_frames: int = 44
@@ -64,6 +65,7 @@ class FakeVllm:
     streaming: threading.Event = field(default_factory=threading.Event)
     client_gone: threading.Event = field(default_factory=threading.Event)
     stopping: threading.Event = field(default_factory=threading.Event)
+    close_port: Callable[[], None] = lambda: None
 
     @property
     def generator_settings(self) -> dict[str, str]:
@@ -103,6 +105,12 @@ def run_fake_vllm(**settings: Any) -> Iterator[FakeVllm]:  # noqa: ANN401 (field
     fake = FakeVllm(**settings)
     server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"fake": fake}))
     fake.url = f"http://127.0.0.1:{server.server_port}/v1"
+
+    def close_port() -> None:
+        server.shutdown()
+        server.socket.close()
+
+    fake.close_port = close_port
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
@@ -210,7 +218,8 @@ class _Handler(BaseHTTPRequestHandler):
         request = json.loads(body)
         self.fake.requests.append(request)
         self.fake.asked.set()
-        if self.fake.api_key and self.headers["authorization"] != f"Bearer {self.fake.api_key}":
+        expected = self.fake.authorization or (self.fake.api_key and f"Bearer {self.fake.api_key}")
+        if expected and self.headers["authorization"] != expected:
             self._send_problem(401, f"Unauthorized {self.headers['authorization']}")
             return
         try:

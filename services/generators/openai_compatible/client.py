@@ -20,6 +20,7 @@ from services.generators.openai_compatible.responses import (
     parse_first_model,
     parse_first_token_probabilities,
 )
+from services.generators.openai_compatible.silence_watch import SilenceWatch
 
 _CONNECT_BACKOFF_S = (0.2, 0.6)
 """Chosen: waits before the second and the third try of a connection; a server that restarts longer than that is an
@@ -32,6 +33,8 @@ _MAX_BODY_CHARS = 1 << 20
 """Chosen: bounds the memory of one response; lists of models and answers of one token are far smaller."""
 _REJECTIONS = frozenset({400, 404, 413, 422})
 """Form: status codes of a server that would take another request."""
+_STOPPING = "it fell silent and takes no connections any more: it is stopping, or was stopped"
+"""Form: reason where the watch ended a request."""
 _MAX_EVENT_BYTES = 1 << 20
 """Chosen: bounds the memory of one event of a stream; a chunk holds one token or a few."""
 
@@ -51,23 +54,23 @@ class ChatClient:
 
     def fetch_first_model(self) -> str:
         """Return the name of the server's first model, which is mostly its only one."""
-        with self._request("GET", "/models") as response:
+        with self._request("GET", "/models") as (response, _):
             return parse_first_model(self._read_body(response))
 
     def stream(self, request: Mapping[str, object], max_tokens: int) -> Generator[str, None, None]:
         """Yield the answer piece by piece as it arrives. Closing the iterator closes the connection."""
-        with self._request("POST", "/chat/completions", msgspec.json.encode(request)) as response:
+        with self._request("POST", "/chat/completions", msgspec.json.encode(request)) as (response, watch):
             kind = response.headers.get("content-type", "nothing")
             if not kind.startswith("text/event-stream"):
                 raise MalformedResponse(f"it answered with {kind}, not with a stream of events")
-            yield from self._read_stream(response, max_tokens * _MAX_CHARS_PER_TOKEN)
+            yield from self._read_stream(response, watch, max_tokens * _MAX_CHARS_PER_TOKEN)
 
     def first_token_probabilities(self, request: Mapping[str, object]) -> dict[str, float]:
         """Return the probability of each candidate for the first token of the answer, by the token in lower case."""
-        with self._request("POST", "/chat/completions", msgspec.json.encode(request)) as response:
+        with self._request("POST", "/chat/completions", msgspec.json.encode(request)) as (response, _):
             return parse_first_token_probabilities(self._read_body(response))
 
-    def _read_stream(self, response: httpx2.Response, max_chars: int) -> Iterator[str]:
+    def _read_stream(self, response: httpx2.Response, watch: SilenceWatch, max_chars: int) -> Iterator[str]:
         """Yield the texts of a streamed answer.
 
         Errors: Cancelled; MalformedResponse, also for a stream that ends before the answer is finished, does not end,
@@ -76,6 +79,7 @@ class ChatClient:
         finished, last_text_at = False, time.monotonic()
         parser = EventStreamParser(max_event_bytes=_MAX_EVENT_BYTES, on_unknown_field=_reject_line)
         for received in response.iter_bytes():
+            watch.heard()
             for event in _parse_events(parser, received):
                 if event.data.strip() == "[DONE]":
                     return
@@ -93,23 +97,32 @@ class ChatClient:
             raise MalformedResponse("it broke off in the middle of the answer")
 
     @contextmanager
-    def _request(self, method: str, path: str, body: bytes | None = None) -> Iterator[httpx2.Response]:
-        """Yield the response to a request, its body not yet read. Errors: GeneratorUnavailable for any failure."""
+    def _request(
+        self, method: str, path: str, body: bytes | None = None
+    ) -> Iterator[tuple[httpx2.Response, SilenceWatch]]:
+        """Yield the response to a request, its body not yet read, and its watch, which is told what arrives.
+
+        Errors: GeneratorUnavailable for any failure.
+        """
         timeout = httpx2.Timeout(self._timeout_s, connect=min(self._timeout_s, _CONNECT_TIMEOUT_S))
+        watch = SilenceWatch(self._url)
         try:
-            with httpx2.Client(headers=self._headers(), timeout=timeout, trust_env=False) as client:
-                response = _send_with_retry(client, client.build_request(method, self._url + path, content=body))
+            with watch, httpx2.Client(headers=self._headers(), timeout=timeout, trust_env=False) as client:
+                extensions = {"trace": watch.trace}
+                request = client.build_request(method, self._url + path, content=body, extensions=extensions)
+                response = _send_with_retry(client, request)
                 try:
                     if response.status_code in _REJECTIONS:
                         message = self._locate(self._describe_refusal(response))
                         raise RequestRejected(message, response.status_code)
                     if response.status_code != httpx2.codes.OK:
                         raise MalformedResponse(self._describe_refusal(response))
-                    yield response
+                    yield response, watch
                 finally:
                     response.close()
         except (MalformedResponse, httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise GeneratorUnavailable(self._locate(self._describe_error(error))) from None
+            reason = _STOPPING if watch.found_closed else self._describe_error(error)
+            raise GeneratorUnavailable(self._locate(reason)) from None
 
     def _headers(self) -> dict[str, str]:
         """Return the headers of every request."""
@@ -128,6 +141,8 @@ class ChatClient:
                 )
             case 408 | 504:
                 return f"a proxy before it waited no longer ({reason}); raise the proxy's read timeout"
+            case 429:
+                return f"it is asked too often ({reason})"
             case status:
                 return f"it answered {status} ({reason})"
 
