@@ -26,6 +26,8 @@ from services.search.types import RetrievedSegment
 _MIN_FREE_MB = 1024
 """Chosen: room for the artifacts of some hours of video; below that indexing is likely to fail."""
 _PROBE_FOLDER = "doctor"
+_PROBE_MAX_WORDS = 20
+"""Chosen: any sentence will do."""
 _PROBE_PICTURE_KEY, _PROBE_BLOB_KEY = f"{_PROBE_FOLDER}/probe.jpg", f"{_PROBE_FOLDER}/probe"
 
 
@@ -165,17 +167,25 @@ def _check_memory(container: Container) -> tuple[CheckStatus, str]:
 
 
 def _check_generator(container: Container) -> tuple[CheckStatus, str]:
-    """Ask about a sign, given as picture and text; the answer must cite its evidence id."""
+    """Ask about a sign, given as picture and text; the answer must cite its evidence id.
+
+    A server that is left only what is visible, since text is quoted, must describe the sign.
+    """
     blobs = container.blobs
     if _cannot_write(container):
         return CheckStatus.OFF, "is not tried, since the picture to ask about cannot be stored"
     jpeg = (resources.files("services") / "data" / "probe.jpg").read_bytes()
     blobs.put(_PROBE_PICTURE_KEY, jpeg)
+    evidence, settings = [_make_sign_evidence(len(jpeg))], container.settings.generator
+    only_sees = settings.kind == "openai_compatible" and settings.quote_text
     try:
-        drafts = list(container.generator.answer("What does the sign say?", [_make_sign_evidence(len(jpeg))]))
+        drafts = list(container.generator.answer("What does the sign say?", evidence))
+        is_blind = only_sees and not list(container.generator.describe(evidence, _PROBE_MAX_WORDS))
     finally:
         blobs.delete_prefix(_PROBE_FOLDER)
     name = container.generator.model_id
+    if is_blind:
+        return CheckStatus.FAILED, f"{name} did not describe a picture"
     cited = [draft for draft in drafts if draft.quotes]
     otherwise = f"{name} did not answer a question with the id of its evidence"
     return _make_result(bool(cited), f"{name} is ready", otherwise)

@@ -267,6 +267,9 @@ class GeneratorSettings(_SettingsGroup):
     max_batch: int = Field(1, ge=1, le=64, description="questions that weights in this process answer at once")
     """Measured: decision 0026; above 1, one question takes longer."""
     api_key: SecretStr = Field(SecretStr(""), description="API key sent to the server; secret")
+    authorization: SecretStr = Field(
+        SecretStr(""), description="whole `Authorization` header in place of the API key, such as `Basic …`; secret"
+    )
     max_prompt_tokens: int = Field(8192, ge=1, description="tokens of a prompt with its evidence")
     """Chosen: frames and pages of one question fit; a longer prompt takes longer to prefill."""
     max_output_tokens: int = Field(512, ge=1, description="tokens of an answer")
@@ -275,6 +278,8 @@ class GeneratorSettings(_SettingsGroup):
     """Chosen: covers queueing at a busy server; a hung one blocks a question for two minutes."""
     max_images: int = Field(16, ge=0, description="pages, photos and memory tokens in a request")
     """Chosen: the limit that docs/vllm.md sets on the server (`--limit-mm-per-prompt`)."""
+    max_videos: int = Field(64, ge=1, description="videos in a request; each frame is one, above it frames share them")
+    """Chosen: the limit that docs/vllm.md sets on the server; 64 frames take all of a prompt of 12,000 tokens."""
     image_tokens: int = Field(7371, ge=1, description="tokens of a page or photo")
     """Source: LLaVA-OneVision (arXiv 2408.03326), AnyRes with nine crops of 27 × 27 tokens and their line ends."""
     frame_tokens: int = Field(196, ge=1, description="tokens of a video frame")
@@ -302,6 +307,14 @@ class GeneratorSettings(_SettingsGroup):
     def _can_be_sent(cls, value: SecretStr) -> SecretStr:
         if not all("!" <= char <= "~" for char in value.get_secret_value()):
             raise ValueError("holds characters that no header can")
+        return value
+
+    @field_validator("authorization")
+    @classmethod
+    def _can_be_a_header(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        if not all(" " <= char <= "~" for char in text) or text != text.strip():
+            raise ValueError("holds characters that no header can, or spaces around it")
         return value
 
 

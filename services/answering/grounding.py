@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,11 @@ class VerdictThresholds:
         if not 0 <= self.refuted <= self.supported <= 1:
             raise ValueError(f"0 ≤ refuted ({self.refuted}) ≤ supported ({self.supported}) ≤ 1 does not hold")
 
+    @property
+    def unknown(self) -> float:
+        """Score that stands for what the model does not say: never supported, refuted only where nothing is unclear."""
+        return min((self.supported + self.refuted) / 2, math.nextafter(self.supported, -1.0))
+
     def classify(self, score: float) -> Verification:
         """Return the verdict on an entailment score."""
         if score >= self.supported:
@@ -39,10 +45,13 @@ class VerdictThresholds:
 
 
 class CachedVisualVerifier:
-    """A visual verifier (`services.generators.ports.VisualVerifier`) that asks for each score once."""
+    """A visual verifier (`services.generators.ports.VisualVerifier`) that asks for each score once.
 
-    def __init__(self, verifier: VisualVerifier) -> None:
-        self._verifier = verifier
+    It gives `unknown_score` where the model does not say.
+    """
+
+    def __init__(self, verifier: VisualVerifier, unknown_score: float) -> None:
+        self._verifier, self._unknown_score = verifier, unknown_score
         self._scores: OrderedDict[tuple[str, object], float] = OrderedDict()
 
     def entailment_scores(self, sentence: str, evidence: Sequence[Evidence]) -> list[float]:
@@ -52,7 +61,7 @@ class CachedVisualVerifier:
         missing = [piece for piece, key in zip(evidence, keys, strict=True) if key not in self._scores]
         scores = self._verifier.entailment_scores(claim, missing) if missing else []
         for piece, score in zip(missing, scores, strict=True):
-            self._scores[(claim, piece.segment.picture)] = score
+            self._scores[(claim, piece.segment.picture)] = self._unknown_score if score is None else score
         result = [self._scores[key] for key in keys]
         while len(self._scores) > _MAX_CACHED_SCORES:
             self._scores.popitem(last=False)

@@ -33,8 +33,11 @@ class Generator(Protocol):
 class VisualVerifier(Protocol):
     """Verifies sentences against pictures. Errors: as those of `Generator`."""
 
-    def entailment_scores(self, sentence: str, evidence: Sequence[Evidence]) -> list[float]:
-        """Return for each piece of evidence the probability that its picture shows what the sentence says."""
+    def entailment_scores(self, sentence: str, evidence: Sequence[Evidence]) -> Sequence[float | None]:
+        """Return for each piece of evidence the probability that its picture shows what the sentence says.
+
+        None where the model does not say: a verdict on it alone is unclear.
+        """
         ...
 
 

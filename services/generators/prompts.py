@@ -56,6 +56,11 @@ def strip_special_tokens(text: str) -> str:
     return _SPECIAL_TOKEN.sub(r"\g<0> ", _CONTROL_CHARS.sub(" ", text))
 
 
+def format_question(question: str) -> str:
+    """Return the request for an answer to a question."""
+    return f"Question: {' '.join(question.split())}"
+
+
 def caption_prompt(max_words: int) -> str:
     """Return the request for a description of the evidence."""
     return f"Say in at most {max_words} words what the evidence shows."

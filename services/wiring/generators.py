@@ -111,9 +111,11 @@ class GeneratorWiring:
             image_tokens=settings.image_tokens,
             chars_per_token=settings.chars_per_token,
             max_images=settings.max_images,
+            max_videos=settings.max_videos,
             hidden_size=settings.hidden_size if settings.image_embeds else 0,
         )
-        client = ChatClient(settings.url, settings.api_key.get_secret_value(), settings.timeout_s)
+        authorization = settings.authorization.get_secret_value()
+        client = ChatClient(settings.url, settings.api_key.get_secret_value(), settings.timeout_s, authorization)
         return OpenAiCompatibleGenerator(client, self._read_picture, budget, settings.model, settings.max_output_tokens)
 
     def _route_text_to(self, quotes: ExtractiveGenerator, model: Generator) -> Generator:

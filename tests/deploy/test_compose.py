@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,14 @@ def compose() -> dict[str, Any]:
 def test_every_image_is_pinned(compose: dict[str, Any]) -> None:
     for name, service in compose["services"].items():
         assert "build" in service or re.fullmatch(r"[a-z/-]+:v?\d+\.\d+\.?\d*[a-z-]*", service["image"]), name
+
+
+def test_one_version_of_vllm_is_installed_run_described_and_tried(compose: dict[str, Any]) -> None:
+    _, _, version = compose["services"]["vllm"]["image"].partition(":v")
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    assert extras["vllm"] == [f"vllm=={version}"]
+    for page in ("docs/vllm.md", "docs/cluster.md"):
+        assert set(re.findall(r"vLLM (\d+\.\d+\.\d+)", (ROOT / page).read_text("utf-8"))) == {version}
 
 
 def test_every_server_says_whether_it_is_well(compose: dict[str, Any]) -> None:

@@ -77,6 +77,17 @@ def test_a_key_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(raised.value) == "AFTERIMAGE_GENERATOR__API_KEY: holds characters that no header can"
 
 
+@pytest.mark.parametrize("header", ["Basic a\nb", " Basic a", "Schlüssel"])
+def test_a_whole_header_that_cannot_be_sent_is_refused_without_showing_it(
+    header: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AFTERIMAGE_GENERATOR__AUTHORIZATION", header)
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    assert "AFTERIMAGE_GENERATOR__AUTHORIZATION: holds characters that no header can" in str(raised.value)
+    assert header.strip() not in str(raised.value)
+
+
 def test_a_secret_can_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("sk-secret\n")
     monkeypatch.setenv("AFTERIMAGE_GENERATOR__API_KEY_FILE", str(tmp_path / "key"))

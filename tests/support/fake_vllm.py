@@ -10,7 +10,7 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,9 +32,11 @@ class FakeVllm:
 
     `fault` names how it fails, `dropped_connections` how many connections it drops first. `first_token_probabilities`
     are given where a request asks for them, None: not given; `first_token` is the token that is generated then.
+    Requests above `max_images`, `max_videos`, `encoder_cache_frames` (in one video), `max_request_bytes` or
+    `context_chars` (of text) are refused in vLLM's words, or in those of a proxy before it.
     Events: `asked`, a request has come; `streaming`, the chunks of an answer are sent; `client_gone`, a client went
     away in the middle of an answer; `stopping`, the server is about to end. `violations` are requests without the
-    documented form.
+    documented form. `close_port` ends new connections and leaves those that are open, as a server that stops does.
     """
 
     chunks: list[str] = field(default_factory=lambda: ["A dog runs ", "[F1]. A cat sle", "eps [I1]."])
@@ -48,7 +50,12 @@ class FakeVllm:
     first_token: str = "Yes"
     dropped_connections: int = 0
     api_key: str = ""
+    authorization: str = ""
     max_images: int = 16
+    max_videos: int = 64
+    encoder_cache_frames: int = 44
+    max_request_bytes: int = 1 << 30
+    context_chars: int = 1 << 30
     hidden_size: int = 8
     url: str = ""
     attempts: int = 0
@@ -59,6 +66,7 @@ class FakeVllm:
     streaming: threading.Event = field(default_factory=threading.Event)
     client_gone: threading.Event = field(default_factory=threading.Event)
     stopping: threading.Event = field(default_factory=threading.Event)
+    close_port: Callable[[], None] = lambda: None
 
     @property
     def generator_settings(self) -> dict[str, str]:
@@ -98,6 +106,12 @@ def run_fake_vllm(**settings: Any) -> Iterator[FakeVllm]:  # noqa: ANN401 (field
     fake = FakeVllm(**settings)
     server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"fake": fake}))
     fake.url = f"http://127.0.0.1:{server.server_port}/v1"
+
+    def close_port() -> None:
+        server.shutdown()
+        server.socket.close()
+
+    fake.close_port = close_port
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
@@ -146,8 +160,6 @@ def _check_request(request: dict[str, Any], fake: FakeVllm) -> None:
     parts = user["content"]
     kinds = [part["type"] for part in parts]
     assert set(kinds) <= _MEDIA_TYPES | {"text"} and kinds[0] == kinds[-1] == "text"
-    assert kinds.count("video_url") <= 1
-    assert kinds.count("image_url") + kinds.count("image_embeds") <= fake.max_images
     assert not {"image_url", "image_embeds"} <= set(kinds), "Mixing raw image and embedding inputs is not allowed"
     for before, part in pairwise(parts):
         _check_part(part, before, fake)
@@ -163,6 +175,28 @@ def _check_part(part: dict[str, Any], before: dict[str, Any], fake: FakeVllm) ->
         assert load_tensor(part).ndim == 2 and load_tensor(part).shape[1] == fake.hidden_size
     else:
         np.stack(decode_jpegs(part))
+
+
+def _find_refusal(request: dict[str, Any], size: int, fake: FakeVllm) -> tuple[int, str] | None:
+    """Return status and words in which a request that is too large is refused."""
+    parts = request["messages"][1]["content"]
+    kinds = [part["type"] for part in parts]
+    frames = [part["video_url"]["url"].count(",") for part in parts if part["type"] == "video_url"]
+    chars = sum(len(part["text"]) for part in parts if part["type"] == "text")
+    if size > fake.max_request_bytes:
+        return 413, "client intended to send too large body"
+    if kinds.count("image_url") + kinds.count("image_embeds") > fake.max_images:
+        return 400, f"At most {fake.max_images} image(s) may be provided in one prompt."
+    if len(frames) > fake.max_videos:
+        return 400, f"At most {fake.max_videos} video(s) may be provided in one prompt."
+    if max(frames, default=0) > fake.encoder_cache_frames:
+        return 400, (
+            f"The decoder prompt contains a(n) video item with {max(frames) * 196 + 1} embedding tokens, which exceeds "
+            f"the pre-allocated encoder cache size {fake.encoder_cache_frames * 196 + 1}. Please reduce the input size"
+        )
+    if chars > fake.context_chars:
+        return 400, "This model's maximum context length is 8192 tokens. However, you requested 512 output tokens"
+    return None
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -186,7 +220,8 @@ class _Handler(BaseHTTPRequestHandler):
         request = json.loads(body)
         self.fake.requests.append(request)
         self.fake.asked.set()
-        if self.fake.api_key and self.headers["authorization"] != f"Bearer {self.fake.api_key}":
+        expected = self.fake.authorization or (self.fake.api_key and f"Bearer {self.fake.api_key}")
+        if expected and self.headers["authorization"] != expected:
             self._send_problem(401, f"Unauthorized {self.headers['authorization']}")
             return
         try:
@@ -194,7 +229,10 @@ class _Handler(BaseHTTPRequestHandler):
             _check_request(request, self.fake)
         except Exception as error:  # noqa: BLE001 (whatever is wrong with it)
             self.fake.violations.append(repr(error))
-        self._send_answer()
+        if refusal := _find_refusal(request, len(body), self.fake):
+            self._send_problem(*refusal)
+        else:
+            self._send_answer()
 
     def _send_answer(self) -> None:
         fake = self.fake

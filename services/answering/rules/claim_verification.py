@@ -57,7 +57,7 @@ class RuleClaimVerifier:
         settings: ClaimSettings | None = None,
     ) -> None:
         self._thresholds, self._settings = thresholds, settings or ClaimSettings()
-        self._visual = None if visual_verifier is None else CachedVisualVerifier(visual_verifier)
+        self._visual = None if visual_verifier is None else CachedVisualVerifier(visual_verifier, thresholds.unknown)
 
     def attribute(self, draft: DraftSentence, evidence: Sequence[Evidence]) -> DraftSentence:
         """Return the draft with citations that exist, and with times and counts that follow from them.
@@ -111,7 +111,7 @@ class RuleClaimVerifier:
         return Verification(Verdict.UNCLEAR, 0.5, "whether the text says so in other words")
 
     def _attribute_visually(
-        self, draft: DraftSentence, evidence: Sequence[Evidence], visual: VisualVerifier
+        self, draft: DraftSentence, evidence: Sequence[Evidence], visual: CachedVisualVerifier
     ) -> DraftSentence:
         """Cite the pictures that show the draft best, unless those that it cites do, or none does."""
         own = [piece for piece in evidence if Quote(piece.id) in draft.quotes]
@@ -126,7 +126,7 @@ class RuleClaimVerifier:
             return draft
         return replace(draft, quotes=tuple(Quote(piece.id) for piece in proof))
 
-    def _score_pictures(self, sentence: str, cited: Sequence[Evidence], visual: VisualVerifier) -> float:
+    def _score_pictures(self, sentence: str, cited: Sequence[Evidence], visual: CachedVisualVerifier) -> float:
         """Score a sentence against its cited pictures.
 
         Where it says how often something happens, every citation must show it, and they must be that many moments.
@@ -138,7 +138,7 @@ class RuleClaimVerifier:
 
 
 def _find_best_pictures(
-    sentence: str, pictures: Sequence[Evidence], visual: VisualVerifier
+    sentence: str, pictures: Sequence[Evidence], visual: CachedVisualVerifier
 ) -> tuple[float, tuple[Evidence, ...]]:
     """Return the picture that shows a sentence best, with its score.
 

@@ -17,6 +17,7 @@ from indexer.errors import ModelError, SettingsError
 from indexer.media.jpeg import decode_jpeg
 from indexer.types import AssetKind, PictureRef, Pixels
 from services.generators.citation_parser import parse_sentences
+from services.generators.entailment import weigh_yes
 from services.generators.onevision.batching import Batcher, BatchPrompt
 from services.generators.onevision.checkpoint import (
     OneVisionCheckpoint,
@@ -32,7 +33,7 @@ from services.generators.onevision.runtime import OneVisionRuntime
 from services.generators.onevision.token_encoder import OneVisionTokenEncoder
 from services.generators.onevision.vision import VisionEncoder
 from services.generators.onevision.visual_token_cache import VisualTokenCache
-from services.generators.prompts import caption_prompt, entailment_prompt
+from services.generators.prompts import caption_prompt, entailment_prompt, format_question
 from services.generators.types import DraftSentence, Evidence
 
 _log = logging.getLogger(__name__)
@@ -87,31 +88,35 @@ class OneVisionGenerator:
 
     def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[DraftSentence]:
         """Yield the sentences of the answer as they are complete."""
-        return self._generate_drafts(_format_question(question), evidence)
+        return self._generate_drafts(format_question(question), evidence)
 
     def describe(self, evidence: Sequence[Evidence], max_words: int) -> Iterator[DraftSentence]:
         """Yield sentences that describe the evidence, in about `max_words` words at most."""
         return self._generate_drafts(caption_prompt(max_words), evidence)
 
-    def entailment_scores(self, sentence: str, evidence: Sequence[Evidence]) -> list[float]:
-        """Return for each piece the probability of yes against no, each picture alone with the sentence."""
+    def entailment_scores(self, sentence: str, evidence: Sequence[Evidence]) -> list[float | None]:
+        """Return for each piece the probability of yes against no, each picture alone with the sentence.
+
+        None where the model answers with something else.
+        """
         with self._entailment_lock:
             set_torch_threads(self._threads)
             prompt = entailment_prompt(sentence)
             with self._planning_lock:
                 plans = [self._plan(prompt, [replace(piece, visual_tokens=None)]) for piece in evidence]
             prompts = [[*self._prefix_parts(plan), *self._suffix_parts(plan)] for plan in plans]
-            scores: list[float] = []
+            scores: list[float | None] = []
             for first in range(0, len(prompts), _ENTAILMENT_BATCH):
                 logits = self._runtime.engine.next_logits(prompts[first : first + _ENTAILMENT_BATCH])
-                yes_no = torch.stack([logits[:, list(ids)].logsumexp(1) for ids in self._runtime.yes_no_ids], 1)
-                scores += yes_no.softmax(1)[:, 0].tolist()
+                probabilities = logits.float().softmax(1)
+                yes, no = (probabilities[:, list(ids)].sum(1).tolist() for ids in self._runtime.yes_no_ids)
+                scores += map(weigh_yes, yes, no)
             return scores
 
     def count_prompt_tokens(self, question: str, evidence: Sequence[Evidence]) -> int:
         """Return the tokens of a question's prompt with the evidence that fits. Errors: InvalidInput, ModelError."""
         with self._planning_lock:
-            return self._plan(_format_question(question), evidence).token_count
+            return self._plan(format_question(question), evidence).token_count
 
     def close(self) -> None:
         """Stop background work; answers that are not finished fail."""
@@ -308,10 +313,6 @@ class OneVisionGenerator:
                 f"{self._model_name} reads ({excess} too many)"
             )
         return runtime
-
-
-def _format_question(question: str) -> str:
-    return f"Question: {' '.join(question.split())}"
 
 
 def _prefix_key(plan: PromptPlan) -> str:

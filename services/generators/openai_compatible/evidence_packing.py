@@ -2,7 +2,7 @@
 
 Retrieved evidence comes first, the best first: its text, and its picture where that is cheap (a frame) or is all there
 is (a photo). Then the video's memory, evenly spread over time where it does not fit whole. Then the pictures of pages
-and photos whose text is there already.
+and photos whose text is there already. A page or photo for which there is no room in full is sent as a frame.
 """
 
 from __future__ import annotations
@@ -25,23 +25,36 @@ class PackedEvidence:
     """Evidence that a request includes, by the form in which it is sent.
 
     `header_by_id` has the header of every piece, also of those left out. `token_slots` are memory slots as visual
-    tokens, `memory_frames` and `frames` the frames of the video, all in order of time; `images` and `texts` are in the
-    order of the evidence.
+    tokens, `memory_frames` and `frames` the frames of videos, all in order of time; `images`, `image_frames` (photos
+    and pages that are sent as frames) and `texts` are in the order of the evidence. Frames of videos go into at most
+    `max_frame_videos` videos.
     """
 
     header_by_id: Mapping[str, str]
+    max_videos: int = 1
     token_slots: list[Evidence] = field(default_factory=list)
     memory_frames: EvidenceByPicture = field(default_factory=dict)
     frames: EvidenceByPicture = field(default_factory=dict)
     images: EvidenceByPicture = field(default_factory=dict)
+    image_frames: EvidenceByPicture = field(default_factory=dict)
     texts: list[Evidence] = field(default_factory=list)
 
     @property
     def included_ids(self) -> frozenset[str]:
         """Ids of the evidence that is sent in any form."""
-        pictures = (*self.memory_frames.values(), *self.frames.values(), *self.images.values())
-        shown = [piece for pieces in pictures for piece in pieces]
+        by_picture = (self.memory_frames, self.frames, self.images, self.image_frames)
+        shown = [piece for pictures in by_picture for pieces in pictures.values() for piece in pieces]
         return frozenset(piece.id for piece in (*self.token_slots, *shown, *self.texts))
+
+    @property
+    def frame_count(self) -> int:
+        """Number of frames, those of photos and pages among them."""
+        return len(self.memory_frames) + len(self.frames) + len(self.image_frames)
+
+    @property
+    def max_frame_videos(self) -> int:
+        """Number of videos among which the frames of videos are divided at most."""
+        return self.max_videos - len(self.image_frames)
 
 
 def format_text_part(piece: Evidence, header: str) -> str:
@@ -54,7 +67,8 @@ def pack_evidence(question: str, evidence: Sequence[Evidence], budget: TokenBudg
 
     Errors: InvalidInput where the question is too long, or nothing fits; ModelError for visual tokens of a wrong shape.
     """
-    packer = _EvidencePacker(budget, budget.count_remaining_tokens(question), PackedEvidence(format_headers(evidence)))
+    result = PackedEvidence(format_headers(evidence), budget.max_videos)
+    packer = _EvidencePacker(budget, budget.count_remaining_tokens(question), result)
     retrieved = [piece for piece in evidence if not piece.id.startswith(MEMORY_ID_PREFIX)]
     for piece in retrieved:
         packer.add_retrieved(piece)
@@ -97,27 +111,33 @@ class _EvidencePacker:
 
     def add_page_picture(self, piece: Evidence) -> None:
         """Add the picture of a page or photo whose text is included."""
-        if piece.asset.kind is not AssetKind.VIDEO and _has_text(piece) and not self.result.token_slots:
+        if piece.asset.kind is not AssetKind.VIDEO and _has_text(piece):
             self._add_image(piece)
 
     def _add_frame(self, frames: EvidenceByPicture, piece: Evidence) -> None:
-        has_video = bool(self.result.memory_frames or self.result.frames)
-        overhead = 0 if has_video else self._budget.video_overhead_tokens
-        self._add_picture(frames, piece, self._budget.frame_tokens + overhead)
+        if piece.segment.picture in frames or self.result.frame_count < self._budget.max_frames:
+            self._add_picture(frames, piece, self._budget.count_frame_tokens(self.result.frame_count))
 
     def _add_image(self, piece: Evidence) -> None:
-        has_room = len(self.result.images) < self._budget.max_images or piece.segment.picture in self.result.images
-        if has_room:
-            self._add_picture(self.result.images, piece, self._budget.image_tokens)
+        """Add a page or photo in full, else as a frame: one video is always left for the frames of videos."""
+        images, image_frames = self.result.images, self.result.image_frames
+        has_room = len(images) < self._budget.max_images and not self.result.token_slots
+        is_added = (has_room or piece.segment.picture in images) and self._add_picture(
+            images, piece, self._budget.image_tokens
+        )
+        if not is_added and (len(image_frames) < self._budget.max_videos - 1 or piece.segment.picture in image_frames):
+            self._add_frame(image_frames, piece)
 
-    def _add_picture(self, pictures: EvidenceByPicture, piece: Evidence, picture_tokens: int) -> None:
-        """Add the piece's picture, or its header alone to a picture that is included already."""
+    def _add_picture(self, pictures: EvidenceByPicture, piece: Evidence, picture_tokens: int) -> bool:
+        """Add the piece's picture, or its header alone to a picture that is included already; tell if it fits."""
         picture = piece.segment.picture
         if picture is None:
-            return
+            return False
         header_tokens = self._budget.count_text_tokens(self.result.header_by_id[piece.id])
-        if self._spend(header_tokens + (0 if picture in pictures else picture_tokens)):
+        fits = self._spend(header_tokens + (0 if picture in pictures else picture_tokens))
+        if fits:
             pictures.setdefault(picture, []).append(piece)
+        return fits
 
     def _add_tokens(self, slot: Evidence, shape: tuple[int, ...]) -> None:
         """Add the slot as visual tokens. Errors: ModelError where the server's model has another width."""

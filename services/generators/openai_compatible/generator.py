@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from functools import cached_property
+from typing import TypeVar
 
 from services.generators.citation_parser import parse_sentences
+from services.generators.errors import RequestRejected
 from services.generators.openai_compatible.client import ChatClient
-from services.generators.openai_compatible.evidence_packing import pack_evidence
+from services.generators.openai_compatible.evidence_packing import PackedEvidence, pack_evidence
 from services.generators.openai_compatible.limits import TokenBudget
 from services.generators.openai_compatible.parts import PictureLoader, build_messages
-from services.generators.prompts import caption_prompt, entailment_prompt
+from services.generators.openai_compatible.refusals import reduce_budget
+from services.generators.openai_compatible.responses import weigh_first_tokens
+from services.generators.prompts import caption_prompt, entailment_prompt, format_question
 from services.generators.types import DraftSentence, Evidence
 
+_log = logging.getLogger(__name__)
+_Response = TypeVar("_Response")
+_RequestBody = Mapping[str, object]
+_NOT_FOUND = 404
+"""Form: status code of a server that does not know the model."""
 _MAX_PARALLEL_REQUESTS = 8
 """Chosen: verification requests in flight; more would queue in the server, fewer leave its batches empty."""
 _TOP_LOGPROBS = 20
 """Source: vLLM's default `--max-logprobs`, the most candidates that it returns for a token."""
-_UNKNOWN_PROBABILITY = 0.5
-"""Chosen: neither yes nor no is among the candidates, so the verdict stays unclear."""
 
 
 class OpenAiCompatibleGenerator:
     """`services.generators.ports.Generator` and `VisualVerifier` on a model server.
 
-    `model` is the server's name for the model, its first model if empty. `load_picture` returns the stored JPEG of a
-    reference; its ArtifactError passes through. Closing an answer's iterator ends the request.
+    `model` is the server's name for the model, its first model if empty. A request that is too large for the server is
+    repeated with fewer pictures. `load_picture` returns the stored JPEG of a reference; its ArtifactError passes
+    through. Closing an answer's iterator ends the request.
     """
 
     def __init__(
@@ -44,45 +53,98 @@ class OpenAiCompatibleGenerator:
 
     def answer(self, question: str, evidence: Sequence[Evidence]) -> Iterator[DraftSentence]:
         """Yield the sentences of the answer as they are complete; none without evidence."""
-        if not evidence:
-            return
-        packed_evidence = pack_evidence(question, evidence, self._budget)
-        request = {
-            "model": self._model_name,
-            "messages": build_messages(packed_evidence, question, self._load_picture),
-            "stream": True,
-            "temperature": 0.0,
-            "max_tokens": self._max_output_tokens,
-        }
-        included = {piece.id: piece for piece in evidence if piece.id in packed_evidence.included_ids}
-        with closing(self._client.stream(request, self._max_output_tokens)) as chunks:
-            yield from parse_sentences(chunks, included)
+        return self._generate_drafts(format_question(question), evidence)
 
-    def entailment_scores(self, sentence: str, evidence: Sequence[Evidence]) -> list[float]:
-        """Return for each piece the probability of yes against no, each picture in a request of its own."""
+    def describe(self, evidence: Sequence[Evidence], max_words: int) -> Iterator[DraftSentence]:
+        """Yield sentences that describe the evidence, in about `max_words` words at most."""
+        return self._generate_drafts(caption_prompt(max_words), evidence)
+
+    def entailment_scores(self, sentence: str, evidence: Sequence[Evidence]) -> list[float | None]:
+        """Return for each piece the probability of yes against no, each picture in a request of its own.
+
+        None where the server's model answers with something else.
+        """
         prompt = entailment_prompt(sentence)
         pictures = [replace(piece, visual_tokens=None) for piece in evidence]
         with ThreadPoolExecutor(_MAX_PARALLEL_REQUESTS) as pool:
             return list(pool.map(lambda piece: self._yes_probability(prompt, piece), pictures))
 
-    def describe(self, evidence: Sequence[Evidence], max_words: int) -> Iterator[DraftSentence]:
-        """Yield sentences that describe the evidence, in about `max_words` words at most."""
-        return self.answer(caption_prompt(max_words), evidence)
+    def _generate_drafts(self, request: str, evidence: Sequence[Evidence]) -> Iterator[DraftSentence]:
+        if not evidence:
+            return
+        included: dict[str, Evidence] = {}
+        with closing(self._stream_text(request, evidence, included)) as chunks:
+            yield from parse_sentences(chunks, included)
 
-    def _yes_probability(self, question: str, piece: Evidence) -> float:
-        """Return the probability of "yes" as the first word of the answer, against "no"."""
-        request = {
-            "model": self._model_name,
-            "messages": build_messages(pack_evidence(question, [piece], self._budget), question, self._load_picture),
-            "stream": False,
-            "temperature": 0.0,
-            "max_tokens": 1,
-            "logprobs": True,
-            "top_logprobs": _TOP_LOGPROBS,
-        }
-        probabilities = self._client.first_token_probabilities(request)
-        yes, no = probabilities.get("yes", 0.0), probabilities.get("no", 0.0)
-        return yes / (yes + no) if yes + no > 0 else _UNKNOWN_PROBABILITY
+    def _stream_text(
+        self, request: str, evidence: Sequence[Evidence], included: dict[str, Evidence]
+    ) -> Generator[str, None, None]:
+        """Yield the text of the answer as it comes, after filling `included` with the evidence of the request."""
+
+        def begin(body: _RequestBody) -> tuple[str | None, Generator[str, None, None]]:
+            stream = self._client.stream({**body, "stream": True}, self._max_output_tokens)
+            return next(stream, None), stream
+
+        (first, stream), packed_evidence = self._send_what_fits(request, evidence, self._max_output_tokens, begin)
+        included.update((piece.id, piece) for piece in evidence if piece.id in packed_evidence.included_ids)
+        with closing(stream) as chunks:
+            if first is not None:
+                yield first
+                yield from chunks
+
+    def _yes_probability(self, request: str, piece: Evidence) -> float | None:
+        """Return the probability of "yes" as the beginning of the answer, against "no"."""
+
+        def ask(body: _RequestBody) -> float | None:
+            logprobs = {"stream": False, "logprobs": True, "top_logprobs": _TOP_LOGPROBS}
+            return weigh_first_tokens(self._client.first_token_probabilities({**body, **logprobs}))
+
+        score, _ = self._send_what_fits(request, [piece], 1, ask)
+        return score
+
+    def _send_what_fits(
+        self, request: str, evidence: Sequence[Evidence], max_tokens: int, send: Callable[[_RequestBody], _Response]
+    ) -> tuple[_Response, PackedEvidence]:
+        """Return what a request gives, with as much of the evidence as the server takes, and that evidence.
+
+        How many pictures the server takes is remembered for the requests that follow; what was wrong in the estimate of
+        one prompt's length is not. Errors: GeneratorUnavailable.
+        """
+        budget = self._budget
+        while True:
+            model, packed_evidence = self._model_name, pack_evidence(request, evidence, budget)
+            messages = build_messages(packed_evidence, request, self._load_picture)
+            body = {"model": model, "messages": messages, "temperature": 0.0, "max_tokens": max_tokens}
+            try:
+                response = send(body)
+            except RequestRejected as rejection:
+                budget = self._adapt_budget(rejection, budget, packed_evidence, model)
+                continue
+            self._budget = replace(budget, max_prompt_tokens=self._budget.max_prompt_tokens)
+            return response, packed_evidence
+
+    def _adapt_budget(
+        self, rejection: RequestRejected, budget: TokenBudget, packed_evidence: PackedEvidence, model: str
+    ) -> TokenBudget:
+        """Return the budget of the next try, after looking for the server's new model where it knows the name no more.
+
+        Errors: the rejection, where nothing can be changed.
+        """
+        if rejection.status == _NOT_FOUND:
+            if self._configured_model or self._client.fetch_first_model() == model:
+                raise rejection
+            self.__dict__.pop("_model_name", None)
+            return budget
+        reason = str(rejection)
+        smaller = reduce_budget(budget, packed_evidence.frame_count, len(packed_evidence.images), reason)
+        if smaller is None:
+            raise rejection
+        _log.warning(
+            "less is sent (%d tokens, %d frames in at most %d videos, %d images): %s",
+            *(smaller.max_prompt_tokens, min(smaller.max_frames, packed_evidence.frame_count)),
+            *(smaller.max_videos, smaller.max_images, reason),
+        )
+        return smaller
 
     @cached_property
     def _model_name(self) -> str:

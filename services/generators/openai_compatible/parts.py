@@ -1,4 +1,7 @@
-"""Message parts of a vLLM chat completion: text, one video of JPEGs, images, embeddings of memory slots.
+"""Message parts of a vLLM chat completion: text, videos of JPEGs, images, embeddings of memory slots.
+
+Each frame is a video of its own behind its header, as far as the server takes so many videos: the model sees frames as
+in-process models do, vLLM caches each for further questions, and none of them exceeds its encoder cache.
 
 Source: docs.vllm.ai, "Multimodal Inputs", section on online serving. `uuid` identifies the content, so that the server
 reuses what it has processed before.
@@ -10,6 +13,7 @@ import base64
 import hashlib
 import io
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Literal, TypeAlias, TypedDict
 
 import numpy as np
@@ -48,7 +52,7 @@ class VllmImagePart(TypedDict):
 
 
 class VllmVideoPart(TypedDict):
-    """Video part: its frames as a list of JPEGs."""
+    """Video part: its frames, often one alone, as a list of JPEGs."""
 
     type: Literal["video_url"]
     video_url: DataUrl
@@ -73,8 +77,8 @@ class VllmMessage(TypedDict):
     content: str | list[VllmPart]
 
 
-def build_messages(packed_evidence: PackedEvidence, question: str, load_picture: PictureLoader) -> list[VllmMessage]:
-    """Return the messages: instructions, then memory, frames, pictures, texts and, last, the question.
+def build_messages(packed_evidence: PackedEvidence, request: str, load_picture: PictureLoader) -> list[VllmMessage]:
+    """Return the messages: instructions, then memory, frames, pictures, texts and, last, the request.
 
     Errors: ArtifactError for a picture that cannot be loaded, ModelError for visual tokens that are not finite.
     """
@@ -86,7 +90,7 @@ def build_messages(packed_evidence: PackedEvidence, question: str, load_picture:
             _text_part(format_text_part(piece, packed_evidence.header_by_id[piece.id]))
             for piece in packed_evidence.texts
         ),
-        _text_part(strip_special_tokens(question)),
+        _text_part(strip_special_tokens(request)),
     ]
     return [{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": content}]
 
@@ -100,28 +104,39 @@ def _memory_parts(packed_evidence: PackedEvidence) -> Iterator[VllmPart]:
 
 
 def _video_parts(packed_evidence: PackedEvidence, load_picture: PictureLoader) -> Iterator[VllmPart]:
-    """Yield the headers of all frames, then the frames as one video; nothing without frames."""
+    """Yield the headers and frames of videos, in order; above the server's number of videos several in one."""
     frames = [*packed_evidence.memory_frames, *packed_evidence.frames]
-    if not frames:
-        return
     headers = [
         *_join_headers(packed_evidence, packed_evidence.memory_frames),
         *_join_headers(packed_evidence, packed_evidence.frames),
     ]
-    yield _text_part(f"{FRAMES_INTRO} {' '.join(headers)}")
-    jpegs = pad_to_common_size([load_picture(frame) for frame in frames])
-    url = "data:video/jpeg;base64," + ",".join(_encode_base64(jpeg) for jpeg in jpegs)
-    yield {"type": "video_url", "video_url": {"url": url}, "uuid": _content_uuid("video", jpegs)}
+    count = min(len(frames), packed_evidence.max_frame_videos)
+    cuts = [len(frames) * number // count for number in range(count + 1)] if frames else []
+    for start, end in pairwise(cuts):
+        listed = " ".join(headers[start:end])
+        yield _text_part(listed if end - start == 1 else f"{FRAMES_INTRO} {listed}")
+        yield _video_part([load_picture(frame) for frame in frames[start:end]])
 
 
 def _image_parts(packed_evidence: PackedEvidence, load_picture: PictureLoader) -> Iterator[VllmPart]:
-    """Yield headers and image of each photo and page."""
+    """Yield header and picture of each photo and page: first those in full, then those that are sent as a frame."""
     headers = _join_headers(packed_evidence, packed_evidence.images)
     for picture, header in zip(packed_evidence.images, headers, strict=True):
         (jpeg,) = pad_to_common_size([load_picture(picture)])
         yield _text_part(header)
         url = f"data:image/jpeg;base64,{_encode_base64(jpeg)}"
         yield {"type": "image_url", "image_url": {"url": url}, "uuid": _content_uuid("image", [jpeg])}
+    headers = _join_headers(packed_evidence, packed_evidence.image_frames)
+    for picture, header in zip(packed_evidence.image_frames, headers, strict=True):
+        yield _text_part(header)
+        yield _video_part([load_picture(picture)])
+
+
+def _video_part(pictures: Sequence[bytes]) -> VllmVideoPart:
+    """Return a video of JPEGs, padded to one size."""
+    jpegs = pad_to_common_size(pictures)
+    url = "data:video/jpeg;base64," + ",".join(_encode_base64(jpeg) for jpeg in jpegs)
+    return {"type": "video_url", "video_url": {"url": url}, "uuid": _content_uuid("video", jpegs)}
 
 
 def _join_headers(packed_evidence: PackedEvidence, pictures: EvidenceByPicture) -> list[str]:

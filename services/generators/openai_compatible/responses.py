@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import msgspec
+
+from services.generators.entailment import weigh_yes
+
+_TOKEN_EDGE = " \t\n.,!:;*'\"“”‘’«»▁Ġ"
+"""Form: what may stand around a word in one token; the last two are spaces in SentencePiece and byte-level BPE."""
 
 
 class MalformedResponse(Exception):
@@ -88,6 +94,19 @@ def parse_chunk(data: str) -> tuple[str, bool]:
     return text, any(choice.finish_reason is not None for choice in chunk.choices[:1])
 
 
+def weigh_first_tokens(probabilities: Mapping[str, float]) -> float | None:
+    """Return the probability of yes against no by the candidates for the first token, as words in lower case.
+
+    A tokenizer may split the words, so that `n` stands for no as well. None where yes and no together are unlikely: the
+    model does not answer the question.
+    """
+    yes, no = (
+        sum(share for token, share in probabilities.items() if token and word.startswith(token))
+        for word in ("yes", "no")
+    )
+    return weigh_yes(yes, no)
+
+
 def parse_first_token_probabilities(body: str) -> dict[str, float]:
     """Return the probability of each candidate for the first token of an answer, by the token in lower case.
 
@@ -111,8 +130,8 @@ def parse_first_token_probabilities(body: str) -> dict[str, float]:
 
 
 def _normalize_token(token: str) -> str:
-    """Return the token without spaces and punctuation around it, in lower case."""
-    return token.strip(" \n.,!").casefold()
+    """Return the token without spaces, marks for spaces, quotes and punctuation around it, in lower case."""
+    return token.strip(_TOKEN_EDGE).casefold()
 
 
 def extract_error_message(body: str) -> str:

@@ -12,12 +12,14 @@ NOTICE = "What is the notice period once probation is over?"
 API_KEY = "sk-very-secret"
 
 
-def _run_with_server(run_command: RunCommand, home: Path, fake: FakeVllm, *arguments: str) -> CommandResult:
+def _run_with_server(
+    run_command: RunCommand, home: Path, fake: FakeVllm, *arguments: str, quote_text: bool = False
+) -> CommandResult:
     return run_command(
         home,
         *arguments,
         generator__kind="openai_compatible",
-        generator__quote_text=False,
+        generator__quote_text=quote_text,
         generator__model="",
         generator__max_prompt_tokens=8192,
         generator__url=fake.url,
@@ -37,7 +39,7 @@ def test_what_the_server_says_is_cited(run_command: RunCommand, indexed_home: Pa
     assert (citation["name"], citation["page"]) == ("documents/staff_handbook.pdf", 7)
     (asked,) = [request for request in fake.requests if request["stream"]]
     texts = [part["text"] for part in asked["messages"][1]["content"] if part["type"] == "text"]
-    assert texts[-1] == NOTICE and any("eight weeks" in text for text in texts)
+    assert texts[-1] == f"Question: {NOTICE}" and any("eight weeks" in text for text in texts)
     checked = {request["messages"][1]["content"][-1]["text"] for request in fake.requests if not request["stream"]}
     assert checked == {entailment_prompt("It is long."), entailment_prompt("And short.")}
 
@@ -55,6 +57,18 @@ def test_a_server_that_is_down_is_one_line_and_exit_code_1(run_command: RunComma
     assert (said.exit_code, said.stdout) == (1, "")
     (line,) = said.error_lines
     assert line.startswith(f"error: {fake.url}: cannot be reached") and API_KEY not in line
+
+
+def test_doctor_asks_the_server_where_text_is_quoted_too(run_command: RunCommand, indexed_home: Path) -> None:
+    with run_fake_vllm(api_key=API_KEY) as fake:
+        described = _run_with_server(run_command, indexed_home, fake, "doctor", quote_text=True)
+        fake.chunks = []
+        silent = _run_with_server(run_command, indexed_home, fake, "doctor", quote_text=True)
+        fake.status = 500
+        broken = _run_with_server(run_command, indexed_home, fake, "doctor", quote_text=True)
+    assert described.exit_code == 0 and "openai_compatible:first-model+extractive" in described.stdout
+    assert silent.exit_code == 1 and "did not describe a picture" in silent.stdout
+    assert broken.exit_code == 1 and "it answered 500" in broken.stdout
 
 
 def test_doctor_asks_the_server(run_command: RunCommand, indexed_home: Path) -> None:

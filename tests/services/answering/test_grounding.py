@@ -104,6 +104,23 @@ def test_times_and_order_are_not_asked_of_the_model() -> None:
     assert eyes.calls == [("A dog appears.", ("F1",))]
 
 
+@pytest.mark.parametrize("text", ["A dog can be seen.", "A dog appears two times.", "The dog was seen before the cat."])
+def test_what_the_model_does_not_say_stays_unclear(text: str) -> None:
+    class SilentVerifier:
+        def entailment_scores(self, sentence: str, evidence: Sequence[Evidence]) -> list[float | None]:
+            return [None for _ in evidence]
+
+    verifier = RuleClaimVerifier(THRESHOLDS, SilentVerifier())
+    assert verifier.verify(_draft(text, "F1", "F3"), EVIDENCE).verdict is Verdict.UNCLEAR
+
+
+@pytest.mark.parametrize(("supported", "refuted"), [(0.6, 0.3), (0.5, 0.5), (1.0, 1.0), (1.0, 0.0), (0.2, 0.2)])
+def test_no_threshold_takes_silence_for_a_yes(supported: float, refuted: float) -> None:
+    thresholds = VerdictThresholds(supported, refuted)
+    expected = Verdict.UNCLEAR if supported > refuted else Verdict.UNSUPPORTED
+    assert thresholds.classify(thresholds.unknown).verdict is expected
+
+
 def test_the_same_sentence_is_asked_of_a_picture_once() -> None:
     eyes = _FakeVerifier(WORDS_BY_ID)
     grounding = RuleClaimVerifier(THRESHOLDS, eyes)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import count
 from types import SimpleNamespace
@@ -13,10 +15,12 @@ import httpx2
 import pytest
 
 from services.generators.errors import GeneratorUnavailable
-from services.generators.openai_compatible import client
+from services.generators.openai_compatible import client, silence_watch
+from services.generators.openai_compatible.client import ChatClient
+from services.generators.openai_compatible.generator import OpenAiCompatibleGenerator
 from tests.support.closed_port import refuse_connections
 from tests.support.fake_vllm import FakeVllm, run_fake_vllm
-from tests.support.openai_fixtures import F1, I1, QUESTION, collect_answer, make_generator
+from tests.support.openai_fixtures import F1, I1, LIMITS, QUESTION, collect_answer, load_jpeg, make_generator
 from tests.support.waiting import wait_for
 
 API_KEY = "sk-very-secret"
@@ -113,6 +117,8 @@ def test_a_server_that_gives_no_stream_is_not_asked_again(fault: str, message: s
         (401, "", "refuses the key (it went); set AFTERIMAGE_GENERATOR__API_KEY"),
         (404, "", "does not know the model or the address (it went); see AFTERIMAGE_GENERATOR__MODEL"),
         (500, '{"object": "error", "message": "EngineCore died"}', "it answered 500 (EngineCore died)"),
+        (429, "", "it is asked too often (it went)"),
+        (504, "<html>Gateway</html>", "a proxy before it waited no longer (Gateway Timeout); raise the proxy's read"),
         (502, "<html><body>Bad</body></html>", "it answered 502 (Bad Gateway)"),
         (503, '{"error": "no healthy upstream"}', "it answered 503 (no healthy upstream)"),
         (307, "", "it answered 307 (it went)"),
@@ -145,6 +151,49 @@ def test_the_key_is_sent_and_never_shown() -> None:
             fake.api_key = "another"
             list(make_generator(fake.url, key=API_KEY).answer(QUESTION, [F1]))
     assert API_KEY not in str(raised.value) and raised.value.__cause__ is None
+
+
+def test_a_whole_header_goes_in_place_of_the_key_and_is_never_shown() -> None:
+    secret = "Basic bWU6c2VjcmV0"
+    with run_fake_vllm(authorization=secret) as fake:
+        generator = OpenAiCompatibleGenerator(ChatClient(fake.url, API_KEY, 60, secret), load_jpeg, LIMITS, "m", 64)
+        assert len(list(generator.answer(QUESTION, [F1, I1]))) == 2
+        fake.authorization = "Basic another"
+        with pytest.raises(GeneratorUnavailable, match=r"refuses the key \(Unauthorized Basic …\)"):
+            list(generator.answer(QUESTION, [F1]))
+
+
+@pytest.mark.parametrize(("fault", "said"), [("stall", ["A dog runs."]), ("silence", [])])
+def test_a_server_that_falls_silent_and_closes_its_port_is_not_waited_for(
+    fault: str, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a server does that is told to stop: what it has begun stays open for a minute."""
+    monkeypatch.setattr(silence_watch, "_SILENCE_S", 0.02)
+    with run_fake_vllm(fault=fault, chunks=["A dog runs [F1]. ", "It ba"]) as fake:
+        sentences: list[str] = []
+        with pytest.raises(GeneratorUnavailable, match="fell silent and takes no connections any more"):
+            drafts = make_generator(fake.url).answer(QUESTION, [F1])
+            with _port_closed_at(fake.asked if fault == "silence" else fake.streaming, fake):
+                sentences.extend(draft.text for draft in drafts)
+        assert sentences == said
+
+
+@contextmanager
+def _port_closed_at(event: threading.Event, fake: FakeVllm) -> Iterator[None]:
+    """Close the fake's port when it has come as far as that."""
+    closer = threading.Thread(target=lambda: event.wait() and fake.close_port())
+    closer.start()
+    try:
+        yield
+    finally:
+        closer.join()
+
+
+def test_a_server_that_is_silent_but_takes_connections_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(silence_watch, "_SILENCE_S", 0.02)
+    with run_fake_vllm(fault="silence") as fake:
+        _, line = _expect_failure(fake, timeout_s=0.5)
+    assert "said nothing for 0.5 s" in line
 
 
 @pytest.mark.parametrize(

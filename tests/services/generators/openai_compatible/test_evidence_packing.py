@@ -41,17 +41,17 @@ def _count_request_tokens(evidence: Sequence[Evidence], limits: TokenBudget) -> 
             match part:
                 case {"type": "text", "text": str(text)}:
                     total += limits.count_text_tokens(text)
-                case {"type": "video_url"}:
-                    total += limits.frame_tokens * (len(chosen.memory_frames) + len(chosen.frames)) + 1
+                case {"type": "video_url", "video_url": {"url": str(url)}}:
+                    total += limits.frame_tokens * url.count(",") + 1
                 case {"type": "image_url"}:
                     total += limits.image_tokens
     return total
 
 
-@given(st.integers(600, 12_000), st.integers(0, 40), st.sampled_from([0, 8]))
+@given(st.integers(600, 12_000), st.integers(0, 40), st.sampled_from([0, 8]), st.sampled_from([1, 2, 7, 64]))
 @settings(max_examples=40, deadline=None)
-def test_a_request_never_costs_more_than_the_budget(budget: int, slots: int, hidden: int) -> None:
-    limits = TokenBudget(max_prompt_tokens=budget, image_tokens=700, hidden_size=hidden)
+def test_a_request_never_costs_more_than_the_budget(budget: int, slots: int, hidden: int, videos: int) -> None:
+    limits = TokenBudget(max_prompt_tokens=budget, image_tokens=700, max_videos=videos, hidden_size=hidden)
     assert _count_request_tokens([*ALL_EVIDENCE[:6], *make_slots(slots, 8)], limits) <= budget
 
 
@@ -71,7 +71,7 @@ def test_what_does_not_fit_is_left_out_the_least_relevant_first() -> None:
             [*frames, *make_slots(4)],
             TokenBudget(max_prompt_tokens=_count_request_tokens(frames[:3], LIMITS) + 20),
         )
-    assert fake.last_user_texts[0].endswith(": [F3 00:00:17–00:00:22] [F2 00:00:18–00:00:23] [F1 00:00:19–00:00:24]")
+    assert fake.last_user_texts[:-1] == [f"[F{n} 00:00:{20 - n}–00:00:{25 - n}]" for n in (3, 2, 1)]
     assert [[quote.evidence_id for quote in one.quotes] for one in drafts] == [[], ["F2"]]
 
 
@@ -94,5 +94,6 @@ def test_a_budget_smaller_than_one_frame_is_refused() -> None:
 
 
 def test_evidence_of_which_nothing_fits_is_refused_rather_than_ignored() -> None:
+    limits = TokenBudget(max_prompt_tokens=1000, max_videos=1)
     with pytest.raises(InvalidInput, match="no piece of the evidence fits into 1000 tokens"):
-        list(make_generator("http://127.0.0.1:1/v1", TokenBudget(max_prompt_tokens=1000)).answer(QUESTION, [I1]))
+        list(make_generator("http://127.0.0.1:1/v1", limits).answer(QUESTION, [I1]))

@@ -51,16 +51,21 @@ def test_memory_frames_pictures_and_texts_stand_in_order_behind_their_headers_an
     with run_fake_vllm() as fake:
         collect_answer(fake, ALL_EVIDENCE)
     head = format_headers(ALL_EVIDENCE)
-    kinds = ["text", "video_url", "text", "image_url", "text", "image_url", "text", "text", "text", "text", "text"]
-    assert [part["type"] for part in fake.last_user_parts] == kinds
+    assert [part["type"] for part in fake.last_user_parts] == [
+        *(["text", "video_url"] * 5),
+        *(["text", "image_url"] * 2),
+        *(["text"] * 5),
+    ]
     listed = [head["M1"], head["M2"], head["M3"], head["F2"], f"{head['F1']} {head['F3']}"]
-    assert fake.last_user_texts[0] == "Video frames, in this order: " + " ".join(listed)
-    assert fake.last_user_texts[1:3] == [head["I1"], f"{head['P1']} {head['P2']}"]
-    assert fake.last_user_texts[3] == f"{head['P1']}\n| Dogs are welcome."
-    assert fake.last_user_texts[5] == f"{head['F3']}\n| It runs < image> off."
-    assert fake.last_user_texts[-1] == QUESTION
-    video, photo, page = (part for part in fake.last_user_parts if part["type"] != "text")
-    assert median_shades(video) == pytest.approx([100, 101, 102, 30, 20], abs=2)
+    assert fake.last_user_texts[:5] == listed
+    assert fake.last_user_texts[5:7] == [head["I1"], f"{head['P1']} {head['P2']}"]
+    assert fake.last_user_texts[7] == f"{head['P1']}\n| Dogs are welcome."
+    assert fake.last_user_texts[9] == f"{head['F3']}\n| It runs < image> off."
+    assert fake.last_user_texts[-1] == f"Question: {QUESTION}"
+    *videos, photo, page = (part for part in fake.last_user_parts if part["type"] != "text")
+    assert [shade for video in videos for shade in median_shades(video)] == pytest.approx(
+        [100, 101, 102, 30, 20], abs=2
+    )
     assert (*median_shades(photo), *median_shades(page)) == pytest.approx((240, 200), abs=2)
 
 
@@ -73,10 +78,11 @@ def test_the_same_media_have_the_same_uuid_and_others_another() -> None:
     assert first[0] == second[0] and first[1] != second[1]
 
 
-def test_frames_of_several_sizes_become_one_video_of_one_size() -> None:
+def test_frames_of_several_sizes_that_share_a_video_become_one_size() -> None:
     wide, high = make_evidence("F1", start_s=1, picture=grey_picture(80)), grey_picture(160, (64, 48))
     with run_fake_vllm() as fake:
-        collect_answer(fake, [wide, make_evidence("F2", start_s=2, picture=high)])
+        collect_answer(fake, [wide, make_evidence("F2", start_s=2, picture=high)], replace(LIMITS, max_videos=1))
+    assert fake.last_user_texts[0].startswith("Video frames, in this order: [F1 ")
     assert {picture.shape for picture in decode_jpegs(fake.last_user_parts[1])} == {(64, 64, 3)}
     assert median_shades(fake.last_user_parts[1]) == pytest.approx([80, 160], abs=2)
 
@@ -93,7 +99,8 @@ def test_memory_goes_as_tokens_where_the_server_takes_them() -> None:
 def test_beside_photos_memory_goes_as_frames_since_the_server_takes_no_mix() -> None:
     with run_fake_vllm() as fake:
         collect_answer(fake, [I1, *make_slots(3, hidden=8)], replace(LIMITS, hidden_size=8))
-    assert [part["type"] for part in fake.last_user_parts] == ["text", "video_url", "text", "image_url", "text"]
+    kinds = [part["type"] for part in fake.last_user_parts]
+    assert kinds == [*(["text", "video_url"] * 3), "text", "image_url", "text"]
 
 
 @pytest.mark.parametrize("shape", [(6, 9), (0, 8), (1, 6, 8)])
@@ -110,12 +117,16 @@ def test_memory_tokens_that_are_no_numbers_are_never_sent() -> None:
         collect_answer(fake, [slot], replace(LIMITS, hidden_size=8))
 
 
-def test_no_more_pictures_go_out_than_the_server_takes() -> None:
-    photos = [make_evidence(f"I{n + 1}", PHOTO, picture=grey_picture(n)) for n in range(5)]
-    with run_fake_vllm(max_images=3, chunks=["Five [I5]. Three [I3]."]) as fake:
-        drafts = collect_answer(fake, photos, TokenBudget(max_prompt_tokens=100_000, max_images=3))
-    assert fake.last_user_texts == ["[I1]", "[I2]", "[I3]", QUESTION]
-    assert [one.quotes for one in drafts if one.text == "Five."] == [()]
+def test_pictures_above_what_the_server_takes_in_full_go_as_frames_and_those_above_that_stay_away() -> None:
+    photos = [make_evidence(f"I{n + 1}", PHOTO, picture=grey_picture(n)) for n in range(6)]
+    with run_fake_vllm(max_images=3, chunks=["Five [I5]. Six [I6]."]) as fake:
+        drafts = collect_answer(fake, photos, TokenBudget(max_prompt_tokens=100_000, max_images=3, max_videos=3))
+    assert fake.last_user_texts == ["[I1]", "[I2]", "[I3]", "[I4]", "[I5]", f"Question: {QUESTION}"]
+    assert [part["type"] for part in fake.last_user_parts if part["type"] != "text"] == [
+        *(["image_url"] * 3),
+        *(["video_url"] * 2),
+    ]
+    assert [bool(one.quotes) for one in drafts] == [True, False] and fake.attempts == 1
 
 
 def test_describing_asks_for_what_is_shown() -> None:
@@ -134,10 +145,28 @@ def test_a_sentence_is_checked_by_how_likely_yes_is_each_picture_alone() -> None
         assert [len(shown) for shown in pictures] == [1, 1, 1] and len({shown[0] for shown in pictures}) == 3
 
 
-@pytest.mark.parametrize(("word", "score"), [("Yes.", 1.0), ("no", 0.0), ("Maybe", 0.5)])
-def test_a_server_that_does_not_weigh_its_words_is_taken_at_its_word(word: str, score: float) -> None:
+@pytest.mark.parametrize(("word", "score"), [("Yes.", 1.0), ("no", 0.0), ("N", 0.0), ("Maybe", None)])
+def test_a_server_that_does_not_weigh_its_words_is_taken_at_its_word(word: str, score: float | None) -> None:
     with run_fake_vllm(first_token_probabilities=None, first_token=word) as fake:
         assert make_generator(fake.url).entailment_scores("A dog runs.", [F1]) == [score]
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "score"),
+    [
+        ({"Yes": 0.2, "N": 0.5, "n": 0.1, "Nothing": 0.2}, 0.25),
+        ({"Ye": 0.3, "y": 0.1, "▁NO": 0.1, "": 0.5}, 0.8),
+        ({"Ġyes": 0.45, '"No"': 0.45, "Yesterday": 0.1}, 0.5),
+        ({"Yes": 0.05, "The": 0.95}, None),
+        ({"The": 0.9, "A": 0.1}, None),
+    ],
+)
+def test_parts_of_yes_and_no_count_and_little_of_both_is_unknown(
+    probabilities: dict[str, float], score: float | None
+) -> None:
+    with run_fake_vllm(first_token_probabilities=probabilities) as fake:
+        scores = make_generator(fake.url).entailment_scores("A dog runs.", [F1])
+    assert scores == ([None] if score is None else [pytest.approx(score)])
 
 
 @pytest.mark.parametrize(
@@ -156,7 +185,7 @@ def test_without_evidence_nothing_is_asked() -> None:
 def test_a_question_with_half_a_sign_can_be_asked() -> None:
     with run_fake_vllm() as fake:
         list(make_generator(fake.url).answer("What is \udc80 this <|im_end|>?", [F1]))
-    assert fake.last_user_texts[-1] == "What is ? this < |im_end| >?"
+    assert fake.last_user_texts[-1] == "Question: What is ? this < |im_end| >?"
 
 
 def test_a_stored_picture_that_is_damaged_is_named() -> None:
@@ -187,6 +216,6 @@ def test_the_chat_template_keeps_media_behind_their_headers() -> None:
     assert said.startswith("<|im_start|>system\nYou answer from the evidence")
     head = format_headers([F1, I1, P1])
     assert said.endswith(
-        f"<|im_end|>\n<|im_start|>user\nVideo frames, in this order: {head['F1']}\n<video>\n{head['I1']}\n<image>\n"
+        f"<|im_end|>\n<|im_start|>user\n{head['F1']}\n<video>\n{head['I1']}\n<image>\n"
         f"{head['P1']}\n<image>\n{head['P1']}\n| Dogs are welcome.\n{QUESTION}<|im_end|>\n<|im_start|>assistant\n"
     )
