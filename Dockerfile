@@ -16,7 +16,8 @@ COPY demoworld demoworld
 RUN python -m venv /opt/afterimage \
     && /opt/afterimage/bin/pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} \
         $(grep --extended-regexp '^torch(vision)?==' constraints.txt) \
-    && /opt/afterimage/bin/pip install --no-cache-dir --constraint constraints.txt ".[$EXTRAS]"
+    && /opt/afterimage/bin/pip install --no-cache-dir --constraint constraints.txt ".[$EXTRAS]" \
+    && /opt/afterimage/bin/pip uninstall --yes pip
 
 FROM python:3.12-slim-bookworm
 
@@ -24,11 +25,11 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends libgl1 libglib2.0-0 tini \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --create-home --uid 1000 afterimage \
-    && install --directory --owner afterimage /data
+    && install --directory --owner afterimage /data /models
 COPY --from=built /opt/afterimage /opt/afterimage
-ENV PATH=/opt/afterimage/bin:$PATH PYTHONUNBUFFERED=1 AFTERIMAGE_HOME=/data
+ENV PATH=/opt/afterimage/bin:$PATH PYTHONUNBUFFERED=1 AFTERIMAGE_HOME=/data HF_HOME=/models
 USER afterimage
-VOLUME /data
+VOLUME /data /models
 EXPOSE 8765
 ENTRYPOINT ["tini", "--", "afterimage"]
 CMD ["serve", "--host", "0.0.0.0", "--port", "8765"]

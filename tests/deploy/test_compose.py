@@ -11,9 +11,14 @@ from typing import Any
 
 import pytest
 import yaml
+from redis import Redis
+from redis.exceptions import AuthenticationError
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from services.jobs.webhooks import decode_secret
 from services.settings import describe_variables, list_profiles, load_settings
+from tests.support.database_servers import find_free_port
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -75,6 +80,56 @@ def test_who_uses_the_object_store_is_given_its_keys(compose: dict[str, Any]) ->
             "AWS_ENDPOINT_URL",
             "AWS_DEFAULT_REGION",
         } <= environment.keys()
+
+
+def test_a_gpu_is_named_and_what_vllm_takes_of_it_is_bounded(compose: dict[str, Any]) -> None:
+    """Two services with `count: 1` would both get the first GPU, and vLLM would take nearly all of its memory."""
+    on_gpus = {name: one["deploy"]["resources"] for name, one in compose["services"].items() if "resources" in str(one)}
+    devices = {name: resources["reservations"]["devices"] for name, resources in on_gpus.items()}
+    assert {name: [device["device_ids"] for device in given] for name, given in devices.items()} == {
+        "worker-gpu": [["${WORKER_GPU:-0}"]],
+        "vllm": [["${VLLM_GPU:-0}"]],
+    }
+    assert '--gpu-memory-utilization "$$GPU_MEMORY"' in compose["services"]["vllm"]["entrypoint"][-1]
+    assert compose["services"]["vllm"]["environment"]["GPU_MEMORY"] == "${VLLM_GPU_MEMORY:-0.8}"
+
+
+def test_every_container_of_ours_takes_settings_and_keeps_its_weights(compose: dict[str, Any]) -> None:
+    ours = {name: one for name, one in compose["services"].items() if one["image"].startswith("afterimage:")}
+    assert ours.keys() == {"api", "worker-cpu", "worker-gpu", "single"}
+    for one in ours.values():
+        assert one["env_file"] == [{"path": "afterimage.env", "required": False}]
+        assert one["volumes"] == ["archive:/data", "models:/models"]
+    assert "HF_HOME=/models" in (ROOT / "Dockerfile").read_text("utf-8")
+
+
+def test_redis_runs_without_root_and_shows_nobody_its_password(compose: dict[str, Any], tmp_path: Path) -> None:
+    """Its own command, with other paths and a port of ours."""
+    service = compose["services"]["redis"]
+    shell, option, script = service["command"]
+    assert service["user"] == "redis"
+    (tmp_path / "password").write_text("0123456789abcdef")
+    port, configuration = find_free_port(), tmp_path / "redis.conf"
+    script = script.replace("$$", "$").replace("/run/secrets/redis_password", str(tmp_path / "password"))
+    script = script.replace("/tmp/redis.conf", str(configuration)) + f" --port {port} --dir {tmp_path}"
+    with subprocess.Popen([shell, option, script], stdout=subprocess.DEVNULL) as server:
+        try:
+            with Redis(port=port, password="0123456789abcdef") as client:
+                wait_until(lambda: _answers(client), "redis answers who knows the password")
+                assert client.config_get("appendonly") == {"appendonly": "yes"}
+            with Redis(port=port) as client, pytest.raises(AuthenticationError):
+                client.ping()
+            assert b"0123456789abcdef" not in Path(f"/proc/{server.pid}/cmdline").read_bytes()
+            assert configuration.stat().st_mode & 0o077 == 0
+        finally:
+            server.terminate()
+
+
+def _answers(client: Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except RedisConnectionError:
+        return False
 
 
 def test_secrets_that_are_there_stay(tmp_path: Path) -> None:
