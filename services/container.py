@@ -47,7 +47,7 @@ from services.jobs.types import JobQueueName
 from services.playback.media_access import MediaAccess
 from services.playback.query_images import QueryImages
 from services.search.calibration import Calibration
-from services.search.retrieval import Retrieval, RetrievalSettings
+from services.search.retrieval import Retrieval
 from services.search.types import Query
 from services.settings import Settings, load_settings
 from services.summaries.summarizing import Summarizing
@@ -57,6 +57,7 @@ from services.wiring.index_factory import IndexFactory
 from services.wiring.models import Models, list_switched_on
 from services.wiring.pipeline import make_decoder, make_pipeline, make_token_encoder
 from services.wiring.playback import make_query_images
+from services.wiring.search import make_calibration, make_retrieval
 from services.wiring.video_context import make_video_context
 from services.wiring.watching import make_folder_watcher, make_watching
 
@@ -261,24 +262,13 @@ class Container:
     @cached_property
     def calibration(self) -> Calibration:
         """The calibration of scores against null queries."""
-        ids = {lane.value: model for lane, model in self._index_factory.lane_model_ids().items()}
-        models, quantile = self.models, self.settings.search.null_quantile
-        return Calibration(
-            self.index, lambda: models.image_text_encoder, lambda: models.sentence_encoder, ids, self.blobs, quantile
-        )
+        model_ids = self._index_factory.lane_model_ids()
+        return make_calibration(self.settings.search, self.index, self.models, model_ids, self.blobs)
 
     @cached_property
     def retrieval(self) -> Retrieval:
         """Search in all lanes."""
-        search, models = self.settings.search, self.models
-        return Retrieval(
-            self.index,
-            self.catalog,
-            self.calibration,
-            lambda: models.image_text_encoder,
-            lambda: models.sentence_encoder,
-            RetrievalSettings(search.top_k_per_lane, search.weights, search.merge_gap_s),
-        )
+        return make_retrieval(self.settings.search, self.index, self.catalog, self.calibration, self.models)
 
     @cached_property
     def generation(self) -> GeneratorWiring:

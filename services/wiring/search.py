@@ -1,0 +1,36 @@
+"""Build search and the calibration of its scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from indexer.ports import BlobStore, SegmentIndex
+from indexer.types import Lane
+from services.catalog.catalog import Catalog
+from services.search.calibration import Calibration
+from services.search.retrieval import Retrieval, RetrievalSettings
+from services.settings import SearchSettings
+from services.wiring.models import Models
+
+
+def make_calibration(
+    settings: SearchSettings, index: SegmentIndex, models: Models, model_ids: Mapping[Lane, str], blobs: BlobStore
+) -> Calibration:
+    """Make the calibration; `model_ids` are those of the lanes that are on. Encoders are loaded when needed."""
+    ids = {lane.value: model_id for lane, model_id in model_ids.items()}
+    quantile = settings.null_quantile
+    return Calibration(index, lambda: models.image_text_encoder, lambda: models.sentence_encoder, ids, blobs, quantile)
+
+
+def make_retrieval(
+    settings: SearchSettings, index: SegmentIndex, catalog: Catalog, calibration: Calibration, models: Models
+) -> Retrieval:
+    """Make the search in all lanes. Encoders are loaded when they are needed."""
+    return Retrieval(
+        index,
+        catalog,
+        calibration,
+        lambda: models.image_text_encoder,
+        lambda: models.sentence_encoder,
+        RetrievalSettings(settings.top_k_per_lane, settings.weights, settings.merge_gap_s),
+    )
