@@ -22,6 +22,7 @@ from api.http.request_log import RequestObserver
 from api.http.routes import assets, collections, health, images, jobs, keys, media, search, tus, uploads
 from api.http.warmup import ModelWarmup
 from api.mcp import http as mcp
+from api.openai import embeddings
 from api.openai import routes as openai
 from api.openapi import customize_openapi, make_operation_id
 from indexer.errors import ReadOnlyArchive
@@ -63,7 +64,7 @@ def create_app(container: Container, *, allow_anonymous: bool) -> FastAPI:
     app.state.mcp = mcp_endpoint
     _add_middleware(app, settings, context.metrics)
     problems.add_exception_handlers(app)
-    for part in (health, search, collections, assets, images, media, uploads, tus, jobs, keys, openai, mcp):
+    for part in (health, search, collections, assets, images, media, uploads, tus, jobs, keys, openai, embeddings, mcp):
         app.include_router(part.router)
     customize_openapi(app)
     return app

@@ -20,18 +20,44 @@ from api.openai.responses import (
 from api.schemas.results import SentenceShape
 from services.answering.answering import NOTHING_FOUND, Answering, build_answer
 from services.answering.types import Sentence
+from services.generators.ports import JsonWriter
 from services.generators.types import Evidence
 
 
 @dataclass(frozen=True, slots=True)
+class TokenEstimate:
+    """Estimate of tokens: `chars_per_token` characters of text are one, a picture is `picture_tokens`."""
+
+    chars_per_token: float
+    picture_tokens: int
+
+    def count_prompt(self, question: str, evidence: Sequence[Evidence]) -> int:
+        """Return the tokens of a question with its evidence: its texts, names and pictures."""
+        chars = len(question) + sum(len(piece.text) + len(piece.asset.name) for piece in evidence)
+        pictures = sum(piece.segment.picture is not None for piece in evidence)
+        return self._count_chars(chars) + pictures * self.picture_tokens
+
+    def count_text(self, text: str) -> int:
+        """Return the tokens of a text."""
+        return self._count_chars(len(text))
+
+    def _count_chars(self, chars: int) -> int:
+        return max(1, round(chars / self.chars_per_token))
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
-    """Answer to a question from evidence, in OpenAI's shapes; a token is estimated as `chars_per_token` characters."""
+    """Answer to a question from evidence, in OpenAI's shapes.
+
+    Where the request wants JSON, `json_writer` puts the answer into it once all sentences are verified.
+    """
 
     answering: Answering
     body: ChatBody
     question: str
     evidence: Sequence[Evidence]
-    chars_per_token: float
+    estimate: TokenEstimate
+    json_writer: JsonWriter | None = None
     id: str = field(default_factory=lambda: f"chatcmpl-{uuid.uuid4().hex}")
     created: int = field(default_factory=lambda: int(time.time()))
 
@@ -41,30 +67,37 @@ class Completion:
 
     def to_response(self, sentences: Sequence[Sentence]) -> CompletionShape:
         """Return the completion that some sentences make."""
-        answer = build_answer(sentences)
-        message = AnswerMessage(content=answer.text, sentences=[SentenceShape.of(sentence) for sentence in sentences])
+        content = self._format(build_answer(sentences).text)
+        message = AnswerMessage(content=content, sentences=[SentenceShape.of(sentence) for sentence in sentences])
         return CompletionShape(
             id=self.id,
             created=self.created,
             model=self.body.model,
             choices=[Choice(message=message)],
-            usage=self._estimate_usage(answer.text),
+            usage=self._estimate_usage(content),
         )
 
     def stream_chunks(self) -> Iterator[CompletionChunkShape]:
         """Yield the answer in chunks: the role, each sentence, the end, and the usage where it is requested."""
         yield self._delta_chunk(Delta(role="assistant", content=""))
-        texts: list[str] = []
+        content = ""
         for sentence in self.sentences():
-            text = f" {sentence.text}" if texts else sentence.text
-            texts.append(text)
-            yield self._delta_chunk(Delta(content=text, sentences=[SentenceShape.of(sentence)]))
-        if not texts:
-            texts.append(NOTHING_FOUND)
-            yield self._delta_chunk(Delta(content=NOTHING_FOUND, sentences=[]))
+            text = f" {sentence.text}" if content else sentence.text
+            content += text
+            shown = None if self.body.json_format else text
+            yield self._delta_chunk(Delta(content=shown, sentences=[SentenceShape.of(sentence)]))
+        if not content or self.body.json_format:
+            content = self._format(content or NOTHING_FOUND)
+            yield self._delta_chunk(Delta(content=content, sentences=[]))
         yield self._delta_chunk(Delta(), end=True)
         if self.body.stream_options is not None and self.body.stream_options.include_usage:
-            yield self._make_chunk([], self._estimate_usage("".join(texts)))
+            yield self._make_chunk([], self._estimate_usage(content))
+
+    def _format(self, text: str) -> str:
+        """Return the answer as the request wants it. Errors: those of the writer."""
+        if (wanted := self.body.json_format) is None or self.json_writer is None:
+            return text
+        return self.json_writer.write_json(self.question, text, wanted)
 
     def _delta_chunk(self, delta: Delta, *, end: bool = False) -> CompletionChunkShape:
         return self._make_chunk([ChunkChoice(delta=delta, finish_reason="stop" if end else None)], None)
@@ -75,6 +108,5 @@ class Completion:
         )
 
     def _estimate_usage(self, text: str) -> TokenUsageShape:
-        prompt_chars = len(self.question) + sum(len(evidence.result.segment.text) for evidence in self.evidence)
-        prompt, completion = (max(1, round(chars / self.chars_per_token)) for chars in (prompt_chars, len(text)))
+        prompt, completion = self.estimate.count_prompt(self.question, self.evidence), self.estimate.count_text(text)
         return TokenUsageShape(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion)

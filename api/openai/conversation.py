@@ -11,10 +11,12 @@ from urllib.parse import unquote_to_bytes
 from api.openai.requests import ConversationMessage
 from api.schemas.requests import MAX_QUERY_CHARS
 from indexer.errors import InvalidInput
+from indexer.text.sentences import split_sentences
 from services.answering.ports import QuestionAnalyzer
 
 _MAX_IMAGES = 8
 """Chosen: each image is decoded in the sandbox and searched for; more would hold the slot of a search for seconds."""
+_QUESTION_MARKS = ("?", "？", "؟")
 _IMAGE_ONLY_QUESTION = "What is shown here?"
 
 
@@ -38,11 +40,23 @@ def extract_query(messages: Sequence[ConversationMessage], analyzer: QuestionAna
     images = tuple(_decode_data_url(url) for url in user_messages[-1].image_urls)
     if len(images) > _MAX_IMAGES:
         raise InvalidInput(f"messages: {len(images)} pictures, over the limit of {_MAX_IMAGES}")
-    last = user_messages[-1].text.strip()
+    last = _shorten(user_messages[-1].text.strip())
     if not last:
         return ChatQuery(("",), images)
-    earlier = [text for turn in user_messages[:-1] if (text := turn.text.strip())]
+    earlier = [_shorten(text) for turn in user_messages[:-1] if (text := turn.text.strip())]
     return ChatQuery(tuple(analyzer.contextualize([*earlier, last], MAX_QUERY_CHARS)), images)
+
+
+def _shorten(message: str) -> str:
+    """Return a message that search takes: a longer one's questions, else its last sentence, and then its beginning."""
+    if len(message) <= MAX_QUERY_CHARS:
+        return message
+    sentences = [message[start:end] for start, end in split_sentences(message)]
+    asked = [sentence for sentence in sentences if sentence.endswith(_QUESTION_MARKS)] or sentences[-1:]
+    question = " ".join(asked)[-MAX_QUERY_CHARS:]
+    room = MAX_QUERY_CHARS - len(question) - 1
+    beginning = message[: max(0, room)].rpartition(" ")[0]
+    return f"{question} {beginning}".strip()
 
 
 def _decode_data_url(url: str) -> bytes:

@@ -1,7 +1,7 @@
 """Request bodies of `/v1/chat/completions`, as far as they are supported.
 
 Fields that are not named here are ignored (sampling, limits of length, users and the like); fields that would change
-the form of an answer (tools, several choices, logprobs, JSON, audio) are an error.
+the form of an answer (tools, several choices, logprobs, audio) are an error.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ EmptyList = Annotated[list[Any], Field(max_length=0)]
 FalseOnly = Literal[False]
 
 
-class _LenientModel(BaseModel):
+class LenientModel(BaseModel):
     """Model that ignores unknown fields."""
 
     model_config = ConfigDict(frozen=True)
 
 
-class MessageTextPart(_LenientModel):
+class MessageTextPart(LenientModel):
     """Text of a message."""
 
     type: Literal["text"]
     text: str
 
 
-class ImageUrl(_LenientModel):
+class ImageUrl(LenientModel):
     """An image as a data URL (`data:image/jpeg;base64,…`); no URL is fetched."""
 
     url: str
 
 
-class MessageImagePart(_LenientModel):
+class MessageImagePart(LenientModel):
     """Image of a message: a query by similarity."""
 
     type: Literal["image_url"]
@@ -47,7 +47,7 @@ class MessageImagePart(_LenientModel):
 MessagePart = Annotated[MessageTextPart | MessageImagePart, Field(discriminator="type")]
 
 
-class ConversationMessage(_LenientModel):
+class ConversationMessage(LenientModel):
     """Message of a conversation. Those of the user are read; those of other roles are ignored."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
@@ -68,19 +68,43 @@ class ConversationMessage(_LenientModel):
         return [part.image_url.url for part in self.content if isinstance(part, MessageImagePart)]
 
 
-class StreamOptions(_LenientModel):
+class StreamOptions(LenientModel):
     """Options of a stream: whether a last chunk has the usage."""
 
     include_usage: bool = False
 
 
-class TextFormat(_LenientModel):
-    """The one supported response format."""
+class TextFormat(LenientModel):
+    """The answer as text."""
 
     type: Literal["text"]
 
 
-class ChatBody(_LenientModel):
+class JsonObjectFormat(LenientModel):
+    """The answer as a JSON object of any form."""
+
+    type: Literal["json_object"]
+
+
+class JsonSchema(LenientModel):
+    """A JSON schema, and a name for it."""
+
+    name: Annotated[str, Field(max_length=64)]
+    json_schema: Annotated[dict[str, Any], Field(alias="schema")]
+    strict: bool | None = None
+
+
+class JsonSchemaFormat(LenientModel):
+    """The answer as JSON that a schema describes."""
+
+    type: Literal["json_schema"]
+    json_schema: JsonSchema
+
+
+ResponseFormat = Annotated[TextFormat | JsonObjectFormat | JsonSchemaFormat, Field(discriminator="type")]
+
+
+class ChatBody(LenientModel):
     """Request of a completion: a conversation that ends with a question to a collection."""
 
     model_config = ConfigDict(
@@ -104,5 +128,12 @@ class ChatBody(_LenientModel):
     tools: EmptyList | None = None
     functions: EmptyList | None = None
     logprobs: FalseOnly | None = None
-    response_format: TextFormat | None = None
+    response_format: ResponseFormat | None = None
     modalities: Annotated[list[Literal["text"]], Field(max_length=1)] | None = None
+
+    @property
+    def json_format(self) -> dict[str, object] | None:
+        """The format of the answer as JSON, as a model server takes it; None for text."""
+        if self.response_format is None or isinstance(self.response_format, TextFormat):
+            return None
+        return self.response_format.model_dump(by_alias=True, exclude_none=True)

@@ -13,16 +13,18 @@ from api.http.context import AppContext, Context
 from api.http.query_image import decode_query_image
 from api.http.slots import LookupSlot
 from api.http.sse import ThreadedProducer, collect
-from api.openai.completion import Completion
+from api.openai.completion import Completion, TokenEstimate
 from api.openai.conversation import ChatQuery, extract_query
 from api.openai.errors import ERROR_RESPONSES, ChatRoute
 from api.openai.requests import ChatBody
 from api.openai.responses import CompletionShape, ModelListShape, ModelShape
 from api.openai.streaming import ChunkStream
+from indexer.errors import InvalidInput
 from indexer.types import Pixels, SegmentFilter
 from services.access.permissions import Permissions
 from services.access.scoping import count_assets_by_collection, require_collection, scope_filters
 from services.catalog.errors import CollectionNotFound
+from services.container import Container
 
 
 class _TextConvertor(StringConvertor):
@@ -93,6 +95,9 @@ def _gather_evidence(
 ) -> Completion:
     """Search with each query of a conversation until one finds evidence."""
     container = context.container
+    writer = container.generation.kind.json_writer
+    if body.json_format is not None and writer is None:
+        raise InvalidInput("response_format: JSON needs a model server (AFTERIMAGE_GENERATOR__KIND=openai_compatible)")
     only = SegmentFilter(collections=frozenset([_require_model(context, permissions, body.model)]))
     filters = scope_filters(container.catalog, permissions, only)
     for search in query.search_queries:
@@ -100,5 +105,10 @@ def _gather_evidence(
         evidence = container.answering.gather_evidence(search, filters, images)
         if evidence:
             break
-    chars_per_token = container.settings.generator.chars_per_token
-    return Completion(container.answering, body, question, evidence, chars_per_token)
+    return Completion(container.answering, body, question, evidence, _make_estimate(container), writer)
+
+
+def _make_estimate(container: Container) -> TokenEstimate:
+    """Return how tokens are estimated; pictures count where the generator is shown them."""
+    settings, shows_pictures = container.settings.generator, container.answering.video_context is not None
+    return TokenEstimate(settings.chars_per_token, settings.frame_tokens if shows_pictures else 0)

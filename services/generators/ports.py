@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from services.generators.types import DraftSentence, Evidence
@@ -38,6 +38,14 @@ class VisualVerifier(Protocol):
 
         None where the model does not say: a verdict on it alone is unclear.
         """
+        ...
+
+
+class JsonWriter(Protocol):
+    """Puts answers into JSON. Errors: as those of `Generator`."""
+
+    def write_json(self, question: str, answer: str, response_format: Mapping[str, object]) -> str:
+        """Return an answer as JSON of a `response_format` of OpenAI's API, with what the answer says and no more."""
         ...
 
 

@@ -16,11 +16,12 @@ from indexer.types import PictureRef
 from services.answering.rules.answer_types import EnglishAnswerTypes
 from services.generators.extractive import ExtractiveGenerator
 from services.generators.modality_router import ModalityRouter
-from services.generators.ports import Generator, VisualVerifier
+from services.generators.ports import Generator, JsonWriter, VisualVerifier
 from services.settings import Settings
 
 if TYPE_CHECKING:
     from services.generators.onevision.generator import OneVisionGenerator
+    from services.generators.openai_compatible.client import ChatClient
     from services.generators.openai_compatible.generator import OpenAiCompatibleGenerator
 
 
@@ -31,7 +32,7 @@ class GeneratorKind:
     `visual_verifier` checks sentences against pictures (None: they stay unclear). `accepts_tokens_of` tells whether the
     generator reads visual tokens of the model with an id (None: it is shown no video context at all).
     `create_token_encoder` makes the generator's own token space for memories (None: it has none). `preload` loads the
-    model that the first question would load.
+    model that the first question would load. `json_writer` puts answers into JSON (None: it cannot).
     """
 
     generator: Generator
@@ -39,6 +40,7 @@ class GeneratorKind:
     accepts_tokens_of: Callable[[str], bool] | None = None
     create_token_encoder: Callable[[], TokenEncoder] | None = None
     preload: Callable[[], None] = lambda: None
+    json_writer: JsonWriter | None = None
 
 
 class GeneratorWiring:
@@ -76,6 +78,7 @@ class GeneratorWiring:
                     self._route_text_to(quotes, self._chat_generator),
                     visual_verifier=self._chat_generator,
                     accepts_tokens_of=lambda model_id: takes_embeddings and model_id.startswith("onevision:"),
+                    json_writer=self._make_json_writer(),
                 )
 
     @cached_property
@@ -100,7 +103,6 @@ class GeneratorWiring:
 
     @cached_property
     def _chat_generator(self) -> OpenAiCompatibleGenerator:
-        from services.generators.openai_compatible.client import ChatClient
         from services.generators.openai_compatible.generator import OpenAiCompatibleGenerator
         from services.generators.openai_compatible.limits import TokenBudget
 
@@ -114,9 +116,23 @@ class GeneratorWiring:
             max_videos=settings.max_videos,
             hidden_size=settings.hidden_size if settings.image_embeds else 0,
         )
+        return OpenAiCompatibleGenerator(
+            self._chat_client, self._read_picture, budget, settings.model, settings.max_output_tokens
+        )
+
+    @cached_property
+    def _chat_client(self) -> ChatClient:
+        from services.generators.openai_compatible.client import ChatClient
+
+        settings = self._settings.generator
         authorization = settings.authorization.get_secret_value()
-        client = ChatClient(settings.url, settings.api_key.get_secret_value(), settings.timeout_s, authorization)
-        return OpenAiCompatibleGenerator(client, self._read_picture, budget, settings.model, settings.max_output_tokens)
+        return ChatClient(settings.url, settings.api_key.get_secret_value(), settings.timeout_s, authorization)
+
+    def _make_json_writer(self) -> JsonWriter:
+        from services.generators.openai_compatible.json_writing import ServerJsonWriter
+
+        settings = self._settings.generator
+        return ServerJsonWriter(self._chat_client, settings.model, settings.max_output_tokens)
 
     def _route_text_to(self, quotes: ExtractiveGenerator, model: Generator) -> Generator:
         """Quote text and leave pictures to the model, where the settings say so; else leave all to the model."""

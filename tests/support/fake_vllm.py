@@ -40,6 +40,7 @@ class FakeVllm:
     """
 
     chunks: list[str] = field(default_factory=lambda: ["A dog runs ", "[F1]. A cat sle", "eps [I1]."])
+    json_chunks: list[str] = field(default_factory=lambda: ['{"animals": ["do', 'g", "cat"]}'])
     fault: str = ""
     status: int = 200
     body: str = ""
@@ -153,7 +154,7 @@ def _check_request(request: dict[str, Any], fake: FakeVllm) -> None:
         )
         assert request["stream"] is False and request["max_tokens"] == 1
     else:
-        assert set(request) == _STREAM_REQUEST_FIELDS and request["stream"] is True
+        assert set(request) - {"response_format"} == _STREAM_REQUEST_FIELDS and request["stream"] is True
     assert request["temperature"] == 0
     system, user = request["messages"]
     assert (system["role"], user["role"]) == ("system", "user") and isinstance(system["content"], str)
@@ -264,7 +265,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("transfer-encoding", "chunked")
             self.end_headers()
             self._send_event({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]})
-            for chunk in self.fake.chunks:
+            wants_json = "response_format" in self.fake.requests[-1]
+            for chunk in self.fake.json_chunks if wants_json else self.fake.chunks:
                 self._send_event({"choices": [{"index": 0, "delta": {"content": chunk}, "finish_reason": None}]})
             self.fake.streaming.set()
             self._finish_stream()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import numpy as np
 import openai
 import pytest
 from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
@@ -18,6 +19,7 @@ from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 from services.access.api_keys import Scope
 from services.answering.answering import NOTHING_FOUND
 from services.container import Container
+from services.wiring.models import Models
 from tests.support.containers import MakeContainer
 from tests.support.fake_vllm import FakeVllm, run_fake_vllm
 from tests.support.live_server import live_server
@@ -200,7 +202,6 @@ def test_a_picture_is_looked_for(make_container: MakeContainer, indexed_home: Pa
         ([], "at least 1 item"),
         ([{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}], "input_audio"),
         (_conversation("  "), "the question is empty"),
-        (_conversation("long " * 500), "over the limit of 2000"),
     ],
 )
 def test_what_cannot_be_asked_is_a_bad_request(chat_client: openai.OpenAI, messages: Any, why: str) -> None:  # noqa: ANN401
@@ -216,7 +217,7 @@ def test_what_cannot_be_asked_is_a_bad_request(chat_client: openai.OpenAI, messa
         {"n": 2},
         {"tools": [{"type": "function", "function": {"name": "sail"}}]},
         {"logprobs": True},
-        {"response_format": {"type": "json_object"}},
+        {"response_format": {"type": "grammar"}},
         {"modalities": ["audio"]},
     ],
 )
@@ -291,3 +292,96 @@ def test_a_client_that_goes_away_stops_the_model_in_mid_sentence(small_home: Pat
             wait_for(fake.streaming, "the answer is streamed")
             assert not fake.client_gone.is_set(), "nothing but the client's leaving ends it"
         wait_for(fake.client_gone, "the request to the model is ended")
+
+
+def test_a_long_message_is_answered_by_the_question_in_it(chat_client: openai.OpenAI) -> None:
+    pasted = "Somebody wrote to us about the weather on the island last winter. " * 80
+    for message in (f"{pasted}{ROPE_QUERY}", f"{ROPE_QUERY} {pasted}", "rope " * 500):
+        answer = chat_client.chat.completions.create(model=HARBOUR_MODEL, messages=_conversation(message))
+        assert ROPE_SENTENCE in (answer.choices[0].message.content or "")
+
+
+ANIMALS: Any = {
+    "type": "json_schema",
+    "json_schema": {"name": "animals", "schema": {"type": "object", "properties": {"animals": {"type": "array"}}}},
+}
+
+
+def test_an_answer_comes_as_the_json_that_was_asked_for(small_home: Path) -> None:
+    """The server is given the schema and the verified answer; citations stay beside the JSON."""
+    with _server_with_model(small_home) as (client, model):
+        whole = client.chat.completions.create(
+            model=HARBOUR_MODEL, messages=_conversation(ROPE_QUERY), response_format=ANIMALS
+        )
+        streamed = StreamedAnswer()
+        for chunk in client.chat.completions.create(
+            model=HARBOUR_MODEL, messages=_conversation(ROPE_QUERY), response_format=ANIMALS, stream=True
+        ):
+            streamed.add_chunk(chunk)
+        request = model.requests[-1]
+    assert whole.choices[0].message.content == streamed.text == '{"animals": ["dog", "cat"]}'
+    assert len(streamed.sentences) == len(whole.choices[0].message.sentences)  # type: ignore[attr-defined]
+    assert request["response_format"] == ANIMALS
+    (part,) = request["messages"][1]["content"]
+    assert part["text"].startswith(f"Question: {ROPE_QUERY}\n\nAnswer: ")
+    assert model.violations == []
+
+
+def test_json_is_refused_where_no_model_can_write_it(chat_client: openai.OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError, match="response_format: JSON needs a model server"):
+        chat_client.chat.completions.create(
+            model=HARBOUR_MODEL, messages=_conversation(ROPE_QUERY), response_format=ANIMALS
+        )
+
+
+def test_json_that_the_server_does_not_finish_is_an_error(small_home: Path) -> None:
+    with (
+        _server_with_model(small_home, json_chunks=['{"animals": [']) as (client, _),
+        pytest.raises(openai.InternalServerError, match="503"),
+    ):
+        client.chat.completions.create(
+            model=HARBOUR_MODEL, messages=_conversation(ROPE_QUERY), response_format={"type": "json_object"}
+        )
+
+
+@pytest.fixture
+def embedding_client(make_container: MakeContainer, tmp_path: Path) -> Iterator[openai.OpenAI]:
+    """The client of a server whose text lane is on."""
+    with live_server(make_container(tmp_path / "home")) as url, _openai_client(url) as client:
+        yield client
+
+
+def test_texts_are_embedded_as_search_embeds_them(embedding_client: openai.OpenAI, loaded_models: Models) -> None:
+    """By the official client, which asks for Base64; and as numbers."""
+    texts = [ROPE_QUERY, GULLS_QUERY]
+    encoder = loaded_models.sentence_encoder
+    assert encoder is not None
+    expected = encoder.encode(texts)
+    for answer in (
+        embedding_client.embeddings.create(model="afterimage-text", input=texts),
+        embedding_client.embeddings.create(model=encoder.model_id, input=texts, encoding_format="float"),
+    ):
+        np.testing.assert_allclose([one.embedding for one in answer.data], expected, atol=1e-6)
+        assert [one.index for one in answer.data] == [0, 1]
+        assert answer.usage.total_tokens == answer.usage.prompt_tokens > 4
+    one = embedding_client.embeddings.create(model="afterimage-text", input=GULLS_QUERY).data[0].embedding
+    np.testing.assert_allclose(one, expected[1], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("wish", "status", "why"),
+    [
+        ({"model": "afterimage/harbour"}, 404, "there is no embedding model"),
+        ({"input": [[1, 2, 3]]}, 400, "input"),
+        ({"input": ""}, 400, "at least 1 character"),
+        ({"input": []}, 400, "at least 1 item"),
+        ({"dimensions": 7}, 400, "this model's embeddings have"),
+    ],
+)
+def test_what_cannot_be_embedded_is_refused(
+    embedding_client: openai.OpenAI, wish: dict[str, Any], status: int, why: str
+) -> None:
+    request: dict[str, Any] = {"model": "afterimage-text", "input": "gulls"} | wish
+    with pytest.raises(openai.APIStatusError, match=why) as refused:
+        embedding_client.embeddings.create(**request)
+    assert refused.value.status_code == status
