@@ -54,7 +54,7 @@ bench-answers: install  ## long videos, an archive of a hundred, planted sentenc
 	for name in long_video_qa archive_qa grounding; do $(BIN)/python -m benchmarks.$$name --check || exit 1; done
 
 bench-service: install servers  ## what HTTP costs, many at once, a long upload; a cluster beside one process
-	for name in load cluster startup; do $(BIN)/python -m benchmarks.$$name --check || exit 1; done
+	for name in load cluster startup unchanged; do $(BIN)/python -m benchmarks.$$name --check || exit 1; done
 
 bench-demo: install  ## what the drawn world's model knows, and how well search finds what happens in an hour of video
 	$(BIN)/python -m benchmarks.demo_world --check

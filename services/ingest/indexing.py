@@ -25,6 +25,7 @@ from services.catalog.types import Asset, Source, validate_collection_name
 from services.database.clock import now
 from services.database.errors import DatabaseUnavailable
 from services.ingest.file_discovery import DiscoveredFile, SubtitleFile, discover, explain_os_error
+from services.ingest.known_sources import KnownSource, KnownSources
 from services.ingest.missing_sources import MissingSources, is_missing
 from services.ingest.ports import Locks, WriteLock
 from services.ingest.recovery import Recovery
@@ -86,6 +87,7 @@ class Indexing:
         self._locks, self._decoder, self._pipeline = locks, decoder, pipeline
         self._stored, self._recovery, self._missing, self._calibration = stored, recovery, missing, calibration
         self._index, self._artifacts, self._catalog = stored.index, stored.artifacts, stored.catalog
+        self._known = KnownSources(stored.catalog)
         self._indexed_asset_ids: Set[str] | None = None
 
     def index_paths(
@@ -105,9 +107,12 @@ class Indexing:
         with self._consistent_archive(collection):
             for path in paths:
                 seen: set[str] = set()
-                for file in discover(path):
+                for file, known in self._known.look_up(collection, discover(path)):
                     if isinstance(file, DiscoveredFile):
                         seen.add(file.uri)
+                    if (unchanged := self._pass_over(file, known)) is not None:
+                        yield unchanged
+                        continue
                     yield self._report_any_failure(file, collection, progress, timeout_s)
                     timeout_s = max(timeout_s, _NEXT_FILE_TIMEOUT_S)
                 for gone in self._missing.refresh(collection, path, seen):
@@ -128,8 +133,9 @@ class Indexing:
         Errors: those of `index_paths`, StorageFull and ArtifactError; what was finished before is kept.
         """
         with self._consistent_archive(collection):
-            for file in files:
-                yield self._report_source_errors(file, collection, progress, timeout_s)
+            for file, known in self._known.look_up(collection, files):
+                unchanged = self._pass_over(file, known)
+                yield unchanged or self._report_source_errors(file, collection, progress, timeout_s)
 
     @contextmanager
     def _consistent_archive(self, collection: str) -> Iterator[None]:
@@ -146,6 +152,23 @@ class Indexing:
         except BaseException:
             self._recovery.request()
             raise
+
+    def _pass_over(
+        self, file: DiscoveredFile | SubtitleFile | SourceError, known: KnownSource | None
+    ) -> FileReport | None:
+        """Return the report of a file that is known, unchanged and indexed; None for every other."""
+        if known is None or not isinstance(file, DiscoveredFile):
+            return None
+        name = known.source.name if file.is_link else file.name
+        try:
+            state = f"{file.fingerprint()}@{self._pipeline().version}"
+        except SourceError:  # told where it is taken up
+            return None
+        if (known.source.state, known.source.name, known.source.missing_since) != (state, name, None):
+            return None
+        if _CHANGED in known.asset.warnings or not self._is_indexed(known.asset.asset_id):
+            return None
+        return FileReport(name, Outcome.UNCHANGED, known.asset)
 
     def _report_any_failure(
         self,
@@ -223,10 +246,11 @@ class Indexing:
             file = replace(file, name=previous.name)
         pipeline, fingerprint, change_stamp = self._pipeline(), file.fingerprint(), file.change_stamp()
         state = f"{fingerprint}@{pipeline.version}"
-        if previous is not None and (previous.state, previous.name, previous.missing_since) == (state, file.name, None):
-            known = self._catalog.get([previous.asset_id]).get(previous.asset_id)
-            if known is not None and _CHANGED not in known.warnings and self._is_indexed(known.asset_id):
-                return FileReport(file.name, Outcome.UNCHANGED, known)
+        known = None if previous is None else self._catalog.get([previous.asset_id]).get(previous.asset_id)
+        if previous is not None and known is not None:
+            unchanged = self._pass_over(file, KnownSource(previous, known))
+            if unchanged is not None:
+                return unchanged
         sidecars = file.sidecars()
         try:
             asset_id = compute_asset_id(file.path, sidecars)

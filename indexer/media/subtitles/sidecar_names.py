@@ -11,7 +11,7 @@ import os
 import re
 import time
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -59,12 +59,16 @@ _SETTLED_NS = 3_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class _Listing:
-    """Names of the subtitle files, the recordings and the folders in a folder, and when that changed."""
+    """Names of the subtitle files, the recordings and the folders in a folder, and when that changed.
+
+    `owned` are the subtitle files that belong to each recording which has some.
+    """
 
     changed_ns: int
     subtitles: tuple[str, ...]
     recordings: tuple[str, ...]
     folders: tuple[str, ...]
+    owned: Mapping[str, Sequence[str]]
 
 
 _LISTINGS: dict[Path, _Listing] = {}
@@ -78,7 +82,10 @@ def find_sidecars(path: Path) -> list[Path]:
     if path.suffix.lower() in _NO_RECORDINGS | SIDECAR_SUFFIXES:
         return []
     listing = _list(path.parent)
-    found = [path.with_name(name) for name in listing.subtitles if _belongs(name, path.name, listing.recordings)]
+    names: Iterable[str] = listing.owned.get(path.name, ())
+    if path.suffix.lower() not in _RECORDINGS or path.name.startswith("."):  # no recording of the listing
+        names = (name for name in listing.subtitles if _belongs(name, path.name, listing.recordings))
+    found = [path.with_name(name) for name in names]
     for name in listing.folders:
         if _fold(name) in _FOLDERS:
             found += _find_in_folder(path.parent / name, path, listing.recordings)
@@ -143,6 +150,23 @@ def _find_in_folder(folder: Path, path: Path, recordings: Sequence[str]) -> Iter
                 yield from (folder / own / name for name in _list(folder / own).subtitles)
     except SourceNotFound:
         return
+
+
+def _find_owned(subtitles: Iterable[str], recordings: Sequence[str]) -> dict[str, list[str]]:
+    """Return the subtitle files that `_belongs` to each recording, without comparing every pair of names."""
+    starts: dict[str, list[str]] = {}
+    for recording in recordings:
+        for start in {_fold(recording), _fold(_stem(recording))}:
+            starts.setdefault(start, []).append(recording)
+    owned: dict[str, list[str]] = {}
+    for name in subtitles:
+        folded = _fold(name)
+        ends = (end for end in range(len(folded), 0, -1) if folded[:end] in starts and _is_rest(folded[end:]))
+        if (end := next(ends, None)) is not None:
+            fits = {recording: _fit(name, recording) for recording in starts[folded[:end]]}
+            for recording in (recording for recording, fit in fits.items() if fit == max(fits.values())):
+                owned.setdefault(recording, []).append(name)
+    return owned
 
 
 def _belongs(name: str, recording: str, recordings: Sequence[str]) -> bool:
@@ -240,4 +264,5 @@ def _sort_entries(folder: Path, changed_ns: int, entries: Iterable[os.DirEntry[s
                 recordings.append(entry.name)
             elif entry.is_dir():
                 folders.append(entry.name)
-    return _Listing(changed_ns, tuple(sorted(subtitles)), tuple(sorted(recordings)), tuple(sorted(folders)))
+    owned = _find_owned(sorted(subtitles), recordings)
+    return _Listing(changed_ns, tuple(sorted(subtitles)), tuple(sorted(recordings)), tuple(sorted(folders)), owned)

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from indexer.media.subtitles.sidecar_names import describe_sidecar, find_language, find_recording, find_sidecars
+from indexer.media.subtitles.sidecar_names import (
+    _belongs,
+    _find_owned,
+    describe_sidecar,
+    find_language,
+    find_recording,
+    find_sidecars,
+)
 
 
 def make_files(folder: Path, *names: str) -> None:
@@ -125,3 +132,17 @@ def test_the_name_says_the_language(tmp_path: Path, name: str, code: str) -> Non
     assert found is not None
     assert code in found.codes
     assert find_language(tmp_path / "film.srt", tmp_path / "film.mp4") is None
+
+
+def test_a_folder_is_looked_through_at_once_with_the_same_result_as_pair_by_pair() -> None:
+    recordings = ["film.mp4", "Film.mkv", "film.en.mp4", "a.mp4", "a.b.mp4", "B.mp4", "film", "über.mp4"]
+    names = [
+        *("film.srt", "Film.srt", "FILM.en.srt", "film.en.srt", "film.en.forced.srt", "film.mp4.srt", "film.x.y.z.srt"),
+        *("a.srt", "a.b.srt", "a.b.en.srt", "b.srt", "B (English).srt", unicodedata.normalize("NFD", "ÜBER.srt")),
+        *("other.srt", "film2.srt", ".srt"),
+    ]
+    owned = _find_owned(names, recordings)
+    for recording in recordings:
+        pairs = [name for name in names if _belongs(name, recording, recordings)]
+        assert owned.get(recording, []) == pairs, recording
+    assert owned["film.mp4"]
