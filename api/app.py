@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from importlib import metadata
 
 from anyio import to_thread
@@ -19,18 +20,36 @@ from api.http.metrics import Metrics
 from api.http.rate_limit import RateLimiter
 from api.http.relative_redirects import RelativeRedirects
 from api.http.request_log import RequestObserver
-from api.http.routes import assets, collections, health, images, jobs, keys, media, search, tus, uploads
+from api.http.routes import assets, collections, health, images, jobs, keys, media, search, signed_urls, tus, uploads
 from api.http.warmup import ModelWarmup
 from api.mcp import http as mcp
 from api.openai import embeddings
 from api.openai import routes as openai
 from api.openapi import customize_openapi, make_operation_id
 from indexer.errors import ReadOnlyArchive
+from services.access.media_urls import MediaUrlSigner
+from services.access.signing_secrets import load_or_create_secret
 from services.container import Container
 from services.settings import ServeSettings
 from services.tracing import flush_spans
 
 _log = logging.getLogger(__name__)
+_PARTS = (
+    health,
+    search,
+    collections,
+    assets,
+    images,
+    media,
+    signed_urls,
+    uploads,
+    tus,
+    jobs,
+    keys,
+    openai,
+    embeddings,
+    mcp,
+)
 _MB = 1 << 20
 """Form: bytes in a megabyte, the unit of size settings."""
 
@@ -64,7 +83,7 @@ def create_app(container: Container, *, allow_anonymous: bool) -> FastAPI:
     app.state.mcp = mcp_endpoint
     _add_middleware(app, settings, context.metrics)
     problems.add_exception_handlers(app)
-    for part in (health, search, collections, assets, images, media, uploads, tus, jobs, keys, openai, embeddings, mcp):
+    for part in _PARTS:
         app.include_router(part.router)
     customize_openapi(app)
     return app
@@ -74,7 +93,8 @@ def _make_context(container: Container, limits: ConcurrencyLimits, allow_anonymo
     """Make the state that all routes share."""
     warmup = ModelWarmup(container)
     metrics = Metrics(limits, container.background.statistics, container.home, lambda: warmup.state)
-    return AppContext(container, limits, metrics, warmup, RateLimiter(), allow_anonymous)
+    media_urls = _make_media_urls(container)
+    return AppContext(container, limits, metrics, warmup, RateLimiter(), media_urls, allow_anonymous)
 
 
 def _add_middleware(app: FastAPI, settings: ServeSettings, metrics: Metrics) -> None:
@@ -83,6 +103,12 @@ def _add_middleware(app: FastAPI, settings: ServeSettings, metrics: Metrics) -> 
     app.add_middleware(RelativeRedirects)
     allow_origins(app, settings.cors_origins)
     app.add_middleware(RequestObserver, metrics=metrics)
+
+
+def _make_media_urls(container: Container) -> MediaUrlSigner:
+    """Make the signer of media URLs, with the secret of the settings, or with the archive's own, made when needed."""
+    stated = container.settings.serve.signed_url_secret.get_secret_value().encode()
+    return MediaUrlSigner(cache(lambda: stated or load_or_create_secret(container.database, "media-urls")))
 
 
 def _start_background(context: AppContext) -> None:

@@ -34,6 +34,8 @@ from indexer.errors import SettingsError
 _PREFIX = "AFTERIMAGE_"
 _RESERVED_PREFIXES = ("AFTERIMAGE_TEST_", "AFTERIMAGE_PROFILE")
 _FILE_SUFFIX = "_FILE"
+_MIN_SECRET_CHARS = 32
+"""Source: RFC 2104, section 3: a key of HMAC is no shorter than its digest, 32 bytes."""
 
 
 _OptionalName = Annotated[str | None, BeforeValidator(lambda value: value or None)]
@@ -357,6 +359,12 @@ class ServeSettings(_SettingsGroup):
     """Chosen: enough for a moment and its surroundings; longer clips block others."""
     max_body_mb: int = Field(32, ge=1, description="size of a request in MB, uploads apart")
     """Chosen: a photo as a query fits; bodies are held in memory."""
+    signed_url_ttl_s: int = Field(3600, ge=1, le=86_400, description="seconds that a signed media URL holds at most")
+    """Chosen: most films are seen in an hour, and a page can ask anew; a URL that leaks does no harm for longer."""
+    signed_url_secret: SecretStr = Field(
+        SecretStr(""),
+        description="secret that signs media URLs, of 32 characters or more; empty: made once, in the database; secret",
+    )
     requests_per_minute: int = Field(0, ge=0, description="requests of an API key per minute; 0: no limit")
     docs: bool = Field(False, description="show the API as a page, `/docs`; its scripts come from cdn.jsdelivr.net")
     cors_origins: frozenset[str] = Field(
@@ -367,6 +375,13 @@ class ServeSettings(_SettingsGroup):
         20, ge=0, description="seconds that running answers may take when the server is stopped"
     )
     """Chosen: below the 30 s after which Kubernetes kills a stopping pod."""
+
+    @field_validator("signed_url_secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < _MIN_SECRET_CHARS:
+            raise ValueError(f"has fewer than {_MIN_SECRET_CHARS} characters")
+        return value
 
     @field_validator("cors_origins")
     @classmethod

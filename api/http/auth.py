@@ -46,18 +46,27 @@ async def authenticate(request: Request, context: AppContext) -> Permissions:
     cached = getattr(request.state, "permissions", None)
     if isinstance(cached, Permissions):
         return cached
-    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    secret = secret.strip()
-    if scheme.lower() == "bearer" and secret and (looks_like_key(secret) or not context.allow_anonymous):
+    secret = _bearer_secret(request)
+    if secret and (looks_like_key(secret) or not context.allow_anonymous):
         key = await context.limits.lookups.run(context.container.api_keys.verify, secret)
-        _limit_rate(context, key)
-        request.state.key_id, permissions = key.id, Permissions.of_key(key)
-    elif context.allow_anonymous and is_trusted_local(request):
-        permissions = FULL_ACCESS
-    else:
+        return authenticate_as_key(request, context, key)
+    if not context.allow_anonymous or not is_trusted_local(request):
         raise InvalidApiKey("a key is needed: Authorization: Bearer ai_…")
-    request.state.permissions = permissions
+    request.state.permissions = FULL_ACCESS
+    return FULL_ACCESS
+
+
+def authenticate_as_key(request: Request, context: AppContext, key: ApiKey) -> Permissions:
+    """Return the permissions of a verified key, and count the request as one of it. Errors: TooManyRequests."""
+    _limit_rate(context, key)
+    permissions = Permissions.of_key(key)
+    request.state.key_id, request.state.permissions = key.id, permissions
     return permissions
+
+
+def has_bearer(request: Request) -> bool:
+    """Return whether a request carries a key, valid or not."""
+    return bool(_bearer_secret(request))
 
 
 def is_trusted_local(request: Request) -> bool:
@@ -83,6 +92,12 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _bearer_secret(request: Request) -> str:
+    """Return the secret of `Authorization: Bearer …`; empty where there is none."""
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else ""
 
 
 def _limit_rate(context: AppContext, key: ApiKey) -> None:

@@ -11,6 +11,7 @@ from api.http.concurrency import ConcurrencyLimits
 from api.http.metrics import Metrics
 from api.http.rate_limit import RateLimiter
 from api.http.warmup import ModelWarmup
+from services.access.media_urls import MediaUrlSigner
 from services.container import Container
 
 
@@ -23,6 +24,7 @@ class AppContext:
     metrics: Metrics
     warmup: ModelWarmup
     rate_limiter: RateLimiter
+    media_urls: MediaUrlSigner
     allow_anonymous: bool
 
 

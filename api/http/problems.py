@@ -30,7 +30,7 @@ from indexer.errors import (
     StorageFull,
     WriteLockTimeout,
 )
-from services.access.errors import InsufficientScope, InvalidApiKey, KeyNotFound
+from services.access.errors import InsufficientScope, InvalidApiKey, InvalidMediaUrl, KeyNotFound
 from services.catalog.errors import CollectionExists, CollectionInUse, CollectionNotFound
 from services.database.errors import DatabaseUnavailable, IdempotencyConflict
 from services.egress.errors import SourceForbidden
@@ -46,6 +46,7 @@ _CLIENT_CLOSED_REQUEST = 499
 _STATUS_BY_ERROR: tuple[tuple[type[AfterimageError], int], ...] = (
     (InvalidApiKey, 401),
     (InsufficientScope, 403),
+    (InvalidMediaUrl, 403),
     (SourceForbidden, 403),
     (AssetNotFound, 404),
     (CollectionNotFound, 404),

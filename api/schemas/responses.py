@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import Generic, TypeVar
+from urllib.parse import urlencode
 
 from api.schemas.results import AnswerShape, AssetWithMemory, CitationShape, KeyShape, Shape
+from services.access.media_urls import MediaSignature
 from services.answering.types import Citation
 from services.catalog.video_memory import StoredKeyFrame
 from services.generators.types import Evidence
@@ -110,3 +112,20 @@ class Readiness(Shape):
     queues: dict[str, QueueShape]
     disk_free_bytes: int | None
     notes: list[str]
+
+
+class SignedUrlShape(Shape):
+    """Signed URLs of an asset. `query` is appended to the path of its media, a picture or a clip (after `?` or `&`);
+    `media` is the whole path of the file itself. `expires_at` is a Unix time."""
+
+    asset: str
+    query: str
+    media: str
+    expires_at: int
+
+    @classmethod
+    def of(cls, asset_id: str, signed: MediaSignature) -> SignedUrlShape:
+        """Build the shape of a signature."""
+        query = urlencode({"expires": signed.expires_at, "key": signed.key_id, "signature": signed.signature})
+        media = f"/v1/assets/{asset_id}/media?{query}"
+        return cls(asset=asset_id, query=query, media=media, expires_at=int(signed.expires_at))

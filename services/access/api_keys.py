@@ -107,7 +107,18 @@ class ApiKeyStore:
         expected = b"" if row is None else row.digest
         if row is None or not hmac.compare_digest(expected, _digest(random)):
             raise InvalidApiKey("this key is not known")
-        key, time = _from_row(row), self._clock()
+        return self._use(_from_row(row))
+
+    def require_active(self, key_id: str) -> ApiKey:
+        """Return the key of an id, for a caller that has proved that the key let it in. Errors: InvalidApiKey."""
+        row = self._find_row(key_id)
+        if row is None:
+            raise InvalidApiKey("this key is not known")
+        return self._use(_from_row(row))
+
+    def _use(self, key: ApiKey) -> ApiKey:
+        """Return a key that is neither revoked nor expired, and record its use. Errors: InvalidApiKey."""
+        time = self._clock()
         if key.revoked_at is not None:
             raise InvalidApiKey(f"the key {key.id} was revoked")
         if key.expires_at is not None and key.expires_at <= time:

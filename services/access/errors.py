@@ -9,6 +9,10 @@ class InvalidApiKey(AfterimageError, PermissionError):
     """An API key is unknown, expired or revoked."""
 
 
+class InvalidMediaUrl(AfterimageError, PermissionError):
+    """The signature of a media URL is not of this asset, was altered, or has expired."""
+
+
 class KeyNotFound(AfterimageError, LookupError):
     """No API key has this id."""
 

@@ -166,3 +166,12 @@ class IdempotencyKeys(Base):
     resource_id: Mapped[str | None] = mapped_column(String(64))
     headers: Mapped[dict[str, str] | None]
     body: Mapped[bytes | None]
+
+
+class SigningSecrets(Base):
+    """Secrets that all servers of an archive sign with, by what they sign; each was made once, at random."""
+
+    __tablename__ = "signing_secrets"
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    secret: Mapped[bytes] = mapped_column(LargeBinary(32))
+    created_at: Mapped[float]

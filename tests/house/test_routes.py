@@ -101,6 +101,7 @@ def _is_dependency(annotation: str) -> bool:
         "ImageOptionsParam",
         "QueryImageParam",
         "ConditionsParam",
+        "MediaReadAccess",
     }
 
 

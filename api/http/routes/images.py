@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 
-from api.http.auth import ReadAccess
 from api.http.binary_content import NOT_MODIFIED, binary_content
 from api.http.conditional import Conditions, ConditionsParam, validators
 from api.http.context import AppContext, Context
 from api.http.problems import problem_responses
 from api.http.routes.assets import AssetIdParam
+from api.http.signed_urls import MediaReadAccess
 from api.http.slots import LookupSlot
 from api.schemas.requests import Seconds
 from indexer.media.jpeg import render
@@ -64,7 +64,7 @@ ImageOptionsParam = Annotated[ImageOptions, Depends()]
 @router.get("/frames/{time_s}", response_class=Response, responses=_GET_RESPONSES)
 def show_frame(
     context: Context,
-    permissions: ReadAccess,
+    permissions: MediaReadAccess,
     asset_id: AssetIdParam,
     time_s: Annotated[Seconds, Path(description="Seconds from the start of the recording, as a player counts.")],
     options: ImageOptionsParam,
@@ -81,7 +81,7 @@ def show_frame(
 @router.get("/pages/{page}", response_class=Response, responses=_GET_RESPONSES)
 def show_page(
     context: Context,
-    permissions: ReadAccess,
+    permissions: MediaReadAccess,
     asset_id: AssetIdParam,
     page: Annotated[int, Path(ge=1, le=1_000_000, description="The page's number, from 1.")],
     options: ImageOptionsParam,
@@ -97,7 +97,7 @@ def show_page(
 @router.get("/picture", response_class=Response, responses=_GET_RESPONSES)
 def show_picture(
     context: Context,
-    permissions: ReadAccess,
+    permissions: MediaReadAccess,
     asset_id: AssetIdParam,
     options: ImageOptionsParam,
     conditions: ConditionsParam,

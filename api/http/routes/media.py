@@ -11,13 +11,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from api.http.auth import ReadAccess
 from api.http.binary_content import NOT_MODIFIED, binary_content
 from api.http.byte_ranges import range_response
 from api.http.conditional import ConditionsParam, validators
 from api.http.context import Context
 from api.http.problems import problem_responses
 from api.http.routes.assets import AssetIdParam
+from api.http.signed_urls import MediaReadAccess
 from api.http.slots import ClipSlot, LookupSlot
 from api.schemas.requests import Seconds
 from indexer.errors import InvalidInput, LimitExceeded
@@ -61,7 +61,7 @@ _CLIP_RESPONSES: dict[int | str, dict[str, Any]] = {
 def show_media(
     request: Request,
     context: Context,
-    permissions: ReadAccess,
+    permissions: MediaReadAccess,
     asset_id: AssetIdParam,
     conditions: ConditionsParam,
     _slot: LookupSlot,
@@ -103,7 +103,7 @@ async def _validate_clip(context: Context, options: Annotated[_ClipOptions, Depe
 def cut_clip(
     request: Request,
     context: Context,
-    permissions: ReadAccess,
+    permissions: MediaReadAccess,
     asset_id: AssetIdParam,
     options: Annotated[_ClipOptions, Depends(_validate_clip)],
     conditions: ConditionsParam,

@@ -112,6 +112,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("HEAD", "/v1/assets/{asset_id}/media"): Route("/v1/assets/{prices}/media"),
     ("GET", "/v1/assets/{asset_id}/clip"): Route("/v1/assets/{prices}/clip?start_s=0&end_s=1"),
     ("HEAD", "/v1/assets/{asset_id}/clip"): Route("/v1/assets/{prices}/clip?start_s=0&end_s=1"),
+    ("GET", "/v1/assets/{asset_id}/signed-url"): Route("/v1/assets/{prices}/signed-url"),
     ("POST", "/v1/uploads"): Route("/v1/uploads", Scope.WRITE, arguments=_FORM),
     ("POST", "/v1/imports"): Route(
         "/v1/imports", Scope.WRITE, arguments=_json_body(source="file:///a.pdf", collection=HARBOUR)
