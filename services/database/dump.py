@@ -21,15 +21,16 @@ from services.database.engine import SqlDatabase
 from services.database.schema import Base
 
 _ROWS_AT_A_TIME = 1000  # Form: rows inserted by one statement
-_VERSION_TABLE = "alembic_version"
+_LEFT_OUT = frozenset(["alembic_version", "signing_secrets", "workers"])
+"""Tables that are no part of an archive: each database makes its own, and they may hold a secret."""
 
 
 def dump_tables(connection: Connection, folder: Path) -> dict[str, int]:
-    """Write all tables of a transaction's snapshot into a folder that exists; return the rows of each.
+    """Write the tables of a transaction's snapshot into a folder that exists; return the rows of each.
 
     Errors: OSError of the folder; those of the transaction.
     """
-    return {table.name: _dump_table(connection, table, folder) for table in Base.metadata.sorted_tables}
+    return {table.name: _dump_table(connection, table, folder) for table in _list_tables(Base.metadata)}
 
 
 def load_tables(database: SqlDatabase, revision: str, folder: Path) -> None:
@@ -47,9 +48,14 @@ def load_tables(database: SqlDatabase, revision: str, folder: Path) -> None:
 def raise_unless_empty(database: SqlDatabase) -> None:
     """Raise InvalidInput, which names the table, where a database has rows."""
     with database.read() as connection:
-        for table in Base.metadata.sorted_tables:
+        for table in _list_tables(Base.metadata):
             if connection.execute(select(table).limit(1)).first() is not None:
                 raise InvalidInput(f"the archive is not empty (it has {table.name.replace('_', ' ')})")
+
+
+def _list_tables(metadata: MetaData) -> list[Table]:
+    """Return the tables of a dump, each after those that it refers to."""
+    return [table for table in metadata.sorted_tables if table.name not in _LEFT_OUT]
 
 
 def _dump_table(connection: Connection, table: Table, folder: Path) -> int:
@@ -64,9 +70,7 @@ def _dump_table(connection: Connection, table: Table, folder: Path) -> int:
 def _insert_all(connection: Connection, folder: Path) -> None:
     stored = MetaData()
     stored.reflect(connection)
-    for table in stored.sorted_tables:
-        if table.name == _VERSION_TABLE:
-            continue
+    for table in _list_tables(stored):
         rows = _read_rows(folder / f"{table.name}.jsonl", table)
         while batch := list(islice(rows, _ROWS_AT_A_TIME)):
             connection.execute(insert(table), batch)

@@ -12,6 +12,8 @@ from services.catalog.catalog import Catalog
 from services.database.dump import load_tables
 from services.database.engine import SqlDatabase
 from services.database.migrations import HEAD, current_revision
+from services.jobs.types import JobQueueName
+from services.jobs.worker_registry import WorkerRegistry
 
 TABLES_OF_0007 = (
     "collections",
@@ -72,6 +74,12 @@ def test_a_damaged_dump_leaves_the_database_empty(database: SqlDatabase, dump: P
     with pytest.raises(ArtifactError):
         load_tables(database, "0007", dump)
     assert Catalog(database).collections() == {}
+
+
+def test_workers_make_no_database_less_empty(database: SqlDatabase, dump: Path) -> None:
+    WorkerRegistry(database).beat("a:1", [JobQueueName.INDEX])
+    load_tables(database, "0007", dump)
+    assert Catalog(database).collections() == {"trips": 1}
 
 
 def test_a_database_with_rows_is_left_alone(database: SqlDatabase, dump: Path) -> None:
