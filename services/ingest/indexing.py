@@ -22,8 +22,8 @@ from indexer.media.sandbox.client import SandboxedDecoder
 from indexer.pipeline.pipeline import IndexSource, Pipeline, PipelineProgress, compute_asset_id
 from indexer.storage.artifacts import Manifest
 from services.catalog.types import Asset, Source, validate_collection_name
-from services.database.clock import now
 from services.database.errors import DatabaseUnavailable
+from services.ingest.asset_rows import make_asset
 from services.ingest.file_discovery import DiscoveredFile, SubtitleFile, discover, explain_os_error
 from services.ingest.known_sources import KnownSource, KnownSources
 from services.ingest.missing_sources import MissingSources, is_missing
@@ -115,10 +115,17 @@ class Indexing:
                         continue
                     yield self._report_any_failure(file, collection, progress, timeout_s)
                     timeout_s = max(timeout_s, _NEXT_FILE_TIMEOUT_S)
-                for gone in self._missing.refresh(collection, path, seen):
-                    yield FileReport(gone.source.name, Outcome.GONE, gone.asset, _GONE)
+                yield from self.report_gone(collection, path, seen)
         report = None if progress is None else partial(progress, MEASURING_SCORES)
         self._calibration.refresh_if_stale(progress=report)
+
+    def report_gone(self, collection: str, path: Path, seen: Set[str] = frozenset()) -> list[FileReport]:
+        """Mark the files at a path or below it that were indexed before and are gone; return a report for each.
+
+        `seen` are URIs of files that are known to be there. Errors: those of the catalog.
+        """
+        missing = self._missing.refresh(collection, path, seen)
+        return [FileReport(gone.source.name, Outcome.GONE, gone.asset, _GONE) for gone in missing]
 
     def index_files(
         self,
@@ -266,7 +273,7 @@ class Indexing:
         is_trusted = known is None or _CHANGED not in known.warnings
         manifest = self._build_artifacts(task, known) if is_trusted else self._rebuild_artifacts(task)
         lock.raise_if_lost()
-        asset = _make_asset(task.file, manifest)
+        asset = make_asset(task.file, manifest)
         source = Source(task.collection, task.file.uri, task.asset_id, task.state, asset.name, asset.file_time)
         indexed = known if is_trusted else None
         try:
@@ -379,22 +386,3 @@ def _outcome_of(previous: Source | None, known: Asset | None, asset: Asset) -> O
         return Outcome.INDEXED
     same = previous.asset_id == asset.asset_id and known is not None and known.version == asset.version
     return Outcome.UNCHANGED if same else Outcome.UPDATED
-
-
-def _make_asset(file: DiscoveredFile, manifest: Manifest) -> Asset:
-    info = manifest.info
-    return Asset(
-        asset_id=manifest.asset_id,
-        version=manifest.version,
-        kind=info.kind,
-        name=file.name,
-        duration_s=info.duration_s if manifest.end_s is None else manifest.end_s,
-        pages=info.pages,
-        width=info.width,
-        height=info.height,
-        file_time=info.taken_at or file.modified_at(),
-        segments=manifest.segments,
-        sampled_frames=manifest.sampled_frames,
-        warnings=manifest.warnings,
-        indexed_at=now(),
-    )

@@ -56,6 +56,10 @@ class SourceResolver:
         else:
             self._outbound.validate(uri)
 
+    def local_path(self, uri: str) -> Path | None:
+        """Return the path of a `file:` source, which stays where it is; None for every other."""
+        return self._require_allowed_path(uri) if urlsplit(uri).scheme == "file" else None
+
     def store_upload(self, file: Path, name: str) -> str:
         """Store an uploaded file in the blob store; return its URI, which cannot be guessed. Errors: StorageFull."""
         key = f"{MEDIA_PREFIX}/{secrets.token_hex(16)}/{_to_key_name(name)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 
 from indexer.errors import AfterimageError, AssetNotFound
@@ -35,8 +35,8 @@ _CALIBRATION_INTERVAL_S = 60.0
 """Chosen: while index jobs are queued, scores are calibrated once a minute, which costs a query per null query."""
 _LOCK_TIMEOUT_S = 10.0
 """Chosen: a job waits this long for the write lock before the worker takes another job; shorter means more retries."""
-_NO_ASSETS = {Outcome.SKIPPED, Outcome.UNMATCHED}
-"""Outcomes of files that a job's result leaves out: nothing was asked of them, and nothing failed."""
+_NO_FILES = {Outcome.SKIPPED, Outcome.UNMATCHED, Outcome.GONE}
+"""Outcomes that are not among the files of a job's result: nothing was asked of these files, and nothing failed."""
 
 
 class JobHandlers:
@@ -90,8 +90,14 @@ class JobHandlers:
 
     def _index(self, request: IndexRequest, collection: str, report: JobProgressCallback) -> IndexResult:
         with self._source_resolver().resolve(request.uri, request.name, collection, report) as files:
-            reports = self._indexing().index_files(files, collection, report, _LOCK_TIMEOUT_S)
-            return IndexResult(tuple(_to_indexed_file(file) for file in reports if file.outcome not in _NO_ASSETS))
+            reports = list(self._indexing().index_files(files, collection, report, _LOCK_TIMEOUT_S))
+            if (path := self._source_resolver().local_path(request.uri)) is not None:
+                reports += self._indexing().report_gone(collection, path)
+        return IndexResult(
+            files=_select(reports, set(Outcome) - _NO_FILES),
+            gone=_select(reports, {Outcome.GONE}),
+            unmatched=_select(reports, {Outcome.UNMATCHED}),
+        )
 
     def _summarize(self, job: Job, request: SummarizeRequest, report: JobProgressCallback) -> SummarizeResult:
         """Summarize a video, called by its name in the job's collection, which everyone who sees the job may know."""
@@ -117,6 +123,10 @@ class JobHandlers:
     def _reindex(self, report: JobProgressCallback) -> ReindexResult:
         reindexed = self._reindexing().reindex(report, _LOCK_TIMEOUT_S)
         return ReindexResult(reindexed.assets, reindexed.segments, reindexed.damaged_assets)
+
+
+def _select(reports: Iterable[FileReport], outcomes: Collection[Outcome]) -> tuple[IndexedFile, ...]:
+    return tuple(_to_indexed_file(line) for line in reports if line.outcome in outcomes)
 
 
 def _to_indexed_file(line: FileReport) -> IndexedFile:

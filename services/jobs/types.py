@@ -89,14 +89,20 @@ class IndexedFile:
 
 @dataclass(frozen=True, slots=True)
 class IndexResult:
-    """Outcomes of the files of a source, the same however often the job was interrupted."""
+    """Outcomes of the files of a source, the same however often the job was interrupted.
+
+    `gone` are files below the source that were indexed before and are not there any more; their assets are still
+    searched. `unmatched` are subtitle files that belong to no recording. Neither is a failure.
+    """
 
     files: tuple[IndexedFile, ...]
+    gone: tuple[IndexedFile, ...] = ()
+    unmatched: tuple[IndexedFile, ...] = ()
 
     def describe_failure(self) -> str:
         """Return the job's error as one line; empty if every file was indexed."""
         failed = [file for file in self.files if file.asset_id is None]
-        if not self.files:
+        if not self.files and not self.gone:
             return "no video, photo or PDF found"
         if not failed:
             return ""

@@ -44,7 +44,9 @@ def test_many_jobs_that_fill_the_archive_have_it_measured_by_the_last(
 ) -> None:
     container = make_job_container()
     calibration, refresh, generations = container.calibration, container.calibration.refresh, []
-    monkeypatch.setattr(calibration, "refresh", lambda: (refresh(), generations.append(container.index.generation())))
+    monkeypatch.setattr(
+        calibration, "refresh", lambda *_: (refresh(), generations.append(container.index.generation()))
+    )
     jobs = [container.background.dispatcher.submit(import_job(make_photo(files, number))) for number in range(9)]
     jobs.append(container.background.dispatcher.submit(import_job(files / "nowhere.png")))
     container.background.dispatcher.start()
