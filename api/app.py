@@ -17,6 +17,7 @@ from api.http.concurrency import ConcurrencyLimits
 from api.http.context import AppContext
 from api.http.cors import allow_origins
 from api.http.metrics import Metrics
+from api.http.open_access import OpenAccess
 from api.http.rate_limit import RateLimiter
 from api.http.relative_redirects import RelativeRedirects
 from api.http.request_log import RequestObserver
@@ -55,7 +56,10 @@ _MB = 1 << 20
 
 
 def create_app(container: Container, *, allow_anonymous: bool) -> FastAPI:
-    """Build the app over the services of a container. `allow_anonymous`: local requests need no key."""
+    """Build the app over the services of a container.
+
+    `allow_anonymous`: local requests need no key, until the archive has one.
+    """
     settings = container.settings.serve
     limits = ConcurrencyLimits.from_settings(settings)
     context = _make_context(container, limits, allow_anonymous)
@@ -94,7 +98,8 @@ def _make_context(container: Container, limits: ConcurrencyLimits, allow_anonymo
     warmup = ModelWarmup(container)
     metrics = Metrics(limits, container.background.statistics, container.home, lambda: warmup.state)
     media_urls = _make_media_urls(container)
-    return AppContext(container, limits, metrics, warmup, RateLimiter(), media_urls, allow_anonymous)
+    open_access = OpenAccess(allow_anonymous, container.api_keys.any_active)
+    return AppContext(container, limits, metrics, warmup, RateLimiter(), media_urls, open_access)
 
 
 def _add_middleware(app: FastAPI, settings: ServeSettings, metrics: Metrics) -> None:

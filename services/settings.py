@@ -11,6 +11,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from importlib import resources
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -366,6 +367,10 @@ class ServeSettings(_SettingsGroup):
         description="secret that signs media URLs, of 32 characters or more; empty: made once, in the database; secret",
     )
     requests_per_minute: int = Field(0, ge=0, description="requests of an API key per minute; 0: no limit")
+    trusted_proxies: frozenset[str] = Field(
+        frozenset(),
+        description="addresses or networks of proxies whose `X-Forwarded-For` and `-Proto` are believed, a JSON list",
+    )
     docs: bool = Field(False, description="show the API as a page, `/docs`; its scripts come from cdn.jsdelivr.net")
     cors_origins: frozenset[str] = Field(
         frozenset(),
@@ -381,6 +386,16 @@ class ServeSettings(_SettingsGroup):
     def _long_enough(cls, value: SecretStr) -> SecretStr:
         if 0 < len(value.get_secret_value()) < _MIN_SECRET_CHARS:
             raise ValueError(f"has fewer than {_MIN_SECRET_CHARS} characters")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: frozenset[str]) -> frozenset[str]:
+        for network in value:
+            try:
+                ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"{network!r} is no address or network") from error
         return value
 
     @field_validator("cors_origins")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,10 +10,14 @@ import typer
 
 from api.cli.console import open_container
 from indexer.errors import SettingsError
+from services.settings import ServeSettings
 
 if TYPE_CHECKING:
-    from uvicorn import Server
+    from fastapi import FastAPI
+    from uvicorn import Config, Server
 
+_log = logging.getLogger(__name__)
+_EXPOSED = "listening on %s, beyond this machine: keys travel unencrypted unless a proxy adds TLS (docs/proxies.md)"
 _DEFAULT_PORT = 8765
 """Chosen: free on most machines, and easy to remember."""
 
@@ -24,8 +29,8 @@ def serve(
     """Serve the archive over HTTP.
 
     `/openapi.json` describes the API. As long as there are no keys, everyone on this machine may ask, and nobody else
-    can. Once there are (`afterimage keys create`), every request needs one, from wherever it comes; restart a server
-    that is running already.
+    can. Once there are (`afterimage keys create`), every request needs one, from wherever it comes; a server that is
+    running already closes by itself.
 
     Ctrl-C or SIGTERM ends it, with exit code 0: answers that are being written are finished first, for at most
     AFTERIMAGE_SERVE__SHUTDOWN_GRACE_S seconds.
@@ -44,16 +49,27 @@ def serve(
         container.instantiate()
         configure_logging()
         configure_exporter("afterimage")
-        config = uvicorn.Config(
-            create_app(container, allow_anonymous=allow_anonymous),
-            host=host,
-            port=port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=container.settings.serve.shutdown_grace_s,
-        )
-        _serve_until_stopped(uvicorn.Server(config))
+        if not is_loopback(host):
+            _log.warning(_EXPOSED, host)
+        app = create_app(container, allow_anonymous=allow_anonymous)
+        _serve_until_stopped(uvicorn.Server(_make_config(app, host, port, container.settings.serve)))
+
+
+def _make_config(app: FastAPI, host: str, port: int, settings: ServeSettings) -> Config:
+    """Make the configuration of uvicorn; forwarded addresses are believed from trusted proxies alone."""
+    import uvicorn
+
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=sorted(settings.trusted_proxies),
+        timeout_graceful_shutdown=settings.shutdown_grace_s,
+    )
 
 
 def _serve_until_stopped(server: Server) -> None:

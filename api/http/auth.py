@@ -12,7 +12,8 @@ from services.access.api_keys import ApiKey, Scope, looks_like_key
 from services.access.errors import InvalidApiKey
 from services.access.permissions import FULL_ACCESS, Permissions
 
-_PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+_PROXY_HEADERS = frozenset({"forwarded", "x-real-ip", "cf-connecting-ip", "via"})
+_PROXY_HEADER_PREFIX = "x-forwarded-"
 
 
 class RequireScope:
@@ -47,10 +48,10 @@ async def authenticate(request: Request, context: AppContext) -> Permissions:
     if isinstance(cached, Permissions):
         return cached
     secret = _bearer_secret(request)
-    if secret and (looks_like_key(secret) or not context.allow_anonymous):
+    if secret and (looks_like_key(secret) or not await _is_open(context)):
         key = await context.limits.lookups.run(context.container.api_keys.verify, secret)
         return authenticate_as_key(request, context, key)
-    if not context.allow_anonymous or not is_trusted_local(request):
+    if not is_trusted_local(request) or not await _is_open(context):
         raise InvalidApiKey("a key is needed: Authorization: Bearer ai_…")
     request.state.permissions = FULL_ACCESS
     return FULL_ACCESS
@@ -82,7 +83,7 @@ def is_trusted_local(request: Request) -> bool:
         is_loopback(client)
         and is_loopback(request.url.hostname or "")
         and (origin is None or origin == own_origin)
-        and not any(name in request.headers for name in _PROXY_HEADERS)
+        and not any(name in _PROXY_HEADERS or name.startswith(_PROXY_HEADER_PREFIX) for name in request.headers)
     )
 
 
@@ -92,6 +93,10 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+async def _is_open(context: AppContext) -> bool:
+    return await context.limits.lookups.run(context.open_access.is_open)
 
 
 def _bearer_secret(request: Request) -> str:

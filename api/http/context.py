@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from api.http.concurrency import ConcurrencyLimits
 from api.http.metrics import Metrics
+from api.http.open_access import OpenAccess
 from api.http.rate_limit import RateLimiter
 from api.http.warmup import ModelWarmup
 from services.access.media_urls import MediaUrlSigner
@@ -17,7 +18,7 @@ from services.container import Container
 
 @dataclass(frozen=True, slots=True)
 class AppContext:
-    """The services of a server, its limits and its metrics. `allow_anonymous`: local requests need no key."""
+    """The services of a server, its limits and its metrics; `open_access` tells whether local requests need no key."""
 
     container: Container
     limits: ConcurrencyLimits
@@ -25,7 +26,7 @@ class AppContext:
     warmup: ModelWarmup
     rate_limiter: RateLimiter
     media_urls: MediaUrlSigner
-    allow_anonymous: bool
+    open_access: OpenAccess
 
 
 async def _get_context(request: Request) -> AppContext:

@@ -63,6 +63,7 @@ class RequestObserver:
             method=method,
             route=route,
             path=scope["path"],
+            **_client_field(scope),
             status=status,
             ms=round(seconds * 1000, 1),
             **_key_field(scope),
@@ -72,6 +73,10 @@ class RequestObserver:
 
 def _route_template(scope: Scope) -> str:
     return str(getattr(scope.get("route"), "path", _UNMATCHED_ROUTE))
+
+
+def _client_field(scope: Scope) -> dict[str, str]:
+    return {"client": str(scope["client"][0])} if scope.get("client") else {}
 
 
 def _key_field(scope: Scope) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from api.http.auth import ReadAccess
 from api.http.context import AppContext, Context
@@ -32,6 +32,11 @@ Text = Annotated[str, Field(min_length=1, max_length=_MAX_TEXT_CHARS)]
 
 class EmbeddingsBody(LenientModel):
     """Request of embeddings. Tokens as input are refused: they would be those of another model."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        json_schema_extra={"examples": [{"model": EMBEDDING_MODEL, "input": ["How much is the mooring rope?"]}]},
+    )
 
     model: Annotated[str, Field(max_length=300)]
     input: Text | Annotated[list[Text], Field(min_length=1, max_length=_MAX_TEXTS)]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, insert, or_, select, update
 
 from indexer.errors import InvalidInput, StorageFull
 from services.access.errors import InvalidApiKey, KeyNotFound
@@ -135,8 +135,10 @@ class ApiKeyStore:
 
     def any_active(self) -> bool:
         """Return whether a key exists that is neither expired nor revoked."""
-        at = self._clock()
-        return any(key.revoked_at is None and (key.expires_at or at + 1) > at for key in self.list())
+        unexpired = or_(ApiKeys.expires_at.is_(None), ApiKeys.expires_at > self._clock())
+        query = select(ApiKeys.key_id).where(ApiKeys.revoked_at.is_(None), unexpired).limit(1)
+        with self._database.read() as connection:
+            return connection.execute(query).first() is not None
 
     def revoke(self, key_id: str) -> ApiKey:
         """Revoke a key; idempotent. Errors: KeyNotFound."""

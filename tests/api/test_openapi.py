@@ -12,6 +12,7 @@ from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.schemas import APIOperation
 
+from services.access.api_keys import Scope
 from services.container import Container
 from tests.support.live_server import live_server
 from tests.support.waiting import TIMEOUT_S
@@ -74,24 +75,27 @@ def test_nothing_that_is_sent_breaks_the_server_or_its_word(
     writable_container: Container, mode: GenerationMode
 ) -> None:
     """What the document allows, and what it does not, which is refused."""
-    with live_server(writable_container) as url:
+    key = writable_container.api_keys.create("all", set(Scope))[1]
+    with live_server(writable_container, allow_anonymous=False) as url:
         document = httpx2.get(f"{url}/openapi.json").json()
-        del document["security"]  # a server that needs no keys does not refuse a request without one
+        del document["security"]  # each request has the key: none is refused for want of one
         schema = schemathesis.openapi.from_dict(document)
         schema.config.update(base_url=url)
         schema.config.checks.negative_data_rejection.expected_statuses = [str(status) for status in _REJECTION_STATUSES]
-        broken = {result.ok().label: _find_violations(result.ok(), mode) for result in schema.get_all_operations()}
+        operations = [result.ok() for result in schema.get_all_operations()]
+        broken = {operation.label: _find_violations(operation, mode, key) for operation in operations}
     assert len(broken) > 30
     assert {label: said for label, said in broken.items() if said} == {}
 
 
-def _find_violations(operation: APIOperation, mode: GenerationMode) -> str:
+def _find_violations(operation: APIOperation, mode: GenerationMode, key: str) -> str:
     """What is wrong with an operation, whatever it is sent; empty: nothing."""
 
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(max_examples=12, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     def check_case(case: schemathesis.Case) -> None:
-        case.call_and_validate(checks=[CHECKS.get_one(name) for name in _CHECK_NAMES], timeout=TIMEOUT_S)
+        checks = [CHECKS.get_one(name) for name in _CHECK_NAMES]
+        case.call_and_validate(checks=checks, headers={"authorization": f"Bearer {key}"}, timeout=TIMEOUT_S)
 
     try:
         check_case()

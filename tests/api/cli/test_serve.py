@@ -130,3 +130,24 @@ def test_once_there_is_a_key_each_request_needs_one(small_home: Path, tmp_path: 
     container.api_keys.revoke(key.id)
     assert not container.api_keys.any_active()
     container.close()
+
+
+@pytest.mark.slow
+def test_a_server_that_listens_beyond_its_machine_warns_and_believes_the_proxies_it_is_told(
+    small_home: Path, tmp_path: Path
+) -> None:
+    home, log, port = copy_home(small_home, tmp_path / "home"), tmp_path / "log", find_free_port()
+    with closing(open_small_archive(home)) as container:
+        container.api_keys.create("a", {Scope.READ})
+    settings = SETTINGS | {"serve__trusted_proxies": '["127.0.0.1"]'}
+    server = start_afterimage(home, log, settings, "serve", "--host", "0.0.0.0", "--port", str(port))
+    try:
+        wait_until_ready(server, port)
+        forwarded = {"x-forwarded-for": "203.0.113.7", "x-forwarded-proto": "https"}
+        assert httpx2.get(f"http://127.0.0.1:{port}/v1/collections", headers=forwarded).status_code == 401
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait()
+    lines = [json.loads(line) for line in log.read_text().splitlines() if line[:1] == "{"]
+    assert any("listening on 0.0.0.0, beyond this machine" in str(line) for line in lines)
+    assert [line["client"] for line in lines if line.get("path") == "/v1/collections"] == ["203.0.113.7"]

@@ -146,6 +146,9 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/v1/chat/completions"): Route(
         "/v1/chat/completions", arguments=_json_body(model=_MODEL, messages=[{"role": "user", "content": ROPE_QUERY}])
     ),
+    ("POST", "/v1/embeddings"): Route(
+        "/v1/embeddings", hidden_status=400, arguments=_json_body(model="afterimage-text", input=[ROPE_QUERY])
+    ),
     ("GET", "/v1/keys"): Route("/v1/keys", Scope.ADMIN, 403),
     ("POST", "/v1/keys"): Route("/v1/keys", Scope.ADMIN, 403, _json_body(name="a", scopes=["admin"])),
     ("DELETE", "/v1/keys/{key_id}"): Route("/v1/keys/0123456789ab", Scope.ADMIN, 403),
