@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.console import EXIT_FAILED, err, escape_markup, open_container, out, print_json
+from api.cli.console import EXIT_FAILED, STOPPED_RESUMABLE, err, escape_markup, open_container, out, print_json
 from api.cli.options import JsonOption
 from api.cli.progress import ProgressBars
 
@@ -27,7 +27,7 @@ def backup(
     indexed where they lie. It holds digests of API keys, never the keys. Exit code 1: something in the archive is
     damaged; it is named, and all else is in the backup.
     """
-    with open_container() as container, ProgressBars() as bars:
+    with open_container(when_stopped=STOPPED_RESUMABLE) as container, ProgressBars() as bars:
         contents = container.backup.write(folder, bars.update)
     if json:
         print_json(asdict(contents))

@@ -136,13 +136,13 @@ class Indexing:
     ) -> Iterator[FileReport]:
         """Index discovered files; yield a report for each. Only what is wrong with a file itself becomes a report.
 
-        Everything else is raised, so that a later try may succeed. The calibration is not refreshed.
+        Everything else is raised, so that a later try may succeed. No file is taken from `files` before the report of
+        the one before it was. The calibration is not refreshed.
         Errors: those of `index_paths`, StorageFull and ArtifactError; what was finished before is kept.
         """
         with self._consistent_archive(collection):
-            for file, known in self._known.look_up(collection, files):
-                unchanged = self._pass_over(file, known)
-                yield unchanged or self._report_source_errors(file, collection, progress, timeout_s)
+            for file in files:
+                yield self._report_source_errors(file, collection, progress, timeout_s)
 
     @contextmanager
     def _consistent_archive(self, collection: str) -> Iterator[None]:

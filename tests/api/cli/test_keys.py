@@ -37,10 +37,10 @@ def test_a_key_reads_everything_unless_more_or_less_is_said(run_command: RunComm
 
 def test_what_makes_no_key_is_said(run_command: RunCommand, tmp_path: Path) -> None:
     assert "There are no keys" in run_command(tmp_path, "keys", "list").stdout
-    for arguments, line in {
-        ("create", "x", "-s", "admin", "-c", "one"): "error: an admin key is one of all collections",
-        ("revoke", "nothing"): "error: no key 'nothing'",
+    for arguments, (exit_code, line) in {
+        ("create", "x", "-s", "admin", "-c", "one"): (2, "error: an admin key is one of all collections"),
+        ("revoke", "nothing"): (1, "error: no key 'nothing'"),
     }.items():
         said = run_command(tmp_path, "keys", *arguments)
-        assert (said.exit_code, len(said.error_lines), said.stdout) == (1, 1, "")
+        assert (said.exit_code, len(said.error_lines), said.stdout) == (exit_code, 1, "")
         assert said.error_lines[0].startswith(line)

@@ -128,7 +128,7 @@ def test_nothing_behind_a_link_that_leads_out_is_named_whether_it_is_there_or_no
     told = dict(_report_job(container, allowed_folder.as_uri()))
     leads_out = "leads out of the folders of AFTERIMAGE_INGEST__ALLOWED_ROOTS"
     assert {told.pop(name) for name in ("folder", "closed", "pipe", "missing")} == {leads_out}
-    assert told == {"photo.png": "", str(allowed_folder / "inner"): "there is no such file"}
+    assert told == {"photo.png": "", "inner": "there is no such file"}
 
 
 @pytest.mark.parametrize("is_there", [True, False])
