@@ -260,3 +260,15 @@ def test_streams_hold_to_the_rights_too(keyed_server: ServerWithKeys) -> None:
 def test_an_open_server_is_open_to_this_machine_alone(read_only_client: httpx2.Client, headers: dict[str, str]) -> None:
     assert read_only_client.get("/v1/collections").status_code == 200
     assert read_only_client.get("/v1/collections", headers=headers).status_code == 401
+
+
+def test_the_secret_of_a_new_key_is_kept_nowhere(writable_container: Container) -> None:
+    container, body = writable_container, {"name": "the kitchen's", "scopes": ["read"]}
+    secret = container.api_keys.create("admin", {Scope.ADMIN})[1]
+    named = {"idempotency-key": "a key", "authorization": f"Bearer {secret}"}
+    with live_server(container, allow_anonymous=False) as url:
+        first, second = (httpx2.post(f"{url}/v1/keys", json=body, headers=named) for _ in range(2))
+    assert first.status_code == second.status_code == 201 and first.headers["cache-control"] == "no-store"
+    assert first.json()["id"] == second.json()["id"] and first.json()["secret"] != second.json()["secret"]
+    random = second.json()["secret"].split("_", 2)[2].encode()
+    assert not any(random in path.read_bytes() for path in container.home.glob("catalog.db*"))
