@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
+VLLM ?= $(HOME)/.cache/afterimage-vllm
 
 .DEFAULT_GOAL := test
-.PHONY: install demo check docs style types house servers test soak bench bench-answers bench-service bench-demo clean
+.PHONY: install demo check docs style types house servers test vllm soak bench bench-answers bench-service bench-demo clean
 
 install: $(VENV)/installed  ## a virtual environment with everything that is pinned in constraints.txt
 
@@ -36,6 +37,10 @@ house: install  ## the house rules that no tool knows: tests/house
 
 docs: install  ## the documentation site, into site/; a broken link or reference is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+vllm: install  ## a real vLLM in an environment of its own, outside of this folder, with the demo weights, and the adapter's tests
+	PYTHON=$(PYTHON) tests/vllm/install.sh $(VLLM)
+	tests/vllm/run.sh $(VLLM) $(BIN)/python
 
 servers:  ## redis-server and PostgreSQL, which tests start on ports of their own
 	@tests/install_servers.sh

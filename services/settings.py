@@ -281,7 +281,7 @@ class GeneratorSettings(_SettingsGroup):
     """Chosen: covers queueing at a busy server; a hung one blocks a question for two minutes."""
     max_images: int = Field(16, ge=0, description="pages, photos and memory tokens in a request")
     """Chosen: the limit that docs/vllm.md sets on the server (`--limit-mm-per-prompt`)."""
-    max_videos: int = Field(64, ge=1, description="videos in a request; each frame is one, above it frames share them")
+    max_videos: int = Field(64, ge=1, description="frames in a request, each sent as a video")
     """Chosen: the limit that docs/vllm.md sets on the server; 64 frames take all of a prompt of 12,000 tokens."""
     image_tokens: int = Field(7371, ge=1, description="tokens of a page or photo")
     """Source: LLaVA-OneVision (arXiv 2408.03326), AnyRes with nine crops of 27 × 27 tokens and their line ends."""

@@ -38,6 +38,7 @@ def test_one_version_of_vllm_is_installed_run_described_and_tried(compose: dict[
     _, _, version = compose["services"]["vllm"]["image"].partition(":v")
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
     assert extras["vllm"] == [f"vllm=={version}"]
+    assert f"\nversion={version}  #" in (ROOT / "tests" / "vllm" / "install.sh").read_text("utf-8")
     for page in ("docs/vllm.md", "docs/cluster.md"):
         assert set(re.findall(r"vLLM (\d+\.\d+\.\d+)", (ROOT / page).read_text("utf-8"))) == {version}
 

@@ -32,8 +32,8 @@ class FakeVllm:
 
     `fault` names how it fails, `dropped_connections` how many connections it drops first. `first_token_probabilities`
     are given where a request asks for them, None: not given; `first_token` is the token that is generated then.
-    Requests above `max_images`, `max_videos`, `encoder_cache_frames` (in one video), `max_request_bytes` or
-    `context_chars` (of text) are refused in vLLM's words, or in those of a proxy before it.
+    Requests above `max_images`, `max_videos`, `max_request_bytes` or `context_chars` (of text) are refused in vLLM's
+    words, or in those of a proxy before it.
     Events: `asked`, a request has come; `streaming`, the chunks of an answer are sent; `client_gone`, a client went
     away in the middle of an answer; `stopping`, the server is about to end. `violations` are requests without the
     documented form. `close_port` ends new connections and leaves those that are open, as a server that stops does.
@@ -54,7 +54,6 @@ class FakeVllm:
     authorization: str = ""
     max_images: int = 16
     max_videos: int = 64
-    encoder_cache_frames: int = 44
     max_request_bytes: int = 1 << 30
     context_chars: int = 1 << 30
     hidden_size: int = 8
@@ -182,19 +181,13 @@ def _find_refusal(request: dict[str, Any], size: int, fake: FakeVllm) -> tuple[i
     """Return status and words in which a request that is too large is refused."""
     parts = request["messages"][1]["content"]
     kinds = [part["type"] for part in parts]
-    frames = [part["video_url"]["url"].count(",") for part in parts if part["type"] == "video_url"]
     chars = sum(len(part["text"]) for part in parts if part["type"] == "text")
     if size > fake.max_request_bytes:
         return 413, "client intended to send too large body"
     if kinds.count("image_url") + kinds.count("image_embeds") > fake.max_images:
         return 400, f"At most {fake.max_images} image(s) may be provided in one prompt."
-    if len(frames) > fake.max_videos:
+    if kinds.count("video_url") > fake.max_videos:
         return 400, f"At most {fake.max_videos} video(s) may be provided in one prompt."
-    if max(frames, default=0) > fake.encoder_cache_frames:
-        return 400, (
-            f"The decoder prompt contains a(n) video item with {max(frames) * 196 + 1} embedding tokens, which exceeds "
-            f"the pre-allocated encoder cache size {fake.encoder_cache_frames * 196 + 1}. Please reduce the input size"
-        )
     if chars > fake.context_chars:
         return 400, "This model's maximum context length is 8192 tokens. However, you requested 512 output tokens"
     return None

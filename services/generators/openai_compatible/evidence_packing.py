@@ -26,12 +26,10 @@ class PackedEvidence:
 
     `header_by_id` has the header of every piece, also of those left out. `token_slots` are memory slots as visual
     tokens, `memory_frames` and `frames` the frames of videos, all in order of time; `images`, `image_frames` (photos
-    and pages that are sent as frames) and `texts` are in the order of the evidence. Frames of videos go into at most
-    `max_frame_videos` videos.
+    and pages that are sent as frames) and `texts` are in the order of the evidence.
     """
 
     header_by_id: Mapping[str, str]
-    max_videos: int = 1
     token_slots: list[Evidence] = field(default_factory=list)
     memory_frames: EvidenceByPicture = field(default_factory=dict)
     frames: EvidenceByPicture = field(default_factory=dict)
@@ -51,11 +49,6 @@ class PackedEvidence:
         """Number of frames, those of photos and pages among them."""
         return len(self.memory_frames) + len(self.frames) + len(self.image_frames)
 
-    @property
-    def max_frame_videos(self) -> int:
-        """Number of videos among which the frames of videos are divided at most."""
-        return self.max_videos - len(self.image_frames)
-
 
 def format_text_part(piece: Evidence, header: str) -> str:
     """Return the quoted text of a piece of evidence below its header."""
@@ -67,7 +60,7 @@ def pack_evidence(question: str, evidence: Sequence[Evidence], budget: TokenBudg
 
     Errors: InvalidInput where the question is too long, or nothing fits; ModelError for visual tokens of a wrong shape.
     """
-    result = PackedEvidence(format_headers(evidence), budget.max_videos)
+    result = PackedEvidence(format_headers(evidence))
     packer = _EvidencePacker(budget, budget.count_remaining_tokens(question), result)
     retrieved = [piece for piece in evidence if not piece.id.startswith(MEMORY_ID_PREFIX)]
     for piece in retrieved:
@@ -115,18 +108,18 @@ class _EvidencePacker:
             self._add_image(piece)
 
     def _add_frame(self, frames: EvidenceByPicture, piece: Evidence) -> None:
-        if piece.segment.picture in frames or self.result.frame_count < self._budget.max_frames:
-            self._add_picture(frames, piece, self._budget.count_frame_tokens(self.result.frame_count))
+        if piece.segment.picture in frames or self.result.frame_count < self._budget.max_videos:
+            self._add_picture(frames, piece, self._budget.video_tokens)
 
     def _add_image(self, piece: Evidence) -> None:
-        """Add a page or photo in full, else as a frame: one video is always left for the frames of videos."""
-        images, image_frames = self.result.images, self.result.image_frames
+        """Add a page or photo in full, else as a frame."""
+        images = self.result.images
         has_room = len(images) < self._budget.max_images and not self.result.token_slots
         is_added = (has_room or piece.segment.picture in images) and self._add_picture(
             images, piece, self._budget.image_tokens
         )
-        if not is_added and (len(image_frames) < self._budget.max_videos - 1 or piece.segment.picture in image_frames):
-            self._add_frame(image_frames, piece)
+        if not is_added:
+            self._add_frame(self.result.image_frames, piece)
 
     def _add_picture(self, pictures: EvidenceByPicture, piece: Evidence, picture_tokens: int) -> bool:
         """Add the piece's picture, or its header alone to a picture that is included already; tell if it fits."""

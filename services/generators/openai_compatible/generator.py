@@ -140,9 +140,8 @@ class OpenAiCompatibleGenerator:
         if smaller is None:
             raise rejection
         _log.warning(
-            "less is sent (%d tokens, %d frames in at most %d videos, %d images): %s",
-            *(smaller.max_prompt_tokens, min(smaller.max_frames, packed_evidence.frame_count)),
-            *(smaller.max_videos, smaller.max_images, reason),
+            "less is sent (at most %d tokens, %d frames, %d images): %s",
+            *(smaller.max_prompt_tokens, smaller.max_videos, smaller.max_images, reason),
         )
         return smaller
 

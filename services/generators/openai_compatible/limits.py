@@ -10,12 +10,8 @@ from services.generators.prompts import SYSTEM_PROMPT
 
 _CHAT_OVERHEAD_TOKENS = 24
 """Chosen: bounds the tokens around the messages (roles, begin and end marks) of the known chat templates."""
-FRAMES_INTRO = "Video frames, in this order:"
-"""Text before the headers of a video of several frames."""
 _END_OF_VIDEO_TOKENS = 1
 """Source: LLaVA-OneVision ends a video with one newline token."""
-_NO_LIMIT = 1 << 20
-"""Form: above the frames of any prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +19,9 @@ class TokenBudget:
     """Sizes in tokens of the server's model, and estimates of what a request takes.
 
     `max_prompt_tokens` is the whole prompt without the answer. `image_tokens` is the most that a picture takes,
-    `frame_tokens` the size of a video frame. `max_images` and `max_videos` are what the server takes in one request,
-    `max_frames` bounds the frames in all videos together. `hidden_size` is the width of memory tokens, 0 if the server
-    does not take them. Errors: SettingsError where the budget does not hold one frame.
+    `frame_tokens` the size of a video frame. `max_images` and `max_videos` are what the server takes in one request;
+    each frame is a video. `hidden_size` is the width of memory tokens, 0 if the server does not take them. Errors:
+    SettingsError where the budget does not hold one frame.
     """
 
     max_prompt_tokens: int
@@ -38,25 +34,20 @@ class TokenBudget:
     max_images: int = 16
     """Chosen: has to match the server's `--limit-mm-per-prompt`; more pictures cost more than they tell."""
     max_videos: int = 64
-    """Chosen: each frame of a prompt of 12,000 tokens is a video of its own, which is what the server caches."""
-    max_frames: int = _NO_LIMIT
+    """Chosen: the frames of a prompt of 12,000 tokens."""
     hidden_size: int = 0
 
     def __post_init__(self) -> None:
         """Raise SettingsError if the prompt cannot hold the instructions and one frame."""
-        min_tokens = self._count_fixed_tokens("") + self.count_frame_tokens(0)
+        min_tokens = self._count_fixed_tokens("") + self.video_tokens
         if self.max_prompt_tokens < min_tokens:
             name = "AFTERIMAGE_GENERATOR__MAX_PROMPT_TOKENS"
             raise SettingsError(f"{name} is {self.max_prompt_tokens}; the instructions and one frame take {min_tokens}")
 
-    def count_frame_tokens(self, frames: int) -> int:
-        """Return the tokens of a frame beside so many others, without its header.
-
-        Above `max_videos` frames share a video, whose frames are introduced as such.
-        """
-        shares_video = frames >= self.max_videos
-        intro_tokens = self.count_text_tokens(FRAMES_INTRO) if shares_video else 0
-        return self.frame_tokens + _END_OF_VIDEO_TOKENS + intro_tokens
+    @property
+    def video_tokens(self) -> int:
+        """Tokens of a frame as a video, without its header."""
+        return self.frame_tokens + _END_OF_VIDEO_TOKENS
 
     def count_text_tokens(self, text: str) -> int:
         """Estimate the tokens of a text part: one for each digit and mark, letters by their UTF-8 bytes."""
@@ -67,8 +58,8 @@ class TokenBudget:
     def count_remaining_tokens(self, question: str) -> int:
         """Return the tokens left for evidence. Errors: InvalidInput where the question leaves no room for one frame."""
         remaining_tokens = self.max_prompt_tokens - self._count_fixed_tokens(question)
-        if remaining_tokens < self.count_frame_tokens(0):
-            max_question_tokens = self.max_prompt_tokens - self._count_fixed_tokens("") - self.count_frame_tokens(0)
+        if remaining_tokens < self.video_tokens:
+            max_question_tokens = self.max_prompt_tokens - self._count_fixed_tokens("") - self.video_tokens
             raise InvalidInput(
                 f"the question takes {self.count_text_tokens(question)} tokens; there is room for {max_question_tokens}"
             )

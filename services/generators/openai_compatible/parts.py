@@ -1,7 +1,7 @@
 """Message parts of a vLLM chat completion: text, videos of JPEGs, images, embeddings of memory slots.
 
-Each frame is a video of its own behind its header, as far as the server takes so many videos: the model sees frames as
-in-process models do, vLLM caches each for further questions, and none of them exceeds its encoder cache.
+Each frame is a video of its own behind its header: the model sees frames as in-process models do, vLLM caches each for
+further questions, none of them exceeds its encoder cache, and no two differ in length, which ends vLLM (decision 0101).
 
 Source: docs.vllm.ai, "Multimodal Inputs", section on online serving. `uuid` identifies the content, so that the server
 reuses what it has processed before.
@@ -13,7 +13,6 @@ import base64
 import hashlib
 import io
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
 from typing import Literal, TypeAlias, TypedDict
 
 import numpy as np
@@ -23,7 +22,6 @@ from indexer.media.jpeg import pad_to_common_size
 from indexer.types import PictureRef
 from memory.types import Tokens
 from services.generators.openai_compatible.evidence_packing import EvidenceByPicture, PackedEvidence, format_text_part
-from services.generators.openai_compatible.limits import FRAMES_INTRO
 from services.generators.prompts import SYSTEM_PROMPT, strip_special_tokens
 
 PictureLoader = Callable[[PictureRef], bytes]
@@ -52,7 +50,7 @@ class VllmImagePart(TypedDict):
 
 
 class VllmVideoPart(TypedDict):
-    """Video part: its frames, often one alone, as a list of JPEGs."""
+    """Video part: one frame as a JPEG."""
 
     type: Literal["video_url"]
     video_url: DataUrl
@@ -104,18 +102,9 @@ def _memory_parts(packed_evidence: PackedEvidence) -> Iterator[VllmPart]:
 
 
 def _video_parts(packed_evidence: PackedEvidence, load_picture: PictureLoader) -> Iterator[VllmPart]:
-    """Yield the headers and frames of videos, in order; above the server's number of videos several in one."""
-    frames = [*packed_evidence.memory_frames, *packed_evidence.frames]
-    headers = [
-        *_join_headers(packed_evidence, packed_evidence.memory_frames),
-        *_join_headers(packed_evidence, packed_evidence.frames),
-    ]
-    count = min(len(frames), packed_evidence.max_frame_videos)
-    cuts = [len(frames) * number // count for number in range(count + 1)] if frames else []
-    for start, end in pairwise(cuts):
-        listed = " ".join(headers[start:end])
-        yield _text_part(listed if end - start == 1 else f"{FRAMES_INTRO} {listed}")
-        yield _video_part([load_picture(frame) for frame in frames[start:end]])
+    """Yield header and frame of each frame of a video: memory first, each in order of time."""
+    for frames in (packed_evidence.memory_frames, packed_evidence.frames):
+        yield from _frame_parts(packed_evidence, frames, load_picture)
 
 
 def _image_parts(packed_evidence: PackedEvidence, load_picture: PictureLoader) -> Iterator[VllmPart]:
@@ -126,17 +115,18 @@ def _image_parts(packed_evidence: PackedEvidence, load_picture: PictureLoader) -
         yield _text_part(header)
         url = f"data:image/jpeg;base64,{_encode_base64(jpeg)}"
         yield {"type": "image_url", "image_url": {"url": url}, "uuid": _content_uuid("image", [jpeg])}
-    headers = _join_headers(packed_evidence, packed_evidence.image_frames)
-    for picture, header in zip(packed_evidence.image_frames, headers, strict=True):
+    yield from _frame_parts(packed_evidence, packed_evidence.image_frames, load_picture)
+
+
+def _frame_parts(
+    packed_evidence: PackedEvidence, frames: EvidenceByPicture, load_picture: PictureLoader
+) -> Iterator[VllmPart]:
+    """Yield header and video of each frame."""
+    for picture, header in zip(frames, _join_headers(packed_evidence, frames), strict=True):
+        (jpeg,) = pad_to_common_size([load_picture(picture)])
         yield _text_part(header)
-        yield _video_part([load_picture(picture)])
-
-
-def _video_part(pictures: Sequence[bytes]) -> VllmVideoPart:
-    """Return a video of JPEGs, padded to one size."""
-    jpegs = pad_to_common_size(pictures)
-    url = "data:video/jpeg;base64," + ",".join(_encode_base64(jpeg) for jpeg in jpegs)
-    return {"type": "video_url", "video_url": {"url": url}, "uuid": _content_uuid("video", jpegs)}
+        url = f"data:video/jpeg;base64,{_encode_base64(jpeg)}"
+        yield {"type": "video_url", "video_url": {"url": url}, "uuid": _content_uuid("video", [jpeg])}
 
 
 def _join_headers(packed_evidence: PackedEvidence, pictures: EvidenceByPicture) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import replace
 
@@ -11,7 +10,7 @@ from services.generators.openai_compatible.limits import TokenBudget
 
 _ITEM_LIMIT = re.compile(r"[Aa]t most (\d+) (image|video)")
 """Source: vLLM's message for more items than `--limit-mm-per-prompt`."""
-_ENCODER_CACHE_LIMIT = re.compile(r"(image|video) item with (\d+) embedding tokens\D+ encoder cache size (\d+)")
+_ENCODER_CACHE_LIMIT = re.compile(r"(image|video) item with \d+ embedding tokens\D+ encoder cache size")
 """Source: vLLM's message for an item larger than its encoder cache, which has room for `--max-num-batched-tokens`."""
 _CONTEXT_LIMIT = re.compile(r"(?:context|model) length (?:is|of) (\d+)")
 """Source: vLLM's messages for a prompt longer than `--max-model-len`, with or without the answer."""
@@ -22,9 +21,9 @@ _SIZE = re.compile(r"too (?:large|long|many|big)|exceed|longer than|at most|maxi
 def reduce_budget(budget: TokenBudget, frames: int, images: int, reason: str) -> TokenBudget | None:
     """Return the budget within which a server may take a request that it refused for a reason, in its words.
 
-    The request had so many frames of videos and images. Where the reason names no limit, it is half of the larger
-    number. Each budget is smaller than the one before. None where the reason is not the size, or nothing can be left
-    out.
+    The request had so many frames, and images in full, which else go as frames. Where the reason names no limit, it is
+    half of the larger number. Each budget is smaller than the one before. None where the reason is not the size, or
+    nothing can be left out.
     """
     if context_limit := _CONTEXT_LIMIT.search(reason):
         return _reduce_tokens(budget, int(context_limit[1]))
@@ -32,14 +31,11 @@ def reduce_budget(budget: TokenBudget, frames: int, images: int, reason: str) ->
         name, limit = f"max_{item_limit[2]}s", int(item_limit[1])
         if limit < getattr(budget, name) and (limit or name == "max_images"):
             return replace(budget, **{name: limit})
-    if cache_limit := _ENCODER_CACHE_LIMIT.search(reason):
-        kind, item_tokens, cache_tokens = cache_limit[1], int(cache_limit[2]), int(cache_limit[3])
-        if kind == "image":
-            return replace(budget, max_images=0) if images else None
-        return _reduce_frames_per_video(budget, frames, cache_tokens / item_tokens)
+    if item := _ENCODER_CACHE_LIMIT.search(reason):
+        return replace(budget, max_images=0) if item[1] == "image" and images else None
     if max(frames, images) <= 1 or not _SIZE.search(reason):
         return None
-    return replace(budget, max_frames=frames // 2) if frames >= images else replace(budget, max_images=images // 2)
+    return replace(budget, max_videos=frames // 2) if frames >= images else replace(budget, max_images=images // 2)
 
 
 def _reduce_tokens(budget: TokenBudget, context_tokens: int) -> TokenBudget | None:
@@ -48,12 +44,3 @@ def _reduce_tokens(budget: TokenBudget, context_tokens: int) -> TokenBudget | No
         return replace(budget, max_prompt_tokens=min(budget.max_prompt_tokens, context_tokens) * 3 // 4)
     except SettingsError:
         return None
-
-
-def _reduce_frames_per_video(budget: TokenBudget, frames: int, ratio: float) -> TokenBudget | None:
-    """Return a budget of this share of the frames of each video, one at least; None where each has one already."""
-    videos = min(frames, budget.max_videos)
-    frames_per_video = math.ceil(frames / videos) if videos else 0
-    if frames_per_video <= 1:
-        return None
-    return replace(budget, max_frames=max(1, int(min(ratio, 0.99) * frames_per_video)) * videos)

@@ -13,6 +13,7 @@ from indexer.errors import InvalidInput, SettingsError
 from services.generators.openai_compatible.evidence_packing import pack_evidence
 from services.generators.openai_compatible.limits import TokenBudget
 from services.generators.openai_compatible.parts import build_messages
+from services.generators.prompts import format_question
 from services.generators.types import Evidence
 from tests.support.fake_vllm import run_fake_vllm
 from tests.support.openai_fixtures import (
@@ -42,7 +43,8 @@ def _count_request_tokens(evidence: Sequence[Evidence], limits: TokenBudget) -> 
                 case {"type": "text", "text": str(text)}:
                     total += limits.count_text_tokens(text)
                 case {"type": "video_url", "video_url": {"url": str(url)}}:
-                    total += limits.frame_tokens * url.count(",") + 1
+                    assert url.count(",") == 1
+                    total += limits.frame_tokens + 1
                 case {"type": "image_url"}:
                     total += limits.image_tokens
     return total
@@ -94,6 +96,7 @@ def test_a_budget_smaller_than_one_frame_is_refused() -> None:
 
 
 def test_evidence_of_which_nothing_fits_is_refused_rather_than_ignored() -> None:
-    limits = TokenBudget(max_prompt_tokens=1000, max_videos=1)
+    free_tokens = TokenBudget(max_prompt_tokens=1000).count_remaining_tokens(format_question(QUESTION))
+    limits = TokenBudget(max_prompt_tokens=1000, frame_tokens=free_tokens - 1)
     with pytest.raises(InvalidInput, match="no piece of the evidence fits into 1000 tokens"):
         list(make_generator("http://127.0.0.1:1/v1", limits).answer(QUESTION, [I1]))

@@ -33,12 +33,11 @@ def _count_pictures(fake: FakeVllm) -> list[tuple[int, int, int]]:
 @pytest.mark.parametrize(
     ("server", "budget", "evidence", "requests"),
     [
-        ({}, BUDGET, FRAMES, [(64, 100, 0)]),
-        ({"max_videos": 1}, BUDGET, FRAMES, [(64, 100, 0), (1, 100, 0), (1, 44, 0)]),
-        ({"max_videos": 3}, BUDGET, FRAMES, [(64, 100, 0), (3, 100, 0)]),
+        ({}, BUDGET, FRAMES, [(64, 64, 0)]),
+        ({"max_videos": 3}, BUDGET, FRAMES, [(64, 64, 0), (3, 3, 0)]),
         ({"max_images": 2}, BUDGET, PHOTOS, [(0, 0, 8), (6, 6, 2)]),
-        ({"max_images": 0, "max_videos": 2}, BUDGET, PHOTOS, [(0, 0, 8), (8, 8, 0), (1, 1, 0)]),
-        ({"max_request_bytes": 20_000}, BUDGET, FRAMES, [(64, 100, 0), (50, 50, 0), (25, 25, 0), (12, 12, 0)]),
+        ({"max_images": 0, "max_videos": 2}, BUDGET, PHOTOS, [(0, 0, 8), (8, 8, 0), (2, 2, 0)]),
+        ({"max_request_bytes": 20_000}, BUDGET, FRAMES, [(64, 64, 0), (32, 32, 0), (16, 16, 0)]),
         ({"context_chars": 1000}, LIMITS, FRAMES, None),
     ],
 )
@@ -61,7 +60,7 @@ def test_what_is_too_large_goes_again_with_less_until_the_server_takes_it_and_th
 
 
 def test_evidence_that_was_left_out_cannot_be_cited() -> None:
-    with run_fake_vllm(max_videos=1, encoder_cache_frames=3, chunks=["A dog runs [F3]. It barks [F9]."]) as fake:
+    with run_fake_vllm(max_videos=3, chunks=["A dog runs [F3]. It barks [F9]."]) as fake:
         drafts = list(make_generator(fake.url, BUDGET).answer(QUESTION, FRAMES[:10]))
     assert [[quote.evidence_id for quote in draft.quotes] for draft in drafts] == [["F3"], []]
 
@@ -89,7 +88,7 @@ def test_a_server_that_never_takes_a_request_is_asked_a_few_times_and_named() ->
     with run_fake_vllm(status=400, body='{"error": "too many tokens"}') as fake:
         with pytest.raises(RequestRejected, match=r"it answered 400 \(too many tokens\)"):
             list(make_generator(fake.url, BUDGET).answer(QUESTION, FRAMES))
-        assert [frames for _, frames, _ in _count_pictures(fake)] == [100, 50, 25, 12, 6, 3, 1]
+        assert [frames for _, frames, _ in _count_pictures(fake)] == [64, 32, 16, 8, 4, 2, 1]
 
 
 def test_a_model_that_the_server_has_no_more_is_looked_up_again_unless_it_was_named() -> None:
