@@ -14,7 +14,7 @@ from services.database.engine import SqlDatabase
 from services.settings import load_settings
 from services.wiring.models import Models
 from tests.support import database_servers
-from tests.support.containers import MakeContainer, open_container
+from tests.support.containers import MakeContainer, copy_home, open_container
 from tests.support.shared_folders import make_once
 
 
@@ -64,7 +64,7 @@ def indexed_home(archive: Path, loaded_models: Models, tmp_path_factory: pytest.
 @pytest.fixture
 def home_copy(indexed_home: Path, tmp_path: Path) -> Path:
     """A copy of the indexed home, to be changed as a test likes."""
-    return Path(shutil.copytree(indexed_home, tmp_path / "home", symlinks=True))
+    return copy_home(indexed_home, tmp_path / "home")
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,9 @@ from api.cli import console
 from api.cli.main import app
 from services.container import Container
 from tests.support.cli_runner import CommandResult, RunCommand
-from tests.support.containers import MakeContainer
+from tests.support.containers import MakeContainer, copy_home
 from tests.support.live_server import live_server
-from tests.support.small_archive import copy_home, index_small_archive, make_small_archive, open_small_archive
+from tests.support.small_archive import index_small_archive, make_small_archive, open_small_archive
 from tests.support.waiting import TIMEOUT_S
 
 

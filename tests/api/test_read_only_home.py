@@ -16,9 +16,10 @@ import pytest
 from indexer.errors import ArtifactError, ReadOnlyArchive
 from services.database.engine import SqlDatabase
 from tests.support.cli_runner import RunCommand
+from tests.support.containers import copy_home
 from tests.support.live_server import live_server
 from tests.support.read_only_storage import read_only
-from tests.support.small_archive import GULLS_QUERY, ROPE_QUERY, WITHOUT_MODELS, copy_home, open_small_archive
+from tests.support.small_archive import GULLS_QUERY, ROPE_QUERY, WITHOUT_MODELS, open_small_archive
 from tests.support.waiting import TIMEOUT_S
 
 OFF = f"error: {ReadOnlyArchive()}"
@@ -105,7 +106,7 @@ def test_what_a_killed_process_left_in_the_log_is_read(small_home: Path, tmp_pat
     home = copy_home(small_home, tmp_path / "home")
     with closing(open_small_archive(home)) as container:
         container.catalog.create_collection("late")
-        left = copy_home(home, tmp_path / "left")
+        left = Path(shutil.copytree(home, tmp_path / "left", symlinks=True))
     assert (left / "catalog.db-wal").stat().st_size > 0
     with read_only(left), closing(open_small_archive(left)) as container:
         assert "late" in container.catalog.collections()

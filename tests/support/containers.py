@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -56,6 +59,21 @@ def _share_sentence_encoder(lender: Models) -> SentenceEncoder | None:
 @cache
 def _share_image_text_encoder(model: str, device: str, batch_size: int) -> ImageTextEncoder:
     return MemoizedOpenClipEncoder(model, device=device, batch_size=batch_size, threads=1)
+
+
+def copy_home(home: Path, destination: Path) -> Path:
+    """Copy a home, which servers of this process may be using; gives the copy.
+
+    Its catalog is copied by SQLite: to close a file of a database drops the locks that the process holds on it.
+    """
+    copied = Path(shutil.copytree(home, destination, symlinks=True, ignore=shutil.ignore_patterns("catalog.db*")))
+    if (home / "catalog.db").exists():
+        with (
+            closing(sqlite3.connect(home / "catalog.db")) as source,
+            closing(sqlite3.connect(copied / "catalog.db")) as target,
+        ):
+            source.backup(target)
+    return copied
 
 
 def open_container(home: Path, lender: Models | None = None, /, **settings: object) -> Container:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -54,11 +53,6 @@ def index_small_archive(container: Container, folder: Path) -> None:
     for name in (SHORE, HARBOUR):
         lines = list(container.indexing.index_paths([folder / name], name))
         assert [line.reason for line in lines if line.outcome == "failed"] == []
-
-
-def copy_home(home: Path, destination: Path) -> Path:
-    """Copy a home; gives the copy."""
-    return Path(shutil.copytree(home, destination, symlinks=True))
 
 
 def open_small_archive(home: Path, **settings: str) -> Container:

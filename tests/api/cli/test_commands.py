@@ -15,7 +15,8 @@ from services.ingest.indexing import Indexing
 from services.search.retrieval import Retrieval
 from services.settings import describe_variables
 from tests.support.cli_runner import RunCommand
-from tests.support.small_archive import GULLS_QUERY, ROPE_SENTENCE, WITHOUT_MODELS, copy_home, make_document
+from tests.support.containers import copy_home
+from tests.support.small_archive import GULLS_QUERY, ROPE_SENTENCE, WITHOUT_MODELS, make_document
 
 SOUP = "How much is the fish soup in the cafe on board?"
 NOTICE = "What is the notice period once probation is over?"

@@ -21,9 +21,10 @@ from services.access.api_keys import Scope
 from services.database.engine import SqlDatabase
 from services.jobs.store import JobStore
 from tests.support.cli_runner import RunCommand
+from tests.support.containers import copy_home
 from tests.support.database_servers import find_free_port
 from tests.support.server_processes import start_afterimage, wait_until_ready
-from tests.support.small_archive import HARBOUR, WITHOUT_MODELS, copy_home, make_document, open_small_archive
+from tests.support.small_archive import HARBOUR, WITHOUT_MODELS, make_document, open_small_archive
 from tests.support.waiting import TIMEOUT_S, wait_until
 
 SETTINGS = WITHOUT_MODELS | {"jobs__lease_s": "3", "jobs__sweep_interval_s": "0.5", "jobs__max_attempts": "20"}

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli_runner import RunCommand
-from tests.support.small_archive import copy_home
+from tests.support.containers import copy_home
+from tests.support.small_archive import 
 
 FILM = "welcome_aboard.mp4"
 

@@ -18,6 +18,7 @@ from services.container import Container
 from services.database.errors import DatabaseUnavailable
 from services.egress.server_sent_events import EventStreamParser
 from services.jobs.types import Job
+from tests.support.containers import copy_home
 from tests.support.live_server import live_server
 from tests.support.small_archive import (
     GULLS_QUERY,
@@ -26,7 +27,6 @@ from tests.support.small_archive import (
     ROPE_QUERY,
     ROPE_SENTENCE,
     SHORE,
-    copy_home,
     make_document,
     open_small_archive,
 )

@@ -11,8 +11,9 @@ import pytest
 from indexer.errors import SettingsError
 from services.access.api_keys import Scope
 from services.settings import load_settings
+from tests.support.containers import copy_home
 from tests.support.live_server import live_server
-from tests.support.small_archive import copy_home, open_small_archive
+from tests.support.small_archive import open_small_archive
 from tests.support.waiting import TIMEOUT_S
 
 ORIGIN, OTHER_ORIGIN = "https://films.example.org", "https://evil.example"

@@ -11,9 +11,10 @@ import pytest
 from api.schemas.problem import Problem
 from services.container import Container
 from tests.support.closed_port import refuse_connections
+from tests.support.containers import copy_home
 from tests.support.live_server import live_server
 from tests.support.request_log import capture_request_log
-from tests.support.small_archive import copy_home, open_small_archive
+from tests.support.small_archive import open_small_archive
 from tests.support.waiting import TIMEOUT_S
 
 ASSET = "0" * 64

@@ -22,9 +22,10 @@ from services.container import Container
 from services.database.errors import DatabaseUnavailable
 from services.jobs.rows import append_event
 from services.jobs.types import IndexRequest, NewJob, ReindexRequest
+from tests.support.containers import copy_home
 from tests.support.live_server import live_server, read_events
 from tests.support.request_log import capture_request_log
-from tests.support.small_archive import HARBOUR, SHORE, copy_home, make_document, open_small_archive
+from tests.support.small_archive import HARBOUR, SHORE, make_document, open_small_archive
 from tests.support.waiting import TIMEOUT_S
 
 PUFFIN_SENTENCE = "The puffin warden owes nine lanterns."
