@@ -9,7 +9,6 @@ import pytest
 
 from tests.support.cli_runner import RunCommand
 from tests.support.containers import copy_home
-from tests.support.small_archive import 
 
 FILM = "welcome_aboard.mp4"
 
