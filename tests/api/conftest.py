@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
@@ -25,10 +27,23 @@ def run_command(make_container: MakeContainer, monkeypatch: pytest.MonkeyPatch) 
 
     def run(home: Path | None, *arguments: object, **settings: object) -> CommandResult:
         monkeypatch.setattr(console, "Container", lambda *_: make_container(home, **settings))
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+        with _logging_kept():
+            result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
         return CommandResult(result.exit_code, result.stdout, result.stderr)
 
     return run
+
+
+@contextmanager
+def _logging_kept() -> Iterator[None]:
+    """Restore the logging of the process, which servers and workers configure, onto a stream that ends with them."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 @pytest.fixture(scope="session")
