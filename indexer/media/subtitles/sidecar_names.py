@@ -61,7 +61,7 @@ _SETTLED_NS = 3_000_000_000
 class _Listing:
     """Names of the subtitle files, the recordings and the folders in a folder, and when that changed.
 
-    `owned` are the subtitle files that belong to each recording which has some.
+    `owned` are the subtitle files that belong to each of the recordings; empty for one that has none.
     """
 
     changed_ns: int
@@ -82,8 +82,8 @@ def find_sidecars(path: Path) -> list[Path]:
     if path.suffix.lower() in _NO_RECORDINGS | SIDECAR_SUFFIXES:
         return []
     listing = _list(path.parent)
-    names: Iterable[str] = listing.owned.get(path.name, ())
-    if path.suffix.lower() not in _RECORDINGS or path.name.startswith("."):  # no recording of the listing
+    names: Iterable[str] | None = listing.owned.get(path.name)
+    if names is None:  # hidden, of an unknown suffix, or gone
         names = (name for name in listing.subtitles if _belongs(name, path.name, listing.recordings))
     found = [path.with_name(name) for name in names]
     for name in listing.folders:
@@ -158,14 +158,14 @@ def _find_owned(subtitles: Iterable[str], recordings: Sequence[str]) -> dict[str
     for recording in recordings:
         for start in {_fold(recording), _fold(_stem(recording))}:
             starts.setdefault(start, []).append(recording)
-    owned: dict[str, list[str]] = {}
+    owned: dict[str, list[str]] = {recording: [] for recording in recordings}
     for name in subtitles:
         folded = _fold(name)
         ends = (end for end in range(len(folded), 0, -1) if folded[:end] in starts and _is_rest(folded[end:]))
         if (end := next(ends, None)) is not None:
             fits = {recording: _fit(name, recording) for recording in starts[folded[:end]]}
             for recording in (recording for recording, fit in fits.items() if fit == max(fits.values())):
-                owned.setdefault(recording, []).append(name)
+                owned[recording].append(name)
     return owned
 
 
