@@ -32,7 +32,6 @@ from services.access.media_urls import MediaUrlSigner
 from services.access.signing_secrets import load_or_create_secret
 from services.container import Container
 from services.settings import ServeSettings
-from services.tracing import flush_spans
 
 _log = logging.getLogger(__name__)
 _PARTS = (
@@ -72,7 +71,6 @@ def create_app(container: Container, *, allow_anonymous: bool) -> FastAPI:
         async with mcp_endpoint.lifespan():
             yield
         await to_thread.run_sync(context.warmup.wait)
-        await to_thread.run_sync(flush_spans)
 
     app = FastAPI(
         title="Afterimage",

@@ -240,7 +240,7 @@ class Container:
     def restore(self) -> Restore:
         """The restoration of backups."""
         return Restore(
-            self.database, self.blobs, lambda: self.reindexing, lambda: self.background.jobs.count_unfinished()
+            self.database, self.blobs, lambda: self.reindexing, lambda: self.background.statistics.count_unfinished()
         )
 
     @cached_property

@@ -52,13 +52,6 @@ def current_trace_id() -> str | None:
     return trace.format_trace_id(context.trace_id) if context.is_valid else None
 
 
-def flush_spans() -> None:
-    """Send the spans that are held back, where they are exported: a server that is told to stop ends soon after."""
-    flush = getattr(trace.get_tracer_provider(), "force_flush", None)  # the API's own provider has none
-    if flush is not None:
-        flush()
-
-
 def configure_exporter(service: str) -> None:
     """Export the spans of this process where the environment names an exporter, as those of `service`.
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from api.cli.entry import EXIT_INTERRUPTED
 from indexer.errors import AfterimageError, InvalidInput
 from services.catalog.coverage import Gap
 from services.catalog.errors import CollectionNotFound
@@ -27,8 +28,6 @@ EXIT_WRONG_USAGE = 2
 """Form: as Typer has it."""
 EXIT_NOTHING_FOUND = 3
 """Form: exit code of a command that has done its work and found nothing, and all went well."""
-EXIT_INTERRUPTED = 130
-"""Source: 128 + SIGINT, the shells' convention."""
 
 STOPPED = "stopped"
 STOPPED_RESUMABLE = "stopped; what was finished is kept, run the same command again to go on"

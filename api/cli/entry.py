@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-_EXIT_INTERRUPTED = 130
+EXIT_INTERRUPTED = 130
 """Source: 128 + SIGINT, the shells' convention."""
 _SHOW_CURSOR = "\x1b[?25h"
 """Source: ECMA-48 private mode 25; progress bars hide the cursor."""
@@ -42,4 +42,4 @@ def _end_at_once(*_: object) -> None:
     """End the process without cleaning up, as safe as `kill -9`: what was committed is whole, children end with it."""
     if sys.stderr.isatty():
         os.write(sys.stderr.fileno(), _SHOW_CURSOR.encode())
-    os._exit(_EXIT_INTERRUPTED)
+    os._exit(EXIT_INTERRUPTED)

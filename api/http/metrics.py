@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -107,9 +108,10 @@ class _MachineCollector(Collector):
         self._home, self._model_state = home, model_state
 
     def collect(self) -> Iterator[Metric]:
-        disk = shutil.disk_usage(self._home)
-        yield GaugeMetricFamily("afterimage_disk_free_bytes", "Free bytes where the home folder lies", disk.free)
-        yield GaugeMetricFamily("afterimage_disk_bytes", "Size in bytes of the disk of the home folder", disk.total)
+        with suppress(OSError):  # a server of a cluster may have no home yet
+            disk = shutil.disk_usage(self._home)
+            yield GaugeMetricFamily("afterimage_disk_free_bytes", "Free bytes where the home folder lies", disk.free)
+            yield GaugeMetricFamily("afterimage_disk_bytes", "Size in bytes of the disk of the home folder", disk.total)
         models = GaugeMetricFamily("afterimage_models", "State of the models: 1 for the present one", labels=("state",))
         models.add_metric((self._model_state(),), 1)
         yield models

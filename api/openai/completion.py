@@ -95,9 +95,10 @@ class Completion:
 
     def _format(self, text: str) -> str:
         """Return the answer as the request wants it. Errors: those of the writer."""
-        if (wanted := self.body.json_format) is None or self.json_writer is None:
+        if self.body.json_format is None:
             return text
-        return self.json_writer.write_json(self.question, text, wanted)
+        assert self.json_writer is not None, "refused before evidence is gathered"
+        return self.json_writer.write_json(self.question, text, self.body.json_format)
 
     def _delta_chunk(self, delta: Delta, *, end: bool = False) -> CompletionChunkShape:
         return self._make_chunk([ChunkChoice(delta=delta, finish_reason="stop" if end else None)], None)

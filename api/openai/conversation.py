@@ -55,8 +55,7 @@ def _shorten(message: str) -> str:
     asked = [sentence for sentence in sentences if sentence.endswith(_QUESTION_MARKS)] or sentences[-1:]
     question = " ".join(asked)[-MAX_QUERY_CHARS:]
     room = MAX_QUERY_CHARS - len(question) - 1
-    beginning = message[: max(0, room)].rpartition(" ")[0]
-    return f"{question} {beginning}".strip()
+    return f"{question} {message[: max(0, room)]}".strip()
 
 
 def _decode_data_url(url: str) -> bytes:

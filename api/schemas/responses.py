@@ -10,6 +10,7 @@ from services.access.media_urls import MediaSignature
 from services.answering.types import Citation
 from services.catalog.video_memory import StoredKeyFrame
 from services.generators.types import Evidence
+from services.jobs.statistics import QueueStatistics
 
 T = TypeVar("T")
 
@@ -98,6 +99,11 @@ class QueueShape(Shape):
     depth: int
     oldest_s: float
     workers: int
+
+    @classmethod
+    def of(cls, queue: QueueStatistics) -> QueueShape:
+        """Build the shape of a queue's statistics."""
+        return cls(depth=queue.depth, oldest_s=queue.oldest_s, workers=queue.workers)
 
 
 class Readiness(Shape):

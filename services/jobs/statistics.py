@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -10,7 +9,6 @@ from sqlalchemy import func, select
 from services.database import schema
 from services.database.clock import Clock, now
 from services.database.engine import SqlDatabase
-from services.jobs.store import JobStore
 from services.jobs.types import JobKind, JobQueueName, JobState
 from services.jobs.worker_registry import WorkerRegistry
 
@@ -27,12 +25,19 @@ class QueueStatistics:
 class JobStatistics:
     """Statistics of the jobs of all servers that share a database. Errors: those of the database."""
 
-    def __init__(self, database: SqlDatabase, jobs: JobStore, workers: WorkerRegistry, clock: Clock = now) -> None:
-        self._database, self._jobs, self._workers, self._clock = database, jobs, workers, clock
+    def __init__(self, database: SqlDatabase, workers: WorkerRegistry, clock: Clock = now) -> None:
+        self._database, self._workers, self._clock = database, workers, clock
 
-    def count_by_kind_and_state(self) -> Mapping[tuple[JobKind, JobState], int]:
+    def count_by_kind_and_state(self) -> dict[tuple[JobKind, JobState], int]:
         """Return the number of jobs of each kind in each state."""
-        return self._jobs.count_by_kind_and_state()
+        query = select(schema.Jobs.kind, schema.Jobs.state, func.count()).group_by(schema.Jobs.kind, schema.Jobs.state)
+        with self._database.read() as connection:
+            return {(JobKind(kind), JobState(state)): count for kind, state, count in connection.execute(query)}
+
+    def count_unfinished(self) -> int:
+        """Return the number of jobs that are queued or running."""
+        unfinished = {JobState.QUEUED, JobState.RUNNING}
+        return sum(count for (_, state), count in self.count_by_kind_and_state().items() if state in unfinished)
 
     def describe_queues(self) -> dict[JobQueueName, QueueStatistics]:
         """Return the statistics of every queue."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select, update
 
 from services.database import schema
 from services.database.clock import Clock, now
@@ -83,17 +83,6 @@ class JobStore:
         query = select(table).where(table.job_id == job_id, table.number > after).order_by(table.number).limit(limit)
         with self._database.read() as connection:
             return [event_from_row(row) for row in connection.execute(query)]
-
-    def count_by_kind_and_state(self) -> dict[tuple[JobKind, JobState], int]:
-        """Return the number of jobs of each kind in each state."""
-        query = select(schema.Jobs.kind, schema.Jobs.state, func.count()).group_by(schema.Jobs.kind, schema.Jobs.state)
-        with self._database.read() as connection:
-            return {(JobKind(kind), JobState(state)): count for kind, state, count in connection.execute(query)}
-
-    def count_unfinished(self) -> int:
-        """Return the number of jobs that are queued or running."""
-        unfinished = {JobState.QUEUED, JobState.RUNNING}
-        return sum(count for (_, state), count in self.count_by_kind_and_state().items() if state in unfinished)
 
     def has_queued_jobs(self, queue: JobQueueName) -> bool:
         """Return whether a queue has jobs that no worker has claimed."""

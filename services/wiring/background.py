@@ -49,7 +49,7 @@ class Background:
     @cached_property
     def statistics(self) -> JobStatistics:
         """The statistics of jobs, queues and workers."""
-        return JobStatistics(self._database, self.jobs, self._workers)
+        return JobStatistics(self._database, self._workers)
 
     @cached_property
     def leases(self) -> Leases:

@@ -21,7 +21,6 @@ from services.settings import Settings
 
 if TYPE_CHECKING:
     from services.generators.onevision.generator import OneVisionGenerator
-    from services.generators.openai_compatible.client import ChatClient
     from services.generators.openai_compatible.generator import OpenAiCompatibleGenerator
 
 
@@ -78,7 +77,7 @@ class GeneratorWiring:
                     self._route_text_to(quotes, self._chat_generator),
                     visual_verifier=self._chat_generator,
                     accepts_tokens_of=lambda model_id: takes_embeddings and model_id.startswith("onevision:"),
-                    json_writer=self._make_json_writer(),
+                    json_writer=self._chat_generator,
                 )
 
     @cached_property
@@ -103,6 +102,7 @@ class GeneratorWiring:
 
     @cached_property
     def _chat_generator(self) -> OpenAiCompatibleGenerator:
+        from services.generators.openai_compatible.client import ChatClient
         from services.generators.openai_compatible.generator import OpenAiCompatibleGenerator
         from services.generators.openai_compatible.limits import TokenBudget
 
@@ -116,23 +116,9 @@ class GeneratorWiring:
             max_videos=settings.max_videos,
             hidden_size=settings.hidden_size if settings.image_embeds else 0,
         )
-        return OpenAiCompatibleGenerator(
-            self._chat_client, self._read_picture, budget, settings.model, settings.max_output_tokens
-        )
-
-    @cached_property
-    def _chat_client(self) -> ChatClient:
-        from services.generators.openai_compatible.client import ChatClient
-
-        settings = self._settings.generator
         authorization = settings.authorization.get_secret_value()
-        return ChatClient(settings.url, settings.api_key.get_secret_value(), settings.timeout_s, authorization)
-
-    def _make_json_writer(self) -> JsonWriter:
-        from services.generators.openai_compatible.json_writing import ServerJsonWriter
-
-        settings = self._settings.generator
-        return ServerJsonWriter(self._chat_client, settings.model, settings.max_output_tokens)
+        client = ChatClient(settings.url, settings.api_key.get_secret_value(), settings.timeout_s, authorization)
+        return OpenAiCompatibleGenerator(client, self._read_picture, budget, settings.model, settings.max_output_tokens)
 
     def _route_text_to(self, quotes: ExtractiveGenerator, model: Generator) -> Generator:
         """Quote text and leave pictures to the model, where the settings say so; else leave all to the model."""

@@ -63,7 +63,7 @@ def readyz(context: Context, response: Response, _slot: LookupSlot) -> Readiness
     return Readiness(
         ready=ready,
         parts=parts,
-        queues={queue.value: QueueShape.model_validate(now, from_attributes=True) for queue, now in queues.items()},
+        queues={queue.value: QueueShape.of(now) for queue, now in queues.items()},
         disk_free_bytes=free_bytes,
         notes=_list_notes(queues, free_bytes),
     )

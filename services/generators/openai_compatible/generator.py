@@ -14,6 +14,7 @@ from services.generators.citation_parser import parse_sentences
 from services.generators.errors import RequestRejected
 from services.generators.openai_compatible.client import ChatClient
 from services.generators.openai_compatible.evidence_packing import PackedEvidence, pack_evidence
+from services.generators.openai_compatible.json_writing import build_json_messages, require_json
 from services.generators.openai_compatible.limits import TokenBudget
 from services.generators.openai_compatible.parts import PictureLoader, build_messages
 from services.generators.openai_compatible.refusals import reduce_budget
@@ -33,7 +34,7 @@ _TOP_LOGPROBS = 20
 
 
 class OpenAiCompatibleGenerator:
-    """`services.generators.ports.Generator` and `VisualVerifier` on a model server.
+    """`services.generators.ports.Generator`, `VisualVerifier` and `JsonWriter` on a model server.
 
     `model` is the server's name for the model, its first model if empty. A request that is too large for the server is
     repeated with fewer pictures. `load_picture` returns the stored JPEG of a reference; its ArtifactError passes
@@ -68,6 +69,18 @@ class OpenAiCompatibleGenerator:
         pictures = [replace(piece, visual_tokens=None) for piece in evidence]
         with ThreadPoolExecutor(_MAX_PARALLEL_REQUESTS) as pool:
             return list(pool.map(lambda piece: self._yes_probability(prompt, piece), pictures))
+
+    def write_json(self, question: str, answer: str, response_format: Mapping[str, object]) -> str:
+        """Return an answer as JSON, to which the server holds the model while it writes (guided decoding)."""
+        body = {
+            "model": self._model_name,
+            "messages": build_json_messages(question, answer),
+            "temperature": 0.0,
+            "max_tokens": self._max_output_tokens,
+            "response_format": response_format,
+            "stream": True,
+        }
+        return require_json("".join(self._client.stream(body, self._max_output_tokens)))
 
     def _generate_drafts(self, request: str, evidence: Sequence[Evidence]) -> Iterator[DraftSentence]:
         if not evidence:

@@ -13,6 +13,7 @@ from PIL import Image
 from indexer.errors import ArtifactError, InvalidInput
 from indexer.types import SegmentFilter
 from services.access.api_keys import Scope
+from services.catalog.types import Source
 from services.container import Container
 from services.jobs.types import IndexRequest, NewJob
 from services.search.types import Query
@@ -150,6 +151,18 @@ def test_what_is_damaged_in_the_archive_is_named_and_the_rest_is_in_it(
     assert asset.asset_id in contents.damaged[0]
     report = make_container(tmp_path / "restored").restore.read(folder, _stay_silent)
     assert (report.assets, len(report.damaged_assets)) == (2, 1)
+
+
+def test_an_upload_that_somebody_took_away_is_named(small_home: Container, folder: Path, tmp_path: Path) -> None:
+    uri = small_home.source_resolver.store_upload(tmp_path / "red.png", "red.png")
+    (asset,) = (one for one in small_home.catalog.assets() if one.name == "red.png")
+    small_home.catalog.upsert_source(Source("sent", uri, asset.asset_id, "s", "sent.png", None), asset)
+    assert small_home.backup.write(folder, _stay_silent).damaged == ()
+    key = small_home.source_resolver.media_key("sent", uri)
+    assert key is not None
+    (tmp_path / "small" / key).unlink()
+    damaged = small_home.backup.write(tmp_path / "tuesday", _stay_silent).damaged
+    assert damaged == (f"sent.png: its file is missing ({key})",)
 
 
 def test_nothing_is_overwritten(small_home: Container, folder: Path, tmp_path: Path) -> None:

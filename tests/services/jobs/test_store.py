@@ -13,7 +13,6 @@ from services.jobs.leases import Leases
 from services.jobs.store import JobStore, delete_summary_results
 from services.jobs.types import (
     DeleteRequest,
-    JobKind,
     JobProgress,
     JobQueueName,
     JobRequest,
@@ -61,10 +60,6 @@ def test_pages_can_be_of_some_states(jobs: JobStore) -> None:
     jobs.cancel(gone.id)
     assert [job.id for job in jobs.list_page(states=[JobState.QUEUED]).items] == [kept.id]
     assert [job.id for job in jobs.list_page(states=[JobState.CANCELLED, JobState.DONE]).items] == [gone.id]
-    assert jobs.count_by_kind_and_state() == {
-        (JobKind.INDEX, JobState.QUEUED): 1,
-        (JobKind.INDEX, JobState.CANCELLED): 1,
-    }
 
 
 def test_what_happens_to_a_job_is_written_down_in_order(jobs: JobStore, leases: Leases) -> None:

@@ -7,7 +7,7 @@ import pytest
 from services.database.engine import SqlDatabase
 from services.jobs.statistics import JobStatistics, QueueStatistics
 from services.jobs.store import JobStore
-from services.jobs.types import JobQueueName
+from services.jobs.types import JobKind, JobQueueName, JobState
 from services.jobs.worker_registry import WorkerPresence, WorkerRegistry, worker_name
 from tests.support.fake_clock import FakeClock
 from tests.support.job_fixtures import new_index_job
@@ -51,7 +51,7 @@ def test_a_queue_is_as_deep_as_the_jobs_that_are_due(
     database: SqlDatabase, registry: WorkerRegistry, clock: FakeClock
 ) -> None:
     jobs = JobStore(database, max_attempts=3, clock=clock)
-    statistics = JobStatistics(database, jobs, registry, clock)
+    statistics = JobStatistics(database, registry, clock)
     assert statistics.describe_queues() == dict.fromkeys(BOTH, QueueStatistics(0, 0.0, 0))
     jobs.submit(new_index_job())
     clock.at += 60
@@ -61,5 +61,10 @@ def test_a_queue_is_as_deep_as_the_jobs_that_are_due(
     assert (queues[JobQueueName.INDEX].depth, queues[JobQueueName.INDEX].workers) == (2, 0)
     assert queues[JobQueueName.INDEX].oldest_s == pytest.approx(60)
     assert queues[JobQueueName.SUMMARIZE] == QueueStatistics(0, 0.0, 1)
+    assert statistics.count_unfinished() == 2
     jobs.cancel(jobs.list_page().items[0].id)
-    assert statistics.describe_queues()[JobQueueName.INDEX].depth == 1
+    assert statistics.describe_queues()[JobQueueName.INDEX].depth == statistics.count_unfinished() == 1
+    assert statistics.count_by_kind_and_state() == {
+        (JobKind.INDEX, JobState.QUEUED): 1,
+        (JobKind.INDEX, JobState.CANCELLED): 1,
+    }
