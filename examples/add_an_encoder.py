@@ -39,6 +39,8 @@ class HashingEncoder:
             row[-1] = not row.any()
         return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
+    encode_queries = encode  # a bag of words has one way for questions and passages
+
 
 class HashingModels(Models):  # all models that the settings name, but another sentence encoder
     @cached_property

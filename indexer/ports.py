@@ -96,7 +96,10 @@ class FrameSink(Protocol):
 
 
 class SentenceEncoder(Protocol):
-    """Encoder of sentences into a space of meaning; rows are L2-normalised."""
+    """Encoder of texts into a space of meaning; rows are L2-normalised.
+
+    Many models encode what is looked for otherwise than what is found; those that do not have one way for both.
+    """
 
     @property
     def model_id(self) -> str:
@@ -107,7 +110,10 @@ class SentenceEncoder(Protocol):
         """Width of an embedding."""
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Embed texts, `[n, dim]` in their order; `[0, dim]` for no texts."""
+        """Embed passages, `[n, dim]` in their order; `[0, dim]` for no texts."""
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Embed what is asked or looked for, `[n, dim]` in their order; `[0, dim]` for no texts."""
 
 
 class OcrEngine(Protocol):

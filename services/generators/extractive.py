@@ -169,8 +169,8 @@ class ExtractiveGenerator:
         encoder = self._text_encoder()
         if encoder is None:
             return [0.0] * len(texts)
-        vectors = encoder.encode([question, *texts])
-        return [float(similarity) for similarity in np.clip(vectors[1:] @ vectors[0], 0.0, 1.0)]
+        similarities = encoder.encode(list(texts)) @ encoder.encode_queries([question])[0]
+        return [float(similarity) for similarity in np.clip(similarities, 0.0, 1.0)]
 
 
 def _quotable_spans(text: str, settings: ExtractionSettings) -> Iterator[tuple[int, int, bool]]:

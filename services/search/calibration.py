@@ -218,7 +218,7 @@ class Calibration:
     ) -> dict[str, list[float]]:
         best = {f"{Lane.KEYWORDS}{suffix}": [self._top_score(Lane.KEYWORDS, query, tick) for query in queries]}
         if (text := self._text()) is not None:
-            best[f"{Lane.TEXT}{suffix}"] = self._top_scores(Lane.TEXT, text.encode, queries, tick)
+            best[f"{Lane.TEXT}{suffix}"] = self._top_scores(Lane.TEXT, text.encode_queries, queries, tick)
         if (visual := self._visual()) is not None:
             best[f"{Lane.VISUAL}{suffix}"] = self._top_scores(Lane.VISUAL, visual.encode_texts, scenes, tick)
         return best

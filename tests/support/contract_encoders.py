@@ -145,8 +145,16 @@ class SentenceEncoderContract:
     def test_texts_become_unit_rows(self, encoder: SentenceEncoder) -> None:
         check_unit_rows(encoder.encode(["a fire truck", "", "long " * 1000]), 3, encoder.dim)
 
+    def test_queries_become_unit_rows(self, encoder: SentenceEncoder) -> None:
+        check_unit_rows(encoder.encode_queries(["where is the fire truck?", "", "소방차 " * 1000]), 3, encoder.dim)
+
+    def test_a_query_is_nearest_to_the_passage_that_is_about_it(self, encoder: SentenceEncoder) -> None:
+        (query,) = encoder.encode_queries(["How long is the notice period?"])
+        near, far = encoder.encode(["Either side may give notice of three months.", "The truck is red."])
+        assert query @ near > query @ far
+
     def test_nothing_gives_no_rows(self, encoder: SentenceEncoder) -> None:
-        assert encoder.encode([]).shape == (0, encoder.dim)
+        assert encoder.encode([]).shape == encoder.encode_queries([]).shape == (0, encoder.dim)
 
     def test_a_vector_does_not_depend_on_its_neighbours_or_their_order(self, encoder: SentenceEncoder) -> None:
         texts = [("word " * length).strip() for length in (1, 40, 3, 120, 7)]

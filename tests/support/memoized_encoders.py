@@ -16,14 +16,22 @@ class MemoizedSentenceEncoder:
 
     def __init__(self, encoder: SentenceEncoder) -> None:
         self._encoder = encoder
-        self._vectors: dict[tuple[str, ...], Vectors] = {}
+        self._passages: dict[tuple[str, ...], Vectors] = {}
+        self._queries: dict[tuple[str, ...], Vectors] = {}
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Embed texts, `[n, dim]` in their order."""
+        """Embed passages, `[n, dim]` in their order."""
         key = tuple(texts)
-        if key not in self._vectors:
-            self._vectors[key] = self._encoder.encode(texts)
-        return self._vectors[key].copy()
+        if key not in self._passages:
+            self._passages[key] = self._encoder.encode(texts)
+        return self._passages[key].copy()
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Embed queries, `[n, dim]` in their order."""
+        key = tuple(texts)
+        if key not in self._queries:
+            self._queries[key] = self._encoder.encode_queries(texts)
+        return self._queries[key].copy()
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (whatever else the encoder has)
         return getattr(self._encoder, name)

@@ -33,6 +33,8 @@ class LengthEncoder:
         angles = np.array([len(text) for text in texts], np.float32) / 100
         return np.stack([np.cos(angles), np.sin(angles)], axis=1) if texts else np.empty((0, 2), np.float32)
 
+    encode_queries = encode
+
     def encode_images(self, pictures: list[np.ndarray]) -> np.ndarray:
         angles = np.array([picture.mean() for picture in pictures], np.float32) / 100
         return np.stack([np.cos(angles), np.sin(angles)], axis=1)

@@ -250,7 +250,7 @@ def _search_all_lanes(container: Container, query: str) -> list[Hit]:
     assert container.models.image_text_encoder is not None
     queries = {
         Lane.VISUAL: container.models.image_text_encoder.encode_texts([query])[0],
-        Lane.TEXT: container.models.sentence_encoder.encode([query])[0],
+        Lane.TEXT: container.models.sentence_encoder.encode_queries([query])[0],
         Lane.KEYWORDS: query,
     }
     lane_hits = [container.index.search(lane, what, 5, NO_FILTERS) for lane, what in queries.items()]

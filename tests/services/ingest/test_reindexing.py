@@ -24,7 +24,7 @@ NO_FILTERS = SegmentFilter()
 
 def _text_hits(container: Container, text: str) -> list[tuple[str, float]]:
     vector = (
-        container.models.sentence_encoder.encode([text])[0]
+        container.models.sentence_encoder.encode_queries([text])[0]
         if container.models.sentence_encoder
         else np.zeros(1, np.float32)
     )
