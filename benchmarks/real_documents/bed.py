@@ -116,12 +116,12 @@ class BedQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def load_documents(only: str | None = None) -> list[Document]:
-    """Load the list of documents, in the order of its files; of one file alone where `only` names it. Errors: BedError."""
+    """Load the list of documents, in the order of its files; `only` names one of them. Errors: BedError."""
     return list(_read_lines(DATA / "documents", only, Document))
 
 
 def load_questions(only: str | None = None) -> list[BedQuestion]:
-    """Load the questions, in the order of their files; of one file alone where `only` names it. Errors: BedError."""
+    """Load the questions, in the order of their files; `only` names one of them. Errors: BedError."""
     return list(_read_lines(DATA / "questions", only, BedQuestion))
 
 

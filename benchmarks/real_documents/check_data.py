@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.real_documents.bed import MAX_PAGES, BedError, BedQuestion, Document, load_documents, load_questions
+from benchmarks.real_documents.bed import BedError, BedQuestion, Document, load_documents, load_questions
 from benchmarks.real_documents.fetch import add_cache_option, make_document
 from benchmarks.real_documents.normalisation import contains_alternative, normalise
 from benchmarks.real_documents.page_text import read_pages

@@ -53,8 +53,9 @@ def fill_archive(documents: Sequence[Document], cache: Path) -> dict[str, Docume
     names = name_files(documents)
     archive = cache / "archive"
     archive.mkdir(parents=True, exist_ok=True)
-    for stale in set(os.listdir(archive)) - set(names.values()):
-        (archive / stale).unlink()
+    for path in archive.iterdir():
+        if path.name not in names.values():
+            path.unlink()
     for document in documents:
         source, target = make_document(document, documents, cache), archive / names[document.id]
         if not target.exists() or not target.samefile(source):
