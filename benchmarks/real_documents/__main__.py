@@ -77,6 +77,7 @@ def measure_baselines(
             for question, ranking in zip(answerable, rankings, strict=True)
         }
         measured.append(BaselineRanks(name, ranks))
+        print(f"{name}: {len(chunks)} chunks ranked", flush=True)
     return measured
 
 

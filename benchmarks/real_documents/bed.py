@@ -68,8 +68,8 @@ QuestionKind = Literal[
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A file of the bed: `path` in a Debian package, or a drawn one.
 
-    `first_page` and `last_page` cut it (counted from 1, both inclusive). A drawn one has a `medium` and the name of its
-    `file`; it is `of` a sheet that the bed draws, or of pages (`of_pages`) of another document as cut.
+    `first_page` and `last_page` cut it (both or none, counted from 1, inclusive). A drawn one has a `medium` and the
+    name of its `file`; it shows the sheet `of` that name, or the pages `of_pages` of a packaged file as it is.
     """
 
     id: str
@@ -85,6 +85,7 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     of: str = ""
     of_pages: tuple[int, ...] = ()
     seed: int = 0
+    stamp: str = ""
 
     @property
     def is_drawn(self) -> bool:

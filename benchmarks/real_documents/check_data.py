@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.real_documents.bed import BedError, BedQuestion, Document, load_documents, load_questions
+from benchmarks.real_documents.bed import MAX_PAGES, BedError, BedQuestion, Document, load_documents, load_questions
+from benchmarks.real_documents.drawing.drawing import save_shown_pages
 from benchmarks.real_documents.fetch import add_cache_option, make_document
 from benchmarks.real_documents.normalisation import contains_alternative, normalise
 from benchmarks.real_documents.page_text import read_pages
@@ -29,27 +30,39 @@ FORBIDDEN_PREFIXES = ("installation-guide-", "developers-reference")
 def check_documents(documents: Sequence[Document]) -> Iterator[str]:
     """Yield what is wrong with the list of documents."""
     yield from _find_repeated("document", (document.id for document in documents))
-    ids = {document.id for document in documents}
     halves: dict[str, set[str]] = {}
     for document in documents:
-        if document.is_drawn:
-            if not document.file or not document.of:
-                yield f"{document.id}: a drawn document needs `file` and `of`"
-            continue
-        halves.setdefault(document.package, set()).add(document.half)
-        if document.package in FORBIDDEN_PACKAGES or document.package.startswith(FORBIDDEN_PREFIXES):
-            yield f"{document.id}: {document.package} belongs to another examination"
-        if not document.path.removesuffix(".gz").endswith(".pdf"):
-            yield f"{document.id}: {document.path} is no PDF file"
-    for document in documents:
-        source = next((other for other in documents if other.id == document.of), None)
-        if source is not None and source.half != document.half:
-            yield f"{document.id}: in another half than {source.id}, which it shows"
-        if document.of_pages and document.of not in ids:
-            yield f"{document.id}: shows pages of {document.of}, which is not in the list"
+        if document.package:
+            halves.setdefault(document.package, set()).add(document.half)
+        yield from (f"{document.id}: {fault}" for fault in _find_document_faults(document))
+        yield from _find_shown_twice(document, documents)
     for package, found in halves.items():
         if len(found) > 1:
             yield f"{package}: in both halves"
+
+
+def _find_document_faults(document: Document) -> Iterator[str]:
+    if document.is_drawn and (not document.file or bool(document.of) == bool(document.package)):
+        yield "a drawn document needs `file`, and either `of` or `package`"
+    if bool(document.package) != bool(document.of_pages) and document.is_drawn:
+        yield "a scan of a packaged file needs `of_pages`"
+    if document.package in FORBIDDEN_PACKAGES or document.package.startswith(FORBIDDEN_PREFIXES):
+        yield f"{document.package} belongs to another examination"
+    if document.package and not document.path.removesuffix(".gz").endswith(".pdf"):
+        yield f"{document.path} is no PDF file"
+    if (document.first_page is None) != (document.last_page is None):
+        yield "`first_page` and `last_page` go together"
+    if (document.last_page or 0) - (document.first_page or 0) >= MAX_PAGES:
+        yield f"more than {MAX_PAGES} pages"
+
+
+def _find_shown_twice(document: Document, documents: Sequence[Document]) -> Iterator[str]:
+    """Yield where a scan shows a page that is in the bed with its text too: either would prove an answer."""
+    for other in documents:
+        if document.is_drawn and not other.is_drawn and document.package == other.package:
+            first, last = other.first_page or 1, other.last_page or MAX_PAGES
+            if document.path == other.path and any(first <= page <= last for page in document.of_pages):
+                yield f"{document.id}: shows pages that {other.id} has too"
 
 
 def check_questions(questions: Sequence[BedQuestion], documents: Sequence[Document]) -> Iterator[str]:
@@ -84,12 +97,13 @@ def _find_faults(question: BedQuestion, language: str) -> Iterator[str]:
 def check_quotes(questions: Iterable[BedQuestion], documents: Sequence[Document], cache: Path) -> Iterator[str]:
     """Yield the questions whose pages are not in the document, or whose quote is on none of them."""
     by_id = {document.id: document for document in documents}
+    known: dict[str, list[tuple[str, str]]] = {}
     for question in questions:
         document = by_id.get(question.document)
         if document is None or not question.is_answerable:
             continue
         try:
-            texts = read_truth(document, documents, cache)
+            texts = known[document.id] = known.get(document.id) or read_truth(document, cache)
         except BedError as error:
             yield f"{question.id}: {error}"
             continue
@@ -100,24 +114,19 @@ def check_quotes(questions: Iterable[BedQuestion], documents: Sequence[Document]
             yield f"{question.id}: the quote is not on pages {question.pages}, but on {where}"
 
 
-def read_truth(document: Document, documents: Sequence[Document], cache: Path) -> list[tuple[str, str]]:
+def read_truth(document: Document, cache: Path) -> list[tuple[str, str]]:
     """Return the text of each page, with layout and without; for a drawn one that of what it shows."""
-    if not document.is_drawn:
-        path = make_document(document, documents, cache)
+    path = save_shown_pages(document, cache) if document.is_drawn else make_document(document, cache)
+    try:
         return list(zip(read_pages(path, layout=True), read_pages(path, layout=False), strict=True))
-    for other in documents:
-        if other.id == document.of:
-            pages = read_truth(other, documents, cache)
-            return [pages[page - 1] for page in document.of_pages]
-    from benchmarks.real_documents.drawing.drawing import read_sheet
-
-    text = read_sheet(document)
-    return [(text, text)]
+    finally:
+        if document.is_drawn:
+            path.unlink()
 
 
 def check_amounts(questions: Sequence[BedQuestion], documents: Sequence[Document]) -> Iterator[str]:
     """Yield where the bed is smaller or less balanced than it is to be."""
-    packages = {document.package for document in documents if not document.is_drawn}
+    packages = {document.package for document in documents if document.package}
     for what, count, least in (
         ("questions", len(questions), _LEAST_QUESTIONS),
         ("files", len(documents), _LEAST_FILES),

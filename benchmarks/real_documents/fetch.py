@@ -33,7 +33,7 @@ class PackagedFile(msgspec.Struct, frozen=True):
     sha256: str
 
 
-def make_document(document: Document, documents: Sequence[Document], cache: Path) -> Path:
+def make_document(document: Document, cache: Path) -> Path:
     """Make the file of a document in the cache where it is missing; returns its path. Errors: BedError."""
     path = _cached_path(document, cache)
     if path.exists():
@@ -41,7 +41,7 @@ def make_document(document: Document, documents: Sequence[Document], cache: Path
     if document.is_drawn:
         from benchmarks.real_documents.drawing.drawing import draw_document
 
-        content = draw_document(document, documents, lambda other: make_document(other, documents, cache))
+        content = draw_document(document, cache)
     else:
         content = cut_pages(read_packaged(document, cache), document)
     _write(path, content)
@@ -57,7 +57,7 @@ def fill_archive(documents: Sequence[Document], cache: Path) -> dict[str, Docume
         if path.name not in names.values():
             path.unlink()
     for document in documents:
-        source, target = make_document(document, documents, cache), archive / names[document.id]
+        source, target = make_document(document, cache), archive / names[document.id]
         if not target.exists() or not target.samefile(source):
             target.unlink(missing_ok=True)
             os.link(source, target)
@@ -87,7 +87,7 @@ def find_other_versions(documents: Iterable[Document], cache: Path) -> list[str]
     differences = []
     for document in documents:
         record = known.get((document.package, document.path))
-        if record and hash_bytes(read_packaged(document, cache)) != record.sha256:
+        if record is not None and hash_bytes(read_packaged(document, cache)) != record.sha256:
             version = package_version(document.package, cache)
             differences.append(f"{document.id}: {document.package} {version}, not {record.version} as asked about")
     return differences
@@ -103,7 +103,7 @@ def record_versions(documents: Iterable[Document], cache: Path) -> None:
             hash_bytes(read_packaged(document, cache)),
         )
         for document in documents
-        if not document.is_drawn
+        if document.package
     }
     lines = (msgspec.json.encode(records[key]).decode() for key in sorted(records))
     _RECORDS.write_text("".join(f"{line}\n" for line in lines), "utf-8")
@@ -125,13 +125,13 @@ def main() -> int:
     failures: list[str] = []
     for document in documents:
         try:
-            print(make_document(document, documents, cache).name)
+            print(make_document(document, cache).name)
         except BedError as error:
             failures.append(str(error))
     if not failures:
         if args.record:
             record_versions(documents, cache)
-        failures = find_other_versions([document for document in documents if not document.is_drawn], cache)
+        failures = find_other_versions(documents, cache)
         fill_archive(documents, cache)
     for failure in failures:
         print(failure, file=sys.stderr)
@@ -141,7 +141,7 @@ def main() -> int:
 def _cached_path(document: Document, cache: Path) -> Path:
     """Path of a document's file; another one where its line in the list changed in what makes the file."""
     makers = (document.package, document.path, document.first_page, document.last_page)
-    drawn = (document.medium, document.of, document.of_pages, document.seed)
+    drawn = (document.medium, document.of, document.of_pages, document.seed, document.stamp)
     key = hash_bytes(msgspec.json.encode([makers, drawn]))[:8]
     suffix = ".jpg" if document.medium is Medium.PHOTO else ".pdf"
     return cache / "documents" / f"{document.id}.{key}{suffix}"

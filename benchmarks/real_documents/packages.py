@@ -7,6 +7,7 @@ import hashlib
 import io
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pypdfium2 as pdfium
@@ -52,17 +53,21 @@ def read_packaged(document: Document, cache: Path) -> bytes:
 
 def cut_pages(content: bytes, document: Document) -> bytes:
     """Return the pages of a PDF file that the document names; all of it where it names none. Errors: BedError."""
-    if document.first_page is None and document.last_page is None:
+    if document.first_page is None or document.last_page is None:
         return content
+    return pick_pages(content, range(document.first_page, document.last_page + 1), document.id)
+
+
+def pick_pages(content: bytes, pages: Sequence[int], name: str) -> bytes:
+    """Return some pages of a PDF file, counted from 1; `name` is what an error says of it. Errors: BedError."""
     try:
         with pdfium.PdfDocument(content) as source, pdfium.PdfDocument.new() as target:
-            first, last = document.first_page or 1, document.last_page or len(source)
-            if not 1 <= first <= last <= len(source):
-                raise BedError(f"{document.id}: pages {first}–{last} are not in a file of {len(source)} pages")
-            target.import_pages(source, range(first - 1, last))
+            if not pages or not all(1 <= page <= len(source) for page in pages):
+                raise BedError(f"{name}: pages {list(pages)} are not in a file of {len(source)} pages")
+            target.import_pages(source, [page - 1 for page in pages])
             return _save(target)
     except pdfium.PdfiumError as error:
-        raise BedError(f"{document.id}: cannot be read: {error}") from error
+        raise BedError(f"{name}: cannot be read: {error}") from error
 
 
 def hash_bytes(content: bytes) -> str:

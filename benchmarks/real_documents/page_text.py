@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from functools import cache
 from pathlib import Path
 
 from benchmarks.real_documents.bed import BedError
@@ -12,7 +11,6 @@ _READ_TIMEOUT_S = 120
 """Chosen: far above what thirty pages take."""
 
 
-@cache
 def read_pages(path: Path, layout: bool) -> tuple[str, ...]:
     """Return the text of each page of a PDF file, with its layout or in reading order. Errors: BedError."""
     command = ["pdftotext", *(["-layout"] if layout else []), "-enc", "UTF-8", str(path), "-"]
