@@ -13,7 +13,7 @@ from PIL import Image
 from benchmarks.real_documents.bed import BedError, Document, Medium
 from benchmarks.real_documents.drawing import invoices_asian, invoices_western, receipts_asian, receipts_western
 from benchmarks.real_documents.drawing.fonts import Family
-from benchmarks.real_documents.drawing.photographing import PHOTO_DPI, make_photo
+from benchmarks.real_documents.drawing.photographing import PHOTO_SIDE_PX, make_photo
 from benchmarks.real_documents.drawing.receipts_western import ROLL
 from benchmarks.real_documents.drawing.scanning import choose_dpi, make_scan
 from benchmarks.real_documents.drawing.sheet import A4, Sheet
@@ -53,7 +53,7 @@ def draw_document(document: Document, cache: Path) -> bytes:
         case Medium.SCAN:
             return make_scan(_render(shown, choose_dpi(document.seed)), document.seed, document.stamp)
         case Medium.PHOTO:
-            return make_photo(_render(shown, PHOTO_DPI)[0], document.seed)
+            return make_photo(_render(shown, _choose_photo_dpi(shown))[0], document.seed)
         case _:
             return shown
 
@@ -77,6 +77,12 @@ def save_shown_pages(document: Document, cache: Path) -> Path:
     return Path(file.name)
 
 
-def _render(content: bytes, dpi: int) -> list[Image.Image]:
+def _choose_photo_dpi(content: bytes) -> float:
+    """Return the resolution at which the longer side of the first page has `PHOTO_SIDE_PX`."""
+    with pdfium.PdfDocument(io.BytesIO(content)) as pdf:
+        return PHOTO_SIDE_PX * _POINTS_PER_INCH / max(pdf.get_page_size(0))
+
+
+def _render(content: bytes, dpi: float) -> list[Image.Image]:
     with pdfium.PdfDocument(io.BytesIO(content)) as pdf:
         return [page.render(scale=dpi / _POINTS_PER_INCH).to_pil().convert("RGB") for page in pdf]

@@ -10,8 +10,8 @@ from PIL import Image, ImageFilter
 
 from benchmarks.real_documents.drawing.scanning import add_light_and_noise
 
-PHOTO_DPI = 200
-"""Chosen: a sheet of A4 that fills a picture of 4 megapixels."""
+PHOTO_SIDE_PX = 2400
+"""Chosen: a sheet that fills a picture of four megapixels, which telephones send on."""
 
 _MARGIN = 0.06
 """Chosen: share of the picture around the sheet."""
@@ -26,7 +26,7 @@ _Point = tuple[float, float]
 
 
 def make_photo(page: Image.Image, seed: int) -> bytes:
-    """Return a JPEG file of a sheet on a table, from a page rendered at `PHOTO_DPI`."""
+    """Return a JPEG file of a sheet on a table, from a page rendered with a longer side of `PHOTO_SIDE_PX`."""
     rng = np.random.default_rng(seed)
     page = page.convert("RGB")
     width, height = page.size
