@@ -8,8 +8,6 @@ from collections.abc import Iterable, Sequence
 
 _THIN_SPACE_IN_NUMBER = re.compile("(?<=\\d)[\u00a0\u2009\u202f](?=\\d{3}(?!\\d))")
 _SEPARATOR_IN_NUMBER = re.compile(r"(?<=\d)[,'](?=\d{3}(?!\d))")
-
-
 _HYPHENS_AND_QUOTES = str.maketrans({**dict.fromkeys("‐‑‒–—―−", "-"), **dict.fromkeys("‘’", "'"), "\u00ad": None})
 _UNSPACED_LETTER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 

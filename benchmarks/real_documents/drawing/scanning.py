@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +17,9 @@ _MAX_SKEW_DEGREES = 2.0
 
 _DPI_CHOICES = (150, 170, 200)
 """Chosen: the usual settings of office scanners for text."""
+
+_MADE_AT = time.gmtime(0)
+"""Form: the date in a scan's file, the same in each run, so that its bytes are."""
 
 _JPEG_QUALITIES = (55, 85)
 """Chosen: from small files of a copier to a good scanner's."""
@@ -49,7 +53,8 @@ def make_scan(pages: Sequence[Image.Image], seed: int, stamp: str = "") -> bytes
         scans.append(_scan_page(page, rng))
     buffer = io.BytesIO()
     quality = int(rng.integers(*_JPEG_QUALITIES))
-    scans[0].save(buffer, "PDF", save_all=True, append_images=scans[1:], resolution=dpi, quality=quality)
+    dates = {"creationDate": _MADE_AT, "modDate": _MADE_AT}
+    scans[0].save(buffer, "PDF", save_all=True, append_images=scans[1:], resolution=dpi, quality=quality, **dates)
     return buffer.getvalue()
 
 
