@@ -44,16 +44,20 @@ def main() -> int:
     try:
         names = fill_archive(documents, cache)
         baselines = [] if args.no_baselines else measure_baselines(questions, names, cache)
-        container = open_archive(cache / "archive", names, home, args.profile)
     except BedError as error:
         print(error, file=sys.stderr)
         return 1
+    container = open_archive(cache / "archive", names, home, args.profile)
+    missing = len(names) - len(container.catalog.assets())
     results = list(ask_all(container, questions, names, args.perfect))
     container.close()
     if args.details is not None:
         args.details.write_bytes(b"".join(msgspec.json.encode(result) + b"\n" for result in results))
     _print_groups(results, questions, args.half)
-    figures = make_figures(results, baselines, questions, names, measure_pages_per_second(home))
+    figures = [
+        Figure("files that could not be indexed", float(missing), f"of {len(names)}", 0.0, at_least=False),
+        *make_figures(results, baselines, questions, names, measure_pages_per_second(home)),
+    ]
     title = f"real documents, {args.half}" + (f", perfect {args.perfect}" if args.perfect else "")
     return report(title, figures, args.check, args.json)
 
@@ -94,7 +98,7 @@ def make_figures(
     textless = {document.id for document in names.values() if document.medium in ("scan", "photo")}
     with_text = frozenset(id_ for id_, document in answerable.items() if document not in textless)
     return [
-        Figure("questions", float(len(results)), f"about {len(names)} files"),
+        Figure("questions", float(len(results))),
         *make_search_figures(ranks, "search", _SEARCH_TARGETS),
         *make_margin_figures(ranks, baselines, with_text),
         *(figure for baseline in baselines for figure in make_search_figures(baseline.ranks, baseline.name, None)),

@@ -40,14 +40,15 @@ def ask_all(
     container.preload_models()
     assets = {documents[asset.name].id: asset for asset in container.catalog.assets()}
     for question in questions:
-        asset = assets[question.document]
-        filters = SegmentFilter() if perfect is None else SegmentFilter(assets=frozenset([asset.asset_id]))
+        asset = assets.get(question.document)
+        right = frozenset() if asset is None else frozenset([asset.asset_id])
+        filters = SegmentFilter() if perfect is None else SegmentFilter(assets=right)
         started_at = time.perf_counter()
         moments = container.retrieval.search(Query(question.question), filters, _FOUND_PLACES)
         search_s = time.perf_counter() - started_at
         found = tuple(Place(documents[m.asset.name].id, m.best_segment.page or 1) for m in moments)
         started_at = time.perf_counter()
-        if perfect is Perfect.PAGE and question.is_answerable:
+        if perfect is Perfect.PAGE and question.is_answerable and asset is not None:
             answer = _ask_with_right_pages(container, question, asset)
         else:
             answer = container.answering.ask(question.question, filters)

@@ -80,7 +80,8 @@ def save_shown_pages(document: Document, cache: Path) -> Path:
 def _choose_photo_dpi(content: bytes) -> float:
     """Return the resolution at which the longer side of the first page has `PHOTO_SIDE_PX`."""
     with pdfium.PdfDocument(io.BytesIO(content)) as pdf:
-        return PHOTO_SIDE_PX * _POINTS_PER_INCH / max(pdf.get_page_size(0))
+        width, height = pdf.get_page_size(0)
+    return PHOTO_SIDE_PX * _POINTS_PER_INCH / float(max(width, height))
 
 
 def _render(content: bytes, dpi: float) -> list[Image.Image]:
