@@ -68,7 +68,8 @@ QuestionKind = Literal[
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A file of the bed: `path` in a Debian package, or a drawn one.
 
-    `first_page` and `last_page` cut it (both or none, counted from 1, inclusive). A drawn one has a `medium` and the
+    `first_page` and `last_page` cut it (both or none, counted from 1, inclusive). One that is
+    `rendered` is a web page, which Chromium prints to a PDF file. A drawn one has a `medium` and the
     name of its `file`; it shows the sheet `of` that name, or the pages `of_pages` of a packaged file as it is.
     """
 
@@ -80,6 +81,7 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path: str = ""
     first_page: int | None = None
     last_page: int | None = None
+    rendered: bool = False
     medium: Medium | None = None
     file: str = ""
     of: str = ""

@@ -48,7 +48,7 @@ def _find_document_faults(document: Document) -> Iterator[str]:
         yield "a scan of a packaged file needs `of_pages`"
     if document.package in FORBIDDEN_PACKAGES or document.package.startswith(FORBIDDEN_PREFIXES):
         yield f"{document.package} belongs to another examination"
-    if document.package and not document.path.removesuffix(".gz").endswith(".pdf"):
+    if document.package and not document.rendered and not document.path.removesuffix(".gz").endswith(".pdf"):
         yield f"{document.path} is no PDF file"
     if (document.first_page is None) != (document.last_page is None):
         yield "`first_page` and `last_page` go together"

@@ -19,6 +19,7 @@ import msgspec
 
 from benchmarks.real_documents.bed import DATA, BedError, Document, Medium, load_documents
 from benchmarks.real_documents.packages import cut_pages, hash_bytes, package_version, read_packaged
+from benchmarks.real_documents.rendering import print_page
 
 DEFAULT_CACHE = Path("~/.cache/afterimage/real_documents")
 _RECORDS = DATA / "packages.jsonl"
@@ -43,7 +44,7 @@ def make_document(document: Document, cache: Path) -> Path:
 
         content = draw_document(document, cache)
     else:
-        content = cut_pages(read_packaged(document, cache), document)
+        content = cut_pages(_read_or_print(document, cache), document)
     _write(path, content)
     return path
 
@@ -67,7 +68,7 @@ def fill_archive(documents: Sequence[Document], cache: Path) -> dict[str, Docume
 def name_files(documents: Iterable[Document]) -> dict[str, str]:
     """Return the file name of each document, by its id: that in the package, with the package's where two share it."""
     documents = list(documents)
-    plain = {document.id: document.file or Path(document.path.removesuffix(".gz")).name for document in documents}
+    plain = {document.id: document.file or _name_in_package(document) for document in documents}
     packages = Counter(plain[document.id].casefold() for document in documents)
     names: dict[str, str] = {}
     taken: Counter[str] = Counter()
@@ -79,6 +80,11 @@ def name_files(documents: Iterable[Document]) -> dict[str, str]:
         count = taken[name.name.casefold()]
         names[document.id] = name.name if count == 1 else f"{name.stem} {count}{name.suffix}"
     return names
+
+
+def _name_in_package(document: Document) -> str:
+    path = Path(document.path.removesuffix(".gz"))
+    return f"{path.stem}.pdf" if document.rendered else path.name
 
 
 def find_other_versions(documents: Iterable[Document], cache: Path) -> list[str]:
@@ -136,6 +142,10 @@ def main() -> int:
     for failure in failures:
         print(failure, file=sys.stderr)
     return int(bool(failures))
+
+
+def _read_or_print(document: Document, cache: Path) -> bytes:
+    return print_page(document, cache) if document.rendered else read_packaged(document, cache)
 
 
 def _cached_path(document: Document, cache: Path) -> Path:
