@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.answers import load_answerable
 from benchmarks.real_documents import __main__ as command
+from benchmarks.real_documents.asking import Perfect, ask_all
 from benchmarks.real_documents.baselines import VectorCache, fuse_ranks, split_words
 from benchmarks.real_documents.bed import BedError, BedQuestion, Document, Half, Medium, load_documents, load_questions
 from benchmarks.real_documents.check_data import check_documents, check_questions
@@ -22,6 +24,7 @@ from benchmarks.real_documents.normalisation import contains, contains_alternati
 from benchmarks.real_documents.verdicts import BedVerdict, Place, judge_answer, rank_right_page
 from indexer.types import Vectors
 from services.answering.types import Answer, Sentence, Verdict, Verification
+from tests.support.containers import MakeContainer
 
 MANUAL = Document("manual", "en", "manual", Half.WORK, package="tool-doc", path="usr/share/doc/tool/manual.pdf.gz")
 QUESTION = BedQuestion("manual-01", "manual", "How big may a file be?", "en", "fact", (3, 4), (("3 MB",),), "3 MB")
@@ -157,3 +160,26 @@ def test_details_of_the_held_back_half_are_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sys, "argv", ["real_documents", "--half", "held_back", "--details", str(tmp_path / "d.jsonl")])
     with pytest.raises(SystemExit):
         command.main()
+
+
+@pytest.mark.slow
+def test_with_the_right_page_given_an_answer_cites_no_other(make_container: MakeContainer, indexed_home: Path) -> None:
+    container = make_container(indexed_home)
+    names = {
+        asset.name: Document(asset.name, "en", "other", Half.WORK, package="sample", path=asset.name)
+        for asset in container.catalog.assets()
+    }
+    questions = [
+        BedQuestion(
+            question.id, question.file, question.question, "en", "fact", (question.page,), ((question.answer,),), ""
+        )
+        for question in load_answerable()
+        if question.page is not None
+    ]
+    for perfect in (None, *Perfect):
+        results = list(ask_all(container, questions, names, perfect))
+        assert [result.id for result in results] == [question.id for question in questions]
+        assert sum(result.verdict is BedVerdict.RIGHT for result in results) >= 0.8 * len(results)
+        if perfect is Perfect.PAGE:
+            cited = [(place.document, place.page) for result in results for place in result.cited]
+            assert set(cited) <= {(question.document, question.pages[0]) for question in questions}
