@@ -95,7 +95,7 @@ def _find_faults(question: BedQuestion, language: str) -> Iterator[str]:
 
 
 def check_quotes(questions: Iterable[BedQuestion], documents: Sequence[Document], cache: Path) -> Iterator[str]:
-    """Yield the questions whose pages are not in the document, or whose quote is on none of them."""
+    """Yield the questions whose pages are not in the document, or hold neither the quote nor an answer."""
     by_id = {document.id: document for document in documents}
     known: dict[str, list[tuple[str, str]]] = {}
     for question in questions:
@@ -112,6 +112,8 @@ def check_quotes(questions: Iterable[BedQuestion], documents: Sequence[Document]
         elif not any(_has_quote(texts[page - 1], question.quote) for page in question.pages):
             where = [page for page, text in enumerate(texts, 1) if _has_quote(text, question.quote)]
             yield f"{question.id}: the quote is not on pages {question.pages}, but on {where}"
+        elif not _has_answer([texts[page - 1] for page in question.pages], question):
+            yield f"{question.id}: no alternative of the answer is on pages {question.pages}"
 
 
 def read_truth(document: Document, cache: Path) -> list[tuple[str, str]]:
@@ -178,6 +180,11 @@ def main() -> int:
 
 def _has_quote(texts: tuple[str, str], quote: str) -> bool:
     return any(normalise(quote) in normalise(text) for text in texts)
+
+
+def _has_answer(pages: Sequence[tuple[str, str]], question: BedQuestion) -> bool:
+    """Return whether an alternative is in the text of the pages, so that an answer in their own words can be right."""
+    return any(contains_alternative("\n".join(texts), question.answers) for texts in zip(*pages, strict=True))
 
 
 def _find_repeated(what: str, names: Iterable[str]) -> Iterator[str]:

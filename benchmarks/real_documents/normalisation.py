@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 _THIN_SPACE_IN_NUMBER = re.compile("(?<=\\d)[\u00a0\u2009\u202f](?=\\d{3}(?!\\d))")
 _SEPARATOR_IN_NUMBER = re.compile(r"(?<=\d)[,'](?=\d{3}(?!\d))")
 _HYPHENS_AND_QUOTES = str.maketrans({**dict.fromkeys("‐‑‒–—―−", "-"), **dict.fromkeys("‘’", "'"), "\u00ad": None})
-_UNSPACED_LETTER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
+_UNSPACED = r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]"
+_SPACE_AT_UNSPACED_LETTER = re.compile(f"(?<={_UNSPACED}) | (?={_UNSPACED})")
 
 
 def normalise(text: str) -> str:
@@ -26,11 +27,9 @@ def normalise(text: str) -> str:
 def contains(text: str, part: str) -> bool:
     """Return whether a part occurs in a text; a number does not occur inside of a longer one.
 
-    White space does not count where the part has Chinese, Japanese or Korean letters: lines break inside of words.
+    White space beside Chinese, Japanese and Korean letters does not count: lines break inside of words.
     """
-    part, text = normalise(part), normalise(text)
-    if _UNSPACED_LETTER.search(part):
-        part, text = part.replace(" ", ""), text.replace(" ", "")
+    part, text = (_SPACE_AT_UNSPACED_LETTER.sub("", normalise(side)) for side in (part, text))
     before = r"(?<!\d)(?<!\d[.,])" if part[:1].isdigit() else ""
     after = r"(?!\d)(?![.,]\d)" if part[-1:].isdigit() else ""
     return bool(part) and re.search(before + re.escape(part) + after, text) is not None
