@@ -15,6 +15,7 @@ from benchmarks.real_documents.verdicts import (
     judge_answer,
     list_cited_places,
     rank_right_page,
+    read_page,
 )
 from indexer.types import SegmentFilter
 from services.answering.types import Answer
@@ -46,7 +47,7 @@ def ask_all(
         started_at = time.perf_counter()
         moments = container.retrieval.search(Query(question.question), filters, _FOUND_PLACES)
         search_s = time.perf_counter() - started_at
-        found = tuple(Place(documents[m.asset.name].id, m.best_segment.page or 1) for m in moments)
+        found = tuple(Place(documents[m.asset.name].id, read_page(m.asset, m.best_segment)) for m in moments)
         started_at = time.perf_counter()
         if perfect is Perfect.PAGE and question.is_answerable and asset is not None:
             answer = _ask_with_right_pages(container, question, asset)

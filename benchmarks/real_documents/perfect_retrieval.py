@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmarks.real_documents.verdicts import read_page
 from indexer.types import Lane, Segment, SegmentFilter
 from services.catalog.types import Asset
 from services.container import Container
@@ -49,5 +50,5 @@ def read_page_segments(container: Container, asset: Asset, pages: Sequence[int])
         segment
         for batch in container.pipeline.read_batches(manifest)
         for segment in batch.segments
-        if (segment.page or 1) in pages
+        if read_page(asset, segment) in pages
     ]

@@ -9,7 +9,9 @@ import msgspec
 
 from benchmarks.real_documents.bed import BedQuestion, Document
 from benchmarks.real_documents.normalisation import contains_alternative
+from indexer.types import AssetKind, Segment
 from services.answering.types import Answer
+from services.catalog.types import Asset
 
 _MAX_ANSWER_CHARS = 600
 """Chosen: an answer is read at a glance; a whole page that holds the words is none."""
@@ -73,10 +75,12 @@ def rank_right_page(question: BedQuestion, places: Sequence[Place]) -> int:
 
 def list_cited_places(answer: Answer, documents: Mapping[str, Document]) -> tuple[Place, ...]:
     """Return the pages that an answer cites, in its order; `documents` are by the names of their files."""
-    citations = [citation for sentence in answer.sentences for citation in sentence.citations]
+    cited = [citation.evidence for sentence in answer.sentences for citation in sentence.citations]
     return tuple(
-        dict.fromkeys(
-            Place(documents[citation.evidence.asset.name].id, citation.evidence.segment.page or 1)
-            for citation in citations
-        )
+        dict.fromkeys(Place(documents[each.asset.name].id, read_page(each.asset, each.segment)) for each in cited)
     )
+
+
+def read_page(asset: Asset, segment: Segment) -> int:
+    """Return the page of a segment: 1 for all of an image, 0 for what a document says about itself."""
+    return segment.page if segment.page is not None else int(asset.kind is AssetKind.IMAGE)
