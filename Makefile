@@ -7,7 +7,7 @@ DEMO := demo
 VLLM ?= $(HOME)/.cache/afterimage-vllm
 
 .DEFAULT_GOAL := test
-.PHONY: install demo check docs style types house servers test vllm soak bench bench-answers bench-service bench-demo clean
+.PHONY: install demo check docs style types house servers test vllm soak bench bench-answers bench-service bench-demo bench-documents clean
 
 install: $(VENV)/installed  ## a virtual environment with everything that is pinned in constraints.txt
 
@@ -63,6 +63,10 @@ bench-service: install servers  ## what HTTP costs, many at once, a long upload;
 
 bench-demo: install  ## what the drawn world's model knows, and how well search finds what happens in an hour of video
 	$(BIN)/python -m benchmarks.demo_world --check
+
+bench-documents: install  ## search and answers on real documents of Debian packages, beside baselines of search; some hours
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python -m benchmarks.real_documents --check
 
 clean:  ## what make made, the environment too
 	rm -rf $(VENV) $(DEMO) bench-out site

@@ -1,0 +1,1 @@
+"""Documents that the bed draws: receipts, invoices, scans and photographs."""
