@@ -35,6 +35,7 @@ from tests.support.small_archive import (
 from tests.support.waiting import TIMEOUT_S, wait_for
 
 HARBOUR_MODEL, SHORE_MODEL = f"afterimage/{HARBOUR}", f"afterimage/{SHORE}"
+SAIL: Any = [{"type": "function", "function": {"name": "sail", "parameters": {}}}]
 BROKEN_IMAGE_URL = "data:image/png;base64," + base64.b64encode(b"\x89PNG no picture").decode()
 
 
@@ -215,7 +216,9 @@ def test_what_cannot_be_asked_is_a_bad_request(chat_client: openai.OpenAI, messa
     "wish",
     [
         {"n": 2},
-        {"tools": [{"type": "function", "function": {"name": "sail"}}]},
+        {"tool_choice": "required", "tools": SAIL},
+        {"tool_choice": {"type": "function", "function": {"name": "sail"}}, "tools": SAIL},
+        {"function_call": {"name": "sail"}, "functions": [{"name": "sail"}]},
         {"logprobs": True},
         {"response_format": {"type": "grammar"}},
         {"modalities": ["audio"]},
@@ -227,6 +230,15 @@ def test_what_would_make_another_answer_is_refused_with_the_field_named(
     with pytest.raises(openai.BadRequestError) as refused:
         chat_client.chat.completions.create(model=HARBOUR_MODEL, messages=_conversation(ROPE_QUERY), **wish)
     assert refused.value.param is not None and refused.value.param.startswith(next(iter(wish)))
+
+
+def test_tools_that_may_be_called_are_not(chat_client: openai.OpenAI) -> None:
+    """Chat frontends offer tools with each question."""
+    for choice in ({}, {"tool_choice": "auto"}, {"tool_choice": "none"}):
+        wish: dict[str, Any] = {"tools": SAIL, **choice}
+        answer = chat_client.chat.completions.create(model=HARBOUR_MODEL, messages=_conversation(ROPE_QUERY), **wish)
+        (only,) = answer.choices
+        assert (only.message.content, only.message.tool_calls, only.finish_reason) == (ROPE_SENTENCE, None, "stop")
 
 
 def test_a_key_asks_the_collections_it_sees_and_no_others(module_container: Container) -> None:
