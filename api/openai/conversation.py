@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
@@ -17,6 +18,8 @@ from services.answering.ports import QuestionAnalyzer
 _MAX_IMAGES = 8
 """Chosen: each image is decoded in the sandbox and searched for; more would hold the slot of a search for seconds."""
 _QUESTION_MARKS = ("?", "？", "؟")
+_ATTACHMENT_LIST = re.compile(r"\s*<attached_files>.*?</attached_files>", re.DOTALL)
+"""Source: Open WebUI 0.12.4, `add_file_context`, which puts the names and ids of attached files before the question."""
 _IMAGE_ONLY_QUESTION = "What is shown here?"
 
 
@@ -40,11 +43,17 @@ def extract_query(messages: Sequence[ConversationMessage], analyzer: QuestionAna
     images = tuple(_decode_data_url(url) for url in user_messages[-1].image_urls)
     if len(images) > _MAX_IMAGES:
         raise InvalidInput(f"messages: {len(images)} pictures, over the limit of {_MAX_IMAGES}")
-    last = _shorten(user_messages[-1].text.strip())
+    last = _read_question(user_messages[-1])
     if not last:
         return ChatQuery(("",), images)
-    earlier = [_shorten(text) for turn in user_messages[:-1] if (text := turn.text.strip())]
+    earlier = [question for turn in user_messages[:-1] if (question := _read_question(turn))]
     return ChatQuery(tuple(analyzer.contextualize([*earlier, last], MAX_QUERY_CHARS)), images)
+
+
+def _read_question(message: ConversationMessage) -> str:
+    """Return what the user wrote, without a frontend's list of attached files, as far as search takes it."""
+    attachments = _ATTACHMENT_LIST.match(message.text)
+    return _shorten(message.text[attachments.end() if attachments else 0 :].strip())
 
 
 def _shorten(message: str) -> str:
