@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
@@ -18,8 +17,9 @@ from services.answering.ports import QuestionAnalyzer
 _MAX_IMAGES = 8
 """Chosen: each image is decoded in the sandbox and searched for; more would hold the slot of a search for seconds."""
 _QUESTION_MARKS = ("?", "？", "؟")
-_ATTACHMENT_LIST = re.compile(r"\s*<attached_files>.*?</attached_files>", re.DOTALL)
-"""Source: Open WebUI 0.12.4, `add_file_context`, which puts the names and ids of attached files before the question."""
+_ATTACHMENTS_START, _ATTACHMENTS_END = "<attached_files>\n", "</attached_files>\n"
+"""Source: Open WebUI 0.12.4, which puts passages of attached files, then (`add_file_context`) a list of them, before the
+question."""
 _IMAGE_ONLY_QUESTION = "What is shown here?"
 
 
@@ -51,9 +51,9 @@ def extract_query(messages: Sequence[ConversationMessage], analyzer: QuestionAna
 
 
 def _read_question(message: ConversationMessage) -> str:
-    """Return what the user wrote, without a frontend's list of attached files, as far as search takes it."""
-    attachments = _ATTACHMENT_LIST.match(message.text)
-    return _shorten(message.text[attachments.end() if attachments else 0 :].strip())
+    """Return what the user wrote, without the attached files that a frontend puts before it, as far as search takes it."""
+    before, end, question = message.text.rpartition(_ATTACHMENTS_END)
+    return _shorten((question if end and _ATTACHMENTS_START in before else message.text).strip())
 
 
 def _shorten(message: str) -> str:

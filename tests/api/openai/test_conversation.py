@@ -35,12 +35,14 @@ _ATTACHED = '<attached_files>\n<file type="file" id="785e9f32" url="785e9f32" na
     ("content", "search"),
     [
         (f"{_ATTACHED}How much is the rope?", "How much is the rope?"),
+        (f"### Task:\n<context>\nWho sells rope?\n</context>\n{_ATTACHED}Who is this?", "Who is this?"),
         ([{"type": "text", "text": _ATTACHED}, {"type": "text", "text": "Who is this?"}], "Who is this?"),
         ([{"type": "text", "text": _ATTACHED}, {"type": "text", "text": ""}], ""),
-        ("What does <attached_files> mean?", "What does <attached_files> mean?"),
+        ("Who writes <attached_files>?", "Who writes <attached_files>?"),
+        ("Who writes </attached_files>\nhere?", "Who writes </attached_files>\nhere?"),
     ],
 )
-def test_the_files_that_a_frontend_lists_before_a_question_are_not_searched_for(
+def test_the_files_that_a_frontend_puts_before_a_question_are_not_searched_for(
     content: str | list[dict[str, str]], search: str
 ) -> None:
     message = ConversationMessage.model_validate({"role": "user", "content": content})
