@@ -18,8 +18,7 @@ _MAX_IMAGES = 8
 """Chosen: each image is decoded in the sandbox and searched for; more would hold the slot of a search for seconds."""
 _QUESTION_MARKS = ("?", "？", "؟")
 _ATTACHMENTS_START, _ATTACHMENTS_END = "<attached_files>\n", "</attached_files>\n"
-"""Source: Open WebUI 0.12.4, which puts passages of attached files, then (`add_file_context`) a list of them, before the
-question."""
+"""Source: Open WebUI 0.12.4, which puts passages of attached files, and then a list of them, before the question."""
 _IMAGE_ONLY_QUESTION = "What is shown here?"
 
 
@@ -51,7 +50,7 @@ def extract_query(messages: Sequence[ConversationMessage], analyzer: QuestionAna
 
 
 def _read_question(message: ConversationMessage) -> str:
-    """Return what the user wrote, without the attached files that a frontend puts before it, as far as search takes it."""
+    """Return what the user wrote, without what a frontend put before it, as far as search takes it."""
     before, end, question = message.text.rpartition(_ATTACHMENTS_END)
     return _shorten((question if end and _ATTACHMENTS_START in before else message.text).strip())
 
