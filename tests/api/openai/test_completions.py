@@ -106,7 +106,7 @@ def _server_with_model(home: Path, **fake: object) -> Iterator[tuple[openai.Open
 
 def test_an_answer_has_its_words_citations_and_usage(chat_client: openai.OpenAI) -> None:
     answer = chat_client.chat.completions.create(
-        model=HARBOUR_MODEL, messages=_conversation(ROPE_QUERY), temperature=0.2, max_tokens=5
+        model=HARBOUR_MODEL, messages=_conversation(ROPE_QUERY), temperature=0.2, max_tokens=5, tools=SAIL
     )
     (choice,) = answer.choices
     assert (answer.object, answer.model, choice.finish_reason) == ("chat.completion", HARBOUR_MODEL, "stop")
@@ -237,15 +237,6 @@ def test_what_would_make_another_answer_is_refused_with_the_field_named(
     with pytest.raises(openai.BadRequestError) as refused:
         chat_client.chat.completions.create(model=HARBOUR_MODEL, messages=_conversation(ROPE_QUERY), **wish)
     assert refused.value.param is not None and refused.value.param.startswith(next(iter(wish)))
-
-
-def test_tools_that_may_be_called_are_not(chat_client: openai.OpenAI) -> None:
-    """Chat frontends offer tools with each question."""
-    for choice in ({}, {"tool_choice": "auto"}, {"tool_choice": "none"}):
-        wish: dict[str, Any] = {"tools": SAIL, **choice}
-        answer = chat_client.chat.completions.create(model=HARBOUR_MODEL, messages=_conversation(ROPE_QUERY), **wish)
-        (only,) = answer.choices
-        assert (only.message.content, only.message.tool_calls, only.finish_reason) == (ROPE_SENTENCE, None, "stop")
 
 
 def test_a_key_asks_the_collections_it_sees_and_no_others(module_container: Container) -> None:
