@@ -22,12 +22,12 @@ from api.cli.options import (
     make_filter,
 )
 from api.cli.progress import prepare_scores
+from api.schemas.locations import format_location
 from api.schemas.results import AnswerShape, HitShape, SearchShape
 from indexer.errors import InvalidInput
-from indexer.types import AssetKind, Lane, Origin, Segment
+from indexer.types import Lane, Origin, Segment
 from services.answering.answering import NOTHING_FOUND
 from services.answering.types import Citation, Sentence
-from services.generators.timestamps import format_short_timestamp
 from services.search.types import Moment, Query
 
 SaveEvidenceOption = Annotated[
@@ -106,13 +106,6 @@ def ask(
         if save_evidence is not None:
             save_answer(container.artifacts, sentences, save_evidence)
     raise typer.Exit(0 if sentences else EXIT_NOTHING_FOUND)
-
-
-def format_location(kind: AssetKind, start_s: float | None, end_s: float | None, page: int | None) -> str:
-    """Format a place in an asset: `0:12–0:20`, `page 7`, or nothing for an image."""
-    if kind is AssetKind.VIDEO and start_s is not None:
-        return f"{format_short_timestamp(start_s)}–{format_short_timestamp(end_s)}"
-    return f"page {page}" if page is not None else ""
 
 
 def _print_moments(moments: list[Moment]) -> None:

@@ -7,8 +7,10 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from api.openai.annotations import make_annotations
 from api.openai.requests import ChatBody
 from api.openai.responses import (
+    Annotation,
     AnswerMessage,
     Choice,
     ChunkChoice,
@@ -68,7 +70,8 @@ class Completion:
     def to_response(self, sentences: Sequence[Sentence]) -> CompletionShape:
         """Return the completion that some sentences make."""
         content = self._format(build_answer(sentences).text)
-        message = AnswerMessage(content=content, sentences=[SentenceShape.of(sentence) for sentence in sentences])
+        shapes = [SentenceShape.of(sentence) for sentence in sentences]
+        message = AnswerMessage(content=content, annotations=self._annotate(shapes), sentences=shapes)
         return CompletionShape(
             id=self.id,
             created=self.created,
@@ -82,16 +85,29 @@ class Completion:
         yield self._delta_chunk(Delta(role="assistant", content=""))
         content = ""
         for sentence in self.sentences():
-            text = f" {sentence.text}" if content else sentence.text
+            shape, text = SentenceShape.of(sentence), f" {sentence.text}" if content else sentence.text
             content += text
-            shown = None if self.body.json_format else text
-            yield self._delta_chunk(Delta(content=shown, sentences=[SentenceShape.of(sentence)]))
+            if self.body.json_format:
+                yield self._delta_chunk(Delta(sentences=[shape]))
+            else:
+                annotations = make_annotations(shape, len(content) - len(shape.text))
+                yield self._delta_chunk(Delta(content=text, annotations=annotations, sentences=[shape]))
         if not content or self.body.json_format:
             content = self._format(content or NOTHING_FOUND)
             yield self._delta_chunk(Delta(content=content, sentences=[]))
         yield self._delta_chunk(Delta(), end=True)
         if self.body.stream_options is not None and self.body.stream_options.include_usage:
             yield self._make_chunk([], self._estimate_usage(content))
+
+    def _annotate(self, sentences: Sequence[SentenceShape]) -> list[Annotation]:
+        """Return the sources of an answer; none beside JSON, whose characters are not those of the sentences."""
+        if self.body.json_format is not None:
+            return []
+        annotations, start = [], 0
+        for sentence in sentences:
+            annotations += make_annotations(sentence, start)
+            start += len(sentence.text) + 1
+        return annotations
 
     def _format(self, text: str) -> str:
         """Return the answer as the request wants it. Errors: those of the writer."""

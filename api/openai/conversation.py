@@ -17,6 +17,8 @@ from services.answering.ports import QuestionAnalyzer
 _MAX_IMAGES = 8
 """Chosen: each image is decoded in the sandbox and searched for; more would hold the slot of a search for seconds."""
 _QUESTION_MARKS = ("?", "？", "؟")
+_ATTACHMENTS_START, _ATTACHMENTS_END = "<attached_files>\n", "</attached_files>\n"
+"""Source: Open WebUI 0.12.4, which puts passages of attached files, and then a list of them, before the question."""
 _IMAGE_ONLY_QUESTION = "What is shown here?"
 
 
@@ -40,11 +42,17 @@ def extract_query(messages: Sequence[ConversationMessage], analyzer: QuestionAna
     images = tuple(_decode_data_url(url) for url in user_messages[-1].image_urls)
     if len(images) > _MAX_IMAGES:
         raise InvalidInput(f"messages: {len(images)} pictures, over the limit of {_MAX_IMAGES}")
-    last = _shorten(user_messages[-1].text.strip())
+    last = _read_question(user_messages[-1])
     if not last:
         return ChatQuery(("",), images)
-    earlier = [_shorten(text) for turn in user_messages[:-1] if (text := turn.text.strip())]
+    earlier = [question for turn in user_messages[:-1] if (question := _read_question(turn))]
     return ChatQuery(tuple(analyzer.contextualize([*earlier, last], MAX_QUERY_CHARS)), images)
+
+
+def _read_question(message: ConversationMessage) -> str:
+    """Return what the user wrote, without what a frontend put before it, as far as search takes it."""
+    before, end, question = message.text.rpartition(_ATTACHMENTS_END)
+    return _shorten((question if end and _ATTACHMENTS_START in before else message.text).strip())
 
 
 def _shorten(message: str) -> str:

@@ -1,7 +1,8 @@
 """Request bodies of `/v1/chat/completions`, as far as they are supported.
 
-Fields that are not named here are ignored (sampling, limits of length, users and the like); fields that would change
-the form of an answer (tools, several choices, logprobs, audio) are an error.
+Fields that are not named here are ignored (sampling, limits of length, users, tools that may be called and the like);
+fields that would change the form of an answer (a tool that must be called, several choices, logprobs, audio) are an
+error.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ _MAX_MESSAGES = 1000
 """Chosen: a longer conversation than people have; bounds validation."""
 _MAX_PARTS = 64
 """Chosen: text and images of one message; bounds validation."""
-EmptyList = Annotated[list[Any], Field(max_length=0)]
+FreeChoice = Literal["none", "auto"]
+"""Tools that may be called; none ever is, so `tools` themselves are ignored."""
 FalseOnly = Literal[False]
 
 
@@ -125,8 +127,8 @@ class ChatBody(LenientModel):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     n: Literal[1] | None = None
-    tools: EmptyList | None = None
-    functions: EmptyList | None = None
+    tool_choice: FreeChoice | None = None
+    function_call: FreeChoice | None = None
     logprobs: FalseOnly | None = None
     response_format: ResponseFormat | None = None
     modalities: Annotated[list[Literal["text"]], Field(max_length=1)] | None = None

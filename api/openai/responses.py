@@ -35,13 +35,30 @@ class TokenUsageShape(Shape):
     total_tokens: int
 
 
+class UrlCitation(Shape):
+    """A cited page, time or picture, which `url` identifies and `title` names, and the characters that it proves."""
+
+    start_index: int
+    end_index: int
+    title: str
+    url: str
+
+
+class Annotation(Shape):
+    """Source of a part of an answer."""
+
+    type: Literal["url_citation"] = "url_citation"
+    url_citation: UrlCitation
+
+
 class AnswerMessage(Shape):
     """An answer. `sentences` has its sentences with verdicts, and citations with times and pages; empty where nothing
-    in the collection answers the question."""
+    in the collection answers the question. `annotations` are these citations in OpenAI's form; empty beside JSON."""
 
     role: Literal["assistant"] = "assistant"
     content: str
     refusal: None = None
+    annotations: list[Annotation]
     sentences: list[SentenceShape]
 
 
@@ -70,6 +87,7 @@ class Delta(Shape):
 
     role: Literal["assistant"] | None = None
     content: str | None = None
+    annotations: list[Annotation] | None = None
     sentences: list[SentenceShape] | None = None
 
 

@@ -35,6 +35,7 @@ from tests.support.small_archive import (
 from tests.support.waiting import TIMEOUT_S, wait_for
 
 HARBOUR_MODEL, SHORE_MODEL = f"afterimage/{HARBOUR}", f"afterimage/{SHORE}"
+SAIL: Any = [{"type": "function", "function": {"name": "sail", "parameters": {}}}]
 BROKEN_IMAGE_URL = "data:image/png;base64," + base64.b64encode(b"\x89PNG no picture").decode()
 
 
@@ -61,6 +62,7 @@ class StreamedAnswer:
 
     roles: list[str] = field(default_factory=list)
     text: str = ""
+    annotations: list[dict[str, Any]] = field(default_factory=list)
     sentences: list[dict[str, Any]] = field(default_factory=list)
     finish_reasons: list[str] = field(default_factory=list)
     usage: list[int] = field(default_factory=list)
@@ -78,6 +80,7 @@ class StreamedAnswer:
         (choice,) = chunk.choices
         self.roles += [choice.delta.role] if choice.delta.role else []
         self.text += choice.delta.content or ""
+        self.annotations += getattr(choice.delta, "annotations", [])
         self.sentences += getattr(choice.delta, "sentences", [])
         self.finish_reasons += [choice.finish_reason] if choice.finish_reason else []
 
@@ -103,7 +106,7 @@ def _server_with_model(home: Path, **fake: object) -> Iterator[tuple[openai.Open
 
 def test_an_answer_has_its_words_citations_and_usage(chat_client: openai.OpenAI) -> None:
     answer = chat_client.chat.completions.create(
-        model=HARBOUR_MODEL, messages=_conversation(ROPE_QUERY), temperature=0.2, max_tokens=5
+        model=HARBOUR_MODEL, messages=_conversation(ROPE_QUERY), temperature=0.2, max_tokens=5, tools=SAIL
     )
     (choice,) = answer.choices
     assert (answer.object, answer.model, choice.finish_reason) == ("chat.completion", HARBOUR_MODEL, "stop")
@@ -112,6 +115,10 @@ def test_an_answer_has_its_words_citations_and_usage(chat_client: openai.OpenAI)
     assert sentence["text"] == ROPE_SENTENCE and sentence["verdict"] == "supported"
     (citation,) = sentence["citations"]
     assert (citation["name"], citation["page"], citation["quote"]) == ("prices.pdf", 2, ROPE_SENTENCE)
+    (annotation,) = choice.message.annotations or ()
+    source = annotation.url_citation
+    assert (source.title, source.url) == ("prices.pdf page 2", f"urn:afterimage:asset:{citation['asset']}#page=2")
+    assert ROPE_SENTENCE[source.start_index : source.end_index] == ROPE_SENTENCE
     usage = answer.usage
     assert usage is not None and usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
     assert usage.completion_tokens == round(len(ROPE_SENTENCE) / 4)
@@ -128,6 +135,7 @@ def test_a_stream_says_the_same_chunk_by_chunk(chat_client: openai.OpenAI) -> No
     message = whole.choices[0].message
     assert (streamed.roles, streamed.text, streamed.finish_reasons) == (["assistant"], message.content, ["stop"])
     assert streamed.sentences == message.sentences  # type: ignore[attr-defined]  # beyond OpenAI's shape
+    assert streamed.annotations == [annotation.model_dump() for annotation in message.annotations or ()] != []
     assert whole.usage is not None and streamed.usage == [whole.usage.total_tokens]
 
 
@@ -215,7 +223,9 @@ def test_what_cannot_be_asked_is_a_bad_request(chat_client: openai.OpenAI, messa
     "wish",
     [
         {"n": 2},
-        {"tools": [{"type": "function", "function": {"name": "sail"}}]},
+        {"tool_choice": "required", "tools": SAIL},
+        {"tool_choice": {"type": "function", "function": {"name": "sail"}}, "tools": SAIL},
+        {"function_call": {"name": "sail"}, "functions": [{"name": "sail"}]},
         {"logprobs": True},
         {"response_format": {"type": "grammar"}},
         {"modalities": ["audio"]},
@@ -320,6 +330,7 @@ def test_an_answer_comes_as_the_json_that_was_asked_for(small_home: Path) -> Non
             streamed.add_chunk(chunk)
         request = model.requests[-1]
     assert whole.choices[0].message.content == streamed.text == '{"animals": ["dog", "cat"]}'
+    assert whole.choices[0].message.annotations == streamed.annotations == []
     assert len(streamed.sentences) == len(whole.choices[0].message.sentences)  # type: ignore[attr-defined]
     assert request["response_format"] == ANIMALS
     (part,) = request["messages"][1]["content"]
