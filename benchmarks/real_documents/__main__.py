@@ -30,6 +30,9 @@ from benchmarks.real_documents.figures import (
 from benchmarks.real_documents.verdicts import BedVerdict, Place, QuestionResult, rank_right_page
 from benchmarks.report import Figure, make_parser, print_table, report
 
+_ASKED_BETWEEN_LINES = 50
+"""Form: questions between two lines of progress."""
+
 _SEARCH_TARGETS = (0.85, 0.95)
 """Chosen: a person opens the first result, and looks at five."""
 
@@ -49,7 +52,11 @@ def main() -> int:
         return 1
     container = open_archive(cache / "archive", names, home, args.profile)
     missing = len(names) - len(container.catalog.assets())
-    results = list(ask_all(container, questions, names, args.perfect))
+    results = []
+    for result in ask_all(container, questions, names, args.perfect):
+        results.append(result)
+        if len(results) % _ASKED_BETWEEN_LINES == 0:
+            print(f"{len(results)} of {len(questions)} questions asked", flush=True)
     container.close()
     if args.details is not None:
         args.details.write_bytes(b"".join(msgspec.json.encode(result) + b"\n" for result in results))
