@@ -22,7 +22,7 @@ from indexer.media.video.container import (
 from indexer.media.video.metadata import read_metadata
 from indexer.media.video.picture import display_matrix, display_size
 from indexer.media.video.reader import decode_first_frame
-from indexer.media.video.timeline import claim_end_s, find_end_s, find_start_s
+from indexer.media.video.timeline import claim_end_s, find_end_s, find_false_claim, find_start_s
 from indexer.types import AssetKind, MediaInfo
 
 _IMAGE_SIGNATURES = (
@@ -32,8 +32,6 @@ _IMAGE_SIGNATURES = (
 _IMAGE_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis"}
 _HEAD_BYTES = 1024
 """Source: PDF Reference 1.7, implementation note 13: the PDF header lies within the first 1024 bytes."""
-_MIN_LIE_S, _MIN_LIE_SHARE = 1, Fraction(1, 50)
-"""Chosen: a header that differs by more than a second and 2 % is worth a warning; less is rounding of its maker."""
 _PROBE_AUDIO_PACKETS = 12
 """Chosen: packets that must decode; more would tell noise from sound more surely, but read more of each file."""
 _HEADERLESS_AUDIO_FORMATS = {
@@ -150,15 +148,11 @@ def _measure_duration_s(
 ) -> tuple[float | None, list[str]]:
     """Return the duration of the longest stream, by its last packet where possible; a warning if the header differs."""
     start_s = find_start_s(container)
-    ends = [(claim_end_s(container, stream), find_end_s(container, stream)) for stream in streams]
-    warnings = [
-        f"its header promises {float(claimed - start_s):.1f} s, it holds {float(measured - start_s):.1f} s"
-        for claimed, measured in ends[:1]
-        if claimed is not None
-        and measured is not None
-        and abs(claimed - measured) > max(Fraction(_MIN_LIE_S), _MIN_LIE_SHARE * claimed)
-    ]
-    known = [
-        end_s for claimed, measured in ends if (end_s := measured if measured is not None else claimed) is not None
-    ]
+    ends = [(stream, find_end_s(container, stream)) for stream in streams]
+    claim = find_false_claim(container, ends)
+    warnings = (
+        [] if claim is None else [f"its header promises {float(claim[0]):.1f} s, it holds {float(claim[1]):.1f} s"]
+    )
+    claims = [claim_end_s(container, stream) if end_s is None else end_s for stream, end_s in ends]
+    known = [end_s for end_s in claims if end_s is not None]
     return (float(max(*known, start_s) - start_s) if known else None), warnings
