@@ -28,8 +28,8 @@ _ALLOWED_FORMATS = (*_SIGNED_FORMATS, "BMP", "PPM", "QOI")
 or that cannot be told from noise (TGA)."""
 
 _MULTI_FRAME_FORMATS = ("GIF", "PNG", "WEBP", "AVIF", "HEIF")
-_OTHER_VIEWS = ("Multi-Frame Image (Disparity)", "Multi-Frame Image (Panorama)", "Multi-Frame Image (Multi-Angle)")
-"""Source: CIPA DC-007, MP types that are pictures of their own; previews and gain maps are none."""
+_OTHER_VIEWS = ("Multi-Frame Image: (Disparity)", "Multi-Frame Image (Panorama)", "Multi-Frame Image: (Multi-Angle)")
+"""Source: CIPA DC-007, MP types that are pictures of their own, in Pillow's words; previews and gain maps are none."""
 _MANY_PICTURES = ("holds more than one picture; only the first is read",)
 _HEADER_BYTES = 64
 """Form: at least the 16 bytes by which Pillow recognizes formats; a longer prefix changes nothing."""
