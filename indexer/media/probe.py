@@ -26,7 +26,7 @@ from indexer.media.video.timeline import claim_end_s, find_end_s, find_false_cla
 from indexer.types import AssetKind, MediaInfo
 
 _IMAGE_SIGNATURES = (
-    b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"II+\0", b"8BPS", b"qoif", b"DDS ",
+    b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"8BPS", b"qoif", b"DDS ",
     b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51", b"\0\0\0\x0cJXL ", b"\xff\x0a", b"P4\n", b"P5\n", b"P6\n",
 )  # fmt: skip
 _IMAGE_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis"}
