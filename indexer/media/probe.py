@@ -19,6 +19,7 @@ from indexer.media.video.container import (
     pick_audio_stream,
     pick_video_stream,
 )
+from indexer.media.video.continuity import find_joined_end_s, leaps_over_wrap
 from indexer.media.video.metadata import read_metadata
 from indexer.media.video.picture import display_matrix, display_size
 from indexer.media.video.reader import decode_first_frame
@@ -90,7 +91,7 @@ def probe_video(path: Path) -> MediaInfo:
                 width, height = height, width
         else:
             _check_audio(path, container, audio, name)
-        duration_s, warnings = _measure_duration_s(container, [s for s in (video, audio) if s is not None])
+        duration_s, warnings = _measure_duration_s(path, container, [s for s in (video, audio) if s is not None])
         date, lines = read_metadata(container.metadata, [stream.metadata for stream in container.streams])
         return MediaInfo(
             kind=AssetKind.VIDEO,
@@ -144,7 +145,7 @@ def _check_audio(path: Path, container: av.container.InputContainer, stream: av.
 
 
 def _measure_duration_s(
-    container: av.container.InputContainer, streams: Sequence[av.stream.Stream]
+    path: Path, container: av.container.InputContainer, streams: Sequence[av.stream.Stream]
 ) -> tuple[float | None, list[str]]:
     """Return the duration of the longest stream, by its last packet where possible; a warning if the header differs."""
     start_s = find_start_s(container)
@@ -155,4 +156,9 @@ def _measure_duration_s(
     )
     claims = [claim_end_s(container, stream) if end_s is None else end_s for stream, end_s in ends]
     known = [end_s for end_s in claims if end_s is not None]
-    return (float(max(*known, start_s) - start_s) if known else None), warnings
+    if not known:
+        return None, warnings
+    end_s = max(*known, start_s)
+    if end_s == start_s or leaps_over_wrap(container, start_s, end_s):
+        end_s = find_joined_end_s(path) or end_s
+    return float(end_s - start_s), warnings
