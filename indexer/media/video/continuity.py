@@ -36,7 +36,6 @@ class ContinuousDemuxer:
         self._shifts_s = [Fraction(0)]
         self._parts: dict[int, int] = {}
         self._last_s: dict[int, Fraction] = {}
-        self._end_s = Fraction(0)
         self.shown_end_s = Fraction(0)
         """Where the packets so far end when they are shown, in seconds of the continued clock."""
 
@@ -62,16 +61,15 @@ class ContinuousDemuxer:
         if time is None or not packet.time_base:
             return self._shifts_s[part]
         time_s = time * Fraction(packet.time_base)
+        shown_s = time_s if packet.pts is None else packet.pts * Fraction(packet.time_base)
         last_s = self._last_s.get(index, time_s)
         if time_s < last_s - _MIN_JUMP_S or leaps_over_wrap(self._container, last_s, time_s):
             part = self._parts[index] = part + 1
             if part == len(self._shifts_s):
-                self._shifts_s.append(self._end_s - time_s)
+                self._shifts_s.append(self.shown_end_s - shown_s)
         self._last_s[index] = time_s
-        end_s = time_s + (packet.duration or 0) * Fraction(packet.time_base) + self._shifts_s[part]
-        self._end_s = max(self._end_s, end_s)
-        delay_s = ((time if packet.pts is None else packet.pts) - time) * Fraction(packet.time_base)
-        self.shown_end_s = max(self.shown_end_s, end_s + delay_s)
+        end_s = shown_s + (packet.duration or 0) * Fraction(packet.time_base) + self._shifts_s[part]
+        self.shown_end_s = max(self.shown_end_s, end_s)
         return self._shifts_s[part]
 
 
