@@ -28,8 +28,8 @@ _ALLOWED_FORMATS = (*_SIGNED_FORMATS, "BMP", "PPM", "QOI")
 or that cannot be told from noise (TGA)."""
 
 _MULTI_FRAME_FORMATS = ("GIF", "PNG", "WEBP", "AVIF", "HEIF")
-_OTHER_VIEWS = ("Multi-Frame Image (Disparity)", "Multi-Frame Image (Panorama)", "Multi-Frame Image (Multi-Angle)")
-"""Source: CIPA DC-007, MP types that are pictures of their own; previews and gain maps are none."""
+_OTHER_VIEWS = ("Multi-Frame Image: (Disparity)", "Multi-Frame Image (Panorama)", "Multi-Frame Image: (Multi-Angle)")
+"""Source: CIPA DC-007, MP types that are pictures of their own, in Pillow's words; previews and gain maps are none."""
 _MANY_PICTURES = ("holds more than one picture; only the first is read",)
 _HEADER_BYTES = 64
 """Form: at least the 16 bytes by which Pillow recognizes formats; a longer prefix changes nothing."""
@@ -192,14 +192,15 @@ def _open_tiff(path: Path, file: BinaryIO, tiff: TiffFile, picture: TiffPicture)
     """Open the best picture of a TIFF. Errors: UnsupportedMedia where it is whole and of a kind that nobody reads."""
     exif = _load_tiff_exif(file, tiff)
     several = _MANY_PICTURES if tiff.count_pages() > 1 else ()
-    if tiff_pixels.can_decode(picture):
+    if tiff_pixels.can_decode(tiff, picture):
         return _open_deep_tiff(path, tiff, picture, exif, several)
     try:
         image = _open_with_pillow(tiff.opened_at(file, picture))
     except UnidentifiedImageError as error:
         if not picture.is_whole(tiff.size):
             raise
-        reason = f"is a TIFF of a kind that cannot be read ({picture.describe()})"
+        form = ", big-endian BigTIFF" if tiff.is_beyond_pillow else ""
+        reason = f"is a TIFF of a kind that cannot be read ({picture.describe()}{form})"
         raise UnsupportedMedia(str(path), reason) from error
     return replace(image, exif=exif, info={**image.info, **_tiff_info(tiff)}, warnings=several)
 

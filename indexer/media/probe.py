@@ -19,21 +19,20 @@ from indexer.media.video.container import (
     pick_audio_stream,
     pick_video_stream,
 )
+from indexer.media.video.continuity import find_joined_end_s, leaps_over_wrap
 from indexer.media.video.metadata import read_metadata
 from indexer.media.video.picture import display_matrix, display_size
 from indexer.media.video.reader import decode_first_frame
-from indexer.media.video.timeline import claim_end_s, find_end_s, find_start_s
+from indexer.media.video.timeline import claim_end_s, find_end_s, find_false_claim, find_start_s
 from indexer.types import AssetKind, MediaInfo
 
 _IMAGE_SIGNATURES = (
-    b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"II+\0", b"8BPS", b"qoif", b"DDS ",
+    b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"8BPS", b"qoif", b"DDS ",
     b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51", b"\0\0\0\x0cJXL ", b"\xff\x0a", b"P4\n", b"P5\n", b"P6\n",
 )  # fmt: skip
 _IMAGE_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis"}
 _HEAD_BYTES = 1024
 """Source: PDF Reference 1.7, implementation note 13: the PDF header lies within the first 1024 bytes."""
-_MIN_LIE_S, _MIN_LIE_SHARE = 1, Fraction(1, 50)
-"""Chosen: a header that differs by more than a second and 2 % is worth a warning; less is rounding of its maker."""
 _PROBE_AUDIO_PACKETS = 12
 """Chosen: packets that must decode; more would tell noise from sound more surely, but read more of each file."""
 _HEADERLESS_AUDIO_FORMATS = {
@@ -92,7 +91,7 @@ def probe_video(path: Path) -> MediaInfo:
                 width, height = height, width
         else:
             _check_audio(path, container, audio, name)
-        duration_s, warnings = _measure_duration_s(container, [s for s in (video, audio) if s is not None])
+        duration_s, warnings = _measure_duration_s(path, container, [s for s in (video, audio) if s is not None])
         date, lines = read_metadata(container.metadata, [stream.metadata for stream in container.streams])
         return MediaInfo(
             kind=AssetKind.VIDEO,
@@ -146,19 +145,20 @@ def _check_audio(path: Path, container: av.container.InputContainer, stream: av.
 
 
 def _measure_duration_s(
-    container: av.container.InputContainer, streams: Sequence[av.stream.Stream]
+    path: Path, container: av.container.InputContainer, streams: Sequence[av.stream.Stream]
 ) -> tuple[float | None, list[str]]:
     """Return the duration of the longest stream, by its last packet where possible; a warning if the header differs."""
     start_s = find_start_s(container)
-    ends = [(claim_end_s(container, stream), find_end_s(container, stream)) for stream in streams]
-    warnings = [
-        f"its header promises {float(claimed - start_s):.1f} s, it holds {float(measured - start_s):.1f} s"
-        for claimed, measured in ends[:1]
-        if claimed is not None
-        and measured is not None
-        and abs(claimed - measured) > max(Fraction(_MIN_LIE_S), _MIN_LIE_SHARE * claimed)
-    ]
-    known = [
-        end_s for claimed, measured in ends if (end_s := measured if measured is not None else claimed) is not None
-    ]
-    return (float(max(*known, start_s) - start_s) if known else None), warnings
+    ends = [(stream, find_end_s(container, stream)) for stream in streams]
+    claim = find_false_claim(container, ends)
+    warnings = (
+        [] if claim is None else [f"its header promises {float(claim[0]):.1f} s, it holds {float(claim[1]):.1f} s"]
+    )
+    claims = [claim_end_s(container, stream) if end_s is None else end_s for stream, end_s in ends]
+    known = [end_s for end_s in claims if end_s is not None]
+    if not known:
+        return None, warnings
+    end_s = max(*known, start_s)
+    if end_s == start_s or leaps_over_wrap(container, start_s, end_s):
+        end_s = find_joined_end_s(path) or end_s
+    return float(end_s - start_s), warnings

@@ -144,6 +144,11 @@ class TiffFile:
         """Whether it is a camera's raw photo."""
         return self.magic[2:4] in _RAW_MAGIC or self.magic[8:10] == b"CR" or any(p.is_raw for p in self.pictures)
 
+    @property
+    def is_beyond_pillow(self) -> bool:
+        """Whether it is a big-endian BigTIFF, whose version Pillow 13 looks for in the wrong byte."""
+        return self.is_big and self.order == ">"
+
     def best(self, readable: bool = False) -> TiffPicture | None:
         """Return the picture that the file is about: the first page, or what its first page is a thumbnail of.
 

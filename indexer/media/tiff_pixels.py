@@ -29,10 +29,13 @@ _OPENCV_BITS = frozenset({10, 12, 14, 16, 32, 64})
 """Measured: depths that the libtiff inside of opencv-python-headless 5.0 decodes."""
 
 
-def can_decode(picture: TiffPicture) -> bool:
-    """Return True if `decode` knows this kind of grey or colour picture of more than 8 bits, or of signed ones."""
-    is_deep = picture.bits > 8 or picture.sample_format != 1
-    return is_deep and picture.photometric in (0, 1, 2) and (_numpy_knows(picture) or _opencv_knows(picture))
+def can_decode(tiff: TiffFile, picture: TiffPicture) -> bool:
+    """Return True if `decode` knows this kind of grey or colour picture of more than 8 bits, or of signed ones.
+
+    Those of 8 bits are Pillow's, but in files that it cannot open.
+    """
+    is_ours = picture.bits > 8 or picture.sample_format != 1 or tiff.is_beyond_pillow
+    return is_ours and picture.photometric in (0, 1, 2) and (_numpy_knows(picture) or _opencv_knows(picture))
 
 
 def decode(path: Path, tiff: TiffFile, picture: TiffPicture) -> NDArray[np.generic]:

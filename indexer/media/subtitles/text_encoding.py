@@ -32,8 +32,8 @@ _MIN_LANGUAGE_SHARE = 0.5
 wrong name would spoil a text that is plain, with more a right one would not help a short one."""
 _MIN_KANA_SHARE = 0.2
 """Chosen: Japanese has a third of kana and more; a text of another script has none."""
-_MAX_DAMAGE = 0.1
-"""Chosen: UTF-8 with fewer damaged sequences than this share of its characters is damaged UTF-8, and no other text."""
+_MAX_DAMAGE = 1 / 3
+"""Measured: damaged sequences to whole ones; legacy texts have at least one to two (decision 0086)."""
 _WIDER = {
     "iso8859-1": "cp1252",
     "tis-620": "cp874",
@@ -129,14 +129,28 @@ def _detect(sample: bytes, language: Language | None) -> tuple[str, bool]:
     if not candidates:
         return "cp1252", False
     best, confidence = candidates[0]
-    if language is not None:
-        for encoding, its_confidence in candidates:
-            if encoding in language.encodings and its_confidence >= _MIN_LANGUAGE_SHARE * confidence:
-                return encoding, True
+    if language is not None and (named := _find_of_language(sample, language, candidates)) is not None:
+        return named, True
     text = sample.decode(best, "replace")
     rival = next((other for encoding, other in candidates if sample.decode(encoding, "replace") != text), 0.0)
     letters = sum(byte > 127 for byte in sample)
     return best, letters >= _MIN_SURE_BYTES or confidence - rival >= _MIN_SURE_LEAD * confidence
+
+
+def _find_of_language(sample: bytes, language: Language, candidates: list[tuple[str, float]]) -> str | None:
+    """Return the likely encoding of a language that gives the most letters of its alphabet; None if none is likely."""
+    fitting = [
+        (_alphabet_share(sample.decode(encoding, "replace"), language.letters), confidence, encoding)
+        for encoding, confidence in candidates
+        if encoding in language.encodings and confidence >= _MIN_LANGUAGE_SHARE * candidates[0][1]
+    ]
+    return max(fitting, default=(0.0, 0.0, None))[2]
+
+
+def _alphabet_share(text: str, letters: str) -> float:
+    """Return which share of a text's letters beyond ASCII belongs to an alphabet; 0 where either is empty."""
+    found = [char for char in text.lower() if not char.isascii() and char.isalpha()]
+    return sum(char in letters for char in found) / max(len(found), 1)
 
 
 def _find_japanese(sample: bytes) -> str | None:

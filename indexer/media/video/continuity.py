@@ -17,6 +17,10 @@ from indexer.media.video.container import open_media, skip_read_errors
 
 _MIN_JUMP_S = 1
 """Chosen: a clock that goes back further starts over; less is disorder of packets, which decoders sort."""
+_WRAP_S = Fraction(1 << 33, 90_000)
+"""Source: ISO/IEC 13818-1, 2.4.3.7: clocks count 33 bits at 90 kHz; FFmpeg adds that to what lies before the start."""
+_MAX_WRAP_GAP_S = 60
+"""Chosen: a clock that wraps round goes on at once; one that leaps further is that of another recording."""
 _JOINABLE_FORMATS = {"mpegts", "mpeg"}
 """Source: FFmpeg's names of the formats without an index, whose files can be joined byte by byte (ISO/IEC 13818-1)."""
 
@@ -32,7 +36,8 @@ class ContinuousDemuxer:
         self._shifts_s = [Fraction(0)]
         self._parts: dict[int, int] = {}
         self._last_s: dict[int, Fraction] = {}
-        self._end_s = Fraction(0)
+        self.shown_end_s = Fraction(0)
+        """Where the packets so far end when they are shown, in seconds of the continued clock."""
 
     @property
     def part_count(self) -> int:
@@ -56,14 +61,25 @@ class ContinuousDemuxer:
         if time is None or not packet.time_base:
             return self._shifts_s[part]
         time_s = time * Fraction(packet.time_base)
-        if time_s < self._last_s.get(index, time_s) - _MIN_JUMP_S:
+        shown_s = time_s if packet.pts is None else packet.pts * Fraction(packet.time_base)
+        last_s = self._last_s.get(index, time_s)
+        if time_s < last_s - _MIN_JUMP_S or leaps_over_wrap(self._container, last_s, time_s):
             part = self._parts[index] = part + 1
             if part == len(self._shifts_s):
-                self._shifts_s.append(self._end_s - time_s)
+                self._shifts_s.append(self.shown_end_s - shown_s)
         self._last_s[index] = time_s
-        end_s = time_s + (packet.duration or 0) * Fraction(packet.time_base) + self._shifts_s[part]
-        self._end_s = max(self._end_s, end_s)
+        end_s = shown_s + (packet.duration or 0) * Fraction(packet.time_base) + self._shifts_s[part]
+        self.shown_end_s = max(self.shown_end_s, end_s)
         return self._shifts_s[part]
+
+
+def leaps_over_wrap(container: av.container.InputContainer, last_s: Fraction, time_s: Fraction) -> bool:
+    """Return True if a clock went over its end, in seconds, to where going on would not have brought it.
+
+    So FFmpeg shows a clock that went back: it takes every time before the start for one after the end.
+    """
+    has_wrapped = container.format.name in _JOINABLE_FORMATS and time_s // _WRAP_S > last_s // _WRAP_S
+    return has_wrapped and time_s - last_s > _MAX_WRAP_GAP_S
 
 
 def is_joined(path: Path) -> bool:
@@ -71,20 +87,28 @@ def is_joined(path: Path) -> bool:
 
     Formats with an index are taken to be continuous. Errors: those of `open_media`.
     """
+    return find_joined_end_s(path) is not None
+
+
+def find_joined_end_s(path: Path) -> Fraction | None:
+    """Return where a file ends whose clock starts over, in seconds of its first clock, continued; None for others.
+
+    The whole file is read, once. Errors: those of `open_media`.
+    """
     status = path.stat()
-    return _is_joined(path, status.st_size, status.st_mtime_ns)
+    return _find_joined_end_s(path, status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=8)  # Form: the files that are read at the same time, and some more
-def _is_joined(path: Path, _size: int, _modified_ns: int) -> bool:
+def _find_joined_end_s(path: Path, _size: int, _modified_ns: int) -> Fraction | None:
     with open_media(path) as container:
-        if container.format.name not in _JOINABLE_FORMATS:
-            return False
         streams = [*container.streams.video, *container.streams.audio]
-        if not streams:
-            return False
+        if container.format.name not in _JOINABLE_FORMATS or not streams:
+            return None
         demuxer = ContinuousDemuxer(container, streams[0])
-        return any(demuxer.part_count > 1 for _ in demuxer) or demuxer.part_count > 1
+        for _ in demuxer:
+            pass
+        return demuxer.shown_end_s if demuxer.part_count > 1 else None
 
 
 def _shift_times(packet: av.Packet, shift_s: Fraction) -> None:

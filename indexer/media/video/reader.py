@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from indexer.errors import DamagedMedia, UnsupportedMedia
 from indexer.media.video.bitstream import PacketRole
 from indexer.media.video.container import Demuxer, open_media, pick_audio_stream, pick_video_stream
-from indexer.media.video.continuity import ContinuousDemuxer
+from indexer.media.video.continuity import ContinuousDemuxer, find_joined_end_s
 from indexer.media.video.decoder import Decoder
 from indexer.media.video.picture import FrameConverter
 from indexer.media.video.plan import SamplingPlan, VideoReport, choose_frames, choose_streaming
@@ -240,10 +240,15 @@ def _timestamp_s(frame: av.VideoFrame, stream: av.VideoStream) -> Fraction | Non
 
 
 def _find_audio_end_s(path: Path) -> float:
-    """Return where the audio of a recording ends on its timeline, in seconds; 0 where there is none or nothing says."""
+    """Return where the audio of a recording ends on its timeline, in seconds; 0 where there is none or nothing says.
+
+    Of a joined file it is the end of all.
+    """
     with open_media(path) as container:
         audio = pick_audio_stream(container)
-        end_s = None if audio is None else find_end_s(container, audio)
+        end_s = find_joined_end_s(path)
+        if end_s is None and audio is not None:
+            end_s = find_end_s(container, audio)
         return 0.0 if end_s is None else float(end_s - find_start_s(container))
 
 

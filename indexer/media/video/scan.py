@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from indexer.media.video.bitstream import PacketInspector, PacketRole
 from indexer.media.video.container import Demuxer
+from indexer.media.video.continuity import leaps_over_wrap
 
 _HEARTBEAT_PACKETS = 256  # Form: packets between two heartbeats
 _FIELD_ORDER_PROGRESSIVE = 1  # Source: FFmpeg, AV_FIELD_PROGRESSIVE
@@ -54,7 +56,7 @@ def scan_packets(
         role, layer = inspector.classify(memoryview(packet), packet.is_keyframe)
         if packet.is_discard:
             role |= PacketRole.DISCARD
-        ordered = ordered and packet.pts is not None and not (last_dts is not None and (packet.dts or 0) < last_dts)
+        ordered = ordered and _follows(container, last_dts, packet)
         last_dts = packet.dts if packet.dts is not None else last_dts
         time = packet.pts if packet.pts is not None else 0
         if role & PacketRole.KEY and (not key_dts or row - next(reversed(key_dts)) >= _MIN_ROWS_BETWEEN_ENTRIES):
@@ -79,6 +81,16 @@ def scan_packets(
 def is_interlaced(stream: av.VideoStream) -> bool:
     """Return True if a packet may hold one field instead of a frame (interlaced material)."""
     return int(stream.codec_context.field_order) > _FIELD_ORDER_PROGRESSIVE
+
+
+def _follows(container: av.container.InputContainer, last_dts: int | None, packet: av.Packet) -> bool:
+    """Return True if a packet has a time and lies after the last one, on a clock that has not started over."""
+    if packet.pts is None or last_dts is None:
+        return packet.pts is not None
+    if packet.dts is None or not packet.time_base:
+        return bool((packet.dts or 0) >= last_dts)
+    base = Fraction(packet.time_base)
+    return bool(packet.dts >= last_dts and not leaps_over_wrap(container, last_dts * base, packet.dts * base))
 
 
 def _make_roles(roles: bytearray, layers: bytearray, interlaced: bool) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ its offset, so that times agree with a player's clock and with subtitle files be
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
 
@@ -22,6 +22,13 @@ _MAX_PRIMING_S = Fraction(1, 5)
 """Chosen: more than the priming of AAC and Opus (up to 0.1 s), which decoders drop; less than a real offset."""
 _MAX_TAIL_PACKETS = 5000
 """Chosen: packets read to measure the true end; with more, the header's claim is taken, which is faster."""
+_FORMATS_FROM_ZERO = {"matroska,webm", "asf"}
+"""Measured: formats in which some makers count the length of a file from zero, others from its first packet."""
+_FORMATS_OF_ONE_LENGTH = {*_FORMATS_FROM_ZERO, "flv"}
+"""Source: FFmpeg's names of formats whose header says how long the file is; FFmpeg hands that on as a stream's length.
+"""
+_MIN_LIE_S, _MIN_LIE_SHARE = Fraction(1), Fraction(1, 50)
+"""Chosen: a header that differs by more than a second and 2 % is worth a warning; less is rounding of its maker."""
 
 
 def find_start_s(container: av.container.InputContainer) -> Fraction:
@@ -44,9 +51,10 @@ def find_end_s(container: av.container.InputContainer, stream: av.stream.Stream)
         return None
     for time in _seek_points_near_end(stream, claimed_s):
         with suppress(av.error.FFmpegError):
+            packets = Demuxer(container, stream)  # first of all: ASF cannot seek in a stream that is discarded
             container.seek(time, stream=stream)
             pts, durations = array("q"), array("q")
-            for packet in Demuxer(container, stream):
+            for packet in packets:
                 if packet.pts is not None and not packet.is_discard:
                     pts.append(packet.pts)
                     durations.append(packet.duration or 0)
@@ -65,6 +73,46 @@ def claim_end_s(container: av.container.InputContainer, stream: av.stream.Stream
     if container.duration is None:
         return None
     return Fraction((container.start_time or 0) + container.duration, av.time_base)
+
+
+def find_false_claim(
+    container: av.container.InputContainer, ends_s: Sequence[tuple[av.stream.Stream, Fraction | None]]
+) -> tuple[Fraction, Fraction] | None:
+    """Return the length in seconds that the header claims, and the true one; None where they agree or one is unknown.
+
+    `ends_s` are streams with their measured ends. What the header says of the first one is held against it; what it
+    says of the file is held against all streams, counted from the first packet, or from zero where makers do either.
+    """
+    start_s = find_start_s(container)
+    stream, end_s = ends_s[0]
+    if stream.duration is not None and container.format.name not in _FORMATS_OF_ONE_LENGTH:
+        claimed_end_s = claim_end_s(container, stream)
+        if claimed_end_s is None or end_s is None or _agree(claimed_end_s - start_s, end_s - start_s):
+            return None
+        return claimed_end_s - start_s, end_s - start_s
+    length_s = _claim_length_s(container, stream)
+    known = [end_s for _, end_s in ends_s if end_s is not None]
+    if length_s is None or len(known) < len(ends_s):
+        return None
+    measured = {stream.index for stream, _ in ends_s}
+    zeros_s = {start_s, Fraction(0)} if container.format.name in _FORMATS_FROM_ZERO else {start_s}
+    for other in (None, *(other for other in container.streams if other.index not in measured)):
+        if other is not None and (other_end_s := find_end_s(container, other)) is not None:
+            known.append(other_end_s)
+        if any(_agree(length_s, max(known) - zero_s) for zero_s in zeros_s):
+            return None
+    return length_s, max(known) - start_s
+
+
+def _claim_length_s(container: av.container.InputContainer, stream: av.stream.Stream) -> Fraction | None:
+    """Return the length of the file in seconds as its header says; None if it does not."""
+    if stream.duration is not None and stream.time_base:
+        return Fraction(stream.duration) * Fraction(stream.time_base)
+    return None if container.duration is None else Fraction(container.duration, av.time_base)
+
+
+def _agree(claimed_s: Fraction, measured_s: Fraction) -> bool:
+    return abs(claimed_s - measured_s) <= max(_MIN_LIE_S, _MIN_LIE_SHARE * claimed_s)
 
 
 def last_packet_end(

@@ -193,6 +193,23 @@ def test_of_several_pictures_in_a_file_of_a_phone_the_first_is_read_and_said_to_
     assert corner_colours(read_image(path, 1000)) == CORNERS
 
 
+@pytest.mark.parametrize(
+    ("kind", "is_said"), [(0x020001, True), (0x020002, True), (0x020003, True), (0x010002, False), (0x000000, False)]
+)
+def test_other_views_in_a_jpeg_are_said_and_previews_are_not(tmp_path: Path, kind: int, is_said: bool) -> None:
+    path = tmp_path / "several.mpo"
+    make_scene().save(path, save_all=True, append_images=[Image.new("RGB", (320, 200), BLUE)])
+    with Image.open(path) as image:
+        first_size = image.mpinfo[0xB002][0]["Size"]  # type: ignore[attr-defined]  # of Pillow's MPO files alone
+    data = bytearray(path.read_bytes())
+    at = data.index(struct.pack("<II", 0x030000, first_size))  # CIPA DC-007, 5.2.3.3: entries of 16 bytes
+    struct.pack_into("<I", data, at + 16, kind)
+    path.write_bytes(data)
+    expected = ("holds more than one picture; only the first is read",) if is_said else ()
+    assert probe_image(path, MAX_PIXELS).warnings == expected
+    assert corner_colours(read_image(path, 1000)) == CORNERS
+
+
 @pytest.mark.parametrize("suffix", ["avif", "heic", "jpg", "gif", "webp", "png", "tif"])
 def test_a_single_picture_is_not_said_to_be_several(tmp_path: Path, suffix: str) -> None:
     pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from indexer.errors import DamagedMedia, UnsupportedMedia
 from indexer.media.image import probe_image, read_image
+from indexer.media.probe import probe
+from indexer.media.sandbox.limits import MediaLimits
 from indexer.types import Pixels
 from tests.support.tiff_files import TiffPicture, write_tiff
 
@@ -98,6 +100,32 @@ def test_values_that_are_no_numbers_are_black(tmp_path: Path) -> None:
     rgb = read_image(write_tiff(tmp_path / "a.tif", [TiffPicture(values)]), 1000)
     assert rgb[:16].max() == 0
     assert mean_error(rgb[16:], COLOUR[16:] * 255) < 2
+
+
+BIG_ENDIAN_BIG_TIFFS = {
+    **{kind: KINDS[kind] for kind in ("deflated floats", "half floats", "16 bits in tiles", "grey floats")},
+    "8 bits": TiffPicture((COLOUR * 255).astype(np.uint8)),
+    "deflated 8 bits": TiffPicture((COLOUR * 255).astype(np.uint8), compression=8),
+    "grey 8 bits": TiffPicture((GREY * 255).astype(np.uint8)),
+}
+
+
+@pytest.mark.parametrize("kind", BIG_ENDIAN_BIG_TIFFS)
+def test_a_big_endian_bigtiff_is_read(tmp_path: Path, kind: str) -> None:
+    picture = BIG_ENDIAN_BIG_TIFFS[kind]
+    path = write_tiff(tmp_path / "a.tif", [picture], big_endian=True, big_tiff=True)
+    info = probe(path, MediaLimits())
+    assert (info.format, info.width, info.height, info.warnings) == ("tiff", WIDTH, HEIGHT, ())
+    assert mean_error(read_image(path, 1000), expected_rgb(picture)) < 2
+
+
+def test_a_big_endian_bigtiff_that_nobody_reads_is_named(tmp_path: Path) -> None:
+    palette = TiffPicture((GREY * 255).astype(np.uint8), photometric=3, tags={320: [0] * 768})
+    path = write_tiff(tmp_path / "a.tif", [palette], big_endian=True, big_tiff=True)
+    with pytest.raises(UnsupportedMedia) as caught:
+        probe(path, MediaLimits())
+    reason = "is a TIFF of a kind that cannot be read (8-bit palette, uncompressed, big-endian BigTIFF)"
+    assert caught.value.reason == reason
 
 
 # Which picture

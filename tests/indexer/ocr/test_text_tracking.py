@@ -90,6 +90,16 @@ def test_a_line_that_appears_beside_others_leaves_them_alone(rapid_ocr: RapidOcr
     assert screen.stats.recognized_boxes == 3
 
 
+@pytest.mark.parametrize("height", [28, 48, 72, 84])
+@pytest.mark.parametrize("place", [(30, 90), (37, 101), (44, 150)])
+def test_a_title_that_appears_on_a_still_ground_is_read(
+    rapid_ocr: RapidOcrEngine, place: tuple[int, int], height: int
+) -> None:
+    frames = [draw_slide([])] * 2 + [draw_slide([(*place, height, "KESTREL")])] * 2 + [draw_slide([])]
+    _, lines = track_text(rapid_ocr, frames)
+    assert text_spans(lines) == [("KESTREL", 2.0, 4.0)]
+
+
 def test_text_that_fades_in_slowly_is_found(rapid_ocr: RapidOcrEngine) -> None:
     frames = [(255 - (255 - draw_slide(FIRST).astype(float)) * step / 20).astype(np.uint8) for step in range(21)]
     _, lines = track_text(rapid_ocr, frames)

@@ -87,6 +87,34 @@ def test_utf8_with_a_damaged_byte_is_still_utf8() -> None:
     assert decoded.doubt == "is UTF-8 with 1 damaged character"
 
 
+@pytest.mark.parametrize("text", ["Übermütige Gäste hören\ndie Möwen schreien über", "été, forêt, déjà", TEXTS["ko"]])
+def test_a_stray_byte_in_a_short_text_leaves_it_utf8(text: str) -> None:
+    decoded = decode_text(text.encode() + b"\ncaf\xe9 noir")
+    assert decoded.text == text + "\ncaf\ufffd noir"
+    assert decoded.doubt == "is UTF-8 with 1 damaged character"
+
+
+NAMED = {
+    "lt": "Švyturio sargas uždega žiburį šeštą valandą\nKapitonas slepia kompasą po gultu, kad niekas nerastų",
+    "lv": "Kapteinis paslēpj kompasu zem gultas\nBākas sargs iededz gaismu sešos vakarā",
+    "sl": "Kapitan skriva kompas pod ležiščem\nČuvaj svetilnika prižge luč ob šestih",
+    "ro": "Căpitanul ascunde busola sub pat\nPaznicul aprinde lumina în fiecare seară",
+    "sq": "Kapiteni fsheh busullën nën shtrat\nRojtari i fenerit ndez dritën çdo mbrëmje",
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "encoding"),
+    [
+        *(("lt", "cp1257"), ("lt", "iso8859_13"), ("lt", "iso8859_4"), ("lv", "cp1257"), ("lv", "iso8859_4")),
+        *(("sl", "cp1250"), ("sl", "iso8859_2"), ("ro", "cp1250"), ("sq", "cp1252")),
+    ],
+)
+def test_the_alphabet_of_the_named_language_decides_between_its_encodings(language: str, encoding: str) -> None:
+    decoded = decode_text(NAMED[language].encode(encoding), LANGUAGES_BY_WORD[language])
+    assert (decoded.text, decoded.doubt) == (NAMED[language], "")
+
+
 def test_what_no_encoding_fits_is_said() -> None:
     assert decode_text(bytes(range(1, 256)) * 4).doubt != ""
 

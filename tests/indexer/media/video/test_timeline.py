@@ -145,6 +145,43 @@ def test_a_joined_transport_stream_goes_on_counting_in_pictures_and_sound(tmp_pa
         assert not loud[36_000:].any()
 
 
+@pytest.mark.parametrize("starts_s", [(100.0, 7.0), (100.0, 7.0, 50.0), (95_000.0, 7.0), (60_000.0, 30_000.0)])
+def test_a_joined_transport_stream_whose_clock_goes_back_goes_on_counting(
+    starts_s: tuple[float, ...], tmp_path: Path
+) -> None:
+    parts = []
+    for start_s in starts_s:
+        spans = (start_s, start_s + 3.0), (start_s, start_s + 2.0)
+        make_offset_recording(tmp_path / "part.ts", CONTAINERS["ts"], *spans)
+        parts.append((tmp_path / "part.ts").read_bytes())
+    (tmp_path / "a.ts").write_bytes(b"".join(parts))
+    frames, end_s = read_all(tmp_path / "a.ts")
+    assert len(frames) == pytest.approx(6 * len(parts), abs=1)
+    for frame in frames:
+        assert (frame.time_s - read_number(frame.rgb) / RATE + 0.1) % 3.0 < 0.2, "each part begins where the last ended"
+    length_s = 3.0 * len(parts)
+    assert end_s == pytest.approx(length_s, abs=0.2)
+    assert probe(tmp_path / "a.ts", MediaLimits()).duration_s == pytest.approx(length_s, abs=0.2)
+    assert find_sound(tmp_path / "a.ts", length_s) == pytest.approx((0.0, length_s - 1.0), abs=0.15)
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 40.0])
+def test_a_clock_that_wraps_round_in_a_pause_goes_on_counting(pause_s: float, tmp_path: Path) -> None:
+    end_s = 2**33 / 90_000
+    parts = []
+    for start_s in (end_s - 3.0, end_s + pause_s):
+        make_offset_recording(
+            tmp_path / "part.ts", CONTAINERS["ts"], (start_s, start_s + 3.0), (start_s, start_s + 3.0)
+        )
+        parts.append((tmp_path / "part.ts").read_bytes())
+    (tmp_path / "a.ts").write_bytes(b"".join(parts))
+    frames, end_s = read_all(tmp_path / "a.ts")
+    for frame in frames:
+        begun_s = 0.0 if frame.time_s < 3.0 else 3.0 + pause_s
+        assert frame.time_s == pytest.approx(begun_s + read_number(frame.rgb) / RATE, abs=0.15)
+    assert end_s == pytest.approx(6.0 + pause_s, abs=0.15)
+
+
 def test_a_clock_that_wraps_round_goes_on_counting(tmp_path: Path) -> None:
     make_offset_recording(tmp_path / "a.ts", CONTAINERS["ts"], (95_440.0, 95_446.0), (95_441.0, 95_446.0))
     frames, end_s = read_all(tmp_path / "a.ts")
