@@ -25,13 +25,13 @@ def normalise(text: str) -> str:
 
 
 def contains(text: str, part: str) -> bool:
-    """Return whether a part occurs in a text; a number does not occur inside of a longer one.
+    """Return whether a part occurs in a text; a number does not occur inside of another, but `3` in `3.00`.
 
     White space beside Chinese, Japanese and Korean letters does not count: lines break inside of words.
     """
     part, text = (_SPACE_AT_UNSPACED_LETTER.sub("", normalise(side)) for side in (part, text))
     before = r"(?<!\d)(?<!\d[.,])" if part[:1].isdigit() else ""
-    after = r"(?!\d)(?![.,]\d)" if part[-1:].isdigit() else ""
+    after = r"(?!\d)(?![.,]\d*[1-9])" if part[-1:].isdigit() else ""
     return bool(part) and re.search(before + re.escape(part) + after, text) is not None
 
 

@@ -75,6 +75,8 @@ def test_texts_are_compared_without_case_forms_and_separators() -> None:
     assert contains("지급기한: 2025년\n6월 30일", "2025년 6월30일")
     assert not contains("page 15", "5")
     assert not contains("at 1.5 s", "5 s")
+    assert contains("EUR 450.00 in cash", "450")
+    assert not contains("EUR 450.10 in cash", "450")
     assert contains_alternative("between 15 Hz and 1 MHz", [("16 Hz",), ("1 MHz", "15 Hz")])
 
 
