@@ -345,6 +345,10 @@ class ServeSettings(_SettingsGroup):
         64, ge=1, description="requests of each kind that wait for a free slot; further ones get 503"
     )
     """Chosen: a short burst is absorbed; a longer queue outlasts the patience of clients."""
+    embedding_max_queued: int = Field(
+        1024, ge=1, description="requests for embeddings that wait, one running at a time; further ones get 503"
+    )
+    """Chosen: clients send each passage of a document as a request of its own, all at once; searches go on."""
     query_image_max_pixels: int = Field(100_000_000, ge=1, description="pixels of the largest picture in a query")
     """Chosen: above the usual modes of phones and cameras; a header that says more is refused before decoding."""
     query_image_memory_mb: int = Field(

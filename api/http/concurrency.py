@@ -79,6 +79,7 @@ class ConcurrencyLimits:
     lookups: ConcurrencyLimit
     clips: ConcurrencyLimit
     query_images: ConcurrencyLimit
+    embeddings: ConcurrencyLimit
 
     @classmethod
     def from_settings(cls, settings: ServeSettings) -> ConcurrencyLimits:
@@ -92,6 +93,7 @@ class ConcurrencyLimits:
             query_images=ConcurrencyLimit(
                 "pictures of queries", settings.query_image_max_concurrent, settings.query_image_max_queued
             ),
+            embeddings=ConcurrencyLimit("requests for embeddings", 1, settings.embedding_max_queued),
         )
 
     def size_thread_pool(self) -> None:

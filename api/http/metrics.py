@@ -64,6 +64,7 @@ class _ConcurrencyCollector(Collector):
             "lookup": limits.lookups,
             "clip": limits.clips,
             "query_image": limits.query_images,
+            "embedding": limits.embeddings,
         }
 
     def collect(self) -> Iterator[Metric]:

@@ -76,7 +76,7 @@ class EmbeddingListShape(Shape):
 @router.post("/embeddings", responses=ERROR_RESPONSES)
 async def create_embeddings(context: Context, _permissions: ReadAccess, body: EmbeddingsBody) -> EmbeddingListShape:
     """Embed texts with the sentence encoder of the text lane, model `afterimage-text`; rows are L2-normalised."""
-    vectors = await context.limits.searches.run(_encode, context, body)
+    vectors = await context.limits.embeddings.run(_encode, context, body)
     chars_per_token = context.container.settings.generator.chars_per_token
     tokens = sum(max(1, math.ceil(len(text) / chars_per_token)) for text in body.texts)
     return EmbeddingListShape(
