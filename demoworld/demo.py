@@ -1,8 +1,9 @@
 """`make demo`: render the sample archive, index it and ask it questions through the `afterimage` command.
 
-The archive has two parts. That of an invented ferry company is asked about what is written and spoken; a video, photos
-and a report of the drawn world are asked about what is visible. Search and answers on pictures use small models trained
-on that world, which know nothing of the real one. The commands run in one process, which loads torch once.
+The archive has two parts. That of an invented ferry company is asked about what is written and spoken (what its radio
+says is only heard); a video, photos and a report of the drawn world are asked about what is visible. Search and answers
+on pictures use small models trained on that world, which know nothing of the real one. The commands run in one process,
+which loads torch once.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import sys
 from pathlib import Path
 
 from api.cli.main import main
-from demoworld.archive import make_archive
+from demoworld.archive import load_data, make_archive
+from demoworld.spoken_video import SPEECH_SPEC, SpokenFilm, write_spoken_video
 from demoworld.world.sample import make_sample, select_questions
 from demoworld.world.truth import read_video_truth
 
@@ -23,6 +25,7 @@ DEMO_COMMANDS = (
     ("ask", "Where do I find the key to the lifejacket cupboard?"),
     ("ask", "price of the mooring rope"),
     ("ask", "What was wrong with the bilge pumps of the Sandpiper?"),
+    ("ask", "Until when does the swing bridge stay closed?"),
     ("search", "lifejackets", "--limit", "4"),
     ("ask", "What is the Wi-Fi password of the Berlin branch?"),
 )
@@ -36,6 +39,7 @@ def run_demo(folder: Path) -> int:
     if not (drawn_folder / "camera.truth.json").exists():
         print("drawing the sample archive …", flush=True)  # noqa: T201
         make_archive(archive)
+        write_spoken_video(load_data(SPEECH_SPEC, SpokenFilm), archive)
         make_sample(drawn_folder)
     os.environ |= {"AFTERIMAGE_PROFILE": "demo", "AFTERIMAGE_HOME": str((folder / "home").resolve())}
     failed = sum(

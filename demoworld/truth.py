@@ -11,7 +11,7 @@ import msgspec
 
 from indexer.types import AssetKind, Box
 
-TextSource: TypeAlias = Literal["subtitle", "screen", "photo", "page", "scan"]
+TextSource: TypeAlias = Literal["subtitle", "screen", "speech", "photo", "page", "scan"]
 
 TRUTH_FILE_NAME = "truth.json"
 

@@ -140,6 +140,12 @@ class SpeechRecognizer(Protocol):
     def model_id(self) -> str:
         """Identifier of model and weights."""
 
+    def find_pause(self, audio: AudioSpan) -> float:
+        """Return a time within `audio`, in seconds of the video, at which speech may be divided; its start if silent.
+
+        The same sound gives the same time.
+        """
+
     def transcribe(self, audio: AudioSpan) -> list[TextLine]:
         """Return spoken lines in order, with times in the video and origin SPEECH."""
 

@@ -37,6 +37,14 @@ class Lane(StrEnum):
     KEYWORDS = "keywords"
 
 
+class Modality(StrEnum):
+    """How something is perceived in its source: seen in a picture, written somewhere, or spoken."""
+
+    SEEN = "seen"
+    WRITTEN = "written"
+    SPOKEN = "spoken"
+
+
 class Origin(StrEnum):
     """Source of a segment's content: a picture, or the text of one of five sources.
 
@@ -49,6 +57,11 @@ class Origin(StrEnum):
     SUBTITLE = "subtitle"
     SPEECH = "speech"
     METADATA = "metadata"
+
+    @property
+    def modality(self) -> Modality:
+        """How it is perceived."""
+        return {Origin.PICTURE: Modality.SEEN, Origin.SPEECH: Modality.SPOKEN}.get(self, Modality.WRITTEN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ _MIN_FREE_MB = 1024
 _PROBE_FOLDER = "doctor"
 _PROBE_MAX_WORDS = 20
 """Chosen: any sentence will do."""
+_PROBE_S = 10.0
+"""Chosen: longer than the sample, which is read to its end."""
 _PROBE_PICTURE_KEY, _PROBE_BLOB_KEY = f"{_PROBE_FOLDER}/probe.jpg", f"{_PROBE_FOLDER}/probe"
 
 
@@ -152,7 +154,10 @@ def _check_speech(container: Container) -> tuple[CheckStatus, str]:
     speech = container.models.speech_recognizer
     if speech is None:
         return CheckStatus.OFF, "no model is set (AFTERIMAGE_SPEECH__MODEL): speech is not transcribed"
-    return CheckStatus.OK, speech.model_id
+    with _open_sample("probe.opus") as path:
+        heard = " ".join(line.text for line in speech.transcribe(container.decoder.read_audio(path, 0.0, _PROBE_S)))
+    otherwise = f"{speech.model_id} heard nothing in a recording of speech"
+    return _make_result(bool(heard), f"{speech.model_id} hears {heard!r}", otherwise)
 
 
 def _check_memory(container: Container) -> tuple[CheckStatus, str]:

@@ -82,7 +82,9 @@ class OcrEngineSettings(_SettingsGroup):
 class SpeechSettings(_SettingsGroup):
     """Settings of speech recognition (faster-whisper)."""
 
-    model: _OptionalName = Field(None, description="faster-whisper model name or folder; empty: off")
+    model: _OptionalName = Field(
+        "whisper-base", description="whisper-base (in the extra `offline`), a faster-whisper name or folder; empty: off"
+    )
     language: _OptionalName = Field(None, description="two-letter language code; empty: detected")
 
 

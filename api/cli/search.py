@@ -25,7 +25,7 @@ from api.cli.progress import prepare_scores
 from api.schemas.locations import format_location
 from api.schemas.results import AnswerShape, HitShape, SearchShape
 from indexer.errors import InvalidInput
-from indexer.types import Lane, Origin, Segment
+from indexer.types import Lane, Modality, Origin, Segment
 from services.answering.answering import NOTHING_FOUND
 from services.answering.types import Citation, Sentence
 from services.search.types import Moment, Query
@@ -146,7 +146,9 @@ def _format_citation(citation: Citation) -> str:
 
 
 def _format_origin(segment: Segment) -> str:
-    """Return a remark where the text of a page was recognised, not stored; empty otherwise."""
+    """Return a remark where a text was spoken, or where that of a page was recognised, not stored; empty otherwise."""
+    if segment.origin.modality is Modality.SPOKEN:
+        return " (spoken)"
     return " (OCR)" if segment.origin is Origin.OCR and segment.page is not None else ""
 
 

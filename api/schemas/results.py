@@ -26,8 +26,9 @@ class Shape(BaseModel):
 class HitShape(Shape):
     """A moment, page or image that a search found.
 
-    `origin`: what was read: `picture`, `page` (the text of a document), `ocr`, `subtitle` or `speech`. `lanes`: the
-    calibrated score of each lane that found it. `gone`: the file of the asset is no longer there.
+    `origin`: what was read: `picture`, `page` (the text of a document), `ocr`, `subtitle` or `speech`; `modality`:
+    `seen`, `written` or `spoken`. `lanes`: the calibrated score of each lane that found it. `gone`: the file of the
+    asset is no longer there.
     """
 
     asset: str
@@ -38,6 +39,7 @@ class HitShape(Shape):
     page: int | None
     box: list[float] | None
     origin: str
+    modality: str
     text: str
     score: float
     lanes: dict[str, float]
@@ -55,6 +57,7 @@ class HitShape(Shape):
             page=moment.best_segment.page,
             box=_round_box(moment.best_segment.box),
             origin=moment.best_segment.origin.value,
+            modality=moment.best_segment.origin.modality.value,
             text=moment.best_segment.text,
             score=round(moment.score, 4),
             lanes={lane.value: round(score, 4) for lane, score in moment.lane_scores.items()},
@@ -69,7 +72,7 @@ class SearchShape(Shape):
 
 
 class CitationShape(Shape):
-    """Citation of a sentence: the place that it can be checked against; `origin` and `gone` as in a hit."""
+    """Citation of a sentence: the place that it can be checked against; `origin`, `modality` and `gone` as in a hit."""
 
     id: str
     asset: str
@@ -80,6 +83,7 @@ class CitationShape(Shape):
     page: int | None
     box: list[float] | None
     origin: str
+    modality: str
     quote: str
     gone: bool = False
 
@@ -97,6 +101,7 @@ class CitationShape(Shape):
             page=retrieved.segment.page,
             box=_round_box(citation.box),
             origin=retrieved.segment.origin.value,
+            modality=retrieved.segment.origin.modality.value,
             quote=citation.quote,
             gone=retrieved.asset.missing_since is not None,
         )

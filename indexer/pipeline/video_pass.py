@@ -25,9 +25,11 @@ from indexer.pipeline.backlog import CheckpointBacklog, PendingCheckpoint
 from indexer.pipeline.bounded_stage import BoundedStage
 from indexer.pipeline.checkpoint_builder import build_checkpoint
 from indexer.pipeline.encoding import BatchEncoder, IndexingSettings, ModelSet, embed_passages
+from indexer.pipeline.listening import Listener
 from indexer.pipeline.near_duplicates import compute_signature
 from indexer.storage.artifacts import Checkpoint
 from indexer.text.passages import Passage, build_cue_passages, build_screen_passages
+from indexer.text.spoken_passages import build_spoken_passages
 from indexer.types import Frame, MediaInfo, Origin, Segment, TextLine, Vectors
 
 
@@ -59,6 +61,7 @@ class VideoPass:
         self._media, self._models, self._settings = media, models, settings
         self._encode_stage, self._read_stage, self._listen_stage = encode_stage, read_stage, listen_stage
         self._audio_decoder = SandboxedDecoder(media.limits)
+        self._cues: list[Passage] = []
         self.end_s: float | None = None
         self.warnings: tuple[str, ...] = ()
 
@@ -67,7 +70,7 @@ class VideoPass:
 
         `end_s` and `warnings` are known after the last one.
         """
-        cues = self._read_cues(path, info, include_sidecars)
+        cues = self._cues = self._read_cues(path, info, include_sidecars)
         self._warn_if_unsearchable(info)
         backlog = CheckpointBacklog(1)
         try:
@@ -102,13 +105,13 @@ class VideoPass:
         self, path: Path, info: MediaInfo, cues: Sequence[Passage], first_checkpoint: int
     ) -> Iterator[PendingCheckpoint | None]:
         """Yield checkpoints as they are closed, and None after every frame, for the caller to yield finished ones."""
-        length_s = self._settings.checkpoint_s
-        checkpoint = self._open_checkpoint(path, info, first_checkpoint)
+        length_s, listener = self._settings.checkpoint_s, self._make_listener(path, info)
+        checkpoint = self._open_checkpoint(listener, first_checkpoint)
         for frame in self._read_frames(path, info, first_checkpoint * length_s):
             while int(frame.time_s // length_s) > checkpoint.number:
                 boundary = (checkpoint.number + 1) * length_s
                 yield self._close_checkpoint(checkpoint, boundary, _starting_before(cues, boundary))
-                checkpoint = self._open_checkpoint(path, info, checkpoint.number + 1)
+                checkpoint = self._open_checkpoint(listener, checkpoint.number + 1)
             self._add_frame(checkpoint, frame)
             yield None
         if self.end_s is None:
@@ -118,7 +121,7 @@ class VideoPass:
         while checkpoint.number < last:
             boundary = (checkpoint.number + 1) * length_s
             yield self._close_checkpoint(checkpoint, boundary, _starting_before(cues, boundary))
-            checkpoint = self._open_checkpoint(path, info, checkpoint.number + 1)
+            checkpoint = self._open_checkpoint(listener, checkpoint.number + 1)
         if checkpoint.number == last:
             yield self._close_checkpoint(checkpoint, self.end_s, cues)
 
@@ -133,7 +136,13 @@ class VideoPass:
         self.end_s = frames.report.end_s
         self.warnings += frames.report.warnings
 
-    def _open_checkpoint(self, path: Path, info: MediaInfo, number: int) -> _OpenCheckpoint:
+    def _make_listener(self, path: Path, info: MediaInfo) -> Listener | None:
+        speech = self._models.speech
+        if speech is None or not info.has_audio:
+            return None
+        return Listener(path, speech, self._audio_decoder, self._listen_stage, self._settings.checkpoint_s)
+
+    def _open_checkpoint(self, listener: Listener | None, number: int) -> _OpenCheckpoint:
         models, settings = self._models, self._settings
         return _OpenCheckpoint(
             number=number,
@@ -141,16 +150,7 @@ class VideoPass:
                 models.visual, self._encode_stage, settings.batch, settings.picture_px, models.token_encoder
             ),
             text_tracker=None if models.frame_ocr is None else TextTracker(models.frame_ocr),
-            speech_lines=self._transcribe(path, info, number),
-        )
-
-    def _transcribe(self, path: Path, info: MediaInfo, number: int) -> Future[list[TextLine]] | None:
-        speech, length_s = self._models.speech, self._settings.checkpoint_s
-        if speech is None or not info.has_audio:
-            return None
-        start_s = number * length_s
-        return self._listen_stage.submit(
-            lambda: speech.transcribe(self._audio_decoder.read_audio(path, start_s, start_s + length_s))
+            speech_lines=None if listener is None else listener.submit(number),
         )
 
     def _add_frame(self, checkpoint: _OpenCheckpoint, frame: Frame) -> None:
@@ -203,7 +203,8 @@ class VideoPass:
         on_screen = (
             [] if checkpoint.text_tracker is None else build_screen_passages(checkpoint.text_tracker.finish(end_s))
         )
-        spoken = [] if checkpoint.speech_lines is None else build_cue_passages(checkpoint.speech_lines.result())
+        sentences = [] if checkpoint.speech_lines is None else checkpoint.speech_lines.result()
+        spoken = build_spoken_passages(sentences, self._cues)
         passages = sorted((*on_screen, *cues, *spoken), key=lambda passage: (passage.start_s or 0.0, passage.origin))
         return passages, embed_passages(self._models.text, passages)
 

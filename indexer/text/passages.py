@@ -111,17 +111,21 @@ def build_screen_passages(lines: Sequence[TextLine]) -> list[Passage]:
 
 
 def build_cue_passages(
-    lines: Sequence[TextLine], max_gap_s: float = 1.5, max_words: int = 60, max_span_s: float = 30.0
+    lines: Sequence[TextLine],
+    max_gap_s: float = 1.5,
+    max_words: int = 60,
+    max_span_s: float = 30.0,
+    min_words: int = _MIN_CUE_PASSAGE_WORDS,
 ) -> list[Passage]:
     """Build passages from cues of subtitles or speech, in order of time, each from its first cue to its last.
 
-    A passage ends with its sentence once it has 25 words, at a pause above `max_gap_s`, and before it would exceed
+    A passage ends with its sentence once it has `min_words`, at a pause above `max_gap_s`, and before it would exceed
     `max_words` or `max_span_s`; a single cue above `max_words` is cut, its time divided by characters. Tracks (runs of
     cues of one origin and block that do not go back in time) are not mixed; duplicates between tracks are dropped.
     """
     passages_by_text: dict[str, list[Passage]] = {}
     for track in _split_tracks(lines):
-        for cues in _group_cues(track, max_gap_s, max_words, max_span_s):
+        for cues in _group_cues(track, max_gap_s, max_words, max_span_s, min_words):
             start_s, end_s = cues[0].start_s or 0.0, max(cue.end_s or 0.0 for cue in cues)
             passage = Passage(_join_cues(cues), cues[0].origin, start_s, end_s)
             equal = passages_by_text.setdefault(passage.text, [])
@@ -326,7 +330,7 @@ def _is_same_track(before: TextLine, line: TextLine) -> bool:
 
 
 def _group_cues(
-    track: Iterable[TextLine], max_gap_s: float, max_words: int, max_span_s: float
+    track: Iterable[TextLine], max_gap_s: float, max_words: int, max_span_s: float, min_words: int
 ) -> Iterator[list[TextLine]]:
     """Yield the cues of each passage of a track."""
     group: list[TextLine] = []
@@ -336,11 +340,7 @@ def _group_cues(
         if group:
             paused = start_s - max(other.end_s or 0.0 for other in group) > max_gap_s
             full = word_count + count > max_words or end_s - (group[0].start_s or 0.0) > max_span_s
-            if (
-                paused
-                or full
-                or (word_count >= _MIN_CUE_PASSAGE_WORDS and _ENDS_SENTENCE.search(group[-1].text.rstrip()))
-            ):
+            if paused or full or (word_count >= min_words and _ENDS_SENTENCE.search(group[-1].text.rstrip())):
                 yield group
                 group, word_count = [], 0
         group.append(cue)

@@ -14,7 +14,7 @@ from tests.support.closed_port import refuse_connections
 from tests.support.database_servers import RedisServer
 from tests.support.object_store import make_bucket, run_s3_server
 
-_NO_MODELS = {"TEXT__MODEL": "", "OCR__ENABLED": "false"}
+_NO_MODELS = {"TEXT__MODEL": "", "OCR__ENABLED": "false", "SPEECH__MODEL": ""}
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,19 +12,33 @@ from indexer.types import AudioSpan, Origin
 
 
 class SpeechRecognizerContract:
-    """Tests of every speech recognizer. A subclass has the fixture `recognizer`."""
+    """Tests of every speech recognizer. A subclass has the fixture `recognizer`; `spoken_audio` is English speech."""
 
     @pytest.fixture
     def recognizer(self) -> SpeechRecognizer:
         raise NotImplementedError
 
-    def test_lines_lie_inside_the_span_and_are_in_order(self, recognizer: SpeechRecognizer) -> None:
-        seconds = np.arange(4 * 16_000) / 16_000
-        wave = 0.3 * np.sin(2 * np.pi * (200 + 100 * np.sin(6 * seconds)) * seconds)
-        lines = recognizer.transcribe(AudioSpan(3600.0, 16_000, wave.astype(np.float32)))
+    def test_sentences_lie_inside_the_span_and_are_in_order(
+        self, recognizer: SpeechRecognizer, spoken_audio: AudioSpan
+    ) -> None:
+        lines = recognizer.transcribe(replace(spoken_audio, start_s=3600.0))
+        end_s = 3600.0 + len(spoken_audio.samples) / spoken_audio.sample_rate
+        assert lines
         assert all(line.origin is Origin.SPEECH and line.text for line in lines)
-        assert all(3600.0 <= line.start_s < line.end_s <= 3604.0 for line in lines if line.start_s and line.end_s)
+        assert all(3600.0 <= (line.start_s or 0) < (line.end_s or 0) <= end_s for line in lines)
         assert [line.start_s for line in lines] == sorted(line.start_s or 0 for line in lines)
 
-    def test_nothing_is_said_in_an_empty_span(self, recognizer: SpeechRecognizer) -> None:
-        assert recognizer.transcribe(AudioSpan(0.0, 16_000, np.zeros(0, dtype=np.float32))) == []
+    def test_nothing_is_said_in_an_empty_or_silent_span(self, recognizer: SpeechRecognizer) -> None:
+        for seconds in (0, 3):
+            silence = AudioSpan(5.0, 16_000, np.zeros(seconds * 16_000, dtype=np.float32))
+            assert recognizer.transcribe(silence) == []
+            assert recognizer.find_pause(silence) == 5.0
+
+    def test_speech_is_divided_where_nobody_speaks(self, recognizer: SpeechRecognizer, spoken_audio: AudioSpan) -> None:
+        audio = replace(spoken_audio, start_s=60.0)
+        at_s = recognizer.find_pause(audio)
+        assert 60.0 < at_s < 60.0 + len(audio.samples) / audio.sample_rate
+        assert recognizer.find_pause(audio) == at_s
+        middle = round((at_s - 60.0) * audio.sample_rate)
+        around = audio.samples[middle - audio.sample_rate // 10 : middle + audio.sample_rate // 10]
+        assert np.abs(around).max() < 0.05 * np.abs(audio.samples).max()

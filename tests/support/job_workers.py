@@ -24,6 +24,7 @@ TIMEOUT_S = 600.0
 CHECKPOINT_S, CHECKPOINTS = 5, 8
 FAST_JOB_SETTINGS = {
     "text__model": "",
+    "speech__model": "",
     "visual__model": "",
     "ocr__enabled": "false",
     "generator__kind": "extractive",

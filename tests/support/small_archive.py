@@ -20,6 +20,7 @@ GULLS_QUERY, ROPE_QUERY = "lighthouse keeper counts gulls", "mooring rope costs 
 WITHOUT_MODELS = {
     "visual__model": "",
     "text__model": "",
+    "speech__model": "",
     "ocr__enabled": "false",
     "generator__kind": "extractive",
     "memory__enabled": "false",

@@ -349,8 +349,10 @@ def test_doctor_probes_every_part(run_command: RunCommand, indexed_home: Path) -
     states = {check["part"]: check["state"] for check in result.json["checks"]}
     assert result.exit_code == 0
     on = {"home", "video", "images", "documents", "visual lane", "text lane", "text reader", "generator"}
-    on |= {"index", "catalog", "memory", "blobs", "jobs"}
-    assert states == dict.fromkeys(on, "ok") | {"speech": "off"}
+    on |= {"index", "catalog", "memory", "blobs", "jobs", "speech"}
+    assert states == dict.fromkeys(on, "ok")
+    (speech,) = [check["detail"] for check in result.json["checks"] if check["part"] == "speech"]
+    assert "swing bridge" in speech
     (visual,) = [check["detail"] for check in result.json["checks"] if check["part"] == "visual lane"]
     assert "nothing of the real one" in visual
     lines = run_command(indexed_home, "doctor", visual__model="").stdout.splitlines()

@@ -19,6 +19,7 @@ HIT = {
     "page": (int, type(None)),
     "box": (list, type(None)),
     "origin": str,
+    "modality": str,
     "text": str,
     "score": float,
     "lanes": dict,

@@ -17,7 +17,7 @@ from services.ingest.file_discovery import DiscoveredFile
 from tests.support.containers import MakeContainer
 from tests.support.http_server import FakeWebServer, run_web_server
 
-WITHOUT_MODELS = {"text__model": "", "visual__model": "", "ocr__enabled": "false"}
+WITHOUT_MODELS = {"text__model": "", "visual__model": "", "ocr__enabled": "false", "speech__model": ""}
 
 
 @pytest.fixture
