@@ -51,6 +51,15 @@ class Origin(StrEnum):
     METADATA = "metadata"
 
 
+class LineRole(StrEnum):
+    """Role of a line on its page; lines of a running head or of a table of contents are no part of any passage."""
+
+    BODY = "body"
+    HEADING = "heading"
+    RUNNING = "running"
+    CONTENTS = "contents"
+
+
 @dataclass(frozen=True, slots=True)
 class Box:
     """Bounding box in a picture, as fractions of its width and height, `0 <= x0 < x1 <= 1`, y downwards."""
@@ -169,6 +178,7 @@ class TextLine:
     box: Box | None = None
     confidence: float = 1.0
     block: int = 0
+    role: LineRole = LineRole.BODY
 
 
 @dataclass(frozen=True, slots=True)

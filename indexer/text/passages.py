@@ -10,7 +10,7 @@ from itertools import groupby
 
 from indexer.text.hyphenation import join_at_hyphen, words_of
 from indexer.text.sentences import joins_without_space, split_sentences, split_words
-from indexer.types import Box, LineSpan, Origin, Segment, TextLine
+from indexer.types import Box, LineRole, LineSpan, Origin, Segment, TextLine
 
 __all__ = [
     "Passage",
@@ -80,11 +80,11 @@ def build_page_passages(lines: Sequence[TextLine], page: int | None, max_words: 
     Words that are divided at the end of a line are joined. A paragraph above `max_words` is cut where a sentence ends
     (a longer sentence between words); one of fewer than 8 words joins the next one. A table (a block with tabs in its
     lines) becomes a passage for every few rows, one row a line, cells separated by ` | `, each beginning with the
-    header.
+    header. Running lines and lines of a table of contents are left out.
     """
     passages: list[Passage] = []
     vocabulary = words_of(line.text for line in lines)
-    for _, group in groupby((line for line in lines if line.text.strip()), key=lambda line: line.origin):
+    for _, group in groupby(filter(_belongs_to_passage, lines), key=lambda line: line.origin):
         same_origin = list(group)
         texts = _merge_and_split(_paragraphs(same_origin, max_words, vocabulary), max_words)
         passages += [text.to_passage(page, replace(same_origin[0], start_s=None, end_s=None)) for text in texts]
@@ -175,6 +175,11 @@ def _sort_by_rows(lines: list[TextLine]) -> list[TextLine]:
 
 
 # Lines to paragraphs
+
+
+def _belongs_to_passage(line: TextLine) -> bool:
+    """Return True if a line has text that may be searched and quoted: no running line, none of a table of contents."""
+    return bool(line.text.strip()) and line.role not in (LineRole.RUNNING, LineRole.CONTENTS)
 
 
 def _to_spanned_text(line: TextLine, cell_separator: str = " ") -> _SpannedText:

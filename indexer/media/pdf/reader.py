@@ -19,6 +19,7 @@ from indexer.media.pdf.glyph_reading import read_glyphs
 from indexer.media.pdf.glyphs import Glyphs
 from indexer.media.pdf.layer_checks import find_hidden_lines, find_unlikely_lines, is_reliable, shows_more_than
 from indexer.media.pdf.metadata import read_metadata
+from indexer.media.pdf.page_structure import PAGE_REACH, add_structure
 from indexer.media.pdf.text_layer import read_lines
 from indexer.media.pdf.unread_ink import find_unread_regions
 from indexer.types import AssetKind, Box, DocumentPage, MediaInfo, Pixels, TextLine
@@ -62,8 +63,14 @@ def read_pages(path: Path, first_page: int, max_px: int) -> Iterator[DocumentPag
 
     The picture's longer side is `max_px`, rotated and cropped as a viewer displays it; boxes are fractions of it. A
     broken page is white, or what could be rendered of it, without lines and not reliable; the others are not lost.
-    Filled form fields are part of the page. Errors: those of `probe_document`, on opening.
+    Filled form fields are part of the page. Its lines have their roles, for which a few pages are read ahead. Errors:
+    those of `probe_document`, on opening.
     """
+    yield from add_structure(_read_single_pages(path, max(1, first_page - PAGE_REACH), max_px), first_page)
+
+
+def _read_single_pages(path: Path, first_page: int, max_px: int) -> Iterator[DocumentPage]:
+    """Yield the pages from number `first_page` on, each by itself."""
     following, last = first_page, first_page
     while following <= last:
         with _open_document(path) as document:
