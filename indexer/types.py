@@ -169,6 +169,7 @@ class TextLine:
     """Line of extracted text with its place: a subtitle cue, a line on a screen, a line of a page.
 
     `confidence` is 1.0 where the text was stored as text, not recognised. Lines of one `block` form a paragraph.
+    `context` is what stands above a line and says what it is about: title and headings, one a line, the nearest last.
     """
 
     text: str
@@ -179,6 +180,7 @@ class TextLine:
     confidence: float = 1.0
     block: int = 0
     role: LineRole = LineRole.BODY
+    context: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +239,8 @@ class Segment:
     """Unit of indexing: a time span of a video, a page or a region of it, or a whole image.
 
     `ordinal` is unique within the asset. A picture has no text; a text passage refers to the picture that shows it.
+    `context` says what the text is about: title, headings, a table's caption and column heads, one a line, the nearest
+    last. It is searched with the text, and is no part of a quote.
     """
 
     ordinal: int
@@ -248,6 +252,7 @@ class Segment:
     text: str = ""
     lines: tuple[LineSpan, ...] = ()
     picture: PictureRef | None = None
+    context: str = ""
 
     @property
     def span(self) -> TimeSpan | None:

@@ -5,7 +5,6 @@ Decision 0071 compares it with others, and says why OCR has a reading order of i
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,8 @@ from itertools import pairwise
 from statistics import median, quantiles
 
 import numpy as np
+
+from indexer.text.list_markers import has_list_marker, is_list_marker
 
 _MIN_ROW_OVERLAP = 0.5
 """Chosen: share of the smaller height that two boxes of one row overlap; less would join lines that are set close."""
@@ -45,9 +46,6 @@ _MAX_ALIGNED_SHARE = 0.5
 
 _MAX_FRAGMENTS = 3000
 """Chosen: a page of more fragments is read row by row; the search for gutters would take too long."""
-
-_LIST_MARKER = re.compile(r"(?:[•◦▪‣●○■–*-]|\(?(?:\d{1,2}|[a-z])[.)])(?=\s|$)")
-"""Bullet or number of a list item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +276,7 @@ def _group_rows(fragments: list[TextRow]) -> list[TextRow]:
 def _join_cells(cells: list[TextRow]) -> TextRow:
     """Join the cells of a row with tabs; a bullet or number of a list is no cell."""
     texts = [cell.text for cell in cells]
-    if len(texts) > 1 and _LIST_MARKER.fullmatch(texts[0]):
+    if len(texts) > 1 and is_list_marker(texts[0]):
         texts[:2] = [f"{texts[0]} {texts[1]}"]
     return _bounding_row("\t".join(texts), cells, median(cell.height for cell in cells))
 
@@ -310,13 +308,13 @@ def _starts_paragraph(paragraph: list[TextRow], row: TextRow, next_row: TextRow 
         return True
     if ("\t" in before.text) != ("\t" in row.text) or height > _HEIGHT_CHANGE_FACTOR * min(before.height, row.height):
         return True
-    return "\t" not in row.text and (_LIST_MARKER.match(row.text) is not None or _is_indented(paragraph, row, next_row))
+    return "\t" not in row.text and (has_list_marker(row.text) or _is_indented(paragraph, row, next_row))
 
 
 def _is_indented(paragraph: list[TextRow], row: TextRow, next_row: TextRow | None) -> bool:
     """Return True if `row` is indented against the lines around it, or ends an indented paragraph."""
     step = _MIN_INDENT * max(paragraph[-1].height, row.height)
     if row.x0 - paragraph[-1].x0 > step:
-        return next_row is not None and row.x0 - next_row.x0 > step and _LIST_MARKER.match(paragraph[0].text) is None
-    may_be_indented = len(paragraph) > 1 or _LIST_MARKER.match(paragraph[0].text) is not None
+        return next_row is not None and row.x0 - next_row.x0 > step and not has_list_marker(paragraph[0].text)
+    may_be_indented = len(paragraph) > 1 or has_list_marker(paragraph[0].text)
     return may_be_indented and paragraph[-1].x0 - row.x0 > step

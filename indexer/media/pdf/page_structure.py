@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from indexer.media.pdf.contents_lines import find_contents_lines
+from indexer.media.pdf.heading_context import add_context
 from indexer.media.pdf.running_lines import find_running_lines
 from indexer.types import DocumentPage, LineRole
 
@@ -19,20 +20,21 @@ PAGE_REACH = 4
 two must be met. More would keep more pictures in memory."""
 
 
-def add_structure(pages: Iterable[DocumentPage], first_page: int) -> Iterator[DocumentPage]:
-    """Yield the pages from number `first_page` on with the roles of their lines.
+def add_structure(pages: Iterable[DocumentPage], first_page: int, title: str = "") -> Iterator[DocumentPage]:
+    """Yield the pages from number `first_page` on with the roles of their lines and the context of each.
 
-    `pages` begin `PAGE_REACH` pages earlier, or with the first. As many are read ahead.
+    `title` is that of the document. `pages` begin `PAGE_REACH` pages earlier, or with the first. As many are read
+    ahead.
     """
     window: deque[DocumentPage] = deque()
     at = 0
     for page in pages:
         window.append(page)
         if len(window) - at > PAGE_REACH:
-            yield from _describe(window, at, first_page)
+            yield from _describe(window, at, first_page, title)
             at = _advance(window, at)
     while at < len(window):
-        yield from _describe(window, at, first_page)
+        yield from _describe(window, at, first_page, title)
         at = _advance(window, at)
 
 
@@ -44,10 +46,11 @@ def _advance(window: deque[DocumentPage], at: int) -> int:
     return at
 
 
-def _describe(window: Sequence[DocumentPage], at: int, first_page: int) -> Iterator[DocumentPage]:
-    """Yield a page of the window with its roles, unless it is read for the following ones only."""
+def _describe(window: Sequence[DocumentPage], at: int, first_page: int, title: str) -> Iterator[DocumentPage]:
+    """Yield a page of the window with its roles and context, unless it is read for the following ones only."""
     if window[at].number >= first_page:
-        yield _with_roles(window, at)
+        before = [_with_roles(window, i) for i in range(max(0, at - PAGE_REACH), at)]
+        yield add_context(_with_roles(window, at), before, title)
 
 
 def _with_roles(window: Sequence[DocumentPage], at: int) -> DocumentPage:

@@ -45,15 +45,16 @@ class _MarginLine:
 def find_running_lines(page: DocumentPage, others: Sequence[DocumentPage]) -> set[int]:
     """Return the indices of a page's lines that other pages nearby have too.
 
-    These are lines of the margin with the same text but for numbers on at least two others, or with a number that
-    counts the pages.
+    These are lines of the margin with the same text but for numbers on at least two others, one of them before, so that
+    an address or account at the foot of each page is found once; or with a number that counts the pages.
     """
     candidates = _margin_lines(page)
     if not candidates:
         return set()
     elsewhere = [line for other in others for line in _margin_lines(other)]
     counting = {line.at for line in candidates if _is_counting(line, elsewhere)}
-    repeated = {line.at: line.box for line in candidates if line.at not in counting and _is_repeated(line, elsewhere)}
+    uncounted = [line for line in candidates if line.at not in counting]
+    repeated = {line.at: line.box for line in uncounted if _is_repeated(line, elsewhere)}
     return counting | _apart_from_text(page.lines, repeated, counting)
 
 
@@ -111,9 +112,9 @@ def _describe(page: int, at: int, line: TextLine, box: Box, usual_height: float)
 
 
 def _is_repeated(line: _MarginLine, elsewhere: Sequence[_MarginLine]) -> bool:
-    """Return True if the text of a line stands at the same height on enough other pages, and is no title."""
+    """Return True if the text of a line stands at the same height on enough other pages, the first of them before."""
     same = {other.page for other in elsewhere if other.pattern == line.pattern and _is_level(line, other)}
-    return len(same) >= _MIN_REPETITIONS and not line.is_large
+    return len(same) >= _MIN_REPETITIONS and min(same) < line.page and not line.is_large
 
 
 def _is_counting(line: _MarginLine, elsewhere: Sequence[_MarginLine]) -> bool:

@@ -38,11 +38,14 @@ def passages_of(path: Path, first_page: int = 1) -> list[list[str]]:
     ]
 
 
-def test_running_heads_and_page_numbers_are_no_part_of_passages(tmp_path: Path) -> None:
+def test_a_running_head_is_kept_once_and_page_numbers_never(tmp_path: Path) -> None:
     pages = passages_of(make_pdf(tmp_path / "book.pdf", *numbered_pages(first=17)))
     assert len(pages) == len(SENTENCES)
-    for texts, sentence in zip(pages, SENTENCES, strict=True):
-        assert texts == [f"{sentence} A second line stands below it, as on any page."]
+    text = "A second line stands below it, as on any page."
+    assert pages == [
+        [f"Tidal Station Handbook\n{SENTENCES[0]} {text}"],
+        *([f"{sentence} {text}"] for sentence in SENTENCES[1:]),
+    ]
 
 
 def test_a_head_that_names_the_section_is_known_by_its_page_number(tmp_path: Path) -> None:
