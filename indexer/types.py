@@ -170,6 +170,7 @@ class TextLine:
 
     `confidence` is 1.0 where the text was stored as text, not recognised. Lines of one `block` form a paragraph.
     `context` is what stands above a line and says what it is about: title and headings, one a line, the nearest last.
+    `cells` are the boxes of the cells of a table's row, which tabs separate in its text.
     """
 
     text: str
@@ -181,6 +182,7 @@ class TextLine:
     block: int = 0
     role: LineRole = LineRole.BODY
     context: str = ""
+    cells: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

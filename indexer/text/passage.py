@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import accumulate
 
 from indexer.text.sentences import joins_without_space, split_sentences, split_words
 from indexer.types import Box, LineSpan, Origin, Segment, TextLine
@@ -97,9 +98,18 @@ def bounding_box(spans: Sequence[LineSpan]) -> Box | None:
 def to_spanned_text(line: TextLine, cell_separator: str = " ") -> SpannedText:
     """Return a line with normalized whitespace, without soft hyphens inside it."""
     visible = _SOFT_HYPHEN_INSIDE.sub("", line.text)
-    parts = (" ".join(cell.split()) for cell in visible.split("\t"))
+    parts = [" ".join(cell.split()) for cell in visible.split("\t")]
     text = cell_separator.join(part for part in parts if part)
+    if len(line.cells) == len(parts) and all(parts):
+        return SpannedText(text, _cell_spans(parts, line.cells, len(cell_separator)))
     return SpannedText(text, (LineSpan(0, len(text), line.box),) if line.box else ())
+
+
+def _cell_spans(parts: Sequence[str], boxes: Sequence[Box], separator_chars: int) -> tuple[LineSpan, ...]:
+    """Return the places of the cells of a row in its text."""
+    ends = list(accumulate(len(part) + separator_chars for part in parts))
+    starts = [0, *ends[:-1]]
+    return tuple(LineSpan(a, a + len(part), box) for a, part, box in zip(starts, parts, boxes, strict=True))
 
 
 def separator_between(left: str, right: str) -> str:

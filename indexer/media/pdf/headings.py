@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.media.pdf.glyphs import Glyphs
+from indexer.text.list_markers import has_option
 from indexer.text.table_rows import is_caption
 from indexer.types import LineRole, TextLine
 
@@ -116,7 +117,8 @@ def _split_at_weight(lines: Sequence[TextLine], bold: NDArray[np.bool_]) -> list
     for i, line in enumerate(lines):
         same_block = bool(blocks) and lines[i - 1].block == line.block
         has_cells = "\t" in line.text or (same_block and "\t" in lines[i - 1].text)
-        if same_block and (has_cells or bold[i - 1] == bold[i]):
+        explains_option = same_block and has_option(lines[i - 1].text)
+        if same_block and (has_cells or explains_option or bold[i - 1] == bold[i]):
             blocks[-1].append(i)
         else:
             blocks.append([i])
