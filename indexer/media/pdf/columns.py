@@ -7,6 +7,7 @@ from functools import lru_cache
 from statistics import median, quantiles
 
 from indexer.media.pdf.text_rows import MIN_ROW_OVERLAP, TextRow, in_same_row
+from indexer.text.list_markers import has_option
 
 _GUTTER_GAP = 0.25
 """Chosen: a gutter is looked for this many heights left of where fragments begin."""
@@ -23,14 +24,16 @@ _MAX_ALIGNED_SHARE = 0.5
 
 _MIN_BAND_GAP = 1.2
 """Chosen: white space of this many heights over the whole width may end a table."""
-_MAX_CELL_CHARS = 12
-"""Chosen: median characters of the cells of one side of a table, mostly amounts."""
+_MIN_AMOUNT_SHARE = 0.5
+"""Chosen: share of digits among the characters of an amount, and of amounts among the cells of a side of a table."""
 _MIN_LEVEL_SHARE = 0.75
 """Chosen: share of a table's rows that have cells on both sides of a gutter; some have an empty cell."""
-_MAX_LABEL_SHARE = 0.6
-"""Chosen: labels (names of options) have less than this share of the lines that explain them."""
+_MAX_LABEL_SHARE = 0.8
+"""Chosen: names of options have less than this share of the lines that explain them."""
+_MIN_OPTION_SHARE = 0.5
+"""Chosen: share of the lines of a side that begin with an option; a name may have a second line."""
 _MIN_LABEL_LEVEL_SHARE = 0.85
-"""Chosen: share of the labels that are level with a line of text; lines of columns are by chance."""
+"""Chosen: share of the options that are level with a line of text; lines of columns are by chance."""
 _MAX_FRAGMENTS = 3000
 """Chosen: a page of more fragments is read row by row; the search for gutters would take too long."""
 
@@ -95,13 +98,13 @@ def _number_rows(fragments: list[TextRow]) -> list[int]:
 def _split_sections(fragments: list[TextRow], gutter: float, rows: list[int]) -> list[list[TextRow]]:
     """Cut fragments, sorted from top to bottom, where they change between crossing the gutter and not crossing it.
 
-    Cells in the row of one that crosses stay with it. Rows of a table, apart from the text around, are sections too.
+    Amounts in the row of a fragment that crosses stay with it. Rows of a table apart from the text are sections too.
     """
     crossing = {row for row, part in zip(rows, fragments, strict=True) if part.x0 < gutter < part.x1}
     sections: list[list[TextRow]] = []
     crossed: bool | None = None
     for row, part in zip(rows, fragments, strict=True):
-        is_cell = row in crossing and _display_width(part.text) < _MIN_PROSE_CHARS
+        is_cell = row in crossing and _is_amount(part.text)
         crosses = part.x0 < gutter < part.x1 or is_cell
         if crosses != crossed:
             sections.append([])
@@ -140,12 +143,24 @@ def _split_bands(section: list[TextRow]) -> list[list[TextRow]]:
 
 
 def _is_table_band(left: list[TextRow], right: list[TextRow]) -> bool:
-    """Return True if short cells stand in rows with cells on the other side of a gutter."""
-    if not left or not right or min(_median_length(left), _median_length(right)) > _MAX_CELL_CHARS:
+    """Return True if amounts stand in rows with cells on the other side of a gutter."""
+    if not left or not right or not (_are_amounts(left) or _are_amounts(right)):
         return False
     level = min(_count_level(left, right), _count_level(right, left))
     fewer = min(len(_number_rows_of(left)), len(_number_rows_of(right)))
     return level > 1 and level >= _MIN_LEVEL_SHARE * fewer
+
+
+def _are_amounts(side: list[TextRow]) -> bool:
+    """Return True if most cells of a side are amounts."""
+    return sum(_is_amount(part.text) for part in side) >= _MIN_AMOUNT_SHARE * len(side)
+
+
+@lru_cache(maxsize=2 * _MAX_FRAGMENTS)
+def _is_amount(text: str) -> bool:
+    """Return True if a text is mostly digits."""
+    characters = "".join(text.split())
+    return sum(character.isdigit() for character in characters) >= _MIN_AMOUNT_SHARE * len(characters)
 
 
 def _number_rows_of(side: list[TextRow]) -> set[int]:
@@ -182,14 +197,16 @@ def _are_columns(left: list[TextRow], right: list[TextRow]) -> bool:
         or min(_median_length(left), _median_length(right)) < _MIN_LOOSE_LINE_CHARS
     ):
         return False
-    if _are_labels(left, right) or _are_labels(right, left):
+    if _are_options(left, right):
         return False
     aligned = sum(any(abs(row.center_y - other.center_y) < row.height / 4 for other in left) for row in right)
     return aligned < _MAX_ALIGNED_SHARE * len(right)
 
 
-def _are_labels(side: list[TextRow], other: list[TextRow]) -> bool:
-    """Return True if one side has labels for the other: fewer rows, nearly all level with a line there."""
+def _are_options(side: list[TextRow], other: list[TextRow]) -> bool:
+    """Return True if one side has options that the other explains: fewer rows, nearly all level with a line there."""
+    if sum(has_option(part.text) for part in side) < _MIN_OPTION_SHARE * len(side):
+        return False
     count = len(_number_rows_of(side))
     if count < _MIN_COLUMN_LINES or count > _MAX_LABEL_SHARE * len(other):
         return False

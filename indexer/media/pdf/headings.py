@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from unicodedata import combining, east_asian_width
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,12 @@ _BOLD_SHARE = 0.8
 """Chosen: share of a line's characters in bold fonts; a number or symbol in a heading may be in another."""
 _MAX_CHARS = 120
 """Chosen: longer blocks are text, however they are set."""
+_MIN_WIDE_FACTOR = 1.5
+"""Form: display width over characters of a line half of which are wide."""
+_MIN_USUAL_CHARS = 100
+"""Chosen: characters that tell the usual height of wide or narrow lines; fewer may all be headings."""
+_MIN_LETTER_SHARE = 0.6
+"""Chosen: share of letters in a heading; formulas have fewer."""
 _MAX_LINES = 3
 """Chosen: the same by lines."""
 _MIN_TITLE_CHARS = 4
@@ -28,7 +35,7 @@ _NO_TITLE = re.compile(
     r"^untitled|^microsoft |^untitled|\.(?:dvi|docx?|odt|tex|indd|pdf|ps|html?|pptx?|xlsx?)$", re.IGNORECASE
 )
 """Source: what word processors and printers write where the author gave no title."""
-_SECTION_NUMBER = re.compile(r"(?P<number>(?:\d{1,3}|[A-Z])(?:\.\d{1,3}){0,5})[.)]?(?=[\s\t])")
+_SECTION_NUMBER = re.compile(r"(?P<number>(?:[1-9]\d{0,2}|[A-Z])(?:\.\d{1,3}){0,5})[.)]?(?=[\s\t])")
 _SECTION_WORD = re.compile(
     r"(?:chapter|kapitel|chapitre|cap[ií]tulo|глава|part|teil|제\s*\d+\s*[장절]|第.{1,4}[章节節])", re.IGNORECASE
 )
@@ -43,7 +50,10 @@ def mark_headings(lines: Sequence[TextLine], glyphs: Glyphs) -> tuple[TextLine, 
     A row of cells that is bold, above rows that are not, has the role too: it has the heads of the columns.
     """
     bold, heights = _bold_lines(lines, glyphs), _heights(lines)
-    usual = _usual_height(lines, heights)
+    usual = {
+        wide: _usual_height([i for i, line in enumerate(lines) if _is_wide(line) is wide], lines, heights)
+        for wide in (False, True)
+    }
     blocks = _split_at_weight(lines, bold)
     marked: list[TextLine] = []
     for number, block in enumerate(blocks):
@@ -52,7 +62,7 @@ def mark_headings(lines: Sequence[TextLine], glyphs: Glyphs) -> tuple[TextLine, 
         if "\t" in texts[0] and not _SECTION_NUMBER.match(texts[0]):
             heads = _bold_rows(block, bold)
         else:
-            is_larger = min(heights[i] for i in block) > _LARGER * usual
+            is_larger = min(heights[i] for i in block) > _LARGER * usual[_is_wide(lines[block[0]])]
             is_bold = all(bold[i] for i in block) and bool(following) and not all(bold[i] for i in following)
             heads = set(block) if (is_larger or is_bold) and _may_be_heading(texts, is_larger) else set()
         marked += [
@@ -85,15 +95,28 @@ def find_title(lines: Sequence[TextLine]) -> str:
 def _may_be_heading(texts: Sequence[str], is_larger: bool) -> bool:
     """Return True if a block reads like a heading: short, of words, without the end of a sentence."""
     text = " ".join(texts)
-    if len(texts) > _MAX_LINES or len(text) > _MAX_CHARS or sum(character.isalpha() for character in text) < 2:
+    if len(texts) > _MAX_LINES or _display_width(text) > _MAX_CHARS or not _is_of_letters(text):
         return False
-    if is_caption(text) or _has_value(text) or text.rstrip().endswith((",", ";", ":", "،")):
+    if is_caption(text) or _has_value(text) or "=" in text or text.rstrip().endswith((",", ";", ":", "،")):
         return False
     if _SECTION_NUMBER.match(text) or _SECTION_WORD.match(text):
         return True
-    if "\t" in text or not (text[0].isalpha() or text[0] in "\"'“„«¿¡「『【<[(§0123456789"):
+    if "\t" in text or not (text[0].isalpha() or text[0] in "\"'“„«¿¡「『【§0123456789"):
         return False
     return is_larger or (len(texts) == 1 and not text[0].islower() and not text.rstrip().endswith((".", "。", "!")))
+
+
+def _is_of_letters(text: str) -> bool:
+    """Return True if most characters of a text, without the number of its section, are letters."""
+    number = _SECTION_NUMBER.match(text)
+    rest = "".join((text[number.end() :] if number else text).split())
+    letters = sum(character.isalpha() or combining(character) > 0 for character in rest)
+    return letters > 1 and letters >= _MIN_LETTER_SHARE * len(rest)
+
+
+def _display_width(text: str) -> int:
+    """Return the number of characters; East Asian wide ones count twice (UAX #11)."""
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def _has_value(text: str) -> bool:
@@ -154,9 +177,15 @@ def _heights(lines: Sequence[TextLine]) -> list[float]:
     ]
 
 
-def _usual_height(lines: Sequence[TextLine], heights: Sequence[float]) -> float:
-    """Return the height of the lines that hold most characters of a page."""
-    weighted = sorted((height, len(line.text)) for line, height in zip(lines, heights, strict=True) if height)
+def _is_wide(line: TextLine) -> bool:
+    """Return True if most of a line is in East Asian wide characters, whose fonts have higher boxes."""
+    return _display_width(line.text) > _MIN_WIDE_FACTOR * len(line.text)
+
+
+def _usual_height(chosen: Sequence[int], lines: Sequence[TextLine], heights: Sequence[float]) -> float:
+    """Return the height of the lines that hold most characters of a page, of all lines where few are chosen."""
+    few = sum(len(lines[i].text) for i in chosen) < _MIN_USUAL_CHARS
+    weighted = sorted((heights[i], len(lines[i].text)) for i in (range(len(lines)) if few else chosen) if heights[i])
     total, passed = sum(count for _, count in weighted), 0
     for height, count in weighted:
         passed += count

@@ -48,7 +48,8 @@ def _join_cells(cells: list[TextRow]) -> TextRow:
     texts, edges = [cell.text for cell in cells], [(cell.x0, cell.x1) for cell in cells]
     if len(texts) > 1 and is_list_marker(texts[0]):
         texts[:2], edges[:2] = [f"{texts[0]} {texts[1]}"], [(edges[0][0], edges[1][1])]
-    row = bounding_row("\t".join(texts), cells, median(cell.height for cell in cells))
+    written = cells[len(cells) - len(texts) :]
+    row = bounding_row("\t".join(texts), cells, median(cell.height for cell in written))
     return replace(row, cells=tuple(edges) if len(edges) > 1 else ())
 
 
@@ -72,7 +73,12 @@ def _continued_cell(above: TextRow, row: TextRow, bottom_height: float) -> int:
     The line begins where the cell does, is close below it, as high, and does not reach into the next cell.
     """
     height = max(row.height, bottom_height)
-    if not above.cells or row.cells or height > _HEIGHT_CHANGE_FACTOR * min(row.height, bottom_height):
+    if (
+        not above.cells
+        or row.cells
+        or _is_numbered(above)
+        or height > _HEIGHT_CHANGE_FACTOR * min(row.height, bottom_height)
+    ):
         return 0
     if row.center_y - above.y1 > (_MAX_WRAP_PITCH - 0.5) * height or has_list_marker(row.text):
         return 0
@@ -81,6 +87,11 @@ def _continued_cell(above: TextRow, row: TextRow, bottom_height: float) -> int:
         if abs(row.x0 - above.cells[column][0]) <= _SAME_EDGE * height:
             return column if is_last or row.x1 < above.cells[column + 1][0] else 0
     return 0
+
+
+def _is_numbered(row: TextRow) -> bool:
+    """Return True if a row is the number of a section, or of a note, and its text."""
+    return len(row.cells) == 2 and not any(character.isalpha() for character in row.text.split("\t")[0])
 
 
 def _append_to_cell(above: TextRow, row: TextRow, column: int) -> TextRow:
