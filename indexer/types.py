@@ -170,7 +170,8 @@ class TextLine:
 
     `confidence` is 1.0 where the text was stored as text, not recognised. Lines of one `block` form a paragraph.
     `context` is what stands above a line and says what it is about: title and headings, one a line, the nearest last.
-    `cells` are the boxes of the cells of a table's row, which tabs separate in its text.
+    `cells` are the boxes of the cells of a table's row, which tabs separate in its text. `continuation` is the end of
+    its sentence on the next page, where it is the last line of a page.
     """
 
     text: str
@@ -183,6 +184,7 @@ class TextLine:
     role: LineRole = LineRole.BODY
     context: str = ""
     cells: tuple[Box, ...] = ()
+    continuation: str = ""
 
 
 @dataclass(frozen=True, slots=True)

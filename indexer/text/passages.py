@@ -121,9 +121,14 @@ def _build_blocks(lines: Sequence[TextLine], max_words: int, vocabulary: Set[str
             yield _Block(tuple(split_table(block, context, max_words)))
             above = ""
             continue
-        text = replace(_join_lines(block, vocabulary), context=block[0].context)
+        text = replace(_join_lines([*block, *_continuation(block[-1])], vocabulary), context=block[0].context)
         yield _Block((text,), block[0].role is LineRole.HEADING, has_list_marker(text.text) or has_option(text.text))
         above = text.text
+
+
+def _continuation(last: TextLine) -> list[TextLine]:
+    """Return what a page's last line goes on with on the next page, as a line without a place on this one."""
+    return [replace(last, text=last.continuation, box=None, cells=())] if last.continuation else []
 
 
 class _Merger:

@@ -53,6 +53,11 @@ def split_table(rows: Sequence[TextLine], context: str, max_words: int) -> list[
     return [replace(stack(part), context=context) for part in ([*heads, *parts[0]], *parts[1:])]
 
 
+def column_heads(rows: Sequence[TextLine]) -> tuple[str, ...]:
+    """Return the rows at the top of a table that have the heads of its columns; none where it has no heads."""
+    return tuple(row.text for row in rows[: _count_head_rows(rows)])
+
+
 def _count_head_rows(rows: Sequence[TextLine]) -> int:
     """Return how many rows at the top have the heads of the columns: set like heads, or words above values."""
     marked = 0

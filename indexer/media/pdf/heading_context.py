@@ -57,10 +57,10 @@ def _blocks(lines: Iterable[TextLine]) -> list[list[TextLine]]:
 
 def _enter(path: list[_Heading], block: Sequence[TextLine]) -> list[_Heading]:
     """Return the headings above what follows a block: those before it, or, of a heading, those above it and itself."""
-    is_table = any("\t" in line.text for line in block[1:])
+    height, depth = heading_rank(block[0])
+    is_table = any("\t" in line.text for line in block[1:]) or ("\t" in block[0].text and not depth)
     if block[0].role is not LineRole.HEADING or is_table:
         return path
-    height, depth = heading_rank(block[0])
     heading = _Heading(" ".join(" ".join(line.text.split()) for line in block), height, depth)
     above = path
     while above and not above[-1].is_above(heading):

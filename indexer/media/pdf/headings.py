@@ -127,11 +127,11 @@ def _has_value(text: str) -> bool:
 
 
 def _bold_rows(block: Sequence[int], bold: NDArray[np.bool_]) -> set[int]:
-    """Return the bold rows at the top of a table; none where all are bold."""
+    """Return the bold rows at the top of a table; none where all of several are bold."""
     heads = 0
     while heads < len(block) and bold[block[heads]]:
         heads += 1
-    return set(block[:heads]) if heads < len(block) else set()
+    return set(block[:heads]) if heads < len(block) or len(block) == 1 else set()
 
 
 def _split_at_weight(lines: Sequence[TextLine], bold: NDArray[np.bool_]) -> list[list[int]]:

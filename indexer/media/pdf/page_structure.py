@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from indexer.media.pdf.contents_lines import find_contents_lines
 from indexer.media.pdf.heading_context import add_context
+from indexer.media.pdf.page_breaks import join_over_breaks
 from indexer.media.pdf.running_lines import find_running_lines
 from indexer.types import DocumentPage, LineRole
 
@@ -50,7 +51,8 @@ def _describe(window: Sequence[DocumentPage], at: int, first_page: int, title: s
     """Yield a page of the window with its roles and context, unless it is read for the following ones only."""
     if window[at].number >= first_page:
         before = [_with_roles(window, i) for i in range(max(0, at - PAGE_REACH), at)]
-        yield add_context(_with_roles(window, at), before, title)
+        after = _with_roles(window, at + 1) if at + 1 < len(window) else None
+        yield join_over_breaks(add_context(_with_roles(window, at), before, title), before, after)
 
 
 def _with_roles(window: Sequence[DocumentPage], at: int) -> DocumentPage:
