@@ -64,6 +64,15 @@ class Origin(StrEnum):
         return {Origin.PICTURE: Modality.SEEN, Origin.SPEECH: Modality.SPOKEN}.get(self, Modality.WRITTEN)
 
 
+class LineRole(StrEnum):
+    """Role of a line on its page; lines of a running head or of a table of contents are no part of any passage."""
+
+    BODY = "body"
+    HEADING = "heading"
+    RUNNING = "running"
+    CONTENTS = "contents"
+
+
 @dataclass(frozen=True, slots=True)
 class Box:
     """Bounding box in a picture, as fractions of its width and height, `0 <= x0 < x1 <= 1`, y downwards."""
@@ -173,6 +182,9 @@ class TextLine:
     """Line of extracted text with its place: a subtitle cue, a line on a screen, a line of a page.
 
     `confidence` is 1.0 where the text was stored as text, not recognised. Lines of one `block` form a paragraph.
+    `context` is what stands above a line and says what it is about: title and headings, one a line, the nearest last.
+    `cells` are the boxes of the cells of a table's row, which tabs separate in its text. `continuation` is the end of
+    its sentence on the next page, where it is the last line of a page.
     """
 
     text: str
@@ -182,6 +194,10 @@ class TextLine:
     box: Box | None = None
     confidence: float = 1.0
     block: int = 0
+    role: LineRole = LineRole.BODY
+    context: str = ""
+    cells: tuple[Box, ...] = ()
+    continuation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +256,8 @@ class Segment:
     """Unit of indexing: a time span of a video, a page or a region of it, or a whole image.
 
     `ordinal` is unique within the asset. A picture has no text; a text passage refers to the picture that shows it.
+    `context` says what the text is about: title, headings, a table's caption and column heads, one a line, the nearest
+    last. It is searched with the text, and is no part of a quote.
     """
 
     ordinal: int
@@ -251,6 +269,7 @@ class Segment:
     text: str = ""
     lines: tuple[LineSpan, ...] = ()
     picture: PictureRef | None = None
+    context: str = ""
 
     @property
     def span(self) -> TimeSpan | None:

@@ -15,6 +15,7 @@ from indexer.indexes.bm25 import CorpusStatistics, score_keywords
 from indexer.indexes.filters import asset_passes
 from indexer.indexes.ranking import SCORE_DECIMALS, sort_best_first
 from indexer.text import tokenizer
+from indexer.text.passage import text_with_context
 from indexer.types import AssetTags, Hit, Lane, Segment, SegmentBatch, SegmentFilter, Vectors
 
 
@@ -31,7 +32,7 @@ class _IndexedAsset:
     def add(self, batch: SegmentBatch) -> None:
         before = len(self.segments)
         self.segments += batch.segments
-        self.documents += [tokenizer.tokenize_document(segment.text) for segment in batch.segments]
+        self.documents += [tokenizer.tokenize_document(text_with_context(segment)) for segment in batch.segments]
         for lane in batch.vectors:
             self.rows.setdefault(lane, []).append(batch.rows[lane] + before)
             self.vectors.setdefault(lane, []).append(np.array(batch.vectors[lane], dtype=np.float32))

@@ -10,7 +10,7 @@ import numpy as np
 
 from indexer.pipeline.encoding import EncodedPictures
 from indexer.storage.artifacts import Checkpoint
-from indexer.text.passages import Passage
+from indexer.text.passage import Passage
 from indexer.types import KeyFrame, Lane, Origin, Segment, Vectors
 
 
@@ -72,6 +72,7 @@ def build_text_segment(passage: Passage) -> Segment:
         box=passage.box,
         text=passage.text,
         lines=passage.lines,
+        context=passage.context,
     )
 
 

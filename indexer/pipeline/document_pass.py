@@ -12,7 +12,8 @@ from indexer.pipeline.checkpoint_builder import build_checkpoint, build_picture_
 from indexer.pipeline.encoding import BatchEncoder, IndexingSettings, ModelSet, embed_passages
 from indexer.pipeline.page_reading import needs_ocr, read_page_lines
 from indexer.storage.artifacts import Checkpoint
-from indexer.text.passages import Passage, build_page_passages
+from indexer.text.passage import Passage
+from indexer.text.passages import build_page_passages
 from indexer.types import DocumentPage, Vectors
 
 

@@ -13,7 +13,7 @@ from indexer.media.jpeg import encode_jpeg
 from indexer.pipeline.bounded_stage import BoundedStage
 from indexer.pipeline.near_duplicates import NearDuplicateDetector
 from indexer.ports import ImageTextEncoder, OcrEngine, SentenceEncoder, SpeechRecognizer, TokenEncoder
-from indexer.text.passages import Passage
+from indexer.text.passage import Passage, text_with_context
 from indexer.types import Pixels, Vectors
 
 
@@ -182,5 +182,5 @@ def _concatenate(parts: list[NDArray[np.float32] | None]) -> NDArray[np.float32]
 
 
 def embed_passages(encoder: SentenceEncoder | None, passages: Sequence[Passage]) -> Vectors | None:
-    """Embed passages for the text lane, `[n, dim]`; None where the lane is disabled."""
-    return None if encoder is None else encoder.encode([passage.text for passage in passages])
+    """Embed passages, with their context, for the text lane, `[n, dim]`; None where the lane is disabled."""
+    return None if encoder is None else encoder.encode([text_with_context(p) for p in passages])

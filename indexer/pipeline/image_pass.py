@@ -13,7 +13,8 @@ from indexer.pipeline.bounded_stage import BoundedStage
 from indexer.pipeline.checkpoint_builder import build_checkpoint, build_picture_segment
 from indexer.pipeline.encoding import BatchEncoder, IndexingSettings, ModelSet, concatenate_pictures, embed_passages
 from indexer.storage.artifacts import Checkpoint
-from indexer.text.passages import Passage, build_page_passages
+from indexer.text.passage import Passage
+from indexer.text.passages import build_page_passages
 from indexer.types import Box, MediaInfo, Origin
 
 _OVERVIEW_PX = 8192

@@ -7,6 +7,7 @@ import numpy as np
 from indexer.media.jpeg import decode_jpeg
 from indexer.pipeline.encoding import ModelSet, encode_pictures
 from indexer.storage.artifacts import ArtifactStore, Checkpoint, CheckpointRecord
+from indexer.text.passage import text_with_context
 from indexer.types import Lane, Origin, Segment
 
 
@@ -30,7 +31,7 @@ def reencode_checkpoint(record: CheckpointRecord, artifacts: ArtifactStore, mode
         rows[Lane.VISUAL], vectors[Lane.VISUAL] = np.array(pictures, np.int64), encoded.visual
     if models.text is not None:
         rows[Lane.TEXT] = np.array(passages, np.int64)
-        vectors[Lane.TEXT] = models.text.encode([record.segments[i].text for i in passages])
+        vectors[Lane.TEXT] = models.text.encode([text_with_context(record.segments[i]) for i in passages])
     return Checkpoint(
         number=record.number,
         end_s=record.end_s,

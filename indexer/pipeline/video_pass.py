@@ -28,7 +28,9 @@ from indexer.pipeline.encoding import BatchEncoder, IndexingSettings, ModelSet, 
 from indexer.pipeline.listening import Listener
 from indexer.pipeline.near_duplicates import compute_signature
 from indexer.storage.artifacts import Checkpoint
-from indexer.text.passages import Passage, build_cue_passages, build_screen_passages
+from indexer.text.cue_passages import build_cue_passages
+from indexer.text.passage import Passage
+from indexer.text.passages import build_screen_passages
 from indexer.text.spoken_passages import build_spoken_passages
 from indexer.types import Frame, MediaInfo, Origin, Segment, TextLine, Vectors
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from indexer.text.passages import Passage, build_cue_passages
+from indexer.text.cue_passages import build_cue_passages
+from indexer.text.passage import Passage
 from indexer.text.sentences import split_words
 from indexer.types import TextLine
 

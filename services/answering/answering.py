@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from indexer.text.passages import locate_text
+from indexer.text.passage import locate_text
 from indexer.types import Lane, Pixels, SegmentFilter
 from services.answering.evidence import interleave_unique, number_evidence
 from services.answering.ports import ClaimVerifier, QuestionAnalyzer

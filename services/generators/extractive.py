@@ -17,7 +17,7 @@ from itertools import pairwise
 import numpy as np
 
 from indexer.ports import SentenceEncoder
-from indexer.text.passages import split_sentences
+from indexer.text.sentences import split_sentences
 from indexer.text.tokenizer import tokenize, tokenize_query
 from indexer.types import AssetKind
 from services.generators.ports import AnswerTypeMatcher

@@ -154,6 +154,7 @@ class SegmentIndexContract:
             text='Größe "42"\n계약 \0 😀',
             lines=(LineSpan(0, 5, Box(0.1, 0.2, 0.3, 0.4)), LineSpan(6, 10, Box(0.1, 0.5, 0.3, 0.6))),
             picture=PictureRef("frames/a.bin", 7, 99),
+            context="Größen \0\nTabelle 1",
         )
         bare = Segment(5, Origin.PICTURE)
         batch = SegmentBatch((segment, bare), {Lane.TEXT: np.array([1, 0])}, {Lane.TEXT: np.eye(2, dtype=np.float32)})
@@ -162,6 +163,15 @@ class SegmentIndexContract:
         assert [hit.segment for hit in hits] == [segment, bare]
         assert [hit.score for hit in hits] == pytest.approx([0.8, 0.6], abs=1e-6)
         assert {(hit.asset_id, hit.kind, hit.lane) for hit in hits} == {("a", AssetKind.DOCUMENT, Lane.TEXT)}
+
+    def test_words_of_the_context_find_a_segment(self, index: SegmentIndex) -> None:
+        rows = (
+            Segment(0, Origin.PAGE, page=1, text="Kentucky | 4,210", context="Checks in November 2015"),
+            Segment(1, Origin.PAGE, page=2, text="Kentucky | 3,907", context="Checks in December 2016"),
+        )
+        index.put(make_tags("a", kind=AssetKind.DOCUMENT), [SegmentBatch(rows, {}, {})])
+        assert search_texts(index, "Kentucky December 2016")[0] == "Kentucky | 3,907"
+        assert search_texts(index, "Kentucky November")[0] == "Kentucky | 4,210"
 
     def test_put_takes_many_batches_and_counts_their_segments(self, index: SegmentIndex) -> None:
         random = np.random.default_rng(0)

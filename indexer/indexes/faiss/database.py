@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
 
 from indexer.errors import AfterimageError, ArtifactError, ReadOnlyArchive, StorageFull, WriteLockTimeout
 from indexer.storage.read_only import is_read_only, read_only_uri
 
+_NO_UPGRADES: Mapping[int, str] = MappingProxyType({})
 _BUSY_TIMEOUT_S = 30.0
 """Chosen: wait for another process's transaction; a longer one outlasts larger assets, a shorter one tells sooner."""
 
@@ -37,13 +39,13 @@ class SqliteDatabase:
     a change cannot be written, WriteLockTimeout where another process holds the write lock too long.
     """
 
-    def __init__(self, path: Path, schema: str, version: int) -> None:
+    def __init__(self, path: Path, schema: str, version: int, upgrades: Mapping[int, str] = _NO_UPGRADES) -> None:
         self.path = path
         self._idle: list[tuple[_FileId, sqlite3.Connection]] = []
         self._lock = Lock()
         with self._translate_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._create(schema, version)
+            self._create(schema, version, upgrades)
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -77,7 +79,7 @@ class SqliteDatabase:
         for _, connection in idle:
             connection.close()
 
-    def _create(self, schema: str, version: int) -> None:
+    def _create(self, schema: str, version: int, upgrades: Mapping[int, str]) -> None:
         connection = _connect(self.path, "rwc")
         try:
             (stored_version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -85,6 +87,10 @@ class SqliteDatabase:
                 connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.executescript(f"BEGIN IMMEDIATE; {schema}; PRAGMA user_version = {version}; COMMIT")
+            elif stored_version in upgrades and not is_read_only(self.path.parent):
+                connection.executescript(
+                    f"BEGIN IMMEDIATE; {upgrades[stored_version]}; PRAGMA user_version = {stored_version + 1}; COMMIT"
+                )
             elif stored_version != version:
                 raise ArtifactError(
                     f"{self.path}: layout {stored_version}, this is layout {version}; afterimage reindex rebuilds it"

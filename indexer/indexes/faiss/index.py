@@ -47,7 +47,10 @@ class FaissIndex:
         self._model_ids = model_ids
         self._exact_up_to = exact_up_to
         self._database = SqliteDatabase(
-            folder / "segments.sqlite", segment_rows.SCHEMA + vector_rows.SCHEMA, segment_rows.SCHEMA_VERSION
+            folder / "segments.sqlite",
+            segment_rows.SCHEMA + vector_rows.SCHEMA,
+            segment_rows.SCHEMA_VERSION,
+            segment_rows.UPGRADES,
         )
         self._lanes: dict[Lane, FaissLane] = {}
         self._lock = ReadersWriterLock()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from indexer.errors import AssetNotFound
 from indexer.text import tokenizer
+from indexer.text.passage import text_with_context
 from indexer.types import (
     AssetKind,
     AssetTags,
@@ -23,7 +24,9 @@ from indexer.types import (
     SegmentFilter,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # Form: counts the layouts of the tables below
+UPGRADES = {1: "ALTER TABLE segments ADD COLUMN context TEXT NOT NULL DEFAULT ''"}
+"""Form: what makes the next version of each older one."""
 
 SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS state(
@@ -40,7 +43,8 @@ CREATE TABLE IF NOT EXISTS membership(
 CREATE INDEX IF NOT EXISTS membership_by_asset ON membership(asset);
 CREATE TABLE IF NOT EXISTS segments(
   id INTEGER PRIMARY KEY, asset INTEGER NOT NULL, ordinal INTEGER NOT NULL, origin TEXT NOT NULL, start_s REAL,
-  end_s REAL, page INTEGER, box TEXT, text TEXT NOT NULL, lines TEXT NOT NULL, picture TEXT
+  end_s REAL, page INTEGER, box TEXT, text TEXT NOT NULL, lines TEXT NOT NULL, picture TEXT,
+  context TEXT NOT NULL DEFAULT ''
 );
 CREATE UNIQUE INDEX IF NOT EXISTS segments_by_ordinal ON segments(asset, ordinal);
 CREATE INDEX IF NOT EXISTS segments_by_span ON segments(asset, start_s, end_s);
@@ -52,7 +56,7 @@ CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(
 CREATE VIRTUAL TABLE IF NOT EXISTS vocabulary USING fts5vocab(words, row);
 """
 
-_SEGMENT_COLUMNS = "s.ordinal, s.origin, s.start_s, s.end_s, s.page, s.box, s.text, s.lines, s.picture"
+_SEGMENT_COLUMNS = "s.ordinal, s.origin, s.start_s, s.end_s, s.page, s.box, s.text, s.lines, s.picture, s.context"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ class AssetWriter:
         first = self._next
         self._next += len(segments)
         rows = ((first + offset, self._key, *_to_row(segment)) for offset, segment in enumerate(segments))
-        self._connection.executemany("INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        self._connection.executemany("INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._connection.executemany(
             "INSERT INTO words(rowid, tokens) VALUES (?, ?)", self._full_text_rows(segments, first)
         )
@@ -102,7 +106,7 @@ class AssetWriter:
 
     def _full_text_rows(self, segments: Sequence[Segment], first: int) -> Iterator[tuple[int, str]]:
         for offset, segment in enumerate(segments):
-            tokens = tokenizer.tokenize_document(segment.text)
+            tokens = tokenizer.tokenize_document(text_with_context(segment))
             if tokens:
                 self._documents += 1
                 self._tokens += len(tokens)
@@ -222,11 +226,12 @@ def _to_row(segment: Segment) -> tuple[int | float | str | None, ...]:
         segment.text.encode("utf-8", "replace").decode(),
         _to_json([(line.start, line.end, *_corners(line.box)) for line in segment.lines]) if segment.lines else "",
         _to_json(_picture_fields(picture)) if picture else None,
+        segment.context.encode("utf-8", "replace").decode(),
     )
 
 
 def _from_row(row: Sequence[object]) -> Segment:
-    ordinal, origin, start_s, end_s, page, box, text, lines, picture = row
+    ordinal, origin, start_s, end_s, page, box, text, lines, picture, context = row
     return Segment(
         ordinal=ordinal,  # type: ignore[arg-type]  # SQLite returns the types that _to_row stored
         origin=Origin(origin),  # type: ignore[arg-type]
@@ -237,6 +242,7 @@ def _from_row(row: Sequence[object]) -> Segment:
         text=text,  # type: ignore[arg-type]
         lines=tuple(LineSpan(a, b, Box(*corners)) for a, b, *corners in json.loads(lines)) if lines else (),  # type: ignore[arg-type]
         picture=_to_picture(*json.loads(picture)) if isinstance(picture, str) else None,
+        context=context,  # type: ignore[arg-type]
     )
 
 

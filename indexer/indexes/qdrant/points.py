@@ -16,6 +16,7 @@ from indexer.indexes.qdrant.collections import KEYWORDS_VECTOR
 from indexer.indexes.qdrant.commit_log import LogEntry, Snapshot, VectorSpace
 from indexer.indexes.qdrant.keywords import to_sparse_vector
 from indexer.text import tokenizer
+from indexer.text.passage import text_with_context
 from indexer.types import AssetTags, Lane, Segment, SegmentBatch, Vectors
 
 
@@ -79,7 +80,7 @@ class PointBuilder:
         self._ordinals.add(segment.ordinal)
 
     def _build_point(self, segment: Segment, named_vectors: dict[str, models.Vector]) -> models.PointStruct:
-        tokens = tokenizer.tokenize_document(segment.text)
+        tokens = tokenizer.tokenize_document(text_with_context(segment))
         payload = {"put": self.put, **tags_payload(self._tags), "segment": _encode_segment(segment)}
         if segment.start_s is not None and segment.end_s is not None:
             payload |= {"start_s": segment.start_s, "end_s": segment.end_s}
@@ -118,8 +119,8 @@ def decode_segment(payload: Mapping[str, object]) -> Segment:
 
 
 def _encode_segment(segment: Segment) -> str:
-    text = segment.text.encode("utf-8", "replace").decode()
-    return msgspec.json.encode(replace(segment, text=text)).decode()
+    text, context = (value.encode("utf-8", "replace").decode() for value in (segment.text, segment.context))
+    return msgspec.json.encode(replace(segment, text=text, context=context)).decode()
 
 
 def _vector_name(lane: Lane, model: str, dim: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 from contextlib import closing
 from ctypes import c_double
 from math import degrees
@@ -21,6 +22,11 @@ _MAX_OBJECTS = 2000
 """Chosen: objects of a page among which a picture of the whole page is looked for; a scan has few, a drawing many."""
 _MIN_SCAN_SHARE = 0.8
 """Chosen: a picture that covers this share of a page is a scan of it; narrower margins are cropped by few scanners."""
+_MAX_FONT_NAME = 128
+"""Chosen: bytes read of a font's name; PostScript names have at most 63."""
+_BOLD_NAME = re.compile(r"bold|heavy|black|demi|medi(?:um)?$|medi-|cmbx|cmssbx|sfbx|sfsx", re.IGNORECASE)
+_FIXED_WIDTH_NAME = re.compile(r"mono|nimbusmon|courier|consol|typewriter|cmtt|sftt|code", re.IGNORECASE)
+"""Chosen: commands are set in such fonts, and are no headings."""
 _INVISIBLE_MODES = (pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_CLIP)
 
 
@@ -31,6 +37,7 @@ class _TextObjects:
         self._covered = _objects_under_scan(page)
         self._fonts: dict[int, int] = {}
         self._known: dict[int, tuple[int, bool]] = {}
+        self.bold_fonts: set[int] = set()
 
     def describe(self, layer: pypdfium2.PdfTextPage, index: int) -> tuple[int, bool]:
         """Return the font's number and whether a character is hidden; those of no object have font -1."""
@@ -42,8 +49,19 @@ class _TextObjects:
             font = pdfium.FPDFTextObj_GetFont(text_object)
             font_address = ctypes.addressof(font.contents) if font else 0
             hidden = address in self._covered or pdfium.FPDFTextObj_GetTextRenderMode(text_object) in _INVISIBLE_MODES
-            self._known[address] = self._fonts.setdefault(font_address, len(self._fonts)), hidden
+            if font_address not in self._fonts:
+                self._fonts[font_address] = len(self._fonts)
+                self.bold_fonts |= {self._fonts[font_address]} if font and _is_bold(font) else set()
+            self._known[address] = self._fonts[font_address], hidden
         return self._known[address]
+
+
+def _is_bold(font: pdfium.FPDF_FONT) -> bool:
+    """Return True for a bold font of proportional width, by its name; weights that PDFium gives are often wrong."""
+    name = ctypes.create_string_buffer(_MAX_FONT_NAME)
+    pdfium.FPDFFont_GetBaseFontName(font, name, _MAX_FONT_NAME)
+    text = name.value.decode("utf-8", "replace")
+    return _BOLD_NAME.search(text) is not None and _FIXED_WIDTH_NAME.search(text) is None
 
 
 def _objects_under_scan(page: pypdfium2.PdfPage) -> set[int]:
@@ -81,7 +99,7 @@ def read_glyphs(page: pypdfium2.PdfPage) -> Glyphs:
             unmapped += is_unmapped(codes[i]) or pdfium.FPDFText_HasUnicodeMapError(layer, i) == 1
     rotation = page.get_rotation() // 90
     places = to_displayed_fractions(boxes, page.get_bbox(), rotation)
-    return Glyphs(codes, places, (turns + rotation) % 4, unmapped, fonts, hidden)
+    return Glyphs(codes, places, (turns + rotation) % 4, unmapped, fonts, hidden, frozenset(objects.bold_fonts))
 
 
 def _character_box(layer: pypdfium2.PdfTextPage, index: int) -> tuple[float, float, float, float]:

@@ -21,8 +21,8 @@ class Glyphs:
     """Characters of a page, in the order of the file.
 
     Code points; boxes `[n, 4]`, float64, as fractions of the displayed page, y downwards; clockwise quarter turns `[n]`
-    of the displayed reading direction; number of characters without a Unicode value; numbers of their fonts `[n]`; and
-    which are not drawn, or lie under a picture of the page `[n]`.
+    of the displayed reading direction; number of characters without a Unicode value; numbers of their fonts `[n]`;
+    which are not drawn, or lie under a picture of the page `[n]`; and which fonts are bold ones.
     """
 
     codepoints: list[int]
@@ -31,6 +31,7 @@ class Glyphs:
     unmapped_count: int
     fonts: NDArray[np.int64]
     hidden: NDArray[np.bool_]
+    bold_fonts: frozenset[int] = frozenset()
 
 
 def text_of_code(code: int) -> str:

@@ -17,8 +17,10 @@ from indexer.media.pdf.accents import compose_accents
 from indexer.media.pdf.annotations import has_drawn_annotations, read_notes
 from indexer.media.pdf.glyph_reading import read_glyphs
 from indexer.media.pdf.glyphs import Glyphs
+from indexer.media.pdf.headings import find_title, is_title, mark_headings
 from indexer.media.pdf.layer_checks import find_hidden_lines, find_unlikely_lines, is_reliable, shows_more_than
 from indexer.media.pdf.metadata import read_metadata
+from indexer.media.pdf.page_structure import PAGE_REACH, add_structure
 from indexer.media.pdf.text_layer import read_lines
 from indexer.media.pdf.unread_ink import find_unread_regions
 from indexer.types import AssetKind, Box, DocumentPage, MediaInfo, Pixels, TextLine
@@ -28,6 +30,8 @@ _SIGNATURE_SEARCH_BYTES = 1024
 """Source: PDF Reference 1.7, implementation note 13: the header lies within the first 1024 bytes."""
 _PAGES_PER_OPENING = 64
 """Chosen: PDFium caches what it has parsed while a document is open; reopening bounds memory, but costs time."""
+_TITLE_PAGE_PX = 64
+"""Form: size of the first page's picture where only its title is read."""
 _A4_RATIO = 0.7071  # Source: ISO 216, width over height
 
 
@@ -62,8 +66,24 @@ def read_pages(path: Path, first_page: int, max_px: int) -> Iterator[DocumentPag
 
     The picture's longer side is `max_px`, rotated and cropped as a viewer displays it; boxes are fractions of it. A
     broken page is white, or what could be rendered of it, without lines and not reliable; the others are not lost.
-    Filled form fields are part of the page. Errors: those of `probe_document`, on opening.
+    Filled form fields are part of the page. Its lines have their roles, for which a few pages are read ahead. Errors:
+    those of `probe_document`, on opening.
     """
+    pages = _read_single_pages(path, max(1, first_page - PAGE_REACH), max_px)
+    yield from add_structure(pages, first_page, _read_title(path))
+
+
+def _read_title(path: Path) -> str:
+    """Return the title of a document: by its metadata, else the largest heading of page 1, else nothing."""
+    with _open_document(path) as document:
+        if is_title(stated := document.get_metadata_value("Title").strip()):
+            return str(stated)
+        document.init_forms()
+        return find_title(_read_page(document, 1, _TITLE_PAGE_PX).lines)
+
+
+def _read_single_pages(path: Path, first_page: int, max_px: int) -> Iterator[DocumentPage]:
+    """Yield the pages from number `first_page` on, each by itself."""
     following, last = first_page, first_page
     while following <= last:
         with _open_document(path) as document:
@@ -140,7 +160,7 @@ def _read_page(document: pypdfium2.PdfDocument, number: int, max_px: int) -> Doc
             glyphs = compose_accents(read_glyphs(page))
         except (pypdfium2.PdfiumError, ValueError):
             return DocumentPage(number, rgb, (), False, notes=notes)
-        lines = read_lines(glyphs, page.get_width(), page.get_height())
+        lines = mark_headings(read_lines(glyphs, page.get_width(), page.get_height()), glyphs)
         return _check_page(DocumentPage(number, rgb, lines, True, notes=notes), glyphs)
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.media.pdf.glyphs import Glyphs, text_of_code
-from indexer.media.pdf.layout_analysis import Word, analyze_layout
+from indexer.media.pdf.layout_analysis import analyze_layout
+from indexer.media.pdf.text_rows import TextRow, Word
 from indexer.types import Box, Origin, TextLine
 
 _MAX_GAP_IN_WORD = 0.7
 """Chosen: a character farther than this many heights from the one before begins a word, space or not; widely tracked
 headings stay whole below it."""
+
+_ROUNDING = 1e-6  # Form: points; coordinates are divided by the width of the page and multiplied again
 
 
 def read_lines(glyphs: Glyphs, width: float, height: float) -> tuple[TextLine, ...]:
@@ -29,10 +33,16 @@ def read_lines(glyphs: Glyphs, width: float, height: float) -> tuple[TextLine, .
             box = rotate_boxes(corners[:1], corners[1:], turn, *size)[0] / (width, height, width, height)
             clipped = box.clip(0.0, 1.0).tolist()
             if clipped[0] < clipped[2] and clipped[1] < clipped[3]:
-                lines.append(
-                    TextLine(normalize("NFC", row.text), Origin.PAGE, box=Box(*clipped), block=block + row.block)
-                )
+                line = TextLine(normalize("NFC", row.text), Origin.PAGE, box=Box(*clipped), block=block + row.block)
+                lines.append(replace(line, cells=_cell_boxes(row, line.box, width)) if turn == 0 else line)
     return tuple(lines)
+
+
+def _cell_boxes(row: TextRow, box: Box | None, width: float) -> tuple[Box, ...]:
+    """Return the boxes of the cells of an upright row; none where some lie outside of the page."""
+    if box is None or any(not box.x0 * width <= x0 + _ROUNDING < x1 for x0, x1 in row.cells):
+        return ()
+    return tuple(Box(max(x0 / width, box.x0), box.y0, min(x1 / width, box.x1), box.y1) for x0, x1 in row.cells)
 
 
 def _build_words(glyphs: Glyphs, frame: NDArray[np.float64], turn: int) -> list[Word]:

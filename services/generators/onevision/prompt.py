@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from indexer.errors import InvalidInput, SettingsError
+from indexer.text.passage import text_with_context
 from indexer.types import AssetKind, PictureRef
 from services.generators.onevision.engine import TokenIds
 from services.generators.onevision.prompt_template import PromptTemplate
@@ -189,7 +190,9 @@ class PromptPlanner:
         if not piece.text.strip():
             return None
         end = self._tokenizer.encode_untrusted("\n")
-        ids = self._tokenizer.encode_untrusted(f"{header_by_id[piece.id]}\n{quote_untrusted(piece.text)}")
+        ids = self._tokenizer.encode_untrusted(
+            f"{header_by_id[piece.id]}\n{quote_untrusted(text_with_context(piece.segment))}"
+        )
         if len(ids) + len(end) > free_tokens < _MIN_TEXT_TOKENS:
             return None
         return (*ids[: free_tokens - len(end)], *end)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from indexer.errors import InvalidInput, ModelError
+from indexer.text.passage import text_with_context
 from indexer.types import AssetKind, PictureRef
 from services.generators.openai_compatible.limits import TokenBudget
 from services.generators.prompts import MEMORY_ID_PREFIX, format_headers, quote_untrusted
@@ -52,7 +53,7 @@ class PackedEvidence:
 
 def format_text_part(piece: Evidence, header: str) -> str:
     """Return the quoted text of a piece of evidence below its header."""
-    return f"{header}\n{quote_untrusted(piece.text)}"
+    return f"{header}\n{quote_untrusted(text_with_context(piece.segment))}"
 
 
 def pack_evidence(question: str, evidence: Sequence[Evidence], budget: TokenBudget) -> PackedEvidence:

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.text.passages import (
-    Passage,
-    build_cue_passages,
-    build_page_passages,
-    build_screen_passages,
-    locate_text,
-    split_sentences,
-)
-from indexer.types import Box, LineSpan, Origin, Segment, TextLine
+from indexer.text.passage import Passage, locate_text, text_with_context
+from indexer.text.passages import build_page_passages, build_screen_passages
+from indexer.types import Box, LineRole, LineSpan, Origin, Segment, TextLine
 
 FULL_BOX = Box(0.1, 0.1, 0.9, 0.2)
-
-
-def split_text(text: str) -> list[str]:
-    return [text[start:end] for start, end in split_sentences(text)]
 
 
 def page_line(text: str, row: int = 0, block: int = 0) -> TextLine:
@@ -32,66 +24,20 @@ def page_lines(*blocks: list[str]) -> list[TextLine]:
     return [page_line(text, next(rows), block) for block, lines in enumerate(blocks) for text in lines]
 
 
-def make_cue(start_s: float, end_s: float, text: str, block: int = 0, origin: Origin = Origin.SUBTITLE) -> TextLine:
-    return TextLine(text, origin, start_s, end_s, block=block)
-
-
 def make_sentence(count: int, word: str = "word") -> str:
     return " ".join(["The", *[word] * (count - 1)]) + "."
 
 
 def to_segment(passage: Passage) -> Segment:
-    return Segment(0, passage.origin, page=passage.page, box=passage.box, text=passage.text, lines=passage.lines)
-
-
-# Sentences
-
-
-@pytest.mark.parametrize(
-    "parts",
-    [
-        ["The truck leaves.", "It comes back!", "Does it?", "Yes."],
-        ["He said “Go.”", "Then he left (at once).", "Nobody saw it."],
-        ["Tools, e.g. a hammer, are kept here.", "See Dr. Smith, i.e. the owner."],
-        ["See No. 5 and Fig. 3 on p. 12.", "She said no.", "Then she left."],
-        ["It costs 3.5 million at 10.30 today.", "It was 2020.", "That was it."],
-        ["Mr. J. R. Tolkien of the U.S. Army wrote it.", "So did I.", "We met at 5 p.m.", "The end."],
-        ["Am 5. Mai kommt z. B. Herr Dr. Weber.", "Er bleibt ca. 3 Tage."],
-        ["1. Open the box.", "2. Take out the parts."],
-        ["Wait... what?", "“Really?” he asked.", "Visit example.com today."],
-        ["今日は晴れです。", "明日は「雨でしょう。」", "本当？", "はい！"],
-        ["中文句子。", "English follows.", "再见！"],
-        ["오늘은 맑습니다.", "내일은 비가 옵니다."],
-        ["We climbed Mt. Kestrel.", "It took a day."],
-        ["It was weaker . . . than that.", "It failed . . ."],
-        ["Il a dit : « Bonjour ! »", "Puis il est parti."],
-        ["値は３．２９％です。", "（本当です。）。", "はい。"],
-        ["A heading without a stop", "And a line below it"],
-    ],
-)
-def test_sentences_end_where_a_reader_sees_them_end(parts: list[str]) -> None:
-    glue = "\n" if parts[0].startswith("A heading") else " "
-    text = glue.join(parts)
-    assert split_text(text) == parts
-    assert split_text(f"  {text}\n") == parts
-
-
-def test_full_width_sentences_need_no_space_between_them() -> None:
-    assert split_text("今日は晴れです。明日は雨です！本当？はい") == [
-        "今日は晴れです。",
-        "明日は雨です！",
-        "本当？",
-        "はい",
-    ]
-
-
-@given(st.text(st.sampled_from('ab Z.!?。！\n\t"”)(5DrNo，é-'), max_size=80) | st.text(max_size=80))
-def test_sentence_spans_hold_every_character_that_is_no_space_in_order(text: str) -> None:
-    spans = split_sentences(text)
-    held = [i for start, end in spans for i in range(start, end)]
-    assert held == sorted(set(held))
-    assert all(text[i].isspace() for i in set(range(len(text))) - set(held))
-    assert all(start < end and text[start:end] == text[start:end].strip() for start, end in spans)
+    return Segment(
+        0,
+        passage.origin,
+        page=passage.page,
+        box=passage.box,
+        text=passage.text,
+        lines=passage.lines,
+        context=passage.context,
+    )
 
 
 # Pages
@@ -162,16 +108,67 @@ def test_small_paragraphs_gather_but_not_without_end() -> None:
     assert "\n".join(passage.text for passage in passages) == "\n".join(line.text for line in lines)
 
 
-def test_a_table_is_cut_every_few_rows_and_keeps_its_header() -> None:
+def test_a_table_is_cut_every_few_rows_and_its_heads_are_context() -> None:
     rows = ["Item\tQuantity\tPrice", *(f"Tool {i}\t{i}\t{i}.50" for i in range(6))]
     passages = build_page_passages(page_lines(["Stock"], rows), 1)
     assert [passage.text for passage in passages] == [
         "Stock\nItem | Quantity | Price\nTool 0 | 0 | 0.50\nTool 1 | 1 | 1.50\nTool 2 | 2 | 2.50\nTool 3 | 3 | 3.50",
-        "Item | Quantity | Price\nTool 4 | 4 | 4.50\nTool 5 | 5 | 5.50",
+        "Tool 4 | 4 | 4.50\nTool 5 | 5 | 5.50",
     ]
+    assert [passage.context for passage in passages] == ["Item | Quantity | Price"] * 2
+    assert text_with_context(to_segment(passages[1])).startswith("Item | Quantity | Price\nTool 4")
+    assert text_with_context(to_segment(passages[0])) == passages[0].text
     assert passages[1].box == Box(0.1, 0.06, 0.9, 0.08)
     last = passages[1].text
     assert locate_text(to_segment(passages[1]), last.index("Tool 5"), len(last)) == Box(0.1, 0.07, 0.9, 0.08)
+
+
+@pytest.mark.parametrize(
+    ("rows", "heads"),
+    [
+        (["Year\t2015\t2016", "Tides\t4\t7", "Storms\t1\t0"], "Year | 2015 | 2016"),
+        (["Sign\tMeaning", "<=\tat most", "=>\tat least", "!=\tother than"], "Sign | Meaning"),
+        (["Firma:\tNordstern", "Tag:\t12.5.2016"], ""),
+        (["Red\tKeel", "Blue\tMast", "White\tSail"], ""),
+        (["; a line\tnothing", "incf\t6,1", "movf\t7,0"], ""),
+    ],
+)
+def test_words_above_values_are_the_heads_of_a_table(rows: list[str], heads: str) -> None:
+    passages = build_page_passages(page_lines(rows), 1)
+    assert [passage.context for passage in passages] == [heads]
+    assert all(row.replace("\t", " | ") in passages[0].text for row in rows)
+
+
+def test_the_caption_of_a_table_is_context_of_its_rows() -> None:
+    rows = [f"buoy {i}\t{i}.5 m" for i in range(9)]
+    passages = build_page_passages(page_lines(["Table 4. Heights of the buoys above the sea at noon"], rows), 1)
+    assert [passage.context for passage in passages] == ["Table 4. Heights of the buoys above the sea at noon"] * 3
+    assert passages[0].text.startswith("Table 4. Heights")
+
+
+def test_a_command_stands_with_the_sentence_that_leads_in() -> None:
+    lead = "To list all the files of a package that is installed on this machine, execute the command:"
+    passages = build_page_passages(page_lines([lead], ["dpkg --listfiles NAME"], [make_sentence(30)]), 1)
+    assert passages[0].text.startswith(f"{lead}\ndpkg --listfiles NAME\n")
+
+
+def test_the_items_of_a_list_have_the_sentence_that_leads_in_as_context() -> None:
+    lead = "The watch writes down the following:"
+    items = [f"• {make_sentence(12, f'item{i}')}" for i in range(8)]
+    passages = build_page_passages(page_lines([lead], *[[item] for item in items], [make_sentence(30)]), 1)
+    assert passages[0].text.startswith(f"{lead}\n• The item0")
+    assert all(passage.context == lead for passage in passages[1:-1])
+    assert len(passages) == 4
+    assert passages[-1].context == ""
+    assert passages[-1].text == make_sentence(30)
+
+
+def test_a_heading_begins_a_passage() -> None:
+    short, heading, text = page_lines(["That is all."], ["3 Tides"], [make_sentence(20)])
+    lines = [short, replace(heading, role=LineRole.HEADING), replace(text, context="3 Tides")]
+    passages = build_page_passages(lines, 1)
+    assert [passage.text for passage in passages] == ["That is all.", f"3 Tides\n{make_sentence(20)}"]
+    assert passages[1].context == "3 Tides"
 
 
 def test_a_single_line_with_a_wide_gap_is_no_table() -> None:
@@ -206,85 +203,6 @@ def test_no_text_is_lost_and_all_ranges_are_valid(blocks: list[list[str]], max_w
     if not any("\t" in line.text for line in lines):
         kept = "".join("".join(passage.text.split()) for passage in passages)
         assert kept.replace("-", "") == "".join("".join(line.text.split()) for line in lines).replace("-", "")
-
-
-# Cues
-
-
-def test_cues_become_passages_of_sentences() -> None:
-    cues = [
-        make_cue(float(i), i + 0.9, text)
-        for i, text in enumerate([make_sentence(10), "and then", make_sentence(15), "Next one."])
-    ]
-    passages = build_cue_passages(cues)
-    assert [(p.text, p.start_s, p.end_s) for p in passages] == [
-        (f"{cues[0].text} and then {cues[2].text}", 0.0, 2.9),
-        ("Next one.", 3.0, 3.9),
-    ]
-    assert all(p.origin is Origin.SUBTITLE and p.box is None and p.lines == () for p in passages)
-
-
-def test_a_pause_ends_a_passage() -> None:
-    passages = build_cue_passages([make_cue(0, 1, "one"), make_cue(2.5, 3, "two"), make_cue(4.6, 5, "three")])
-    assert [(p.text, p.start_s, p.end_s) for p in passages] == [("one two", 0, 3), ("three", 4.6, 5)]
-
-
-def test_a_passage_of_cues_stays_within_its_limits() -> None:
-    many = [make_cue(i * 2.0, i * 2.0 + 2, f"some words without an end {i}") for i in range(60)]
-    passages = build_cue_passages(many)
-    assert all((p.end_s or 0) - (p.start_s or 0) <= 30 and len(p.text.split()) <= 60 for p in passages)
-    assert " ".join(p.text for p in passages) == " ".join(line.text for line in many)
-
-
-def test_a_cue_that_is_too_long_shares_out_its_time() -> None:
-    text = " ".join([make_sentence(50), make_sentence(50)])
-    first, second = build_cue_passages([make_cue(10, 30, text, origin=Origin.SPEECH)])
-    assert (first.text, second.text) == (make_sentence(50), make_sentence(50))
-    assert (first.start_s, second.end_s) == (10, 30)
-    assert first.end_s == pytest.approx(20, abs=0.1)
-    assert second.start_s == pytest.approx(20, abs=0.1)
-
-
-def test_a_dash_at_the_end_of_a_cue_stays() -> None:
-    assert build_cue_passages([make_cue(0, 1, "I was-"), make_cue(1, 2, "what?")])[0].text == "I was- what?"
-
-
-def test_tracks_are_not_mixed() -> None:
-    english = [make_cue(0, 1, "one"), make_cue(1, 2, "two")]
-    german = [make_cue(0, 1, "eins", 1), make_cue(1, 2, "zwei", 1)]
-    assert [p.text for p in build_cue_passages(english + german)] == ["one two", "eins zwei"]
-
-
-def test_a_sidecar_that_repeats_a_stream_adds_nothing() -> None:
-    stream = [make_cue(0, 1, "one"), make_cue(1, 2, "two"), make_cue(50, 51, "three")]
-    sidecar = [
-        make_cue(0.2, 1.2, "one"),
-        make_cue(1.2, 2.2, "two"),
-        make_cue(50.2, 51.2, "three"),
-        make_cue(99, 100, "one two"),
-    ]
-    passages = build_cue_passages(stream + sidecar)
-    assert [(p.text, p.start_s) for p in passages] == [("one two", 0), ("three", 50), ("one two", 99)]
-
-
-@given(
-    st.lists(
-        st.tuples(st.floats(0, 100), st.floats(0.1, 40), st.text(st.sampled_from("ab. 東"), min_size=1, max_size=80)),
-        max_size=12,
-    ),
-    st.integers(1, 20),
-)
-def test_passages_of_cues_lie_within_their_cues(raw: list[tuple[float, float, str]], max_words: int) -> None:
-    cues = [make_cue(start, start + length, text) for start, length, text in sorted(raw)]
-    passages = build_cue_passages(cues, max_words=max_words)
-    spoken = [line for line in cues if line.text.strip()]
-    assert bool(passages) == bool(spoken)
-    for passage in passages:
-        assert passage.start_s is not None and passage.end_s is not None
-        assert passage.start_s < passage.end_s
-        assert passage.start_s >= min(line.start_s or 0 for line in spoken)
-        assert passage.end_s <= max(line.end_s or 0 for line in spoken) + 1e-9
-    assert [p.start_s for p in passages] == sorted(p.start_s or 0 for p in passages)
 
 
 # The screen

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from indexer.text.passages import Passage
+from indexer.text.passage import Passage
 from indexer.text.spoken_passages import build_spoken_passages
 from indexer.types import Origin, TextLine
 

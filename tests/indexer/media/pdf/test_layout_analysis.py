@@ -9,8 +9,12 @@ import pytest
 from reportlab.pdfgen.canvas import Canvas
 
 from indexer.media.pdf.reader import probe_document
+from indexer.pipeline.checkpoint_builder import build_text_segment
+from indexer.text.passage import locate_text
+from indexer.text.passages import build_page_passages
 from indexer.types import Box, Origin, Pixels
 from tests.support.pdf_fixtures import (
+    A4,
     LEFT_COLUMN,
     RIGHT_COLUMN,
     draw_all,
@@ -216,3 +220,82 @@ def test_boxes_are_fractions_of_what_the_crop_box_shows(tmp_path: Path) -> None:
     assert line_texts(page) == ["Visible words"]
     assert page.lines[0].box is not None
     check_covers(page.lines[0].box, ink_around(page.rgb))
+
+
+def test_a_line_below_a_cell_goes_on_in_it(tmp_path: Path) -> None:
+    page = read_drawn_page(
+        tmp_path,
+        draw_all(
+            draw_text_at(70, 700, "-e"),
+            draw_text_at(200, 700, "Erase the chip before it is written, with all of its flash", "and the fuses."),
+            draw_text_at(70, 660, "-E"),
+            draw_text_at(200, 660, "Leave the pins as they are at the end."),
+        ),
+    )
+    assert line_texts(page) == [
+        "-e\tErase the chip before it is written, with all of its flash and the fuses.",
+        "-E\tLeave the pins as they are at the end.",
+    ]
+    assert len({line.block for line in page.lines}) == 1
+
+
+def test_labels_above_values_are_a_table_though_they_are_smaller(tmp_path: Path) -> None:
+    labels, values = ["INVOICE NO.", "ISSUED", "TERMS"], ["TP-0457", "Aug 29, 2025", "Net 21"]
+    drawn = [
+        draw
+        for i, (label, value) in enumerate(zip(labels, values, strict=True))
+        for draw in (draw_text_at(70 + 150 * i, 700, label, size=7), draw_text_at(70 + 150 * i, 680, value, size=11))
+    ]
+    (passage,) = build_page_passages(read_drawn_page(tmp_path, draw_all(*drawn)).lines, 1)
+    assert passage.text == "INVOICE NO. | ISSUED | TERMS\nTP-0457 | Aug 29, 2025 | Net 21"
+    assert passage.context == "INVOICE NO. | ISSUED | TERMS"
+
+
+def test_the_amounts_of_a_table_stay_in_their_rows_beside_a_wide_cell(tmp_path: Path) -> None:
+    rows = [
+        ("Sound", "1 set x 2 days", "1,800,000"),
+        ("Tents", "8 rooms x 85,000", "680,000"),
+        ("Helpers", "6 people x 2 days x 110,000 in the night", "1,320,000"),
+        ("Banner", "5 sheets x 38,000", "190,000"),
+        ("Raincoats", "250 pieces x 1,600", "400,000"),
+    ]
+    drawn = [
+        draw_text_at(x, 700 - 16 * i, text)
+        for i, row in enumerate(rows)
+        for x, text in zip((60, 160, 500), row, strict=True)
+    ]
+    drawn += [draw_text_at(420, 600, "Subtotal"), draw_text_at(500, 600, "4,390,000")]
+    account = draw_text_at(
+        65, 500, "Account of the bank", "Wave Bank 081-22-004615", "in the name of the firm", "due on 27 September"
+    )
+    below = draw_text_at(360, 400, "The firm of paper and people, number 127-33-90518")
+    page = read_drawn_page(tmp_path, draw_all(*drawn, account, below))
+    assert line_texts(page)[:5] == ["\t".join(row) for row in rows]
+    assert "Subtotal\t4,390,000" in line_texts(page)
+
+
+def test_names_of_options_stand_with_what_they_do(tmp_path: Path) -> None:
+    options = [("--sizein", 2), ("--sizeout", 3), ("--selfid", 2), ("--qmask", 3)]
+    drawn, y = [], 700
+    for name, lines in options:
+        texts = [f"Line {i} of what is said of the option {name[2:]} here." for i in range(lines)]
+        drawn += [draw_text_at(70, y, name), draw_text_at(180, y, *texts)]
+        y -= 20 + 14 * lines
+    texts = line_texts(read_drawn_page(tmp_path, draw_all(*drawn)))
+    assert [text.split("\t")[0] for text in texts] == [name for name, _ in options]
+    assert all(text.count("what is said") == lines for text, (_, lines) in zip(texts, options, strict=True))
+
+
+def test_a_quoted_cell_is_located_exactly(tmp_path: Path) -> None:
+    rows = [("Kentucky", "4,210"), ("Ohio", "3,907")]
+    drawn = [
+        draw_text_at(x, 700 - 16 * i, text)
+        for i, row in enumerate(rows)
+        for x, text in zip((60, 460), row, strict=True)
+    ]
+    (passage,) = build_page_passages(read_drawn_page(tmp_path, draw_all(*drawn)).lines, 1)
+    start = passage.text.index("3,907")
+    box = locate_text(build_text_segment(passage), start, start + 5)
+    assert box is not None
+    assert box.x0 == pytest.approx(460 / A4[0], abs=0.005)
+    assert box.x1 - box.x0 < 0.07
