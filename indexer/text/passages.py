@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from indexer.text.hangul_words import is_divided_word
 from indexer.text.hyphenation import join_at_hyphen, words_of
 from indexer.text.list_markers import has_list_marker, has_option, leads_in
 from indexer.text.passage import (
@@ -94,7 +95,8 @@ def _join_lines(lines: Sequence[TextLine], vocabulary: Set[str] = frozenset()) -
         before = parts[-1][1] if parts else line
         kept = join_at_hyphen(before.text, line.text, vocabulary) if parts else None
         if kept is None:
-            parts.append((separator_between(before.text, line.text) if parts else "", line))
+            joined = not parts or is_divided_word(before.text, line.text, vocabulary)
+            parts.append(("" if joined else separator_between(before.text, line.text), line))
         else:
             parts[-1] = (parts[-1][0], before.cut(0, min(len(kept), len(before.text))))
             parts.append((" " if kept.endswith(" ") else "", line))
