@@ -7,7 +7,7 @@ DEMO := demo
 VLLM ?= $(HOME)/.cache/afterimage-vllm
 
 .DEFAULT_GOAL := test
-.PHONY: install demo check docs style types house servers test vllm soak bench bench-answers bench-service bench-demo bench-documents clean
+.PHONY: install demo check docs style types house servers test vllm soak bench bench-answers bench-service bench-demo bench-documents bench-speech clean
 
 install: $(VENV)/installed  ## a virtual environment with everything that is pinned in constraints.txt
 
@@ -60,6 +60,10 @@ bench-answers: install  ## long videos, an archive of a hundred, planted sentenc
 
 bench-service: install servers  ## what HTTP costs, many at once, a long upload; a cluster beside one process
 	for name in load cluster startup unchanged; do $(BIN)/python -m benchmarks.$$name --check || exit 1; done
+
+bench-speech: install  ## what whisper-base hears: word errors, the right second, nothing invented, time
+	@command -v espeak-ng >/dev/null || { apt-get update -qq && apt-get install -y -qq espeak-ng; }
+	$(BIN)/python -m benchmarks.speech --check
 
 bench-demo: install  ## what the drawn world's model knows, and how well search finds what happens in an hour of video
 	$(BIN)/python -m benchmarks.demo_world --check

@@ -46,6 +46,14 @@ _NO_REPEAT_TOKENS = 4
 """Chosen: a loop has few tokens, and a sentence seldom has four twice."""
 _LANGUAGE_WINDOWS = 2
 """Chosen: stretches of 30 s that tell the language where the first leaves it unsure; a checkpoint has two."""
+_SURE_LANGUAGE = 0.5
+"""Source: faster-whisper, its threshold for the language."""
+_WELL_KNOWN_LANGUAGES = (
+    *("en", "zh", "de", "es", "ru", "fr", "pt", "ko", "ja", "tr", "pl", "it"),
+    *("sv", "nl", "ca", "fi", "id", "ar", "uk", "vi", "he", "ms", "el"),
+)
+"""Source: Whisper, appendix E: more than 500 hours of training. Unclear speech is often taken for Latin or Nynorsk,
+of which the model has heard little and makes anything."""
 
 
 class WhisperRecognizer:
@@ -90,21 +98,21 @@ class WhisperRecognizer:
         with _explained_import():
             if not has_speech(samples):
                 return []
-        segments = self._decode(samples)
+        language = self._language or _detect_language(self._load(), samples)
+        segments = self._decode(samples, language)
         if any(_is_loop(segment) for segment in segments):
-            segments = self._decode(samples, no_repeat_ngram_size=_NO_REPEAT_TOKENS)
+            segments = self._decode(samples, language, no_repeat_ngram_size=_NO_REPEAT_TOKENS)
         words = [word for segment in segments if _is_reliable(segment) for word in segment.words]
         duration_s = len(audio.samples) / audio.sample_rate
         probabilities = find_speech_probabilities(samples)
         sentences = build_sentences(list(_to_spoken_words(words, duration_s)))
         return [line for sentence in sentences if (line := _place(sentence, audio.start_s, probabilities)) is not None]
 
-    def _decode(self, samples: NDArray[np.float32], **options: Any) -> list[Any]:  # noqa: ANN401 - faster-whisper's
+    def _decode(self, samples: NDArray[np.float32], language: str, **options: Any) -> list[Any]:  # noqa: ANN401 - faster-whisper's
         """Return the segments of 16 kHz samples, as faster-whisper has them."""
         segments, _ = self._load().transcribe(
             samples,
-            language=self._language,
-            language_detection_segments=_LANGUAGE_WINDOWS,
+            language=language,
             beam_size=self._beam_size,
             vad_filter=True,
             vad_parameters=make_vad_options(),
@@ -130,6 +138,23 @@ def _explained_import() -> Iterator[None]:
         yield
     except ImportError as error:
         raise ModelError("speech recognition needs faster-whisper: pip install afterimage[offline]") from error
+
+
+def _detect_language(model: Any, samples: NDArray[np.float32]) -> str:  # noqa: ANN401 - faster-whisper has no types
+    """Return the code of the language; where the model is unsure, the likeliest of those that it knows well."""
+    if not model.model.is_multilingual:
+        return "en"
+    language, probability, chances = model.detect_language(
+        audio=samples,
+        vad_filter=True,
+        vad_parameters=make_vad_options(),
+        language_detection_segments=_LANGUAGE_WINDOWS,
+        language_detection_threshold=_SURE_LANGUAGE,
+    )
+    if probability >= _SURE_LANGUAGE:
+        return str(language)
+    known = [(chance, code) for code, chance in chances if code in _WELL_KNOWN_LANGUAGES]
+    return max(known)[1] if known else str(language)
 
 
 def _is_loop(segment: Any) -> bool:  # noqa: ANN401 - faster-whisper has no types

@@ -12,6 +12,8 @@ from indexer.types import TextLine
 
 _MIN_WORDS = 4
 """Chosen: a shorter sentence ("Yes.") joins the next one; a passage of one sentence locates an answer to the second."""
+_MAX_GAP_S = 0.5
+"""Chosen: after a longer pause a short sentence stands alone; else the next one would be found before it begins."""
 _MIN_AGREEMENT = 0.6
 """Chosen: share of a sentence's words that subtitles have; a model mishears fewer, a translation shares fewer."""
 _MAX_DELAY_S = 3.0
@@ -20,7 +22,9 @@ _MAX_DELAY_S = 3.0
 
 def build_spoken_passages(sentences: Sequence[TextLine], subtitles: Sequence[Passage]) -> list[Passage]:
     """Build passages of spoken sentences; one whose words stand in the subtitles of its time is left out."""
-    return build_cue_passages([line for line in sentences if not _stands_in(subtitles, line)], min_words=_MIN_WORDS)
+    return build_cue_passages(
+        [line for line in sentences if not _stands_in(subtitles, line)], max_gap_s=_MAX_GAP_S, min_words=_MIN_WORDS
+    )
 
 
 def _stands_in(subtitles: Sequence[Passage], line: TextLine) -> bool:
