@@ -1,8 +1,7 @@
 """Add an adapter: a sentence encoder without a model, by feature hashing (Weinberger et al., 2009).
 
-    python examples/add_an_encoder.py FOLDER "mooring rope"
-
-`CONTRIBUTING.md` says what else an adapter needs; its contract is in `tests/support/contract_encoders.py`.
+`CONTRIBUTING.md` says what else an adapter needs; its contract is in `tests/support/contract_encoders.py`. Run it as
+`python examples/add_an_encoder.py FOLDER "mooring rope"`.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ class HashingEncoder:
             row[-1] = not row.any()
         return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
-    encode_queries = encode  # a bag of words has one way for questions and passages
+    encode_queries = encode  # one way for both
 
 
 class HashingModels(Models):  # all models that the settings name, but another sentence encoder

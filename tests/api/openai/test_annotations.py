@@ -11,8 +11,9 @@ from api.schemas.results import CitationShape, SentenceShape
 
 
 def _citation(**place: Any) -> CitationShape:  # noqa: ANN401
-    defaults: dict[str, Any] = {"start_s": None, "end_s": None, "page": None, "box": None, "origin": "page"}
-    return CitationShape(id="P1", asset="a1", quote="", **(defaults | place))
+    defaults: dict[str, Any] = {"start_s": None, "end_s": None, "page": None, "box": None}
+    source = {"origin": "page", "modality": "written"}
+    return CitationShape(id="P1", asset="a1", quote="", **(defaults | source | place))
 
 
 def _sentence(*citations: CitationShape) -> SentenceShape:
