@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -104,3 +106,11 @@ def test_one_version_is_deleted_without_the_other(blobs: FolderBlobs) -> None:
     assert artifacts.list_versions(ASSET) == ["v1"]
     assert artifacts.delete(ASSET) == 7
     assert artifacts.list_assets() == []
+
+
+def test_a_segment_of_before_contexts_is_read_without_one() -> None:
+    segment = Segment(3, Origin.PAGE, page=2, text="Kentucky | 4,210", context="Checks in November")
+    stored = msgspec.json.decode(msgspec.json.encode(segment))
+    assert msgspec.convert(stored, Segment) == segment
+    del stored["context"]
+    assert msgspec.convert(stored, Segment) == replace(segment, context="")
