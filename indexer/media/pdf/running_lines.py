@@ -20,6 +20,8 @@ _MAX_HEIGHT_FACTOR = 1.3
 _MIN_GAP = 0.6
 """Chosen: a running line is at least this many of its heights away from the page's text; the heads of a table that goes
 on are closer to its rows."""
+_MIN_COUNTING_SHARE = 0.8
+"""Chosen: share of the pages nearby with the same line whose number counts on; a ticket's does by chance."""
 _NUMBER = re.compile(r"\d+")
 _COUNT = re.compile(
     r"^\W*\d{1,4}(?=\s|$)|(?<=[\s/])\d{1,4}\W*$|^\D*\d{1,4}(?=\s*(?:/|of|von|sur|de|из)\s*\d+\W*$)", re.I
@@ -31,10 +33,11 @@ _PAGE_NUMBER = re.compile(r"\W*(?:\d{1,4}|[ivxlc]{1,7})\W*")
 
 @dataclass(frozen=True, slots=True)
 class _MarginLine:
-    """A line in the margin of a page: its text without numbers, numbers that may be the page's, and its place."""
+    """A line in the margin of a page: its text, that without numbers, numbers that may be the page's, and its place."""
 
     page: int
     at: int
+    text: str
     pattern: str
     counts: frozenset[int]
     box: Box
@@ -45,8 +48,8 @@ class _MarginLine:
 def find_running_lines(page: DocumentPage, others: Sequence[DocumentPage]) -> set[int]:
     """Return the indices of a page's lines that other pages nearby have too.
 
-    These are lines of the margin with the same text but for numbers on at least two others, one of them before, so that
-    an address or account at the foot of each page is found once; or with a number that counts the pages.
+    These are lines of the margin with the same text on at least two others, one of them before, so that an address or
+    account at the foot of each page is found once; or with a number that counts the pages.
     """
     candidates = _margin_lines(page)
     if not candidates:
@@ -100,10 +103,12 @@ def _table_blocks(lines: Sequence[TextLine]) -> set[int]:
 
 def _describe(page: int, at: int, line: TextLine, box: Box, usual_height: float) -> _MarginLine:
     """Return what is compared of a line."""
+    text = "".join(line.text.casefold().split())
     return _MarginLine(
         page,
         at,
-        "".join(_NUMBER.sub("#", line.text.casefold()).split()),
+        text,
+        _NUMBER.sub("#", text),
         frozenset(int(n) for match in _COUNT.finditer(line.text) for n in _NUMBER.findall(match[0])[-1:]),
         box,
         box.y1 - box.y0 > _MAX_HEIGHT_FACTOR * usual_height,
@@ -112,8 +117,11 @@ def _describe(page: int, at: int, line: TextLine, box: Box, usual_height: float)
 
 
 def _is_repeated(line: _MarginLine, elsewhere: Sequence[_MarginLine]) -> bool:
-    """Return True if the text of a line stands at the same height on enough other pages, the first of them before."""
-    same = {other.page for other in elsewhere if other.pattern == line.pattern and _is_level(line, other)}
+    """Return True if the text of a line stands at the same height on enough other pages, the first of them before.
+
+    Its numbers must be the same too: those of tickets and invoices, one a page, are what is looked for.
+    """
+    same = {other.page for other in elsewhere if other.text == line.text and _is_level(line, other)}
     return len(same) >= _MIN_REPETITIONS and min(same) < line.page and not line.is_large
 
 
@@ -122,9 +130,11 @@ def _is_counting(line: _MarginLine, elsewhere: Sequence[_MarginLine]) -> bool:
     level = [other for other in elsewhere if _is_level(line, other)]
     if line.is_page_number and not line.counts:
         return any(other.is_page_number for other in level)
-    counting = [o for o in level if any(n + o.page - line.page in o.counts for n in line.counts)]
-    alike = line.is_page_number or any(other.pattern == line.pattern for other in counting)
-    return len({other.page for other in counting}) >= (1 if alike else _MIN_REPETITIONS)
+    counting = {o.page for o in level if any(n + o.page - line.page in o.counts for n in line.counts)}
+    alike = {other.page for other in level if other.pattern == line.pattern}
+    if alike and not line.is_page_number:
+        return len(counting & alike) >= _MIN_COUNTING_SHARE * len(alike)
+    return len(counting) >= (1 if line.is_page_number else _MIN_REPETITIONS)
 
 
 def _is_level(line: _MarginLine, other: _MarginLine) -> bool:

@@ -63,6 +63,12 @@ def test_reading_from_any_page_gives_the_same_roles(tmp_path: Path) -> None:
         assert [page.lines for page in read_pages(path, first, 400)] == [page.lines for page in whole[first - 1 :]]
 
 
+def test_lines_that_differ_in_their_numbers_stay(tmp_path: Path) -> None:
+    lines = [f"Ticket {4000 + 7 * n}: the ferry leaves at {6 + n}.30 from pier {n % 3}." for n in range(12)]
+    path = make_pdf(tmp_path / "tickets.pdf", *(draw_text_at(70, 800, line) for line in lines))
+    assert passages_of(path) == [[line] for line in lines]
+
+
 def test_the_title_of_two_copies_of_a_form_stays(tmp_path: Path) -> None:
     copy = draw_all(draw_text_at(70, 800, "Time sheet"), draw_text_at(70, 700, "The employee signs both copies of it."))
     first, second = passages_of(make_pdf(tmp_path / "form.pdf", copy, copy))
