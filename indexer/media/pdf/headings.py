@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from unicodedata import combining, east_asian_width
+from unicodedata import combining
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.media.pdf.columns import display_width
 from indexer.media.pdf.glyphs import Glyphs
 from indexer.text.list_markers import has_option
 from indexer.text.table_rows import is_caption
@@ -28,12 +29,10 @@ _MIN_USUAL_CHARS = 100
 _MIN_LETTER_SHARE = 0.6
 """Chosen: share of letters in a heading; formulas have fewer."""
 _MAX_LINES = 3
-"""Chosen: the same by lines."""
+"""Chosen: headings of more lines are rare, and short paragraphs are not."""
 _MIN_TITLE_CHARS = 4
 """Chosen: shorter titles in metadata say nothing."""
-_NO_TITLE = re.compile(
-    r"^untitled|^microsoft |^untitled|\.(?:dvi|docx?|odt|tex|indd|pdf|ps|html?|pptx?|xlsx?)$", re.IGNORECASE
-)
+_NO_TITLE = re.compile(r"^untitled|^microsoft |\.(?:dvi|docx?|odt|tex|indd|pdf|ps|html?|pptx?|xlsx?)$", re.IGNORECASE)
 """Source: what word processors and printers write where the author gave no title."""
 _SECTION_NUMBER = re.compile(r"(?P<number>(?:[1-9]\d{0,2}|[A-Z])(?:\.\d{1,3}){0,5})[.)]?(?=[\s\t])")
 _SECTION_WORD = re.compile(
@@ -95,7 +94,7 @@ def find_title(lines: Sequence[TextLine]) -> str:
 def _may_be_heading(texts: Sequence[str], is_larger: bool) -> bool:
     """Return True if a block reads like a heading: short, of words, without the end of a sentence."""
     text = " ".join(texts)
-    if len(texts) > _MAX_LINES or _display_width(text) > _MAX_CHARS or not _is_of_letters(text):
+    if len(texts) > _MAX_LINES or display_width(text) > _MAX_CHARS or not _is_of_letters(text):
         return False
     if is_caption(text) or _has_value(text) or "=" in text or text.rstrip().endswith((",", ";", ":", "،")):
         return False
@@ -112,11 +111,6 @@ def _is_of_letters(text: str) -> bool:
     rest = "".join((text[number.end() :] if number else text).split())
     letters = sum(character.isalpha() or combining(character) > 0 for character in rest)
     return letters > 1 and letters >= _MIN_LETTER_SHARE * len(rest)
-
-
-def _display_width(text: str) -> int:
-    """Return the number of characters; East Asian wide ones count twice (UAX #11)."""
-    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def _has_value(text: str) -> bool:
@@ -179,7 +173,7 @@ def _heights(lines: Sequence[TextLine]) -> list[float]:
 
 def _is_wide(line: TextLine) -> bool:
     """Return True if most of a line is in East Asian wide characters, whose fonts have higher boxes."""
-    return _display_width(line.text) > _MIN_WIDE_FACTOR * len(line.text)
+    return display_width(line.text) > _MIN_WIDE_FACTOR * len(line.text)
 
 
 def _usual_height(chosen: Sequence[int], lines: Sequence[TextLine], heights: Sequence[float]) -> float:
