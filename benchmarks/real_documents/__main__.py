@@ -30,6 +30,7 @@ from benchmarks.real_documents.figures import (
 from benchmarks.real_documents.verdicts import BedVerdict, Place, QuestionResult, rank_right_page
 from benchmarks.report import Figure, make_parser, print_table, report
 
+_HALVES = (Half.WORK, Half.HELD_BACK)
 _ASKED_BETWEEN_LINES = 50
 """Form: questions between two lines of progress."""
 
@@ -124,7 +125,7 @@ def _print_groups(results: Sequence[QuestionResult], questions: Sequence[BedQues
 def _parse_arguments() -> argparse.Namespace:
     parser = make_parser(__doc__ or "")
     add_cache_option(parser)
-    parser.add_argument("--half", type=Half, choices=list(Half), default=Half.WORK, help="questions that are asked")
+    parser.add_argument("--half", type=Half, choices=_HALVES, default=Half.WORK, help="questions that are asked")
     parser.add_argument("--home", type=Path, metavar="FOLDER", help="home of the archive; default: in the cache")
     parser.add_argument("--profile", help="profile of settings; default: that of the installed command")
     parser.add_argument("--details", type=Path, metavar="FILE", help="write what came of each question")

@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 DATA = Path(__file__).parent / "data"
+TRAINING_DATA = DATA / "training"
 
 MAX_PAGES = 30
 """Chosen: pages that a long document is cut to; a fair share of each document in what is read and encoded."""
@@ -20,10 +21,14 @@ class BedError(ValueError):
 
 
 class Half(StrEnum):
-    """Half of the bed: WORK may be studied, HELD_BACK is measured only."""
+    """Half of the bed: WORK may be studied, HELD_BACK is measured only.
+
+    TRAINING is neither: other documents, from whose questions the models of answering learn.
+    """
 
     WORK = "work"
     HELD_BACK = "held_back"
+    TRAINING = "training"
 
 
 class Medium(StrEnum):
@@ -66,7 +71,7 @@ QuestionKind = Literal[
 
 
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A file of the bed: `path` in a Debian package, or a drawn one.
+    """A file of the bed: `path` in a Debian package, or a drawn one; for training also a `path` below the data.
 
     `first_page` and `last_page` cut it (both or none, counted from 1, inclusive). One that is
     `rendered` is a web page, which Chromium prints to a PDF file. A drawn one has a `medium` and the
@@ -88,6 +93,11 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     of_pages: tuple[int, ...] = ()
     seed: int = 0
     stamp: str = ""
+
+    @property
+    def is_sheet(self) -> bool:
+        """True for a receipt, an invoice or a form for training, a text file below the data for training."""
+        return not self.package and bool(self.path)
 
     @property
     def is_drawn(self) -> bool:
@@ -118,14 +128,14 @@ class BedQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.kind != "unanswerable"
 
 
-def load_documents(only: str | None = None) -> list[Document]:
+def load_documents(only: str | None = None, data: Path = DATA) -> list[Document]:
     """Load the list of documents, in the order of its files; `only` names one of them. Errors: BedError."""
-    return list(_read_lines(DATA / "documents", only, Document))
+    return list(_read_lines(data / "documents", only, Document))
 
 
-def load_questions(only: str | None = None) -> list[BedQuestion]:
+def load_questions(only: str | None = None, data: Path = DATA) -> list[BedQuestion]:
     """Load the questions, in the order of their files; `only` names one of them. Errors: BedError."""
-    return list(_read_lines(DATA / "questions", only, BedQuestion))
+    return list(_read_lines(data / "questions", only, BedQuestion))
 
 
 _T = TypeVar("_T", bound=msgspec.Struct)

@@ -1,6 +1,7 @@
 """Check the data of the bed: that documents and questions are well formed, and that each quote is on its page.
 
-`--only NAME` checks one file of each list; `--offline` leaves out what needs the documents themselves.
+`--only NAME` checks one file of each list; `--training` checks the documents that models learn from; `--offline` leaves
+out what needs the documents themselves.
 """
 
 from __future__ import annotations
@@ -11,7 +12,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.real_documents.bed import MAX_PAGES, BedError, BedQuestion, Document, load_documents, load_questions
+from benchmarks.real_documents.bed import (
+    DATA,
+    MAX_PAGES,
+    TRAINING_DATA,
+    BedError,
+    BedQuestion,
+    Document,
+    Half,
+    load_documents,
+    load_questions,
+)
 from benchmarks.real_documents.drawing.drawing import save_shown_pages
 from benchmarks.real_documents.fetch import add_cache_option, make_document
 from benchmarks.real_documents.normalisation import contains_alternative, normalise
@@ -41,6 +52,16 @@ def check_documents(documents: Sequence[Document]) -> Iterator[str]:
             yield f"{package}: in both halves"
 
 
+def check_apart(training: Sequence[Document], bed: Sequence[Document]) -> Iterator[str]:
+    """Yield the documents for training that are not marked as such, or whose package the bed has documents of."""
+    packages = {document.package for document in bed if document.package}
+    for document in training:
+        if document.half is not Half.TRAINING:
+            yield f"{document.id}: is not marked as one for training"
+        if document.package in packages or document.is_drawn:
+            yield f"{document.id}: is drawn, or of a package of the bed"
+
+
 def _find_document_faults(document: Document) -> Iterator[str]:
     if document.is_drawn and (not document.file or bool(document.of) == bool(document.package)):
         yield "a drawn document needs `file`, and either `of` or `package`"
@@ -48,6 +69,8 @@ def _find_document_faults(document: Document) -> Iterator[str]:
         yield "a scan of a packaged file needs `of_pages`"
     if document.package in FORBIDDEN_PACKAGES or document.package.startswith(FORBIDDEN_PREFIXES):
         yield f"{document.package} belongs to another examination"
+    if document.is_sheet and not (TRAINING_DATA / document.path).is_file():
+        yield f"there is no {document.path}"
     if document.package and not document.rendered and not document.path.removesuffix(".gz").endswith(".pdf"):
         yield f"{document.path} is no PDF file"
     if (document.first_page is None) != (document.last_page is None):
@@ -118,6 +141,9 @@ def check_quotes(questions: Iterable[BedQuestion], documents: Sequence[Document]
 
 def read_truth(document: Document, cache: Path) -> list[tuple[str, str]]:
     """Return the text of each page, with layout and without; for a drawn one that of what it shows."""
+    if document.is_sheet:
+        text = (TRAINING_DATA / document.path).read_text("utf-8")
+        return [(text, text)]
     path = save_shown_pages(document, cache) if document.is_drawn else make_document(document, cache)
     try:
         return list(zip(read_pages(path, layout=True), read_pages(path, layout=False), strict=True))
@@ -162,12 +188,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     add_cache_option(parser)
     parser.add_argument("--only", metavar="NAME", help="check NAME.jsonl of documents and questions alone")
+    parser.add_argument("--training", action="store_true", help="check the data for training, not the bed")
     parser.add_argument("--offline", action="store_true", help="do not fetch documents, and do not check quotes")
     args = parser.parse_args()
-    documents, questions = load_documents(), load_questions(args.only)
-    shown = load_documents(args.only) if args.only else documents
+    data = TRAINING_DATA if args.training else DATA
+    documents, questions = load_documents(data=data), load_questions(args.only, data)
+    shown = load_documents(args.only, data) if args.only else documents
     faults = [*check_documents(documents), *check_questions(questions, documents)]
-    if not args.only:
+    if args.training:
+        faults.extend(check_apart(documents, load_documents()))
+    elif not args.only:
         faults.extend(check_amounts(questions, documents))
     if not args.offline:
         faults.extend(check_quotes(questions, documents, args.cache.expanduser()))
