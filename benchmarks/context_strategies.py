@@ -148,6 +148,7 @@ def with_oracle_retrieval(
         default.verifier,
         default.video_context,
         default.settings,
+        default.answer_finder,
         asset,
         {question.text: question.spans for question in questions},
         tuple((event.start_s, event.end_s) for event in truth.events),
@@ -195,6 +196,7 @@ def _answer_from(container: Container, evidence: Sequence[Evidence]) -> Answerin
         default.verifier,
         None,
         default.settings,
+        None,
         tuple(evidence),
     )
 

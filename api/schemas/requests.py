@@ -94,7 +94,10 @@ class Filter(Body):
 
 
 class SearchBody(Filter):
-    """Query of a search: words, an image (a file of any format that can be indexed, in base64), or both."""
+    """Query of a search: words, an image (a file of any format that can be indexed, in base64), or both.
+
+    `weaker`: results that are no better than what unrelated questions find follow, with scores of at most 0.5.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -108,6 +111,7 @@ class SearchBody(Filter):
     question: Annotated[str, Field(max_length=MAX_QUERY_CHARS)] = ""
     image: Base64Bytes | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] | None = None
+    weaker: bool = False
 
     @model_validator(mode="after")
     def _require_query(self) -> SearchBody:

@@ -49,10 +49,10 @@ def make_document(document: Document, cache: Path) -> Path:
     return path
 
 
-def fill_archive(documents: Sequence[Document], cache: Path) -> dict[str, Document]:
-    """Put all files under their users' names into the cache's folder `archive`; returns the documents by name."""
+def fill_archive(documents: Sequence[Document], cache: Path, folder: str = "archive") -> dict[str, Document]:
+    """Put all files under their users' names into a folder of the cache; returns the documents by name."""
     names = name_files(documents)
-    archive = cache / "archive"
+    archive = cache / folder
     archive.mkdir(parents=True, exist_ok=True)
     for path in archive.iterdir():
         if path.name not in names.values():

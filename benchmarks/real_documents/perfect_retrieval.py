@@ -20,6 +20,7 @@ class PageRetrieval(Retrieval):
 
     def __init__(self, inner: Retrieval, asset: Asset, segments: Sequence[Segment]) -> None:
         self._inner, self._asset, self._given = inner, asset, tuple(segments)
+        self._settings = inner._settings
 
     def retrieve_segments(
         self, query: Query, filters: SegmentFilter, min_score: float | None = None

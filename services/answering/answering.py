@@ -1,4 +1,4 @@
-"""Answer a question: analyze → retrieve → expand → generate → attribute → verify."""
+"""Answer a question: analyze → retrieve → read → expand → generate → attribute → verify."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 from indexer.text.passage import locate_text
 from indexer.types import Lane, Pixels, SegmentFilter
-from services.answering.evidence import interleave_unique, number_evidence
+from services.answering.evidence import add_texts, interleave_unique, number_evidence
 from services.answering.ports import ClaimVerifier, QuestionAnalyzer
 from services.answering.types import Answer, Citation, QuestionAnalysis, Sentence, TemporalScope, Verdict
 from services.answering.video_context import VideoContext
 from services.generators.ports import Generator
 from services.generators.types import DraftSentence, Evidence, Quote
+from services.reading.answer_finder import AnswerFinder
 from services.search.retrieval import Retrieval
 from services.search.types import Query, RetrievedSegment
 
@@ -36,15 +37,23 @@ class AnsweringSettings:
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """The result of the retrieval step: `segments` best first, and `anchors`, the best for each thing asked about."""
+    """The result of the retrieval step: `segments` best first, and `anchors`, the best for each thing asked about.
+
+    `passages` are texts that a reader has still to judge.
+    """
 
     segments: tuple[RetrievedSegment, ...]
     anchors: tuple[RetrievedSegment, ...]
+    passages: tuple[RetrievedSegment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """Answers questions. Without `video_context` the generator sees no pictures, and evidence is what search found."""
+    """Answers questions. Without `video_context` the generator sees no pictures, and evidence is what search found.
+
+    With `answer_finder`, text is evidence where it answers, however unsure search is of it; without, where search is
+    sure.
+    """
 
     retrieval: Retrieval
     analyzer: QuestionAnalyzer
@@ -52,6 +61,7 @@ class Answering:
     verifier: ClaimVerifier
     video_context: VideoContext | None = None
     settings: AnsweringSettings = field(default_factory=AnsweringSettings)
+    answer_finder: AnswerFinder | None = None
 
     def ask(self, question: str, filters: SegmentFilter) -> Answer:
         """Answer a question from what the filters let pass; an abstention where nothing was found.
@@ -65,12 +75,12 @@ class Answering:
         return build_answer(tuple(self.stream_sentences(question, evidence)))
 
     def gather_evidence(self, question: str, filters: SegmentFilter, pictures: Sequence[Pixels] = ()) -> list[Evidence]:
-        """Gather the evidence for a question, and for pictures that came with it: the first three steps.
+        """Gather the evidence for a question, and for pictures that came with it: the first four steps.
 
         Errors: InvalidInput where there is neither a question nor a picture.
         """
         analysis = self.analyze(question)
-        retrieved = self.retrieve(question, analysis, filters, pictures)
+        retrieved = self.read(question, self.retrieve(question, analysis, filters, pictures))
         return self.expand(analysis, retrieved, filters)
 
     def stream_sentences(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Sentence]:
@@ -91,16 +101,24 @@ class Answering:
         self, question: str, analysis: QuestionAnalysis, filters: SegmentFilter, pictures: Sequence[Pixels]
     ) -> Retrieved:
         """Step 2: search for the question, its pictures and, where a generator sees pictures, its sub-queries."""
-        segments = self._search(question, filters, pictures)
+        segments, passages = self._search(question, filters, pictures)
         if self.video_context is None:
-            return Retrieved(tuple(segments), ())
+            return Retrieved(tuple(segments), (), tuple(passages))
         parts = [self._search_pictures(sub_query, filters) for sub_query in analysis.sub_queries]
         segments = interleave_unique(segments, *parts)[: self.settings.max_evidence]
-        anchors = [part[0] for part in parts if part] if len(parts) > 1 else segments[:1]
-        return Retrieved(tuple(segments), tuple(anchors))
+        anchors = [part[0] for part in parts if part] if len(parts) > 1 else []
+        return Retrieved(tuple(segments), tuple(anchors), tuple(passages))
+
+    def read(self, question: str, retrieved: Retrieved) -> Retrieved:
+        """Step 3: add the texts that answer the question; where there is no reader, search has chosen them."""
+        segments = list(retrieved.segments)
+        if self.answer_finder is not None and retrieved.passages:
+            answers = self.answer_finder.find_answers(question, retrieved.passages)
+            segments = add_texts(segments, answers)[: self.settings.max_evidence]
+        return Retrieved(tuple(segments), retrieved.anchors or tuple(segments[:1]))
 
     def expand(self, analysis: QuestionAnalysis, retrieved: Retrieved, filters: SegmentFilter) -> list[Evidence]:
-        """Step 3: add frames of the video that the question reaches to, and its memory where it is about all of it.
+        """Step 4: add frames of the video that the question reaches to, and its memory where it is about all of it.
 
         Memory is left out of other questions: extra context lowers accuracy (docs/decisions/0037).
         """
@@ -119,15 +137,15 @@ class Answering:
         return [*number_evidence(context.attach_ocr_text(video, segments)), *memory]
 
     def generate(self, question: str, evidence: Sequence[Evidence]) -> Iterator[DraftSentence]:
-        """Step 4: have the generator draft sentences; none without evidence."""
+        """Step 5: have the generator draft sentences; none without evidence."""
         return self.generator.answer(question, evidence) if evidence else iter(())
 
     def attribute(self, draft: DraftSentence, evidence: Sequence[Evidence]) -> DraftSentence:
-        """Step 5: give the draft citations that exist, and times and counts that follow from them."""
+        """Step 6: give the draft citations that exist, and times and counts that follow from them."""
         return self.verifier.attribute(draft, evidence)
 
     def verify(self, draft: DraftSentence, evidence: Sequence[Evidence]) -> Sentence | None:
-        """Step 6: verify the draft against its citations; None where it has none or is refuted."""
+        """Step 7: verify the draft against its citations; None where it has none or is refuted."""
         verification = self.verifier.verify(draft, evidence)
         refuted = verification.verdict is Verdict.UNSUPPORTED and not self.settings.keep_unsupported
         if refuted or not draft.quotes:
@@ -136,13 +154,19 @@ class Answering:
         citations = tuple(_make_citation(by_id[quote.evidence_id], quote) for quote in draft.quotes)
         return Sentence(draft.text, verification, citations)
 
-    def _search(self, question: str, filters: SegmentFilter, pictures: Sequence[Pixels]) -> list[RetrievedSegment]:
-        queries = [Query(picture=picture) for picture in pictures]
-        if question.strip() or not pictures:
-            queries.append(Query(question))
-        limit = self.settings.max_evidence
-        rankings = [self.retrieval.retrieve_evidence(query, filters, limit) for query in queries]
-        return interleave_unique(*rankings)[:limit] if pictures else rankings[0]
+    def _search(
+        self, question: str, filters: SegmentFilter, pictures: Sequence[Pixels]
+    ) -> tuple[list[RetrievedSegment], list[RetrievedSegment]]:
+        """Return what search is sure of, and the texts to be read: all texts, where there is a reader."""
+        limit, passages = self.settings.max_evidence, list[RetrievedSegment]()
+        rankings = [self.retrieval.retrieve_evidence(Query(picture=picture), filters, limit) for picture in pictures]
+        if self.answer_finder is not None and question.strip():
+            passages, found = self.retrieval.retrieve_for_reading(question, filters, self.answer_finder.max_passages)
+            rankings.append(found)
+        elif question.strip() or not pictures:
+            rankings.append(self.retrieval.retrieve_evidence(Query(question), filters, limit))
+        segments = interleave_unique(*rankings) if pictures else rankings[0]
+        return segments[:limit], passages
 
     def _search_pictures(self, sub_query: str, filters: SegmentFilter) -> list[RetrievedSegment]:
         """Search for the pictures of one sub-query; of a single video with the lenient cut."""

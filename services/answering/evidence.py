@@ -35,6 +35,14 @@ def interleave_unique(*rankings: Sequence[RetrievedSegment]) -> list[RetrievedSe
     return result
 
 
+def add_texts(pictures: Sequence[RetrievedSegment], texts: Sequence[RetrievedSegment]) -> list[RetrievedSegment]:
+    """Return pictures and texts: the texts before the pictures that search ranks below the best of them."""
+    best = max((text.fused_score for text in texts), default=0.0)
+    before = [picture for picture in pictures if picture.fused_score > best]
+    after = [picture for picture in pictures if picture.fused_score <= best]
+    return [*before, *texts, *after]
+
+
 def _is_duplicate(first: RetrievedSegment, second: RetrievedSegment) -> bool:
     """Tell whether two results are of one picture, or pictures of nearly the same span of a video."""
     a, b = first.segment, second.segment

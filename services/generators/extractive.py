@@ -1,9 +1,10 @@
 """Extractive question answering: the answer is quoted from the evidence, without a language model.
 
-The evidence is cut into sentences and pairs of neighbouring sentences. Each is scored by a weighted sum of its
-similarity to the question (sentence embedding), its share of the question's words (rare ones count more) and the
-retrieval score of its passage, scaled down if it lacks the type of answer that is asked for. The best candidate is
-quoted, and others that are nearly as good. Where only pictures were retrieved, the answer says where they are.
+Where a reader judged the units of the evidence (`services/reading`), the likeliest is quoted, and others that are
+nearly as likely. Without a reader, the evidence is cut into sentences and pairs of neighbouring sentences. Each is
+scored by a weighted sum of its similarity to the question (sentence embedding), its share of the question's words (rare
+ones count more) and the retrieval score of its passage, scaled down if it lacks the type of answer that is asked for.
+Where only pictures were retrieved, the answer says where they are.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class ExtractionSettings:
     """Chosen: a sentence without the number, time or amount asked for loses to any comparable one that has it."""
     min_relative_score: float = 0.9
     """Chosen: further sentences are quoted down to this share of the best score; lower adds noise to short answers."""
+    min_relative_odds: float = 0.35
+    """Chosen: of units that a reader judged, those are quoted beside the best that are a third as likely or more."""
     min_sentence_words: int = 3
     """Chosen: shorter sentences are headings and labels, which make sense only with their neighbour."""
     max_pair_chars: int = 300
@@ -101,7 +104,7 @@ class ExtractiveGenerator:
         if not candidates:
             yield from (_describe_location(piece) for piece in evidence[:1])
             return
-        min_score = self._settings.min_relative_score * candidates[0].score
+        min_score = self._find_min_score(candidates[0])
         selection: list[_Candidate] = []
         for candidate in candidates:
             if candidate.score < min_score or len(selection) == self._max_sentences:
@@ -126,6 +129,24 @@ class ExtractiveGenerator:
             sentence = sentences[number]
             yield DraftSentence(sentence.text, (sentence.quote,), sentence.evidence.result.score)
 
+    def _find_min_score(self, best: _Candidate) -> float:
+        """Return the score down to which other candidates are quoted beside the best one."""
+        if not best.evidence.result.answer_units:
+            return self._settings.min_relative_score * best.score
+        odds = self._settings.min_relative_odds * best.score
+        return odds / (odds + 1 - best.score)
+
+    def _read_candidates(self, evidence: Sequence[Evidence]) -> list[_Candidate]:
+        """Return the units that a reader judged, with their probabilities; a bare value with the label before it."""
+        candidates = []
+        for piece in evidence:
+            units = piece.result.answer_units
+            for before, unit in zip((None, *units), units, strict=False):
+                is_bare = len(piece.text[unit.start : unit.end].split()) < self._settings.min_sentence_words
+                start = before.start if is_bare and before is not None else unit.start
+                candidates.append(_Candidate(piece, start, unit.end, is_pair=False, score=unit.score))
+        return candidates
+
     def _candidates(self, evidence: Sequence[Evidence]) -> list[_Candidate]:
         """Return every sentence and pair of sentences of the evidence, not yet scored."""
         settings = self._settings
@@ -141,6 +162,8 @@ class ExtractiveGenerator:
 
     def _rank_candidates(self, question: str, evidence: Sequence[Evidence]) -> list[_Candidate]:
         """Return all candidates with their scores, the best first."""
+        if read := self._read_candidates(evidence):
+            return sorted(read, key=lambda candidate: -candidate.score)
         candidates = self._candidates(evidence)
         if not candidates:
             return []

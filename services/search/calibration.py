@@ -69,6 +69,11 @@ DEFAULT_SETTINGS = CalibrationSettings()
 """The settings of every profile."""
 
 
+def sigmoid(logit: float) -> float:
+    """Return the logistic function of a logit, in (0, 1)."""
+    return 1.0 / (1.0 + math.exp(min(700.0, -logit)))
+
+
 @dataclass(frozen=True, slots=True)
 class LogisticCurve:
     """Logistic calibration curve of a lane: its cut in the lane's own scores, and its width."""
@@ -76,9 +81,13 @@ class LogisticCurve:
     midpoint: float
     scale: float
 
+    def logit(self, score: float) -> float:
+        """Return how far a lane's score is above its cut, in scales of the curve."""
+        return (score - self.midpoint) / self.scale
+
     def calibrate(self, score: float) -> float:
         """Return a lane's score on the common scale, in (0, 1); 0.5 at the cut."""
-        return 1.0 / (1.0 + math.exp(min(700.0, -(score - self.midpoint) / self.scale)))
+        return sigmoid(self.logit(score))
 
 
 @dataclass(frozen=True, slots=True)

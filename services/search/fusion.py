@@ -1,45 +1,65 @@
-"""Reciprocal rank fusion of the lanes' rankings.
+"""Score fusion of the lanes' rankings: how far a segment is above the cut of each lane.
 
-Source: Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion outperforms Condorcet and individual Rank Learning
-Methods", SIGIR 2009. A segment's score is the sum of `weight / (rrf_k + rank)` over the rankings that contain it.
+Scores are logits of the calibration (`LogisticCurve.logit`): 0 at a lane's cut, and one unit means equally much in
+every lane. A segment's fused score is the weighted mean over the rankings that its kind of segment can be in: pictures
+are in those of the visual lane, texts in those of the other two (decision 0117). By places alone, the first hit of an
+unsure lane would tie with that of a sure one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from indexer.types import Hit, Lane, Segment
+from indexer.types import Hit, Lane, Origin, Segment
 
 
 @dataclass(frozen=True, slots=True)
 class LaneRanking:
-    """Hits of one lane, best first, with calibrated scores; `weight` is the lane's in the fusion."""
+    """Hits of one lane, best first, with logits for scores; `weight` is the lane's in the fusion.
+
+    `floor` is the logit that counts for a segment that the lane did not find.
+    """
 
     lane: Lane
     weight: float
     hits: tuple[Hit, ...]
+    floor: float
 
 
 @dataclass(slots=True)
 class FusedSegment:
-    """Segment of an asset with its fused score and the calibrated score of each lane that found it."""
+    """Segment of an asset with its fused score, and the logit in each lane that found it (the best of several)."""
 
     asset_id: str
     segment: Segment
-    lane_scores: dict[Lane, float] = field(default_factory=dict)
-    rrf_score: float = 0.0
+    lane_logits: dict[Lane, float] = field(default_factory=dict)
+    fused_score: float = 0.0
 
 
-def fuse(rankings: Iterable[LaneRanking], rrf_k: int) -> list[FusedSegment]:
-    """Fuse rankings by reciprocal rank; return the segments, best first (ties by asset id and ordinal).
+def fuse(rankings: Sequence[LaneRanking]) -> list[FusedSegment]:
+    """Fuse rankings by their logits; return the segments, best first (ties by asset id and ordinal).
 
-    A lane may have several rankings (words and a picture in the visual lane); its best score counts then.
+    A lane may have several rankings (words and a picture in the visual lane); all of them count.
     """
     fused: dict[tuple[str, int], FusedSegment] = {}
-    for ranking in rankings:
-        for rank, hit in enumerate(ranking.hits, 1):
-            entry = fused.setdefault((hit.asset_id, hit.segment.ordinal), FusedSegment(hit.asset_id, hit.segment))
-            entry.lane_scores[ranking.lane] = max(hit.score, entry.lane_scores.get(ranking.lane, 0.0))
-            entry.rrf_score += ranking.weight / (rrf_k + rank)
-    return sorted(fused.values(), key=lambda entry: (-entry.rrf_score, entry.asset_id, entry.segment.ordinal))
+    logits: dict[tuple[str, int], dict[int, float]] = {}
+    for number, ranking in enumerate(rankings):
+        for hit in ranking.hits:
+            key = (hit.asset_id, hit.segment.ordinal)
+            entry = fused.setdefault(key, FusedSegment(hit.asset_id, hit.segment))
+            entry.lane_logits[ranking.lane] = max(hit.score, entry.lane_logits.get(ranking.lane, hit.score))
+            logits.setdefault(key, {})[number] = hit.score
+    for key, entry in fused.items():
+        entry.fused_score = _weighted_mean(rankings, logits[key], entry.segment)
+    return sorted(fused.values(), key=lambda entry: (-entry.fused_score, entry.asset_id, entry.segment.ordinal))
+
+
+def _weighted_mean(rankings: Sequence[LaneRanking], logits: dict[int, float], segment: Segment) -> float:
+    """Return the weighted mean of a segment's logits over the rankings that it can be in, 0 where all weigh nothing."""
+    total = weights = 0.0
+    for number, ranking in enumerate(rankings):
+        if (ranking.lane is Lane.VISUAL) == (segment.origin is Origin.PICTURE):
+            total += ranking.weight * logits.get(number, ranking.floor)
+            weights += ranking.weight
+    return total / weights if weights else 0.0

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from indexer.types import AssetKind, Lane, Origin
+from indexer.types import AssetKind, Lane, Origin, TimeSpan
 from services.search.types import Moment, RetrievedSegment
 
 
@@ -42,12 +42,34 @@ def merge_adjacent_pictures(segments: Sequence[RetrievedSegment], gap_s: float) 
     for group in videos.values():
         for part in _split_by_gap(group, gap_s):
             merged |= dict.fromkeys(map(id, part))
-            lead = max(part, key=lambda result: result.rrf_score)
+            lead = max(part, key=lambda result: result.fused_score)
             start_s = min(result.segment.start_s or 0.0 for result in part)
             end_s = max(result.segment.end_s or 0.0 for result in part)
             merged[id(lead)] = replace(lead, segment=replace(lead.segment, start_s=start_s, end_s=end_s))
     replaced = (merged.get(id(result), result) for result in segments)
     return [result for result in replaced if result is not None]
+
+
+def leave_out_known(moments: Sequence[Moment], known: Sequence[Moment]) -> list[Moment]:
+    """Return the moments that none of `known` shows: no page or image of theirs, no overlapping time of a video."""
+    places: dict[tuple[str, int | None], list[Moment]] = {}
+    for moment in known:
+        places.setdefault(_place_of(moment), []).append(moment)
+    return [
+        moment for moment in moments if not any(_overlap(moment, other) for other in places.get(_place_of(moment), ()))
+    ]
+
+
+def _place_of(moment: Moment) -> tuple[str, int | None]:
+    return moment.asset.asset_id, moment.best_segment.page
+
+
+def _overlap(first: Moment, second: Moment) -> bool:
+    """Return True if two moments of one page, image or video share time, or have none."""
+    if first.start_s is None or second.start_s is None:
+        return True
+    span = TimeSpan(first.start_s, max(first.start_s, first.end_s or first.start_s))
+    return span.overlaps(TimeSpan(second.start_s, max(second.start_s, second.end_s or second.start_s)))
 
 
 def _split_by_gap(group: Sequence[RetrievedSegment], gap_s: float) -> list[list[RetrievedSegment]]:
@@ -66,7 +88,7 @@ def _split_by_gap(group: Sequence[RetrievedSegment], gap_s: float) -> list[list[
 
 
 def _make_moment(part: Sequence[RetrievedSegment]) -> Moment:
-    lead = max(part, key=lambda result: (result.segment.origin is not Origin.PICTURE, result.rrf_score))
+    lead = max(part, key=lambda result: (result.segment.origin is not Origin.PICTURE, result.fused_score))
     lane_scores: dict[Lane, float] = {}
     for result in part:
         for lane, score in result.lane_scores.items():

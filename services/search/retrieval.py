@@ -1,21 +1,20 @@
-"""Hybrid retrieval: search every lane, cut by calibrated score, fuse by reciprocal rank, look up the assets."""
+"""Hybrid retrieval: search every lane, fuse by calibrated score, cut what is too unsure, look up the assets."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import InvalidInput
 from indexer.ports import ImageTextEncoder, SegmentIndex, SentenceEncoder
-from indexer.types import Lane, SegmentFilter
+from indexer.types import Lane, Origin, SegmentFilter
 from services.catalog.catalog import Catalog
-from services.search.calibration import SCORE_AT_CUT, Calibration
+from services.search.calibration import SCORE_AT_CUT, Calibration, sigmoid
 from services.search.fusion import FusedSegment, LaneRanking, fuse
-from services.search.moments import merge_adjacent_pictures, merge_into_moments
+from services.search.moments import leave_out_known, merge_adjacent_pictures, merge_into_moments
 from services.search.types import Moment, Query, RetrievedSegment
 
 
@@ -31,8 +30,6 @@ class RetrievalSettings:
     merge_gap_s: float
     min_score: float = SCORE_AT_CUT
     """Source: decision 0006, whose calibration puts 0.5 at each lane's cut."""
-    rrf_k: int = 60
-    """Source: Cormack et al. 2009 (see `fuse`), fixed in a pilot study; it limits what one first rank can outweigh."""
     max_query_chars: int = 2000
     """Chosen: far above a question's length; longer texts cost encoding time and exceed the encoders' windows."""
 
@@ -71,12 +68,39 @@ class Retrieval:
         """
         self._validate(query)
         min_score = self._settings.min_score if min_score is None else min_score
-        rankings = [self._rank(lane_query, filters, min_score) for lane_query in self._lane_queries(query)]
-        return self._with_assets(fuse(rankings, self._settings.rrf_k), filters)
+        rankings = [self._rank(lane_query, filters) for lane_query in self._lane_queries(query)]
+        return self._with_assets(fuse(rankings), filters, min_score)
 
-    def search(self, query: Query, filters: SegmentFilter, limit: int) -> list[Moment]:
-        """Return up to `limit` moments, pages and pictures for a query, best first. Errors: InvalidInput."""
-        return merge_into_moments(self.retrieve_segments(query, filters), self._settings.merge_gap_s)[:limit]
+    def search(self, query: Query, filters: SegmentFilter, limit: int, *, weaker: bool = False) -> list[Moment]:
+        """Return up to `limit` moments, pages and pictures for a query, best first. Errors: InvalidInput.
+
+        With `weaker`, those that are below the cut of every lane follow (their score is at most 0.5).
+        """
+        gap_s = self._settings.merge_gap_s
+        if not weaker:
+            return merge_into_moments(self.retrieve_segments(query, filters), gap_s)[:limit]
+        found = self.retrieve_segments(query, filters, 0.0)
+        strong = [result for result in found if result.score > self._settings.min_score]
+        weak = [result for result in found if result.score <= self._settings.min_score]
+        moments = merge_into_moments(strong, gap_s)
+        return [*moments, *leave_out_known(merge_into_moments(weak, gap_s), moments)][:limit]
+
+    def retrieve_passages(self, text: str, filters: SegmentFilter, limit: int) -> list[RetrievedSegment]:
+        """Return the best `limit` texts for a question, best first, however unsure search is. Errors: InvalidInput."""
+        return self.retrieve_for_reading(text, filters, limit)[0]
+
+    def retrieve_for_reading(
+        self, text: str, filters: SegmentFilter, limit: int
+    ) -> tuple[list[RetrievedSegment], list[RetrievedSegment]]:
+        """Return the best `limit` texts, however unsure search is, and the pictures of which it is sure, best first.
+
+        Adjacent pictures are merged. Errors: InvalidInput.
+        """
+        found = self.retrieve_segments(Query(text), filters, 0.0)
+        texts = [result for result in found if result.segment.origin is not Origin.PICTURE]
+        pictures = [result for result in found if result.segment.origin is Origin.PICTURE]
+        sure = [picture for picture in pictures if picture.score > self._settings.min_score]
+        return texts[:limit], merge_adjacent_pictures(sure, self._settings.merge_gap_s)
 
     def retrieve_evidence(
         self, query: Query, filters: SegmentFilter, limit: int, min_score: float | None = None
@@ -111,21 +135,35 @@ class Retrieval:
             queries.append(_LaneQuery(Lane.KEYWORDS, query.text, query.text))
         return queries
 
-    def _rank(self, lane_query: _LaneQuery, filters: SegmentFilter, min_score: float) -> LaneRanking:
-        """Search one lane, calibrate the scores, and cut the hits at `min_score`."""
-        lane, settings = lane_query.lane, self._settings
-        hits = self._index.search(lane, lane_query.query, settings.top_k_per_lane, filters)
+    def _rank(self, lane_query: _LaneQuery, filters: SegmentFilter) -> LaneRanking:
+        """Search one lane, and give its hits the logits of their scores."""
+        lane, limit = lane_query.lane, self._settings.top_k_per_lane
+        hits = self._index.search(lane, lane_query.query, limit, filters)
         curve = self._calibration.curve(lane, lane_query.text)
-        calibrated = (replace(hit, score=curve.calibrate(hit.score)) for hit in hits)
-        above = takewhile(lambda hit: hit.score > min_score, calibrated)
-        return LaneRanking(lane, settings.lane_weights.get(lane.value, 1.0), tuple(above))
+        # A text without a word of the query has no score; any other that was not found is at most as near as the last.
+        misses_score_nothing = lane is Lane.KEYWORDS and len(hits) < limit
+        floor = curve.logit(0.0 if misses_score_nothing or not hits else hits[-1].score)
+        scored = tuple(replace(hit, score=curve.logit(hit.score)) for hit in hits)
+        return LaneRanking(lane, self._settings.lane_weights.get(lane.value, 1.0), scored, floor)
 
-    def _with_assets(self, fused: Sequence[FusedSegment], filters: SegmentFilter) -> list[RetrievedSegment]:
-        """Look up the assets of segments, as named in the filtered collections; deleted assets are left out."""
+    def _with_assets(
+        self, fused: Sequence[FusedSegment], filters: SegmentFilter, min_score: float
+    ) -> list[RetrievedSegment]:
+        """Return the segments above `min_score` with their assets, as named in the filtered collections.
+
+        Deleted assets are left out.
+        """
+        scored = [(entry, scores) for entry in fused if (scores := _scores_above(entry, min_score))]
         collections = None if filters.collections is None else sorted(filters.collections)
-        assets = self._catalog.get(sorted({entry.asset_id for entry in fused}), collections)
+        assets = self._catalog.get(sorted({entry.asset_id for entry, _ in scored}), collections)
         return [
-            RetrievedSegment(asset, entry.segment, max(entry.lane_scores.values()), entry.lane_scores, entry.rrf_score)
-            for entry in fused
+            RetrievedSegment(asset, entry.segment, max(scores.values()), scores, entry.fused_score)
+            for entry, scores in scored
             if (asset := assets.get(entry.asset_id)) is not None
         ]
+
+
+def _scores_above(entry: FusedSegment, min_score: float) -> dict[Lane, float]:
+    """Return the calibrated scores of a segment in the lanes where they are above `min_score`."""
+    scores = {lane: sigmoid(logit) for lane, logit in entry.lane_logits.items()}
+    return {lane: score for lane, score in scores.items() if score > min_score}

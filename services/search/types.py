@@ -17,18 +17,32 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class RetrievedSegment:
-    """Segment above the cut of at least one lane.
+class AnswerUnit:
+    """Characters `[start, end)` of a passage that can be an answer: a sentence, a line, a row of a table.
 
-    `lane_scores` holds the calibrated score of each lane that found it, `score` the best of them; both in (0.5, 1),
-    where 0.5 is what the best unrelated queries reach. `rrf_score` is the fused reciprocal rank that orders results.
+    `score` tells how well: that of a reader on its own scale, later the probability that it is a right answer.
+    """
+
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievedSegment:
+    """Segment that a search found, above the cut of at least one lane unless less was asked for.
+
+    `lane_scores` holds the calibrated score of each lane that found it above the cut, `score` the best of them, in
+    (0, 1), where 0.5 is what the best unrelated queries reach. `fused_score` (`services.search.fusion`) orders results.
+    `answer_units` are what a reader found in its text, where it was read for an answer.
     """
 
     asset: Asset
     segment: Segment
     score: float
     lane_scores: dict[Lane, float]
-    rrf_score: float
+    fused_score: float
+    answer_units: tuple[AnswerUnit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

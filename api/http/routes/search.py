@@ -48,12 +48,12 @@ def search(
     _slot: SearchSlot,
 ) -> SearchShape:
     """Find moments, pages and pictures. Nothing found is an empty list: results that are no better than what unrelated
-    questions find are left out."""
+    questions find are left out, unless `weaker` asks for them."""
     response.headers.update(_NO_STORE)
     container = context.container
     filters = scope_filters(container.catalog, permissions, body.to_segment_filter())
     moments = container.retrieval.search(
-        Query(body.question, image), filters, body.limit or container.settings.search.limit
+        Query(body.question, image), filters, body.limit or container.settings.search.limit, weaker=body.weaker
     )
     return SearchShape(hits=[HitShape.of(moment) for moment in moments])
 

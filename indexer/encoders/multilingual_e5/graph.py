@@ -7,6 +7,9 @@ single scale for all would blur. Both are operators of ONNX Runtime (domain `com
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -15,7 +18,8 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from indexer.encoders.multilingual_e5.weights_file import BLOCK_SIZE, QuantizedMatrix, WeightsFile
 
 EMBEDDINGS, MASK, HIDDEN = "embeddings", "mask", "hidden"
-"""Form: names of the inputs, float32 `[texts, tokens, width]` and int32 `[texts, tokens]`, and of the output."""
+"""Form: names of the inputs and the output; embeddings and hidden states are float32 `[texts, tokens, width]`, the mask
+int32 `[texts, tokens]`."""
 _INT8_LIMIT = 63
 """Source: ONNX Runtime's guide to quantization, "reduce range": sums of two products of 8-bit numbers overflow 16 bits
 on CPUs without VNNI. Seven bits are enough for weights that had four."""
@@ -24,30 +28,44 @@ _OPSET, _IR_VERSION = 18, 10
 _MICROSOFT = "com.microsoft"
 
 
-def build_graph(weights: WeightsFile) -> bytes:
-    """Return the serialized graph: token embeddings in, hidden states of the last layer out."""
-    return _GraphBuilder(weights).build()
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What training changed: whole vectors by name, and for matrices by name `(down, up)` of a low-rank update.
+
+    A matrix `[rows, columns]` becomes `matrix + up @ down`; `down` is `[rank, columns]`, `up` `[rows, rank]`.
+    """
+
+    vectors: Mapping[str, NDArray[np.float32]]
+    updates: Mapping[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
+
+
+NO_TUNING = Tuning({}, {})
+
+
+def build_graph(weights: WeightsFile, layers: range | None = None, tuning: Tuning = NO_TUNING) -> bytes:
+    """Return the serialized graph of some layers in a row, all of them where `layers` is None.
+
+    Token embeddings go in where the first layer is one of them, else the hidden states that the layer before gives;
+    hidden states of the last one come out.
+    """
+    return _GraphBuilder(weights, range(weights.sizes.layers) if layers is None else layers, tuning).build()
 
 
 class _GraphBuilder:
     """Nodes and constants of the graph while it is built."""
 
-    def __init__(self, weights: WeightsFile) -> None:
+    def __init__(self, weights: WeightsFile, layers: range, tuning: Tuning) -> None:
         self._weights, self._sizes = weights, weights.sizes
+        self._layers, self._tuning = layers, tuning
         self._nodes: list[NodeProto] = []
         self._constants: list[TensorProto] = []
 
     def build(self) -> bytes:
         """Build the whole graph."""
         sizes = self._sizes
-        hidden = self._node(
-            "LayerNormalization",
-            [EMBEDDINGS, self._vector("emb.ln.w"), self._vector("emb.ln.b")],
-            "hidden0",
-            epsilon=sizes.norm_epsilon,
-        )
-        for layer in range(sizes.layers):
-            output = HIDDEN if layer == sizes.layers - 1 else f"hidden{layer + 1}"
+        hidden = EMBEDDINGS if self._layers.start else self._normalize_embeddings()
+        for layer in self._layers:
+            output = HIDDEN if layer == self._layers[-1] else f"hidden{layer + 1}"
             hidden = self._layer(f"l{layer}", hidden, output)
         shape = ["texts", "tokens", sizes.width]
         graph = helper.make_graph(
@@ -64,6 +82,10 @@ class _GraphBuilder:
         model: onnx.ModelProto = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
         serialized: bytes = model.SerializeToString()
         return serialized
+
+    def _normalize_embeddings(self) -> str:
+        inputs = [EMBEDDINGS, self._vector("emb.ln.w"), self._vector("emb.ln.b")]
+        return self._node("LayerNormalization", inputs, "hidden0", epsilon=self._sizes.norm_epsilon)
 
     def _layer(self, name: str, hidden: str, output: str) -> str:
         """Add an encoder layer: attention and feed-forward, each with its residual and normalization."""
@@ -85,7 +107,7 @@ class _GraphBuilder:
 
     def _linear(self, name: str, source: str, rows: int, *, has_bias: bool = True) -> str:
         """Add a linear layer with int8 weights, quantized by output."""
-        weights = self._weights.matrix(f"{name}.w", rows).dequantize().T
+        weights = self._tuned_matrix(f"{name}.w", rows).T
         scales = np.abs(weights).max(axis=0) / _INT8_LIMIT
         quantized = np.round(weights / scales).astype(np.int8)
         inputs = [
@@ -128,7 +150,13 @@ class _GraphBuilder:
         return output
 
     def _vector(self, name: str) -> str:
-        return self._constant(name, self._weights.vector(name))
+        tuned = self._tuning.vectors.get(name)
+        return self._constant(name, self._weights.vector(name) if tuned is None else tuned)
+
+    def _tuned_matrix(self, name: str, rows: int) -> NDArray[np.float32]:
+        weights = self._weights.matrix(name, rows).dequantize()
+        down, up = self._tuning.updates.get(name, (None, None))
+        return weights if down is None or up is None else weights + up @ down
 
     def _constant(self, name: str, values: NDArray[np.generic]) -> str:
         self._constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))

@@ -76,14 +76,19 @@ class RuleClaimVerifier:
         return correct_timestamps(draft, [by_id[quote.evidence_id] for quote in draft.quotes])
 
     def verify(self, draft: DraftSentence, evidence: Sequence[Evidence]) -> Verification:
-        """Return the verdict on a sentence by what it cites; UNSUPPORTED where it cites nothing."""
+        """Return the verdict on a sentence by what it cites; UNSUPPORTED where it cites nothing.
+
+        The score of a quote that a reader found is the probability that it answers the question.
+        """
         by_id = {piece.id: piece for piece in evidence}
         cited = [by_id[quote.evidence_id] for quote in draft.quotes if quote.evidence_id in by_id]
         if not cited:
             return Verification(Verdict.UNSUPPORTED, 0.0)
         quoted = [by_id[q.evidence_id].text[q.start : q.end] for q in draft.quotes if q.end > q.start]
         if quoted:
-            return self._verify_quote(draft.text, " ".join(quoted))
+            verification = self._verify_quote(draft.text, " ".join(quoted))
+            was_read = any(piece.result.answer_units for piece in cited)
+            return replace(verification, score=min(verification.score, draft.score)) if was_read else verification
         if not timestamps_match(draft.text, cited) or not pages_match(draft.text, cited):
             return Verification(Verdict.UNSUPPORTED, 0.0)
         return self._verify_paraphrase(draft.text, cited)

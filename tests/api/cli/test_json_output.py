@@ -110,7 +110,7 @@ def test_nothing_found_is_a_shape_too_and_exit_code_3(run_command: RunCommand, i
     assert (result.exit_code, result.stderr) == (3, "")
     answer = "Nothing in the archive answers this."
     assert result.json == {"answer": answer, "abstained": True, "sentences": []}
-    assert run_command(indexed_home, "search", UNRELATED).stdout == "Nothing found.\n"
+    assert run_command(indexed_home, "search", UNRELATED).stdout == "Nothing found. Weaker results: --weaker\n"
     assert run_command(indexed_home, "ask", UNRELATED).stdout == f"{answer}\n"
 
 

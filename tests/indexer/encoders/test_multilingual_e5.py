@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from indexer.encoders.multilingual_e5 import encoder as module
+from indexer.encoders.multilingual_e5 import parts
 from indexer.encoders.multilingual_e5.encoder import MultilingualE5Encoder
 from indexer.encoders.multilingual_e5.weights_file import WeightsFile
 from indexer.errors import ModelError
@@ -42,7 +43,7 @@ def weights_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     assert spec is not None
     assert spec.origin is not None
     copy = Path(shutil.copy(Path(spec.origin).with_name("e5-small-q4.bin"), tmp_path))
-    monkeypatch.setattr(module, "_find_weights", lambda: copy)
+    monkeypatch.setattr(module, "find_weights", lambda: copy)
     return copy
 
 
@@ -72,7 +73,7 @@ def test_hidden_states_are_those_of_a_float32_bert_with_the_same_weights(loaded_
 
     reference = _make_reference()
     for text in PASSAGES:
-        ids = loaded_encoder._load().tokenizer.encode([f"passage: {text}"])
+        ids = loaded_encoder._load().parts.tokenizer.encode([f"passage: {text}"])
         with torch.no_grad():
             mean = reference(input_ids=torch.tensor(ids)).last_hidden_state[0].mean(0).numpy()
         assert loaded_encoder.encode([text])[0] @ (mean / np.linalg.norm(mean)) > 0.995
@@ -82,7 +83,7 @@ def _make_reference():  # noqa: ANN202 (a vendor's class, imported where it is n
     """Return transformers' own BERT with the dequantized weights of the package."""
     from transformers import BertConfig, BertModel
 
-    weights = WeightsFile(module._find_weights())
+    weights = WeightsFile(module.find_weights())
     sizes = weights.sizes
     config = BertConfig(
         vocab_size=sizes.vocabulary,
@@ -153,7 +154,7 @@ def test_neither_torch_nor_the_network_is_needed() -> None:
 
 
 def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "find_spec", lambda _: None)
+    monkeypatch.setattr(parts, "find_spec", lambda _: None)
     with pytest.raises(ModelError, match=r"pip install afterimage\[offline\]"):
         MultilingualE5Encoder().encode(["a word"])
 

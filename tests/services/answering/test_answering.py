@@ -22,7 +22,7 @@ from services.generators.ports import Generator
 from services.generators.timestamps import format_short_timestamp
 from services.generators.types import DraftSentence, Evidence, Quote
 from services.search.retrieval import Retrieval
-from services.search.types import RetrievedSegment
+from services.search.types import AnswerUnit, RetrievedSegment
 from tests.support.containers import MakeContainer
 
 NO_FILTERS = SegmentFilter()
@@ -163,3 +163,37 @@ def test_a_sentence_leaves_before_the_next_one_is_made(make_container: MakeConta
     stream = answering.stream_sentences(question, answering.gather_evidence(question, NO_FILTERS))
     assert (next(stream).text, started_texts) == ("One.", ["One."])
     assert [sentence.text for sentence in stream] == ["Two."]
+
+
+def _read_evidence(text: str, *probabilities: float) -> list[Evidence]:
+    """A page whose lines were judged by a reader."""
+    piece = _evidence(text, page=7)[0].result
+    starts = [text.index(line) for line in text.splitlines()]
+    units = [
+        AnswerUnit(start, start + len(line), probability)
+        for start, line, probability in zip(starts, text.splitlines(), probabilities, strict=True)
+    ]
+    return number_evidence([replace(piece, answer_units=tuple(units))])
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "quoted"),
+    [
+        ((0.1, 0.8, 0.2), ["The notice period is eight weeks."]),
+        ((0.1, 0.8, 0.7), ["The notice period is eight weeks.", "It is longer for captains."]),
+        ((0.9, 0.1, 0.1), ["Notice"]),
+    ],
+)
+def test_the_units_that_a_reader_found_likely_are_quoted(probabilities: Sequence[float], quoted: list[str]) -> None:
+    text = "Notice\nThe notice period is eight weeks.\nIt is longer for captains."
+    drafts = ExtractiveGenerator(lambda: None, 3, EnglishAnswerTypes()).answer(
+        "How long is the notice?", _read_evidence(text, *probabilities)
+    )
+    assert [draft.text for draft in drafts] == quoted
+
+
+def test_a_bare_value_is_quoted_with_the_label_before_it() -> None:
+    evidence = _read_evidence("Total to pay\n84.20 EUR\nThank you for your visit", 0.2, 0.9, 0.01)
+    (draft,) = ExtractiveGenerator(lambda: None, 3, EnglishAnswerTypes()).answer("How much was it?", evidence)
+    assert draft.text == "Total to pay 84.20 EUR"
+    assert draft.score == 0.9

@@ -1,4 +1,4 @@
-"""Reciprocal rank fusion: ranks of several lanes add up."""
+"""Fusion of rankings by calibrated score: what is far above the cut of one lane comes before what is just above two."""
 
 from __future__ import annotations
 
@@ -7,31 +7,43 @@ import pytest
 from indexer.types import AssetKind, Hit, Lane, Origin, Segment
 from services.search.fusion import LaneRanking, fuse
 
-RRF_K = 60
+
+def _ranking(
+    lane: Lane, *hits: tuple[int, float], weight: float = 1.0, floor: float = -4.0, origin: Origin = Origin.PAGE
+) -> LaneRanking:
+    """A ranking of segments of one asset, by ordinal and logit."""
+    segments = [(Segment(ordinal, origin), logit) for ordinal, logit in hits]
+    found = tuple(Hit("a" * 64, AssetKind.DOCUMENT, lane, segment, logit) for segment, logit in segments)
+    return LaneRanking(lane, weight, found, floor)
 
 
-def _ranking(lane: Lane, *hits: tuple[int, float], weight: float = 1.0) -> LaneRanking:
-    """A ranking of segments of one asset, by ordinal and calibrated score."""
-    segments = [(Segment(ordinal, Origin.PICTURE), score) for ordinal, score in hits]
-    return LaneRanking(
-        lane, weight, tuple(Hit("a" * 64, AssetKind.VIDEO, lane, segment, score) for segment, score in segments)
-    )
+def test_a_sure_lane_outweighs_the_first_hit_of_an_unsure_one() -> None:
+    fused = fuse([_ranking(Lane.TEXT, (1, 0.5), (2, -1.0)), _ranking(Lane.KEYWORDS, (3, 3.5), (1, -3.0), (2, -3.0))])
+    assert [entry.segment.ordinal for entry in fused] == [3, 1, 2]
+    assert fused[0].fused_score == pytest.approx((3.5 - 4.0) / 2)
+    assert fused[1].lane_logits == {Lane.TEXT: 0.5, Lane.KEYWORDS: -3.0}
 
 
-def test_a_segment_of_two_lanes_comes_before_the_first_of_one() -> None:
-    fused = fuse([_ranking(Lane.VISUAL, (1, 0.9), (2, 0.8)), _ranking(Lane.TEXT, (3, 0.9), (2, 0.7))], RRF_K)
-    assert [entry.segment.ordinal for entry in fused] == [2, 1, 3]
-    assert fused[0].lane_scores == {Lane.VISUAL: 0.8, Lane.TEXT: 0.7}
-    assert fused[0].rrf_score == pytest.approx(2 / 62)
-    assert fused[1].rrf_score == pytest.approx(1 / 61)
+def test_a_segment_of_two_lanes_comes_before_one_that_a_lane_missed() -> None:
+    fused = fuse([_ranking(Lane.TEXT, (1, 2.0), (2, 1.5)), _ranking(Lane.KEYWORDS, (2, 1.0), floor=-2.0)])
+    assert [entry.segment.ordinal for entry in fused] == [2, 1]
+    assert [entry.fused_score for entry in fused] == pytest.approx([1.25, 0.0])
+
+
+def test_lanes_that_a_kind_of_segment_cannot_be_in_do_not_count() -> None:
+    pictures = _ranking(Lane.VISUAL, (7, 1.0), origin=Origin.PICTURE)
+    fused = fuse([pictures, _ranking(Lane.TEXT, (1, 2.0)), _ranking(Lane.KEYWORDS, (1, -1.0))])
+    assert [(entry.segment.ordinal, entry.fused_score) for entry in fused] == [(7, 1.0), (1, 0.5)]
 
 
 def test_the_weight_of_a_lane_scales_its_share() -> None:
-    fused = fuse([_ranking(Lane.VISUAL, (1, 0.9)), _ranking(Lane.TEXT, (2, 0.6), weight=2.0)], RRF_K)
-    assert [entry.segment.ordinal for entry in fused] == [2, 1]
+    rankings = [_ranking(Lane.TEXT, (1, 2.0), weight=3.0), _ranking(Lane.KEYWORDS, (1, -2.0))]
+    assert fuse(rankings)[0].fused_score == pytest.approx(1.0)
+    assert fuse([_ranking(Lane.TEXT, (1, 2.0), weight=0.0)])[0].fused_score == 0.0
 
 
-def test_a_lane_that_was_searched_twice_counts_with_its_best_score() -> None:
-    (entry,) = fuse([_ranking(Lane.VISUAL, (1, 0.6)), _ranking(Lane.VISUAL, (1, 0.9))], RRF_K)
-    assert entry.lane_scores == {Lane.VISUAL: 0.9}
-    assert entry.rrf_score == pytest.approx(2 / 61)
+def test_a_lane_that_was_searched_twice_counts_twice_and_shows_its_best_score() -> None:
+    words = _ranking(Lane.VISUAL, (1, 0.6), origin=Origin.PICTURE)
+    (entry,) = fuse([words, _ranking(Lane.VISUAL, (1, 2.0), origin=Origin.PICTURE)])
+    assert entry.lane_logits == {Lane.VISUAL: 2.0}
+    assert entry.fused_score == pytest.approx(1.3)

@@ -72,7 +72,7 @@ def test_pictures_that_follow_one_another_are_one_piece_of_evidence_and_passages
         (None, None, ""),
         (60.0, 61.0, ""),
     ]
-    assert pieces[0].rrf_score == 0.5
+    assert pieces[0].fused_score == 0.5
 
 
 def test_a_page_is_one_result_and_the_order_is_that_of_the_best_hits() -> None:
@@ -87,6 +87,21 @@ def test_a_page_is_one_result_and_the_order_is_that_of_the_best_hits() -> None:
     )
     assert [moment.best_segment.text for moment in moments] == ["second page", "film", "first page"]
     assert set(moments[0].lane_scores) == {Lane.TEXT, Lane.KEYWORDS}
+
+
+def test_weaker_results_come_after_the_others_and_never_twice(
+    make_container: MakeContainer, indexed_home: Path
+) -> None:
+    container = make_container(indexed_home)
+    query = Query("the price of the mooring rope")
+    strong = container.retrieval.search(query, NO_FILTERS, 50)
+    everything = container.retrieval.search(query, NO_FILTERS, 50, weaker=True)
+    assert everything[: len(strong)] == strong
+    assert len(everything) > len(strong) > 0
+    weaker = everything[len(strong) :]
+    assert all(moment.score <= 0.5 for moment in weaker)
+    pages = {(moment.asset.asset_id, moment.best_segment.page) for moment in strong if moment.start_s is None}
+    assert not any((moment.asset.asset_id, moment.best_segment.page) in pages for moment in weaker)
 
 
 def test_calibrated_scores_rise_with_the_lanes_score_and_are_half_at_the_cut() -> None:

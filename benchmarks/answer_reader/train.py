@@ -1,0 +1,180 @@
+"""Train the answer reader on the questions for training of `benchmarks/real_documents`.
+
+Two processes on two cores take about an hour:
+
+    torchrun --nproc-per-node 2 -m benchmarks.answer_reader.train --out services/data/answer_reader.safetensors
+
+A question is read beside one passage that answers it and four others that search finds for it. The loss is that of
+choosing, among all units of all of them and "none", one that answers. Documents of the bed's two halves are not used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.answer_reader.examples import Example, TrainingSet, build_training_set
+from benchmarks.answer_reader.network import LowerLayers, UpperLayers
+from benchmarks.answer_reader.passages import collect_passages
+from benchmarks.real_documents.bed import TRAINING_DATA, load_documents, load_questions
+from benchmarks.real_documents.fetch import add_cache_option
+from indexer.encoders.multilingual_e5.encoder import MultilingualE5Encoder
+from indexer.encoders.multilingual_e5.parts import find_weights, open_parts
+
+_FIRST_LAYER = 6
+"""Chosen: half of the layers read apart, so that half of the work on a passage is done once for all questions."""
+_RANK = 32
+"""Chosen: 1 million trained numbers, 2 MB; questions for training are thousands, not millions."""
+_EXAMPLES_PER_STEP = 16
+"""Chosen: common for models of this size; with fewer the loss is noisy, with more there are few steps."""
+_WARM_UP_STEPS = 40
+"""Chosen: 5 % of the steps of two epochs."""
+_MIN_RATE_SHARE = 0.05
+"""Chosen: the last steps still move, a little."""
+_NEAREST_FIRST = 3
+"""Chosen: negative number n (from 0) is drawn with weight 1/(3 + n): near ones often, far ones now and then."""
+_STEPS_BETWEEN_LINES = 20
+"""Form: steps between two lines of progress, and files of weights."""
+
+
+def main() -> int:
+    """Run the command line."""
+    args = _parse_arguments()
+    rank, workers = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    if workers > 1:
+        torch.distributed.init_process_group("gloo")
+    torch.set_num_threads(1)
+    if rank == 0:
+        _prepare(args.cache.expanduser())
+    if workers > 1:
+        torch.distributed.barrier()
+    data = _prepare(args.cache.expanduser())
+    torch.manual_seed(0)
+    network = UpperLayers(open_parts(find_weights()), _FIRST_LAYER, _RANK)
+    total = args.epochs * len(data.examples) // _EXAMPLES_PER_STEP
+    optimizer = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], args.rate, weight_decay=0.01)
+    steps = _Steps(network, optimizer, total, args.rate, workers)
+    started_at, losses = time.monotonic(), []
+    loss_of = _make_loss(network, data)
+    for example, passages in _draw(data, args.epochs, args.passages, rank, workers):
+        loss = loss_of(example, passages)
+        torch.autograd.backward(loss * workers / _EXAMPLES_PER_STEP)
+        losses.append(float(loss.detach()))
+        if len(losses) % (_EXAMPLES_PER_STEP // workers) == 0:
+            steps.take()
+            if rank == 0 and steps.done % _STEPS_BETWEEN_LINES == 0:
+                recent = losses[-_STEPS_BETWEEN_LINES * _EXAMPLES_PER_STEP // workers :]
+                spent = time.monotonic() - started_at
+                print(f"{steps.done} of {total} steps, loss {sum(recent) / len(recent):.3f}, {spent:.0f} s", flush=True)
+                network.save(args.out)
+    if rank == 0:
+        network.save(args.out)
+    return 0
+
+
+def _prepare(cache: Path) -> TrainingSet:
+    documents = load_documents(data=TRAINING_DATA)
+    placed = collect_passages(documents, cache)
+    return build_training_set(
+        placed, load_questions(data=TRAINING_DATA), open_parts(find_weights()), MultilingualE5Encoder()
+    )
+
+
+def _draw(
+    data: TrainingSet, epochs: int, passages: int, rank: int, workers: int
+) -> Iterator[tuple[Example, list[int]]]:
+    """Yield this worker's examples in random order, each with the numbers of the passages that it is read beside."""
+    for epoch in range(epochs):
+        order = list(range(len(data.examples)))
+        random.Random(epoch).shuffle(order)
+        whole = len(order) // _EXAMPLES_PER_STEP * _EXAMPLES_PER_STEP
+        chance = random.Random(f"{epoch} {rank}")
+        for number in order[:whole][rank::workers]:
+            example = data.examples[number]
+            chosen = [chance.choice(example.positives)] if example.positives else []
+            left = list(enumerate(example.negatives))
+            while left and len(chosen) < passages:
+                drawn = chance.choices(left, [1 / (_NEAREST_FIRST + place) for place, _ in left])[0]
+                left.remove(drawn)
+                chosen.append(drawn[1])
+            chance.shuffle(chosen)
+            if chosen:
+                yield example, chosen
+
+
+def _make_loss(network: UpperLayers, data: TrainingSet) -> Callable[[Example, Sequence[int]], Tensor]:
+    """Return the loss of an example; states of the lower layers are computed once."""
+    lower = LowerLayers(open_parts(find_weights()), _FIRST_LAYER)
+    states: dict[int, Tensor] = {}
+
+    def read(number: int) -> Tensor:
+        if number not in states:
+            states[number] = lower(data.passages[number].ids)
+        return states[number]
+
+    def loss(example: Example, chosen: Sequence[int]) -> Tensor:
+        tokenized = [data.passages[number] for number in chosen]
+        scores = network(lower(example.question), [read(number) for number in chosen], tokenized)
+        answers = [
+            flag
+            for number, each in zip(chosen, tokenized, strict=True)
+            for flag in example.labels.get(number, [False] * len(each.units))
+        ]
+        logits = torch.cat([scores, torch.zeros(1)])
+        right = torch.tensor([*answers, not any(answers)])
+        return torch.logsumexp(logits, 0) - torch.logsumexp(logits[right], 0)
+
+    return loss
+
+
+class _Steps:
+    """Steps of the optimizer, with the gradients of all workers and a rate that warms up and falls as a cosine."""
+
+    def __init__(
+        self, network: nn.Module, optimizer: torch.optim.Optimizer, total: int, rate: float, workers: int
+    ) -> None:
+        self._parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        self._optimizer, self._total, self._rate, self._workers = optimizer, total, rate, workers
+        self.done = 0
+
+    def take(self) -> None:
+        """Take a step with the gradients that have gathered."""
+        for parameter in self._parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            if self._workers > 1:
+                torch.distributed.all_reduce(parameter.grad)
+                parameter.grad /= self._workers
+        nn.utils.clip_grad_norm_(self._parameters, 1.0)
+        cosine = 0.5 * (1 + math.cos(math.pi * self.done / max(1, self._total)))
+        share = min(1.0, (self.done + 1) / _WARM_UP_STEPS) * (_MIN_RATE_SHARE + (1 - _MIN_RATE_SHARE) * cosine)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._rate * share
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        self.done += 1
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_cache_option(parser)
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="the weights, written as they get better"
+    )
+    parser.add_argument("--epochs", type=int, default=2, help="times that every question is read")
+    parser.add_argument("--passages", type=int, default=5, help="passages that a question is read beside")
+    parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""Training and product read alike, examples say what answers, and the fit finds what it is given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.answer_reader.__main__ import fit_logistic
+from benchmarks.answer_reader.examples import build_training_set
+from benchmarks.answer_reader.network import LowerLayers, UpperLayers
+from benchmarks.answer_reader.passages import PlacedPassage
+from benchmarks.real_documents.bed import BedQuestion
+from indexer.encoders.multilingual_e5.encoder import MultilingualE5Encoder
+from indexer.encoders.multilingual_e5.parts import QUERY_PREFIX, find_weights, open_parts
+from indexer.types import Origin, Segment
+from services.reading.multilingual_e5 import MultilingualE5Reader, tokenize_passage
+
+TEXTS = ("The ferry leaves at nine. A ticket costs 12 euros.", "Bread costs 12 cents.\nIt is made of flour and water.")
+QUESTION = "What does a ticket cost?"
+
+
+def test_the_product_scores_as_the_network_that_was_trained(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    parts = open_parts(find_weights())
+    torch.manual_seed(3)
+    network, lower = UpperLayers(parts, 6, 4), LowerLayers(parts, 6)
+    for parameter in network.parameters():
+        if parameter.requires_grad and parameter.dim() == 2:
+            torch.nn.init.normal_(parameter, std=0.02)
+    network.save(tmp_path / "weights.safetensors")
+    segments = [Segment(0, Origin.PAGE, text=text, context="Prices") for text in TEXTS]
+    tokenized = [tokenize_passage(parts, segment) for segment in segments]
+    question = lower(parts.tokenizer.encode_with_spans(QUERY_PREFIX + QUESTION, 96).ids)
+    with torch.no_grad():
+        expected = network(question, [lower(each.ids) for each in tokenized], tokenized).numpy()
+    read = MultilingualE5Reader(weights=tmp_path / "weights.safetensors").read(QUESTION, segments)
+    scores = [unit.score for units in read for unit in units]
+    # Half precision there, eight bits here: the scores spread over several units.
+    assert np.abs(np.array(scores) - expected).max() < 0.5
+    assert int(np.argmax(scores)) == int(expected.argmax())
+
+
+def test_examples_label_the_unit_that_was_quoted_and_take_others_for_negatives() -> None:
+    parts, encoder = open_parts(find_weights()), MultilingualE5Encoder()
+    vectors = encoder.encode(list(TEXTS))
+    placed = [
+        PlacedPassage("leaflet", page, Segment(page, Origin.PAGE, page=page, text=text), vector)
+        for page, (text, vector) in enumerate(zip(TEXTS, vectors, strict=True), 1)
+    ]
+    asked = {"document": "leaflet", "language": "en", "kind": "fact"}
+    questions = [
+        BedQuestion("a", question=QUESTION, pages=(1,), answers=(("12",),), quote="A ticket costs 12 euros.", **asked),  # type: ignore[arg-type]
+        BedQuestion("b", question="Who bakes it?", pages=(), answers=(), quote="", **asked | {"kind": "unanswerable"}),  # type: ignore[arg-type]
+        BedQuestion("c", question="Colour?", pages=(1,), answers=(("red",),), quote="red", **asked),  # type: ignore[arg-type]
+    ]
+    answered, unanswerable = build_training_set(placed, questions, parts, encoder).examples
+    assert (answered.positives, answered.negatives, answered.labels) == ([0], [1], {0: [False, True]})
+    assert (unanswerable.positives, sorted(unanswerable.negatives), unanswerable.labels) == ([], [0, 1], {})
+
+
+def test_the_fit_finds_slope_and_bias() -> None:
+    random = np.random.default_rng(5)
+    scores = random.normal(size=20_000)
+    right = random.random(20_000) < 1 / (1 + np.exp(-(1.5 * scores - 0.5)))
+    slope, bias = fit_logistic(scores, right)
+    assert [slope, bias] == pytest.approx([1.5, -0.5], abs=0.1)

@@ -1,0 +1,16 @@
+"""Units of a passage that can be an answer: its sentences, lines and rows of tables."""
+
+from __future__ import annotations
+
+from indexer.text.sentences import split_sentences
+
+
+def split_into_units(text: str) -> list[tuple[int, int]]:
+    """Return the spans of a text's units, in order; what has no letter or digit belongs to the unit before it."""
+    units: list[tuple[int, int]] = []
+    for start, end in split_sentences(text):
+        if any(character.isalnum() for character in text[start:end]):
+            units.append((start, end))
+        elif units:
+            units[-1] = (units[-1][0], end)
+    return units
