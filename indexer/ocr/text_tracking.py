@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.ocr.change_detection import ChangeDetector, ChangeSettings, simplify_regions
-from indexer.ocr.reading_order import Rect, group_paragraphs
+from indexer.ocr.reading_order import Rect, group_paragraphs, measure_slope, straighten
 from indexer.ocr.text_similarity import is_fragment, is_same, is_scrolled
 from indexer.ports import OcrEngine
 from indexer.types import Box, Origin, Pixels, TextLine
@@ -41,11 +41,16 @@ class OcrSettings:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A line that OCR read: its place in pixels, its text, and the confidence in it, in [0, 1]."""
+    """A line that OCR read: its place in pixels, its text, and the confidence in it, in [0, 1].
+
+    `slope` is by how many pixels the line falls for each to the right, `line_height` its height across its direction.
+    """
 
     rect: Rect
     text: str
     confidence: float
+    slope: float = 0.0
+    line_height: float = 0.0
 
 
 @dataclass(slots=True)
@@ -248,7 +253,7 @@ def read_rects(engine: OcrEngine, rgb: Pixels, settings: OcrSettings) -> list[Re
     quads = engine.detect(rgb)
     readings = engine.recognize(rgb, quads) if len(quads) else []
     return [
-        Reading(Rect.around(quad), text, confidence)
+        Reading(Rect.around(quad), text, confidence, *measure_slope(quad))
         for quad, (text, confidence) in zip(quads, readings, strict=True)
         if confidence >= settings.min_confidence and len(text.strip()) >= settings.min_characters
     ]
@@ -256,7 +261,8 @@ def read_rects(engine: OcrEngine, rgb: Pixels, settings: OcrSettings) -> list[Re
 
 def order_readings(readings: Sequence[Reading], width: int, height: int, origin: Origin) -> list[TextLine]:
     """Return lines of a picture of `width` x `height` pixels in reading order, with the paragraph of each."""
-    paragraphs = group_paragraphs([reading.rect for reading in readings])
+    slopes = [(reading.slope, reading.line_height) for reading in readings]
+    paragraphs = group_paragraphs(straighten([reading.rect for reading in readings], slopes))
     return [
         TextLine(
             readings[i].text,

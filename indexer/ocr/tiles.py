@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from indexer.ocr.reading_order import Rect
 from indexer.ocr.text_tracking import OcrSettings, Reading, order_readings, read_rects
@@ -61,7 +61,7 @@ class TileReader:
         """Read the next tile, which is the part `box` of the whole."""
         left, top = round(box.x0 * self._plan.size[0]), round(box.y0 * self._plan.size[1])
         own = [
-            Reading(_move(reading.rect, left, top), reading.text, reading.confidence)
+            replace(reading, rect=_move(reading.rect, left, top))
             for reading in read_rects(self._engine, rgb, self._settings)
         ]
         self._readings = _merge(self._readings, self._last, own)

@@ -32,7 +32,7 @@ PipelineProgress = Callable[[float, float | None], None]
 OpenSink = Callable[[str, str], FrameSink]
 """Factory of the sink for the key frames of an asset (asset id) in a version."""
 
-_READING_VERSION = 3
+_READING_VERSION = 4
 """Form: raised where the same file is read differently, so that `index` reads it again. 2: one clock of recordings,
 text layers by region, metadata, subtitle files and pictures of more kinds. 3: documents as they are laid out."""
 _ENCODER_NAMES = ("visual", "text", "memory")

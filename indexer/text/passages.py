@@ -8,6 +8,7 @@ from itertools import groupby
 
 from indexer.text.hangul_words import is_divided_word
 from indexer.text.hyphenation import join_at_hyphen, words_of
+from indexer.text.line_breaks import CELL, SPACE, find_separators
 from indexer.text.list_markers import has_list_marker, has_option, leads_in
 from indexer.text.passage import (
     Passage,
@@ -88,15 +89,18 @@ def _belongs_to_passage(line: TextLine) -> bool:
 def _join_lines(lines: Sequence[TextLine], vocabulary: Set[str] = frozenset()) -> SpannedText:
     """Join lines to one text: divided words are joined, others separated by a space where the script has spaces.
 
-    `vocabulary` are the words of the page, as `join_at_hyphen` needs them.
+    Lines that end on purpose, and cells of a row, stay apart (`find_separators`). `vocabulary` are the words of the
+    page, as `join_at_hyphen` needs them.
     """
     parts: list[tuple[str, SpannedText]] = []
-    for line in map(to_spanned_text, lines):
+    for line, separator in zip(map(to_spanned_text, lines), ("", *find_separators(lines)), strict=True):
         before = parts[-1][1] if parts else line
-        kept = join_at_hyphen(before.text, line.text, vocabulary) if parts else None
+        kept = join_at_hyphen(before.text, line.text, vocabulary) if parts and separator != CELL else None
         if kept is None:
-            joined = not parts or is_divided_word(before.text, line.text, vocabulary)
-            parts.append(("" if joined else separator_between(before.text, line.text), line))
+            if separator == SPACE:
+                joined = is_divided_word(before.text, line.text, vocabulary)
+                separator = "" if joined else separator_between(before.text, line.text)
+            parts.append((separator, line))
         else:
             parts[-1] = (parts[-1][0], before.cut(0, min(len(kept), len(before.text))))
             parts.append((" " if kept.endswith(" ") else "", line))
