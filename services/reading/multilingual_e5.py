@@ -41,7 +41,7 @@ MAX_PASSAGE_TOKENS = 256
 MAX_CONTEXT_CHARS = 200
 """Chosen: the end of the context, its nearest headings; the trained weights saw no more."""
 _CACHED_PASSAGES = 512
-"""Form: passages whose lower states are kept, about 70 kB each: 36 MB."""
+"""Form: passages whose lower states are kept, about 140 kB each: 70 MB."""
 _States = NDArray[np.float32]
 
 
@@ -86,10 +86,6 @@ class MultilingualE5Reader:
         asked = reader.parts.tokenizer.encode_with_spans(QUERY_PREFIX + question, MAX_QUESTION_TOKENS).ids
         states = reader.lower.run(reader.parts.embed_tokens(asked))
         return list(self._pool.map(partial(self._read_passage, reader, states), passages))
-
-    def close(self) -> None:
-        """End the reader's threads."""
-        self._pool.shutdown()
 
     def _read_passage(self, reader: _LoadedReader, question: _States, passage: Segment) -> list[AnswerUnit]:
         tokenized = tokenize_passage(reader.parts, passage)
