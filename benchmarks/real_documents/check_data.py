@@ -53,13 +53,19 @@ def check_documents(documents: Sequence[Document]) -> Iterator[str]:
 
 
 def check_apart(training: Sequence[Document], bed: Sequence[Document]) -> Iterator[str]:
-    """Yield the documents for training that are not marked as such, or whose package the bed has documents of."""
+    """Yield the documents for training that are not marked as such, or that are related to one of the bed.
+
+    Related are documents of one package, and files of one name, which are often translations of one text.
+    """
     packages = {document.package for document in bed if document.package}
+    names = {Path(document.path).name for document in bed if document.path}
     for document in training:
         if document.half is not Half.TRAINING:
             yield f"{document.id}: is not marked as one for training"
         if document.package in packages or document.is_drawn:
             yield f"{document.id}: is drawn, or of a package of the bed"
+        if Path(document.path).name in names:
+            yield f"{document.id}: has the name of a file of the bed, of which it may be a translation"
 
 
 def _find_document_faults(document: Document) -> Iterator[str]:
