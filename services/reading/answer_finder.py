@@ -20,9 +20,9 @@ class AnswerFinderSettings:
 
     min_probability: float
     """Probability below which nothing is answered."""
-    reader_weight: float = 1.0
-    search_weight: float = 1.0
-    bias: float = 0.0
+    reader_weight: float = 0.298
+    search_weight: float = 0.223
+    bias: float = -0.776
     """Measured: `python -m benchmarks.answer_reader`: fitted on the questions of the work half."""
     max_passages: int = 16
     """Measured: `python -m benchmarks.real_documents`: an answer is among the best 16 passages for 0.92 of the
