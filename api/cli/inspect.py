@@ -140,7 +140,7 @@ def _format_date(asset: Asset, stated: StatedMetadata) -> str:
     if asset.file_time is None:
         return ""
     date = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=asset.file_time)
-    source = f" ({escape_markup(stated.date_source)})" if stated.date_source else ""
+    source = f" ({escape_markup(explain(stated.date_source))})" if stated.date_source else ""
     return f"{date:%Y-%m-%d %H:%M} UTC{source}"
 
 

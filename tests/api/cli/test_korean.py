@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from services.answering.abstention import NOTHING_FOUND, NOTHING_FOUND_KOREAN
@@ -87,12 +88,23 @@ def test_json_stays_english_but_for_the_abstention_to_a_korean_question(
     assert {"part": "video", "state": "ok", "detail": "decodes H.264"} in checks
 
 
+def test_http_stays_english_but_for_the_abstention_to_a_korean_question(read_only_client: httpx2.Client) -> None:
+    answers = [
+        read_only_client.post("/v1/ask", json={"question": question}).json()["answer"]
+        for question in (STRANGE_QUESTION, "오페라는 누가 썼나요?")
+    ]
+    assert answers == [NOTHING_FOUND, NOTHING_FOUND_KOREAN]
+    missing = "0" * 64
+    assert read_only_client.get(f"/v1/assets/{missing}").json()["detail"] == f"no asset '{missing}'"
+
+
 def test_names_and_tables_are_korean(run_command: RunCommand, small_home: Path) -> None:
     listed = _run(run_command, small_home, "list")
     assert listed.stdout.split()[:5] == ["자산", "종류", "길이", "세그먼트", "이름"]
     assert "2쪽" in listed.stdout
     shown = _run(run_command, small_home, "show", "gulls.mp4").stdout
     assert "컬렉션" not in shown and f"{SHORE}: " in shown
+    assert "(파일이 마지막으로 바뀐 때)" in shown
     assert "메모리: 없음. visual 레인과" in shown
     keys = _run(run_command, small_home, "keys", "list")
     assert keys.stdout == "키가 없습니다. `afterimage keys create NAME`으로 만들 수 있습니다.\n"
