@@ -129,6 +129,26 @@ def test_gaps_of_every_capability_are_translated(monkeypatch: pytest.MonkeyPatch
         assert "자산 5개 중 2개" in explain(str(Gap(capability, 2, 5)))
 
 
+@pytest.mark.parametrize(
+    ("text", "korean"),
+    [
+        (
+            "process 17 is writing to /home/x; try again when it is done",
+            "프로세스 17: /home/x에 쓰고 있습니다. 끝난 뒤에 다시 시도하십시오",
+        ),
+        (
+            "/x/a: no space left to write (No space left on device)",
+            "/x/a: 쓸 공간이 없습니다 (장치에 남은 공간이 없습니다)",
+        ),
+        ("is empty; 3 damaged packets were skipped", "비어 있습니다; 손상된 패킷 3개를 건너뛰었습니다"),
+        ("no collection 'a'; nothing is indexed yet", "컬렉션을 찾을 수 없습니다: 'a'. 아직 색인된 것이 없습니다"),
+    ],
+)
+def test_errors_of_other_layers_are_explained(monkeypatch: pytest.MonkeyPatch, text: str, korean: str) -> None:
+    monkeypatch.setenv("AFTERIMAGE_LANG", "ko")
+    assert explain(text) == korean
+
+
 def test_there_is_a_catalog_for_every_language_of_the_setting() -> None:
     assert {path.name for path in messages.LOCALE_FOLDER.iterdir()} == set(LANGUAGES) - {"en"}
 
