@@ -7,7 +7,7 @@ DEMO := demo
 VLLM ?= $(HOME)/.cache/afterimage-vllm
 
 .DEFAULT_GOAL := test
-.PHONY: install demo check docs style types house servers test vllm soak bench bench-answers bench-service bench-demo bench-documents bench-speech clean
+.PHONY: install demo check docs style types house messages servers test vllm soak bench bench-answers bench-service bench-demo bench-documents bench-speech clean
 
 install: $(VENV)/installed  ## a virtual environment with everything that is pinned in constraints.txt
 
@@ -34,6 +34,9 @@ types: install
 
 house: install  ## the house rules that no tool knows: tests/house
 	$(BIN)/pytest --quiet tests/house
+
+messages: install  ## compile the translations of the command line
+	$(BIN)/pybabel compile --directory api/cli/locale --domain afterimage --locale ko
 
 docs: install  ## the documentation site, into site/; a broken link or reference is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

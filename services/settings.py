@@ -32,6 +32,8 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from indexer.errors import SettingsError
 
+LANGUAGES = ("en", "ko")
+"""Languages of the command line's messages; the first is that of the source text."""
 _PREFIX = "AFTERIMAGE_"
 _RESERVED_PREFIXES = ("AFTERIMAGE_TEST_", "AFTERIMAGE_PROFILE")
 _FILE_SUFFIX = "_FILE"
@@ -608,6 +610,9 @@ def load_settings(profile: str | None = None, environ: Mapping[str, str] | None 
     if profile not in list_profiles():
         raise SettingsError(f"there is no profile {profile!r}; there are {', '.join(list_profiles())}")
     _refuse_unknown(environ)
+    language = environ.get("AFTERIMAGE_LANG")
+    if language and language not in LANGUAGES:
+        raise SettingsError(f"AFTERIMAGE_LANG: there is no language {language!r}; there are {', '.join(LANGUAGES)}")
     text = (resources.files("services") / "profiles" / f"{profile}.toml").read_text("utf-8")
     try:
         return Settings(**tomllib.loads(text))
@@ -618,6 +623,10 @@ def load_settings(profile: str | None = None, environ: Mapping[str, str] | None 
 def describe_variables() -> dict[str, str]:
     """Return the description of every setting by its variable."""
     descriptions: dict[str, str] = {"AFTERIMAGE_PROFILE": f"one of {', '.join(list_profiles())}; default local"}
+    languages = ", ".join(LANGUAGES)
+    descriptions["AFTERIMAGE_LANG"] = (
+        f"language of the command line's messages, one of {languages}; empty: that of LC_ALL, LC_MESSAGES or LANG"
+    )
     for name, field in Settings.model_fields.items():
         group = field.annotation
         if isinstance(group, type) and issubclass(group, _SettingsGroup):

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from api.cli.console import EXIT_FAILED, STOPPED_RESUMABLE, err, escape_markup, open_container, out, print_json
+from api.cli.messages import explain
+from api.cli.messages import translate as _
 from api.cli.options import JsonOption
 from api.cli.progress import ProgressBars
 
@@ -32,8 +34,9 @@ def backup(
     if json:
         print_json(asdict(contents))
     else:
-        size = f"{contents.blobs} files, {contents.bytes / _MB:.1f} MB"
-        out.print(f"{contents.assets} assets, {size} in {escape_markup(folder)}")
+        size = f"{contents.bytes / _MB:.1f}"
+        message = _("{assets} assets, {files} files, {size} MB in {folder}")
+        out.print(message.format(assets=contents.assets, files=contents.blobs, size=size, folder=escape_markup(folder)))
         _print_damaged(contents.damaged)
     raise typer.Exit(EXIT_FAILED if contents.damaged else 0)
 
@@ -53,13 +56,13 @@ def restore(
     if json:
         print_json(asdict(report))
     else:
-        out.print(f"{report.assets} assets, {report.segments} segments restored")
+        out.print(_("{assets} assets, {segments} segments restored", assets=report.assets, segments=report.segments))
         if report.unfinished_jobs:
-            out.print(f"{report.unfinished_jobs} unfinished jobs go on when a server or worker runs")
+            out.print(_("{jobs} unfinished jobs go on when a server or worker runs", jobs=report.unfinished_jobs))
         _print_damaged(report.damaged_assets)
     raise typer.Exit(EXIT_FAILED if report.damaged_assets else 0)
 
 
 def _print_damaged(damaged: tuple[str, ...]) -> None:
     for line in damaged:
-        err.print(f"[red]damaged:[/] {escape_markup(line)}", soft_wrap=True)
+        err.print(f"[red]{_('damaged:')}[/] {escape_markup(explain(line))}", soft_wrap=True)

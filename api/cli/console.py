@@ -13,6 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.entry import EXIT_INTERRUPTED
+from api.cli.messages import explain
+from api.cli.messages import translate as _
 from indexer.errors import AfterimageError, InvalidInput
 from services.catalog.coverage import Gap
 from services.catalog.errors import CollectionNotFound
@@ -32,6 +34,7 @@ EXIT_NOTHING_FOUND = 3
 STOPPED = "stopped"
 STOPPED_RESUMABLE = "stopped; what was finished is kept, run the same command again to go on"
 """Form: for commands that skip what an earlier run has finished."""
+STOPPED_KEPT = "stopped; what was finished is kept"
 
 out = Console(highlight=False, emoji=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, emoji=False)
@@ -66,10 +69,11 @@ def open_container(profile: str | None = None, when_stopped: str = STOPPED) -> I
         container = Container(load_settings(profile))
         yield container
     except AfterimageError as error:
-        err.print(f"[red]error:[/] {escape_markup(f'{error}{_collections_hint(container, error)}')}", soft_wrap=True)
+        message = explain(f"{error}{_collections_hint(container, error)}")
+        err.print(f"[red]{_('error:')}[/] {escape_markup(message)}", soft_wrap=True)
         raise SystemExit(EXIT_WRONG_USAGE if isinstance(error, InvalidInput) else EXIT_FAILED) from error
     except KeyboardInterrupt as error:
-        err.print(when_stopped, soft_wrap=True)
+        err.print(_(when_stopped), soft_wrap=True)
         raise SystemExit(EXIT_INTERRUPTED) from error
     finally:
         if container is not None:
@@ -87,12 +91,12 @@ def _collections_hint(container: Container | None, error: AfterimageError) -> st
 def print_gaps(gaps: Iterable[Gap]) -> None:
     """Print a line on standard error for each lane or reader that is switched on and not used for all assets."""
     for gap in gaps:
-        err.print(f"[yellow]{escape_markup(gap)}[/]", soft_wrap=True)
+        err.print(f"[yellow]{escape_markup(explain(str(gap)))}[/]", soft_wrap=True)
 
 
 def mark_gone(asset: Asset) -> str:
     """Return a mark to follow the name of an asset whose file is gone; empty for others."""
-    return "" if asset.missing_since is None else " [yellow](gone)[/]"
+    return "" if asset.missing_since is None else f" [yellow]{_('(gone)')}[/]"
 
 
 def escape_markup(text: object) -> str:

@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 from api.cli.console import EXIT_NOTHING_FOUND, STOPPED_RESUMABLE, err, escape_markup, open_container, out, print_json
+from api.cli.messages import translate as _
+from api.cli.messages import translate_count
 from api.cli.options import CollectionsOption, DryRunOption, JsonOption, YesOption
 from services.catalog.types import Asset
 from services.container import Container
@@ -53,7 +55,8 @@ def delete(
     for report in reports:
         _print_deletion(report)
     if asset is None:
-        out.print(f"collection {escape_markup(collection)} deleted, {_count(len(reports), 'asset')}")
+        name, assets = escape_markup(collection), _count_assets(len(reports))
+        out.print(_("collection {collection} deleted, {assets}", collection=name, assets=assets))
 
 
 def prune(
@@ -75,7 +78,7 @@ def prune(
     if json:
         print_json({"gone": [_missing_to_json(entry) for entry in found], "removed": not dry_run})
     if not found:
-        err.print("nothing is gone", soft_wrap=True)
+        err.print(_("nothing is gone"), soft_wrap=True)
         raise typer.Exit(EXIT_NOTHING_FOUND)
 
 
@@ -98,18 +101,21 @@ def prune_missing(
     doubtful = container.missing_sources.all_missing(collections, paths) if missing else []
     if doubtful:
         places = escape_markup(", ".join(doubtful))
-        err.print(f"[yellow]every file of {places} is gone: is its disk connected?[/]", soft_wrap=True)
+        doubt = _("every file of {places} is gone: is its disk connected?", places=places)
+        err.print(f"[yellow]{doubt}[/]", soft_wrap=True)
         if yes and not dry_run:
-            err.print("nothing was removed; run it without --yes, or delete the collection", soft_wrap=True)
+            err.print(_("nothing was removed; run it without --yes, or delete the collection"), soft_wrap=True)
             raise typer.Exit(1)
-    if not missing or dry_run or not _confirm(f"Remove {_count(len(missing), 'file')} from the archive?", yes):
+    question = _("Remove {files} from the archive?", files=_count_files(len(missing)))
+    if not missing or dry_run or not _confirm(question, yes):
         return missing
     removed = list(container.missing_sources.prune(missing))
     assets = {entry.asset.asset_id for entry in removed} - container.catalog.get(
         {entry.asset.asset_id for entry in removed}
     ).keys()
     if not quiet:
-        out.print(f"{_count(len(removed), 'file')} forgotten, {_count(len(assets), 'asset')} removed")
+        files = _count_files(len(removed))
+        out.print(_("{files} forgotten, {assets} removed", files=files, assets=_count_assets(len(assets))))
     return missing
 
 
@@ -124,10 +130,12 @@ def _print_plan(assets: Sequence[Asset], quiet: bool, json: bool) -> None:
 
 
 def _make_question(assets: Sequence[Asset], is_collection: bool, collection: str | None) -> str:
-    place = "every collection" if collection is None else f"collection {collection}"
     if is_collection:
-        return f"Delete {place} with its {_count(len(assets), 'asset')}?"
-    return f"Delete {assets[0].name} from {place}?"
+        number = _count_assets(len(assets))
+        return _("Delete collection {collection} with its {assets}?", collection=collection, assets=number)
+    if collection is None:
+        return _("Delete {asset} from every collection?", asset=assets[0].name)
+    return _("Delete {asset} from collection {collection}?", asset=assets[0].name, collection=collection)
 
 
 def _confirm(question: str, yes: bool) -> bool:
@@ -151,14 +159,18 @@ def _describe(asset: Asset) -> str:
     return f"{asset.asset_id[:12]}  {escape_markup(asset.name)}"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _count_assets(number: int) -> str:
+    return translate_count("{number} asset", "{number} assets", number)
+
+
+def _count_files(number: int) -> str:
+    return translate_count("{number} file", "{number} files", number)
 
 
 def _print_deletion(deletion: DeletionReport) -> None:
-    places = escape_markup(", ".join(deletion.collections))
-    out.print(f"{escape_markup(deletion.asset.name)}: removed from {places}", end="; ")
-    out.print(f"{deletion.segments} segments and {deletion.files} stored files deleted")
+    asset, places = escape_markup(deletion.asset.name), escape_markup(", ".join(deletion.collections))
+    message = _("{asset}: removed from {places}; {segments} segments and {files} stored files deleted")
+    out.print(message.format(asset=asset, places=places, segments=deletion.segments, files=deletion.files))
 
 
 def _to_json(deletion: DeletionReport) -> dict[str, object]:

@@ -8,6 +8,8 @@ import typer
 from rich.table import Table
 
 from api.cli.console import EXIT_FAILED, escape_markup, open_container, out, print_json, print_table
+from api.cli.messages import explain
+from api.cli.messages import translate as _
 from api.cli.options import JsonOption
 from services.doctor import CheckStatus, run_checks
 from services.settings import describe_variables
@@ -33,7 +35,8 @@ def doctor(
     else:
         table = Table(box=None, show_header=False, pad_edge=False)
         for check in checks:
-            table.add_row(check.part, f"[{_COLOURS[check.status]}]{check.status}[/]", escape_markup(check.detail))
+            status = f"[{_COLOURS[check.status]}]{_(check.status)}[/]"
+            table.add_row(_(check.part), status, escape_markup(explain(check.detail)))
         print_table(table)
     raise typer.Exit(EXIT_FAILED if any(check.status is CheckStatus.FAILED for check in checks) else 0)
 

@@ -21,6 +21,9 @@ def main() -> None:
     is_heeded = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if is_heeded:
         signal.signal(signal.SIGINT, _end_at_once)
+    from api.cli.messages import use_for_typer
+
+    use_for_typer()
     from api.cli.main import main as run
 
     if is_heeded:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from api.cli.console import err, escape_markup
+from api.cli.messages import translate as _
 from indexer.errors import StorageFull
 from indexer.media.jpeg import draw_boxes
 from indexer.storage.artifacts import ArtifactStore
@@ -55,7 +56,7 @@ def write_picture(path: Path, data: bytes) -> None:
         path.write_bytes(data)
     except OSError as error:
         raise StorageFull(f"{path}: cannot be written ({error.strerror})") from error
-    err.print(f"[dim]wrote {escape_markup(path)}[/]", soft_wrap=True)
+    err.print(f"[dim]{_('wrote {path}', path=escape_markup(path))}[/]", soft_wrap=True)
 
 
 def _make_file_name(name: str, segment: Segment) -> str:

@@ -19,6 +19,8 @@ from api.cli.console import (
     print_json,
 )
 from api.cli.deletion import prune_missing
+from api.cli.messages import explain
+from api.cli.messages import translate as _
 from api.cli.options import JsonOption, YesOption
 from api.cli.progress import ProgressBars
 from services.ingest.types import FileReport, Outcome
@@ -102,30 +104,32 @@ def reindex(json: JsonOption = False) -> None:
             }
         )
     else:
-        out.print(
-            f"{report.assets} assets, {report.segments} segments; {report.reencoded_assets} encoded again", end=""
-        )
-        out.print(f", {report.deleted_artifacts} leftovers cleared" if report.deleted_artifacts else "")
+        message = _("{assets} assets, {segments} segments; {again} encoded again")
+        message = message.format(assets=report.assets, segments=report.segments, again=report.reencoded_assets)
+        cleared = _(", {number} leftovers cleared", number=report.deleted_artifacts)
+        out.print(message + cleared if report.deleted_artifacts else message)
         for line in report.damaged_assets:
-            err.print(f"[red]damaged:[/] {escape_markup(line)}", soft_wrap=True)
+            err.print(f"[red]{_('damaged:')}[/] {escape_markup(explain(line))}", soft_wrap=True)
         print_gaps(gaps)
     raise typer.Exit(EXIT_FAILED if report.damaged_assets else 0)
 
 
 def format_counts(counts: Counter[Outcome]) -> str:
     """Format the number of files of each outcome: `3 indexed, 1 moved`."""
-    counts_text = ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items()))
+    counts_text = ", ".join(
+        _("{number} {outcome}", number=number, outcome=_(outcome)) for outcome, number in sorted(counts.items())
+    )
     if counts.keys() <= {Outcome.SKIPPED, Outcome.UNMATCHED, Outcome.SIDECAR}:
-        return "no video, photo or PDF found" + (f" ({counts_text})" if counts_text else "")
+        return _("no video, photo or PDF found") + (f" ({counts_text})" if counts_text else "")
     return counts_text
 
 
 def print_report(report: FileReport) -> None:
     """Print what became of a file as one line; failures go to standard error."""
     console = err if report.outcome is Outcome.FAILED else out
-    reason = f": {escape_markup(report.reason)}" if report.reason else ""
+    reason = f": {escape_markup(explain(report.reason))}" if report.reason else ""
     console.print(
-        f"[{_COLOURS[report.outcome]}]{report.outcome}[/] {escape_markup(report.name)}{reason}", soft_wrap=True
+        f"[{_COLOURS[report.outcome]}]{_(report.outcome)}[/] {escape_markup(report.name)}{reason}", soft_wrap=True
     )
 
 

@@ -22,6 +22,8 @@ from api.cli.console import (
     print_table,
 )
 from api.cli.memory import explain_missing_memory, print_memory, save_memory
+from api.cli.messages import explain, translate_count
+from api.cli.messages import translate as _
 from api.cli.options import CollectionsOption, JsonOption
 from api.schemas.results import AssetShape, AssetWithMemory, MemoryShape, build_memory_shape
 from memory.store import StoredMemory
@@ -42,7 +44,8 @@ def list_assets(collections: CollectionsOption = None, json: JsonOption = False)
     if json:
         print_json([AssetShape.of(asset) for asset in assets])
         return
-    table = Table("asset", "kind", "length", "segments", "name", box=None, pad_edge=False, header_style="dim")
+    columns = _("asset"), _("kind"), _("length"), _("segments"), _("name")
+    table = Table(*columns, box=None, pad_edge=False, header_style="dim")
     for asset in assets:
         table.add_row(
             asset.asset_id[:12],
@@ -55,7 +58,7 @@ def list_assets(collections: CollectionsOption = None, json: JsonOption = False)
         print_table(table)
         print_gaps(gaps)
     else:
-        out.print("Nothing is indexed yet: `afterimage index PATH` does that.")
+        out.print(_("Nothing is indexed yet: `afterimage index PATH` does that."))
 
 
 def show(
@@ -80,16 +83,14 @@ def show(
             memory_shape = _load_memory_shape(container.video_memory, shown_asset, memory)
             print_json(AssetWithMemory.with_memory(shown_asset, memory_shape, stated))
         elif memory is None:
-            out.print(f"\nmemory: {explain_missing_memory(shown_asset)}")
+            out.print("\n" + _("memory: {reason}", reason=explain_missing_memory(shown_asset)))
         else:
             print_memory(memory)
         if memory_folder is not None and memory is not None:
             save_memory(container.video_memory, container.artifacts, shown_asset, memory, memory_folder)
     if memory_folder is not None and memory is None:
-        err.print(
-            f"{escape_markup(shown_asset.name)}: no memory to save: {explain_missing_memory(shown_asset)}",
-            soft_wrap=True,
-        )
+        name, reason = escape_markup(shown_asset.name), explain_missing_memory(shown_asset)
+        err.print(_("{asset}: no memory to save: {reason}", asset=name, reason=reason), soft_wrap=True)
         raise typer.Exit(EXIT_NOTHING_FOUND)
 
 
@@ -103,17 +104,17 @@ def _load_memory_shape(
 
 def _print_asset(asset: Asset, sources: list[Source], stated: StatedMetadata) -> None:
     rows = {
-        "name": escape_markup(asset.name),
-        "asset": asset.asset_id,
-        "kind": asset.kind.value,
-        "length": _format_length(asset),
-        "size": f"{asset.width} × {asset.height}" if asset.width else "",
-        "date": _format_date(asset, stated),
-        "segments": str(asset.segments),
-        "looked at": "" if asset.sampled_fps is None else f"{asset.sampled_fps:.2f} frames a second",
-        "sources": "\n".join(map(_format_source, sources)),
-        "about": "\n".join(escape_markup(line) for line in stated.lines),
-        "warnings": "\n".join(escape_markup(warning) for warning in asset.warnings),
+        _("name"): escape_markup(asset.name),
+        _("asset"): asset.asset_id,
+        _("kind"): asset.kind.value,
+        _("length"): _format_length(asset),
+        _("size"): f"{asset.width} × {asset.height}" if asset.width else "",
+        _("date"): _format_date(asset, stated),
+        _("segments"): str(asset.segments),
+        _("looked at"): _format_rate(asset.sampled_fps),
+        _("sources"): "\n".join(map(_format_source, sources)),
+        _("about"): "\n".join(escape_markup(line) for line in stated.lines),
+        _("warnings"): "\n".join(escape_markup(explain(warning)) for warning in asset.warnings),
     }
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value in rows.items():
@@ -129,7 +130,8 @@ def _tell_apart(place: Source | None) -> str:
 
 def _format_source(source: Source) -> str:
     since = source.missing_since
-    gone = "" if since is None else f" [yellow](gone since {datetime.fromtimestamp(since, UTC):%Y-%m-%d})[/]"
+    date = "" if since is None else f"{datetime.fromtimestamp(since, UTC):%Y-%m-%d}"
+    gone = f" [yellow]{_('(gone since {date})', date=date)}[/]" if date else ""
     return f"{escape_markup(source.collection)}: {escape_markup(source.uri)}{gone}"
 
 
@@ -138,8 +140,12 @@ def _format_date(asset: Asset, stated: StatedMetadata) -> str:
     if asset.file_time is None:
         return ""
     date = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=asset.file_time)
-    source = f" ({escape_markup(stated.date_source)})" if stated.date_source else ""
+    source = f" ({escape_markup(explain(stated.date_source))})" if stated.date_source else ""
     return f"{date:%Y-%m-%d %H:%M} UTC{source}"
+
+
+def _format_rate(fps: float | None) -> str:
+    return "" if fps is None else _("{rate} frames a second", rate=f"{fps:.2f}")
 
 
 def _format_length(asset: Asset) -> str:
@@ -147,4 +153,4 @@ def _format_length(asset: Asset) -> str:
         return format_short_timestamp(asset.duration_s)
     if asset.pages is None:
         return ""
-    return "1 page" if asset.pages == 1 else f"{asset.pages} pages"
+    return translate_count("{number} page", "{number} pages", asset.pages)

@@ -12,6 +12,8 @@ import typer
 from rich.table import Table
 
 from api.cli.console import escape_markup, open_container, out, print_json, print_table
+from api.cli.messages import explain
+from api.cli.messages import translate as _
 from api.cli.options import JsonOption
 from api.schemas.jobs import JobEventShape, JobShape
 from services.jobs.dispatcher import JobDispatcher
@@ -96,7 +98,8 @@ def list_jobs(
     if json:
         print_json([JobShape.of(job) for job in listed])
         return
-    table = Table("job", "kind", "state", "progress", "asked for", "", box=None, pad_edge=False, header_style="dim")
+    columns = _("job"), _("kind"), _("state"), _("progress"), _("asked for"), ""
+    table = Table(*columns, box=None, pad_edge=False, header_style="dim")
     for job in listed:
         about = job.error or job.progress.note
         table.add_row(
@@ -105,12 +108,12 @@ def list_jobs(
             _format_state(job.state),
             _format_progress(job),
             _format_time(job.created_at),
-            escape_markup(about),
+            escape_markup(explain(about)),
         )
     if listed:
         print_table(table)
     else:
-        out.print("No jobs.")
+        out.print(_("No jobs."))
 
 
 @jobs.command()
@@ -146,15 +149,15 @@ def retry(job_id: JobIdArgument) -> None:
 
 def _print_job(job: Job) -> None:
     rows = {
-        "job": job.id,
-        "kind": job.kind.value,
-        "state": _format_state(job.state),
-        "collection": escape_markup(job.collection or ""),
-        "asset": job.asset_id or "",
-        "progress": _format_progress(job),
-        "attempts": f"{job.attempts} of {job.max_attempts} failed" if job.attempts else "",
-        "worker": escape_markup(job.worker or ""),
-        "error": escape_markup(job.error or ""),
+        _("job"): job.id,
+        _("kind"): job.kind.value,
+        _("state"): _format_state(job.state),
+        _("collection"): escape_markup(job.collection or ""),
+        _("asset"): job.asset_id or "",
+        _("progress"): _format_progress(job),
+        _("attempts"): _format_attempts(job) if job.attempts else "",
+        _("worker"): escape_markup(job.worker or ""),
+        _("error"): escape_markup(explain(job.error or "")),
     }
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value in rows.items():
@@ -164,16 +167,23 @@ def _print_job(job: Job) -> None:
 
 
 def _format_event(event: JobEvent) -> str:
-    share = f" {event.progress.done:g}" if event.progress.done else ""
-    total = f" of {event.progress.total:g}" if event.progress.done and event.progress.total else ""
+    done, total = event.progress.done, event.progress.total
+    share = f" {done:g}" if done else ""
+    if done and total:
+        share = " " + _("{done} of {total}", done=f"{done:g}", total=f"{total:g}")
     head = f"[dim]{_format_time(event.at)}[/] {_format_state(event.state)}"
-    return f"{head}{share}{total} {escape_markup(event.note)}".rstrip()
+    return f"{head}{share} {escape_markup(explain(event.note))}".rstrip()
 
 
 def _format_delivery(delivery: DeliveryStatus) -> str:
-    status = "delivered" if delivery.delivered_at else "to be delivered" if delivery.next_at else "given up"
-    head = f"[dim]webhook[/] {escape_markup(delivery.url)}: {status}, tries: {delivery.attempts}"
-    return f"{head} {escape_markup(delivery.error or '')}".rstrip()
+    status = _("delivered") if delivery.delivered_at else _("to be delivered") if delivery.next_at else _("given up")
+    tries = _("{status}, tries: {number}", status=status, number=delivery.attempts)
+    head = f"[dim]{_('webhook')}[/] {escape_markup(delivery.url)}: {tries}"
+    return f"{head} {escape_markup(explain(delivery.error or ''))}".rstrip()
+
+
+def _format_attempts(job: Job) -> str:
+    return _("{attempts} of {max_attempts} failed", attempts=job.attempts, max_attempts=job.max_attempts)
 
 
 def _format_state(state: JobState) -> str:

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from api.cli.console import err, escape_markup, open_container, out, print_json, print_table
+from api.cli.messages import translate as _
 from api.cli.options import JsonOption
 from api.schemas.results import KeyShape
 from services.access.api_keys import ApiKey, Scope
@@ -42,7 +43,8 @@ def create(
     if json:
         print_json({**KeyShape.of(key).model_dump(), "secret": secret})
         return
-    err.print(f"key {key.id}: {_format_permissions(key)}; keep the secret, it is not shown again", soft_wrap=True)
+    message = _("key {key}: {permissions}; keep the secret, it is not shown again")
+    err.print(message.format(key=key.id, permissions=_format_permissions(key)), soft_wrap=True)
     out.print(secret)
 
 
@@ -54,7 +56,9 @@ def list_keys(json: JsonOption = False) -> None:
     if json:
         print_json([KeyShape.of(key) for key in listed])
         return
-    table = Table("key", "state", "may", "last used", "name", box=None, pad_edge=False, header_style="dim")
+    table = Table(
+        _("key"), _("state"), _("may"), _("last used"), _("name"), box=None, pad_edge=False, header_style="dim"
+    )
     for key in listed:
         table.add_row(
             key.id,
@@ -66,7 +70,7 @@ def list_keys(json: JsonOption = False) -> None:
     if listed:
         print_table(table)
     else:
-        out.print("There are no keys: `afterimage keys create NAME` makes one.")
+        out.print(_("There are no keys: `afterimage keys create NAME` makes one."))
 
 
 @keys.command()
@@ -77,21 +81,24 @@ def revoke(key: Annotated[str, typer.Argument(help="The key's id.")], json: Json
     if json:
         print_json(KeyShape.of(revoked))
         return
-    out.print(f"{escape_markup(revoked.name)}: the key {revoked.id} is refused from now on")
+    out.print(_("{name}: the key {key} is refused from now on", name=escape_markup(revoked.name), key=revoked.id))
 
 
 def _format_permissions(key: ApiKey) -> str:
-    where = "all collections" if key.collections is None else ", ".join(sorted(key.collections))
-    limit = f", {key.requests_per_minute} requests a minute" if key.requests_per_minute else ""
-    return escape_markup(f"{', '.join(sorted(key.scopes))} in {where}{limit}")
+    where = _("all collections") if key.collections is None else ", ".join(sorted(key.collections))
+    text = _("{scopes} in {collections}", scopes=", ".join(sorted(key.scopes)), collections=where)
+    if key.requests_per_minute:
+        text += _(", {number} requests a minute", number=key.requests_per_minute)
+    return escape_markup(text)
 
 
 def _format_state(key: ApiKey) -> str:
     if key.revoked_at is not None:
-        return f"revoked {_format_date(key.revoked_at)}"
+        return _("revoked {date}", date=_format_date(key.revoked_at))
     if key.expires_at is None:
-        return "valid"
-    return f"{'expired' if key.expires_at <= now() else 'valid until'} {_format_date(key.expires_at)}"
+        return _("valid")
+    message = _("expired {date}") if key.expires_at <= now() else _("valid until {date}")
+    return message.format(date=_format_date(key.expires_at))
 
 
 def _format_date(time: float | None) -> str:

@@ -20,7 +20,7 @@ from api.cli.mcp import mcp
 from api.cli.search import ask, search
 from api.cli.serve import serve
 from api.cli.summarizing import summarize
-from api.cli.usage_hints import HintingGroup
+from api.cli.translated_help import TranslatedGroup
 from api.cli.watching import watch
 
 _HELP = """Ask your video, photo and document archive. The answer comes with the frames that prove it.
@@ -32,7 +32,7 @@ Exit codes: 0 done, 1 something failed, 2 wrong usage, 3 nothing was found.
 """
 
 app = typer.Typer(
-    cls=HintingGroup,
+    cls=TranslatedGroup,
     help=_HELP,
     no_args_is_help=True,
     rich_markup_mode="markdown",

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from api.cli.console import err, out, print_table
 from api.cli.evidence import make_file_stem, write_picture
+from api.cli.messages import translate as _
 from indexer.media.jpeg import draw_contact_sheet
 from indexer.storage.artifacts import ArtifactStore
 from indexer.types import AssetKind
@@ -29,8 +30,8 @@ _MIN_SPAN_S = 2
 def explain_missing_memory(asset: Asset) -> str:
     """Explain why an asset has no memory."""
     if asset.kind is not AssetKind.VIDEO:
-        return "only videos have one"
-    return "none; with the visual lane on and AFTERIMAGE_MEMORY__ENABLED, `afterimage reindex` builds it"
+        return _("only videos have one")
+    return _("none; with the visual lane on and AFTERIMAGE_MEMORY__ENABLED, `afterimage reindex` builds it")
 
 
 def print_memory(memory: StoredMemory) -> None:
@@ -40,9 +41,11 @@ def print_memory(memory: StoredMemory) -> None:
     cells = [_format_cell(node) for node in nodes["global"]]
     for first in range(0, len(cells), _COLUMNS):
         table.add_row(*cells[first : first + _COLUMNS])
-    out.print(f"\nmemory, what happens (global lane): {len(nodes['global'])} slots: span ×frames, key frame")
+    message = _("memory, what happens (global lane): {number} slots: span ×frames, key frame")
+    out.print("\n" + message.format(number=len(nodes["global"])))
     print_table(table)
-    out.print(f"memory, what is new (novelty lane): {len(nodes['novelty'])} slots{_format_rarest(nodes['novelty'])}")
+    message = _("memory, what is new (novelty lane): {number} slots", number=len(nodes["novelty"]))
+    out.print(message + _format_rarest(nodes["novelty"]))
 
 
 def save_memory(
@@ -52,7 +55,7 @@ def save_memory(
     for name, slots in memory.lanes.items():
         nodes = [slot.node for slot in slots]
         if not nodes:
-            err.print(f"[dim]the {name} lane is empty[/]")
+            err.print(f"[dim]{_('the {lane} lane is empty', lane=name)}[/]")
             continue
         pictures = [artifacts.read_picture(video_memory.key_frame_at(asset, node.medoid_s).picture) for node in nodes]
         sheet = draw_contact_sheet(pictures, [format_span(node) for node in nodes])
@@ -72,4 +75,5 @@ def _format_cell(node: Node) -> str:
 def _format_rarest(nodes: list[Node]) -> str:
     """Format the times of the slots with the fewest frames; the newest, not merged yet, are left out."""
     rare = sorted(sorted(nodes[:-RING_SIZE], key=lambda node: node.weight)[:_MAX_RAREST], key=lambda node: node.start_s)
-    return f"; rarest at {', '.join(format_short_timestamp(node.medoid_s) for node in rare)}" if rare else ""
+    times = ", ".join(format_short_timestamp(node.medoid_s) for node in rare)
+    return _("; rarest at {times}", times=times) if rare else ""

@@ -8,6 +8,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.text import Text
 
 from api.cli.console import err, escape_markup, out
+from api.cli.messages import translate as _
 from services.container import Container
 from services.ingest.types import MEASURING_SCORES
 
@@ -47,7 +48,8 @@ class ProgressBars:
         if self._task is None or name != self._name:
             if self._task is not None:
                 self._progress.remove_task(self._task)
-            self._task, self._name = self._progress.add_task(escape_markup(name), total=total), name
+            shown = _(name) if name == MEASURING_SCORES else name
+            self._task, self._name = self._progress.add_task(escape_markup(shown), total=total), name
         self._progress.update(self._task, completed=done, total=total)
 
     def clear(self) -> None:

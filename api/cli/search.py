@@ -10,6 +10,7 @@ import typer
 
 from api.cli.console import EXIT_NOTHING_FOUND, escape_markup, mark_gone, open_container, out, print_gaps, print_json
 from api.cli.evidence import save_answer, save_moments
+from api.cli.messages import translate as _
 from api.cli.options import (
     AfterOption,
     AssetsOption,
@@ -25,8 +26,8 @@ from api.cli.progress import prepare_scores
 from api.schemas.locations import format_location
 from api.schemas.results import AnswerShape, HitShape, SearchShape
 from indexer.errors import InvalidInput
-from indexer.types import Lane, Modality, Origin, Segment
-from services.answering.answering import NOTHING_FOUND
+from indexer.types import AssetKind, Lane, Modality, Origin, Segment
+from services.answering.abstention import NOTHING_FOUND, abstain_in_language_of
 from services.answering.types import Citation, Sentence
 from services.search.types import Moment, Query
 
@@ -104,7 +105,7 @@ def ask(
             print_json(AnswerShape.of(answer))
         else:
             evidence = container.answering.gather_evidence(question, filters)
-            sentences = _print_sentences(container.answering.stream_sentences(question, evidence))
+            sentences = _print_sentences(question, container.answering.stream_sentences(question, evidence))
         if save_evidence is not None:
             save_answer(container.artifacts, sentences, save_evidence)
     raise typer.Exit(0 if sentences else EXIT_NOTHING_FOUND)
@@ -112,9 +113,9 @@ def ask(
 
 def _print_moments(moments: list[Moment], weaker: bool) -> None:
     if not moments:
-        out.print("Nothing found." if weaker else "Nothing found. Weaker results: --weaker")
+        out.print(_("Nothing found.") if weaker else _("Nothing found. Weaker results: --weaker"))
     for number, moment in enumerate(moments, 1):
-        location = format_location(moment.asset.kind, moment.start_s, moment.end_s, moment.best_segment.page)
+        location = _format_place(moment.asset.kind, moment.start_s, moment.end_s, moment.best_segment.page)
         location += _format_origin(moment.best_segment)
         lanes = ", ".join(moment.lane_scores)
         out.print(
@@ -125,33 +126,39 @@ def _print_moments(moments: list[Moment], weaker: bool) -> None:
             out.print(f"    {escape_markup(_shorten(moment.best_segment.text))}")
 
 
-def _print_sentences(sentences: Iterable[Sentence]) -> tuple[Sentence, ...]:
+def _print_sentences(question: str, sentences: Iterable[Sentence]) -> tuple[Sentence, ...]:
     """Print the sentences of an answer as they are generated; return them."""
     printed = []
     for sentence in sentences:
         printed.append(sentence)
         out.print(escape_markup(sentence.text))
         for citation in sentence.citations:
-            out.print(f"  [dim]└[/] {_format_citation(citation)}  [dim]({sentence.verification.verdict})[/]")
+            out.print(f"  [dim]└[/] {_format_citation(citation)}  [dim]({_(sentence.verification.verdict)})[/]")
     if not printed:
-        out.print(NOTHING_FOUND)
+        abstention = abstain_in_language_of(question)
+        out.print(_(NOTHING_FOUND) if abstention == NOTHING_FOUND else abstention)
     return tuple(printed)
 
 
 def _format_citation(citation: Citation) -> str:
     retrieved = citation.evidence.result
-    location = format_location(
-        retrieved.asset.kind, retrieved.segment.start_s, retrieved.segment.end_s, retrieved.segment.page
-    )
+    segment = retrieved.segment
+    location = _format_place(retrieved.asset.kind, segment.start_s, segment.end_s, segment.page)
     name = f"[cyan]{escape_markup(retrieved.asset.name)}[/]{mark_gone(retrieved.asset)}"
-    return f"{name} {location}{_format_origin(retrieved.segment)}".rstrip()
+    return f"{name} {location}{_format_origin(segment)}".rstrip()
+
+
+def _format_place(kind: AssetKind, start_s: float | None, end_s: float | None, page: int | None) -> str:
+    """Format a place in an asset as `format_location` does, pages in the language of the user."""
+    is_page = page is not None and kind is not AssetKind.VIDEO
+    return _("page {page}", page=page) if is_page else format_location(kind, start_s, end_s, page)
 
 
 def _format_origin(segment: Segment) -> str:
     """Return a remark where a text was spoken, or where that of a page was recognised, not stored; empty otherwise."""
     if segment.origin.modality is Modality.SPOKEN:
-        return " (spoken)"
-    return " (OCR)" if segment.origin is Origin.OCR and segment.page is not None else ""
+        return f" {_('(spoken)')}"
+    return f" {_('(OCR)')}" if segment.origin is Origin.OCR and segment.page is not None else ""
 
 
 def _shorten(text: str) -> str:

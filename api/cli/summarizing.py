@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from api.cli.console import STOPPED_RESUMABLE, err, escape_markup, open_container, print_json
 from api.cli.evidence import save_chapters
+from api.cli.messages import translate as _
 from api.cli.options import JsonOption
 from api.schemas.results import SummaryShape
 from api.schemas.summary_formats import format_markdown, format_webvtt
@@ -58,5 +59,5 @@ def _progress_bar() -> Iterator[Report]:
     """Show a progress bar on standard error, where that is a terminal; yield the callback that updates it."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(escape_markup("sections"), total=None)
+        task = bar.add_task(escape_markup(_("sections")), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

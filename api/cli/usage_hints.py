@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import typer
 from typer.core import TyperGroup
 
-_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """Form: click's UsageError, which Typer bundles and does not export."""
 _HINT = "For an argument that begins with a dash, write -- before it: afterimage search -- '-5 degrees'"
 _MIN_DOUBTFUL_CHARS = 3
@@ -26,10 +26,10 @@ class HintingGroup(TyperGroup):
         """Run the subcommand. Errors: UsageError, with the hint where it may help."""
         try:
             return super().invoke(ctx)
-        except _UsageError as error:
+        except UsageError as error:
             is_unknown_option = hasattr(error, "option_name") and not getattr(error, "possibilities", None)
             if "--" not in self._arguments and (is_unknown_option or _has_doubtful(self._arguments)):
-                error.message = f"{error.message.rstrip('.')}. {_HINT}"  # type: ignore[attr-defined]  # see _UsageError
+                error.message = f"{error.message.rstrip('.')}. {_HINT}"  # type: ignore[attr-defined]  # see UsageError
             raise
 
 

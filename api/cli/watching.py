@@ -12,8 +12,10 @@ from typing import Annotated
 
 import typer
 
-from api.cli.console import STOPPED, err, escape_markup, open_container, out
+from api.cli.console import STOPPED_KEPT, err, escape_markup, open_container, out
 from api.cli.indexing import format_counts, print_report, report_to_json, require_name
+from api.cli.messages import explain
+from api.cli.messages import translate as _
 from api.cli.progress import ProgressBars
 from services.ingest.types import FileReport, Outcome
 from services.ingest.watching.types import WatchedFolder
@@ -47,7 +49,7 @@ def watch(
         raise typer.BadParameter(f"{files[0]} is a file; watch its folder, or `afterimage index` it")
     folders = [WatchedFolder(collection, path.absolute()) for path in paths]
     stop = Event()
-    with open_container(when_stopped=f"{STOPPED}; what was finished is kept") as container, ProgressBars() as bars:
+    with open_container(when_stopped=STOPPED_KEPT) as container, ProgressBars() as bars:
         container.catalog.require_writable()
         previous_handler = signal.signal(signal.SIGTERM, lambda *_: stop.set())
         try:
@@ -74,11 +76,11 @@ class _Console:
             sys.stdout.flush()
 
     def on_notice(self, text: str) -> None:
-        err.print(f"[yellow]{escape_markup(text)}[/]", soft_wrap=True)
+        err.print(f"[yellow]{escape_markup(explain(text))}[/]", soft_wrap=True)
 
     def on_up_to_date(self, counts: Counter[Outcome]) -> None:
         self._bars.clear()
         if not self._json:
-            counts_text = format_counts(counts) if counts else "no files yet"
-            out.print(f"[dim]{counts_text}; watching[/]")
+            counts_text = format_counts(counts) if counts else _("no files yet")
+            out.print(f"[dim]{_('{counts}; watching', counts=counts_text)}[/]")
             sys.stdout.flush()

@@ -153,7 +153,7 @@ class McpTools:
         for sentence in self.container.answering.stream_sentences(question, evidence):
             sentences.append(sentence)
             report(len(sentences), None, sentence.text)
-        return AnswerShape.of(build_answer(sentences))
+        return AnswerShape.of(build_answer(question, sentences))
 
     def _show_picture(
         self, permissions: Permissions, asset: str, time_s: float | None, page: int | None, max_px: int

@@ -20,7 +20,8 @@ from api.openai.responses import (
     TokenUsageShape,
 )
 from api.schemas.results import SentenceShape
-from services.answering.answering import NOTHING_FOUND, Answering, build_answer
+from services.answering.abstention import abstain_in_language_of
+from services.answering.answering import Answering, build_answer
 from services.answering.types import Sentence
 from services.generators.ports import JsonWriter
 from services.generators.types import Evidence
@@ -69,7 +70,7 @@ class Completion:
 
     def to_response(self, sentences: Sequence[Sentence]) -> CompletionShape:
         """Return the completion that some sentences make."""
-        content = self._format(build_answer(sentences).text)
+        content = self._format(build_answer(self.question, sentences).text)
         shapes = [SentenceShape.of(sentence) for sentence in sentences]
         message = AnswerMessage(content=content, annotations=self._annotate(shapes), sentences=shapes)
         return CompletionShape(
@@ -93,7 +94,7 @@ class Completion:
                 annotations = make_annotations(shape, len(content) - len(shape.text))
                 yield self._delta_chunk(Delta(content=text, annotations=annotations, sentences=[shape]))
         if not content or self.body.json_format:
-            content = self._format(content or NOTHING_FOUND)
+            content = self._format(content or abstain_in_language_of(self.question))
             yield self._delta_chunk(Delta(content=content, sentences=[]))
         yield self._delta_chunk(Delta(), end=True)
         if self.body.stream_options is not None and self.body.stream_options.include_usage:

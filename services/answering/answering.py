@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from indexer.text.passage import locate_text
 from indexer.types import Lane, Pixels, SegmentFilter
+from services.answering.abstention import abstain_in_language_of
 from services.answering.evidence import add_texts, interleave_unique, number_evidence
 from services.answering.ports import ClaimVerifier, QuestionAnalyzer
 from services.answering.types import Answer, Citation, QuestionAnalysis, Sentence, TemporalScope, Verdict
@@ -16,8 +17,6 @@ from services.generators.types import DraftSentence, Evidence, Quote
 from services.reading.answer_finder import AnswerFinder
 from services.search.retrieval import Retrieval
 from services.search.types import Query, RetrievedSegment
-
-NOTHING_FOUND = "Nothing in the archive answers this."
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ class Answering:
 
     def answer_from(self, question: str, evidence: Sequence[Evidence]) -> Answer:
         """Answer a question from evidence that is gathered."""
-        return build_answer(tuple(self.stream_sentences(question, evidence)))
+        return build_answer(question, tuple(self.stream_sentences(question, evidence)))
 
     def gather_evidence(self, question: str, filters: SegmentFilter, pictures: Sequence[Pixels] = ()) -> list[Evidence]:
         """Gather the evidence for a question, and for pictures that came with it: the first four steps.
@@ -176,10 +175,10 @@ class Answering:
         return [result for result in results if Lane.VISUAL in result.lane_scores]
 
 
-def build_answer(sentences: Sequence[Sentence]) -> Answer:
-    """Join verified sentences to an answer; an abstention where there are none."""
+def build_answer(question: str, sentences: Sequence[Sentence]) -> Answer:
+    """Join verified sentences to an answer; an abstention in the question's language where there are none."""
     if not sentences:
-        return Answer(NOTHING_FOUND, abstained=True, sentences=())
+        return Answer(abstain_in_language_of(question), abstained=True, sentences=())
     return Answer(" ".join(sentence.text for sentence in sentences), abstained=False, sentences=tuple(sentences))
 
 

@@ -106,7 +106,7 @@ class _AnswerRun:
 
     def answer(self, sentences: Sequence[Sentence]) -> AnswerShape:
         """Return the answer that some sentences make."""
-        return AnswerShape.of(build_answer(sentences))
+        return AnswerShape.of(build_answer(self._question, sentences))
 
     def usage(self) -> UsageShape:
         """Return what the answer has taken until now."""

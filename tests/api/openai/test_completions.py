@@ -17,7 +17,7 @@ import pytest
 from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
 from services.access.api_keys import Scope
-from services.answering.answering import NOTHING_FOUND
+from services.answering.abstention import NOTHING_FOUND
 from services.container import Container
 from services.wiring.models import Models
 from tests.support.containers import MakeContainer
