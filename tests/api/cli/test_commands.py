@@ -146,7 +146,7 @@ def test_a_place_that_cannot_be_written_to_is_named(
 @pytest.mark.parametrize(
     ("kind", "query"),
     [
-        ("video", "Sandpiper ferry lifejacket"),
+        ("video", "lifejackets Sandpiper"),
         ("image", "inflatable lifejacket"),
         ("document", "Sandpiper ferry lifejacket"),
     ],
@@ -279,7 +279,7 @@ def test_after_two_dashes_a_name_may_begin_with_a_dash(
 def test_ctrl_c_speaks_of_going_on_only_where_a_command_can_be_gone_on_with(
     run_command: RunCommand, small_home: Path, small_archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Retrieval, "search", interrupt)
