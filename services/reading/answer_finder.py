@@ -21,9 +21,11 @@ class AnswerFinderSettings:
     min_probability: float
     """Probability below which nothing is answered."""
     reader_weight: float = 0.298
+    """Measured: `python -m benchmarks.answer_reader`: fitted on the questions of the work half, as the next two."""
     search_weight: float = 0.223
+    """Measured: `python -m benchmarks.answer_reader`."""
     bias: float = -0.776
-    """Measured: `python -m benchmarks.answer_reader`: fitted on the questions of the work half."""
+    """Measured: `python -m benchmarks.answer_reader`."""
     max_passages: int = 16
     """Measured: `python -m benchmarks.real_documents`: an answer is among the best 16 passages for 0.92 of the
     questions; the time grows with their number."""
