@@ -15,6 +15,7 @@ from services.answering.video_context import VideoContext
 from services.generators.ports import Generator
 from services.generators.types import DraftSentence, Evidence, Quote
 from services.reading.answer_finder import AnswerFinder
+from services.search.calibration import SCORE_AT_CUT
 from services.search.retrieval import Retrieval
 from services.search.types import Query, RetrievedSegment
 
@@ -79,7 +80,7 @@ class Answering:
         Errors: InvalidInput where there is neither a question nor a picture.
         """
         analysis = self.analyze(question)
-        retrieved = self.read(question, self.retrieve(question, analysis, filters, pictures))
+        retrieved = self.read(question, analysis, self.retrieve(question, analysis, filters, pictures))
         return self.expand(analysis, retrieved, filters)
 
     def stream_sentences(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Sentence]:
@@ -108,12 +109,18 @@ class Answering:
         anchors = [part[0] for part in parts if part] if len(parts) > 1 else []
         return Retrieved(tuple(segments), tuple(anchors), tuple(passages))
 
-    def read(self, question: str, retrieved: Retrieved) -> Retrieved:
-        """Step 3: add the texts that answer the question; where there is no reader, search has chosen them."""
+    def read(self, question: str, analysis: QuestionAnalysis, retrieved: Retrieved) -> Retrieved:
+        """Step 3: add the texts that answer the question; where there is no reader, search has chosen them.
+
+        No sentence answers a question about a whole video: for a model that sees it, search chooses the texts.
+        """
         segments = list(retrieved.segments)
         if self.answer_finder is not None and retrieved.passages:
-            answers = self.answer_finder.find_answers(question, retrieved.passages)
-            segments = add_texts(segments, answers)[: self.settings.max_evidence]
+            if analysis.temporal_scope is TemporalScope.ALL and self.video_context is not None:
+                texts = [passage for passage in retrieved.passages if passage.score > SCORE_AT_CUT]
+            else:
+                texts = self.answer_finder.find_answers(question, retrieved.passages)
+            segments = add_texts(segments, texts)[: self.settings.max_evidence]
         return Retrieved(tuple(segments), retrieved.anchors or tuple(segments[:1]))
 
     def expand(self, analysis: QuestionAnalysis, retrieved: Retrieved, filters: SegmentFilter) -> list[Evidence]:

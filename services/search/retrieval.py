@@ -76,12 +76,12 @@ class Retrieval:
 
         With `weaker`, those that are below the cut of every lane follow (their score is at most 0.5).
         """
-        gap_s = self._settings.merge_gap_s
+        gap_s, min_score = self._settings.merge_gap_s, self._settings.min_score
         if not weaker:
             return merge_into_moments(self.retrieve_segments(query, filters), gap_s)[:limit]
         found = self.retrieve_segments(query, filters, 0.0)
-        strong = [result for result in found if result.score > self._settings.min_score]
-        weak = [result for result in found if result.score <= self._settings.min_score]
+        strong = [_without_weak_lanes(result, min_score) for result in found if result.score > min_score]
+        weak = [result for result in found if result.score <= min_score]
         moments = merge_into_moments(strong, gap_s)
         return [*moments, *leave_out_known(merge_into_moments(weak, gap_s), moments)][:limit]
 
@@ -161,6 +161,10 @@ class Retrieval:
             for entry, scores in scored
             if (asset := assets.get(entry.asset_id)) is not None
         ]
+
+
+def _without_weak_lanes(result: RetrievedSegment, min_score: float) -> RetrievedSegment:
+    return replace(result, lane_scores={lane: score for lane, score in result.lane_scores.items() if score > min_score})
 
 
 def _scores_above(entry: FusedSegment, min_score: float) -> dict[Lane, float]:

