@@ -17,6 +17,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import torch
@@ -42,6 +43,8 @@ _MIN_RATE_SHARE = 0.05
 """Chosen: the last steps still move, a little."""
 _NEAREST_FIRST = 3
 """Chosen: negative number n (from 0) is drawn with weight 1/(3 + n): near ones often, far ones now and then."""
+_PREPARATION_TIMEOUT = timedelta(hours=6)
+"""Chosen: the other workers wait while the first one fetches and indexes the documents."""
 _STEPS_BETWEEN_LINES = 20
 """Form: steps between two lines of progress, and files of weights."""
 
@@ -51,13 +54,13 @@ def main() -> int:
     args = _parse_arguments()
     rank, workers = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     if workers > 1:
-        torch.distributed.init_process_group("gloo")
+        torch.distributed.init_process_group("gloo", timeout=_PREPARATION_TIMEOUT)
     torch.set_num_threads(1)
-    if rank == 0:
-        _prepare(args.cache.expanduser())
+    prepared = [_prepare(args.cache.expanduser()) if rank == 0 else None]
     if workers > 1:
-        torch.distributed.barrier()
-    data = _prepare(args.cache.expanduser())
+        torch.distributed.broadcast_object_list(prepared)
+    data = prepared[0]
+    assert data is not None, "the first worker prepares the data for all"
     torch.manual_seed(0)
     network = UpperLayers(open_parts(find_weights()), _FIRST_LAYER, _RANK)
     total = args.epochs * len(data.examples) // _EXAMPLES_PER_STEP

@@ -27,8 +27,8 @@ class AnswerFinderSettings:
     bias: float = -0.776
     """Measured: `python -m benchmarks.answer_reader`."""
     max_passages: int = 16
-    """Measured: `python -m benchmarks.real_documents`: an answer is among the best 16 passages for 0.92 of the
-    questions; the time grows with their number."""
+    """Measured: `python -m benchmarks.answer_reader --every 2`: a unit of them is right for 0.86 of the questions; the
+    time grows with their number."""
 
 
 class AnswerFinder:

@@ -69,7 +69,9 @@ class Retrieval:
         self._validate(query)
         min_score = self._settings.min_score if min_score is None else min_score
         rankings = [self._rank(lane_query, filters) for lane_query in self._lane_queries(query)]
-        return self._with_assets(fuse(rankings), filters, min_score)
+        # A vector lane without a hit has no vectors of what the filters let pass: it says nothing of any text.
+        telling = [ranking for ranking in rankings if ranking.hits or ranking.lane is Lane.KEYWORDS]
+        return self._with_assets(fuse(telling), filters, min_score)
 
     def search(self, query: Query, filters: SegmentFilter, limit: int, *, weaker: bool = False) -> list[Moment]:
         """Return up to `limit` moments, pages and pictures for a query, best first. Errors: InvalidInput.

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from indexer.errors import InvalidInput
-from indexer.types import AssetKind, Lane, Origin, Segment, SegmentFilter
+from indexer.types import AssetKind, Hit, Lane, Origin, Segment, SegmentFilter
 from services.catalog.types import Asset
 from services.container import Container
 from services.search.calibration import CalibrationSettings, LogisticCurve, load_null_queries, make_null_pictures
@@ -198,3 +198,17 @@ def test_words_in_korean_japanese_and_chinese_are_found_and_unrelated_ones_are_n
             assert [moment.best_segment.text for moment in best] == [cue], query
     for query in ("고래는 어떻게 잠을 잡니까?", "ワインの選び方", "月球上有水吗？"):
         assert container.retrieval.search(Query(query), NO_FILTERS, 5) == [], query
+
+
+def test_texts_without_vectors_are_ranked_by_their_words_alone(make_container: MakeContainer, home_copy: Path) -> None:
+    container = make_container(home_copy)
+    index, search = container.index, container.index.search
+
+    def search_words_alone(lane: Lane, query: str, limit: int, filters: SegmentFilter) -> list[Hit]:
+        return search(lane, query, limit, filters) if lane is Lane.KEYWORDS else []
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index, "search", search_words_alone)
+        (found,) = container.retrieval.retrieve_passages("lifejackets", NO_FILTERS, 1)
+    assert found.lane_scores.keys() == {Lane.KEYWORDS}
+    assert found.fused_score > 0
