@@ -18,9 +18,8 @@ from torch.nn import functional
 from indexer.encoders.multilingual_e5.parts import ModelParts
 from indexer.encoders.multilingual_e5.weights_file import WeightsFile
 from services.reading.multilingual_e5 import TokenizedPassage
+from services.reading.reader_weights import load_reader_weights
 
-COMPUTE_TYPE = torch.bfloat16
-"""Chosen: twice as fast as float32 on processors that have it; what is trained is kept in float32."""
 _UPDATE_SCALE = 2.0
 """Source: Hu et al. 2021 (LoRA), alpha over rank; it only scales the learning rate of the updates."""
 _INITIAL_COSINE, _INITIAL_LATE = 20.0, 10.0
@@ -38,8 +37,7 @@ class _Linear(nn.Module):
         super().__init__()
         matrix = torch.from_numpy(weights.matrix(f"{name}.w", rows).dequantize())
         bias = torch.from_numpy(np.array(weights.vector(f"{name}.b")))
-        self.weight = nn.Parameter(matrix.to(COMPUTE_TYPE), requires_grad=False)
-        self.bias = nn.Parameter(bias.to(COMPUTE_TYPE), requires_grad=False)
+        self.weight, self.bias = (nn.Parameter(values, requires_grad=False) for values in (matrix, bias))
         self.rank = rank
         if rank:
             self.down = nn.Parameter(torch.randn(rank, matrix.shape[1]) / math.sqrt(matrix.shape[1]))
@@ -49,8 +47,7 @@ class _Linear(nn.Module):
         result = functional.linear(states, self.weight, self.bias)
         if not self.rank:
             return result
-        inner = functional.linear(states, self.down.to(COMPUTE_TYPE))
-        return result + functional.linear(inner, self.up.to(COMPUTE_TYPE)) * _UPDATE_SCALE
+        return result + functional.linear(functional.linear(states, self.down), self.up) * _UPDATE_SCALE
 
 
 class _Norm(nn.Module):
@@ -63,8 +60,7 @@ class _Norm(nn.Module):
         self.epsilon = weights.sizes.norm_epsilon
 
     def forward(self, states: Tensor) -> Tensor:
-        weight, bias = self.weight.to(COMPUTE_TYPE), self.bias.to(COMPUTE_TYPE)
-        return functional.layer_norm(states, weight.shape, weight, bias, self.epsilon)
+        return functional.layer_norm(states, self.weight.shape, self.weight, self.bias, self.epsilon)
 
 
 class _Layer(nn.Module):
@@ -81,19 +77,20 @@ class _Layer(nn.Module):
         self.fo = _Linear(weights, f"{name}.fo", width, 0)
         self.aln, self.oln = (_Norm(weights, f"{name}.{part}", bool(rank)) for part in ("aln", "oln"))
 
-    def forward(self, states: Tensor, mask: Tensor | None = None) -> Tensor:
-        query, key, value = (self._split_heads(part(states)) for part in (self.q, self.k, self.v))
-        weights = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
-        if mask is not None:
-            weights = weights.masked_fill(~mask, -1e4)
-        attended = (torch.softmax(weights, -1) @ value).transpose(1, 2).reshape(states.shape)
+    def forward(self, states: Tensor, lengths: Sequence[int]) -> Tensor:
+        """Return the next states of texts in a row, `[tokens, width]`; `lengths` are their tokens."""
+        parts = [part(states).view(len(states), self.heads, -1).split(lengths) for part in (self.q, self.k, self.v)]
+        attended = torch.cat([_attend(*text) for text in zip(*parts, strict=True)])
         states = self.aln(self.ao(attended) + states)
         result: Tensor = self.oln(self.fo(functional.gelu(self.fi(states))) + states)
         return result
 
-    def _split_heads(self, states: Tensor) -> Tensor:
-        texts, tokens, _ = states.shape
-        return states.view(texts, tokens, self.heads, -1).transpose(1, 2)
+
+def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Return the attention of a text to itself; all are `[tokens, heads, width of a head]`."""
+    query, key, value = (each.transpose(0, 1) for each in (query, key, value))
+    weights = torch.softmax(query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5, -1)
+    return (weights @ value).transpose(0, 1).flatten(1)
 
 
 class LowerLayers:
@@ -108,10 +105,10 @@ class LowerLayers:
     def __call__(self, ids: Sequence[int]) -> Tensor:
         """Return the states of a text, `[tokens, width]`."""
         embeddings = torch.from_numpy(self._parts.embed_tokens(ids))
-        states: Tensor = self._norm(embeddings.to(COMPUTE_TYPE))[None]
+        states: Tensor = self._norm(embeddings)
         for layer in self._layers:
-            states = layer(states)
-        return states[0]
+            states = layer(states, [len(states)])
+        return states
 
 
 class UpperLayers(nn.Module):
@@ -128,33 +125,46 @@ class UpperLayers(nn.Module):
 
     def forward(self, question: Tensor, passages: Sequence[Tensor], tokenized: Sequence[TokenizedPassage]) -> Tensor:
         """Return the scores of all units of some passages, from the lower states of question and passages."""
-        asked, longest = len(question), max(map(len, passages))
-        states = torch.zeros(len(passages), asked + longest, question.shape[1], dtype=COMPUTE_TYPE)
-        mask = torch.zeros(len(passages), asked + longest, dtype=torch.bool)
-        for row, passage in enumerate(passages):
-            states[row, :asked], states[row, asked : asked + len(passage)] = question, passage
-            mask[row, : asked + len(passage)] = True
-        states = states + torch.cat([self.kinds[:1].expand(asked, -1), self.kinds[1:].expand(longest, -1)]).to(
-            COMPUTE_TYPE
-        )
+        asked = question + self.kinds[0]
+        pairs = [torch.cat([asked, passage + self.kinds[1]]) for passage in passages]
+        lengths = [len(pair) for pair in pairs]
+        states = torch.cat(pairs)
         for layer in self.layers:
-            states = layer(states, mask[:, None, None, :])
-        return self._score(states.float(), asked, [each.tokens for each in tokenized])
+            states = layer(states, lengths)
+        read = zip(torch.split(states, lengths), tokenized, strict=True)
+        return torch.cat([self._score(pair[: len(asked)], pair[len(asked) :], each.tokens) for pair, each in read])
 
-    def _score(self, states: Tensor, asked: int, units: Sequence[Sequence[tuple[int, int]]]) -> Tensor:
-        token_scores = self.token(states)[..., 0]
-        directions = functional.normalize(states[:, :asked].mean(1), dim=-1)
-        normalized = functional.normalize(states, dim=-1)
-        scores = []
-        for row, spans in enumerate(units):
-            for start, end in spans:
-                first, last = asked + start, asked + end
-                mean = states[row, first:last].mean(0)
-                cosine = functional.normalize(mean, dim=-1) @ directions[row] - _TYPICAL_COSINE
-                late = (normalized[row, 1 : asked - 1] @ normalized[row, first:last].T).max(1).values.mean()
-                score = self.mean(mean)[0] + token_scores[row, first:last].max() + self.cosine * cosine
-                scores.append(score + self.late * (late - _TYPICAL_COSINE))
-        return torch.stack(scores)
+    def _score(self, question: Tensor, passage: Tensor, units: Sequence[tuple[int, int]]) -> Tensor:
+        token_scores = self.token(passage)[:, 0]
+        direction = functional.normalize(question.mean(0), dim=-1)
+        similarities = functional.normalize(question[1:-1], dim=-1) @ functional.normalize(passage, dim=-1).T
+        means = torch.stack([passage[start:end].mean(0) for start, end in units])
+        cosines = functional.normalize(means, dim=-1) @ direction - _TYPICAL_COSINE
+        late = torch.stack([similarities[:, start:end].amax(1).mean() for start, end in units]) - _TYPICAL_COSINE
+        best = torch.stack([token_scores[start:end].max() for start, end in units])
+        score: Tensor = self.mean(means)[:, 0] + best + self.cosine * cosines + self.late * late
+        return score
+
+    def load(self, path: Path) -> None:
+        """Take what was trained from the product's file of weights. Errors: ModelError; ValueError (shape)."""
+        weights = load_reader_weights(path)
+        with torch.no_grad():
+            for number, layer in enumerate(self.layers, self.first_layer):
+                for name, module in layer.named_children():
+                    if isinstance(module, _Norm):
+                        _fill(module.weight, weights.tuning.vectors[f"l{number}.{name}.w"])
+                        _fill(module.bias, weights.tuning.vectors[f"l{number}.{name}.b"])
+                    elif isinstance(module, _Linear) and module.rank:
+                        down, up = weights.tuning.updates[f"l{number}.{name}.w"]
+                        _fill(module.down, down)
+                        _fill(module.up, up / _UPDATE_SCALE)
+            constant = weights.bias + _TYPICAL_COSINE * (weights.cosine_weight + weights.late_weight)
+            _fill(self.kinds, weights.kinds)
+            _fill(self.mean.weight, weights.mean_weight[None])
+            _fill(self.token.weight, weights.token_weight[None])
+            for parameter, value in ((self.mean.bias, constant), (self.cosine, weights.cosine_weight)):
+                parameter.fill_(value)
+            self.late.fill_(weights.late_weight)
 
     def save(self, path: Path) -> None:
         """Write what was trained as the product's file of weights, the updates in half precision."""
@@ -178,6 +188,12 @@ class UpperLayers(nn.Module):
         }
         tensors["scalars"] = np.array([cosine, late, bias], np.float32)
         save_file(tensors, path, metadata={"first_layer": str(self.first_layer)})
+
+
+def _fill(parameter: Tensor, values: np.ndarray) -> None:
+    if parameter.shape != values.shape:
+        raise ValueError(f"weights of {values.shape} cannot go on as {tuple(parameter.shape)}")
+    parameter.copy_(torch.from_numpy(values))
 
 
 def _array(parameter: Tensor) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Train the answer reader on the questions for training of `benchmarks/real_documents`.
 
-Two processes on two cores take about an hour:
+On two cores, two processes take some hours:
 
     torchrun --nproc-per-node 2 -m benchmarks.answer_reader.train --out services/data/answer_reader.safetensors
 
@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import torch
@@ -63,22 +64,26 @@ def main() -> int:
     assert data is not None, "the first worker prepares the data for all"
     torch.manual_seed(0)
     network = UpperLayers(open_parts(find_weights()), _FIRST_LAYER, _RANK)
-    total = args.epochs * len(data.examples) // _EXAMPLES_PER_STEP
+    if args.start:
+        network.load(args.start)
     optimizer = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], args.rate, weight_decay=0.01)
-    steps = _Steps(network, optimizer, total, args.rate, workers)
+    steps = _Steps(network, optimizer, args.steps, args.rate, workers)
     started_at, losses = time.monotonic(), []
     loss_of = _make_loss(network, data)
-    for example, passages in _draw(data, args.epochs, args.passages, rank, workers):
-        loss = loss_of(example, passages)
-        torch.autograd.backward(loss * workers / _EXAMPLES_PER_STEP)
-        losses.append(float(loss.detach()))
+    for example, passages in _draw(data, args.passages, rank, workers):
+        example_loss = loss_of(example, passages)
+        torch.autograd.backward(example_loss * workers / _EXAMPLES_PER_STEP)
+        losses.append(float(example_loss.detach()))
         if len(losses) % (_EXAMPLES_PER_STEP // workers) == 0:
             steps.take()
             if rank == 0 and steps.done % _STEPS_BETWEEN_LINES == 0:
                 recent = losses[-_STEPS_BETWEEN_LINES * _EXAMPLES_PER_STEP // workers :]
                 spent = time.monotonic() - started_at
-                print(f"{steps.done} of {total} steps, loss {sum(recent) / len(recent):.3f}, {spent:.0f} s", flush=True)
+                loss = sum(recent) / len(recent)
+                print(f"{steps.done} of {args.steps} steps, loss {loss:.3f}, {spent:.0f} s", flush=True)
                 network.save(args.out)
+            if steps.done == args.steps:
+                break
     if rank == 0:
         network.save(args.out)
     return 0
@@ -92,11 +97,9 @@ def _prepare(cache: Path) -> TrainingSet:
     )
 
 
-def _draw(
-    data: TrainingSet, epochs: int, passages: int, rank: int, workers: int
-) -> Iterator[tuple[Example, list[int]]]:
-    """Yield this worker's examples in random order, each with the numbers of the passages that it is read beside."""
-    for epoch in range(epochs):
+def _draw(data: TrainingSet, passages: int, rank: int, workers: int) -> Iterator[tuple[Example, list[int]]]:
+    """Yield this worker's examples, again and again in random order, each with the passages that it is read beside."""
+    for epoch in count():
         order = list(range(len(data.examples)))
         random.Random(epoch).shuffle(order)
         whole = len(order) // _EXAMPLES_PER_STEP * _EXAMPLES_PER_STEP
@@ -173,7 +176,8 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="the weights, written as they get better"
     )
-    parser.add_argument("--epochs", type=int, default=2, help="times that every question is read")
+    parser.add_argument("--start", type=Path, metavar="FILE", help="weights to go on from; default: the encoder's own")
+    parser.add_argument("--steps", type=int, default=1280, help="steps of the optimizer, each of 16 questions")
     parser.add_argument("--passages", type=int, default=5, help="passages that a question is read beside")
     parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate")
     return parser.parse_args()

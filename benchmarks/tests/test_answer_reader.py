@@ -35,9 +35,15 @@ def test_the_product_scores_as_the_network_that_was_trained(tmp_path: Path) -> N
     question = lower(parts.tokenizer.encode_with_spans(QUERY_PREFIX + QUESTION, 96).ids)
     with torch.no_grad():
         expected = network(question, [lower(each.ids) for each in tokenized], tokenized).numpy()
+    again = UpperLayers(parts, 6, 4)
+    again.load(tmp_path / "weights.safetensors")
+    with torch.no_grad():
+        repeated = again(question, [lower(each.ids) for each in tokenized], tokenized).numpy()
+    # Updates are kept in half precision.
+    assert np.abs(repeated - expected).max() < 0.05
     read = MultilingualE5Reader(weights=tmp_path / "weights.safetensors").read(QUESTION, segments)
     scores = [unit.score for units in read for unit in units]
-    # Half precision there, eight bits here: the scores spread over several units.
+    # Floats there, eight bits here: the scores spread over several units.
     assert np.abs(np.array(scores) - expected).max() < 0.5
     assert int(np.argmax(scores)) == int(expected.argmax())
 
