@@ -103,12 +103,14 @@ def make_figures(
     """Return all figures of a run."""
     answerable = {question.id: question.document for question in questions if question.is_answerable}
     ranks = {result.id: result.rank for result in results if result.id in answerable}
+    weaker = {result.id: result.weaker_rank for result in results if result.id in answerable}
     textless = {document.id for document in names.values() if document.medium in ("scan", "photo")}
     with_text = frozenset(id_ for id_, document in answerable.items() if document not in textless)
     return [
         Figure("questions", float(len(results))),
         *make_search_figures(ranks, "search", _SEARCH_TARGETS),
-        *make_margin_figures(ranks, baselines, with_text),
+        *make_search_figures(weaker, "search with weaker results", None),
+        *make_margin_figures(weaker, baselines, with_text),
         *(figure for baseline in baselines for figure in make_search_figures(baseline.ranks, baseline.name, None)),
         *make_answer_figures(results),
         *make_time_figures(results, pages_per_s),

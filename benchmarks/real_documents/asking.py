@@ -21,7 +21,7 @@ from indexer.types import SegmentFilter
 from services.answering.types import Answer
 from services.catalog.types import Asset
 from services.container import Container
-from services.search.types import Query
+from services.search.types import Moment, Query
 
 _FOUND_PLACES = 10
 """Chosen: one screen of results, the default of search."""
@@ -47,7 +47,9 @@ def ask_all(
         started_at = time.perf_counter()
         moments = container.retrieval.search(Query(question.question), filters, _FOUND_PLACES)
         search_s = time.perf_counter() - started_at
-        found = tuple(Place(documents[m.asset.name].id, read_page(m.asset, m.best_segment)) for m in moments)
+        found = _list_places(moments, documents)
+        moments = container.retrieval.search(Query(question.question), filters, _FOUND_PLACES, weaker=True)
+        weaker = _list_places(moments, documents)
         started_at = time.perf_counter()
         if perfect is Perfect.PAGE and question.is_answerable and asset is not None:
             answer = _ask_with_right_pages(container, question, asset)
@@ -60,12 +62,19 @@ def ask_all(
             question.kind,
             judge_answer(question, answer, cited),
             rank_right_page(question, found),
+            rank_right_page(question, weaker),
             answer.text,
             cited,
             found,
             round(search_s, 4),
             round(answer_s, 4),
         )
+
+
+def _list_places(moments: Sequence[Moment], documents: Mapping[str, Document]) -> tuple[Place, ...]:
+    return tuple(
+        Place(documents[moment.asset.name].id, read_page(moment.asset, moment.best_segment)) for moment in moments
+    )
 
 
 def _ask_with_right_pages(container: Container, question: BedQuestion, asset: Asset) -> Answer:

@@ -37,7 +37,10 @@ def make_search_figures(ranks: Mapping[str, int], name: str, targets: tuple[floa
 def make_margin_figures(
     ranks: Mapping[str, int], baselines: Sequence[BaselineRanks], with_text: frozenset[str]
 ) -> Iterator[Figure]:
-    """Yield by how much search is ahead of the best baseline, on documents whose text a baseline can read."""
+    """Yield by how much a search is ahead of the best baseline, on documents whose text a baseline can read.
+
+    Baselines leave out nothing, so the search should not either.
+    """
     if not baselines:
         return
     ours = _share_within({id_: rank for id_, rank in ranks.items() if id_ in with_text}, 1)

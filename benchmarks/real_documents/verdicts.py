@@ -38,12 +38,17 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class QuestionResult(msgspec.Struct, frozen=True):
-    """What came of a question: `rank` is the place of the first right page in search, 0 where it is not among them."""
+    """What came of a question.
+
+    `rank` is the place of the first right page in search, 0 where it is not among them; `weaker_rank` is the same with
+    the results below the cut too.
+    """
 
     id: str
     kind: str
     verdict: BedVerdict
     rank: int
+    weaker_rank: int
     answer: str
     cited: tuple[Place, ...]
     found: tuple[Place, ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,14 +42,14 @@ class MissingSources:
         `seen` are URIs of files that are known to be there. A path that is not there at all marks only its own source:
         the disk of a folder may be elsewhere. Errors: those of the catalog.
         """
-        below = self._catalog.sources_below(collection, path.resolve().as_uri())
+        below = self._catalog.sources_below(collection, _to_uri(path))
         if not path.exists():
-            below = [source for source in below if source.uri == path.resolve().as_uri()]
+            below = [source for source in below if source.uri == _to_uri(path)]
         return self._mark(below, seen)
 
     def find(self, collections: Sequence[str] | None, paths: Sequence[Path] = ()) -> list[MissingSource]:
         """Mark and return the missing sources of some collections (None: all), below some paths (none: everywhere)."""
-        uris: list[str | None] = [path.resolve().as_uri() for path in paths] or [None]
+        uris: list[str | None] = [_to_uri(path) for path in paths] or [None]
         names = list(self._catalog.collections()) if collections is None else collections
         known = {
             (source.collection, source.uri): source
@@ -61,7 +62,7 @@ class MissingSources:
     def all_missing(self, collections: Sequence[str] | None, paths: Sequence[Path] = ()) -> list[str]:
         """Return the collections or paths of which every file, of two or more, is gone: a disk may be missing."""
         places: list[tuple[str, str | None, str | None]] = [
-            (str(path), None, path.resolve().as_uri()) for path in paths
+            (str(path), None, _to_uri(path)) for path in paths
         ] or [(name, name, None) for name in (self._catalog.collections() if collections is None else collections)]
         doubtful = []
         for name, collection, uri in places:
@@ -72,7 +73,7 @@ class MissingSources:
 
     def count_present(self, collection: str, path: Path) -> int:
         """Return the number of sources at a path or below it that nobody has found to be gone."""
-        sources = self._catalog.sources_below(collection, path.resolve().as_uri())
+        sources = self._catalog.sources_below(collection, _to_uri(path))
         return sum(source.missing_since is None for source in sources)
 
     def prune(self, missing: Sequence[MissingSource], timeout_s: float = 0.0) -> Iterator[MissingSource]:
@@ -124,3 +125,8 @@ def is_missing(source: Source) -> bool:
     except OSError:
         return False
     return False
+
+
+def _to_uri(path: Path) -> str:
+    """Return the URI of a path with its links resolved; a link into a cycle stays as it is."""
+    return Path(os.path.realpath(path)).as_uri()

@@ -253,3 +253,11 @@ def test_a_home_that_cannot_be_is_one_line(run_command: RunCommand, media_folder
     assert result.exit_code == 1
     assert states["home"] == states["index"] == states["catalog"] == "failed"
     assert states["documents"] == "ok"
+
+
+def test_a_link_to_itself_is_one_clear_line(run_command: RunCommand, tmp_path: Path) -> None:
+    (tmp_path / "self.pdf").symlink_to(tmp_path / "self.pdf")
+    result = run_command(None, "index", tmp_path / "self.pdf")
+    assert result.exit_code == 1
+    assert "self.pdf: cannot be read (too many levels of symbolic links)" in result.stderr
+    assert "Traceback" not in result.stderr
