@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -14,7 +16,7 @@ from benchmarks.answer_reader.passages import PlacedPassage
 from benchmarks.real_documents.bed import BedQuestion
 from benchmarks.real_documents.normalisation import contains_alternative, normalise
 from indexer.encoders.multilingual_e5.parts import QUERY_PREFIX, ModelParts
-from indexer.indexes.exact import ExactIndex
+from indexer.indexes.faiss.index import FaissIndex
 from indexer.ports import SentenceEncoder
 from indexer.types import AssetKind, AssetTags, Hit, Lane, SegmentBatch, SegmentFilter
 from services.reading.multilingual_e5 import MAX_QUESTION_TOKENS, TokenizedPassage, tokenize_passage
@@ -63,17 +65,16 @@ def build_training_set(
     for number, each in enumerate(placed):
         by_document[each.document].append(number)
     vectors = encoder.encode_queries([question.question for question in questions])
-    index = _Index(placed)
+    with TemporaryDirectory() as folder:
+        index = _Index(placed, Path(folder))
+        rankings = [index.rank(question.question, vector) for question, vector in zip(questions, vectors, strict=True)]
+        index.close()
     examples = []
-    for question, vector in zip(questions, vectors, strict=True):
+    for question, ranking in zip(questions, rankings, strict=True):
         labels = dict(_label(question, placed, passages, by_document[question.document]))
         if question.is_answerable and not labels:
             continue
-        found = [
-            number
-            for number in index.rank(question.question, vector)
-            if number not in labels and passages[number].units
-        ]
+        found = [number for number in ranking if number not in labels and passages[number].units]
         own = [number for number in found if placed[number].document == question.document][:_OF_THE_DOCUMENT]
         others = [number for number in found if number not in own][: _NEGATIVES - len(own)]
         tokens = parts.tokenizer.encode_with_spans(QUERY_PREFIX + question.question, MAX_QUESTION_TOKENS).ids
@@ -84,8 +85,8 @@ def build_training_set(
 class _Index:
     """Both text lanes over the passages, whose numbers it finds."""
 
-    def __init__(self, placed: Sequence[PlacedPassage]) -> None:
-        self._index = ExactIndex()
+    def __init__(self, placed: Sequence[PlacedPassage], folder: Path) -> None:
+        self._index = FaissIndex(folder)
         self._numbers: dict[tuple[str, int], int] = {}
         for document, group in groupby(enumerate(placed), key=lambda each: each[1].document):
             members = list(group)
@@ -101,6 +102,9 @@ class _Index:
         """Return the numbers of passages for a question, best first."""
         rankings = [self._rank_lane(Lane.TEXT, vector), self._rank_lane(Lane.KEYWORDS, question)]
         return [self._numbers[entry.asset_id, entry.segment.ordinal] for entry in fuse(rankings)]
+
+    def close(self) -> None:
+        self._index.close()
 
     def _rank_lane(self, lane: Lane, query: np.ndarray | str) -> LaneRanking:
         curve = _CURVES[lane]

@@ -1,4 +1,4 @@
-"""The answer reader in torch, for training: the layers of multilingual-e5-small, the upper ones with low-rank updates.
+"""The answer reader in torch, for training: the upper layers of multilingual-e5-small with low-rank updates.
 
 `services/reading/multilingual_e5.py` runs the same on ONNX Runtime; `tests/benchmarks` hold the two together.
 """
@@ -91,24 +91,6 @@ def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     query, key, value = (each.transpose(0, 1) for each in (query, key, value))
     weights = torch.softmax(query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5, -1)
     return (weights @ value).transpose(0, 1).flatten(1)
-
-
-class LowerLayers:
-    """The frozen lower layers, which read one text by itself."""
-
-    def __init__(self, parts: ModelParts, layers: int) -> None:
-        self._parts = parts
-        self._layers = [_Layer(parts.weights, number, 0) for number in range(layers)]
-        self._norm = _Norm(parts.weights, "emb.ln", trained=False)
-
-    @torch.no_grad()
-    def __call__(self, ids: Sequence[int]) -> Tensor:
-        """Return the states of a text, `[tokens, width]`."""
-        embeddings = torch.from_numpy(self._parts.embed_tokens(ids))
-        states: Tensor = self._norm(embeddings)
-        for layer in self._layers:
-            states = layer(states, [len(states)])
-        return states
 
 
 class UpperLayers(nn.Module):

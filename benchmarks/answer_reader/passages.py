@@ -52,7 +52,8 @@ def read_asset(container: Container, asset: Asset, document: str) -> Iterator[Pl
     """Yield the passages of an indexed document."""
     manifest = container.artifacts.read_manifest(asset.asset_id, asset.version)
     for batch in container.pipeline.read_batches(manifest):
-        for row, vector in zip(batch.rows[Lane.TEXT], batch.vectors[Lane.TEXT], strict=True):
+        # A batch of pictures alone has no texts.
+        for row, vector in zip(batch.rows.get(Lane.TEXT, ()), batch.vectors.get(Lane.TEXT, ()), strict=True):
             segment = batch.segments[row]
             yield PlacedPassage(document, read_page(asset, segment), segment, vector)
 

@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -25,12 +26,12 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.answer_reader.examples import Example, TrainingSet, build_training_set
-from benchmarks.answer_reader.network import LowerLayers, UpperLayers
+from benchmarks.answer_reader.network import UpperLayers
 from benchmarks.answer_reader.passages import collect_passages
 from benchmarks.real_documents.bed import TRAINING_DATA, load_documents, load_questions
 from benchmarks.real_documents.fetch import add_cache_option
 from indexer.encoders.multilingual_e5.encoder import MultilingualE5Encoder
-from indexer.encoders.multilingual_e5.parts import find_weights, open_parts
+from indexer.encoders.multilingual_e5.parts import LayerSession, find_weights, open_parts
 
 _FIRST_LAYER = 6
 """Chosen: half of the layers read apart, so that half of the work on a passage is done once for all questions."""
@@ -118,18 +119,20 @@ def _draw(data: TrainingSet, passages: int, rank: int, workers: int) -> Iterator
 
 
 def _make_loss(network: UpperLayers, data: TrainingSet) -> Callable[[Example, Sequence[int]], Tensor]:
-    """Return the loss of an example; states of the lower layers are computed once."""
-    lower = LowerLayers(open_parts(find_weights()), _FIRST_LAYER)
-    states: dict[int, Tensor] = {}
+    """Return the loss of an example; the lower layers, which are the product's, read each passage once."""
+    parts = open_parts(find_weights())
+    lower = LayerSession(parts, range(_FIRST_LAYER))
 
-    def read(number: int) -> Tensor:
-        if number not in states:
-            states[number] = lower(data.passages[number].ids)
-        return states[number]
+    def read(ids: Sequence[int]) -> Tensor:
+        return torch.from_numpy(lower.run(parts.embed_tokens(ids)))
+
+    @cache
+    def read_passage(number: int) -> Tensor:
+        return read(data.passages[number].ids)
 
     def loss(example: Example, chosen: Sequence[int]) -> Tensor:
         tokenized = [data.passages[number] for number in chosen]
-        scores = network(lower(example.question), [read(number) for number in chosen], tokenized)
+        scores = network(read(example.question), [read_passage(number) for number in chosen], tokenized)
         answers = [
             flag
             for number, each in zip(chosen, tokenized, strict=True)

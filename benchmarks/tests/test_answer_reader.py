@@ -6,14 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
 from benchmarks.answer_reader.__main__ import fit_logistic
 from benchmarks.answer_reader.examples import build_training_set
-from benchmarks.answer_reader.network import LowerLayers, UpperLayers
+from benchmarks.answer_reader.network import UpperLayers
 from benchmarks.answer_reader.passages import PlacedPassage
 from benchmarks.real_documents.bed import BedQuestion
 from indexer.encoders.multilingual_e5.encoder import MultilingualE5Encoder
-from indexer.encoders.multilingual_e5.parts import QUERY_PREFIX, find_weights, open_parts
+from indexer.encoders.multilingual_e5.parts import QUERY_PREFIX, LayerSession, find_weights, open_parts
 from indexer.types import Origin, Segment
 from services.reading.multilingual_e5 import MultilingualE5Reader, tokenize_passage
 
@@ -22,23 +24,27 @@ QUESTION = "What does a ticket cost?"
 
 
 def test_the_product_scores_as_the_network_that_was_trained(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
     parts = open_parts(find_weights())
     torch.manual_seed(3)
-    network, lower = UpperLayers(parts, 6, 4), LowerLayers(parts, 6)
+    network, lower = UpperLayers(parts, 6, 4), LayerSession(parts, range(6))
     for parameter in network.parameters():
         if parameter.requires_grad and parameter.dim() == 2:
             torch.nn.init.normal_(parameter, std=0.02)
     network.save(tmp_path / "weights.safetensors")
     segments = [Segment(0, Origin.PAGE, text=text, context="Prices") for text in TEXTS]
     tokenized = [tokenize_passage(parts, segment) for segment in segments]
-    question = lower(parts.tokenizer.encode_with_spans(QUERY_PREFIX + QUESTION, 96).ids)
+
+    def read_apart(ids: list[int]) -> Tensor:
+        return torch.from_numpy(lower.run(parts.embed_tokens(ids)))
+
+    question = read_apart(parts.tokenizer.encode_with_spans(QUERY_PREFIX + QUESTION, 96).ids)
+    passages = [read_apart(each.ids) for each in tokenized]
     with torch.no_grad():
-        expected = network(question, [lower(each.ids) for each in tokenized], tokenized).numpy()
+        expected = network(question, passages, tokenized).numpy()
     again = UpperLayers(parts, 6, 4)
     again.load(tmp_path / "weights.safetensors")
     with torch.no_grad():
-        repeated = again(question, [lower(each.ids) for each in tokenized], tokenized).numpy()
+        repeated = again(question, passages, tokenized).numpy()
     # Updates are kept in half precision.
     assert np.abs(repeated - expected).max() < 0.05
     read = MultilingualE5Reader(weights=tmp_path / "weights.safetensors").read(QUESTION, segments)

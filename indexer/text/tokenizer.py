@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from functools import lru_cache
 
 import snowballstemmer
 
 from indexer.text import stopwords
+from indexer.text.accents import strip_marks, unaccented
+from indexer.text.language import identify_language
 from indexer.text.numbers import NUMBER, mark_groups, number_tokens, number_variants, split_currencies
 from indexer.text.token_variants import compound_variants, spaced_codes
 
@@ -66,7 +68,7 @@ def tokenize_document(text: str) -> list[str]:
         if piece["number"]:
             variants += number_variants(piece[0])
         elif not piece["run"]:
-            variants += (_stem(variant)[:MAX_TOKEN_CHARS] for variant in compound_variants(_unaccented(piece[0])))
+            variants += (_stem(variant)[:MAX_TOKEN_CHARS] for variant in compound_variants(unaccented(piece[0])))
     variants += spaced_codes(unicodedata.normalize("NFKC", text))
     return tokenize(text) + variants
 
@@ -74,17 +76,19 @@ def tokenize_document(text: str) -> list[str]:
 def tokenize_query(text: str) -> tuple[str, ...]:
     """Return the distinct tokens to search a query by, in order; empty where it has only stop words.
 
-    Unspaced runs lose particles and question words and become bigrams (a unigram where a character stands alone). A
-    query that is one such run and would become empty is kept whole.
+    Stop words of the query's language are left out, English ones always. Unspaced runs lose particles and question
+    words and become bigrams (a unigram where a character stands alone). A query that is one such run and would become
+    empty is kept whole.
     """
     pieces = list(_split_pieces(text))
+    stop = stopwords.QUERY_STOPWORDS.get(identify_language(text) or "", frozenset())
     terms: list[str] = []
     for piece in pieces:
         if piece["run"]:
             for word in _content_words(piece[0]):
                 terms += _bigrams(word)
         else:
-            terms += _spaced_tokens(piece)
+            terms += _spaced_tokens(piece, stop)
     if not terms and len(pieces) == 1 and pieces[0]["run"]:
         terms = _bigrams(pieces[0][0])
     return tuple(dict.fromkeys(terms))[:MAX_QUERY_TERMS]
@@ -94,32 +98,22 @@ def _split_pieces(text: str) -> Iterator[re.Match[str]]:
     """Yield matches of unspaced runs, numbers and words, of the text folded by NFKC and case."""
     compatible = unicodedata.normalize("NFKC", mark_groups(text))
     folded = unicodedata.normalize("NFKC", compatible.casefold()).translate(_FOLDED_JOINERS)
-    return _PIECE_PATTERN.finditer(split_currencies(_strip_marks(folded)))
+    return _PIECE_PATTERN.finditer(split_currencies(strip_marks(folded)))
 
 
-def _spaced_tokens(piece: re.Match[str]) -> Iterable[str]:
-    """Return the tokens of a number or word."""
-    return number_tokens(piece[0]) if piece["number"] else _compound_tokens(piece[0])
+def _spaced_tokens(piece: re.Match[str], stop: Set[str] = frozenset()) -> Iterable[str]:
+    """Return the tokens of a number or word, without English stop words and those of `stop`."""
+    return number_tokens(piece[0]) if piece["number"] else _compound_tokens(piece[0], stop)
 
 
-def _unaccented(word: str) -> str:
-    """Return a word without accents and other marks."""
-    return _strip_marks(unicodedata.normalize("NFKD", word))
-
-
-def _strip_marks(text: str) -> str:
-    """Return a text without combining marks."""
-    return text if text.isascii() else "".join(c for c in text if not unicodedata.category(c).startswith("M"))
-
-
-def _compound_tokens(word: str) -> Iterator[str]:
+def _compound_tokens(word: str, stop: Set[str]) -> Iterator[str]:
     """Yield a code or address whole, then the stems of its parts; of a plain word, its stem."""
-    plain = _unaccented(word)
+    plain = unaccented(word)
     parts: list[str] = _PART_PATTERN.findall(plain)
     if len(parts) > 1 and len(plain) <= MAX_TOKEN_CHARS and re.search(r"[0-9@&]", plain):
         yield plain
     for part in parts:
-        if part not in stopwords.ENGLISH_STOPWORDS:
+        if part not in stopwords.ENGLISH_STOPWORDS and part not in stop:
             yield _stem(part)[:MAX_TOKEN_CHARS]
 
 

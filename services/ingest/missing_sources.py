@@ -61,9 +61,9 @@ class MissingSources:
 
     def all_missing(self, collections: Sequence[str] | None, paths: Sequence[Path] = ()) -> list[str]:
         """Return the collections or paths of which every file, of two or more, is gone: a disk may be missing."""
-        places: list[tuple[str, str | None, str | None]] = [
-            (str(path), None, _to_uri(path)) for path in paths
-        ] or [(name, name, None) for name in (self._catalog.collections() if collections is None else collections)]
+        places: list[tuple[str, str | None, str | None]] = [(str(path), None, _to_uri(path)) for path in paths] or [
+            (name, name, None) for name in (self._catalog.collections() if collections is None else collections)
+        ]
         doubtful = []
         for name, collection, uri in places:
             sources = self._catalog.sources_below(collection, uri)

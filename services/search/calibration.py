@@ -1,24 +1,26 @@
 """Score calibration of the lanes against the scores of unrelated (null) queries (decision 0006).
 
-The index is searched with null queries (`services/data/null_queries.txt`: questions about anything; for the visual lane
-`null_scenes.txt`: things never seen together, decision 0012). The best score of each in a lane is a sample of the
+The index is searched with null queries (`services/data/null_queries_en.txt`: questions about anything; for the visual
+lane `null_scenes.txt`: things never seen together, decision 0012). The best score of each in a lane is a sample of the
 lane's null distribution. `null_quantile` is the share of unrelated queries that shall find nothing in any lane, so each
 of n lanes is cut where a share `(1 - null_quantile) / n` of them finds something (Bonferroni correction).
 
 The calibrated score is a logistic curve through two points: 0.5 at that cut, 0.05 at the median. So 0.5 means "no
 better than the best unrelated queries" in every lane and for every model.
+
+Null queries in a language also have a mean vector: what is common to questions in that language. A share of it is taken
+off the vector of each query, which else finds texts in its own language before those that answer (decision 0121).
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
-from itertools import count
+from itertools import chain, count
 from statistics import NormalDist
 from typing import TypeAlias, TypeVar
 
@@ -28,6 +30,7 @@ from numpy.typing import NDArray
 
 from indexer.errors import ArtifactError, BlobStoreUnavailable, StorageFull
 from indexer.ports import BlobStore, ImageTextEncoder, SegmentIndex, SentenceEncoder
+from indexer.text.language import LANGUAGES, identify_language
 from indexer.types import Lane, Pixels, SegmentFilter, Vectors
 from services.database.clock import Clock, now
 
@@ -37,10 +40,12 @@ ScoreProgress: TypeAlias = Callable[[float, float], None]
 
 SCORE_AT_CUT = 0.5
 """Source: the logistic function, whose value is 0.5 at its midpoint, where a lane's cut is (decision 0006)."""
-_PICTURE_QUERIES, _CJK_SUFFIX = "pictures", "-cjk"
-_CJK_SCRIPT = re.compile("[\u1100-\u11ff\u3041-\u30ff\u3131-\u318e\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]")
-_NULL_LISTS = ("null_queries", "null_queries_cjk", "null_scenes")
+_PICTURE_QUERIES = "pictures"
+_DEFAULT_LANGUAGE = "en"
+"""Chosen: the longest list of null queries, for queries whose language is not known too."""
 _BLOB_KEY = "calibration.json"
+_MEAN_DECIMALS = 5
+"""Form: digits of a mean vector in the blob; similarities change by less than they are rounded to for display."""
 _NULL_PICTURES = 32
 """Chosen: four of each of the scales and kinds of pattern that `make_null_pictures` has."""
 _Tick: TypeAlias = Callable[[], object]
@@ -56,6 +61,8 @@ class CalibrationSettings:
     """Chosen: keeps the curve finite where all null scores are equal, as in an empty index."""
     upper_quantile: float = 0.9
     """Chosen: the upper tenth still has several null scenes; a higher quantile follows a single one (decision 0012)."""
+    language_share: float = 0.5
+    """Chosen: share of the mean of a language's null queries that is taken off a query (decision 0121)."""
     encode_batch: int = 8
     """Chosen: few null queries are encoded together, so that calibration takes no more memory than indexing did."""
 
@@ -95,6 +102,7 @@ class _NullScores:
     generation: int
     made_of: dict[str, str]
     best: dict[str, list[float]]
+    means: dict[str, list[float]]
     measured_at: float = 0.0
 
 
@@ -115,7 +123,7 @@ class Calibration:
         self._index, self._visual, self._text, self._settings = index, visual, text, settings
         self._provenance = {
             **model_ids,
-            "null queries": _digest([line for name in _NULL_LISTS for line in load_null_queries(name)]),
+            "null queries": _digest([*chain(*map(load_null_queries, LANGUAGES)), *load_null_scenes()]),
         }
         self._blobs, self._null_quantile, self._clock = blobs, null_quantile, clock
         self._nulls: _NullScores | None = None
@@ -123,21 +131,30 @@ class Calibration:
     def curve(self, lane: Lane, query: str | None = None) -> LogisticCurve:
         """Return the curve of a lane for a text query, or for a picture (None).
 
-        Queries in Chinese, Japanese or Korean use the null queries in those scripts, and never a cut below that of the
-        others: an encoder that was not trained on a script finds all its texts similar (decision 0015).
+        Queries in other languages than English use the null queries in their language, and never a cut below that of
+        the English ones: an encoder that was not trained on a script finds all its texts similar (decision 0015).
         """
         nulls = self._load_current()
         if query is None:
             return self._fit_at_quantile(nulls.best.get(_PICTURE_QUERIES) or [0.0], 1)
         lanes = sum(name in nulls.best for name in Lane)
         default_curve = self._curve_fitter(lane)(nulls.best.get(lane.value) or [0.0], lanes)
-        if not _CJK_SCRIPT.search(query):
+        language = _choose_language(query)
+        if language == _DEFAULT_LANGUAGE:
             return default_curve
         return max(
             default_curve,
-            self._fit_at_quantile(nulls.best.get(f"{lane}{_CJK_SUFFIX}") or [0.0], lanes),
+            self._fit_at_quantile(nulls.best.get(f"{lane}-{language}") or [0.0], lanes),
             key=lambda curve: curve.midpoint,
         )
+
+    def without_language(self, vector: NDArray[np.float32], query: str) -> NDArray[np.float32]:
+        """Return the vector `[dim]` of a query for the text lane, without a share of what its language adds to it.
+
+        Similarities of the result are lower than cosines, for all texts alike.
+        """
+        mean = self._load_current().means.get(_choose_language(query))
+        return vector if mean is None else vector - self._settings.language_share * np.asarray(mean, np.float32)
 
     def _curve_fitter(self, lane: Lane) -> Callable[[list[float], int], LogisticCurve]:
         return self._fit_normal_tail if lane is Lane.VISUAL else self._fit_at_quantile
@@ -207,37 +224,41 @@ class Calibration:
         """Return what is called after each search with a null query."""
         if progress is None:
             return _ignore
-        queries, cjk_queries, scenes = map(len, map(load_null_queries, _NULL_LISTS))
-        total = (queries + cjk_queries) * (1 if self._text() is None else 2)
+        queries = sum(len(load_null_queries(language)) for language in LANGUAGES)
+        total = queries * (1 if self._text() is None else 2)
         if self._visual() is not None:
-            total += scenes + cjk_queries + _NULL_PICTURES
+            total += queries - len(load_null_queries()) + len(load_null_scenes()) + _NULL_PICTURES
         done = count(1)
         return lambda: progress(next(done), total)
 
     def _measure(self, tick: _Tick) -> _NullScores:
-        generation, cjk_queries = self._index.generation(), load_null_queries("null_queries_cjk")
-        best = self._measure_text_queries("", load_null_queries(), load_null_queries("null_scenes"), tick)
-        best |= self._measure_text_queries(_CJK_SUFFIX, cjk_queries, cjk_queries, tick)
+        generation, means = self._index.generation(), {}
+        best: dict[str, list[float]] = {}
+        for language in LANGUAGES:
+            suffix = "" if language == _DEFAULT_LANGUAGE else f"-{language}"
+            queries = load_null_queries(language)
+            best[f"{Lane.KEYWORDS}{suffix}"] = [self._top_score(Lane.KEYWORDS, query, tick) for query in queries]
+            if (text := self._text()) is not None:
+                vectors = self._encode(text.encode_queries, queries)
+                means[language] = vectors.mean(axis=0)
+                centred = vectors - self._settings.language_share * means[language]
+                best[f"{Lane.TEXT}{suffix}"] = [self._top_score(Lane.TEXT, vector, tick) for vector in centred]
+            if (visual := self._visual()) is not None:
+                seen = load_null_scenes() if language == _DEFAULT_LANGUAGE else queries
+                best[f"{Lane.VISUAL}{suffix}"] = self._top_scores(Lane.VISUAL, visual.encode_texts, seen, tick)
         if (visual := self._visual()) is not None:
             best[_PICTURE_QUERIES] = self._top_scores(Lane.VISUAL, visual.encode_images, make_null_pictures(), tick)
-        return _NullScores(generation, self._provenance, best, self._clock())
-
-    def _measure_text_queries(
-        self, suffix: str, queries: list[str], scenes: list[str], tick: _Tick
-    ) -> dict[str, list[float]]:
-        best = {f"{Lane.KEYWORDS}{suffix}": [self._top_score(Lane.KEYWORDS, query, tick) for query in queries]}
-        if (text := self._text()) is not None:
-            best[f"{Lane.TEXT}{suffix}"] = self._top_scores(Lane.TEXT, text.encode_queries, queries, tick)
-        if (visual := self._visual()) is not None:
-            best[f"{Lane.VISUAL}{suffix}"] = self._top_scores(Lane.VISUAL, visual.encode_texts, scenes, tick)
-        return best
+        stored = {language: [round(float(value), _MEAN_DECIMALS) for value in mean] for language, mean in means.items()}
+        return _NullScores(generation, self._provenance, best, stored, self._clock())
 
     def _top_scores(
         self, lane: Lane, encode: Callable[[Sequence[T]], Vectors], nulls: Sequence[T], tick: _Tick
     ) -> list[float]:
+        return [self._top_score(lane, vector, tick) for vector in self._encode(encode, nulls)]
+
+    def _encode(self, encode: Callable[[Sequence[T]], Vectors], nulls: Sequence[T]) -> Vectors:
         size = self._settings.encode_batch
-        batches = (nulls[first : first + size] for first in range(0, len(nulls), size))
-        return [self._top_score(lane, vector, tick) for batch in batches for vector in encode(batch)]
+        return np.concatenate([encode(nulls[first : first + size]) for first in range(0, len(nulls), size)])
 
     def _top_score(self, lane: Lane, query: NDArray[np.float32] | str, tick: _Tick) -> float:
         hits = self._index.search(lane, query, 1, SegmentFilter())
@@ -245,10 +266,23 @@ class Calibration:
         return hits[0].score if hits else 0.0
 
 
-def load_null_queries(name: str = "null_queries") -> list[str]:
-    """Load a list of stored null queries, which no archive is likely to be about, one per line."""
+def load_null_queries(language: str = _DEFAULT_LANGUAGE) -> list[str]:
+    """Load the stored null queries in a language of `LANGUAGES`, which no archive is likely to be about."""
+    return _load_lines(f"null_queries_{language}")
+
+
+def load_null_scenes() -> list[str]:
+    """Load the stored descriptions, in English, of pictures that no archive is likely to hold."""
+    return _load_lines("null_scenes")
+
+
+def _load_lines(name: str) -> list[str]:
     text = (resources.files("services") / "data" / f"{name}.txt").read_text("utf-8")
     return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def _choose_language(query: str) -> str:
+    return identify_language(query) or _DEFAULT_LANGUAGE
 
 
 def _ignore() -> None:

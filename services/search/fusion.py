@@ -4,14 +4,21 @@ Scores are logits of the calibration (`LogisticCurve.logit`): 0 at a lane's cut,
 every lane. A segment's fused score is the weighted mean over the rankings that its kind of segment can be in: pictures
 are in those of the visual lane, texts in those of the other two (decision 0117). By places alone, the first hit of an
 unsure lane would tie with that of a sure one.
+
+A text in another language than the query cannot have its words. That the keywords lane does not find it says little,
+so its logit there is at least `FOREIGN_KEYWORDS_LOGIT` (decision 0121).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from indexer.types import Hit, Lane, Origin, Segment
+
+FOREIGN_KEYWORDS_LOGIT = -4.0
+"""Chosen: a text without a word of the query has -6 or so, one with a few common words -3 (decision 0121)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +44,13 @@ class FusedSegment:
     fused_score: float = 0.0
 
 
-def fuse(rankings: Sequence[LaneRanking]) -> list[FusedSegment]:
+def fuse(
+    rankings: Sequence[LaneRanking], is_foreign: Callable[[Segment], bool] = lambda _: False
+) -> list[FusedSegment]:
     """Fuse rankings by their logits; return the segments, best first (ties by asset id and ordinal).
 
-    A lane may have several rankings (words and a picture in the visual lane); all of them count.
+    A lane may have several rankings (words and a picture in the visual lane); all of them count. `is_foreign` tells
+    that a segment is in another language than the query.
     """
     fused: dict[tuple[str, int], FusedSegment] = {}
     logits: dict[tuple[str, int], dict[int, float]] = {}
@@ -51,15 +61,19 @@ def fuse(rankings: Sequence[LaneRanking]) -> list[FusedSegment]:
             entry.lane_logits[ranking.lane] = max(hit.score, entry.lane_logits.get(ranking.lane, hit.score))
             logits.setdefault(key, {})[number] = hit.score
     for key, entry in fused.items():
-        entry.fused_score = _weighted_mean(rankings, logits[key], entry.segment)
+        least = FOREIGN_KEYWORDS_LOGIT if is_foreign(entry.segment) else -math.inf
+        entry.fused_score = _weighted_mean(rankings, logits[key], entry.segment, least)
     return sorted(fused.values(), key=lambda entry: (-entry.fused_score, entry.asset_id, entry.segment.ordinal))
 
 
-def _weighted_mean(rankings: Sequence[LaneRanking], logits: dict[int, float], segment: Segment) -> float:
+def _weighted_mean(
+    rankings: Sequence[LaneRanking], logits: dict[int, float], segment: Segment, least_of_keywords: float
+) -> float:
     """Return the weighted mean of a segment's logits over the rankings that it can be in, 0 where all weigh nothing."""
     total = weights = 0.0
     for number, ranking in enumerate(rankings):
         if (ranking.lane is Lane.VISUAL) == (segment.origin is Origin.PICTURE):
-            total += ranking.weight * logits.get(number, ranking.floor)
+            logit = logits.get(number, ranking.floor)
+            total += ranking.weight * (max(logit, least_of_keywords) if ranking.lane is Lane.KEYWORDS else logit)
             weights += ranking.weight
     return total / weights if weights else 0.0

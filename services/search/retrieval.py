@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from indexer.errors import InvalidInput
 from indexer.ports import ImageTextEncoder, SegmentIndex, SentenceEncoder
-from indexer.types import Lane, Origin, SegmentFilter
+from indexer.text.language import identify_language
+from indexer.types import Lane, Origin, Segment, SegmentFilter
 from services.catalog.catalog import Catalog
 from services.search.calibration import SCORE_AT_CUT, Calibration, sigmoid
 from services.search.fusion import FusedSegment, LaneRanking, fuse
@@ -71,7 +72,7 @@ class Retrieval:
         rankings = [self._rank(lane_query, filters) for lane_query in self._lane_queries(query)]
         # A vector lane without a hit has no vectors of what the filters let pass: it says nothing of any text.
         telling = [ranking for ranking in rankings if ranking.hits or ranking.lane is Lane.KEYWORDS]
-        return self._with_assets(fuse(telling), filters, min_score)
+        return self._with_assets(fuse(telling, _foreign_to(query.text)), filters, min_score)
 
     def search(self, query: Query, filters: SegmentFilter, limit: int, *, weaker: bool = False) -> list[Moment]:
         """Return up to `limit` moments, pages and pictures for a query, best first. Errors: InvalidInput.
@@ -133,7 +134,8 @@ class Retrieval:
             if visual is not None:
                 queries.append(_LaneQuery(Lane.VISUAL, visual.encode_texts([query.text])[0], query.text))
             if (text := self._text()) is not None:
-                queries.append(_LaneQuery(Lane.TEXT, text.encode_queries([query.text])[0], query.text))
+                vector = self._calibration.without_language(text.encode_queries([query.text])[0], query.text)
+                queries.append(_LaneQuery(Lane.TEXT, vector, query.text))
             queries.append(_LaneQuery(Lane.KEYWORDS, query.text, query.text))
         return queries
 
@@ -163,6 +165,16 @@ class Retrieval:
             for entry, scores in scored
             if (asset := assets.get(entry.asset_id)) is not None
         ]
+
+
+def _foreign_to(query: str) -> Callable[[Segment], bool]:
+    """Return what tells that a segment is in another language than a query; False where that is not known."""
+    language = identify_language(query)
+
+    def is_foreign(segment: Segment) -> bool:
+        return identify_language(segment.text) not in (language, None)
+
+    return is_foreign if language is not None else lambda _: False
 
 
 def _without_weak_lanes(result: RetrievedSegment, min_score: float) -> RetrievedSegment:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from indexer.types import AssetKind, Hit, Lane, Origin, Segment
-from services.search.fusion import LaneRanking, fuse
+from services.search.fusion import FOREIGN_KEYWORDS_LOGIT, LaneRanking, fuse
 
 
 def _ranking(
@@ -47,3 +47,11 @@ def test_a_lane_that_was_searched_twice_counts_twice_and_shows_its_best_score() 
     (entry,) = fuse([words, _ranking(Lane.VISUAL, (1, 2.0), origin=Origin.PICTURE)])
     assert entry.lane_logits == {Lane.VISUAL: 2.0}
     assert entry.fused_score == pytest.approx(1.3)
+
+
+def test_a_text_in_another_language_loses_little_by_not_having_the_words() -> None:
+    rankings = [_ranking(Lane.TEXT, (1, 2.0), (2, 3.0)), _ranking(Lane.KEYWORDS, (1, -3.5), floor=-6.0)]
+    assert [entry.segment.ordinal for entry in fuse(rankings)] == [1, 2]
+    foreign = fuse(rankings, lambda segment: segment.ordinal == 2)
+    assert [entry.segment.ordinal for entry in foreign] == [2, 1]
+    assert foreign[0].fused_score == pytest.approx((3.0 + FOREIGN_KEYWORDS_LOGIT) / 2)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from indexer.errors import InvalidInput
+from indexer.text.language import LANGUAGES, identify_language
 from indexer.types import AssetKind, Hit, Lane, Origin, Segment, SegmentFilter
 from services.catalog.types import Asset
 from services.container import Container
@@ -116,9 +117,12 @@ def test_a_typical_unrelated_query_gets_the_score_that_the_settings_say() -> Non
     assert curve.calibrate(0.2) == pytest.approx(0.1)
 
 
-def test_null_queries_are_many_and_distinct() -> None:
-    queries = load_null_queries()
-    assert len(set(queries)) == len(queries) >= 100
+def test_null_queries_are_many_and_distinct_and_in_their_language() -> None:
+    assert len(load_null_queries()) >= 100
+    for language in LANGUAGES:
+        queries = load_null_queries(language)
+        assert len(set(queries)) == len(queries) >= 30
+        assert sum(identify_language(query) in (language, None) for query in queries) >= 0.9 * len(queries)
     assert len({picture.tobytes() for picture in make_null_pictures()}) == 32
 
 
