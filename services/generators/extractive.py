@@ -144,7 +144,7 @@ class ExtractiveGenerator:
             for before, unit in zip((None, *units), units, strict=False):
                 is_bare = len(piece.text[unit.start : unit.end].split()) < self._settings.min_sentence_words
                 start = before.start if is_bare and before is not None else unit.start
-                candidates.append(_Candidate(piece, start, unit.end, is_pair=False, score=unit.score))
+                candidates.append(_Candidate(piece, start, unit.end, is_pair=False, score=unit.probability))
         return candidates
 
     def _candidates(self, evidence: Sequence[Evidence]) -> list[_Candidate]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from services.reading.ports import AnswerReader
+from services.reading.units import ReadUnit
 from services.search.calibration import sigmoid
 from services.search.types import AnswerUnit, RetrievedSegment
 
@@ -57,11 +58,11 @@ class AnswerFinder:
         read.sort(key=_best_probability, reverse=True)
         return read if read and _best_probability(read[0]) >= self._settings.min_probability else []
 
-    def _judge(self, unit: AnswerUnit, passage: RetrievedSegment) -> AnswerUnit:
+    def _judge(self, unit: ReadUnit, passage: RetrievedSegment) -> AnswerUnit:
         settings = self._settings
         logit = settings.reader_weight * unit.score + settings.search_weight * passage.fused_score + settings.bias
-        return replace(unit, score=sigmoid(logit))
+        return AnswerUnit(unit.start, unit.end, sigmoid(logit))
 
 
 def _best_probability(passage: RetrievedSegment) -> float:
-    return max(unit.score for unit in passage.answer_units)
+    return max(unit.probability for unit in passage.answer_units)

@@ -30,8 +30,7 @@ from indexer.encoders.weights import fingerprint
 from indexer.text.passage import text_with_context
 from indexer.types import Segment
 from services.reading.reader_weights import ReaderWeights, load_reader_weights
-from services.reading.units import split_into_units
-from services.search.types import AnswerUnit
+from services.reading.units import ReadUnit, split_into_units
 
 WEIGHTS = Path(__file__).parents[1] / "data" / "answer_reader.safetensors"
 MAX_QUESTION_TOKENS = 96
@@ -80,14 +79,14 @@ class MultilingualE5Reader:
         """Identifier of the encoder's weights and of what was trained."""
         return f"reader:multilingual-e5-small@{fingerprint([find_weights(), self._path])}"
 
-    def read(self, question: str, passages: Sequence[Segment]) -> list[list[AnswerUnit]]:
+    def read(self, question: str, passages: Sequence[Segment]) -> list[list[ReadUnit]]:
         """Return the units of each passage in their order, with their scores."""
         reader = self._load()
         asked = reader.parts.tokenizer.encode_with_spans(QUERY_PREFIX + question, MAX_QUESTION_TOKENS).ids
         states = reader.lower.run(reader.parts.embed_tokens(asked))
         return list(self._pool.map(partial(self._read_passage, reader, states), passages))
 
-    def _read_passage(self, reader: _LoadedReader, question: _States, passage: Segment) -> list[AnswerUnit]:
+    def _read_passage(self, reader: _LoadedReader, question: _States, passage: Segment) -> list[ReadUnit]:
         tokenized = tokenize_passage(reader.parts, passage)
         if not tokenized.units:
             return []
@@ -95,9 +94,7 @@ class MultilingualE5Reader:
         lower = self._states_of(reader, tokenized.ids)
         upper = reader.upper.run(np.concatenate([question + kinds[0], lower + kinds[1]]))
         scores = reader.weights.score_units(upper[: len(question)], upper[len(question) :], tokenized.tokens)
-        return [
-            AnswerUnit(start, end, float(score)) for (start, end), score in zip(tokenized.units, scores, strict=True)
-        ]
+        return [ReadUnit(start, end, float(score)) for (start, end), score in zip(tokenized.units, scores, strict=True)]
 
     def _states_of(self, reader: _LoadedReader, ids: Sequence[int]) -> _States:
         """Return the lower states of a passage, from the cache where it was read before."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from indexer.types import Segment
-from services.search.types import AnswerUnit
+from services.reading.units import ReadUnit
 
 
 class AnswerReader(Protocol):
@@ -17,7 +17,7 @@ class AnswerReader(Protocol):
         """Identifier of the model and its weights."""
         ...
 
-    def read(self, question: str, passages: Sequence[Segment]) -> list[list[AnswerUnit]]:
+    def read(self, question: str, passages: Sequence[Segment]) -> list[list[ReadUnit]]:
         """Return the units of each passage in their order, with their scores; none for a passage without text.
 
         Scores are comparable between passages and between questions; 0 means as likely as that nothing answers.

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from indexer.text.sentences import split_sentences
+
+
+@dataclass(frozen=True, slots=True)
+class ReadUnit:
+    """Characters `[start, end)` of a passage with the score that a reader gives them as an answer."""
+
+    start: int
+    end: int
+    score: float
 
 
 def split_into_units(text: str) -> list[tuple[int, int]]:

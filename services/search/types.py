@@ -20,12 +20,12 @@ class Query:
 class AnswerUnit:
     """Characters `[start, end)` of a passage that can be an answer: a sentence, a line, a row of a table.
 
-    `score` tells how well: that of a reader on its own scale, later the probability that it is a right answer.
+    `probability` is that of being a right answer.
     """
 
     start: int
     end: int
-    score: float
+    probability: float
 
 
 @dataclass(frozen=True, slots=True)

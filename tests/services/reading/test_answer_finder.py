@@ -10,7 +10,8 @@ from indexer.types import AssetKind, Lane, Origin, Segment
 from services.answering.evidence import add_texts
 from services.catalog.types import Asset
 from services.reading.answer_finder import AnswerFinder, AnswerFinderSettings
-from services.search.types import AnswerUnit, RetrievedSegment
+from services.reading.units import ReadUnit
+from services.search.types import RetrievedSegment
 
 PAPER = Asset("d" * 64, "v", AssetKind.DOCUMENT, "paper.pdf", None, 9, 600, 800, 0.0, 1, 1, (), 0.0)
 
@@ -20,14 +21,14 @@ class _CountingReader:
 
     model_id = "counting"
 
-    def read(self, question: str, passages: Sequence[Segment]) -> list[list[AnswerUnit]]:
+    def read(self, question: str, passages: Sequence[Segment]) -> list[list[ReadUnit]]:
         return [list(self._read(passage.text)) for passage in passages]
 
-    def _read(self, text: str) -> list[AnswerUnit]:
+    def _read(self, text: str) -> list[ReadUnit]:
         units, start = [], 0
         for line in filter(None, text.split("\n")):
             start = text.index(line, start)
-            units.append(AnswerUnit(start, start + len(line), float(sum(map(str.isdigit, line))) - 3))
+            units.append(ReadUnit(start, start + len(line), float(sum(map(str.isdigit, line))) - 3))
         return units
 
 
@@ -44,7 +45,7 @@ def test_passages_come_in_the_order_of_their_best_units() -> None:
     answers = _finder().find_answers("?", [_found("a 1\nb 12", 0.0), _found("c 12345", 0.0), _found("", 9.0)])
     assert [answer.segment.text for answer in answers] == ["c 12345", "a 1\nb 12"]
     assert [(unit.start, unit.end) for unit in answers[1].answer_units] == [(0, 3), (4, 8)]
-    assert answers[0].answer_units[0].score == pytest.approx(0.8808, abs=1e-4)
+    assert answers[0].answer_units[0].probability == pytest.approx(0.8808, abs=1e-4)
 
 
 def test_what_search_finds_likelier_can_outweigh_the_reader() -> None:
