@@ -16,14 +16,15 @@ from PIL import Image
 
 from indexer.encoders.weights import fingerprint
 from indexer.errors import ModelError
+from indexer.text.scripts import CYRILLIC, HANGUL
 from indexer.types import Pixels
 
 SCRIPTS = {
-    "kor": "\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3",
-    "rus": "\u0400-\u04ff",
-    "ukr": "\u0400-\u04ff",
-    "bul": "\u0400-\u04ff",
-    "srp": "\u0400-\u04ff",
+    "kor": HANGUL,
+    "rus": CYRILLIC,
+    "ukr": CYRILLIC,
+    "bul": CYRILLIC,
+    "srp": CYRILLIC,
     "ell": "\u0370-\u03ff\u1f00-\u1fff",
     "ara": "\u0600-\u06ff",
     "fas": "\u0600-\u06ff",

@@ -14,6 +14,7 @@ from indexer.text import stopwords
 from indexer.text.accents import strip_marks, unaccented
 from indexer.text.language import identify_language
 from indexer.text.numbers import NUMBER, mark_groups, number_tokens, number_variants, split_currencies
+from indexer.text.scripts import HAN, HANGUL, HIRAGANA, KATAKANA
 from indexer.text.token_variants import compound_variants, spaced_codes
 
 JOINERS = "-._@+,:/&#'"
@@ -27,20 +28,16 @@ _MIN_STEM_CHARS = 4
 """Chosen: shorter words are not stemmed, since what remains would match unrelated words."""
 _STEM_CACHE_SIZE = 50_000  # Form: size of a cache
 
-_HIRAGANA = "\u3041-\u309f"
-_KATAKANA = "\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"
-_HANGUL = "\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3"
-_HAN = "\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _SOUTH_EAST_ASIAN = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
-_UNSPACED = _HIRAGANA + _KATAKANA + _HANGUL + _HAN + _SOUTH_EAST_ASIAN
+_UNSPACED = HIRAGANA + KATAKANA + HANGUL + HAN + _SOUTH_EAST_ASIAN
 
 _PIECE_PATTERN = re.compile(
     rf"(?P<run>[{_UNSPACED}]+)|(?P<number>{NUMBER})|[^\W_{_UNSPACED}]+(?:[{re.escape(JOINERS)}][^\W_{_UNSPACED}]+)*",
 )
 _FOLDED_JOINERS = str.maketrans("’_‐‑", "'---")
 _PART_PATTERN = re.compile(r"[^\W_]+")
-_SCRIPT_RUN_PATTERN = re.compile(rf"[{_HAN}{_HIRAGANA}]+|[{_KATAKANA}]+|[{_HANGUL}]+|[{_SOUTH_EAST_ASIAN}]+")
-_HIRAGANA_RUN_PATTERN = re.compile(rf"[{_HIRAGANA}]+")
+_SCRIPT_RUN_PATTERN = re.compile(rf"[{HAN}{HIRAGANA}]+|[{KATAKANA}]+|[{HANGUL}]+|[{_SOUTH_EAST_ASIAN}]+")
+_HIRAGANA_RUN_PATTERN = re.compile(rf"[{HIRAGANA}]+")
 _LEADING_PARTICLES = re.compile(f"^(?:{stopwords.JAPANESE_STOPWORD_PATTERN})+")
 _TRAILING_PARTICLES = re.compile(f"(?:{stopwords.JAPANESE_STOPWORD_PATTERN})+$")
 
@@ -153,7 +150,7 @@ def _content_words(run: str) -> Iterator[str]:
     for word in _SCRIPT_RUN_PATTERN.findall(
         stopwords.CHINESE_STOPWORD_PATTERN.sub(" ", _HIRAGANA_RUN_PATTERN.sub(_strip_particles, run))
     ):
-        if re.match(f"[{_HANGUL}]", word):
+        if re.match(f"[{HANGUL}]", word):
             stem = word if word in stopwords.KOREAN_STOPWORDS else stopwords.KOREAN_PARTICLE_PATTERN.sub("", word)
             if stem not in stopwords.KOREAN_STOPWORDS:
                 yield stem

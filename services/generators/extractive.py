@@ -20,9 +20,8 @@ import numpy as np
 from indexer.ports import SentenceEncoder
 from indexer.text.sentences import split_sentences
 from indexer.text.tokenizer import tokenize, tokenize_query
-from indexer.types import AssetKind
+from services.generators.location_templates import describe_location
 from services.generators.ports import AnswerTypeMatcher
-from services.generators.timestamps import format_short_timestamp
 from services.generators.types import DraftSentence, Evidence, Quote
 
 
@@ -102,7 +101,8 @@ class ExtractiveGenerator:
         """Yield the best candidate and those nearly as good; the location of the first picture if there is no text."""
         candidates = self._rank_candidates(question, evidence)
         if not candidates:
-            yield from (_describe_location(piece) for piece in evidence[:1])
+            for piece in evidence[:1]:
+                yield DraftSentence(describe_location(question, piece.result), (Quote(piece.id),), piece.result.score)
             return
         min_score = self._find_min_score(candidates[0])
         selection: list[_Candidate] = []
@@ -228,17 +228,3 @@ def _lexical_overlaps(question: str, texts: Sequence[str]) -> list[float]:
     weights = {word: math.log(1 + len(texts) / (1 + counts[word])) for word in question_words}
     total = sum(weights.values())
     return [sum(weights[word] for word in words) / total if total else 0.0 for words in shared_words]
-
-
-def _describe_location(evidence: Evidence) -> DraftSentence:
-    """Return a sentence that names the file, and the time span or page, of a picture."""
-    segment, name = evidence.segment, evidence.asset.name
-    match evidence.asset.kind:
-        case AssetKind.VIDEO:
-            start, end = format_short_timestamp(segment.start_s), format_short_timestamp(segment.end_s)
-            location = f"{name} from {start} to {end}"
-        case AssetKind.DOCUMENT:
-            location = f"page {segment.page} of {name}"
-        case AssetKind.IMAGE:
-            location = name
-    return DraftSentence(f"It looks like what is shown in {location}.", (Quote(evidence.id),), evidence.result.score)

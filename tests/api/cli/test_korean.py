@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from services.answering.abstention import NOTHING_FOUND, NOTHING_FOUND_KOREAN
+from services.answering.abstention import NOTHING_FOUND, NOTHING_FOUND_IN
 from tests.support.bad_files import BAD_FILES, write_pdf
 from tests.support.cli_runner import CommandResult, RunCommand
 from tests.support.containers import copy_home
@@ -19,6 +19,7 @@ from tests.support.fake_vllm import run_fake_vllm
 from tests.support.read_only_storage import read_only
 from tests.support.small_archive import GULLS_QUERY, ROPE_QUERY, SHORE, WITHOUT_MODELS
 
+NOTHING_FOUND_KOREAN = NOTHING_FOUND_IN["ko"]
 ROPE_QUESTION, STRANGE_QUESTION = "What does the mooring rope cost?", "Who wrote the opera?"
 
 
