@@ -1,6 +1,6 @@
 """The answer reader in torch, for training: the upper layers of multilingual-e5-small with low-rank updates.
 
-`services/reading/multilingual_e5.py` runs the same on ONNX Runtime; `tests/benchmarks` hold the two together.
+`services/reading/multilingual_e5.py` runs the same on ONNX Runtime; `benchmarks/tests` hold the two together.
 """
 
 from __future__ import annotations
