@@ -42,7 +42,7 @@ def render(data: bytes, max_px: int | None, webp: bool) -> bytes:
 
     The stored bytes are returned where nothing has to change. Errors: ArtifactError where the bytes are no picture.
     """
-    if not webp and (max_px is None or max(_read_size(data)) <= max_px):
+    if not webp and (max_px is None or max(read_size(data)) <= max_px):
         return data
     buffer = io.BytesIO()
     try:
@@ -60,7 +60,7 @@ def pad_to_common_size(pictures: Sequence[bytes]) -> list[bytes]:
 
     Pictures that have that size already are returned unchanged. Errors: ArtifactError where the bytes are no picture.
     """
-    sizes = [_read_size(data) for data in pictures]
+    sizes = [read_size(data) for data in pictures]
     size = (max((width for width, _ in sizes), default=0), max((height for _, height in sizes), default=0))
     return [data if own == size else _pad_to(data, size) for data, own in zip(pictures, sizes, strict=True)]
 
@@ -97,7 +97,7 @@ def draw_contact_sheet(pictures: Sequence[bytes], labels: Sequence[str]) -> byte
     return buffer.getvalue()
 
 
-def _read_size(data: bytes) -> tuple[int, int]:
+def read_size(data: bytes) -> tuple[int, int]:
     """Return `(width, height)` of a JPEG from its header. Errors: ArtifactError."""
     try:
         with Image.open(io.BytesIO(data), formats=["JPEG"]) as picture:

@@ -8,10 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from indexer.media.jpeg import read_size
 from indexer.pipeline.encoding import EncodedPictures
 from indexer.storage.artifacts import Checkpoint
 from indexer.text.passage import Passage
 from indexer.types import KeyFrame, Lane, Origin, Segment, Vectors
+
+_MIN_LINE_PX = 11
+"""Chosen: a line of this height has small letters of five or six pixels, which can just be read."""
 
 
 def build_checkpoint(
@@ -40,7 +44,7 @@ def build_checkpoint(
         end_s=end_s,
         sampled_frames=sampled_frames,
         segments=tuple(replace(segment, ordinal=i) for i, segment in enumerate(segments)),
-        pictures=visual.jpegs,
+        pictures=_choose_jpegs(visual, passages, passage_pictures),
         picture_of=(*range(picture_count), *passage_pictures),
         rows=rows,
         vectors=vectors,
@@ -74,6 +78,25 @@ def build_text_segment(passage: Passage) -> Segment:
         lines=passage.lines,
         context=passage.context,
     )
+
+
+def _choose_jpegs(
+    visual: EncodedPictures, passages: Sequence[Passage], passage_pictures: Sequence[int]
+) -> tuple[bytes, ...]:
+    """Return the JPEGs to store: the large one of a picture whose text would be illegible in the other."""
+    if not visual.large_jpegs:
+        return visual.jpegs
+    linked = zip(passages, passage_pictures, strict=True)
+    illegible = {number for passage, number in linked if _is_illegible(passage, visual.jpegs[number])}
+    return tuple(
+        visual.large_jpegs[number] if number in illegible else jpeg for number, jpeg in enumerate(visual.jpegs)
+    )
+
+
+def _is_illegible(passage: Passage, jpeg: bytes) -> bool:
+    width, height = read_size(jpeg)
+    heights = (min((line.box.x1 - line.box.x0) * width, (line.box.y1 - line.box.y0) * height) for line in passage.lines)
+    return min(heights, default=_MIN_LINE_PX) < _MIN_LINE_PX
 
 
 def _find_covering(starts: Sequence[float], time_s: float | None) -> int:

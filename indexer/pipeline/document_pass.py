@@ -44,7 +44,13 @@ class DocumentPass:
         yield from backlog.drain()
 
     def _start_page(self, page: DocumentPage) -> PendingCheckpoint:
-        encoder = BatchEncoder(self._models.visual, self._encode_stage, 1, self._settings.page_px)
+        encoder = BatchEncoder(
+            self._models.visual,
+            self._encode_stage,
+            1,
+            self._settings.page_px,
+            large_px=self._settings.read_page_px,
+        )
         encoder.add(page.rgb)
         collect_pictures = encoder.close()
         passages_future = self._read_stage.submit(lambda: self._build_passages(page))

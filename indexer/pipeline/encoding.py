@@ -77,10 +77,14 @@ class IndexingSettings:
     Chosen: print is finer than on-screen text; the time of OCR grows with the area."""
 
     picture_px: int = 448
-    """Size of the stored JPEG of a key frame. Chosen: visible detail against disk space."""
+    """Size of the stored JPEG of a key frame; where that makes its text illegible, `read_px`.
+
+    Chosen: visible detail against disk space."""
 
     page_px: int = 1024
-    """Size of the stored JPEG of a page or photo. Chosen: legible print against disk space."""
+    """Size of the stored JPEG of a page or photo; where that makes its text illegible, `read_page_px`.
+
+    Chosen: legible print against disk space."""
 
     batch: int = 16
     """Pictures that are encoded together. Chosen: throughput against memory and the delay of a checkpoint."""
@@ -95,13 +99,14 @@ class IndexingSettings:
 class EncodedPictures:
     """Results of encoding n pictures.
 
-    Their JPEGs for storage, their embeddings `[n, dim]` (None: visual lane disabled) and their visual tokens
-    `[n, positions, width]` (None: no video memory).
+    Their JPEGs for storage, their embeddings `[n, dim]` (None: visual lane disabled), their visual tokens
+    `[n, positions, width]` (None: no video memory), and JPEGs of the size that text was read in (none: it is not read).
     """
 
     jpegs: tuple[bytes, ...]
     visual: Vectors | None
     tokens: NDArray[np.float32] | None = None
+    large_jpegs: tuple[bytes, ...] = ()
 
 
 class BatchEncoder:
@@ -114,9 +119,10 @@ class BatchEncoder:
         batch_size: int,
         picture_px: int,
         token_encoder: TokenEncoder | None = None,
+        large_px: int | None = None,
     ) -> None:
         self._encoder, self._stage, self._batch_size, self._picture_px = encoder, stage, batch_size, picture_px
-        self._token_encoder = token_encoder
+        self._token_encoder, self._large_px = token_encoder, large_px
         self._pending_pictures: list[Pixels] = []
         self._futures: list[Future[EncodedPictures]] = []
 
@@ -149,10 +155,12 @@ class BatchEncoder:
     def _flush(self) -> None:
         pictures, self._pending_pictures = self._pending_pictures, []
         encoder, token_encoder, picture_px = self._encoder, self._token_encoder, self._picture_px
+        large_px = self._large_px
 
         def task() -> EncodedPictures:
             jpegs = tuple(encode_jpeg(rgb, picture_px) for rgb in pictures)
-            return replace(encode_pictures(pictures, encoder, token_encoder), jpegs=jpegs)
+            large = () if large_px is None else tuple(encode_jpeg(rgb, large_px) for rgb in pictures)
+            return replace(encode_pictures(pictures, encoder, token_encoder), jpegs=jpegs, large_jpegs=large)
 
         self._futures.append(self._stage.submit(task))
 
@@ -173,6 +181,7 @@ def concatenate_pictures(parts: Sequence[EncodedPictures]) -> EncodedPictures:
         tuple(jpeg for part in parts for jpeg in part.jpegs),
         _concatenate([part.visual for part in parts]),
         _concatenate([part.tokens for part in parts]),
+        tuple(jpeg for part in parts for jpeg in part.large_jpegs),
     )
 
 

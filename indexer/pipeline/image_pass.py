@@ -35,7 +35,8 @@ def build_image_checkpoint(
     if plan is not None:
         return _build_tiled_checkpoint(media, models, settings, encode_stage, path, plan)
     rgb = media.read_image(path, settings.read_page_px)
-    encoder = BatchEncoder(models.visual, encode_stage, 1, settings.page_px)
+    large_px = None if models.page_ocr is None else settings.read_page_px
+    encoder = BatchEncoder(models.visual, encode_stage, 1, settings.page_px, large_px=large_px)
     encoder.add(rgb)
     collect_pictures = encoder.close()
     lines = [] if models.page_ocr is None else recognize_text(models.page_ocr, rgb, Origin.OCR)

@@ -149,7 +149,12 @@ class VideoPass:
         return _OpenCheckpoint(
             number=number,
             encoder=BatchEncoder(
-                models.visual, self._encode_stage, settings.batch, settings.picture_px, models.token_encoder
+                models.visual,
+                self._encode_stage,
+                settings.batch,
+                settings.picture_px,
+                models.token_encoder,
+                None if models.frame_ocr is None else settings.read_px,
             ),
             text_tracker=None if models.frame_ocr is None else TextTracker(models.frame_ocr),
             speech_lines=None if listener is None else listener.submit(number),
