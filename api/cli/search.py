@@ -26,6 +26,7 @@ from api.cli.progress import prepare_scores
 from api.schemas.locations import format_location
 from api.schemas.results import AnswerShape, HitShape, SearchShape
 from indexer.errors import InvalidInput
+from indexer.text.passage import list_context
 from indexer.types import AssetKind, Lane, Modality, Origin, Segment
 from services.answering.abstention import NOTHING_FOUND, abstain_in_language_of
 from services.answering.types import Citation, Sentence
@@ -40,6 +41,7 @@ _MAX_IMAGE_PX = 1280
 """Chosen: more than any image encoder's input, so that downscaling costs no accuracy."""
 _MAX_TEXT_CHARS = 160
 """Form: characters of a result's text that are printed."""
+_CONTEXT_SEPARATOR = " › "
 
 
 def search(
@@ -122,6 +124,8 @@ def _print_moments(moments: list[Moment], weaker: bool) -> None:
             f"[bold]{number:2}. {escape_markup(moment.asset.name)}[/]{mark_gone(moment.asset)}"
             f"  {location}  [dim]{moment.score:.2f} {lanes}[/]"
         )
+        if context := list_context(moment.best_segment):
+            out.print(f"    [dim]{escape_markup(_shorten(_CONTEXT_SEPARATOR.join(context)))}[/]")
         if moment.best_segment.text:
             out.print(f"    {escape_markup(_shorten(moment.best_segment.text))}")
 
@@ -145,7 +149,8 @@ def _format_citation(citation: Citation) -> str:
     segment = retrieved.segment
     location = _format_place(retrieved.asset.kind, segment.start_s, segment.end_s, segment.page)
     name = f"[cyan]{escape_markup(retrieved.asset.name)}[/]{mark_gone(retrieved.asset)}"
-    return f"{name} {location}{_format_origin(segment)}".rstrip()
+    heading = "".join(f" [dim]· {escape_markup(_shorten(line))}[/]" for line in list_context(segment)[-1:])
+    return f"{name} {location}{_format_origin(segment)}".rstrip() + heading
 
 
 def _format_place(kind: AssetKind, start_s: float | None, end_s: float | None, page: int | None) -> str:

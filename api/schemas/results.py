@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict
 
+from indexer.text.passage import list_context
 from indexer.types import Box
 from memory.store import StoredMemory
 from memory.types import Node
@@ -27,8 +28,8 @@ class HitShape(Shape):
     """A moment, page or image that a search found.
 
     `origin`: what was read: `picture`, `page` (the text of a document), `ocr`, `subtitle` or `speech`; `modality`:
-    `seen`, `written` or `spoken`. `lanes`: the calibrated score of each lane that found it. `gone`: the file of the
-    asset is no longer there.
+    `seen`, `written` or `spoken`. `context`: title and headings above `text`, the nearest last. `lanes`: the
+    calibrated score of each lane that found it. `gone`: the file of the asset is no longer there.
     """
 
     asset: str
@@ -43,6 +44,7 @@ class HitShape(Shape):
     text: str
     score: float
     lanes: dict[str, float]
+    context: list[str] = []
     gone: bool = False
 
     @classmethod
@@ -61,6 +63,7 @@ class HitShape(Shape):
             text=moment.best_segment.text,
             score=round(moment.score, 4),
             lanes={lane.value: round(score, 4) for lane, score in moment.lane_scores.items()},
+            context=list_context(moment.best_segment),
             gone=moment.asset.missing_since is not None,
         )
 
@@ -72,7 +75,10 @@ class SearchShape(Shape):
 
 
 class CitationShape(Shape):
-    """Citation of a sentence: the place that it can be checked against; `origin`, `modality` and `gone` as in a hit."""
+    """Citation of a sentence: the place that it can be checked against.
+
+    `origin`, `modality`, `context` and `gone` are as in a hit.
+    """
 
     id: str
     asset: str
@@ -85,6 +91,7 @@ class CitationShape(Shape):
     origin: str
     modality: str
     quote: str
+    context: list[str] = []
     gone: bool = False
 
     @classmethod
@@ -103,6 +110,7 @@ class CitationShape(Shape):
             origin=retrieved.segment.origin.value,
             modality=retrieved.segment.origin.modality.value,
             quote=citation.quote,
+            context=list_context(retrieved.segment),
             gone=retrieved.asset.missing_since is not None,
         )
 

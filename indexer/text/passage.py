@@ -64,8 +64,13 @@ class SpannedText:
 
 def text_with_context(passage: Passage | Segment) -> str:
     """Return what is searched of a passage: the lines of its context that its text does not have, and its text."""
+    return "\n".join([*list_context(passage), passage.text])
+
+
+def list_context(passage: Passage | Segment) -> list[str]:
+    """Return the lines of a passage's context that its text does not have: what it is about, the nearest last."""
     own = set(passage.text.splitlines())
-    return "\n".join([*(line for line in passage.context.splitlines() if line not in own), passage.text])
+    return [line for line in passage.context.splitlines() if line not in own]
 
 
 def locate_text(segment: Segment, start: int, end: int) -> Box | None:

@@ -23,10 +23,14 @@ HIT = {
     "text": str,
     "score": float,
     "lanes": dict,
+    "context": list,
     "gone": bool,
 }
-CITATION = {"id": str, **{name: kind for name, kind in HIT.items() if name not in ("text", "score", "lanes", "gone")}}
-CITATION |= {"quote": str, "gone": bool}
+CITATION = {
+    "id": str,
+    **{name: kind for name, kind in HIT.items() if name not in ("text", "score", "lanes", "context", "gone")},
+}
+CITATION |= {"quote": str, "context": list, "gone": bool}
 SENTENCE = {"text": str, "verdict": str, "score": float, "citations": list}
 ASSET = {
     "asset": str,
