@@ -20,7 +20,7 @@ from indexer.indexes.faiss.index import FaissIndex
 from indexer.ports import SentenceEncoder
 from indexer.types import AssetKind, AssetTags, Hit, Lane, SegmentBatch, SegmentFilter
 from services.reading.multilingual_e5 import MAX_QUESTION_TOKENS, TokenizedPassage, tokenize_passage
-from services.search.calibration import LogisticCurve
+from services.search.curves import LogisticCurve
 from services.search.fusion import LaneRanking, fuse
 
 _CURVES = {Lane.TEXT: LogisticCurve(0.856, 0.0131), Lane.KEYWORDS: LogisticCurve(0.618, 0.1066)}

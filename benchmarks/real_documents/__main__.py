@@ -27,6 +27,7 @@ from benchmarks.real_documents.figures import (
     make_search_figures,
     make_time_figures,
 )
+from benchmarks.real_documents.search_alone import measure_search
 from benchmarks.real_documents.verdicts import BedVerdict, Place, QuestionResult, rank_right_page
 from benchmarks.report import Figure, make_parser, print_table, report
 
@@ -53,6 +54,10 @@ def main() -> int:
         return 1
     container = open_archive(cache / "archive", names, home, args.profile)
     missing = len(names) - len(container.catalog.assets())
+    if args.search_only:
+        figures = measure_search(container, questions, names)
+        container.close()
+        return report(f"search of real documents, {args.half}", figures, args.check, args.json)
     results = []
     for result in ask_all(container, questions, names, args.perfect):
         results.append(result)
@@ -133,6 +138,7 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--details", type=Path, metavar="FILE", help="write what came of each question")
     parser.add_argument("--perfect", type=Perfect, choices=list(Perfect), help="search in what is right alone")
     parser.add_argument("--no-baselines", action="store_true", help="do not measure the baselines of search")
+    parser.add_argument("--search-only", action="store_true", help="search alone, in a tenth of the time; no answers")
     args = parser.parse_args()
     if args.details is not None and args.half is Half.HELD_BACK:
         parser.error("the held-back half is measured only: no --details of it")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from benchmarks.real_documents.bed import BedQuestion, Document
@@ -34,6 +34,27 @@ class Perfect(StrEnum):
     PAGE = "page"
 
 
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """What search finds for a question, above the cut alone and with weaker results, and its time."""
+
+    found: tuple[Place, ...]
+    weaker: tuple[Place, ...]
+    seconds: float
+
+
+def search_for(
+    container: Container, question: BedQuestion, documents: Mapping[str, Document], filters: SegmentFilter
+) -> SearchResult:
+    """Search for a question; the time is that of the search above the cut."""
+    query, search = Query(question.question), container.retrieval.search
+    started_at = time.perf_counter()
+    moments = search(query, filters, _FOUND_PLACES)
+    seconds = time.perf_counter() - started_at
+    weaker = search(query, filters, _FOUND_PLACES, weaker=True)
+    return SearchResult(_list_places(moments, documents), _list_places(weaker, documents), seconds)
+
+
 def ask_all(
     container: Container, questions: Sequence[BedQuestion], documents: Mapping[str, Document], perfect: Perfect | None
 ) -> Iterator[QuestionResult]:
@@ -44,12 +65,7 @@ def ask_all(
         asset = assets.get(question.document)
         right = frozenset() if asset is None else frozenset([asset.asset_id])
         filters = SegmentFilter() if perfect is None else SegmentFilter(assets=right)
-        started_at = time.perf_counter()
-        moments = container.retrieval.search(Query(question.question), filters, _FOUND_PLACES)
-        search_s = time.perf_counter() - started_at
-        found = _list_places(moments, documents)
-        moments = container.retrieval.search(Query(question.question), filters, _FOUND_PLACES, weaker=True)
-        weaker = _list_places(moments, documents)
+        searched = search_for(container, question, documents, filters)
         started_at = time.perf_counter()
         if perfect is Perfect.PAGE and question.is_answerable and asset is not None:
             answer = _ask_with_right_pages(container, question, asset)
@@ -61,12 +77,12 @@ def ask_all(
             question.id,
             question.kind,
             judge_answer(question, answer, cited),
-            rank_right_page(question, found),
-            rank_right_page(question, weaker),
+            rank_right_page(question, searched.found),
+            rank_right_page(question, searched.weaker),
             answer.text,
             cited,
-            found,
-            round(search_s, 4),
+            searched.found,
+            round(searched.seconds, 4),
             round(answer_s, 4),
         )
 

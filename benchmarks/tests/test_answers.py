@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.answers import judge, load_answerable, load_unrelated
 from indexer.types import SegmentFilter
-from services.search.calibration import load_null_queries
+from services.search.null_queries import load_null_queries
 from tests.support.containers import MakeContainer
 
 NO_FILTERS = SegmentFilter()

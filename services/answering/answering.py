@@ -15,7 +15,7 @@ from services.answering.video_context import VideoContext
 from services.generators.ports import Generator
 from services.generators.types import DraftSentence, Evidence, Quote
 from services.reading.answer_finder import AnswerFinder
-from services.search.calibration import SCORE_AT_CUT
+from services.search.curves import SCORE_AT_CUT
 from services.search.retrieval import Retrieval
 from services.search.types import Query, RetrievedSegment
 

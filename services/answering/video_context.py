@@ -14,7 +14,7 @@ from services.catalog.catalog import Catalog
 from services.catalog.types import Asset
 from services.catalog.video_memory import StoredKeyFrame, VideoMemoryReader
 from services.generators.types import Evidence
-from services.search.calibration import SCORE_AT_CUT
+from services.search.curves import SCORE_AT_CUT
 from services.search.types import RetrievedSegment
 
 _REQUESTED_SCORE = 1.0

@@ -100,6 +100,6 @@ def _make_moment(part: Sequence[RetrievedSegment]) -> Moment:
         best_segment=lead.segment,
         start_s=min(starts, default=None),
         end_s=max(ends, default=None),
-        score=max(lane_scores.values()),
+        score=max(result.score for result in part),
         lane_scores=lane_scores,
     )

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import InvalidInput
 from indexer.ports import ImageTextEncoder, SegmentIndex, SentenceEncoder
-from indexer.text.language import identify_language
-from indexer.types import Lane, Origin, Segment, SegmentFilter
+from indexer.text.identifiers import find_identifiers
+from indexer.text.passage import text_with_context
+from indexer.types import Lane, Origin, SegmentFilter
 from services.catalog.catalog import Catalog
-from services.search.calibration import SCORE_AT_CUT, Calibration, sigmoid
-from services.search.fusion import FusedSegment, LaneRanking, fuse
+from services.search.calibration import Calibration
+from services.search.curves import SCORE_AT_CUT, sigmoid
+from services.search.fusion import FusedSegment, FusionSettings, LaneRanking, fuse, rank_hits, tells_of_texts
 from services.search.moments import leave_out_known, merge_adjacent_pictures, merge_into_moments
 from services.search.types import Moment, Query, RetrievedSegment
 
 
 @dataclass(frozen=True, slots=True)
 class RetrievalSettings:
-    """Numbers of retrieval.
+    """Numbers of retrieval: those of the fusion, and the gap in seconds that ends a moment, are of `SearchSettings`."""
 
-    The first three are of `SearchSettings`: hits per lane, weight of each lane in the fusion, gap that ends a moment.
-    """
-
-    top_k_per_lane: int
-    lane_weights: dict[str, float]
+    fusion: FusionSettings
     merge_gap_s: float
     min_score: float = SCORE_AT_CUT
     """Source: decision 0006, whose calibration puts 0.5 at each lane's cut."""
@@ -62,7 +61,7 @@ class Retrieval:
     def retrieve_segments(
         self, query: Query, filters: SegmentFilter, min_score: float | None = None
     ) -> list[RetrievedSegment]:
-        """Return the segments with a calibrated score above `min_score` in at least one lane, best first.
+        """Return the segments with a calibrated score above `min_score`, best first.
 
         `min_score` is that of the settings if None. Errors: InvalidInput for an empty or over-long query, or a picture
         without a visual lane.
@@ -72,18 +71,19 @@ class Retrieval:
         rankings = [self._rank(lane_query, filters) for lane_query in self._lane_queries(query)]
         # A vector lane without a hit has no vectors of what the filters let pass: it says nothing of any text.
         telling = [ranking for ranking in rankings if ranking.hits or ranking.lane is Lane.KEYWORDS]
-        return self._with_assets(fuse(telling, _foreign_to(query.text)), filters, min_score)
+        text_curve = self._calibration.fused_curve(query.text) if tells_of_texts(telling) else None
+        return self._with_assets(fuse(telling, query.text, text_curve), query.text, filters, min_score)
 
     def search(self, query: Query, filters: SegmentFilter, limit: int, *, weaker: bool = False) -> list[Moment]:
         """Return up to `limit` moments, pages and pictures for a query, best first. Errors: InvalidInput.
 
-        With `weaker`, those that are below the cut of every lane follow (their score is at most 0.5).
+        With `weaker`, those that are below the cut follow (their score is at most 0.5).
         """
         gap_s, min_score = self._settings.merge_gap_s, self._settings.min_score
         if not weaker:
             return merge_into_moments(self.retrieve_segments(query, filters), gap_s)[:limit]
         found = self.retrieve_segments(query, filters, 0.0)
-        strong = [_without_weak_lanes(result, min_score) for result in found if result.score > min_score]
+        strong = [result for result in found if result.score > min_score]
         weak = [result for result in found if result.score <= min_score]
         moments = merge_into_moments(strong, gap_s)
         return [*moments, *leave_out_known(merge_into_moments(weak, gap_s), moments)][:limit]
@@ -141,47 +141,45 @@ class Retrieval:
 
     def _rank(self, lane_query: _LaneQuery, filters: SegmentFilter) -> LaneRanking:
         """Search one lane, and give its hits the logits of their scores."""
-        lane, limit = lane_query.lane, self._settings.top_k_per_lane
-        hits = self._index.search(lane, lane_query.query, limit, filters)
-        curve = self._calibration.curve(lane, lane_query.text)
-        # A text without a word of the query has no score; any other that was not found is at most as near as the last.
-        misses_score_nothing = lane is Lane.KEYWORDS and len(hits) < limit
-        floor = curve.logit(0.0 if misses_score_nothing or not hits else hits[-1].score)
-        scored = tuple(replace(hit, score=curve.logit(hit.score)) for hit in hits)
-        return LaneRanking(lane, self._settings.lane_weights.get(lane.value, 1.0), scored, floor)
+        fusion = self._settings.fusion
+        hits = self._index.search(lane_query.lane, lane_query.query, fusion.top_k_per_lane, filters)
+        return rank_hits(lane_query.lane, hits, self._calibration.curve(lane_query.lane, lane_query.text), fusion)
 
     def _with_assets(
-        self, fused: Sequence[FusedSegment], filters: SegmentFilter, min_score: float
+        self, fused: Sequence[FusedSegment], query: str, filters: SegmentFilter, min_score: float
     ) -> list[RetrievedSegment]:
         """Return the segments above `min_score` with their assets, as named in the filtered collections.
 
         Deleted assets are left out.
         """
-        scored = [(entry, scores) for entry in fused if (scores := _scores_above(entry, min_score))]
+        identifiers, cut = find_identifiers(query), self._settings.min_score
+        scores = [_score(entry, identifiers, cut) for entry in fused]
+        scored = [(entry, score) for entry, score in zip(fused, scores, strict=True) if score > min_score]
         collections = None if filters.collections is None else sorted(filters.collections)
         assets = self._catalog.get(sorted({entry.asset_id for entry, _ in scored}), collections)
         return [
-            RetrievedSegment(asset, entry.segment, max(scores.values()), scores, entry.fused_score)
-            for entry, scores in scored
+            RetrievedSegment(asset, entry.segment, score, _lane_scores(entry, cut), entry.fused_score)
+            for entry, score in scored
             if (asset := assets.get(entry.asset_id)) is not None
         ]
 
 
-def _foreign_to(query: str) -> Callable[[Segment], bool]:
-    """Return what tells that a segment is in another language than a query; False where that is not known."""
-    language = identify_language(query)
+def _score(entry: FusedSegment, identifiers: frozenset[str], cut: float) -> float:
+    """Return the calibrated score of a segment: that of its best lane for a picture, that of all lanes for a text.
 
-    def is_foreign(segment: Segment) -> bool:
-        return identify_language(segment.text) not in (language, None)
+    A text with an identifier of the query is above the cut, however little of the rest it has.
+    """
+    if entry.segment.origin is Origin.PICTURE:
+        return sigmoid(max(entry.lane_logits.values()))
+    score = sigmoid(entry.fused_score)
+    if score <= cut and identifiers and identifiers & find_identifiers(text_with_context(entry.segment)):
+        return math.nextafter(cut, 1.0)
+    return score
 
-    return is_foreign if language is not None else lambda _: False
 
-
-def _without_weak_lanes(result: RetrievedSegment, min_score: float) -> RetrievedSegment:
-    return replace(result, lane_scores={lane: score for lane, score in result.lane_scores.items() if score > min_score})
-
-
-def _scores_above(entry: FusedSegment, min_score: float) -> dict[Lane, float]:
-    """Return the calibrated scores of a segment in the lanes where they are above `min_score`."""
+def _lane_scores(entry: FusedSegment, cut: float) -> dict[Lane, float]:
+    """Return the calibrated scores of the lanes that are above the cut by themselves; else that of the best."""
     scores = {lane: sigmoid(logit) for lane, logit in entry.lane_logits.items()}
-    return {lane: score for lane, score in scores.items() if score > min_score}
+    above = {lane: score for lane, score in scores.items() if score > cut}
+    best = max(scores, key=scores.__getitem__)
+    return above or {best: scores[best]}

@@ -30,10 +30,11 @@ class AnswerUnit:
 
 @dataclass(frozen=True, slots=True)
 class RetrievedSegment:
-    """Segment that a search found, above the cut of at least one lane unless less was asked for.
+    """Segment that a search found, above the cut unless less was asked for.
 
-    `lane_scores` holds the calibrated score of each lane that found it above the cut, `score` the best of them, in
-    (0, 1), where 0.5 is what the best unrelated queries reach. `fused_score` (`services.search.fusion`) orders results.
+    `score` is calibrated, in (0, 1), where 0.5, the cut, is what the best unrelated queries reach: that of the visual
+    lane for a picture, that of both text lanes together for a text. `lane_scores` has those of the lanes that are above
+    the cut by themselves, or of the best lane. `fused_score` (`services.search.fusion`) orders results.
     `answer_units` are what a reader found in its text, where it was read for an answer.
     """
 

@@ -9,6 +9,7 @@ from indexer.types import Lane
 from services.catalog.catalog import Catalog
 from services.reading.answer_finder import AnswerFinder, AnswerFinderSettings
 from services.search.calibration import Calibration
+from services.search.fusion import FusionSettings
 from services.search.retrieval import Retrieval, RetrievalSettings
 from services.settings import AnswerSettings, SearchSettings
 from services.wiring.models import Models
@@ -19,8 +20,15 @@ def make_calibration(
 ) -> Calibration:
     """Make the calibration; `model_ids` are those of the lanes that are on. Encoders are loaded when needed."""
     ids = {lane.value: model_id for lane, model_id in model_ids.items()}
-    quantile = settings.null_quantile
-    return Calibration(index, lambda: models.image_text_encoder, lambda: models.sentence_encoder, ids, blobs, quantile)
+    return Calibration(
+        index,
+        lambda: models.image_text_encoder,
+        lambda: models.sentence_encoder,
+        ids,
+        blobs,
+        settings.null_quantile,
+        _fusion(settings),
+    )
 
 
 def make_retrieval(
@@ -33,7 +41,7 @@ def make_retrieval(
         calibration,
         lambda: models.image_text_encoder,
         lambda: models.sentence_encoder,
-        RetrievalSettings(settings.top_k_per_lane, settings.weights, settings.merge_gap_s),
+        RetrievalSettings(_fusion(settings), settings.merge_gap_s),
     )
 
 
@@ -42,3 +50,7 @@ def make_answer_finder(settings: AnswerSettings, models: Models) -> AnswerFinder
     if settings.reader is None:
         return None
     return AnswerFinder(lambda: models.answer_reader, AnswerFinderSettings(settings.min_probability))
+
+
+def _fusion(settings: SearchSettings) -> FusionSettings:
+    return FusionSettings(settings.top_k_per_lane, settings.weights)

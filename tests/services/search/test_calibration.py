@@ -11,7 +11,7 @@ import pytest
 from indexer.text.language import LANGUAGES
 from services.container import Container
 from services.ingest.types import MEASURING_SCORES
-from services.search.calibration import load_null_queries
+from services.search.null_queries import load_null_queries
 from tests.support.small_archive import ROPE_SENTENCE, make_document, open_small_archive
 
 _KEYWORD_QUERIES = sum(len(load_null_queries(language)) for language in LANGUAGES)

@@ -14,8 +14,9 @@ from indexer.text.language import LANGUAGES, identify_language
 from indexer.types import AssetKind, Hit, Lane, Origin, Segment, SegmentFilter
 from services.catalog.types import Asset
 from services.container import Container
-from services.search.calibration import CalibrationSettings, LogisticCurve, load_null_queries, make_null_pictures
+from services.search.curves import LogisticCurve, fit_at_quantile, fit_normal
 from services.search.moments import merge_adjacent_pictures, merge_into_moments
+from services.search.null_queries import load_null_queries, make_null_pictures
 from services.search.types import Query, RetrievedSegment
 from tests.support.containers import MakeContainer
 from tests.support.tiny_clip import make_tiny_clip
@@ -111,10 +112,13 @@ def test_calibrated_scores_rise_with_the_lanes_score_and_are_half_at_the_cut() -
     assert curve.calibrate(-1e9) < 0.01 < curve.calibrate(0.3) < curve.calibrate(0.5) < 1
 
 
-def test_a_typical_unrelated_query_gets_the_score_that_the_settings_say() -> None:
-    settings = CalibrationSettings(score_at_median=0.1)
-    curve = LogisticCurve(midpoint=0.4, scale=(0.4 - 0.2) / settings.scales_to_median)
-    assert curve.calibrate(0.2) == pytest.approx(0.1)
+def test_a_typical_unrelated_query_gets_a_twentieth_and_the_cut_is_at_the_quantile() -> None:
+    best = np.random.default_rng(1).normal(0.3, 0.05, 5000).tolist()
+    at_quantile, normal = fit_at_quantile(best, 0.98), fit_normal([10 * score for score in best], 0.98)
+    for curve, unit in ((at_quantile, 1.0), (normal, 10.0)):
+        assert curve.midpoint == pytest.approx(unit * (0.3 + 2.054 * 0.05), abs=unit * 0.005)
+        assert curve.calibrate(unit * 0.3) == pytest.approx(0.05, abs=0.005)
+    assert fit_normal([0.2] * 30, 0.98).scale > fit_at_quantile([0.2] * 30, 0.98).scale > 0
 
 
 def test_null_queries_are_many_and_distinct_and_in_their_language() -> None:
@@ -123,7 +127,7 @@ def test_null_queries_are_many_and_distinct_and_in_their_language() -> None:
         queries = load_null_queries(language)
         assert len(set(queries)) == len(queries) >= 30
         assert sum(identify_language(query) in (language, None) for query in queries) >= 0.9 * len(queries)
-    assert len({picture.tobytes() for picture in make_null_pictures()}) == 32
+    assert len({picture.tobytes() for picture in make_null_pictures(32)}) == 32
 
 
 def test_most_null_queries_find_nothing(make_container: MakeContainer, indexed_home: Path) -> None:
