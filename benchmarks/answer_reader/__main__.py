@@ -1,7 +1,8 @@
 """Benchmark of the answer reader on the work half: does the best unit answer, and is its probability right?
 
-Fits the numbers of `services.reading.answer_finder.AnswerFinderSettings` to the work half, and prints what each
-threshold on the probability costs. Needs the home that `python -m benchmarks.real_documents` indexed.
+Fits the numbers of `services.reading.answer_finder` to the work half, and prints what each threshold on the
+probability costs, each document's questions judged by a fit to the others. Needs the home that
+`python -m benchmarks.real_documents` indexed.
 """
 
 from __future__ import annotations
@@ -23,26 +24,31 @@ from benchmarks.real_documents.verdicts import read_page
 from benchmarks.report import Figure, make_parser, print_table, report
 from indexer.types import SegmentFilter
 from services.container import Container
-from services.reading.answer_finder import AnswerFinderSettings
+from services.reading.answer_finder import AnswerFinderSettings, tabulate_units
+from services.reading.confidence import COMPARED_UNITS, UnitScores, describe_best
 from services.reading.multilingual_e5 import MultilingualE5Reader
 from services.search.types import RetrievedSegment
 from services.settings import load_settings
 
-_SEARCH_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0)
-"""Form: weights of search beside the reader that are tried."""
-_REFUSED_SHARES = (0.5, 0.6, 0.7, 0.8, 0.9)
+_SEARCH_SHARES = (0.0, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0)
+"""Form: shares of the fused score beside the reader's that are tried."""
+_REFUSED_SHARES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9)
 """Form: shares of the questions without an answer that shall be refused, for each of which the rest is shown."""
 _NEWTON_STEPS = 50
-"""Form: far more than a fit of two numbers takes."""
+"""Form: far more than a fit of five numbers takes."""
+_PENALTY, _TINY = 1.0, 1e-9
+"""Chosen: a weak L2 penalty beside some hundred questions; and next to nothing, so that nothing is divided by 0."""
+_FOLDS = 8
+"""Chosen: an eighth of the documents is judged by a fit to the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadQuestion:
-    """A question with all units that were read for it: scores of reader and search, and whether each is right."""
+    """A question with all units that were read for it: their scores, and whether each is right."""
 
+    document: str
     is_answerable: bool
-    reader: NDArray[np.float64]
-    search: NDArray[np.float64]
+    units: UnitScores
     right: NDArray[np.bool_]
 
 
@@ -57,11 +63,10 @@ def main() -> int:
     questions = select_questions(load_questions(), documents, Half.WORK)[:: args.every]
     read = read_all(container, reader, questions, documents, args.passages)
     container.close()
-    weight = max(_SEARCH_WEIGHTS, key=lambda weight: _share_right(read, weight))
-    slope, bias = fit_logistic(*_best_scores(read, weight))
-    print(f"reader_weight {slope:.3f}, search_weight {slope * weight:.3f}, bias {bias:.3f}")
-    _print_thresholds(read, weight, slope, bias)
-    return report("answer reader, work", _make_figures(read, weight), args.check, args.json)
+    read = [question for question in read if len(question.right)]
+    share = max(_SEARCH_SHARES, key=lambda share: _share_right(read, share))
+    print_fit(read, share)
+    return report("answer reader, work", _make_figures(read, share), args.check, args.json)
 
 
 def read_all(
@@ -77,13 +82,13 @@ def read_all(
     for number, question in enumerate(questions, 1):
         found = container.retrieval.retrieve_passages(question.question, SegmentFilter(), passages)
         units = reader.read(question.question, [each.segment for each in found])
-        rows = [
-            (unit.score, each.fused_score, _is_right(question, ids, each, unit.start, unit.end))
+        right = [
+            _is_right(question, ids, each, unit.start, unit.end)
             for each, of_passage in zip(found, units, strict=True)
             for unit in of_passage
         ]
-        columns = np.array(rows, dtype=np.float64).reshape(-1, 3).T
-        read.append(ReadQuestion(question.is_answerable, columns[0], columns[1], columns[2].astype(bool)))
+        table = tabulate_units(question.question, found, units)
+        read.append(ReadQuestion(question.document, question.is_answerable, table, np.array(right, dtype=bool)))
         if number % 100 == 0:
             print(f"{number} of {len(questions)} questions read", flush=True)
     return read
@@ -95,53 +100,80 @@ def _is_right(question: BedQuestion, ids: dict[str, str], found: RetrievedSegmen
     return contains_alternative(found.segment.text[start:end], question.answers)
 
 
-def _best_scores(read: Sequence[ReadQuestion], weight: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return the score of the best unit of each question, and whether it is right."""
-    scores, right = [], []
-    for question in read:
-        total = question.reader + weight * question.search
-        best = int(total.argmax())
-        scores.append(total[best])
-        right.append(question.right[best])
-    return np.array(scores), np.array(right)
+def _scores(question: ReadQuestion, share: float) -> NDArray[np.float64]:
+    return question.units.reader + share * question.units.search
 
 
-def _share_right(read: Sequence[ReadQuestion], weight: float) -> float:
-    _, right = _best_scores(read, weight)
-    return float(right[[question.is_answerable for question in read]].mean())
+def _is_best_right(read: Sequence[ReadQuestion], share: float) -> NDArray[np.bool_]:
+    return np.array([question.right[_scores(question, share).argmax()] for question in read], dtype=bool)
 
 
-def fit_logistic(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return slope and bias of the logistic function that fits best, by Newton's method."""
-    inputs = np.stack([scores, np.ones_like(scores)], axis=1)
-    weights = np.zeros(2)
+def _share_right(read: Sequence[ReadQuestion], share: float) -> float:
+    return float(_is_best_right(read, share)[[question.is_answerable for question in read]].mean())
+
+
+def fit_logistic(inputs: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the weights `[columns + 1]` of the logistic function that fits best, the bias last, by Newton's method.
+
+    Columns are scaled to a deviation of 1 for a small L2 penalty.
+    """
+    deviations = inputs.std(axis=0) + _TINY
+    scaled = np.column_stack([inputs / deviations, np.ones(len(inputs))])
+    weights, penalty = np.zeros(scaled.shape[1]), np.diag([_PENALTY] * inputs.shape[1] + [_TINY])
     for _ in range(_NEWTON_STEPS):
-        probabilities = 1 / (1 + np.exp(-inputs @ weights))
-        curvature = inputs.T @ (inputs * (probabilities * (1 - probabilities))[:, None])
-        weights = weights + np.linalg.solve(curvature + 1e-9 * np.eye(2), inputs.T @ (right - probabilities))
-    return float(weights[0]), float(weights[1])
+        probabilities = 1 / (1 + np.exp(-scaled @ weights))
+        curvature = scaled.T @ (scaled * (probabilities * (1 - probabilities))[:, None]) + penalty
+        weights = weights + np.linalg.solve(curvature, scaled.T @ (right - probabilities) - penalty @ weights)
+    return np.append(weights[:-1] / deviations, weights[-1])
 
 
-def _print_thresholds(read: Sequence[ReadQuestion], weight: float, slope: float, bias: float) -> None:
-    scores, right = _best_scores(read, weight)
+def print_fit(read: Sequence[ReadQuestion], share: float) -> None:
+    """Print the fitted numbers, and what thresholds cost where each document is judged by a fit to the others."""
+    right = _is_best_right(read, share)
+    scores = [_scores(question, share) for question in read]
+    compared = [np.sort(each)[-COMPARED_UNITS:][0] for each in scores if len(each) >= COMPARED_UNITS]
+    typical = float(np.median(compared))
+    features = np.array([describe_best(each.units, of, typical) for each, of in zip(read, scores, strict=True)])
+    names = ("best", "lead", "search", "missing_numbers", "bias")
+    fitted = dict(zip(names, fit_logistic(features, right), strict=True))
+    print(", ".join(f"{name}={value:.3f}" for name, value in fitted.items()))
+    print(f"search_share={share}, typical={typical:.2f}, unit_weight={fit_logistic(features[:, :1], right)[0]:.3f}")
+    folds = _number_folds(read)
+    for title, columns in (("best unit alone", features[:, :1]), ("thresholds", features)):
+        logits = np.empty(len(read))
+        for fold in range(_FOLDS):
+            weights = fit_logistic(columns[folds != fold], right[folds != fold])
+            logits[folds == fold] = columns[folds == fold] @ weights[:-1] + weights[-1]
+        _print_thresholds(title, read, logits, right)
+
+
+def _number_folds(read: Sequence[ReadQuestion]) -> NDArray[np.int64]:
+    """Return the fold of each question; all questions of a document are in one."""
+    documents = sorted({question.document for question in read})
+    return np.array([documents.index(question.document) % _FOLDS for question in read])
+
+
+def _print_thresholds(
+    title: str, read: Sequence[ReadQuestion], logits: NDArray[np.float64], right: NDArray[np.bool_]
+) -> None:
     answerable = np.array([question.is_answerable for question in read])
-    probabilities = 1 / (1 + np.exp(-(slope * scores + bias)))
+    probabilities = 1 / (1 + np.exp(-logits))
     rows = []
     for share in _REFUSED_SHARES:
         threshold = float(np.quantile(probabilities[~answerable], share))
         passes = probabilities[answerable] > threshold
         shares = (passes & right[answerable], passes & ~right[answerable], ~passes)
         rows.append((f"{share:.2f}", f"{threshold:.3f}", *(f"{each.mean():.3f}" for each in shares)))
-    print_table("thresholds", ("unanswerable refused", "threshold", "right", "wrong", "refused"), rows)
+    print_table(title, ("unanswerable refused", "threshold", "right", "wrong", "refused"), rows)
 
 
-def _make_figures(read: Sequence[ReadQuestion], weight: float) -> list[Figure]:
+def _make_figures(read: Sequence[ReadQuestion], share: float) -> list[Figure]:
     answerable = [question for question in read if question.is_answerable]
-    orders = [np.argsort(-(question.reader + weight * question.search), kind="stable") for question in answerable]
+    orders = [np.argsort(-_scores(question, share), kind="stable") for question in answerable]
     right = [question.right[order] for question, order in zip(answerable, orders, strict=True)]
     return [
         Figure("questions", float(len(read))),
-        Figure("weight of search beside the reader", weight),
+        Figure("share of the fused score beside the reader's", share),
         Figure("the best unit is right", float(np.mean([each[:1].any() for each in right]))),
         Figure("one of the best three is right", float(np.mean([each[:3].any() for each in right]))),
         Figure("a unit is right", float(np.mean([each.any() for each in right]))),

@@ -31,11 +31,11 @@ _INITIAL_KIND = 0.02
 
 
 class _Linear(nn.Module):
-    """A frozen linear layer with a low-rank update (none where `rank` is 0)."""
+    """A frozen linear layer, multiplied in `frozen_type`, with a low-rank update (none where `rank` is 0)."""
 
-    def __init__(self, weights: WeightsFile, name: str, rows: int, rank: int) -> None:
+    def __init__(self, weights: WeightsFile, name: str, rows: int, rank: int, frozen_type: torch.dtype) -> None:
         super().__init__()
-        matrix = torch.from_numpy(weights.matrix(f"{name}.w", rows).dequantize())
+        matrix = torch.from_numpy(weights.matrix(f"{name}.w", rows).dequantize()).to(frozen_type)
         bias = torch.from_numpy(np.array(weights.vector(f"{name}.b")))
         self.weight, self.bias = (nn.Parameter(values, requires_grad=False) for values in (matrix, bias))
         self.rank = rank
@@ -44,7 +44,7 @@ class _Linear(nn.Module):
             self.up = nn.Parameter(torch.zeros(rows, rank))
 
     def forward(self, states: Tensor) -> Tensor:
-        result = functional.linear(states, self.weight, self.bias)
+        result = functional.linear(states.to(self.weight.dtype), self.weight).float() + self.bias
         if not self.rank:
             return result
         return result + functional.linear(functional.linear(states, self.down), self.up) * _UPDATE_SCALE
@@ -66,15 +66,15 @@ class _Norm(nn.Module):
 class _Layer(nn.Module):
     """An encoder layer: attention and feed-forward, each with its residual and normalization."""
 
-    def __init__(self, weights: WeightsFile, number: int, rank: int) -> None:
+    def __init__(self, weights: WeightsFile, number: int, rank: int, frozen_type: torch.dtype) -> None:
         super().__init__()
         width, name = weights.sizes.width, f"l{number}"
         self.heads = weights.sizes.heads
         self.q, self.k, self.v, self.ao = (
-            _Linear(weights, f"{name}.{part}", width, rank) for part in ("q", "k", "v", "ao")
+            _Linear(weights, f"{name}.{part}", width, rank, frozen_type) for part in ("q", "k", "v", "ao")
         )
-        self.fi = _Linear(weights, f"{name}.fi", weights.sizes.inner_width, rank)
-        self.fo = _Linear(weights, f"{name}.fo", width, 0)
+        self.fi = _Linear(weights, f"{name}.fi", weights.sizes.inner_width, rank, frozen_type)
+        self.fo = _Linear(weights, f"{name}.fo", width, 0, frozen_type)
         self.aln, self.oln = (_Norm(weights, f"{name}.{part}", bool(rank)) for part in ("aln", "oln"))
 
     def forward(self, states: Tensor, lengths: Sequence[int]) -> Tensor:
@@ -94,13 +94,20 @@ def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 
 class UpperLayers(nn.Module):
-    """The trained upper layers, which read question and passage together, and the scoring of units."""
+    """The trained upper layers, which read question and passage together, and the scoring of units.
 
-    def __init__(self, parts: ModelParts, first_layer: int, rank: int) -> None:
+    What is frozen is multiplied in `frozen_type`; states and what is trained are float32.
+    """
+
+    def __init__(
+        self, parts: ModelParts, first_layer: int, rank: int, frozen_type: torch.dtype = torch.float32
+    ) -> None:
         super().__init__()
         sizes = parts.weights.sizes
         self.first_layer = first_layer
-        self.layers = nn.ModuleList(_Layer(parts.weights, number, rank) for number in range(first_layer, sizes.layers))
+        self.layers = nn.ModuleList(
+            _Layer(parts.weights, number, rank, frozen_type) for number in range(first_layer, sizes.layers)
+        )
         self.kinds = nn.Parameter(torch.randn(2, sizes.width) * _INITIAL_KIND)
         self.mean, self.token = nn.Linear(sizes.width, 1), nn.Linear(sizes.width, 1, bias=False)
         self.cosine, self.late = nn.Parameter(torch.tensor(_INITIAL_COSINE)), nn.Parameter(torch.tensor(_INITIAL_LATE))

@@ -72,9 +72,8 @@ def test_examples_label_the_unit_that_was_quoted_and_take_others_for_negatives()
     assert (unanswerable.positives, sorted(unanswerable.negatives), unanswerable.labels) == ([], [0, 1], {})
 
 
-def test_the_fit_finds_slope_and_bias() -> None:
+def test_the_fit_finds_weights_and_bias() -> None:
     random = np.random.default_rng(5)
-    scores = random.normal(size=20_000)
-    right = random.random(20_000) < 1 / (1 + np.exp(-(1.5 * scores - 0.5)))
-    slope, bias = fit_logistic(scores, right)
-    assert [slope, bias] == pytest.approx([1.5, -0.5], abs=0.1)
+    inputs = random.normal(size=(20_000, 2)) * (1.0, 10.0)
+    right = random.random(20_000) < 1 / (1 + np.exp(-(inputs @ (1.5, -0.1) - 0.5)))
+    assert fit_logistic(inputs, right) == pytest.approx([1.5, -0.1, -0.5], abs=0.1)

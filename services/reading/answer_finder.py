@@ -5,28 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from services.reading.confidence import ConfidenceWeights, UnitScores, find_missing_numbers
 from services.reading.ports import AnswerReader
 from services.reading.units import ReadUnit
-from services.search.calibration import sigmoid
+from services.search.curves import sigmoid
 from services.search.types import AnswerUnit, RetrievedSegment
+
+TRAINED_WEIGHTS = ConfidenceWeights(
+    search_share=0.5, typical=-1.07, best=0.144, lead=0.543, search=-0.043, missing_numbers=-0.926, bias=-2.255
+)
+"""Measured: `python -m benchmarks.answer_reader`: fitted on the questions of the work half."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerFinderSettings:
     """Numbers that decide which passages answer.
 
-    The probability that a unit is a right answer is the logistic function of `reader_weight` times the reader's score
-    plus `search_weight` times the passage's fused score plus `bias`.
+    A unit that is `n` below the best one has a logit that is `n` times `unit_weight` below that of the best.
     """
 
     min_probability: float
     """Probability below which nothing is answered."""
-    reader_weight: float = 0.298
-    """Measured: `python -m benchmarks.answer_reader`: fitted on the questions of the work half, as the next two."""
-    search_weight: float = 0.223
-    """Measured: `python -m benchmarks.answer_reader`."""
-    bias: float = -0.776
-    """Measured: `python -m benchmarks.answer_reader`."""
+    weights: ConfidenceWeights = TRAINED_WEIGHTS
+    unit_weight: float = 0.239
+    """Measured: `python -m benchmarks.answer_reader`: slope of the probability by the score of a unit alone."""
     max_passages: int = 16
     """Measured: `python -m benchmarks.answer_reader --every 2`: a unit of them is right for 0.86 of the questions; the
     time grows with their number."""
@@ -50,18 +54,29 @@ class AnswerFinder:
     def find_answers(self, question: str, passages: Sequence[RetrievedSegment]) -> list[RetrievedSegment]:
         """Return the passages with their units' probabilities, the likeliest first; none where nothing answers."""
         units = self._reader().read(question, [passage.segment for passage in passages])
-        read = [
-            replace(passage, answer_units=tuple(self._judge(unit, passage) for unit in found))
-            for passage, found in zip(passages, units, strict=True)
-            if found
-        ]
-        read.sort(key=_best_probability, reverse=True)
-        return read if read and _best_probability(read[0]) >= self._settings.min_probability else []
+        if not any(units):
+            return []
+        table = tabulate_units(question, passages, units)
+        logit, scores = self._settings.weights.judge(table), self._settings.weights.score(table)
+        if sigmoid(logit) < self._settings.min_probability:
+            return []
+        logits = iter(logit - self._settings.unit_weight * (scores.max() - scores))
+        judged = [tuple(AnswerUnit(unit.start, unit.end, sigmoid(next(logits))) for unit in found) for found in units]
+        read = [replace(passage, answer_units=found) for passage, found in zip(passages, judged, strict=True) if found]
+        return sorted(read, key=_best_probability, reverse=True)
 
-    def _judge(self, unit: ReadUnit, passage: RetrievedSegment) -> AnswerUnit:
-        settings = self._settings
-        logit = settings.reader_weight * unit.score + settings.search_weight * passage.fused_score + settings.bias
-        return AnswerUnit(unit.start, unit.end, sigmoid(logit))
+
+def tabulate_units(
+    question: str, passages: Sequence[RetrievedSegment], units: Sequence[Sequence[ReadUnit]]
+) -> UnitScores:
+    """Return the scores of all units of some passages in a row."""
+    rows = [
+        (unit.score, passage.fused_score, missing)
+        for passage, found in zip(passages, units, strict=True)
+        for missing in [find_missing_numbers(question, passage.segment, passage.asset.name)]
+        for unit in found
+    ]
+    return UnitScores(*np.array(rows, dtype=np.float64).reshape(-1, 3).T)
 
 
 def _best_probability(passage: RetrievedSegment) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from indexer.types import AssetKind, Lane, Origin, Segment
 from services.answering.evidence import add_texts
 from services.catalog.types import Asset
 from services.reading.answer_finder import AnswerFinder, AnswerFinderSettings
+from services.reading.confidence import ConfidenceWeights, find_missing_numbers
 from services.reading.units import ReadUnit
 from services.search.types import RetrievedSegment
 
@@ -36,9 +38,9 @@ def _found(text: str, fused_score: float, origin: Origin = Origin.PAGE) -> Retri
     return RetrievedSegment(PAPER, Segment(0, origin, page=1, text=text), 0.2, {Lane.TEXT: 0.2}, fused_score)
 
 
-def _finder(**numbers: float) -> AnswerFinder:
-    settings = AnswerFinderSettings(0.5, **{"reader_weight": 1.0, "search_weight": 1.0, "bias": 0.0} | numbers)  # type: ignore[arg-type]
-    return AnswerFinder(_CountingReader, settings)
+def _finder(min_probability: float = 0.5, **numbers: float) -> AnswerFinder:
+    plain = ConfidenceWeights(1.0, typical=-3.0, best=1.0, lead=0.0, search=0.0, missing_numbers=0.0, bias=0.0)
+    return AnswerFinder(_CountingReader, AnswerFinderSettings(min_probability, replace(plain, **numbers), 1.0))  # type: ignore[arg-type]
 
 
 def test_passages_come_in_the_order_of_their_best_units() -> None:
@@ -51,13 +53,34 @@ def test_passages_come_in_the_order_of_their_best_units() -> None:
 def test_what_search_finds_likelier_can_outweigh_the_reader() -> None:
     passages = [_found("a 123", 2.0), _found("b 1234", 0.0)]
     assert _finder().find_answers("?", passages)[0].segment.text == "a 123"
-    assert _finder(search_weight=0.0).find_answers("?", passages)[0].segment.text == "b 1234"
+    assert _finder(search_share=0.0).find_answers("?", passages)[0].segment.text == "b 1234"
 
 
 def test_nothing_is_answered_below_the_least_probability() -> None:
     assert _finder().find_answers("?", [_found("a 12", 0.5), _found("b", 2.0)]) == []
     assert _finder(bias=0.6).find_answers("?", [_found("a 12", 0.5)])
     assert _finder().find_answers("?", []) == []
+
+
+def test_an_answer_that_stands_out_is_likelier_than_one_of_many() -> None:
+    finder = _finder(0.0, best=0.0, lead=1.0)
+    alone = finder.find_answers("?", [_found("a 12345\nb\nc\nd\ne\nf\ng\nh\ni", 0.0)])[0].answer_units
+    crowded = finder.find_answers("?", [_found("\n".join(f"{letter} 12345" for letter in "abcdefghi"), 0.0)])
+    assert alone[0].probability > 0.95
+    assert alone[1].probability < 0.5
+    assert {unit.probability for unit in crowded[0].answer_units} == {0.5}
+    # Units that there are not count as unlikely ones: a short text is no crowd.
+    assert finder.find_answers("?", [_found("a 12345", 0.0)])[0].answer_units[0].probability > 0.95
+
+
+def test_a_passage_without_the_numbers_of_the_question_is_less_likely() -> None:
+    finder, question = _finder(0.0, missing_numbers=-2.0), "What did 3 ropes cost in 2019?"
+    full, half = (finder.find_answers(question, [_found(text, 0.0)]) for text in ("3 in 2019: 44", "3 in 2020: 44"))
+    assert full[0].answer_units[0].probability > half[0].answer_units[0].probability
+    segment = replace(_found("the rope", 0.0).segment, context="Prices of 2019")
+    assert find_missing_numbers(question, segment, "list 3.pdf") == 0.0
+    assert find_missing_numbers(question, segment, "list.pdf") == 0.5
+    assert find_missing_numbers("What is a rope?", segment, "list.pdf") == 0.0
 
 
 def test_texts_that_answer_stand_before_the_pictures_that_search_ranks_below_them() -> None:
