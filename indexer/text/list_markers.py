@@ -1,4 +1,4 @@
-"""Beginnings of list items, and of the options of commands."""
+"""Beginnings of list items, of the options of commands, and of commands behind a prompt."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ _MARKER = re.compile(r"(?:[•◦▪‣●○■–*-]|\(?(?:\d{1,2}|[a-z])[.)])
 """Bullet or number of a list item."""
 _OPTION = re.compile(r"--?[A-Za-z0-9?][\w?-]*")
 """Option of a command: `-e`, `--erase-all`."""
+_PROMPT = re.compile(r"(?:[$#%>]|[A-Z]:\\>)\s*[\w./~]")
+"""Prompt of a shell and the beginning of a command."""
 _LEAD_IN_END = re.compile(r"[:：]\s*$")
 
 
@@ -24,6 +26,11 @@ def is_list_marker(text: str) -> bool:
 def has_option(text: str) -> bool:
     """Return True if a line begins with an option of a command."""
     return _OPTION.match(text) is not None
+
+
+def has_prompt(text: str) -> bool:
+    """Return True if a line begins with the prompt of a shell: `$ make install`."""
+    return _PROMPT.match(text) is not None
 
 
 def leads_in(text: str) -> bool:

@@ -18,11 +18,13 @@ from itertools import pairwise
 import numpy as np
 
 from indexer.ports import SentenceEncoder
+from indexer.text.list_markers import has_list_marker, has_prompt, leads_in
 from indexer.text.sentences import split_sentences
 from indexer.text.tokenizer import tokenize, tokenize_query
 from services.generators.location_templates import describe_location
 from services.generators.ports import AnswerTypeMatcher
 from services.generators.types import DraftSentence, Evidence, Quote
+from services.search.types import AnswerUnit
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class ExtractionSettings:
     min_sentence_words: int = 3
     """Chosen: shorter sentences are headings and labels, which make sense only with their neighbour."""
     max_pair_chars: int = 300
-    """Chosen: a longer pair would be a paragraph rather than an answer."""
+    """Chosen: a longer pair would be a paragraph rather than an answer; so would be a longer list."""
 
 
 DEFAULT_SETTINGS = ExtractionSettings()
@@ -137,15 +139,37 @@ class ExtractiveGenerator:
         return odds / (odds + 1 - best.score)
 
     def _read_candidates(self, evidence: Sequence[Evidence]) -> list[_Candidate]:
-        """Return the units that a reader judged, with their probabilities; a bare value with the label before it."""
+        """Return the units that a reader judged, with their probabilities.
+
+        A bare label is quoted with the value behind it, a bare value with the label before it, and what leads in with
+        the list or command that follows.
+        """
         candidates = []
         for piece in evidence:
             units = piece.result.answer_units
-            for before, unit in zip((None, *units), units, strict=False):
-                is_bare = len(piece.text[unit.start : unit.end].split()) < self._settings.min_sentence_words
-                start = before.start if is_bare and before is not None else unit.start
-                candidates.append(_Candidate(piece, start, unit.end, is_pair=False, score=unit.probability))
+            for before, unit, after in zip((None, *units), units, (*units[1:], None), strict=False):
+                text = piece.text[unit.start : unit.end]
+                start, end = unit.start, self._find_end(piece.text, unit, units)
+                if len(text.split()) < self._settings.min_sentence_words:
+                    if after is not None and _is_label(text):
+                        end = after.end
+                    elif before is not None:
+                        start = before.start
+                candidates.append(_Candidate(piece, start, end, is_pair=False, score=unit.probability))
         return candidates
+
+    def _find_end(self, text: str, unit: AnswerUnit, units: Sequence[AnswerUnit]) -> int:
+        """Return where the quote of a unit ends: behind what it leads in, or the command that it tells of."""
+        end = unit.end
+        is_lead = leads_in(text[unit.start : unit.end])
+        for following in (other for other in units if other.start >= unit.end):
+            continued = text[following.start : following.end]
+            is_first = is_lead and end == unit.end
+            belongs = has_prompt(continued) or (is_lead and has_list_marker(continued)) or is_first
+            if not belongs or following.end - unit.start > self._settings.max_pair_chars:
+                break
+            end = following.end
+        return end
 
     def _candidates(self, evidence: Sequence[Evidence]) -> list[_Candidate]:
         """Return every sentence and pair of sentences of the evidence, not yet scored."""
@@ -194,6 +218,11 @@ class ExtractiveGenerator:
             return [0.0] * len(texts)
         similarities = encoder.encode(list(texts)) @ encoder.encode_queries([question])[0]
         return [float(similarity) for similarity in np.clip(similarities, 0.0, 1.0)]
+
+
+def _is_label(text: str) -> bool:
+    """Return True for a text like `Invoice no.` or `Total:`, whose value follows."""
+    return text.rstrip().endswith((":", ".", "：")) and not any(character.isdigit() for character in text)
 
 
 def _quotable_spans(text: str, settings: ExtractionSettings) -> Iterator[tuple[int, int, bool]]:

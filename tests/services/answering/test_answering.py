@@ -197,3 +197,24 @@ def test_a_bare_value_is_quoted_with_the_label_before_it() -> None:
     (draft,) = ExtractiveGenerator(lambda: None, 3, EnglishAnswerTypes()).answer("How much was it?", evidence)
     assert draft.text == "Total to pay 84.20 EUR"
     assert draft.score == 0.9
+
+
+def test_a_bare_label_is_quoted_with_the_value_behind_it() -> None:
+    evidence = _read_evidence("Grocer\nReceipt no.\n8827 of 5 July\nThank you", 0.1, 0.9, 0.1, 0.01)
+    (draft,) = ExtractiveGenerator(lambda: None, 3, EnglishAnswerTypes()).answer("Which number has it?", evidence)
+    assert draft.text == "Receipt no. 8827 of 5 July"
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ("To install it, run:\n# make install\nThen go on.", "To install it, run: # make install"),
+        ("Verify the files first.\n$ nagios -v all.cfg\nThen go on.", "Verify the files first. $ nagios -v all.cfg"),
+        ("It has two parts:\n- a daemon\n- a plugin\nBoth are free.", "It has two parts: - a daemon - a plugin"),
+        ("It has two parts.\n- a daemon\n- a plugin\nBoth are free.", "It has two parts."),
+    ],
+)
+def test_what_leads_in_is_quoted_with_the_list_or_the_command_that_follows(text: str, quoted: str) -> None:
+    evidence = _read_evidence(text, 0.9, *[0.01] * text.count("\n"))
+    (draft,) = ExtractiveGenerator(lambda: None, 3, EnglishAnswerTypes()).answer("How?", evidence)
+    assert draft.text == quoted
