@@ -227,9 +227,9 @@ class AnswerSettings(_SettingsGroup):
         description="model that reads what was found for the sentence that answers; none: words and meaning decide",
     )
     min_probability: float = Field(
-        0.4, ge=0, le=1, description="probability of being right below which text is not an answer"
+        0.5, ge=0, le=1, description="probability of being right below which text is not an answer"
     )
-    """Measured: `python -m benchmarks.real_documents`: 0.83 of the questions without an answer are refused."""
+    """Measured: `python -m benchmarks.answer_reader`: about 0.8 of the questions without an answer are refused."""
     frame_selection: Literal["aks", "bolt"] = Field(
         "aks",
         description="selection of those frames: aks (arXiv 2502.21271) or bolt (arXiv 2503.21483)",

@@ -25,7 +25,7 @@ from benchmarks.report import Figure, make_parser, print_table, report
 from indexer.types import SegmentFilter
 from services.container import Container
 from services.reading.answer_finder import AnswerFinderSettings, tabulate_units
-from services.reading.confidence import COMPARED_UNITS, UnitScores, describe_best
+from services.reading.confidence import UnitScores, describe_best
 from services.reading.multilingual_e5 import MultilingualE5Reader
 from services.search.types import RetrievedSegment
 from services.settings import load_settings
@@ -36,8 +36,14 @@ _REFUSED_SHARES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9)
 """Form: shares of the questions without an answer that shall be refused, for each of which the rest is shown."""
 _NEWTON_STEPS = 50
 """Form: far more than a fit of five numbers takes."""
+_SEARCH_WEIGHT = 0.1
+"""Chosen: not fitted, since the bed asks only about what it has; what an archive is not about has low fused scores."""
 _PENALTY, _TINY = 1.0, 1e-9
 """Chosen: a weak L2 penalty beside some hundred questions; and next to nothing, so that nothing is divided by 0."""
+_MAX_QUOTED, _QUOTED_WITHIN = 3, 4.0
+"""Chosen: units that the extractive generator quotes together, and how far they are below the best of them at most."""
+_TYPICAL_PLACE = 20
+"""Chosen: the twentieth best unit of a question is an unlikely one."""
 _FOLDS = 8
 """Chosen: an eighth of the documents is judged by a fit to the others."""
 
@@ -108,20 +114,32 @@ def _is_best_right(read: Sequence[ReadQuestion], share: float) -> NDArray[np.boo
     return np.array([question.right[_scores(question, share).argmax()] for question in read], dtype=bool)
 
 
+def _is_quoted_right(read: Sequence[ReadQuestion], share: float) -> NDArray[np.bool_]:
+    """Return whether one of the best units that are quoted together is right."""
+    right = []
+    for question in read:
+        scores = _scores(question, share)
+        quoted = [unit for unit in np.argsort(-scores)[:_MAX_QUOTED] if scores[unit] >= scores.max() - _QUOTED_WITHIN]
+        right.append(question.right[quoted].any())
+    return np.array(right, dtype=bool)
+
+
 def _share_right(read: Sequence[ReadQuestion], share: float) -> float:
     return float(_is_best_right(read, share)[[question.is_answerable for question in read]].mean())
 
 
-def fit_logistic(inputs: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.float64]:
+def fit_logistic(
+    inputs: NDArray[np.float64], right: NDArray[np.bool_], offset: NDArray[np.float64] | float = 0.0
+) -> NDArray[np.float64]:
     """Return the weights `[columns + 1]` of the logistic function that fits best, the bias last, by Newton's method.
 
-    Columns are scaled to a deviation of 1 for a small L2 penalty.
+    `offset` is added to the logits. Columns are scaled to a deviation of 1 for a small L2 penalty.
     """
     deviations = inputs.std(axis=0) + _TINY
     scaled = np.column_stack([inputs / deviations, np.ones(len(inputs))])
     weights, penalty = np.zeros(scaled.shape[1]), np.diag([_PENALTY] * inputs.shape[1] + [_TINY])
     for _ in range(_NEWTON_STEPS):
-        probabilities = 1 / (1 + np.exp(-scaled @ weights))
+        probabilities = 1 / (1 + np.exp(-(scaled @ weights + offset)))
         curvature = scaled.T @ (scaled * (probabilities * (1 - probabilities))[:, None]) + penalty
         weights = weights + np.linalg.solve(curvature, scaled.T @ (right - probabilities) - penalty @ weights)
     return np.append(weights[:-1] / deviations, weights[-1])
@@ -129,21 +147,24 @@ def fit_logistic(inputs: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArr
 
 def print_fit(read: Sequence[ReadQuestion], share: float) -> None:
     """Print the fitted numbers, and what thresholds cost where each document is judged by a fit to the others."""
-    right = _is_best_right(read, share)
+    right = _is_quoted_right(read, share)
     scores = [_scores(question, share) for question in read]
-    compared = [np.sort(each)[-COMPARED_UNITS:][0] for each in scores if len(each) >= COMPARED_UNITS]
-    typical = float(np.median(compared))
+    typical = float(np.median([np.sort(each)[-_TYPICAL_PLACE:][0] for each in scores]))
     features = np.array([describe_best(each.units, of, typical) for each, of in zip(read, scores, strict=True)])
-    names = ("best", "lead", "search", "missing_numbers", "bias")
-    fitted = dict(zip(names, fit_logistic(features, right), strict=True))
-    print(", ".join(f"{name}={value:.3f}" for name, value in fitted.items()))
+    search = _SEARCH_WEIGHT * features[:, 2]
+    names = ("best", "lead", "missing_numbers", "bias")
+    fitted = dict(zip(names, fit_logistic(features[:, [0, 1, 3]], right, search), strict=True))
+    print(", ".join(f"{name}={value:.3f}" for name, value in fitted.items()), f"search={_SEARCH_WEIGHT}")
     print(f"search_share={share}, typical={typical:.2f}, unit_weight={fit_logistic(features[:, :1], right)[0]:.3f}")
     folds = _number_folds(read)
-    for title, columns in (("best unit alone", features[:, :1]), ("thresholds", features)):
+    for title, columns, offset in (
+        ("by the best score alone", features[:, :1], np.zeros(len(read))),
+        ("thresholds", features[:, [0, 1, 3]], search),
+    ):
         logits = np.empty(len(read))
         for fold in range(_FOLDS):
-            weights = fit_logistic(columns[folds != fold], right[folds != fold])
-            logits[folds == fold] = columns[folds == fold] @ weights[:-1] + weights[-1]
+            weights = fit_logistic(columns[folds != fold], right[folds != fold], offset[folds != fold])
+            logits[folds == fold] = columns[folds == fold] @ weights[:-1] + weights[-1] + offset[folds == fold]
         _print_thresholds(title, read, logits, right)
 
 

@@ -40,8 +40,10 @@ class Example:
     """A question in tokens; `labels` tell of passages, by number, which units answer.
 
     `positives` are the passages that answer as the quote does, `negatives` others, the likeliest found first.
+    `document` is the one that it asks about.
     """
 
+    document: str
     question: list[int]
     positives: list[int]
     negatives: list[int]
@@ -78,7 +80,8 @@ def build_training_set(
         own = [number for number in found if placed[number].document == question.document][:_OF_THE_DOCUMENT]
         others = [number for number in found if number not in own][: _NEGATIVES - len(own)]
         tokens = parts.tokenizer.encode_with_spans(QUERY_PREFIX + question.question, MAX_QUESTION_TOKENS).ids
-        examples.append(Example(tokens, _choose_positives(question, placed, labels), own + others, labels))
+        positives = _choose_positives(question, placed, labels)
+        examples.append(Example(question.document, tokens, positives, own + others, labels))
     return TrainingSet(passages, examples)
 
 

@@ -6,6 +6,9 @@ On two cores, two processes take some hours:
 
 A question is read beside one passage that answers it and four others that search finds for it. The loss is that of
 choosing, among all units of all of them and "none", one that answers. Documents of the bed's two halves are not used.
+
+The questions about one in twelve documents are kept apart: every 100 steps they are read beside eight passages, and the
+weights are written where the loss is the least so far.
 """
 
 from __future__ import annotations
@@ -16,11 +19,13 @@ import os
 import random
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +37,8 @@ from benchmarks.real_documents.bed import TRAINING_DATA, load_documents, load_qu
 from benchmarks.real_documents.fetch import add_cache_option
 from indexer.encoders.multilingual_e5.encoder import MultilingualE5Encoder
 from indexer.encoders.multilingual_e5.parts import LayerSession, find_weights, open_parts
+
+_Scorer: TypeAlias = Callable[[Example, Sequence[int]], tuple[Tensor, bool]]
 
 _FIRST_LAYER = 6
 """Chosen: half of the layers read apart, so that half of the work on a passage is done once for all questions."""
@@ -48,7 +55,13 @@ _NEAREST_FIRST = 3
 _PREPARATION_TIMEOUT = timedelta(hours=6)
 """Chosen: the other workers wait while the first one fetches and indexes the documents."""
 _STEPS_BETWEEN_LINES = 20
-"""Form: steps between two lines of progress, and files of weights."""
+"""Form: steps between two lines of progress."""
+_STEPS_BETWEEN_VALIDATIONS = 100
+"""Chosen: validation takes about a minute, a tenth of the time of these steps."""
+_VALIDATED_SHARE = 12
+"""Chosen: one in so many documents, some hundred questions: enough to see what is learnt by heart."""
+_VALIDATED_EXAMPLES, _VALIDATED_PASSAGES = 240, 8
+"""Chosen: questions of these documents that are read, and passages beside each."""
 
 
 def main() -> int:
@@ -70,10 +83,11 @@ def main() -> int:
         network.load(args.weights)
     optimizer = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], args.rate, weight_decay=0.01)
     steps = _Steps(network, optimizer, args.steps, args.rate, workers)
-    started_at, losses = time.monotonic(), []
-    loss_of = _make_loss(network, data)
-    for example, passages in _draw(data, args.passages, rank, workers):
-        example_loss = loss_of(example, passages)
+    started_at, losses, least = time.monotonic(), [], math.inf
+    score = _make_scorer(network, data)
+    training, validation = split_examples(data.examples)
+    for example, passages in _draw(training, args.passages, rank, workers):
+        example_loss, _ = score(example, passages)
         torch.autograd.backward(example_loss * workers / _EXAMPLES_PER_STEP)
         losses.append(float(example_loss.detach()))
         if len(losses) % (_EXAMPLES_PER_STEP // workers) == 0:
@@ -83,11 +97,15 @@ def main() -> int:
                 spent = time.monotonic() - started_at
                 loss = sum(recent) / len(recent)
                 print(f"{steps.done} of {args.steps} steps, loss {loss:.3f}, {spent:.0f} s", flush=True)
-                network.save(args.out)
+            if steps.done % _STEPS_BETWEEN_VALIDATIONS == 0 or steps.done == args.steps:
+                loss, right = _validate(score, validation[rank::workers], workers)
+                if rank == 0:
+                    print(f"validation: loss {loss:.3f}, right unit chosen {right:.3f}", flush=True)
+                    if loss < least:
+                        network.save(args.out)
+                least = min(least, loss)
             if steps.done == args.steps:
                 break
-    if rank == 0:
-        network.save(args.out)
     return 0
 
 
@@ -99,15 +117,40 @@ def _prepare(cache: Path) -> TrainingSet:
     )
 
 
-def _draw(data: TrainingSet, passages: int, rank: int, workers: int) -> Iterator[tuple[Example, list[int]]]:
+def split_examples(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
+    """Return the examples to learn from, and some of those about other documents, for validation."""
+    chosen = [zlib.crc32(example.document.encode()) % _VALIDATED_SHARE == 0 for example in examples]
+    kept = [example for example, is_chosen in zip(examples, chosen, strict=True) if is_chosen]
+    return (
+        [example for example, is_chosen in zip(examples, chosen, strict=True) if not is_chosen],
+        random.Random(0).sample(kept, min(len(kept), _VALIDATED_EXAMPLES)),
+    )
+
+
+def _validate(score: _Scorer, examples: Sequence[Example], workers: int) -> tuple[float, float]:
+    """Return the mean loss over the examples of all workers, and how often the best unit, or "none", is right."""
+    sums = torch.zeros(3)
+    with torch.no_grad():
+        for example in examples:
+            chosen = [*example.positives[:1], *example.negatives][:_VALIDATED_PASSAGES]
+            if chosen:
+                loss, is_right = score(example, chosen)
+                sums += torch.tensor([float(loss), float(is_right), 1.0])
+    if workers > 1:
+        torch.distributed.all_reduce(sums)
+    loss, right, number = sums.tolist()
+    return loss / number, right / number
+
+
+def _draw(examples: Sequence[Example], passages: int, rank: int, workers: int) -> Iterator[tuple[Example, list[int]]]:
     """Yield this worker's examples, again and again in random order, each with the passages that it is read beside."""
     for epoch in count():
-        order = list(range(len(data.examples)))
+        order = list(range(len(examples)))
         random.Random(epoch).shuffle(order)
         whole = len(order) // _EXAMPLES_PER_STEP * _EXAMPLES_PER_STEP
         chance = random.Random(f"{epoch} {rank}")
         for number in order[:whole][rank::workers]:
-            example = data.examples[number]
+            example = examples[number]
             chosen = [chance.choice(example.positives)] if example.positives else []
             left = list(enumerate(example.negatives))
             while left and len(chosen) < passages:
@@ -119,8 +162,11 @@ def _draw(data: TrainingSet, passages: int, rank: int, workers: int) -> Iterator
                 yield example, chosen
 
 
-def _make_loss(network: UpperLayers, data: TrainingSet) -> Callable[[Example, Sequence[int]], Tensor]:
-    """Return the loss of an example; the lower layers, which are the product's, read each passage once."""
+def _make_scorer(network: UpperLayers, data: TrainingSet) -> _Scorer:
+    """Return what gives the loss of an example beside some passages, and whether the best unit, or "none", is right.
+
+    The lower layers, which are the product's, read each passage once.
+    """
     parts = open_parts(find_weights())
     lower = LayerSession(parts, range(_FIRST_LAYER))
 
@@ -131,7 +177,7 @@ def _make_loss(network: UpperLayers, data: TrainingSet) -> Callable[[Example, Se
     def read_passage(number: int) -> Tensor:
         return read(data.passages[number].ids)
 
-    def loss(example: Example, chosen: Sequence[int]) -> Tensor:
+    def score(example: Example, chosen: Sequence[int]) -> tuple[Tensor, bool]:
         tokenized = [data.passages[number] for number in chosen]
         scores = network(read(example.question), [read_passage(number) for number in chosen], tokenized)
         answers = [
@@ -141,9 +187,9 @@ def _make_loss(network: UpperLayers, data: TrainingSet) -> Callable[[Example, Se
         ]
         logits = torch.cat([scores, torch.zeros(1)])
         right = torch.tensor([*answers, not any(answers)])
-        return torch.logsumexp(logits, 0) - torch.logsumexp(logits[right], 0)
+        return torch.logsumexp(logits, 0) - torch.logsumexp(logits[right], 0), bool(right[logits.argmax()])
 
-    return loss
+    return score
 
 
 class _Steps:

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.answer_reader.__main__ import fit_logistic
-from benchmarks.answer_reader.examples import build_training_set
+from benchmarks.answer_reader.examples import Example, build_training_set
 from benchmarks.answer_reader.network import UpperLayers
 from benchmarks.answer_reader.passages import PlacedPassage
+from benchmarks.answer_reader.train import split_examples
 from benchmarks.real_documents.bed import BedQuestion
 from indexer.encoders.multilingual_e5.encoder import MultilingualE5Encoder
 from indexer.encoders.multilingual_e5.parts import QUERY_PREFIX, LayerSession, find_weights, open_parts
@@ -70,6 +71,15 @@ def test_examples_label_the_unit_that_was_quoted_and_take_others_for_negatives()
     answered, unanswerable = build_training_set(placed, questions, parts, encoder).examples
     assert (answered.positives, answered.negatives, answered.labels) == ([0], [1], {0: [False, True]})
     assert (unanswerable.positives, sorted(unanswerable.negatives), unanswerable.labels) == ([], [0, 1], {})
+
+
+def test_documents_of_the_validation_are_not_learnt_from() -> None:
+    examples = [Example(f"document {number % 60}", [number], [0], [], {}) for number in range(600)]
+    training, validation = split_examples(examples)
+    documents = {example.document for example in validation}
+    assert 0 < len(documents) < 15
+    assert not documents & {example.document for example in training}
+    assert len(training) + len(validation) == 600
 
 
 def test_the_fit_finds_weights_and_bias() -> None:

@@ -14,9 +14,9 @@ from services.search.curves import sigmoid
 from services.search.types import AnswerUnit, RetrievedSegment
 
 TRAINED_WEIGHTS = ConfidenceWeights(
-    search_share=0.5, typical=-1.07, best=0.144, lead=0.543, search=-0.043, missing_numbers=-0.926, bias=-2.255
+    search_share=0.5, typical=-3.70, best=0.094, lead=0.264, search=0.100, missing_numbers=-1.450, bias=-1.292
 )
-"""Measured: `python -m benchmarks.answer_reader`: fitted on the questions of the work half."""
+"""Measured: `python -m benchmarks.answer_reader --every 2`: fitted on questions of the work half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,11 @@ class AnswerFinderSettings:
     min_probability: float
     """Probability below which nothing is answered."""
     weights: ConfidenceWeights = TRAINED_WEIGHTS
-    unit_weight: float = 0.239
+    unit_weight: float = 0.282
     """Measured: `python -m benchmarks.answer_reader`: slope of the probability by the score of a unit alone."""
     max_passages: int = 16
-    """Measured: `python -m benchmarks.answer_reader --every 2`: a unit of them is right for 0.86 of the questions; the
-    time grows with their number."""
+    """Measured: `python -m benchmarks.answer_reader`: a unit of them is right for 0.87 of the questions; the time grows
+    with their number."""
 
 
 class AnswerFinder:
@@ -71,12 +71,12 @@ def tabulate_units(
 ) -> UnitScores:
     """Return the scores of all units of some passages in a row."""
     rows = [
-        (unit.score, passage.fused_score, missing)
-        for passage, found in zip(passages, units, strict=True)
+        (number, unit.score, passage.fused_score, missing)
+        for number, (passage, found) in enumerate(zip(passages, units, strict=True))
         for missing in [find_missing_numbers(question, passage.segment, passage.asset.name)]
         for unit in found
     ]
-    return UnitScores(*np.array(rows, dtype=np.float64).reshape(-1, 3).T)
+    return UnitScores(*np.array(rows, dtype=np.float64).reshape(-1, 4).T)
 
 
 def _best_probability(passage: RetrievedSegment) -> float:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from indexer.text.passage import text_with_context
 from indexer.types import Segment
 
-COMPARED_UNITS = 8
-"""Chosen: as many as a hurried reader would look at; further ones are unlikely for every question."""
+COMPARED_UNITS = 3
+"""Chosen: of other passages, the best few that a reader would doubt the answer by."""
 _NUMBER = re.compile(r"\d+")
 
 
@@ -24,10 +24,11 @@ _NUMBER = re.compile(r"\d+")
 class UnitScores:
     """Scores of all units that were read for a question, in one order, `[units]` each.
 
-    `reader` is the reader's score, `search` the fused score of the passage, `missing_numbers` the share of the
-    question's numbers that the passage lacks.
+    `passage` is the number of a unit's passage, `reader` the reader's score, `search` the fused score of the passage,
+    `missing_numbers` the share of the question's numbers that the passage lacks.
     """
 
+    passage: NDArray[np.float64]
     reader: NDArray[np.float64]
     search: NDArray[np.float64]
     missing_numbers: NDArray[np.float64]
@@ -35,11 +36,12 @@ class UnitScores:
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceWeights:
-    """Weights of a linear judgement, whose logistic function is the probability that the best unit answers.
+    """Weights of a linear judgement, whose logistic function is the probability that the best units answer.
 
     Units are ordered by `score`, which is the reader's score and `search_share` of the fused score. `best` weighs the
-    best unit's, `lead` how far it is above the mean of the best eight (`typical` stands in for units that there are
-    not), `search` the fused score of its passage, `missing_numbers` the share of the question's numbers that it lacks.
+    best unit's, `lead` how far it is above the mean of the best three of other passages (`typical` stands in for units
+    that there are not), `search` the fused score of its passage, `missing_numbers` the share of the question's numbers
+    that it lacks.
     """
 
     search_share: float
@@ -64,7 +66,8 @@ class ConfidenceWeights:
 def describe_best(units: UnitScores, scores: NDArray[np.float64], typical: float) -> NDArray[np.float64]:
     """Return what is weighed of the best of at least one unit, in the order of `ConfidenceWeights`."""
     best = int(scores.argmax())
-    compared = np.sort(np.append(scores, [typical] * (COMPARED_UNITS - len(scores))))[-COMPARED_UNITS:]
+    others = scores[units.passage != units.passage[best]]
+    compared = np.sort(np.append(others, [typical] * COMPARED_UNITS))[-COMPARED_UNITS:]
     lead = scores[best] - compared.mean()
     return np.array([scores[best], lead, units.search[best], units.missing_numbers[best]])
 

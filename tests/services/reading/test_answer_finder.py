@@ -64,13 +64,15 @@ def test_nothing_is_answered_below_the_least_probability() -> None:
 
 def test_an_answer_that_stands_out_is_likelier_than_one_of_many() -> None:
     finder = _finder(0.0, best=0.0, lead=1.0)
-    alone = finder.find_answers("?", [_found("a 12345\nb\nc\nd\ne\nf\ng\nh\ni", 0.0)])[0].answer_units
-    crowded = finder.find_answers("?", [_found("\n".join(f"{letter} 12345" for letter in "abcdefghi"), 0.0)])
-    assert alone[0].probability > 0.95
-    assert alone[1].probability < 0.5
-    assert {unit.probability for unit in crowded[0].answer_units} == {0.5}
-    # Units that there are not count as unlikely ones: a short text is no crowd.
-    assert finder.find_answers("?", [_found("a 12345", 0.0)])[0].answer_units[0].probability > 0.95
+    others = [_found(f"{letter} 1", 0.0) for letter in "bcdef"]
+    (alone, *_) = finder.find_answers("?", [_found("a 12345\nz", 0.0), *others])
+    crowd = finder.find_answers("?", [_found(f"{letter} 12345", 0.0) for letter in "abcdef"])
+    assert alone.answer_units[0].probability > 0.95
+    assert alone.answer_units[1].probability < 0.5
+    assert {unit.probability for passage in crowd for unit in passage.answer_units} == {0.5}
+    # Rows of one passage are no rivals, and units that there are not count as unlikely ones.
+    (rows,) = finder.find_answers("?", [_found("a 12345\nb 12345\nc 12345\nd 12345", 0.0)])
+    assert {unit.probability > 0.95 for unit in rows.answer_units} == {True}
 
 
 def test_a_passage_without_the_numbers_of_the_question_is_less_likely() -> None:
