@@ -229,7 +229,7 @@ class AnswerSettings(_SettingsGroup):
     min_probability: float = Field(
         0.5, ge=0, le=1, description="probability of being right below which text is not an answer"
     )
-    """Measured: `python -m benchmarks.answer_reader`: about 0.8 of the questions without an answer are refused."""
+    """Measured: `python -m benchmarks.answer_reader --every 2`: 0.69 of the questions without an answer are refused."""
     frame_selection: Literal["aks", "bolt"] = Field(
         "aks",
         description="selection of those frames: aks (arXiv 2502.21271) or bolt (arXiv 2503.21483)",

@@ -25,6 +25,7 @@ from datetime import timedelta
 from functools import cache
 from itertools import count
 from pathlib import Path
+from statistics import fmean
 from typing import TypeAlias
 
 import torch
@@ -81,6 +82,12 @@ def main() -> int:
     network = UpperLayers(open_parts(find_weights()), _FIRST_LAYER, _RANK, frozen_type)
     if args.weights:
         network.load(args.weights)
+    train(network, data, args, rank, workers)
+    return 0
+
+
+def train(network: UpperLayers, data: TrainingSet, args: argparse.Namespace, rank: int, workers: int) -> None:
+    """Take the steps; the first worker prints progress and writes the weights that are best in validation."""
     optimizer = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], args.rate, weight_decay=0.01)
     steps = _Steps(network, optimizer, args.steps, args.rate, workers)
     started_at, losses, least = time.monotonic(), [], math.inf
@@ -90,23 +97,23 @@ def main() -> int:
         example_loss, _ = score(example, passages)
         torch.autograd.backward(example_loss * workers / _EXAMPLES_PER_STEP)
         losses.append(float(example_loss.detach()))
-        if len(losses) % (_EXAMPLES_PER_STEP // workers) == 0:
-            steps.take()
-            if rank == 0 and steps.done % _STEPS_BETWEEN_LINES == 0:
-                recent = losses[-_STEPS_BETWEEN_LINES * _EXAMPLES_PER_STEP // workers :]
-                spent = time.monotonic() - started_at
-                loss = sum(recent) / len(recent)
-                print(f"{steps.done} of {args.steps} steps, loss {loss:.3f}, {spent:.0f} s", flush=True)
-            if steps.done % _STEPS_BETWEEN_VALIDATIONS == 0 or steps.done == args.steps:
-                loss, right = _validate(score, validation[rank::workers], workers)
-                if rank == 0:
-                    print(f"validation: loss {loss:.3f}, right unit chosen {right:.3f}", flush=True)
-                    if loss < least:
-                        network.save(args.out)
-                least = min(least, loss)
-            if steps.done == args.steps:
-                break
-    return 0
+        if len(losses) % (_EXAMPLES_PER_STEP // workers):
+            continue
+        steps.take()
+        is_last = steps.done == args.steps
+        if rank == 0 and steps.done % _STEPS_BETWEEN_LINES == 0:
+            loss = fmean(losses[-_STEPS_BETWEEN_LINES * _EXAMPLES_PER_STEP // workers :])
+            spent_s = time.monotonic() - started_at
+            print(f"{steps.done} of {args.steps} steps, loss {loss:.3f}, {spent_s:.0f} s", flush=True)
+        if steps.done % _STEPS_BETWEEN_VALIDATIONS == 0 or is_last:
+            loss, right = _validate(score, validation[rank::workers], workers)
+            if rank == 0:
+                print(f"validation: loss {loss:.3f}, right unit chosen {right:.3f}", flush=True)
+            if rank == 0 and loss < least:
+                network.save(args.out)
+            least = min(least, loss)
+        if is_last:
+            return
 
 
 def _prepare(cache: Path) -> TrainingSet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.answer_reader.__main__ import fit_logistic
-from benchmarks.answer_reader.examples import Example, build_training_set
+from benchmarks.answer_reader.examples import Example, TrainingSet, build_training_set
 from benchmarks.answer_reader.network import UpperLayers
 from benchmarks.answer_reader.passages import PlacedPassage
-from benchmarks.answer_reader.train import split_examples
+from benchmarks.answer_reader.train import split_examples, train
 from benchmarks.real_documents.bed import BedQuestion
 from indexer.encoders.multilingual_e5.encoder import MultilingualE5Encoder
 from indexer.encoders.multilingual_e5.parts import QUERY_PREFIX, LayerSession, find_weights, open_parts
@@ -80,6 +81,19 @@ def test_documents_of_the_validation_are_not_learnt_from() -> None:
     assert 0 < len(documents) < 15
     assert not documents & {example.document for example in training}
     assert len(training) + len(validation) == 600
+
+
+def test_training_writes_weights_that_the_product_reads(tmp_path: Path) -> None:
+    parts = open_parts(find_weights())
+    passages = [tokenize_passage(parts, Segment(0, Origin.PAGE, text=text)) for text in TEXTS]
+    asked = parts.tokenizer.encode_with_spans(QUERY_PREFIX + QUESTION, 96).ids
+    # Some of the names fall into the share that is kept apart for validation.
+    examples = [Example(f"document {number}", asked, [0], [1], {0: [False, True]}) for number in range(60)]
+    args = Namespace(out=tmp_path / "weights.safetensors", steps=1, passages=2, rate=1e-3)
+    train(UpperLayers(parts, 6, 4), TrainingSet(passages, examples), args, 0, 1)
+    segments = [Segment(0, Origin.PAGE, text=text) for text in TEXTS]
+    read = MultilingualE5Reader(weights=args.out).read(QUESTION, segments)
+    assert [len(units) for units in read] == [2, 2]
 
 
 def test_the_fit_finds_weights_and_bias() -> None:

@@ -34,7 +34,7 @@ def test_an_answer_for_people_names_the_place_of_each_sentence(run_command: RunC
     result = run_command(indexed_home, "ask", NOTICE)
     assert result.exit_code == 0
     assert "eight weeks" in result.stdout
-    assert "└ documents/staff_handbook.pdf page 7  (supported)" in result.stdout
+    assert "└ documents/staff_handbook.pdf page 7 · Staff Handbook  (supported)" in result.stdout
     result = run_command(indexed_home, "search", SOUP)
     assert result.stdout.startswith(" 1. videos/welcome_aboard.mp4  1:")
 
