@@ -7,7 +7,7 @@ out. And a passage that lacks a number of the question (another year, another mo
 from __future__ import annotations
 
 import re
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from indexer.text.passage import text_with_context
 from indexer.types import Segment
 
-COMPARED_UNITS = 3
+_COMPARED_UNITS = 3
 """Chosen: of other passages, the best few that a reader would doubt the answer by."""
 _NUMBER = re.compile(r"\d+")
 
@@ -58,16 +58,16 @@ class ConfidenceWeights:
 
     def judge(self, units: UnitScores) -> float:
         """Return the logit of the probability that the best of at least one unit answers."""
-        weights = np.array(astuple(self)[2:])
-        features = describe_best(units, self.score(units), self.typical)
-        return float(weights @ np.append(features, 1.0))
+        best, lead, search, missing = describe_best(units, self.score(units), self.typical)
+        logit = self.best * best + self.lead * lead + self.search * search + self.missing_numbers * missing + self.bias
+        return float(logit)
 
 
 def describe_best(units: UnitScores, scores: NDArray[np.float64], typical: float) -> NDArray[np.float64]:
-    """Return what is weighed of the best of at least one unit, in the order of `ConfidenceWeights`."""
+    """Return best score, lead, fused score and missing numbers of the best of at least one unit."""
     best = int(scores.argmax())
     others = scores[units.passage != units.passage[best]]
-    compared = np.sort(np.append(others, [typical] * COMPARED_UNITS))[-COMPARED_UNITS:]
+    compared = np.sort(np.append(others, [typical] * _COMPARED_UNITS))[-_COMPARED_UNITS:]
     lead = scores[best] - compared.mean()
     return np.array([scores[best], lead, units.search[best], units.missing_numbers[best]])
 
