@@ -7,6 +7,7 @@ out what needs the documents themselves.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,6 +35,9 @@ _LEAST_QUESTIONS, _LEAST_FILES, _LEAST_PACKAGES = 400, 40, 30
 _UNANSWERABLE_SHARE = (0.2, 0.3)
 """Chosen: about a quarter of the questions have no answer."""
 
+_LANGUAGE_CODES = frozenset(["cn", "de", "en", "es", "fr", "gz", "hans", "hant", "ja", "ko", "ru", "tw", "zh"])
+"""Form: words in names of packages and files that tell which translation it is; and the ending of packed ones."""
+
 FORBIDDEN_PACKAGES = ("debian-faq", "debian-policy", "nut-doc", "avrdude-doc", "debian-history")
 FORBIDDEN_PREFIXES = ("installation-guide-", "developers-reference")
 
@@ -55,17 +59,26 @@ def check_documents(documents: Sequence[Document]) -> Iterator[str]:
 def check_apart(training: Sequence[Document], bed: Sequence[Document]) -> Iterator[str]:
     """Yield the documents for training that are not marked as such, or that are related to one of the bed.
 
-    Related are documents of one package, and files of one name, which are often translations of one text.
+    Related are documents of one package, files of one name, and files whose names differ in the language alone: they are
+    often translations of one text.
     """
     packages = {document.package for document in bed if document.package}
     names = {Path(document.path).name for document in bed if document.path}
+    texts = {_name_text(document) for document in bed if document.package}
     for document in training:
         if document.half is not Half.TRAINING:
             yield f"{document.id}: is not marked as one for training"
         if document.package in packages or document.is_drawn:
             yield f"{document.id}: is drawn, or of a package of the bed"
-        if Path(document.path).name in names:
+        if Path(document.path).name in names or (document.package and _name_text(document) in texts):
             yield f"{document.id}: has the name of a file of the bed, of which it may be a translation"
+
+
+def _name_text(document: Document) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the words of a file's package and name without those for a language: alike for translations."""
+    words = (re.split(r"[._-]+", name.lower()) for name in (document.package, Path(document.path).name))
+    package, name = (tuple(word for word in each if word not in _LANGUAGE_CODES) for each in words)
+    return package, name
 
 
 def _find_document_faults(document: Document) -> Iterator[str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pypdfium2 as pdfium
 
@@ -23,8 +24,19 @@ def fetch_package(package: str, cache: Path) -> Path:
     folder = cache / "packages" / package
     if (folder / "version").exists():
         return folder / "files"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Another process may fetch the same package: each unpacks it apart, and the first to be done is heeded.
+    with TemporaryDirectory(dir=folder.parent, prefix=f".{package}-") as apart:
+        fresh = Path(apart) / package
+        fresh.mkdir()
+        _download(package, fresh)
+        with suppress(OSError):
+            fresh.rename(folder)
+    return folder / "files"
+
+
+def _download(package: str, folder: Path) -> None:
+    """Download and unpack a package into an empty folder."""
     _run(["apt-get", "download", package], folder, f"the package {package} cannot be downloaded")
     archives = sorted(folder.glob("*.deb"))
     if len(archives) != 1:
@@ -32,7 +44,6 @@ def fetch_package(package: str, cache: Path) -> Path:
     _run(["dpkg-deb", "-x", archives[0].name, "files"], folder, f"the package {package} cannot be unpacked")
     archives[0].unlink()
     (folder / "version").write_text(archives[0].name.split("_")[1].replace("%3a", ":") + "\n")
-    return folder / "files"
 
 
 def package_version(package: str, cache: Path) -> str:
