@@ -27,6 +27,7 @@ class HashingEncoder:
     """Each token adds +1 or -1 to one of `dim` dimensions, both chosen by its hash; rows are L2-normalised."""
 
     model_id, dim = "example:feature-hashing-512", 512  # the id names the vectors: an index refuses another model's
+    query_model_id = model_id
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """`[n, dim]` float32, in the order of the texts; a text without tokens gives the last unit vector."""

@@ -103,7 +103,11 @@ class SentenceEncoder(Protocol):
 
     @property
     def model_id(self) -> str:
-        """Identifier of model and weights."""
+        """Identifier of model and weights, as far as the vectors of passages depend on them."""
+
+    @property
+    def query_model_id(self) -> str:
+        """Identifier of all that the vectors of queries depend on: a change of it alone needs no index made anew."""
 
     @property
     def dim(self) -> int:

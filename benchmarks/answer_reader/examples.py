@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.answer_reader.passages import PlacedPassage
 from benchmarks.real_documents.bed import BedQuestion
@@ -52,9 +53,11 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
-    """Passages in tokens, and the examples about them."""
+    """Passages in tokens and as vectors `[passages, dim]`, the document of each, and the examples about them."""
 
     passages: list[TokenizedPassage]
+    vectors: NDArray[np.float32]
+    documents: list[str]
     examples: list[Example]
 
 
@@ -82,7 +85,9 @@ def build_training_set(
         tokens = parts.tokenizer.encode_with_spans(QUERY_PREFIX + question.question, MAX_QUESTION_TOKENS).ids
         positives = _choose_positives(question, placed, labels)
         examples.append(Example(question.document, tokens, positives, own + others, labels))
-    return TrainingSet(passages, examples)
+    return TrainingSet(
+        passages, np.stack([each.vector for each in placed]), [each.document for each in placed], examples
+    )
 
 
 class _Index:

@@ -72,7 +72,7 @@ def main() -> int:
     if workers > 1:
         torch.distributed.init_process_group("gloo", timeout=_PREPARATION_TIMEOUT)
     torch.set_num_threads(1)
-    prepared = [_prepare(args.cache.expanduser()) if rank == 0 else None]
+    prepared = [prepare_training_set(args.cache.expanduser()) if rank == 0 else None]
     if workers > 1:
         torch.distributed.broadcast_object_list(prepared)
     data = prepared[0]
@@ -116,7 +116,8 @@ def train(network: UpperLayers, data: TrainingSet, args: argparse.Namespace, ran
             return
 
 
-def _prepare(cache: Path) -> TrainingSet:
+def prepare_training_set(cache: Path) -> TrainingSet:
+    """Fetch and index the documents for training where that was not done, and make examples of their questions."""
     documents = load_documents(data=TRAINING_DATA)
     placed = collect_passages(documents, cache)
     return build_training_set(
@@ -124,13 +125,15 @@ def _prepare(cache: Path) -> TrainingSet:
     )
 
 
-def split_examples(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
-    """Return the examples to learn from, and some of those about other documents, for validation."""
+def split_examples(
+    examples: Sequence[Example], validated: int = _VALIDATED_EXAMPLES
+) -> tuple[list[Example], list[Example]]:
+    """Return the examples to learn from, and `validated` of those about other documents, for validation."""
     chosen = [zlib.crc32(example.document.encode()) % _VALIDATED_SHARE == 0 for example in examples]
     kept = [example for example, is_chosen in zip(examples, chosen, strict=True) if is_chosen]
     return (
         [example for example, is_chosen in zip(examples, chosen, strict=True) if not is_chosen],
-        random.Random(0).sample(kept, min(len(kept), _VALIDATED_EXAMPLES)),
+        random.Random(0).sample(kept, min(len(kept), validated)),
     )
 
 

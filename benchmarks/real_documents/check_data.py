@@ -56,29 +56,29 @@ def check_documents(documents: Sequence[Document]) -> Iterator[str]:
             yield f"{package}: in both halves"
 
 
+def name_text(document: Document) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the words of a file's package, and of its name, without those for a language: alike for translations."""
+    words = (re.split(r"[._-]+", name.lower()) for name in (document.package, Path(document.path).name))
+    package, name = (tuple(word for word in each if word not in _LANGUAGE_CODES) for each in words)
+    return package, name
+
+
 def check_apart(training: Sequence[Document], bed: Sequence[Document]) -> Iterator[str]:
     """Yield the documents for training that are not marked as such, or that are related to one of the bed.
 
-    Related are documents of one package, files of one name, and files whose names differ in the language alone: they are
-    often translations of one text.
+    Related are documents of one package, files of one name, and files whose names differ in the language alone: these
+    are often translations of one text.
     """
     packages = {document.package for document in bed if document.package}
     names = {Path(document.path).name for document in bed if document.path}
-    texts = {_name_text(document) for document in bed if document.package}
+    texts = {name_text(document) for document in bed if document.package}
     for document in training:
         if document.half is not Half.TRAINING:
             yield f"{document.id}: is not marked as one for training"
         if document.package in packages or document.is_drawn:
             yield f"{document.id}: is drawn, or of a package of the bed"
-        if Path(document.path).name in names or (document.package and _name_text(document) in texts):
+        if Path(document.path).name in names or (document.package and name_text(document) in texts):
             yield f"{document.id}: has the name of a file of the bed, of which it may be a translation"
-
-
-def _name_text(document: Document) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the words of a file's package and name without those for a language: alike for translations."""
-    words = (re.split(r"[._-]+", name.lower()) for name in (document.package, Path(document.path).name))
-    package, name = (tuple(word for word in each if word not in _LANGUAGE_CODES) for each in words)
-    return package, name
 
 
 def _find_document_faults(document: Document) -> Iterator[str]:

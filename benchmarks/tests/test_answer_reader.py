@@ -90,7 +90,8 @@ def test_training_writes_weights_that_the_product_reads(tmp_path: Path) -> None:
     # Some of the names fall into the share that is kept apart for validation.
     examples = [Example(f"document {number}", asked, [0], [1], {0: [False, True]}) for number in range(60)]
     args = Namespace(out=tmp_path / "weights.safetensors", steps=1, passages=2, rate=1e-3)
-    train(UpperLayers(parts, 6, 4), TrainingSet(passages, examples), args, 0, 1)
+    vectors = MultilingualE5Encoder().encode(list(TEXTS))
+    train(UpperLayers(parts, 6, 4), TrainingSet(passages, vectors, ["leaflet"] * 2, examples), args, 0, 1)
     segments = [Segment(0, Origin.PAGE, text=text) for text in TEXTS]
     read = MultilingualE5Reader(weights=args.out).read(QUESTION, segments)
     assert [len(units) for units in read] == [2, 2]

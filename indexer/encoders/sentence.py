@@ -55,6 +55,11 @@ class SentenceTransformerEncoder:
         kinds = ("*.safetensors", "*.bin", "*.json", "*.txt", "*.model")
         return f"sentence:{name}@{fingerprint(sorted(file for kind in kinds for file in folder.rglob(kind)))}"
 
+    @property
+    def query_model_id(self) -> str:
+        """Identifier of what encodes queries: the model."""
+        return self.model_id
+
     @cached_property
     def dim(self) -> int:
         """Width of an embedding."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from indexer.text.passage import locate_text
 from indexer.types import Lane, Pixels, SegmentFilter
@@ -167,6 +167,10 @@ class Answering:
         limit, passages = self.settings.max_evidence, list[RetrievedSegment]()
         rankings = [self.retrieval.retrieve_evidence(Query(picture=picture), filters, limit) for picture in pictures]
         if self.answer_finder is not None and question.strip():
+            if self.video_context is None and any(rankings):
+                # Quotes cannot join what a picture shows to what other files say: those with the pictures are read.
+                shown = frozenset(ranking[0].asset.asset_id for ranking in rankings if ranking)
+                filters = replace(filters, assets=shown)
             passages, found = self.retrieval.retrieve_for_reading(question, filters, self.answer_finder.max_passages)
             rankings.append(found)
         elif question.strip() or not pictures:

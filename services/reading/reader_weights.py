@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from indexer.encoders.multilingual_e5.graph import Tuning
+from indexer.encoders.multilingual_e5.tuning import Tuning, parse_tuning
 from indexer.errors import ModelError
 
 _Array = NDArray[np.float32]
-_DOWN, _UP = ".down", ".up"
-"""Form: endings of the names of the two matrices of an update."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +64,10 @@ def load_reader_weights(path: Path) -> ReaderWeights:
 
 
 def _assemble(first_layer: int, tensors: dict[str, _Array]) -> ReaderWeights:
-    updates = {
-        name.removesuffix(_DOWN): (down, tensors[name.removesuffix(_DOWN) + _UP])
-        for name, down in tensors.items()
-        if name.endswith(_DOWN)
-    }
-    vectors = {name: values for name, values in tensors.items() if name.startswith("l") and name[1].isdigit()}
-    norms = {name: values for name, values in vectors.items() if not name.endswith((_DOWN, _UP))}
     cosine, late, bias = (float(value) for value in tensors["scalars"])
     return ReaderWeights(
         first_layer,
-        Tuning(norms, updates),
+        parse_tuning(tensors),
         tensors["kinds"],
         tensors["mean"],
         tensors["token"],

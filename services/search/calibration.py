@@ -7,9 +7,6 @@ is cut where a share `(1 - null_quantile) / n` of them finds something (Bonferro
 
 Texts are found by two lanes. What decides is their fused score, whose null distribution is that of the best fused score
 of the same queries (decision 0122); it has the shares of both lanes.
-
-Null queries in a language also have a mean vector: what is common to questions in that language. A share of it is taken
-off the vector of each query, which else finds texts in its own language before those that answer (decision 0121).
 """
 
 from __future__ import annotations
@@ -37,24 +34,19 @@ from services.search.null_vectors import NULL_PICTURES, NullVectors
 ScoreProgress: TypeAlias = Callable[[float, float], None]
 """Called with the number of null queries that were searched, and that of all."""
 
-LANGUAGE_SHARE = 0.5
-"""Chosen: share of the mean of a language's null queries that is taken off a query (decision 0121)."""
 _FUSED = "fused"
 _PICTURE_QUERIES = "pictures"
 _BLOB_KEY = "calibration.json"
-_MEAN_DECIMALS = 5
-"""Form: digits of a mean vector in the blob; similarities change by less than they are rounded to for display."""
 _Tick: TypeAlias = Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
 class _NullScores:
-    """Best scores of null queries, by lane (and `fused`), and language; mean vectors, by language."""
+    """Best scores of null queries, by lane (and `fused`), and language."""
 
     generation: int
     made_of: dict[str, str]
     best: dict[str, list[float]]
-    means: dict[str, list[float]]
     measured_at: float = 0.0
 
 
@@ -94,14 +86,6 @@ class Calibration:
         best = self._load_current().best
         scores = best.get(_name(_FUSED, _choose_language(query)))
         return fit_normal(scores, self._quantile(len(_lanes(best)), 2)) if scores else None
-
-    def without_language(self, vector: NDArray[np.float32], query: str) -> NDArray[np.float32]:
-        """Return the vector `[dim]` of a query for the text lane, without a share of what its language adds to it.
-
-        Similarities of the result are lower than cosines, for all texts alike.
-        """
-        mean = self._load_current().means.get(_choose_language(query))
-        return vector if mean is None else vector - LANGUAGE_SHARE * np.asarray(mean, np.float32)
 
     def _fit_lane(self, best: Mapping[str, list[float]], lane: Lane, language: str) -> LogisticCurve:
         quantile, scores = self._quantile(len(_lanes(best))), best.get(lane.value) or [0.0]
@@ -169,7 +153,7 @@ class Calibration:
         return lambda: progress(next(done), total)
 
     def _measure(self, tick: _Tick) -> _NullScores:
-        generation, means = self._index.generation(), dict[str, list[float]]()
+        generation = self._index.generation()
         best: dict[str, list[float]] = {}
         if (visual := self._visual()) is not None:
             vectors = self._vectors.encode_pictures(visual)
@@ -182,14 +166,12 @@ class Calibration:
             hits = {Lane.KEYWORDS: [self._search(Lane.KEYWORDS, query, tick) for query in load_null_queries(language)]}
             if (text := self._text()) is not None:
                 vectors = self._vectors.encode_queries(text, language)
-                mean = vectors.mean(axis=0)
-                means[language] = [round(float(value), _MEAN_DECIMALS) for value in mean]
-                hits[Lane.TEXT] = [self._search(Lane.TEXT, each, tick) for each in vectors - LANGUAGE_SHARE * mean]
+                hits[Lane.TEXT] = [self._search(Lane.TEXT, vector, tick) for vector in vectors]
             best |= {_name(lane, language): [_best_score(found) for found in each] for lane, each in hits.items()}
             if len(hits) > 1:
                 best[_name(_FUSED, language)] = self._fuse_best(best, language, hits)
         self._vectors.store()
-        return _NullScores(generation, self._provenance, best, means, self._clock())
+        return _NullScores(generation, self._provenance, best, self._clock())
 
     def _search(self, lane: Lane, query: NDArray[np.float32] | str, tick: _Tick) -> list[Hit]:
         limit = 1 if lane is Lane.VISUAL else self._fusion.top_k_per_lane

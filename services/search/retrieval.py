@@ -134,8 +134,7 @@ class Retrieval:
             if visual is not None:
                 queries.append(_LaneQuery(Lane.VISUAL, visual.encode_texts([query.text])[0], query.text))
             if (text := self._text()) is not None:
-                vector = self._calibration.without_language(text.encode_queries([query.text])[0], query.text)
-                queries.append(_LaneQuery(Lane.TEXT, vector, query.text))
+                queries.append(_LaneQuery(Lane.TEXT, text.encode_queries([query.text])[0], query.text))
             queries.append(_LaneQuery(Lane.KEYWORDS, query.text, query.text))
         return queries
 

@@ -20,6 +20,8 @@ def make_calibration(
 ) -> Calibration:
     """Make the calibration; `model_ids` are those of the lanes that are on. Encoders are loaded when needed."""
     ids = {lane.value: model_id for lane, model_id in model_ids.items()}
+    if Lane.TEXT in model_ids and (text := models.sentence_encoder) is not None:
+        ids["queries"] = text.query_model_id
     return Calibration(
         index,
         lambda: models.image_text_encoder,

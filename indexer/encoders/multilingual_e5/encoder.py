@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,12 @@ from indexer.encoders.multilingual_e5.parts import (
     find_weights,
     open_parts,
 )
+from indexer.encoders.multilingual_e5.tuning import load_tuning
 from indexer.encoders.weights import fingerprint
 from indexer.types import Vectors
 
+QUERY_TUNING = Path(__file__).with_name("query_tuning.safetensors")
+"""What was trained of the layers that embed queries (`python -m benchmarks.query_encoder.train`, decision 0124)."""
 _GRAPH_VERSION = "1"
 """Form: counts changes of the graph that change embeddings; part of the model's id."""
 
@@ -29,18 +33,22 @@ _GRAPH_VERSION = "1"
 @dataclass(frozen=True, slots=True)
 class _LoadedModel:
     parts: ModelParts
-    layers: LayerSession
+    passages: LayerSession
+    queries: LayerSession
 
 
 class MultilingualE5Encoder:
     """`SentenceEncoder` for about a hundred languages, loaded at first use, thread-safely; rows have 384 dimensions.
 
     A text longer than 512 tokens is cut. Texts are encoded one by one on one thread, which costs no more than batches
-    do and no padding (decision 0109); equal texts are encoded once. Errors, at first use: ModelError.
+    do and no padding (decision 0109); equal texts are encoded once. Passages are embedded by the weights as they were
+    published, queries by those with `query_tuning`, which was trained towards them (None: as they were
+    published too). Errors, at first use: ModelError.
     Source: Wang et al. 2024, "Multilingual E5 Text Embeddings" (arXiv 2402.05672).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, query_tuning: Path | None = QUERY_TUNING) -> None:
+        self._query_tuning = query_tuning
         self._lock = threading.Lock()
         self._model: _LoadedModel | None = None
 
@@ -50,23 +58,29 @@ class MultilingualE5Encoder:
         return f"e5:{MODEL_NAME}@{fingerprint([find_weights()])}-{_GRAPH_VERSION}"
 
     @cached_property
+    def query_model_id(self) -> str:
+        """Identifier of model, weights, graph, and what was trained for queries."""
+        tuned = "" if self._query_tuning is None else f"+{fingerprint([self._query_tuning])}"
+        return f"{self.model_id}{tuned}"
+
+    @cached_property
     def dim(self) -> int:
         """Width of an embedding."""
         return self._load().parts.weights.sizes.width
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Embed passages, `[n, dim]` in their order."""
-        return self._encode([PASSAGE_PREFIX + text for text in texts])
+        return self._encode(self._load().passages, [PASSAGE_PREFIX + text for text in texts])
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """Embed what is asked or looked for, `[n, dim]` in their order."""
-        return self._encode([QUERY_PREFIX + text for text in texts])
+        return self._encode(self._load().queries, [QUERY_PREFIX + text for text in texts])
 
-    def _encode(self, texts: Sequence[str]) -> Vectors:
-        model = self._load()
+    def _encode(self, layers: LayerSession, texts: Sequence[str]) -> Vectors:
+        parts = self._load().parts
         distinct = list(dict.fromkeys(texts))
-        ids = model.parts.tokenizer.encode(distinct)
-        vectors = {text: _embed(model, tokens) for text, tokens in zip(distinct, ids, strict=True)}
+        ids = parts.tokenizer.encode(distinct)
+        vectors = {text: _embed(layers, parts.embed_tokens(tokens)) for text, tokens in zip(distinct, ids, strict=True)}
         rows = [vectors[text] for text in texts]
         return np.stack(rows) if rows else np.empty((0, self.dim), dtype=np.float32)
 
@@ -74,12 +88,14 @@ class MultilingualE5Encoder:
         with self._lock:
             if self._model is None:
                 parts = open_parts(find_weights())
-                self._model = _LoadedModel(parts, LayerSession(parts))
+                passages = queries = LayerSession(parts)
+                if self._query_tuning is not None:
+                    queries = LayerSession(parts, tuning=load_tuning(self._query_tuning))
+                self._model = _LoadedModel(parts, passages, queries)
             return self._model
 
 
-def _embed(model: _LoadedModel, tokens: Sequence[int]) -> NDArray[np.float32]:
+def _embed(layers: LayerSession, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the mean of the last hidden states of a text, normalised to length 1."""
-    hidden = model.layers.run(model.parts.embed_tokens(tokens))
-    mean: NDArray[np.float32] = hidden.mean(axis=0)
+    mean: NDArray[np.float32] = layers.run(embeddings).mean(axis=0)
     return mean / np.linalg.norm(mean)

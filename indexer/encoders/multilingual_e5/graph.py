@@ -7,14 +7,12 @@ single scale for all would blur. Both are operators of ONNX Runtime (domain `com
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from indexer.encoders.multilingual_e5.tuning import NO_TUNING, Tuning
 from indexer.encoders.multilingual_e5.weights_file import BLOCK_SIZE, QuantizedMatrix, WeightsFile
 
 EMBEDDINGS, MASK, HIDDEN = "embeddings", "mask", "hidden"
@@ -26,20 +24,6 @@ on CPUs without VNNI. Seven bits are enough for weights that had four."""
 _OPSET, _IR_VERSION = 18, 10
 """Source: what ONNX Runtime 1.20, the oldest that is supported, reads."""
 _MICROSOFT = "com.microsoft"
-
-
-@dataclass(frozen=True, slots=True)
-class Tuning:
-    """What training changed: whole vectors by name, and for matrices by name `(down, up)` of a low-rank update.
-
-    A matrix `[rows, columns]` becomes `matrix + up @ down`; `down` is `[rank, columns]`, `up` `[rows, rank]`.
-    """
-
-    vectors: Mapping[str, NDArray[np.float32]]
-    updates: Mapping[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
-
-
-NO_TUNING = Tuning({}, {})
 
 
 def build_graph(weights: WeightsFile, layers: range | None = None, tuning: Tuning = NO_TUNING) -> bytes:

@@ -12,8 +12,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from indexer.encoders.multilingual_e5.graph import EMBEDDINGS, HIDDEN, MASK, NO_TUNING, Tuning, build_graph
+from indexer.encoders.multilingual_e5.graph import EMBEDDINGS, HIDDEN, MASK, build_graph
 from indexer.encoders.multilingual_e5.tokenizer import PieceTokenizer
+from indexer.encoders.multilingual_e5.tuning import NO_TUNING, Tuning
 from indexer.encoders.multilingual_e5.weights_file import WeightsFile
 from indexer.errors import ModelError
 

@@ -24,7 +24,7 @@ BURST = 120
 class WaitingEncoder:
     """A sentence encoder whose passages wait for `let_go`."""
 
-    model_id, dim = "waiting", 2
+    model_id, query_model_id, dim = "waiting", "waiting", 2
 
     def __init__(self) -> None:
         self.let_go = Event()

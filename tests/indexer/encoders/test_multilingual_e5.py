@@ -68,6 +68,22 @@ def test_queries_and_passages_are_encoded_apart(loaded_encoder: MultilingualE5En
     assert query @ passage < 0.999
 
 
+def test_what_was_trained_moves_queries_alone_and_changes_their_id_alone(loaded_encoder: MultilingualE5Encoder) -> None:
+    published = MultilingualE5Encoder(query_tuning=None)
+    np.testing.assert_array_equal(loaded_encoder.encode(PASSAGES), published.encode(PASSAGES))
+    assert not np.allclose(loaded_encoder.encode_queries(["bread"]), published.encode_queries(["bread"]), atol=0.01)
+    assert loaded_encoder.model_id == published.model_id == published.query_model_id
+    assert loaded_encoder.query_model_id.startswith(f"{published.model_id}+")
+
+
+def test_without_its_trained_file_an_encoder_says_which(tmp_path: Path) -> None:
+    missing, damaged = tmp_path / "missing.safetensors", tmp_path / "damaged.safetensors"
+    damaged.write_bytes(b"no tensors")
+    for path in (missing, damaged):
+        with pytest.raises(ModelError, match=re.escape(f"{path}: cannot be read")):
+            MultilingualE5Encoder(path).encode_queries(["bread"])
+
+
 def test_hidden_states_are_those_of_a_float32_bert_with_the_same_weights(loaded_encoder: MultilingualE5Encoder) -> None:
     import torch
 

@@ -1,0 +1,1 @@
+"""Training of the question's side of the sentence encoder."""
