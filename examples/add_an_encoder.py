@@ -26,8 +26,8 @@ from services.wiring.models import Models
 class HashingEncoder:
     """Each token adds +1 or -1 to one of `dim` dimensions, both chosen by its hash; rows are L2-normalised."""
 
-    model_id, dim = "example:feature-hashing-512", 512  # the id names the vectors: an index refuses another model's
-    query_model_id = model_id
+    dim = 512
+    model_id = query_model_id = "example:feature-hashing-512"  # names the vectors: an index refuses another model's
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """`[n, dim]` float32, in the order of the texts; a text without tokens gives the last unit vector."""

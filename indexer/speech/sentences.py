@@ -10,6 +10,9 @@ from indexer.types import Origin, TextLine
 
 _MAX_PAUSE_S = 1.5
 """Chosen: words with more silence between them are no sentence, whatever the punctuation; as with cues."""
+_STOP_PAUSE_S = 0.4
+"""Chosen: such a silence behind a full stop ends a sentence, even if it could be that of an abbreviation."""
+_FULL_STOP = "."
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,8 @@ def build_sentences(words: Sequence[SpokenWord]) -> list[TextLine]:
 def _split_at_pauses(words: Sequence[SpokenWord]) -> Iterator[list[SpokenWord]]:
     run: list[SpokenWord] = []
     for word in words:
-        if run and word.start_s - run[-1].end_s > _MAX_PAUSE_S:
+        longest_s = _STOP_PAUSE_S if run and run[-1].text.endswith(_FULL_STOP) else _MAX_PAUSE_S
+        if run and word.start_s - run[-1].end_s > longest_s:
             yield run
             run = []
         run.append(word)

