@@ -14,8 +14,17 @@ from benchmarks.answers import load_answerable
 from benchmarks.real_documents import __main__ as command
 from benchmarks.real_documents.asking import Perfect, ask_all
 from benchmarks.real_documents.baselines import VectorCache, fuse_ranks, split_words
-from benchmarks.real_documents.bed import BedError, BedQuestion, Document, Half, Medium, load_documents, load_questions
-from benchmarks.real_documents.check_data import check_documents, check_questions
+from benchmarks.real_documents.bed import (
+    TRAINING_DATA,
+    BedError,
+    BedQuestion,
+    Document,
+    Half,
+    Medium,
+    load_documents,
+    load_questions,
+)
+from benchmarks.real_documents.check_data import check_apart, check_documents, check_questions
 from benchmarks.real_documents.chunks import cut_text
 from benchmarks.real_documents.drawing.photographing import make_photo
 from benchmarks.real_documents.drawing.scanning import make_scan
@@ -151,6 +160,22 @@ def test_a_scan_and_a_photograph_of_one_seed_are_the_same_bytes() -> None:
     page = Image.new("RGB", (620, 877), "white")
     assert make_scan([page], 7, "PAID") == make_scan([page], 7, "PAID") != make_scan([page], 8, "PAID")
     assert make_photo(page, 7) == make_photo(page, 7) != make_photo(page, 8)
+
+
+def test_the_data_for_training_are_well_formed_and_apart_from_the_bed() -> None:
+    documents = load_documents(data=TRAINING_DATA)
+    assert [*check_documents(documents), *check_questions(load_questions(data=TRAINING_DATA), documents)] == []
+    assert list(check_apart(documents, load_documents())) == []
+
+
+def test_a_translation_of_a_file_of_the_bed_is_told_by_its_name() -> None:
+    def make(package: str, path: str, half: Half) -> Document:
+        return Document(path, "en", "manual", half, package, path)
+
+    bed = [make("guide-doc-ko", "guide.ko.pdf", Half.WORK)]
+    others = [make("guide-doc-fr", "guide.fr.pdf.gz", Half.TRAINING), make("lamp-doc", "guide.fr.pdf", Half.TRAINING)]
+    (fault,) = check_apart(others, bed)
+    assert fault.startswith("guide.fr.pdf.gz: ")
 
 
 def test_a_stamp_needs_a_free_place() -> None:
