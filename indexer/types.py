@@ -65,12 +65,16 @@ class Origin(StrEnum):
 
 
 class LineRole(StrEnum):
-    """Role of a line on its page; lines of a running head or of a table of contents are no part of any passage."""
+    """Role of a line on its page; lines of a running head or of a table of contents are no part of any passage.
+
+    Labels are those of a chart or diagram, which are no sentences and no rows of a table.
+    """
 
     BODY = "body"
     HEADING = "heading"
     RUNNING = "running"
     CONTENTS = "contents"
+    LABEL = "label"
 
 
 @dataclass(frozen=True, slots=True)

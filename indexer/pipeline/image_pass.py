@@ -7,15 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from indexer.media.sandbox.client import SandboxedDecoder
-from indexer.ocr.text_tracking import recognize_text
 from indexer.ocr.tiles import TilePlan, TileReader, plan_tiles
 from indexer.pipeline.bounded_stage import BoundedStage
 from indexer.pipeline.checkpoint_builder import build_checkpoint, build_picture_segment
 from indexer.pipeline.encoding import BatchEncoder, IndexingSettings, ModelSet, concatenate_pictures, embed_passages
+from indexer.pipeline.page_reading import read_picture_lines
 from indexer.storage.artifacts import Checkpoint
 from indexer.text.passage import Passage
 from indexer.text.passages import build_page_passages
-from indexer.types import Box, MediaInfo, Origin
+from indexer.types import Box, MediaInfo
 
 _OVERVIEW_PX = 8192
 """Chosen: longer side of the stored picture that shows a very long one whole; its text is still legible up to about
@@ -39,7 +39,7 @@ def build_image_checkpoint(
     encoder = BatchEncoder(models.visual, encode_stage, 1, settings.page_px, large_px=large_px)
     encoder.add(rgb)
     collect_pictures = encoder.close()
-    lines = [] if models.page_ocr is None else recognize_text(models.page_ocr, rgb, Origin.OCR)
+    lines = [] if models.page_ocr is None else read_picture_lines(models.page_ocr, rgb)
     passages = build_page_passages(lines, None)
     text = embed_passages(models.text, passages)
     return build_checkpoint(0, None, 1, [build_picture_segment()], collect_pictures(), passages, text)

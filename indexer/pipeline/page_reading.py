@@ -15,6 +15,8 @@ from unicodedata import combining, normalize
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.media.pdf.heading_context import add_own_context
+from indexer.media.pdf.headings import mark_read_headings
 from indexer.ocr.text_tracking import recognize_text
 from indexer.ports import OcrEngine
 from indexer.text.letter_statistics import is_unlikely, main_script, script_of
@@ -54,7 +56,7 @@ def read_page_lines(page: DocumentPage, engine: OcrEngine | None) -> tuple[TextL
     if engine is None:
         return (*page.lines, *page.notes)
     if not page.text_layer_reliable:
-        return (*_choose_reading(recognize_text(engine, page.rgb, Origin.OCR), page.lines), *page.notes)
+        return (*_choose_reading(read_picture_lines(engine, page.rgb), page.lines), *page.notes)
     whole = _read_whole(page, engine) if _is_whole_read(page) else None
     refuted = _refuted_lines(page, engine, whole)
     trusted = tuple(line for i, line in enumerate(page.lines) if i not in refuted)
@@ -66,6 +68,11 @@ def read_page_lines(page: DocumentPage, engine: OcrEngine | None) -> tuple[TextL
     if page.hidden_lines:
         recognized = _not_said_in(trusted, recognized)
     return (*trusted, *_with_blocks_after(trusted, recognized), *page.notes)
+
+
+def read_picture_lines(engine: OcrEngine, rgb: Pixels) -> list[TextLine]:
+    """Return the lines that OCR reads of a scanned page or a picture, below the headings that are among them."""
+    return add_own_context(mark_read_headings(recognize_text(engine, rgb, Origin.OCR)))
 
 
 def needs_ocr(page: DocumentPage) -> bool:
@@ -83,7 +90,7 @@ def _is_whole_read(page: DocumentPage) -> bool:
 
 def _read_whole(page: DocumentPage, engine: OcrEngine) -> list[TextLine]:
     """Read the whole picture of a page."""
-    return recognize_text(engine, page.rgb, Origin.OCR)
+    return read_picture_lines(engine, page.rgb)
 
 
 def _recognize_regions(engine: OcrEngine, page: DocumentPage) -> list[TextLine]:

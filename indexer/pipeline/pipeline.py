@@ -32,9 +32,10 @@ PipelineProgress = Callable[[float, float | None], None]
 OpenSink = Callable[[str, str], FrameSink]
 """Factory of the sink for the key frames of an asset (asset id) in a version."""
 
-_READING_VERSION = 4
+_READING_VERSION = 5
 """Form: raised where the same file is read differently, so that `index` reads it again. 2: one clock of recordings,
-text layers by region, metadata, subtitle files and pictures of more kinds. 3: documents as they are laid out."""
+text layers by region, metadata, subtitle files and pictures of more kinds. 3: documents as they are laid out.
+4: running heads. 5: labels of charts, headings of scans."""
 _ENCODER_NAMES = ("visual", "text", "memory")
 _READER_NAMES = ("reader", "page_reader", "speech")
 _ENCODE_AHEAD, _READ_DEPTH, _LISTEN_DEPTH = 2, 4, 2

@@ -36,7 +36,8 @@ def build_page_passages(lines: Sequence[TextLine], page: int | None, max_words: 
     (a longer sentence between words); one of fewer than 8 words joins the next one. A table (a block with tabs in its
     lines) becomes a passage for every few rows, one row a line, cells separated by ` | `; its caption and the heads of
     its columns are context of each. A sentence that leads in (it ends with a colon) goes with what follows, and is
-    context of the items of a list. Running lines and lines of a table of contents are left out.
+    context of the items of a list. The labels of a chart or diagram are a passage of their own. Running lines and lines
+    of a table of contents are left out.
     """
     passages: list[Passage] = []
     vocabulary = words_of(line.text for line in lines)
@@ -114,13 +115,17 @@ class _Block:
     texts: tuple[SpannedText, ...]
     is_heading: bool = False
     is_item: bool = False
+    is_alone: bool = False
 
 
 def _build_blocks(lines: Sequence[TextLine], max_words: int, vocabulary: Set[str]) -> Iterator[_Block]:
     """Yield the paragraphs and tables; a caption, or what leads in, above a table is part of its context."""
     above = ""
-    for _, group in groupby(lines, key=lambda line: line.block):
-        block = list(group)
+    blocks = [list(group) for _, group in groupby(lines, key=lambda line: line.block)]
+    for block, following in zip(blocks, [*blocks[1:], []], strict=True):
+        if block[0].role is LineRole.LABEL:
+            yield _build_labels(block, above, following, max_words)
+            continue
         if is_table(block):
             announced = above if is_caption(above) or leads_in(above) else ""
             context = "\n".join(filter(None, [block[0].context, announced[-_MAX_LEAD_CHARS:]]))
@@ -130,6 +135,15 @@ def _build_blocks(lines: Sequence[TextLine], max_words: int, vocabulary: Set[str
         text = replace(_join_lines([*block, *_continuation(block[-1])], vocabulary), context=block[0].context)
         yield _Block((text,), block[0].role is LineRole.HEADING, has_list_marker(text.text) or has_option(text.text))
         above = text.text
+
+
+def _build_labels(block: Sequence[TextLine], above: str, following: Sequence[TextLine], max_words: int) -> _Block:
+    """Return the labels of a drawing, a row a line, as a passage of its own; its caption is context."""
+    below = " ".join(line.text for line in following)
+    caption = next((text for text in (below, above) if is_caption(text)), "")
+    context = "\n".join(filter(None, [block[0].context, caption[:_MAX_LEAD_CHARS]]))
+    rows = replace(stack([to_spanned_text(row, CELL) for row in block]), context=context)
+    return _Block(tuple(split_text(rows, max_words, max_words)), is_alone=True)
 
 
 def _continuation(last: TextLine) -> list[TextLine]:
@@ -152,6 +166,10 @@ class _Merger:
         """Add the next block."""
         if (block.is_heading and not self._only_headings) or self._ends_list(block):
             self._flush()
+        if block.is_alone:
+            self._flush()
+            self._merged += block.texts
+            return
         follows_lead = self._pending is not None and leads_in(self._pending.text)
         if not (block.is_item or follows_lead):
             self._lead = ""

@@ -45,7 +45,7 @@ class Models:
         if settings.model == _MULTILINGUAL_E5:
             from indexer.encoders.multilingual_e5.encoder import MultilingualE5Encoder
 
-            return MultilingualE5Encoder()
+            return MultilingualE5Encoder(threads=self.settings.threads)
         from indexer.encoders.sentence import SentenceTransformerEncoder
 
         return SentenceTransformerEncoder(settings.model, device=settings.device, threads=1)

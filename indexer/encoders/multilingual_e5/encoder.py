@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -40,15 +41,16 @@ class _LoadedModel:
 class MultilingualE5Encoder:
     """`SentenceEncoder` for about a hundred languages, loaded at first use, thread-safely; rows have 384 dimensions.
 
-    A text longer than 512 tokens is cut. Texts are encoded one by one on one thread, which costs no more than batches
-    do and no padding (decision 0109); equal texts are encoded once. Passages are embedded by the weights as they were
-    published, queries by those with `query_tuning`, which was trained towards them (None: as they were
+    A text longer than 512 tokens is cut. Texts are encoded one by one, each on one of `threads` threads, which costs no
+    more than batches do and no padding (decision 0109); equal texts are encoded once. Passages are embedded by the
+    weights as they were published, queries by those with `query_tuning`, which was trained towards them (None: as
     published too). Errors, at first use: ModelError.
     Source: Wang et al. 2024, "Multilingual E5 Text Embeddings" (arXiv 2402.05672).
     """
 
-    def __init__(self, query_tuning: Path | None = QUERY_TUNING) -> None:
+    def __init__(self, query_tuning: Path | None = QUERY_TUNING, threads: int = 1) -> None:
         self._query_tuning = query_tuning
+        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="sentences")
         self._lock = threading.Lock()
         self._model: _LoadedModel | None = None
 
@@ -80,7 +82,8 @@ class MultilingualE5Encoder:
         parts = self._load().parts
         distinct = list(dict.fromkeys(texts))
         ids = parts.tokenizer.encode(distinct)
-        vectors = {text: _embed(layers, parts.embed_tokens(tokens)) for text, tokens in zip(distinct, ids, strict=True)}
+        embedded = self._pool.map(lambda tokens: _embed(layers, parts.embed_tokens(tokens)), ids)
+        vectors = dict(zip(distinct, embedded, strict=True))
         rows = [vectors[text] for text in texts]
         return np.stack(rows) if rows else np.empty((0, self.dim), dtype=np.float32)
 

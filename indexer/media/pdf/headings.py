@@ -18,6 +18,10 @@ from indexer.types import LineRole, TextLine
 
 _LARGER = 1.15
 """Chosen: a line higher than the usual one by this factor is larger; accents and parentheses change a line by less."""
+_LARGER_AS_READ = 1.4
+"""Chosen: the same for lines that OCR found, whose boxes are a quarter higher where letters reach up and down."""
+_MIN_ROW_OVERLAP = 0.5
+"""Chosen: share of the smaller height that two boxes of one row overlap."""
 _BOLD_SHARE = 0.8
 """Chosen: share of a line's characters in bold fonts; a number or symbol in a heading may be in another."""
 _MAX_CHARS = 120
@@ -48,20 +52,33 @@ def mark_headings(lines: Sequence[TextLine], glyphs: Glyphs) -> tuple[TextLine, 
 
     A row of cells that is bold, above rows that are not, has the role too: it has the heads of the columns.
     """
-    bold, heights = _bold_lines(lines, glyphs), _heights(lines)
-    usual = {
-        wide: _usual_height([i for i, line in enumerate(lines) if _is_wide(line) is wide], lines, heights)
-        for wide in (False, True)
-    }
-    blocks = _split_at_weight(lines, bold)
+    bold = _bold_lines(lines, glyphs)
+    return _mark(lines, _split_where_changed(lines, bold), bold, _relative_heights(lines) > _LARGER)
+
+
+def mark_read_headings(lines: Sequence[TextLine]) -> tuple[TextLine, ...]:
+    """Return lines that OCR read, with the role of headings where they are much larger than the others.
+
+    A heading is a block of its own, and stands alone in its row.
+    """
+    larger = (_relative_heights(lines) > _LARGER_AS_READ) & _alone_in_row(lines)
+    return _mark(lines, _split_where_changed(lines, larger), np.zeros(len(lines), np.bool_), larger)
+
+
+def _mark(
+    lines: Sequence[TextLine], blocks: Sequence[Sequence[int]], bold: NDArray[np.bool_], larger: NDArray[np.bool_]
+) -> tuple[TextLine, ...]:
+    """Return lines with their blocks and the role of headings, by which of them are bold and which are larger."""
     marked: list[TextLine] = []
     for number, block in enumerate(blocks):
         texts = [lines[i].text for i in block]
         following = blocks[number + 1] if number + 1 < len(blocks) else []
-        if "\t" in texts[0] and not _SECTION_NUMBER.match(texts[0]):
+        if lines[block[0]].role is LineRole.LABEL:
+            heads = set[int]()
+        elif "\t" in texts[0] and not _SECTION_NUMBER.match(texts[0]):
             heads = _bold_rows(block, bold)
         else:
-            is_larger = min(heights[i] for i in block) > _LARGER * usual[_is_wide(lines[block[0]])]
+            is_larger = all(larger[i] for i in block)
             is_bold = all(bold[i] for i in block) and bool(following) and not all(bold[i] for i in following)
             heads = set(block) if (is_larger or is_bold) and _may_be_heading(texts, is_larger) else set()
         marked += [
@@ -128,14 +145,14 @@ def _bold_rows(block: Sequence[int], bold: NDArray[np.bool_]) -> set[int]:
     return set(block[:heads]) if heads < len(block) or len(block) == 1 else set()
 
 
-def _split_at_weight(lines: Sequence[TextLine], bold: NDArray[np.bool_]) -> list[list[int]]:
-    """Return the indices of each block, cut where bold lines end and others begin, or the other way round."""
+def _split_where_changed(lines: Sequence[TextLine], stands_out: NDArray[np.bool_]) -> list[list[int]]:
+    """Return the indices of each block, cut where lines that stand out end and others begin, or the other way round."""
     blocks: list[list[int]] = []
     for i, line in enumerate(lines):
         same_block = bool(blocks) and lines[i - 1].block == line.block
         has_cells = "\t" in line.text or (same_block and "\t" in lines[i - 1].text)
         explains_option = same_block and has_option(lines[i - 1].text)
-        if same_block and (has_cells or explains_option or bold[i - 1] == bold[i]):
+        if same_block and (has_cells or explains_option or stands_out[i - 1] == stands_out[i]):
             blocks[-1].append(i)
         else:
             blocks.append([i])
@@ -159,6 +176,27 @@ def _bold_lines(lines: Sequence[TextLine], glyphs: Glyphs) -> NDArray[np.bool_]:
         inside = near[(centres[near, 0] >= line.box.x0) & (centres[near, 0] <= line.box.x1)]
         result[i] = bool(inside.size) and is_bold[inside].mean() >= _BOLD_SHARE
     return result
+
+
+def _relative_heights(lines: Sequence[TextLine]) -> NDArray[np.float64]:
+    """Return the heights of lines, `[lines]`, in those that are usual on their page for letters of their width."""
+    heights = _heights(lines)
+    usual = {
+        wide: _usual_height([i for i, line in enumerate(lines) if _is_wide(line) is wide], lines, heights)
+        for wide in (False, True)
+    }
+    relative = [height / (usual[_is_wide(line)] or 1.0) for line, height in zip(lines, heights, strict=True)]
+    return np.array(relative, np.float64)
+
+
+def _alone_in_row(lines: Sequence[TextLine]) -> NDArray[np.bool_]:
+    """Return which lines have no other one beside them, `[lines]`."""
+    boxes = np.array([(0.0, 0.0) if line.box is None else (line.box.y0, line.box.y1) for line in lines]).reshape(-1, 2)
+    top, bottom = boxes.T
+    shared = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
+    beside = shared > _MIN_ROW_OVERLAP * np.minimum.outer(bottom - top, bottom - top)
+    alone: NDArray[np.bool_] = beside.sum(axis=1) <= 1
+    return alone
 
 
 def _heights(lines: Sequence[TextLine]) -> list[float]:

@@ -12,8 +12,10 @@ from itertools import pairwise
 from statistics import median
 
 import numpy as np
+from numpy.typing import NDArray
 
 from indexer.media.pdf.columns import split_columns
+from indexer.media.pdf.drawings import split_labels
 from indexer.media.pdf.paragraphs import group_paragraphs, group_rows, join_wrapped_cells
 from indexer.media.pdf.text_rows import MIN_ROW_OVERLAP, TextRow, Word, bounding_row
 
@@ -23,13 +25,36 @@ _MIN_CELL_GAP = 0.75
 """Chosen: words farther apart than this many heights are cells or columns; justified text has gaps below it."""
 
 
-def analyze_layout(words: Sequence[Word]) -> list[TextRow]:
-    """Return words as rows in reading order, column after column; `block` numbers the paragraphs from 0."""
-    groups = split_columns(_build_fragments(words))
+_NO_DRAWINGS = np.empty((0, 4))
+
+
+def analyze_layout(words: Sequence[Word], drawings: NDArray[np.float64] = _NO_DRAWINGS) -> list[TextRow]:
+    """Return words as rows in reading order, column after column; `block` numbers the paragraphs from 0.
+
+    The labels of each of `drawings` `[drawings, 4]` (left, top, right, bottom) are a block, after the text above it.
+    """
+    text, labels = split_labels(_build_fragments(words), drawings)
     paragraphs = [
-        paragraph for group in groups for paragraph in group_paragraphs(join_wrapped_cells(group_rows(group)))
+        paragraph
+        for group in split_columns(text)
+        for paragraph in group_paragraphs(join_wrapped_cells(group_rows(group)))
     ]
+    for parts in labels:
+        rows = [replace(row, is_label=True) for row in group_rows(parts)]
+        paragraphs.insert(_place_of(rows, paragraphs), rows)
     return [replace(row, block=block) for block, rows in enumerate(paragraphs) for row in rows]
+
+
+def _place_of(labels: Sequence[TextRow], paragraphs: Sequence[Sequence[TextRow]]) -> int:
+    """Return the number of the paragraph before which a drawing's labels stand: the nearest one below in its column."""
+    left, right = min(row.x0 for row in labels), max(row.x1 for row in labels)
+    middle = (labels[0].y0 + labels[-1].y1) / 2
+    below = [
+        (rows[0].y0, number)
+        for number, rows in enumerate(paragraphs)
+        if rows[0].y0 > middle and min(right, rows[0].x1) > max(left, rows[0].x0)
+    ]
+    return min(below)[1] if below else len(paragraphs)
 
 
 def _build_fragments(words: Sequence[Word]) -> list[TextRow]:

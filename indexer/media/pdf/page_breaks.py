@@ -83,8 +83,8 @@ def _has_same_columns(upper: Sequence[TextLine], lower: Sequence[TextLine]) -> b
 
 
 def _body_blocks(page: DocumentPage) -> list[list[TextLine]]:
-    """Return the blocks of a page that are text: no running lines, none of a table of contents."""
-    body = (line for line in page.lines if line.role not in (LineRole.RUNNING, LineRole.CONTENTS) and line.box)
+    """Return the blocks of a page that are text: no running lines, none of a table of contents, no labels."""
+    body = (line for line in page.lines if line.role in (LineRole.BODY, LineRole.HEADING) and line.box)
     return [list(block) for _, block in groupby(body, key=lambda line: line.block)]
 
 

@@ -15,7 +15,8 @@ import pypdfium2.raw as pdfium
 from indexer.errors import DamagedMedia, LimitExceeded, ProtectedMedia, SourceNotFound, UnsupportedMedia
 from indexer.media.pdf.accents import compose_accents
 from indexer.media.pdf.annotations import has_drawn_annotations, read_notes
-from indexer.media.pdf.glyph_reading import read_glyphs
+from indexer.media.pdf.drawings import find_drawings
+from indexer.media.pdf.glyph_reading import read_glyphs, to_displayed_fractions
 from indexer.media.pdf.glyphs import Glyphs
 from indexer.media.pdf.headings import find_title, is_title, mark_headings
 from indexer.media.pdf.layer_checks import find_hidden_lines, find_unlikely_lines, is_reliable, shows_more_than
@@ -160,7 +161,8 @@ def _read_page(document: pypdfium2.PdfDocument, number: int, max_px: int) -> Doc
             glyphs = compose_accents(read_glyphs(page))
         except (pypdfium2.PdfiumError, ValueError):
             return DocumentPage(number, rgb, (), False, notes=notes)
-        lines = mark_headings(read_lines(glyphs, page.get_width(), page.get_height()), glyphs)
+        drawings = to_displayed_fractions(find_drawings(page), page.get_bbox(), page.get_rotation() // 90)
+        lines = mark_headings(read_lines(glyphs, page.get_width(), page.get_height(), drawings), glyphs)
         return _check_page(DocumentPage(number, rgb, lines, True, notes=notes), glyphs)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from indexer.media.pdf.glyphs import Glyphs, text_of_code
 from indexer.media.pdf.layout_analysis import analyze_layout
 from indexer.media.pdf.text_rows import TextRow, Word
-from indexer.types import Box, Origin, TextLine
+from indexer.types import Box, LineRole, Origin, TextLine
 
 _MAX_GAP_IN_WORD = 0.7
 """Chosen: a character farther than this many heights from the one before begins a word, space or not; widely tracked
@@ -23,23 +23,33 @@ _MIN_HANGUL_PAIRS = 20
 """Chosen: fewer syllables do not tell how widely a page is set."""
 _FIRST_HANGUL, _LAST_HANGUL = 0xAC00, 0xD7A3
 """Source: Unicode, block Hangul Syllables."""
+_NO_DRAWINGS = np.empty((0, 4))
 _ROUNDING = 1e-6  # Form: points; coordinates are divided by the width of the page and multiplied again
 
 
-def read_lines(glyphs: Glyphs, width: float, height: float) -> tuple[TextLine, ...]:
-    """Return the lines of a page in reading order: horizontal ones, then rotated ones."""
+def read_lines(
+    glyphs: Glyphs, width: float, height: float, drawings: NDArray[np.float64] = _NO_DRAWINGS
+) -> tuple[TextLine, ...]:
+    """Return the lines of a page in reading order: horizontal ones, then rotated ones.
+
+    `drawings` `[drawings, 4]` are the bounds of charts and diagrams as fractions of the page; their labels have a role.
+    """
     lines: list[TextLine] = []
     points = glyphs.boxes * (width, height, width, height)
     for turn in sorted(set(glyphs.quarter_turns.tolist())):
         frame = rotate_boxes(points[:, [0, 2]], points[:, [1, 3]], -turn, width, height)
         size = (width, height) if turn % 2 == 0 else (height, width)
         block = lines[-1].block + 1 if lines else 0
-        for row in analyze_layout(_build_words(glyphs, frame, turn)):
-            corners = np.array([[row.x0, row.x1], [row.y0, row.y1]])
-            box = rotate_boxes(corners[:1], corners[1:], turn, *size)[0] / (width, height, width, height)
+        corners = drawings * (width, height, width, height)
+        turned = rotate_boxes(corners[:, [0, 2]], corners[:, [1, 3]], -turn, width, height)
+        for row in analyze_layout(_build_words(glyphs, frame, turn), turned):
+            sides = np.array([[row.x0, row.x1], [row.y0, row.y1]])
+            box = rotate_boxes(sides[:1], sides[1:], turn, *size)[0] / (width, height, width, height)
             clipped = box.clip(0.0, 1.0).tolist()
             if clipped[0] < clipped[2] and clipped[1] < clipped[3]:
-                line = TextLine(normalize("NFC", row.text), Origin.PAGE, box=Box(*clipped), block=block + row.block)
+                role = LineRole.LABEL if row.is_label else LineRole.BODY
+                text = normalize("NFC", row.text)
+                line = TextLine(text, Origin.PAGE, box=Box(*clipped), block=block + row.block, role=role)
                 lines.append(replace(line, cells=_cell_boxes(row, line.box, width)) if turn == 0 else line)
     return tuple(lines)
 

@@ -34,7 +34,8 @@ class Word:
 class TextRow:
     """A line of text or a part of it, table cells separated by tabs. Rows of one `block` are a paragraph or table.
 
-    `cells` are the left and right edges of the cells of a row that has several.
+    `cells` are the left and right edges of the cells of a row that has several. A row with `is_label` has the labels of
+    a chart or diagram.
     """
 
     text: str
@@ -45,6 +46,7 @@ class TextRow:
     height: float
     block: int = 0
     cells: tuple[tuple[float, float], ...] = ()
+    is_label: bool = False
 
     @property
     def center_y(self) -> float:

@@ -85,7 +85,16 @@ def _textual_tiles(edges: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _components(tiles: NDArray[np.bool_]) -> list[tuple[tuple[int, int, int, int], int]]:
-    """Return the bounds of groups of tiles that are at most a tile apart, with their margins, and their sizes."""
+    """Return the bounds of groups of tiles, with their margins, and their sizes."""
+    across, down = _MARGIN_TILES
+    return [
+        ((max(0, x0 - across), max(0, y0 - down), x1 + across, y1 + down), size)
+        for (x0, y0, x1, y1), size in group_tiles(tiles)
+    ]
+
+
+def group_tiles(tiles: NDArray[np.bool_]) -> list[tuple[tuple[int, int, int, int], int]]:
+    """Return the bounds (left, top, right, bottom) of groups of tiles a tile apart at most, and their sizes."""
     remaining = {(int(y), int(x)) for y, x in np.argwhere(tiles)}
     groups = []
     while remaining:
@@ -98,9 +107,7 @@ def _components(tiles: NDArray[np.bool_]) -> list[tuple[tuple[int, int, int, int
             edge += near
             members += near
         ys, xs = zip(*members, strict=True)
-        across, down = _MARGIN_TILES
-        bounds = (max(0, min(xs) - across), max(0, min(ys) - down), max(xs) + 1 + across, max(ys) + 1 + down)
-        groups.append((bounds, len(members)))
+        groups.append(((min(xs), min(ys), max(xs) + 1, max(ys) + 1), len(members)))
     return groups
 
 

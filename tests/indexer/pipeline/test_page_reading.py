@@ -20,7 +20,7 @@ from reportlab.pdfgen.canvas import Canvas
 from indexer.media.pdf.reader import read_pages
 from indexer.ocr.rapid_ocr import RapidOcrEngine
 from indexer.pipeline.page_reading import needs_ocr, read_page_lines
-from indexer.types import Box, DocumentPage, Origin, Pixels, TextLine
+from indexer.types import Box, DocumentPage, LineRole, Origin, Pixels, TextLine
 from tests.support.pdf_fixtures import A4, DrawPage, draw_all, draw_text_at, make_pdf
 
 LETTER = [
@@ -165,6 +165,19 @@ def test_a_good_ocr_layer_is_kept_and_nothing_is_read_twice(tmp_path: Path, engi
     lines = read_page_lines(page, engine)
     assert lines == page.lines
     assert not engine.calls["detect"]
+
+
+def test_what_stands_below_a_heading_of_a_scan_has_it_as_context(tmp_path: Path, engine: CountingEngine) -> None:
+    scan = picture_of([*LETTER[:3], "", "", *REPORT], (1240, 1754), (80, 350), 28)
+    pen = ImageDraw.Draw(scan)
+    for top, heading in ((270, "West wing"), (490, "Pumping station")):
+        pen.text((80, top), heading, fill=(20, 20, 20), font=ImageFont.load_default(60))
+    path = make_pdf(tmp_path / "scan.pdf", lambda canvas: canvas.drawImage(ImageReader(scan), 0, 0, *A4))
+    lines = read_page_lines(read_page(path), engine)
+    contexts = {line.text.split()[0]: line.context for line in lines}
+    assert [line.text for line in lines if line.role is LineRole.HEADING] == ["West wing", "Pumping station"]
+    assert contexts["Dear"] == contexts["Heating."] == "West wing"
+    assert contexts["The"] == contexts["saw"] == "Pumping station"
 
 
 @pytest.mark.parametrize("offset", [0, 30])
