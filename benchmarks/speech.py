@@ -19,6 +19,7 @@ from pathlib import Path
 
 from benchmarks.report import Figure, make_parser, print_table, report
 from benchmarks.speech_recordings import (
+    DEFAULT_CACHE,
     RATE_HZ,
     Recording,
     fetch_readings,
@@ -39,7 +40,6 @@ _RIGHT_SECOND_S = 1.0
 """Chosen: a player that begins there plays the sentence's first word at once."""
 _TIMED_ROUNDS = 3
 _THREADS = 2
-_DEFAULT_CACHE = Path("~/.cache/afterimage/speech")
 _WORD = re.compile(r"[\w']+")
 
 
@@ -183,7 +183,7 @@ def _measure_s(clock: Callable[[], float], task: Callable[[], object]) -> float:
 def main() -> int:
     """Run the command line."""
     parser = make_parser(__doc__ or "")
-    parser.add_argument("--cache", type=Path, default=_DEFAULT_CACHE, help="folder of the wheel with the readings")
+    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="folder of the wheel with the readings")
     options = parser.parse_args()
     return report("speech (whisper-base)", run(options.cache.expanduser()), options.check, options.json)
 

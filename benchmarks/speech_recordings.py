@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from demoworld.make_voice import say
 
+DEFAULT_CACHE = Path("~/.cache/afterimage/speech")
 RATE_HZ = 16_000
 SPOKEN_RATE_HZ = 22_050
 """Source: what espeak-ng writes."""
