@@ -45,7 +45,8 @@ def main() -> int:
     cache = args.cache.expanduser()
     home = args.home.expanduser() if args.home else cache / "home"
     documents = load_documents()
-    questions = select_questions(load_questions(), documents, args.half)
+    asked = [document for document in documents if document.id not in args.leave_out]
+    questions = select_questions(load_questions(), asked, args.half)
     try:
         names = fill_archive(documents, cache)
         baselines = [] if args.no_baselines else measure_baselines(questions, names, cache)
@@ -76,9 +77,9 @@ def main() -> int:
 
 
 def select_questions(questions: Sequence[BedQuestion], documents: Sequence[Document], half: Half) -> list[BedQuestion]:
-    """Return the questions about the documents of one half."""
+    """Return the questions about those of some documents that are of one half."""
     halves = {document.id: document.half for document in documents}
-    return [question for question in questions if halves[question.document] is half]
+    return [question for question in questions if halves.get(question.document) is half]
 
 
 def measure_baselines(
@@ -136,6 +137,13 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--home", type=Path, metavar="FOLDER", help="home of the archive; default: in the cache")
     parser.add_argument("--profile", help="profile of settings; default: that of the installed command")
     parser.add_argument("--details", type=Path, metavar="FILE", help="write what came of each question")
+    parser.add_argument(
+        "--leave-out",
+        nargs="+",
+        default=[],
+        metavar="ID",
+        help="documents that nothing is asked about; all are searched",
+    )
     parser.add_argument("--perfect", type=Perfect, choices=list(Perfect), help="search in what is right alone")
     parser.add_argument("--no-baselines", action="store_true", help="do not measure the baselines of search")
     parser.add_argument("--search-only", action="store_true", help="search alone, in a tenth of the time; no answers")
