@@ -11,7 +11,6 @@ recorded, then music, then silence, again and again, every five minutes.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 import threading
@@ -22,18 +21,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
+import av
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from benchmarks.report import Figure, make_parser, report
 from benchmarks.speech_recordings import (
     DEFAULT_CACHE,
     RATE_HZ,
-    Recording,
     fetch_readings,
     load_texts,
     make_melody,
-    write_wav,
 )
 from services.container import Container
 from services.ingest.types import Outcome
@@ -113,7 +112,7 @@ def run(hours: float, with_speech: bool) -> list[Figure]:
     """Measure memory over a film of that length."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        sound = _make_sound(folder / "sound.wav") if with_speech else None
+        sound = _make_sound() if with_speech else None
         first = _make_film(folder / "first.mp4", _SHORT_S, sound)
         second = _make_film(folder / "second.mp4", _SHORT_S + _FPS, sound)
         long = _make_film(folder / "long.mp4", int(hours * 3600), sound)
@@ -168,21 +167,37 @@ def _index(container: Container, film: Path, trace: MemoryTrace) -> int:
     return line.asset.segments
 
 
-def _make_sound(path: Path) -> Path:
-    """Write the sound track's five minutes."""
+def _make_sound() -> NDArray[np.int16]:
+    """Return the sound track's five minutes, `[samples]`."""
     DEFAULT_CACHE.expanduser().mkdir(parents=True, exist_ok=True)
     reading = max(fetch_readings(load_texts(), DEFAULT_CACHE.expanduser()), key=lambda each: each.duration_s)
     samples = np.concatenate([reading.samples, make_melody(_MUSIC_S, np.random.default_rng(0))])[: _SOUND_S * RATE_HZ]
-    write_wav(Recording("sound", np.pad(samples, (0, _SOUND_S * RATE_HZ - len(samples))), (), ()), path)
-    return path
+    padded = np.pad(samples, (0, _SOUND_S * RATE_HZ - len(samples)))
+    return np.asarray(np.clip(padded, -1, 1) * 32767, dtype=np.int16)
 
 
-def _make_film(path: Path, seconds: int, sound: Path | None) -> Path:
+def _add_sound(silent: Path, sound: NDArray[np.int16], seconds: int, path: Path) -> None:
+    """Write a film with a sound track, which begins anew where it ends."""
+    with av.open(str(silent)) as source, av.open(str(path), "w") as film:
+        pictures, track = film.add_stream_from_template(source.streams.video[0]), film.add_stream("aac", RATE_HZ)
+        track.layout = "mono"
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = pictures
+                film.mux(packet)
+        for second in range(seconds):
+            first = second % _SOUND_S * RATE_HZ
+            frame = av.AudioFrame.from_ndarray(sound[None, first : first + RATE_HZ], format="s16", layout="mono")
+            frame.sample_rate, frame.pts = RATE_HZ, second * RATE_HZ
+            film.mux(track.encode(frame))
+        film.mux(track.encode(None))
+
+
+def _make_film(path: Path, seconds: int, sound: NDArray[np.int16] | None) -> Path:
     make_film(path, seconds, _WIDTH, _HEIGHT, _FPS, _SCENE_S, _PAN_EVERY)
     if sound is not None:
         silent = path.rename(path.with_suffix(".silent.mp4"))
-        command = ["ffmpeg", "-loglevel", "error", "-i", str(silent), "-stream_loop", "-1", "-i", str(sound)]
-        subprocess.run([*command, "-t", str(seconds), "-c:v", "copy", "-c:a", "aac", str(path)], check=True)
+        _add_sound(silent, sound, seconds, path)
         silent.unlink()
         return path
     cues = (_cue(number, number * _CUE_S) for number in range(seconds // _CUE_S))
