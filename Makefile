@@ -4,12 +4,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
+WEB_SOURCES := $(shell find api/web -name node_modules -prune -o -name dist -prune -o -type f -print) $(wildcard api/schemas/*.py api/http/routes/*.py)
 VLLM ?= $(HOME)/.cache/afterimage-vllm
 
 .DEFAULT_GOAL := test
-.PHONY: install demo check docs style types house messages servers test vllm soak bench bench-answers bench-service bench-demo bench-documents bench-speech clean
+.PHONY: install web demo demo-serve check docs style types house messages servers test vllm soak bench bench-answers bench-service bench-demo bench-documents bench-speech clean
 
-install: $(VENV)/installed  ## a virtual environment with everything that is pinned in constraints.txt
+install: $(VENV)/installed api/web/dist/index.html  ## an environment with everything in constraints.txt, and the page
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { apt-get update -qq && apt-get install -y -qq python3-venv; }
@@ -17,8 +18,17 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[offline,demo,tesseract,speech,cluster,docs,dev]'
 	touch $@
 
+api/web/dist/index.html: $(VENV)/installed $(WEB_SOURCES)
+	@api/web/build.sh $(CURDIR)/$(BIN)
+
+web: $(VENV)/installed  ## work on the page: it reloads what changes; the API is that of a server on port 8765
+	cd api/web && PATH="$(CURDIR)/$(BIN):$$PATH" npm run dev
+
 demo: install  ## index the sample archive and ask it questions
 	@$(BIN)/python -m demoworld.demo $(DEMO)
+
+demo-serve: install  ## the page over the sample archive, in a browser at http://127.0.0.1:8765
+	@AFTERIMAGE_PROFILE=demo AFTERIMAGE_HOME="$(CURDIR)/$(DEMO)/home" $(BIN)/afterimage serve
 
 check:  ## style, types, layers, the house rules, the documentation site; two at a time
 	@$(MAKE) --no-print-directory install
@@ -76,4 +86,4 @@ bench-documents: install  ## search and answers on real documents of Debian pack
 	$(BIN)/python -m benchmarks.real_documents --check
 
 clean:  ## what make made, the environment too
-	rm -rf $(VENV) $(DEMO) bench-out site
+	rm -rf $(VENV) $(DEMO) bench-out site api/web/dist api/web/node_modules

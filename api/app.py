@@ -21,7 +21,22 @@ from api.http.open_access import OpenAccess
 from api.http.rate_limit import RateLimiter
 from api.http.relative_redirects import RelativeRedirects
 from api.http.request_log import RequestObserver
-from api.http.routes import assets, collections, health, images, jobs, keys, media, search, signed_urls, tus, uploads
+from api.http.routes import (
+    assets,
+    collections,
+    health,
+    images,
+    jobs,
+    keys,
+    media,
+    page,
+    search,
+    sessions,
+    signed_urls,
+    summaries,
+    tus,
+    uploads,
+)
 from api.http.warmup import ModelWarmup
 from api.mcp import http as mcp
 from api.openai import embeddings
@@ -41,11 +56,14 @@ _PARTS = (
     assets,
     images,
     media,
+    summaries,
     signed_urls,
     uploads,
     tus,
     jobs,
     keys,
+    sessions,
+    page,
     openai,
     embeddings,
     mcp,

@@ -48,7 +48,9 @@ def run_demo(folder: Path) -> int:
     for question in select_questions(read_video_truth(drawn_folder / "camera.truth.json")):
         failed += _run_command(("ask", question.text, "--asset", VIDEO_NAME)) not in _ACCEPTED_EXIT_CODES
         print(f"   (in truth: {question.answer})")  # noqa: T201
-    return failed + (_run_command(("summarize", VIDEO_NAME)) not in _ACCEPTED_EXIT_CODES)
+    failed += _run_command(("summarize", VIDEO_NAME)) not in _ACCEPTED_EXIT_CODES
+    print("\nLook at it in a browser: make demo-serve")  # noqa: T201
+    return failed
 
 
 def _run_command(command: tuple[str, ...]) -> int:

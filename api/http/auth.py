@@ -1,4 +1,7 @@
-"""Authentication of requests: an API key in `Authorization: Bearer …`, or none on a server open to its own machine."""
+"""Authentication of requests: an API key in `Authorization: Bearer …`, that of a browser's session, or none at all.
+
+None is needed on a server that is open to its own machine.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.http.context import AppContext, Context
+from api.http.sessions import session_secret
 from services.access.api_keys import ApiKey, Scope, looks_like_key
 from services.access.errors import InvalidApiKey
 from services.access.permissions import FULL_ACCESS, Permissions
@@ -41,7 +45,8 @@ AdminAccess = Annotated[Permissions, Depends(RequireScope(Scope.ADMIN))]
 async def authenticate(request: Request, context: AppContext) -> Permissions:
     """Return the permissions of a request; they are determined once and cached in its state.
 
-    Some clients always send a key: on an open server, one that does not look like ours is ignored.
+    Some clients always send a key: on an open server, one that does not look like ours is ignored, and so is the key of
+    a session, which may be one of another archive.
     Errors: InvalidApiKey, TooManyRequests.
     """
     cached = getattr(request.state, "permissions", None)
@@ -51,10 +56,13 @@ async def authenticate(request: Request, context: AppContext) -> Permissions:
     if secret and (looks_like_key(secret) or not await _is_open(context)):
         key = await context.limits.lookups.run(context.container.api_keys.verify, secret)
         return authenticate_as_key(request, context, key)
-    if not is_trusted_local(request) or not await _is_open(context):
-        raise InvalidApiKey("a key is needed: Authorization: Bearer ai_…")
-    request.state.permissions = FULL_ACCESS
-    return FULL_ACCESS
+    if is_trusted_local(request) and await _is_open(context):
+        request.state.permissions = FULL_ACCESS
+        return FULL_ACCESS
+    if session := session_secret(request):
+        key = await context.limits.lookups.run(context.container.api_keys.verify, session)
+        return authenticate_as_key(request, context, key)
+    raise InvalidApiKey("a key is needed: Authorization: Bearer ai_…")
 
 
 def authenticate_as_key(request: Request, context: AppContext, key: ApiKey) -> Permissions:

@@ -14,6 +14,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SecretStr,
     StringConstraints,
     model_validator,
 )
@@ -128,6 +129,14 @@ class AskBody(Filter):
     )
 
     question: Annotated[str, Field(min_length=1, max_length=MAX_QUERY_CHARS, pattern=r"\S")]
+
+
+class SessionBody(Body):
+    """Request to sign in with an API key."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"key": "ai_0123456789ab_…"}]})
+
+    key: Annotated[SecretStr, Field(min_length=1, max_length=200)]
 
 
 WebhookUrl = Annotated[str, Field(max_length=2000, description="A URL that is told, signed, when the job has ended.")]

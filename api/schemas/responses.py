@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 from urllib.parse import urlencode
 
 from api.schemas.results import AnswerShape, AssetWithMemory, CitationShape, KeyShape, Shape
+from indexer.types import Segment
 from services.access.media_urls import MediaSignature
 from services.answering.types import Citation
 from services.catalog.video_memory import StoredKeyFrame
@@ -85,6 +86,51 @@ class FrameShape(Shape):
     def of(cls, frame: StoredKeyFrame) -> FrameShape:
         """Build the shape of a key frame."""
         return cls(start_s=round(frame.start_s, 3), end_s=round(frame.end_s, 3), text=frame.text)
+
+
+class LineShape(Shape):
+    """A line of a text: its characters `[start, end)`, and where it stands in the picture."""
+
+    start: int
+    end: int
+    box: list[float]
+
+
+class TextShape(Shape):
+    """What is written or spoken at one place: a span of a video, a page, or a picture; `lines` say where on it."""
+
+    start_s: float | None
+    end_s: float | None
+    page: int | None
+    origin: str
+    modality: str
+    text: str
+    lines: list[LineShape]
+
+    @classmethod
+    def of(cls, segment: Segment) -> TextShape:
+        """Build the shape of a text segment."""
+        return cls(
+            start_s=None if segment.start_s is None else round(segment.start_s, 3),
+            end_s=None if segment.end_s is None else round(segment.end_s, 3),
+            page=segment.page,
+            origin=segment.origin.value,
+            modality=segment.origin.modality.value,
+            text=segment.text,
+            lines=[
+                LineShape(start=line.start, end=line.end, box=[line.box.x0, line.box.y0, line.box.x1, line.box.y1])
+                for line in segment.lines
+            ],
+        )
+
+
+class SessionShape(Shape):
+    """Session of a browser. `needs_key`: nothing may be read without signing in. `collections` null stands for all."""
+
+    signed_in: bool
+    needs_key: bool
+    scopes: list[str]
+    collections: list[str] | None
 
 
 class NewKeyShape(KeyShape):

@@ -114,14 +114,18 @@ class Catalog:
         with self._database.read() as connection:
             return [_asset_from_row(row) for row in connection.execute(_select_newest_first(connection, collections))]
 
-    def list_page(self, collections: Collection[str] | None, cursor: str | None, limit: int) -> CursorPage[Asset]:
-        """Return a page of `assets`, from a cursor on (None: from the start).
+    def list_page(
+        self, collections: Collection[str] | None, cursor: str | None, limit: int, name: str = ""
+    ) -> CursorPage[Asset]:
+        """Return a page of `assets` whose names hold `name`, in any case, from a cursor on (None: from the start).
 
         Errors: also InvalidInput for the cursor or the limit.
         """
         limit = validate_limit(limit)
         with self._database.read() as connection:
             query = _select_newest_first(connection, collections)
+            if name:
+                query = query.where(Assets.name.icontains(name, autoescape=True))
             if cursor is not None:
                 indexed_at, key = decode_cursor(cursor)
                 same_time = and_(Assets.indexed_at == indexed_at, Assets.asset_id > key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -12,11 +13,12 @@ from api.http.problems import problem_responses
 from api.http.slots import LookupSlot
 from api.schemas.jobs import JobShape
 from api.schemas.requests import AssetId, CollectionName
-from api.schemas.responses import AssetDetail, FrameShape, PageShape
+from api.schemas.responses import AssetDetail, FrameShape, PageShape, TextShape
 from api.schemas.results import AssetShape, AssetWithMemory, MemoryShape, build_memory_shape
 from indexer.types import AssetKind
 from services.access.scoping import collections_holding, count_assets_by_collection, require_asset, require_collection
 from services.catalog.stated_metadata import read_stated_metadata
+from services.catalog.stored_texts import read_texts
 from services.catalog.types import Asset
 from services.jobs.types import DeleteRequest, NewJob
 
@@ -35,6 +37,7 @@ def list_assets(
     permissions: ReadAccess,
     _slot: LookupSlot,
     collection: CollectionParam = None,
+    name: Annotated[str, Query(max_length=500, description="Only those whose names hold this, in any case.")] = "",
     after: AfterParam = None,
     limit: LimitParam = 100,
 ) -> PageShape[AssetShape]:
@@ -43,7 +46,7 @@ def list_assets(
     collections = None if permissions.collections is None else list(count_assets_by_collection(catalog, permissions))
     if collection is not None:
         collections = [require_collection(catalog, permissions, collection)]
-    assets = catalog.list_page(collections, after, limit)
+    assets = catalog.list_page(collections, after, limit, name)
     return PageShape(items=[AssetShape.of(asset) for asset in assets.items], after=assets.next_cursor)
 
 
@@ -85,6 +88,26 @@ def list_frames(
     first = int(after) if after is not None and after.isdecimal() else 0
     items = [FrameShape.of(frame) for frame in frames[first : first + limit]]
     return PageShape(items=items, after=str(first + limit) if first + limit < len(frames) else None)
+
+
+@router.get("/{asset_id}/texts", response_model=PageShape[TextShape], responses=problem_responses(404, 503))
+def list_texts(
+    context: Context,
+    permissions: ReadAccess,
+    asset_id: AssetIdParam,
+    _slot: LookupSlot,
+    page: Annotated[int | None, Query(ge=1, le=1_000_000, description="Only of this page of a document.")] = None,
+    after: AfterParam = None,
+    limit: LimitParam = 100,
+) -> PageShape[TextShape]:
+    """List what is written and spoken in an asset, in order: the transcript of a video, the passages of a page."""
+    asset = require_asset(context.container.catalog, permissions, asset_id)
+    first = int(after) if after is not None and after.isdecimal() else 0
+    texts = list(islice(read_texts(context.container.artifacts, asset, page), first, first + limit + 1))
+    has_more = len(texts) > limit
+    return PageShape(
+        items=[TextShape.of(text) for text in texts[:limit]], after=str(first + limit) if has_more else None
+    )
 
 
 @router.delete(

@@ -73,6 +73,36 @@ def test_a_list_comes_in_parts_that_add_up(read_only_client: httpx2.Client) -> N
     assert [one["name"] for one in only] == ["prices.pdf"]
 
 
+def test_assets_are_listed_by_a_part_of_their_names(read_only_client: httpx2.Client) -> None:
+    def list_names(part: str) -> list[str]:
+        return [item["name"] for item in read_only_client.get("/v1/assets", params={"name": part}).json()["items"]]
+
+    assert (list_names("GULL"), list_names("ces.p"), list_names("%"), list_names("_")) == (
+        ["gulls.mp4"],
+        ["prices.pdf"],
+        [],
+        [],
+    )
+
+
+def test_texts_are_listed_with_their_places(read_only_client: httpx2.Client) -> None:
+    video, document = (_asset_id(read_only_client, name) for name in ("gulls.mp4", "prices.pdf"))
+    (spoken,) = read_only_client.get(f"/v1/assets/{video}/texts").json()["items"]
+    assert (spoken["text"], spoken["start_s"], spoken["end_s"]) == (GULLS_SENTENCE, 2.0, 6.0)
+    pages = read_only_client.get(f"/v1/assets/{document}/texts", params={"limit": 1}).json()
+    assert (pages["items"][0]["page"], pages["after"]) == (1, "1")
+    (second,) = read_only_client.get(f"/v1/assets/{document}/texts", params={"page": 2}).json()["items"]
+    (line,) = second["lines"]
+    assert second["text"][line["start"] : line["end"]] == ROPE_SENTENCE
+    assert abs(line["box"][0] - 72 / 595.28) < 0.01
+
+
+def test_a_video_without_a_summary_has_none(read_only_client: httpx2.Client) -> None:
+    address = f"/v1/assets/{_asset_id(read_only_client, 'gulls.mp4')}/summary"
+    assert read_only_client.get(address).json() is None
+    assert read_only_client.get(address, params={"format": "markdown"}).status_code == 404
+
+
 def test_an_asset_is_told_in_full(read_only_client: httpx2.Client) -> None:
     shown = read_only_client.get(f"/v1/assets/{_asset_id(read_only_client, 'gulls.mp4')}").json()
     assert shown["duration_s"] == pytest.approx(VIDEO_S) and shown["collections"] == [SHORE]

@@ -88,7 +88,14 @@ def _json_body(**body: object) -> dict[str, Any]:
 _FORM = {"data": {"collection": HARBOUR}, "files": {"file": ("a.pdf", b"%PDF-1.4")}}
 _MODEL = f"afterimage/{HARBOUR}"
 _METADATA = "collection aGFyYm91cg==,filename YS5wZGY="
-_PUBLIC_ROUTES = {("GET", "/livez"), ("GET", "/readyz"), ("OPTIONS", "/v1/uploads/tus")}
+_PUBLIC_ROUTES = {
+    ("GET", "/livez"),
+    ("GET", "/readyz"),
+    ("OPTIONS", "/v1/uploads/tus"),
+    ("GET", "/v1/session"),
+    ("PUT", "/v1/session"),
+    ("DELETE", "/v1/session"),
+}
 ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/metrics"): Route("/metrics", Scope.ADMIN, 403),
     ("POST", "/v1/search"): Route("/v1/search", arguments=_json_body(question=ROPE_QUERY, collections=[HARBOUR])),
@@ -101,6 +108,8 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/v1/assets/{asset_id}"): Route("/v1/assets/{prices}"),
     ("DELETE", "/v1/assets/{asset_id}"): Route("/v1/assets/{prices}", Scope.WRITE),
     ("GET", "/v1/assets/{asset_id}/memory"): Route("/v1/assets/{prices}/memory"),
+    ("GET", "/v1/assets/{asset_id}/texts"): Route("/v1/assets/{prices}/texts"),
+    ("GET", "/v1/assets/{asset_id}/summary"): Route("/v1/assets/{prices}/summary"),
     ("GET", "/v1/assets/{asset_id}/frames"): Route("/v1/assets/{prices}/frames"),
     ("GET", "/v1/assets/{asset_id}/frames/{time_s}"): Route("/v1/assets/{prices}/frames/0"),
     ("HEAD", "/v1/assets/{asset_id}/frames/{time_s}"): Route("/v1/assets/{prices}/frames/0"),

@@ -1,0 +1,91 @@
+import { useEffect, useState } from 'preact/hooks';
+
+import { pictureOf, THUMBNAIL_PX } from '../api/pictures';
+import type { Hit } from '../api/types';
+import { change, go, parameter } from '../state/address';
+import { findAgain, hidden, hits, searchError, searching } from '../state/finding';
+import { formatShare } from '../state/format';
+import { onKey } from '../state/keys';
+import { t } from '../state/messages';
+import { proof, show, stepHit } from '../state/proof';
+import { ErrorNote } from './ErrorNote';
+import { addressOf, modalityOf, nameOf, spanOf } from './place';
+
+const weaker = parameter('weaker');
+
+/** The results, best first, as pictures of their moments. */
+export function HitGrid() {
+  useEffect(() => {
+    const ends = [
+      onKey('j', () => stepHit(1)),
+      onKey('k', () => stepHit(-1)),
+      onKey('Enter', () => proof.value && go(addressOf(proof.value.place))),
+    ];
+    return () => ends.forEach((end) => end());
+  }, []);
+  if (searching.value === 'idle') return null;
+  return (
+    <section class="found" aria-labelledby="found-title">
+      <h2 id="found-title">
+        {t('found.title')}
+        {searching.value === 'done' && <span class="quiet"> · {t('found.count', { count: hits.value.length })}</span>}
+      </h2>
+      {searchError.value && <ErrorNote error={searchError.value} again={findAgain} />}
+      {searching.value === 'done' && !hits.value.length && <p>{t('found.none')}</p>}
+      <ul class="grid" aria-busy={searching.value === 'running'}>
+        {hits.value.map((hit, number) => (
+          <Tile hit={hit} number={number} />
+        ))}
+      </ul>
+      {(hidden.value > 0 || weaker.value) && (
+        <button type="button" class="quiet" onClick={() => change({ weaker: weaker.value ? '' : '1' }, true)}>
+          {weaker.value ? t('found.stronger') : t('found.weaker', { count: hidden.value })}
+        </button>
+      )}
+    </section>
+  );
+}
+
+/** Chosen: as many pictures of a moment as can be told apart on a tile. */
+const SCRUB_STEPS = 8;
+
+function Tile({ hit, number }: { hit: Hit; number: number }) {
+  const id = `h${number}`;
+  const [seconds, setSeconds] = useState<number | null>(null);
+
+  /** Show the part of the moment that the pointer is at. */
+  function scrub(event: MouseEvent): void {
+    if (hit.start_s === null || hit.end_s === null || !(event.currentTarget instanceof HTMLElement)) return;
+    const step = Math.floor((event.offsetX / event.currentTarget.clientWidth) * SCRUB_STEPS) / SCRUB_STEPS;
+    setSeconds(hit.start_s + Math.min(1, Math.max(0, step)) * (hit.end_s - hit.start_s));
+  }
+
+  return (
+    <li>
+      <button
+        type="button"
+        class="tile"
+        aria-pressed={proof.value?.id === id}
+        aria-label={`${nameOf(hit)}. ${hit.text.slice(0, 200)}`}
+        onClick={() => show(id)}
+        onDblClick={() => go(addressOf(hit))}
+      >
+        <img
+          src={pictureOf({ ...hit, start_s: seconds ?? hit.start_s }, THUMBNAIL_PX)}
+          alt=""
+          loading="lazy"
+          decoding="async"
+          width={160}
+          height={90}
+          onMouseMove={scrub}
+          onMouseLeave={() => setSeconds(null)}
+        />
+        <span class="tile-name">{hit.name}</span>
+        <span class="tile-place">
+          {[spanOf(hit), t(modalityOf(hit)), formatShare(hit.score)].filter(Boolean).join(' · ')}
+        </span>
+        {hit.text && <span class="tile-text">{hit.text}</span>}
+      </button>
+    </li>
+  );
+}

@@ -1,0 +1,70 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+
+import type { Job } from '../api/types';
+import { follow, shareOf } from '../state/jobs';
+import { t, type MessageKey } from '../state/messages';
+import { sendFiles, sendings, type Sending } from '../state/uploads';
+
+const COLLECTION = 'default';
+
+/** Where files are dropped or chosen, and how far each has come. */
+export function Uploads({ onIndexed }: { onIndexed: () => void }) {
+  const field = useRef<HTMLInputElement>(null);
+  const [isOver, setOver] = useState(false);
+  const send = (files: FileList | null | undefined): void => void sendFiles([...(files ?? [])], COLLECTION);
+  return (
+    <section
+      class={isOver ? 'drop over' : 'drop'}
+      onDragOver={(event) => {
+        event.preventDefault();
+        setOver(true);
+      }}
+      onDragLeave={() => setOver(false)}
+      onDrop={(event) => {
+        event.preventDefault();
+        setOver(false);
+        send(event.dataTransfer?.files);
+      }}
+    >
+      <label>
+        {t('library.drop')}
+        <input
+          ref={field}
+          type="file"
+          multiple
+          onChange={() => {
+            send(field.current?.files);
+            if (field.current) field.current.value = '';
+          }}
+        />
+      </label>
+      <ul aria-live="polite">
+        {sendings.value.map((sending) => (
+          <SendingLine sending={sending} onIndexed={onIndexed} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function SendingLine({ sending, onIndexed }: { sending: Sending; onIndexed: () => void }) {
+  const [job, setJob] = useState<Job | null>(null);
+  useEffect(() => {
+    if (!sending.job) return undefined;
+    const followed = new AbortController();
+    void follow(sending.job, followed.signal, setJob).then(onIndexed, () => undefined);
+    return () => followed.abort();
+  }, [sending.job]);
+  const share = job ? shareOf(job) : sending.share;
+  return (
+    <li>
+      <span>{job ? `${sending.name}: ${t(`jobs.state.${job.state}` as MessageKey)}` : nameOf(sending)}</span>
+      {!sending.error && share < 1 && <progress value={share} max={1} aria-label={sending.name} />}
+      {(sending.error || job?.error) && <span class="error">{sending.error || job?.error}</span>}
+    </li>
+  );
+}
+
+function nameOf(sending: Sending): string {
+  return t('library.uploading', { name: sending.name, share: Math.floor(sending.share * 100) });
+}

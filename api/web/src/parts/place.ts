@@ -1,0 +1,29 @@
+/** How a place is named: its file, and the time or page in it. */
+import type { Place } from '../api/types';
+import { formatSpan } from '../state/format';
+import { t } from '../state/messages';
+
+export function spanOf(place: Pick<Place, 'start_s' | 'end_s' | 'page' | 'kind'>): string {
+  if (place.kind === 'video' && place.start_s !== null) return formatSpan(place.start_s, place.end_s);
+  return place.page === null ? '' : t('proof.page', { page: place.page });
+}
+
+export function nameOf(place: Pick<Place, 'name' | 'start_s' | 'end_s' | 'page' | 'kind'>): string {
+  const span = spanOf(place);
+  return span ? `${place.name}, ${span}` : place.name;
+}
+
+/** Return the address of the page that shows a place by itself. */
+export function addressOf(place: Pick<Place, 'asset' | 'kind' | 'start_s' | 'end_s' | 'page'>): string {
+  if (place.kind === 'video') {
+    const span = place.start_s === null ? '' : `?t=${place.start_s},${place.end_s ?? place.start_s}`;
+    return `/v/${place.asset}${span}`;
+  }
+  return place.kind === 'document' ? `/d/${place.asset}?page=${place.page ?? 1}` : `/p/${place.asset}`;
+}
+
+/** Return the text that says how something was found: seen, written or spoken. */
+export function modalityOf(item: { modality: string }): 'place.seen' | 'place.written' | 'place.spoken' {
+  if (item.modality === 'spoken') return 'place.spoken';
+  return item.modality === 'written' ? 'place.written' : 'place.seen';
+}

@@ -1,0 +1,48 @@
+import { useEffect, useState } from 'preact/hooks';
+
+import { ApiError, send } from '../api/client';
+import type { Readiness } from '../api/types';
+import { ErrorNote } from '../parts/ErrorNote';
+import { toApiError } from '../state/finding';
+import { formatBytes } from '../state/format';
+import { t } from '../state/messages';
+
+/** The state of the server's parts. */
+export function Settings() {
+  const [readiness, setReadiness] = useState<Readiness | null>(null);
+  const [error, setError] = useState<ApiError | null>(null);
+  useEffect(() => {
+    send('GET', '/readyz')
+      .then((response) => response.json() as Promise<Readiness>)
+      .then(setReadiness)
+      .catch((problem: unknown) => setError(toApiError(problem)));
+  }, []);
+  return (
+    <>
+      <h1>{t('settings.title')}</h1>
+      <h2>{t('settings.health')}</h2>
+      {error && <ErrorNote error={error} />}
+      {readiness && (
+        <>
+          <dl class="health">
+            {Object.entries(readiness.parts).map(([part, state]) => (
+              <div>
+                <dt>{part}</dt>
+                <dd>{state === 'ready' ? `✓ ${t('settings.ready')}` : state}</dd>
+              </div>
+            ))}
+            {readiness.disk_free_bytes !== null && (
+              <div>
+                <dt>{t('settings.disk')}</dt>
+                <dd>{formatBytes(readiness.disk_free_bytes)}</dd>
+              </div>
+            )}
+          </dl>
+          {readiness.notes.map((note) => (
+            <p class="warning">{note}</p>
+          ))}
+        </>
+      )}
+    </>
+  );
+}

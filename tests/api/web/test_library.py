@@ -1,0 +1,77 @@
+"""From an empty archive to a cited answer, in a browser: add a file, watch it being indexed, ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from services.container import Container
+from tests.support.live_server import live_server
+from tests.support.small_archive import ROPE_QUERY, ROPE_SENTENCE, make_document, open_small_archive
+from tests.api.web.conftest import watched
+
+
+@pytest.fixture
+def container(tmp_path: Path) -> Iterator[Container]:
+    """The services over an empty home."""
+    opened = open_small_archive(tmp_path / "home")
+    yield opened
+    opened.close()
+
+
+def test_a_file_is_added_indexed_and_asked(open_page, tmp_path: Path) -> None:
+    make_document(tmp_path / "prices.pdf", ROPE_SENTENCE)
+    page = open_page()
+    page.get_by_role("link", name="Add files").click()
+    page.locator("input[type=file]").set_input_files(tmp_path / "prices.pdf")
+    expect(page.get_by_text("prices.pdf: done")).to_be_visible()
+    expect(page.get_by_role("rowheader", name="prices.pdf")).to_be_visible()
+    page.get_by_role("searchbox", name="Search or ask").fill(ROPE_QUERY)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("region", name="Answer").get_by_text(ROPE_SENTENCE)).to_be_visible()
+    page.get_by_role("link", name="Jobs").click()
+    expect(page.get_by_text("Index prices.pdf")).to_be_visible()
+
+
+def test_a_file_that_cannot_be_read_says_why(open_page, tmp_path: Path) -> None:
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.4 nothing more")
+    page = open_page("/library")
+    page.locator("input[type=file]").set_input_files(tmp_path / "broken.pdf")
+    expect(page.get_by_text("broken.pdf: failed")).to_be_visible()
+    expect(page.get_by_text("is damaged beyond reading")).to_be_visible()
+
+
+def test_hostile_names_are_shown_as_they_are(open_page, container: Container, tmp_path: Path) -> None:
+    name = '<img src=x onerror="document.title=1">\u202egnp.pdf'
+    make_document(tmp_path / name, ROPE_SENTENCE)
+    assert [line.outcome for line in container.indexing.index_paths([tmp_path / name], "default")] == ["indexed"]
+    page = open_page("/library")
+    expect(page.get_by_role("rowheader")).to_contain_text("<img src=x onerror")
+    assert page.title() == "Afterimage"
+
+
+def test_a_key_is_asked_for_where_one_is_needed(chromium: Browser, container: Container) -> None:
+    from services.access.api_keys import Scope
+
+    key, secret = container.api_keys.create("reader", {Scope.READ}, None)
+    with (
+        live_server(container, allow_anonymous=False) as url,
+        watched(chromium.new_context(locale="en-GB"), urlsplit(url).netloc, lambda text: "401" in text) as context,
+    ):
+        page = context.new_page()
+        page.goto(f"{url}/library")
+        page.get_by_label("API key").fill("ai_wrong")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("alert")).to_have_text("This key is not valid.")
+        page.get_by_label("API key").fill(secret)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_text("The archive is empty.")).to_be_visible()
+        expect(page.locator("input[type=file]")).to_have_count(0)
+        container.api_keys.revoke(key.id)
+        page.get_by_role("link", name="Jobs").click()
+        expect(page.get_by_text("The session has ended.")).to_be_visible()
+        assert page.url == f"{url}/jobs"
