@@ -25,9 +25,10 @@ _TEXTS: dict[int | str, dict[str, Any]] = {
     },
     **problem_responses(404, 503),
 }
+"""Source: RFC 7763 and the WebVTT recommendation, for the media types."""
 
 
-class SummaryFormat(StrEnum):
+class SummaryExport(StrEnum):
     """Format of a summary: `webvtt` is a chapters track for players."""
 
     JSON = "json"
@@ -41,17 +42,17 @@ def show_summary(
     permissions: ReadAccess,
     asset_id: AssetIdParam,
     _slot: LookupSlot,
-    summary_format: Annotated[SummaryFormat, Query(alias="format", description="What it is written as.")] = (
-        SummaryFormat.JSON
+    summary_format: Annotated[SummaryExport, Query(alias="format", description="What it is written as.")] = (
+        SummaryExport.JSON
     ),
 ) -> SummaryShape | Response | None:
     """Show the summary that a job made of a video; null where none was made yet, which as a text is 404."""
     asset = require_asset(context.container.catalog, permissions, asset_id)
     summary = context.container.summarizing.cached(asset)
-    if summary_format is SummaryFormat.JSON:
+    if summary_format is SummaryExport.JSON:
         return None if summary is None else SummaryShape.of(asset, summary)
     if summary is None:
         raise AssetNotFound(f"{asset.name}: no summary was made yet")
-    if summary_format is SummaryFormat.MARKDOWN:
+    if summary_format is SummaryExport.MARKDOWN:
         return Response(format_markdown(asset, summary), media_type="text/markdown")
     return Response(format_webvtt(summary), media_type="text/vtt")

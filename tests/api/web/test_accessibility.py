@@ -10,8 +10,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from services.container import Container
-from tests.support.small_archive import ROPE_QUERY
 from tests.api.web.conftest import watched
+from tests.support.small_archive import ROPE_QUERY
 
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
 VIEWS = {

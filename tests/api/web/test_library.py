@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from services.container import Container
+from tests.api.web.conftest import OpenPage, watched
 from tests.support.live_server import live_server
 from tests.support.small_archive import ROPE_QUERY, ROPE_SENTENCE, make_document, open_small_archive
-from tests.api.web.conftest import watched
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def container(tmp_path: Path) -> Iterator[Container]:
     opened.close()
 
 
-def test_a_file_is_added_indexed_and_asked(open_page, tmp_path: Path) -> None:
+def test_a_file_is_added_indexed_and_asked(open_page: OpenPage, tmp_path: Path) -> None:
     make_document(tmp_path / "prices.pdf", ROPE_SENTENCE)
     page = open_page()
     page.get_by_role("link", name="Add files").click()
@@ -37,7 +37,7 @@ def test_a_file_is_added_indexed_and_asked(open_page, tmp_path: Path) -> None:
     expect(page.get_by_text("Index prices.pdf")).to_be_visible()
 
 
-def test_a_file_that_cannot_be_read_says_why(open_page, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_says_why(open_page: OpenPage, tmp_path: Path) -> None:
     (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.4 nothing more")
     page = open_page("/library")
     page.locator("input[type=file]").set_input_files(tmp_path / "broken.pdf")
@@ -45,7 +45,7 @@ def test_a_file_that_cannot_be_read_says_why(open_page, tmp_path: Path) -> None:
     expect(page.get_by_text("is damaged beyond reading")).to_be_visible()
 
 
-def test_hostile_names_are_shown_as_they_are(open_page, container: Container, tmp_path: Path) -> None:
+def test_hostile_names_are_shown_as_they_are(open_page: OpenPage, container: Container, tmp_path: Path) -> None:
     name = '<img src=x onerror="document.title=1">\u202egnp.pdf'
     make_document(tmp_path / name, ROPE_SENTENCE)
     assert [line.outcome for line in container.indexing.index_paths([tmp_path / name], "default")] == ["indexed"]
