@@ -4,6 +4,6 @@ set -euo pipefail
 export PATH="$1:$PATH"
 cd "$(dirname "$0")"
 PYTHONPATH=../.. python write_openapi.py openapi.json
-npm ci --silent
+npm ci --loglevel=error
 npm run --silent types
 npm run --silent build
