@@ -11,7 +11,7 @@ from tests.support.small_archive import GULLS_QUERY, GULLS_SENTENCE, ROPE_QUERY,
 
 
 def ask(page: Page, question: str) -> None:
-    page.get_by_role("searchbox", name="Search or ask").fill(question)
+    page.get_by_role("combobox", name="Search or ask").fill(question)
     page.keyboard.press("Enter")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Request, Route, expect
 
 from services.container import Container
 from tests.api.web.conftest import OpenPage, watched
@@ -30,11 +30,47 @@ def test_a_file_is_added_indexed_and_asked(open_page: OpenPage, tmp_path: Path) 
     page.locator("input[type=file]").set_input_files(tmp_path / "prices.pdf")
     expect(page.get_by_text("prices.pdf: done")).to_be_visible()
     expect(page.get_by_role("rowheader", name="prices.pdf")).to_be_visible()
-    page.get_by_role("searchbox", name="Search or ask").fill(ROPE_QUERY)
+    page.get_by_role("combobox", name="Search or ask").fill(ROPE_QUERY)
     page.keyboard.press("Enter")
     expect(page.get_by_role("region", name="Answer").get_by_text(ROPE_SENTENCE)).to_be_visible()
     page.get_by_role("link", name="Jobs").click()
     expect(page.get_by_text("Index prices.pdf")).to_be_visible()
+
+
+def test_an_upload_goes_on_where_it_stopped_after_a_reload(
+    chromium: Browser, server: str, small_archive: Path, tmp_path: Path
+) -> None:
+    padded = tmp_path / "gulls.mp4"
+    padding = 20 * 2**20
+    free_box = padding.to_bytes(4, "big") + b"free" + bytes(padding - 8)
+    padded.write_bytes((small_archive / "shore" / "gulls.mp4").read_bytes() + free_box)
+    offsets: list[int] = []
+
+    def cut_off(route: Route) -> None:
+        offset = int(route.request.headers.get("upload-offset", "0"))
+        if route.request.method == "PATCH" and offset:
+            route.abort()
+        else:
+            route.continue_()
+
+    def note(request: Request) -> None:
+        if request.method == "PATCH":
+            offsets.append(int(request.headers["upload-offset"]))
+
+    with watched(
+        chromium.new_context(locale="en-GB"), urlsplit(server).netloc, lambda text: "ERR_FAILED" in text
+    ) as context:
+        page = context.new_page()
+        page.goto(f"{server}/library")
+        page.route("**/v1/uploads/tus/*", cut_off)
+        with page.expect_event("requestfailed"):
+            page.locator("input[type=file]").set_input_files(padded)
+        page.reload()
+        page.unroute("**/v1/uploads/tus/*")
+        page.on("request", note)
+        page.locator("input[type=file]").set_input_files(padded)
+        expect(page.get_by_text("gulls.mp4: done")).to_be_visible()
+        assert offsets[0] == 8 * 2**20
 
 
 def test_a_file_that_cannot_be_read_says_why(open_page: OpenPage, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-import type { Citation, Sentence } from '../api/types';
+import type { Citation, Evidence, Sentence } from '../api/types';
 import { answer, answerError, answering, evidence, findAgain, sentences } from '../state/finding';
 import { t, type MessageKey } from '../state/messages';
 import { citations, proof, show } from '../state/proof';
@@ -59,6 +59,14 @@ function Chip({ citation }: { citation: Citation }) {
   );
 }
 
+function EvidenceButton({ evidence: { id, ...place } }: { evidence: Evidence }) {
+  return (
+    <button type="button" class="chip" aria-pressed={proof.value?.id === id} onClick={() => show(id)}>
+      {id} · {nameOf(place)}
+    </button>
+  );
+}
+
 function Abstention() {
   const closest = evidence.value.slice(0, 3);
   return (
@@ -69,7 +77,9 @@ function Abstention() {
           <p class="quiet">{t('answer.closest')}</p>
           <ul>
             {closest.map((each) => (
-              <li>{nameOf(each)}</li>
+              <li>
+                <EvidenceButton evidence={each} />
+              </li>
             ))}
           </ul>
         </>
@@ -88,7 +98,7 @@ function Unused() {
       <ul class="unused">
         {rest.map((each) => (
           <li>
-            <span class="chip-id">{each.id}</span> {nameOf(each)}
+            <EvidenceButton evidence={each} />
           </li>
         ))}
       </ul>

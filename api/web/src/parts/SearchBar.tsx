@@ -4,6 +4,7 @@ import { change, go, path } from '../state/address';
 import { picture, query, searchWith } from '../state/finding';
 import { onKey } from '../state/keys';
 import { t } from '../state/messages';
+import { recent, remember } from '../state/recent';
 import { formatFilter, formatQuery, parseQuery, type Filter } from '../state/query';
 
 /** The one bar: words and filters, typed; filters are chips that can be taken away. */
@@ -14,11 +15,19 @@ export function SearchBar() {
   useEffect(() => {
     if (field.current) field.current.value = parsed.words;
   }, [query.value]);
-  useEffect(() => onKey('/', () => field.current?.select()), []);
+  useEffect(
+    () =>
+      onKey('/', () => {
+        field.current?.focus();
+        field.current?.select();
+      }),
+    [],
+  );
 
   function submit(words: string, filters: Filter[]): void {
     const typed = parseQuery(words);
     const text = formatQuery({ words: typed.words, filters: [...filters, ...typed.filters] });
+    remember(text);
     if (path.value === '/') change({ q: text, p: '', weaker: '' });
     else go(text ? `/?${new URLSearchParams({ q: text }).toString()}` : '/');
   }
@@ -57,7 +66,13 @@ export function SearchBar() {
         autocomplete="off"
         enterkeyhint="search"
         maxLength={2000}
+        list="recent"
       />
+      <datalist id="recent">
+        {recent.value.map((each) => (
+          <option value={each} />
+        ))}
+      </datalist>
       {picture.value && (
         <button type="button" class="chip" aria-label={t('bar.removePicture')} onClick={() => void searchWith(null)}>
           <img src={picture.value.url} alt="" height={22} /> <span aria-hidden="true">✕</span>

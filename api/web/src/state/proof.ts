@@ -3,7 +3,7 @@ import { computed } from '@preact/signals';
 
 import type { Citation, Place } from '../api/types';
 import { change, parameter } from './address';
-import { hits, sentences } from './finding';
+import { evidence, hits, sentences } from './finding';
 
 export interface Proof {
   id: string;
@@ -19,12 +19,13 @@ export const citations = computed<Citation[]>(() => {
   return all.filter((citation, number) => all.findIndex((other) => other.id === citation.id) === number);
 });
 
-/** The proof that is shown: the chosen one, else the first citation, else the first result. */
+/** What is shown: the chosen citation, evidence or result, else the first citation, else the first result. */
 export const proof = computed<Proof | null>(() => {
   const number = /^h(\d+)$/.exec(chosen.value)?.[1];
   const hit = number === undefined ? undefined : hits.value[Number(number)];
   if (hit) return { id: chosen.value, place: hit, text: hit.text, context: hit.context };
-  const citation = citations.value.find((each) => each.id === chosen.value) ?? citations.value[0];
+  const known = [...citations.value, ...evidence.value];
+  const citation = known.find((each) => each.id === chosen.value) ?? citations.value[0];
   if (citation) return { id: citation.id, place: citation, text: citation.quote, context: citation.context };
   const first = hits.value[0];
   return first ? { id: 'h0', place: first, text: first.text, context: first.context } : null;
