@@ -23,6 +23,8 @@ from services.catalog.types import Asset
 from services.jobs.types import DeleteRequest, NewJob
 
 router = APIRouter(prefix="/v1/assets", tags=["assets"])
+_MAX_TEXTS = 10**9
+"""Form: more texts than any asset has."""
 AssetIdParam = Annotated[AssetId, Path(description="The asset's id, in full.")]
 CollectionParam = Annotated[CollectionName | None, Query(description="Only of this collection.")]
 LimitParam = Annotated[int, Query(ge=1, le=500, description="Items of a part at most.")]
@@ -102,12 +104,10 @@ def list_texts(
 ) -> PageShape[TextShape]:
     """List what is written and spoken in an asset, in order: the transcript of a video, the passages of a page."""
     asset = require_asset(context.container.catalog, permissions, asset_id)
-    first = int(after) if after is not None and after.isdecimal() else 0
+    first = min(int(after), _MAX_TEXTS) if after is not None and after.isdecimal() else 0
     texts = list(islice(read_texts(context.container.artifacts, asset, page), first, first + limit + 1))
-    has_more = len(texts) > limit
-    return PageShape(
-        items=[TextShape.of(text) for text in texts[:limit]], after=str(first + limit) if has_more else None
-    )
+    following = str(first + limit) if len(texts) > limit else None
+    return PageShape(items=[TextShape.of(text) for text in texts[:limit]], after=following)
 
 
 @router.delete(

@@ -111,3 +111,24 @@ def test_a_key_is_asked_for_where_one_is_needed(chromium: Browser, container: Co
         page.get_by_role("link", name="Jobs").click()
         expect(page.get_by_text("The session has ended.")).to_be_visible()
         assert page.url == f"{url}/jobs"
+
+
+def test_the_first_key_closes_the_server_and_is_kept_by_the_browser(
+    chromium: Browser, server: str, container: Container
+) -> None:
+    with watched(chromium.new_context(locale="en-GB"), urlsplit(server).netloc, lambda text: "401" in text) as context:
+        page = context.new_page()
+        page.goto(f"{server}/settings")
+        page.get_by_label("Name").fill("me")
+        page.get_by_role("button", name="Create a key").click()
+        expect(page.get_by_role("alert")).to_contain_text("The first key closes the server")
+        page.get_by_label("admin").check()
+        page.get_by_role("button", name="Create a key").click()
+        expect(page.get_by_role("status")).to_contain_text("ai_")
+        assert container.api_keys.any_active()
+        page.get_by_role("link", name="Library").click()
+        expect(page.get_by_text("The archive is empty.")).to_be_visible()
+        other = chromium.new_context(locale="en-GB").new_page()
+        other.goto(f"{server}/library")
+        expect(other.get_by_role("heading", name="Sign in")).to_be_visible()
+        other.context.close()

@@ -22,6 +22,9 @@ export type Session = Schemas['SessionShape'];
 export type Problem = Schemas['Problem'];
 export type SearchBody = Schemas['SearchBody'];
 export type AskBody = Schemas['AskBody'];
+export type Key = Schemas['KeyShape'];
+export type NewKey = Schemas['NewKeyShape'];
+export type KeyBody = Schemas['KeyBody'];
 export type Readiness = Schemas['Readiness'];
 
 /** A part of a list; `after` asks for the next one. */

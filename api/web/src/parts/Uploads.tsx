@@ -1,17 +1,25 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 
-import type { Job } from '../api/types';
+import type { Collection, Job } from '../api/types';
 import { follow, shareOf } from '../state/jobs';
 import { t, type MessageKey } from '../state/messages';
 import { sendFiles, sendings, type Sending } from '../state/uploads';
 
+/** Form: the collection that the command line uses too where none is named. */
 const COLLECTION = 'default';
 
+interface Props {
+  collections: Collection[];
+  onIndexed: () => void;
+}
+
 /** Where files are dropped or chosen, and how far each has come. */
-export function Uploads({ onIndexed }: { onIndexed: () => void }) {
+export function Uploads({ collections, onIndexed }: Props) {
   const field = useRef<HTMLInputElement>(null);
+  const into = useRef<HTMLInputElement>(null);
   const [isOver, setOver] = useState(false);
-  const send = (files: FileList | null | undefined): void => void sendFiles([...(files ?? [])], COLLECTION);
+  const send = (files: FileList | null | undefined): void =>
+    void sendFiles([...(files ?? [])], into.current?.value.trim() || COLLECTION);
   return (
     <section
       class={isOver ? 'drop over' : 'drop'}
@@ -37,6 +45,14 @@ export function Uploads({ onIndexed }: { onIndexed: () => void }) {
             if (field.current) field.current.value = '';
           }}
         />
+      </label>
+      <label class="choice">
+        {t('library.into')} <input ref={into} list="collections" maxLength={200} placeholder={COLLECTION} />
+        <datalist id="collections">
+          {collections.map((each) => (
+            <option value={each.name} />
+          ))}
+        </datalist>
       </label>
       <ul aria-live="polite">
         {sendings.value.map((sending) => (

@@ -1,27 +1,34 @@
 import { useEffect, useState } from 'preact/hooks';
 
 import { ApiError, request } from '../api/client';
-import type { Asset, Part } from '../api/types';
+import type { Asset, Collection, Part } from '../api/types';
 import { ErrorNote } from '../parts/ErrorNote';
 import { addressOf } from '../parts/place';
 import { Uploads } from '../parts/Uploads';
+import { change, parameter } from '../state/address';
 import { toApiError } from '../state/finding';
 import { formatTime } from '../state/format';
 import { t, type MessageKey } from '../state/messages';
 import { mayWrite } from '../state/session';
 
 const PART = 100;
+const name = parameter('name');
+const collection = parameter('collection');
 
 /** What the archive holds; files are added and deleted here. */
 export function Library() {
   const [assets, setAssets] = useState<Asset[]>([]);
   const [after, setAfter] = useState<string | null>('');
   const [error, setError] = useState<ApiError | null>(null);
+  const [collections, setCollections] = useState<Collection[]>([]);
 
   async function load(from: string): Promise<void> {
     try {
-      const more = from ? `&after=${encodeURIComponent(from)}` : '';
-      const part = await request<Part<Asset>>('GET', `/v1/assets?limit=${PART}${more}`);
+      const asked = new URLSearchParams({ limit: String(PART) });
+      if (from) asked.set('after', from);
+      if (name.value) asked.set('name', name.value);
+      if (collection.value) asked.set('collection', collection.value);
+      const part = await request<Part<Asset>>('GET', `/v1/assets?${asked.toString()}`);
       setAssets((before) => (from ? [...before, ...part.items] : part.items));
       setAfter(part.after);
       setError(null);
@@ -29,7 +36,10 @@ export function Library() {
       setError(toApiError(problem));
     }
   }
-  useEffect(() => void load(''), []);
+  useEffect(() => void load(''), [name.value, collection.value]);
+  useEffect(() => {
+    request<Collection[]>('GET', '/v1/collections').then(setCollections, () => undefined); // The list works without.
+  }, [assets.length]);
 
   async function erase(asset: Asset): Promise<void> {
     if (!confirm(t('library.deleteAsk', { name: asset.name }))) return;
@@ -44,9 +54,32 @@ export function Library() {
   return (
     <>
       <h1>{t('library.title')}</h1>
-      {mayWrite() && <Uploads onIndexed={() => void load('')} />}
+      {mayWrite() && <Uploads collections={collections} onIndexed={() => void load('')} />}
+      <div class="choice">
+        <input
+          type="search"
+          aria-label={t('library.filter')}
+          placeholder={t('library.filter')}
+          value={name.value}
+          onChange={(event) => change({ name: event.currentTarget.value }, true)}
+        />
+        <select
+          aria-label={t('library.collection')}
+          value={collection.value}
+          onChange={(event) => change({ collection: event.currentTarget.value }, true)}
+        >
+          <option value="">{t('library.allCollections')}</option>
+          {collections.map((each) => (
+            <option value={each.name}>
+              {each.name} ({each.assets})
+            </option>
+          ))}
+        </select>
+      </div>
       {error && <ErrorNote error={error} again={() => void load('')} />}
-      {!assets.length && after === null && <p>{t('library.empty')}</p>}
+      {!assets.length && after === null && (
+        <p>{name.value || collection.value ? t('found.none') : t('library.empty')}</p>
+      )}
       {assets.length > 0 && (
         <table>
           <thead>

@@ -3,9 +3,11 @@ import { useEffect, useState } from 'preact/hooks';
 import { ApiError, send } from '../api/client';
 import type { Readiness } from '../api/types';
 import { ErrorNote } from '../parts/ErrorNote';
+import { Keys } from '../parts/Keys';
 import { toApiError } from '../state/finding';
 import { formatBytes } from '../state/format';
 import { t } from '../state/messages';
+import { mayManage } from '../state/session';
 
 /** The state of the server's parts. */
 export function Settings() {
@@ -43,6 +45,7 @@ export function Settings() {
           ))}
         </>
       )}
+      {mayManage() && <Keys />}
     </>
   );
 }

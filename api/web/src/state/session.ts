@@ -29,6 +29,12 @@ export async function signOut(): Promise<void> {
   await loadSession();
 }
 
+/** Return whether what changes the archive may be offered. */
 export function mayWrite(): boolean {
   return session.value?.scopes.includes('write') ?? false;
+}
+
+/** Return whether keys may be made and revoked. */
+export function mayManage(): boolean {
+  return session.value?.scopes.includes('admin') ?? false;
 }
