@@ -20,7 +20,7 @@ def test_no_question_is_a_null_query_of_calibration() -> None:
 
 
 ALLOWANCE = 2
-"""Questions that may go the other way: int8 kernels differ by processor (26 right on one, 27 on another, with one code)."""
+"""Questions that may go the other way: int8 kernels differ by processor (26 right on one, 27 on another)."""
 
 
 @pytest.mark.slow
