@@ -13,6 +13,7 @@ from fastapi.responses import FileResponse
 router = APIRouter(include_in_schema=False)
 BUILT = Path(__file__).parents[2] / "web" / "dist"
 """Form: where `make install` builds the page; a wheel that was made after it has it."""
+_METHODS = ["GET", "HEAD"]
 _CACHE_FOR_EVER, _REVALIDATE = "public, max-age=31536000, immutable", "no-cache"
 _CONTENT_SECURITY_POLICY = "; ".join(
     [
@@ -36,14 +37,14 @@ _HEADERS = {
 }
 
 
-@router.get("/")
-@router.get("/library")
-@router.get("/summaries")
-@router.get("/jobs")
-@router.get("/settings")
-@router.get("/v/{asset_id}")
-@router.get("/d/{asset_id}")
-@router.get("/p/{asset_id}")
+@router.api_route("/", methods=_METHODS)
+@router.api_route("/library", methods=_METHODS)
+@router.api_route("/summaries", methods=_METHODS)
+@router.api_route("/jobs", methods=_METHODS)
+@router.api_route("/settings", methods=_METHODS)
+@router.api_route("/v/{asset_id}", methods=_METHODS)
+@router.api_route("/d/{asset_id}", methods=_METHODS)
+@router.api_route("/p/{asset_id}", methods=_METHODS)
 def show_page_in_browser() -> Response:
     """Send the page; what it shows is in the address, which the page itself reads."""
     index = BUILT / "index.html"
@@ -52,7 +53,7 @@ def show_page_in_browser() -> Response:
     return FileResponse(index, headers=_HEADERS | {"cache-control": _REVALIDATE})
 
 
-@router.get("/assets/{name}")
+@router.api_route("/assets/{name}", methods=_METHODS)
 def show_file_of_page(
     request: Request, name: Annotated[str, PathParam(max_length=200, pattern=r"^[\w-]+(\.[\w-]+)+$")]
 ) -> Response:

@@ -15,6 +15,8 @@ def test_every_address_of_the_page_gives_it(read_only_client: httpx2.Client, pat
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy and "unsafe" not in policy and "http" not in policy
     assert page.headers["cache-control"] == "no-cache"
+    head = read_only_client.head(path)
+    assert head.status_code == 200 and head.headers["content-length"] == page.headers["content-length"]
 
 
 def test_files_are_cached_for_ever_and_compressed(read_only_client: httpx2.Client) -> None:

@@ -1,3 +1,5 @@
+import { useEffect, useState } from 'preact/hooks';
+
 import { LARGE_PX, pictureOf } from '../api/pictures';
 import type { Place, Text } from '../api/types';
 import { nameOf } from './place';
@@ -11,9 +13,13 @@ interface Props {
 
 /** A page or picture with boxes drawn at their places, whatever size it is shown in. */
 export function BoxedPicture({ place, boxes, texts = [] }: Props) {
+  const source = pictureOf(place, LARGE_PX);
+  const [loaded, setLoaded] = useState('');
+  useEffect(() => setLoaded(''), [place.asset]);
+  // Until the first picture of a file is there, its place is kept as large as it will probably be.
   return (
-    <figure class="boxed">
-      <img src={pictureOf(place, LARGE_PX)} alt={nameOf(place)} />
+    <figure class={loaded ? 'boxed' : `boxed waiting ${place.kind}`}>
+      <img src={source} alt={nameOf(place)} onLoad={() => setLoaded(source)} />
       {texts.length > 0 && (
         <div class="text-layer">
           {texts.flatMap((text) =>
