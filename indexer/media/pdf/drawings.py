@@ -31,6 +31,8 @@ _MAX_NESTING = 4
 """Chosen: objects in objects; an included figure is one, its parts are another."""
 _CELL_POINTS = 6.0
 """Chosen: what is drawn within this distance, half a line, is one drawing."""
+_MAX_CELLS = 1000
+"""Chosen: cells along a page's longer side; a page of many metres is looked at more coarsely, in the same memory."""
 _MAX_SHARE = 0.5
 """Chosen: what covers more of the page is its ground or frame."""
 _MIN_SLANTED = 3
@@ -71,9 +73,10 @@ def find_drawings(page: pypdfium2.PdfPage) -> NDArray[np.float64]:
         return np.empty((0, 4))
     corner = np.array([left, bottom, left, bottom])
     bounds = np.array([path.bounds for path in paths]) - corner
-    size = (math.ceil((top - bottom) / _CELL_POINTS) + 1, math.ceil((right - left) / _CELL_POINTS) + 1)
+    cell = max(_CELL_POINTS, (top - bottom) / _MAX_CELLS, (right - left) / _MAX_CELLS)
+    size = (math.ceil((top - bottom) / cell) + 1, math.ceil((right - left) / cell) + 1)
     limits = np.array([size[1], size[0], size[1], size[0]]) - 1
-    cells = np.clip((bounds / _CELL_POINTS).astype(np.int64), 0, limits)
+    cells = np.clip(bounds / cell, 0, limits).astype(np.int64)
     tiles = np.zeros(size, np.bool_)
     for x0, y0, x1, y1 in cells:
         tiles[y0 : y1 + 1, x0 : x1 + 1] = True

@@ -159,9 +159,9 @@ def _read_page(document: pypdfium2.PdfDocument, number: int, max_px: int) -> Doc
             rgb = _blank_page(document, number - 1, max_px)
         try:
             glyphs = compose_accents(read_glyphs(page))
+            drawings = to_displayed_fractions(find_drawings(page), page.get_bbox(), page.get_rotation() // 90)
         except (pypdfium2.PdfiumError, ValueError):
             return DocumentPage(number, rgb, (), False, notes=notes)
-        drawings = to_displayed_fractions(find_drawings(page), page.get_bbox(), page.get_rotation() // 90)
         lines = mark_headings(read_lines(glyphs, page.get_width(), page.get_height(), drawings), glyphs)
         return _check_page(DocumentPage(number, rgb, lines, True, notes=notes), glyphs)
 

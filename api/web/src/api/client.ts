@@ -66,3 +66,8 @@ async function toError(response: Response): Promise<ApiError> {
     return new ApiError(response.status, response.statusText);
   }
 }
+
+/** Return what was thrown as an ApiError; what the API did not tell of counts as a server that was not reached. */
+export function toApiError(error: unknown): ApiError {
+  return error instanceof ApiError ? error : new ApiError(0, error instanceof Error ? error.message : '');
+}

@@ -1,11 +1,11 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 
 import { pictureOf, THUMBNAIL_PX } from '../api/pictures';
 import type { Hit } from '../api/types';
 import { change, go, parameter } from '../state/address';
 import { findAgain, hidden, hits, searchError, searching } from '../state/finding';
 import { formatShare } from '../state/format';
-import { onKey } from '../state/keys';
+import { useKeys } from '../state/keys';
 import { t } from '../state/messages';
 import { proof, show, stepHit } from '../state/proof';
 import { ErrorNote } from './ErrorNote';
@@ -15,14 +15,11 @@ const weaker = parameter('weaker');
 
 /** The results, best first, as pictures of their moments. */
 export function HitGrid() {
-  useEffect(() => {
-    const ends = [
-      onKey('j', () => stepHit(1)),
-      onKey('k', () => stepHit(-1)),
-      onKey('Enter', () => proof.value && go(addressOf(proof.value.place))),
-    ];
-    return () => ends.forEach((end) => end());
-  }, []);
+  useKeys({
+    j: () => stepHit(1),
+    k: () => stepHit(-1),
+    Enter: () => proof.value && go(addressOf(proof.value.place)),
+  });
   if (searching.value === 'idle') return null;
   return (
     <section class="found" aria-labelledby="found-title">

@@ -1,8 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 
-import { ApiError, request } from '../api/client';
+import { ApiError, request, toApiError } from '../api/client';
 import type { Key, KeyBody, NewKey } from '../api/types';
-import { toApiError } from '../state/finding';
 import { formatDate } from '../state/format';
 import { t, type MessageKey } from '../state/messages';
 import { session, signIn } from '../state/session';

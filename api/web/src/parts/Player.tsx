@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { clipOf, LARGE_PX, mediaOf, pictureOf } from '../api/pictures';
-import { onKey } from '../state/keys';
+import { useKeys } from '../state/keys';
 import { t } from '../state/messages';
 
 interface Props {
@@ -27,18 +27,15 @@ export function Player({ asset, startS, endS, loops = true, onTime }: Props) {
     if (element && !isClip && element.readyState > 0) element.currentTime = startS;
   }, [asset, startS, isClip]);
 
-  useEffect(() => {
-    const step = (by: number) => (): void => {
-      if (video.current) video.current.currentTime += by;
-    };
-    const ends = [
-      onKey(' ', () => void togglePlay(video.current)),
-      onKey(',', step(-FRAME_S)),
-      onKey('.', step(FRAME_S)),
-      onKey('f', () => void video.current?.requestFullscreen()),
-    ];
-    return () => ends.forEach((finish) => finish());
-  }, []);
+  const step = (by: number) => (): void => {
+    if (video.current) video.current.currentTime += by;
+  };
+  useKeys({
+    ' ': () => togglePlay(video.current),
+    ',': step(-FRAME_S),
+    '.': step(FRAME_S),
+    f: () => void video.current?.requestFullscreen(),
+  });
 
   function follow(): void {
     const element = video.current;
@@ -65,8 +62,8 @@ export function Player({ asset, startS, endS, loops = true, onTime }: Props) {
   );
 }
 
-async function togglePlay(element: HTMLVideoElement | null): Promise<void> {
+function togglePlay(element: HTMLVideoElement | null): void {
   if (!element) return;
-  if (element.paused) await element.play();
+  if (element.paused) element.play().catch(() => undefined); // Paused before it began: no error.
   else element.pause();
 }

@@ -1,11 +1,11 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 
 import { send } from '../api/client';
 import { clipOf, LARGE_PX, pictureOf } from '../api/pictures';
 import type { Place } from '../api/types';
 import { go } from '../state/address';
 import { searchWith } from '../state/finding';
-import { onKey } from '../state/keys';
+import { useKeys } from '../state/keys';
 import { t } from '../state/messages';
 import { proof, stepCitation } from '../state/proof';
 import { BoxedPicture } from './BoxedPicture';
@@ -16,10 +16,7 @@ import { addressOf, nameOf } from './place';
 
 /** What proves the sentence, or the result, that was chosen: the player at its second, or the page with its box. */
 export function Proof() {
-  useEffect(() => {
-    const ends = [onKey('[', () => stepCitation(-1)), onKey(']', () => stepCitation(1)), onKey('c', () => void copyLink())];
-    return () => ends.forEach((end) => end());
-  }, []);
+  useKeys({ '[': () => stepCitation(-1), ']': () => stepCitation(1), c: () => void copyLink() });
   const shown = proof.value;
   return (
     <section class="proof" aria-labelledby="proof-title">

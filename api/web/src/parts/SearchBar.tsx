@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'preact/hooks';
 
 import { change, go, path } from '../state/address';
 import { picture, query, searchWith } from '../state/finding';
-import { onKey } from '../state/keys';
+import { useKeys } from '../state/keys';
 import { t } from '../state/messages';
 import { recent, remember } from '../state/recent';
 import { formatFilter, formatQuery, parseQuery, type Filter } from '../state/query';
@@ -15,14 +15,12 @@ export function SearchBar() {
   useEffect(() => {
     if (field.current) field.current.value = parsed.words;
   }, [query.value]);
-  useEffect(
-    () =>
-      onKey('/', () => {
-        field.current?.focus();
-        field.current?.select();
-      }),
-    [],
-  );
+  useKeys({
+    '/': () => {
+      field.current?.focus();
+      field.current?.select();
+    },
+  });
 
   function submit(words: string, filters: Filter[]): void {
     const typed = parseQuery(words);

@@ -7,7 +7,7 @@ import { BoxedPicture } from '../parts/BoxedPicture';
 import { ErrorNote } from '../parts/ErrorNote';
 import { change, parameter } from '../state/address';
 import { useAsset } from '../state/asset';
-import { onKey } from '../state/keys';
+import { useKeys } from '../state/keys';
 import { t } from '../state/messages';
 
 const PAGE_PX = 160;
@@ -18,11 +18,8 @@ export function Document({ id }: { id: string }) {
   const { asset, error } = useAsset(id);
   const pages = asset?.pages ?? 1;
   const number = Math.min(pages, Math.max(1, Number(page.value) || 1));
-  useEffect(() => {
-    const turn = (by: number) => () => change({ page: String(Math.min(pages, Math.max(1, number + by))) }, true);
-    const ends = [onKey('j', turn(1)), onKey('k', turn(-1)), onKey('ArrowRight', turn(1)), onKey('ArrowLeft', turn(-1))];
-    return () => ends.forEach((end) => end());
-  }, [pages, number]);
+  const turn = (by: number) => () => change({ page: String(Math.min(pages, Math.max(1, number + by))) }, true);
+  useKeys({ j: turn(1), k: turn(-1), ArrowRight: turn(1), ArrowLeft: turn(-1) }, [pages, number]);
   const [texts, setTexts] = useState<Text[]>([]);
   const [showsBoxes, setShowsBoxes] = useState(false);
   useEffect(() => {

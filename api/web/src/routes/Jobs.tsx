@@ -1,9 +1,8 @@
 import { useEffect, useState } from 'preact/hooks';
 
-import { ApiError, request } from '../api/client';
+import { ApiError, request, toApiError } from '../api/client';
 import type { Job, Part } from '../api/types';
 import { ErrorNote } from '../parts/ErrorNote';
-import { toApiError } from '../state/finding';
 import { formatDate } from '../state/format';
 import { isEnded, shareOf } from '../state/jobs';
 import { t, type MessageKey } from '../state/messages';

@@ -1,12 +1,11 @@
 import { useEffect, useState } from 'preact/hooks';
 
-import { ApiError, request } from '../api/client';
+import { ApiError, request, toApiError } from '../api/client';
 import type { Asset, Collection, Part } from '../api/types';
 import { ErrorNote } from '../parts/ErrorNote';
 import { addressOf } from '../parts/place';
 import { Uploads } from '../parts/Uploads';
 import { change, parameter } from '../state/address';
-import { toApiError } from '../state/finding';
 import { formatTime } from '../state/format';
 import { t, type MessageKey } from '../state/messages';
 import { mayWrite } from '../state/session';

@@ -1,10 +1,9 @@
 import { useEffect, useState } from 'preact/hooks';
 
-import { ApiError, send } from '../api/client';
+import { ApiError, send, toApiError } from '../api/client';
 import type { Readiness } from '../api/types';
 import { ErrorNote } from '../parts/ErrorNote';
 import { Keys } from '../parts/Keys';
-import { toApiError } from '../state/finding';
 import { formatBytes } from '../state/format';
 import { t } from '../state/messages';
 import { mayManage } from '../state/session';

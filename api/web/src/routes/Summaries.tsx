@@ -1,12 +1,11 @@
 import { useEffect, useState } from 'preact/hooks';
 
-import { ApiError, request } from '../api/client';
+import { ApiError, request, toApiError } from '../api/client';
 import { pictureOf, THUMBNAIL_PX } from '../api/pictures';
 import type { Asset, Job, Part, Summary } from '../api/types';
 import { ErrorNote } from '../parts/ErrorNote';
 import { Player } from '../parts/Player';
 import { change, parameter } from '../state/address';
-import { toApiError } from '../state/finding';
 import { formatSpan } from '../state/format';
 import { follow, shareOf } from '../state/jobs';
 import { t } from '../state/messages';

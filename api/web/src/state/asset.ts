@@ -1,9 +1,8 @@
 /** An asset and what is known of it, loaded for the page that shows it. */
 import { useEffect, useState } from 'preact/hooks';
 
-import { ApiError, request } from '../api/client';
+import { ApiError, request, toApiError } from '../api/client';
 import type { AssetDetail } from '../api/types';
-import { toApiError } from './finding';
 
 export function useAsset(id: string): { asset: AssetDetail | null; error: ApiError | null } {
   const [asset, setAsset] = useState<AssetDetail | null>(null);

@@ -1,7 +1,7 @@
 /** The search and the answer that the address asks for. */
 import { batch, computed, effect, signal, type Signal } from '@preact/signals';
 
-import { ApiError, request } from '../api/client';
+import { ApiError, request, toApiError } from '../api/client';
 import { stream } from '../api/events';
 import type { Answer, AskBody, Asset, Evidence, EvidenceEvent, Found, Hit, Part, SearchBody, Sentence } from '../api/types';
 import { parameter, path } from './address';
@@ -118,10 +118,6 @@ async function ask(body: AskBody, signal: AbortSignal): Promise<void> {
   } catch (error) {
     if (!signal.aborted) fail(answering, answerError, error);
   }
-}
-
-export function toApiError(error: unknown): ApiError {
-  return error instanceof ApiError ? error : new ApiError(0, error instanceof Error ? error.message : '');
 }
 
 /** Search with a picture, beside the words that are there; null takes it away. */

@@ -1,13 +1,25 @@
 /** Keys of the whole page; those of a player are its own. */
 import { signal } from '@preact/signals';
+import { useLayoutEffect } from 'preact/hooks';
 
 export const helpIsOpen = signal(false);
 
 type Action = (event: KeyboardEvent) => void;
 const actions = new Map<string, Action[]>();
 
-/** Do something when a key is pressed outside of fields; returns what ends that. The latest one acts. */
-export function onKey(key: string, action: Action): () => void {
+/**
+ * Do something when keys are pressed outside of fields, as long as a part of the page is there; of several the latest
+ * acts. `inputs` are what the actions depend on.
+ */
+export function useKeys(keys: Record<string, Action>, inputs: unknown[] = []): void {
+  // Before the part is drawn: whoever sees it can use its keys.
+  useLayoutEffect(() => {
+    const ends = Object.entries(keys).map(([key, action]) => onKey(key, action));
+    return () => ends.forEach((end) => end());
+  }, inputs);
+}
+
+function onKey(key: string, action: Action): () => void {
   const list = actions.get(key) ?? [];
   actions.set(key, [...list, action]);
   return () => {

@@ -1,7 +1,7 @@
 /** What is typed into the bar: words, and filters such as `kind:video` or `in:"harbour tour"`. */
 import type { SearchBody } from '../api/types';
 
-export const FILTERS = ['collection', 'kind', 'after', 'before', 'in', 'has'] as const;
+export const FILTERS = ['collection', 'kind', 'after', 'before', 'in'] as const;
 export type FilterName = (typeof FILTERS)[number];
 
 export interface Filter {
@@ -14,7 +14,7 @@ export interface Query {
   filters: Filter[];
 }
 
-const TOKEN = /(?:^|\s)(collection|kind|after|before|in|has):(?:"([^"]*)"|(\S+))/giu;
+const TOKEN = /(?:^|\s)(collection|kind|after|before|in):(?:"([^"]*)"|(\S+))/giu;
 export const KINDS = ['video', 'document', 'image'] as const;
 type Kind = (typeof KINDS)[number];
 

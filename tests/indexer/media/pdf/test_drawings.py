@@ -112,3 +112,13 @@ def test_rules_frames_and_logos_are_no_charts(tmp_path: Path, draw: DrawPage) ->
     page = read_drawn_page(tmp_path, draw)
     assert labels_of(page) == ""
     assert body_of(page)
+
+
+def test_a_page_of_kilometres_is_read_in_the_memory_of_any_other(tmp_path: Path) -> None:
+    def draw(canvas: Canvas) -> None:
+        canvas.scale(20_000, 20_000)
+        draw_curve(canvas)
+
+    path = make_pdf(tmp_path / "huge.pdf", draw, pagesize=(12_000_000, 16_000_000))
+    (page,) = read_pages(path, 1, 400)
+    assert "Depth in fathoms" in labels_of(page)
