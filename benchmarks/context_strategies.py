@@ -146,9 +146,9 @@ def with_oracle_retrieval(
         default.analyzer,
         default.generator,
         default.verifier,
+        default.answer_finder,
         default.video_context,
         default.settings,
-        default.answer_finder,
         asset,
         {question.text: question.spans for question in questions},
         tuple((event.start_s, event.end_s) for event in truth.events),
@@ -194,9 +194,9 @@ def _answer_from(container: Container, evidence: Sequence[Evidence]) -> Answerin
         default.analyzer,
         default.generator,
         default.verifier,
+        default.answer_finder,
         None,
         default.settings,
-        None,
         tuple(evidence),
     )
 

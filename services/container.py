@@ -92,8 +92,7 @@ class Container:
         """Load the models that the first question would load. Errors: ModelError."""
         self.retrieval.search(Query("ready"), SegmentFilter(), 1)
         self.generation.kind.preload()
-        if self.answering.answer_finder is not None:
-            self.answering.answer_finder.preload()
+        self.answering.answer_finder.preload()
 
     @cached_property
     def database(self) -> SqlDatabase:
@@ -304,6 +303,7 @@ class Container:
             self.question_analyzer,
             self.generator,
             self.claim_verifier,
+            make_answer_finder(self.settings.answer, self.models),
             make_video_context(
                 self.settings.answer, self.video_memory, self.catalog, self.generation.kind.accepts_tokens_of
             ),
@@ -311,7 +311,6 @@ class Container:
                 max_evidence=self.settings.answer.max_evidence,
                 keep_unsupported=self.settings.grounding.on_unsupported == "flag",
             ),
-            make_answer_finder(self.settings.answer, self.models),
         )
 
     @cached_property

@@ -140,8 +140,6 @@ def _check_text_lane(container: Container) -> tuple[CheckStatus, str]:
 
 
 def _check_answer_reader(container: Container) -> tuple[CheckStatus, str]:
-    if container.settings.answer.reader is None:
-        return CheckStatus.OFF, "no reader is set (AFTERIMAGE_ANSWER__READER): words and meaning decide what is quoted"
     reader, text = container.models.answer_reader, "The gate is closed at night. The key hangs beside the door."
     (units,) = reader.read("Where is the key?", [Segment(0, Origin.PAGE, text=text)])
     best = max(units, key=lambda unit: unit.score)
@@ -258,7 +256,7 @@ _PROBES: dict[str, tuple[str, Callable[[Container], tuple[CheckStatus, str]]]] =
     "documents": ("AFTERIMAGE_MEDIA__MEMORY_MB", _check_documents),
     "visual lane": ("AFTERIMAGE_VISUAL__MODEL", _check_visual_lane),
     "text lane": ("AFTERIMAGE_TEXT__MODEL", _check_text_lane),
-    "answer reader": ("AFTERIMAGE_ANSWER__READER", _check_answer_reader),
+    "answer reader": ("AFTERIMAGE_ANSWER__MIN_PROBABILITY", _check_answer_reader),
     "text reader": ("AFTERIMAGE_OCR__ENABLED", _check_ocr),
     "speech": ("AFTERIMAGE_SPEECH__MODEL", _check_speech),
     "memory": ("AFTERIMAGE_MEMORY__ENABLED", _check_memory),

@@ -222,10 +222,6 @@ class AnswerSettings(_SettingsGroup):
         description="frames added from the memory of the video of a question, for generators that see pictures",
     )
     """Chosen: a fifth of the default prompt, at 196 tokens a frame; more leaves less for other evidence."""
-    reader: Annotated[Literal["multilingual-e5-small"] | None, BeforeValidator(lambda value: value or None)] = Field(
-        "multilingual-e5-small",
-        description="model that reads what was found for the sentence that answers; none: words and meaning decide",
-    )
     min_probability: float = Field(
         0.5, ge=0, le=1, description="probability of being right below which text is not an answer"
     )

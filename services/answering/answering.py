@@ -51,17 +51,16 @@ class Retrieved:
 class Answering:
     """Answers questions. Without `video_context` the generator sees no pictures, and evidence is what search found.
 
-    With `answer_finder`, text is evidence where it answers, however unsure search is of it; without, where search is
-    sure.
+    Text is evidence where `answer_finder` reads an answer in it, however unsure search is of it.
     """
 
     retrieval: Retrieval
     analyzer: QuestionAnalyzer
     generator: Generator
     verifier: ClaimVerifier
+    answer_finder: AnswerFinder
     video_context: VideoContext | None = None
     settings: AnsweringSettings = field(default_factory=AnsweringSettings)
-    answer_finder: AnswerFinder | None = None
 
     def ask(self, question: str, filters: SegmentFilter) -> Answer:
         """Answer a question from what the filters let pass; an abstention where nothing was found.
@@ -110,12 +109,12 @@ class Answering:
         return Retrieved(tuple(segments), tuple(anchors), tuple(passages))
 
     def read(self, question: str, analysis: QuestionAnalysis, retrieved: Retrieved) -> Retrieved:
-        """Step 3: add the texts that answer the question; where there is no reader, search has chosen them.
+        """Step 3: add the texts that answer the question.
 
         No sentence answers a question about a whole video: for a model that sees it, search chooses the texts.
         """
         segments = list(retrieved.segments)
-        if self.answer_finder is not None and retrieved.passages:
+        if retrieved.passages:
             if analysis.temporal_scope is TemporalScope.ALL and self.video_context is not None:
                 texts = [passage for passage in retrieved.passages if passage.score > SCORE_AT_CUT]
             else:
@@ -163,18 +162,16 @@ class Answering:
     def _search(
         self, question: str, filters: SegmentFilter, pictures: Sequence[Pixels]
     ) -> tuple[list[RetrievedSegment], list[RetrievedSegment]]:
-        """Return what search is sure of, and the texts to be read: all texts, where there is a reader."""
+        """Return what search is sure of, and the texts to be read."""
         limit, passages = self.settings.max_evidence, list[RetrievedSegment]()
         rankings = [self.retrieval.retrieve_evidence(Query(picture=picture), filters, limit) for picture in pictures]
-        if self.answer_finder is not None and question.strip():
+        if question.strip() or not pictures:
             if self.video_context is None and any(rankings):
                 # Quotes cannot join what a picture shows to what other files say: those with the pictures are read.
                 shown = frozenset(ranking[0].asset.asset_id for ranking in rankings if ranking)
                 filters = replace(filters, assets=shown)
             passages, found = self.retrieval.retrieve_for_reading(question, filters, self.answer_finder.max_passages)
             rankings.append(found)
-        elif question.strip() or not pictures:
-            rankings.append(self.retrieval.retrieve_evidence(Query(question), filters, limit))
         segments = interleave_unique(*rankings) if pictures else rankings[0]
         return segments[:limit], passages
 

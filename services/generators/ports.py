@@ -1,4 +1,4 @@
-"""Ports of answer generation: generators, verification of sentences against pictures, answer types."""
+"""Ports of answer generation: generators, and verification of sentences against pictures."""
 
 from __future__ import annotations
 
@@ -46,12 +46,4 @@ class JsonWriter(Protocol):
 
     def write_json(self, question: str, answer: str, response_format: Mapping[str, object]) -> str:
         """Return an answer as JSON of a `response_format` of OpenAI's API, with what the answer says and no more."""
-        ...
-
-
-class AnswerTypeMatcher(Protocol):
-    """Knows which type of answer a question expects: a number, a time, an amount of money."""
-
-    def matches(self, question: str, text: str) -> bool:
-        """Return False if the text holds nothing of the type that the question expects."""
         ...

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from indexer.ports import SentenceEncoder, TokenEncoder
 from indexer.types import PictureRef
-from services.answering.rules.answer_types import EnglishAnswerTypes
 from services.generators.extractive import ExtractiveGenerator
 from services.generators.modality_router import ModalityRouter
 from services.generators.ports import Generator, JsonWriter, VisualVerifier
@@ -58,7 +57,7 @@ class GeneratorWiring:
     @cached_property
     def kind(self) -> GeneratorKind:
         """The generator that the settings name. Errors: SettingsError, ModelError."""
-        quotes = ExtractiveGenerator(self._sentence_encoder, self._settings.answer.max_sentences, EnglishAnswerTypes())
+        quotes = ExtractiveGenerator(self._sentence_encoder, self._settings.answer.max_sentences)
         match self._settings.generator.kind:
             case "extractive":
                 return GeneratorKind(quotes)

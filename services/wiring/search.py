@@ -47,10 +47,8 @@ def make_retrieval(
     )
 
 
-def make_answer_finder(settings: AnswerSettings, models: Models) -> AnswerFinder | None:
-    """Make the reading of found passages; None where the settings name no reader. It is loaded when it is needed."""
-    if settings.reader is None:
-        return None
+def make_answer_finder(settings: AnswerSettings, models: Models) -> AnswerFinder:
+    """Make the reading of found passages. The reader is loaded when it is needed."""
     return AnswerFinder(lambda: models.answer_reader, AnswerFinderSettings(settings.min_probability))
 
 
