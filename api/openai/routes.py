@@ -100,11 +100,8 @@ def _gather_evidence(
         raise InvalidInput("response_format: JSON needs a model server (AFTERIMAGE_GENERATOR__KIND=openai_compatible)")
     only = SegmentFilter(collections=frozenset([_require_model(context, permissions, body.model)]))
     filters = scope_filters(container.catalog, permissions, only)
-    for search in query.search_queries:
-        question = query.question_for(search)
-        evidence = container.answering.gather_evidence(search, filters, images)
-        if evidence:
-            break
+    search, evidence = container.answering.gather_first(query.search_queries, filters, images)
+    question = query.question_for(search)
     return Completion(container.answering, body, question, evidence, _make_estimate(container), writer)
 
 

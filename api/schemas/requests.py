@@ -26,6 +26,8 @@ MAX_QUERY_CHARS = 2000
 """Chosen: longer than any text encoder reads; bounds the cost of a query."""
 _MAX_ITEMS = 1000
 """Chosen: items of one field; bounds validation and its error messages."""
+_MAX_PREVIOUS = 20
+"""Chosen: questions of a conversation before the last one; hardly any points back further than to the one before."""
 _ASSET_ID_PATTERN = r"^[0-9a-f]{64}$"
 _TIME_PATTERN = r"T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?"
 _DATE_PATTERN = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}({_TIME_PATTERN})?$"
@@ -129,6 +131,14 @@ class AskBody(Filter):
     )
 
     question: Annotated[str, Field(min_length=1, max_length=MAX_QUERY_CHARS, pattern=r"\S")]
+    previous: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=MAX_QUERY_CHARS)]],
+        Field(
+            max_length=_MAX_PREVIOUS,
+            description="Earlier questions of the conversation, the oldest first. A question that points back is "
+            "searched for together with them.",
+        ),
+    ] = []
 
 
 class SessionBody(Body):

@@ -30,8 +30,9 @@ class EvidenceShape(CitationShape):
 
 
 class EvidenceEvent(Shape):
-    """The event `evidence`, first of a stream: the evidence of the answer, best first."""
+    """The event `evidence`, first of a stream: what was searched for, and the evidence of the answer, best first."""
 
+    query: str
     evidence: list[EvidenceShape]
 
 

@@ -82,6 +82,20 @@ class Answering:
         retrieved = self.read(question, analysis, self.retrieve(question, analysis, filters, pictures))
         return self.expand(analysis, retrieved, filters)
 
+    def gather_first(
+        self, queries: Sequence[str], filters: SegmentFilter, pictures: Sequence[Pixels] = ()
+    ) -> tuple[str, list[Evidence]]:
+        """Gather evidence for the first of some queries that finds any; return it behind that query, or the last one.
+
+        Queries are those of `QuestionAnalyzer.contextualize`. Errors: those of `gather_evidence`.
+        """
+        evidence: list[Evidence] = []
+        for query in queries:
+            evidence = self.gather_evidence(query, filters, pictures)
+            if evidence:
+                break
+        return query, evidence
+
     def stream_sentences(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Sentence]:
         """Yield the sentences of an answer, each as soon as it is verified: the last three steps. None: no evidence."""
         emitted: set[tuple[str, tuple[str, ...]]] = set()

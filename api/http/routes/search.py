@@ -15,7 +15,7 @@ from api.http.problems import problem_responses
 from api.http.query_image import QueryImageParam
 from api.http.slots import SearchSlot
 from api.http.sse import EventStream, ServerSentEvent, ThreadedProducer, collect
-from api.schemas.requests import AskBody, SearchBody
+from api.schemas.requests import MAX_QUERY_CHARS, AskBody, SearchBody
 from api.schemas.responses import AskResponse, EvidenceEvent, EvidenceShape, UsageShape
 from api.schemas.results import AnswerShape, HitShape, SearchShape, SentenceShape
 from indexer.types import SegmentFilter
@@ -73,12 +73,15 @@ async def ask(
 
 
 class _AnswerRun:
-    """One question with its evidence; measures how long its answer takes."""
+    """The last question of a conversation with its evidence; measures how long its answer takes."""
 
-    def __init__(self, context: AppContext, question: str, filters: SegmentFilter) -> None:
-        self._answering, self._question = context.container.answering, question
+    def __init__(self, context: AppContext, questions: Sequence[str], filters: SegmentFilter) -> None:
+        self._answering = context.container.answering
         self._started_s = time.perf_counter()
-        self._evidence: Sequence[Evidence] = self._answering.gather_evidence(question, filters)
+        queries = self._answering.analyzer.contextualize(questions, MAX_QUERY_CHARS)
+        gathered = self._answering.gather_first(queries, filters)
+        self._question: str = gathered[0]
+        self._evidence: Sequence[Evidence] = gathered[1]
         self._gathered_s = self._elapsed_s()
         self._first_sentence_s: float | None = None
 
@@ -92,7 +95,10 @@ class _AnswerRun:
     def evidence_event(self) -> ServerSentEvent:
         """Return the first event: the evidence."""
         return ServerSentEvent(
-            "evidence", EvidenceEvent(evidence=[EvidenceShape.of_evidence(evidence) for evidence in self._evidence])
+            "evidence",
+            EvidenceEvent(
+                query=self._question, evidence=[EvidenceShape.of_evidence(evidence) for evidence in self._evidence]
+            ),
         )
 
     def stream_events(self) -> Iterator[ServerSentEvent]:
@@ -124,4 +130,4 @@ class _AnswerRun:
 
 def _gather_evidence(context: AppContext, permissions: Permissions, body: AskBody) -> _AnswerRun:
     filters = scope_filters(context.container.catalog, permissions, body.to_segment_filter())
-    return _AnswerRun(context, body.question, filters)
+    return _AnswerRun(context, [*body.previous, body.question], filters)

@@ -1,37 +1,31 @@
 """Contextualize follow-up questions by rules: one that points back is searched for together with those before it.
 
 A question points back where it has an anaphoric word ("And where is it sold?"), begins with a conjunction, or names
-hardly anything itself. The word lists are English.
+hardly anything itself. Words that mean something else as often, such as German "das" and French "il", do not count.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from indexer.text.stopwords import ENGLISH_STOPWORDS
+from indexer.text.tokenizer import tokenize_query
 
-_ANAPHORIC_WORDS = frozenset(
-    [
-        "he",
-        "her",
-        "here",
-        "him",
-        "his",
-        "it",
-        "its",
-        "she",
-        "that",
-        "their",
-        "them",
-        "there",
-        "these",
-        "they",
-        "this",
-        "those",
-    ]
+_ANAPHORIC_WORD = re.compile(
+    r"\b(?:he|her|here|him|his|its?|she|that|their|them|there|these|they|this|those"
+    r"|er|ihm|ihn|dafür|damit|danach|daran|darauf|darin|davon|dazu|dort"
+    r"|elles?|ils|celui-ci|celle-ci|cela|ça"
+    r"|él|ella|ellas|ellos|allí|ahí|eso"
+    r"|он|она|оно|они|его|её|ее|ему|ей|их|им|там|этого|этом"
+    r"|그것\w*|그건|그거\w*|그게|그걸|그곳\w*|거기\w*|그때\w*|그분\w*)\b"
+    r"|それ|そこ|その|[它她他]|那[个個里裡]|这[个里]|這[個裡]",
+    re.IGNORECASE,
 )
-_LEADING_CONJUNCTIONS = frozenset(["also", "and", "but", "else", "or", "so", "then"])
-_PUNCTUATION = "\"'()[].,;:?!"
+_LEADING_CONJUNCTION = re.compile(
+    r"^\W*(?:(?:also|and|but|else|or|so|then|und|oder|aber|et|ou|mais|y|o|pero|а|и|но|или|그리고|그럼|그러면|그런데)\b"
+    r"|では|じゃあ|那么|那麼|还有|還有)",
+    re.IGNORECASE,
+)
 _MIN_CONTENT_WORDS = 2
 """Chosen: a question of one content word ("Where?", "And in 2019?") names too little to be searched for alone."""
 _MAX_TURNS = 4
@@ -55,8 +49,5 @@ def contextualize_query(questions: Sequence[str], max_chars: int) -> list[str]:
 
 
 def _depends_on_context(question: str) -> bool:
-    words = [word.strip(_PUNCTUATION).casefold() for word in question.split()]
-    content = [word for word in words if word and word not in ENGLISH_STOPWORDS and word not in _LEADING_CONJUNCTIONS]
-    return (
-        len(content) < _MIN_CONTENT_WORDS or words[0] in _LEADING_CONJUNCTIONS or not _ANAPHORIC_WORDS.isdisjoint(words)
-    )
+    points_back = _ANAPHORIC_WORD.search(question) or _LEADING_CONJUNCTION.match(question)
+    return bool(points_back) or len(set(tokenize_query(question))) < _MIN_CONTENT_WORDS

@@ -107,6 +107,17 @@ def test_an_answer_says_what_it_took(read_only_client: httpx2.Client) -> None:
     assert 0 <= usage["gathered_s"] <= usage["first_sentence_s"] <= usage["total_s"]
 
 
+def test_a_follow_up_is_searched_for_with_the_questions_before_it(read_only_client: httpx2.Client) -> None:
+    alone, follow_up = {"question": "And that?"}, {"question": "And that?", "previous": [UNRELATED, ROPE_QUERY]}
+    assert read_only_client.post("/v1/ask", json=alone).json()["abstained"]
+    with read_only_client.stream("POST", "/v1/ask", json=follow_up, headers=STREAM) as response:
+        (_, gathered), *_, (_, answer), _ = read_events(response)
+    assert gathered["query"] == f"{ROPE_QUERY} And that?"
+    assert answer["answer"] == ROPE_SENTENCE
+    without_meaning = {"question": ROPE_QUERY, "previous": ["", UNRELATED]}
+    assert read_only_client.post("/v1/ask", json=without_meaning).status_code == 422
+
+
 def test_a_stream_has_the_evidence_first_then_each_sentence_then_the_answer_then_its_usage(
     read_only_client: httpx2.Client,
 ) -> None:

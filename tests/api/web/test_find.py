@@ -68,3 +68,20 @@ def test_the_box_is_where_the_words_are(open_page: OpenPage) -> None:
     bottom = (box["y"] + box["height"] - picture["y"]) / picture["height"]
     assert abs(left - 72 / 595.28) < 0.01
     assert 0 <= bottom - (841.89 - 700) / 841.89 < 0.01
+
+
+def test_a_follow_up_is_asked_in_its_conversation(open_page: OpenPage) -> None:
+    page = open_page()
+    ask(page, ROPE_QUERY)
+    page.get_by_role("textbox", name="Ask on").fill("And that?")
+    page.keyboard.press("Enter")
+    answer, found = page.get_by_role("region", name="Answer"), page.get_by_role("region", name="Found")
+    earlier = page.get_by_role("list", name="Asked before")
+    expect(earlier.get_by_text(ROPE_SENTENCE)).to_be_visible()
+    expect(answer.locator(".sentence").get_by_text(ROPE_SENTENCE)).to_be_visible()
+    expect(found.get_by_role("button", name=re.compile("prices.pdf"))).to_have_count(1)
+    page.reload()
+    expect(answer.locator(".sentence").get_by_text(ROPE_SENTENCE)).to_be_visible()
+    earlier.get_by_role("link", name=ROPE_QUERY).click()
+    expect(earlier).to_have_count(0)
+    expect(answer.locator(".sentence").get_by_text(ROPE_SENTENCE)).to_be_visible()

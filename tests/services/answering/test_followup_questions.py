@@ -15,6 +15,39 @@ def test_a_question_that_leans_is_asked_behind_the_one_before(last: str) -> None
     assert contextualize_query([SOUP, last], 2000) == [f"{SOUP} {last}", last]
 
 
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        ("Wie teuer ist die Fischsuppe?", "Und wo gibt es sie?"),
+        ("Wie teuer ist die Fischsuppe?", "Was ist darin enthalten?"),
+        ("Combien coûte la soupe de poisson ?", "Où sont-elles vendues ?"),
+        ("¿Cuánto cuesta la sopa de pescado?", "¿Y dónde se vende en la isla?"),
+        ("Сколько стоит рыбный суп?", "Где его продают туристам?"),
+        ("생선 수프는 얼마예요?", "그건 어디에서 팔아요?"),
+        ("魚のスープはいくらですか。", "それはどこで売っていますか。"),
+        ("鱼汤多少钱?", "在哪里可以买到它?"),
+    ],
+)
+def test_a_question_that_leans_is_known_in_every_language(first: str, last: str) -> None:
+    assert contextualize_query([first, last], 2000)[0] == f"{first} {last}"
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "Wie lang ist das Boot im Hafen?",
+        "Quand faut-il payer la taxe de séjour ?",
+        "¿Quién dirige la cafetería del barco?",
+        "Кто управляет кафе на палубе?",
+        "갑판의 카페는 누가 운영하나요?",
+        "甲板のカフェは誰が経営していますか。",
+        "甲板上的咖啡馆由谁经营?",
+    ],
+)
+def test_a_question_that_stands_alone_is_known_in_every_language(last: str) -> None:
+    assert contextualize_query([SOUP, last], 2000) == [last]
+
+
 @pytest.mark.parametrize("last", [CAFE, "notice period", "What colour has the mooring rope?"])
 def test_a_question_that_stands_alone_is_asked_alone(last: str) -> None:
     assert contextualize_query([SOUP, last], 2000) == [last]

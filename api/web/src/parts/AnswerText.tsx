@@ -2,6 +2,7 @@ import type { Citation, Evidence, Sentence } from '../api/types';
 import { answer, answerError, answering, evidence, findAgain, sentences } from '../state/finding';
 import { t, type MessageKey } from '../state/messages';
 import { citations, proof, show } from '../state/proof';
+import { EarlierTurns, FollowUp } from './Conversation';
 import { ErrorNote } from './ErrorNote';
 import { nameOf } from './place';
 
@@ -17,6 +18,7 @@ export function AnswerText() {
   return (
     <section class="answer" aria-labelledby="answer-title">
       <h2 id="answer-title">{t('answer.title')}</h2>
+      <EarlierTurns />
       <div aria-live="polite" aria-busy={answering.value === 'running'}>
         {sentences.value.map((sentence) => (
           <SentenceText sentence={sentence} />
@@ -26,6 +28,7 @@ export function AnswerText() {
         {answer.value?.abstained && <Abstention />}
       </div>
       {answering.value === 'done' && <Unused />}
+      {answering.value === 'done' && <FollowUp />}
     </section>
   );
 }

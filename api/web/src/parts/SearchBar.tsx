@@ -26,7 +26,7 @@ export function SearchBar() {
     const typed = parseQuery(words);
     const text = formatQuery({ words: typed.words, filters: [...filters, ...typed.filters] });
     remember(text);
-    if (path.value === '/') change({ q: text, p: '', weaker: '' });
+    if (path.value === '/') change({ q: text, p: '', weaker: '', turn: '' });
     else go(text ? `/?${new URLSearchParams({ q: text }).toString()}` : '/');
   }
 

@@ -27,6 +27,11 @@ export function parameter(name: string): { readonly value: string } {
   return computed(() => params.value.get(name) ?? '');
 }
 
+/** Return all values of a parameter that comes several times, as a signal. */
+export function parameters(name: string): { readonly value: string[] } {
+  return computed(() => params.value.getAll(name));
+}
+
 function read(): void {
   batch(() => {
     path.value = location.pathname;

@@ -5,6 +5,7 @@ import { ApiError, request, toApiError } from '../api/client';
 import { stream } from '../api/events';
 import type { Answer, AskBody, Asset, Evidence, EvidenceEvent, Found, Hit, Part, SearchBody, Sentence } from '../api/types';
 import { parameter, path } from './address';
+import { keepAnswer, turns } from './conversation';
 import { parseQuery, toBody, type Query } from './query';
 
 export type Progress = 'idle' | 'running' | 'done' | 'failed';
@@ -67,8 +68,12 @@ function find(text: string): void {
   void findNamed(parsed, aborted).then(
     (assets) => {
       const filter = toBody(parsed, assets);
-      void search({ question: parsed.words, image, limit: HITS, weaker: true, ...filter }, aborted);
-      if (isAsked) void ask({ question: parsed.words, ...filter }, aborted);
+      const seek = (question: string) => void search({ question, image, limit: HITS, weaker: true, ...filter }, aborted);
+      const previous = turns.value.map((turn) => parseQuery(turn).words).filter(Boolean);
+      // What a follow-up is about is known with its evidence.
+      const isFollowUp = isAsked && previous.length > 0;
+      if (!isFollowUp) seek(parsed.words);
+      if (isAsked) void ask({ question: parsed.words, previous, ...filter }, aborted, isFollowUp ? seek : null);
     },
     (error: unknown) => {
       if (aborted.aborted) return;
@@ -106,17 +111,29 @@ async function search(body: SearchBody, signal: AbortSignal): Promise<void> {
   }
 }
 
-async function ask(body: AskBody, signal: AbortSignal): Promise<void> {
+/** Searches, where that waits for what the question is about. */
+type Seek = ((question: string) => void) | null;
+
+async function ask(body: AskBody, signal: AbortSignal, seek: Seek): Promise<void> {
+  let isSought = false;
   try {
     for await (const event of stream('POST', '/v1/ask', body, signal)) {
-      if (event.name === 'evidence') evidence.value = (event.data as EvidenceEvent).evidence;
+      if (event.name === 'evidence') {
+        const gathered = event.data as EvidenceEvent;
+        evidence.value = gathered.evidence;
+        isSought = true;
+        seek?.(gathered.query);
+      }
       if (event.name === 'sentence') sentences.value = [...sentences.value, event.data as Sentence];
       if (event.name === 'answer') answer.value = event.data as Answer;
     }
     if (!answer.value) throw new ApiError(0, '');
+    keepAnswer(query.value, answer.value.answer);
     answering.value = 'done';
   } catch (error) {
-    if (!signal.aborted) fail(answering, answerError, error);
+    if (signal.aborted) return;
+    fail(answering, answerError, error);
+    if (!isSought) seek?.(body.question);
   }
 }
 
@@ -139,7 +156,7 @@ function toBase64(file: Blob): Promise<string> {
 export function followAddress(): () => void {
   let last = '\n';
   return effect(() => {
-    const wanted = path.value === '/' ? `${query.value}\n${picture.value?.url ?? ''}` : last;
+    const wanted = path.value === '/' ? [...turns.value, query.value, picture.value?.url ?? ''].join('\n') : last;
     if (wanted === last) return;
     last = wanted;
     find(query.value);
