@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.api.web.conftest import OpenPage
-from tests.support.small_archive import GULLS_QUERY, GULLS_SENTENCE, ROPE_QUERY, ROPE_SENTENCE
+from tests.support.small_archive import GULLS_QUERY, GULLS_SENTENCE, HARBOUR, ROPE_QUERY, ROPE_SENTENCE
 
 
 def ask(page: Page, question: str) -> None:
@@ -55,19 +57,60 @@ def test_filters_are_chips_that_can_be_taken_away(open_page: OpenPage) -> None:
     assert "kind" not in page.url
 
 
-def test_the_box_is_where_the_words_are(open_page: OpenPage) -> None:
+def test_filters_can_be_picked(open_page: OpenPage) -> None:
     page = open_page()
     ask(page, ROPE_QUERY)
+    page.get_by_text("Filters", exact=True).click()
+    page.get_by_role("checkbox", name="video").check()
+    expect(page).to_have_url(re.compile("kind%3Avideo"))
+    expect(page.get_by_text("Nothing was found.")).to_be_visible()
+    page.get_by_role("checkbox", name="video").uncheck()
+    page.get_by_role("combobox", name="Collection").select_option(HARBOUR)
+    expect(page).to_have_url(re.compile(f"collection%3A{HARBOUR}"))
+    expect(page.get_by_role("region", name="Answer").get_by_text(ROPE_SENTENCE)).to_be_visible()
+    page.get_by_label("From").fill("2100-01-01")
+    expect(page.get_by_role("button", name="Remove the filter after:2100-01-01")).to_be_visible()
+    expect(page.get_by_text("Nothing was found.")).to_be_visible()
+
+
+def test_results_stand_together_file_by_file(open_page: OpenPage) -> None:
+    page = open_page()
+    ask(page, f"{GULLS_QUERY} {ROPE_QUERY}")
+    tiles = page.locator(".tile")
+    expect(tiles.nth(1)).to_be_visible()
+    count = tiles.count()
+    page.get_by_role("checkbox", name="File by file").check()
+    expect(page).to_have_url(re.compile("group=1"))
+    expect(tiles).to_have_count(count)
+    film = page.get_by_role("region", name="gulls.mp4")
+    expect(film.get_by_role("group", name="Results in this video")).to_be_visible()
+    names = page.locator(".found section").evaluate_all("all => all.map(each => each.getAttribute('aria-label'))")
+    assert len(names) == len(set(names)) > 1
+
+
+@pytest.mark.parametrize(("width", "zoom"), [(1280, 1), (1280, 3), (390, 1), (390, 2)])
+def test_the_box_is_where_the_words_are(open_page: OpenPage, width: int, zoom: int) -> None:
+    page = open_page()
+    page.set_viewport_size({"width": width, "height": 800})
+    ask(page, ROPE_QUERY)
+    page.get_by_role("link", name="Open").click()
+    expect(page).to_have_url(re.compile("box="))
+    page.goto(f"{page.url}&zoom={zoom}")
     shown = page.locator(".boxed img")
     expect(shown).not_to_have_js_property("naturalWidth", 0)
     box, picture = page.locator(".boxed .box").bounding_box(), shown.bounding_box()
     assert box is not None
     assert picture is not None
+    claimed = [float(side) for side in parse_qs(urlsplit(page.url).query)["box"][0].split(",")]
+    drawn = [box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]]
+    for side, (edge, share) in enumerate(zip(drawn, claimed, strict=True)):
+        axis, size = (("x", "width"), ("y", "height"))[side % 2]
+        assert abs(edge - picture[axis] - share * picture[size]) <= 1  # type: ignore[literal-required]
     # The sentence stands 72 points from the left, its base line 700 from the bottom, of a page of 595 by 842 points.
-    left = (box["x"] - picture["x"]) / picture["width"]
-    bottom = (box["y"] + box["height"] - picture["y"]) / picture["height"]
-    assert abs(left - 72 / 595.28) < 0.01
-    assert 0 <= bottom - (841.89 - 700) / 841.89 < 0.01
+    assert abs(claimed[0] - 72 / 595.28) < 0.005
+    assert 0 <= claimed[3] - (841.89 - 700) / 841.89 < 0.01
+    if zoom > 1:
+        assert picture["width"] > page.locator(".zoomed").evaluate("all => all.clientWidth") * (zoom - 0.1)
 
 
 def test_a_follow_up_is_asked_in_its_conversation(open_page: OpenPage) -> None:

@@ -9,11 +9,13 @@ interface Props {
   boxes: number[][];
   /** Texts of the picture, which can be selected where they stand. */
   texts?: Text[];
+  /** The longer side of the picture that is asked for. */
+  px?: number;
 }
 
 /** A page or picture with boxes drawn at their places, whatever size it is shown in. */
-export function BoxedPicture({ place, boxes, texts = [] }: Props) {
-  const source = pictureOf(place, LARGE_PX);
+export function BoxedPicture({ place, boxes, texts = [], px = LARGE_PX }: Props) {
+  const source = pictureOf(place, px);
   const [loaded, setLoaded] = useState('');
   useEffect(() => setLoaded(''), [place.asset]);
   // Until the first picture of a file is there, its place is kept as large as it will probably be.

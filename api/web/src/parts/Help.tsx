@@ -11,6 +11,7 @@ const KEYS: [string, MessageKey][] = [
   ['␣', 'help.play'],
   [', .', 'help.frames'],
   ['f', 'help.full'],
+  ['+ -', 'help.zoom'],
   ['c', 'help.copy'],
   ['Esc', 'help.back'],
 ];

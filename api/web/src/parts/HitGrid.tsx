@@ -3,12 +3,13 @@ import { useState } from 'preact/hooks';
 import { pictureOf, THUMBNAIL_PX } from '../api/pictures';
 import type { Hit } from '../api/types';
 import { change, go, parameter } from '../state/address';
-import { findAgain, hidden, hits, searchError, searching } from '../state/finding';
+import { findAgain, grouped, hidden, hits, searchError, searching } from '../state/finding';
 import { formatShare } from '../state/format';
 import { useKeys } from '../state/keys';
 import { t } from '../state/messages';
 import { proof, show, stepHit } from '../state/proof';
 import { ErrorNote } from './ErrorNote';
+import { HitTimeline } from './HitTimeline';
 import { addressOf, modalityOf, nameOf, spanOf } from './place';
 
 const weaker = parameter('weaker');
@@ -29,17 +30,58 @@ export function HitGrid() {
       </h2>
       {searchError.value && <ErrorNote error={searchError.value} again={findAgain} />}
       {searching.value === 'done' && !hits.value.length && <p>{t('found.none')}</p>}
-      <ul class="grid" aria-busy={searching.value === 'running'}>
-        {hits.value.map((hit, number) => (
-          <Tile hit={hit} number={number} />
-        ))}
-      </ul>
+      {hits.value.length > 1 && (
+        <label class="quiet">
+          <input
+            type="checkbox"
+            checked={grouped.value === '1'}
+            onChange={() => change({ group: grouped.value ? '' : '1', p: '' }, true)}
+          />{' '}
+          {t('found.group')}
+        </label>
+      )}
+      <div aria-busy={searching.value === 'running'}>
+        {grouped.value ? <Groups /> : <Tiles first={0} end={hits.value.length} />}
+      </div>
       {(hidden.value > 0 || weaker.value) && (
         <button type="button" class="quiet" onClick={() => change({ weaker: weaker.value ? '' : '1' }, true)}>
           {weaker.value ? t('found.stronger') : t('found.weaker', { count: hidden.value })}
         </button>
       )}
     </section>
+  );
+}
+
+/** The results file by file, those of a video also on its time line. */
+function Groups() {
+  const firsts = hits.value.flatMap((hit, number) => (hit.asset === hits.value[number - 1]?.asset ? [] : [number]));
+  return (
+    <>
+      {firsts.map((first, place) => {
+        const hit = hits.value[first];
+        const end = firsts[place + 1] ?? hits.value.length;
+        if (!hit) return null;
+        return (
+          <section aria-label={hit.name} key={hit.asset}>
+            <h3>
+              {hit.name} <span class="quiet">· {t('found.count', { count: end - first })}</span>
+            </h3>
+            {hit.kind === 'video' && <HitTimeline id={hit.asset} />}
+            <Tiles first={first} end={end} />
+          </section>
+        );
+      })}
+    </>
+  );
+}
+
+function Tiles({ first, end }: { first: number; end: number }) {
+  return (
+    <ul class="grid">
+      {hits.value.slice(first, end).map((hit, number) => (
+        <Tile hit={hit} number={first + number} />
+      ))}
+    </ul>
   );
 }
 

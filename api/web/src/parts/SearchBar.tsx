@@ -6,8 +6,9 @@ import { useKeys } from '../state/keys';
 import { t } from '../state/messages';
 import { recent, remember } from '../state/recent';
 import { formatFilter, formatQuery, parseQuery, type Filter } from '../state/query';
+import { FilterPicker } from './FilterPicker';
 
-/** The one bar: words and filters, typed; filters are chips that can be taken away. */
+/** The one bar: words and filters, typed or picked; filters are chips that can be taken away. */
 export function SearchBar() {
   const field = useRef<HTMLInputElement>(null);
   const parsed = parseQuery(query.value);
@@ -93,6 +94,10 @@ export function SearchBar() {
         </ul>
       )}
       <button type="submit">{t('bar.ask')}</button>
+      <FilterPicker
+        filters={parsed.filters}
+        onPick={(filters) => submit(field.current?.value ?? '', filters)}
+      />
     </form>
   );
 }

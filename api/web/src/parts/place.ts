@@ -14,12 +14,16 @@ export function nameOf(place: Pick<Place, 'name' | 'start_s' | 'end_s' | 'page' 
 }
 
 /** Return the address of the page that shows a place by itself. */
-export function addressOf(place: Pick<Place, 'asset' | 'kind' | 'start_s' | 'end_s' | 'page'>): string {
+export function addressOf(
+  place: Pick<Place, 'asset' | 'kind' | 'start_s' | 'end_s' | 'page'> & { box?: number[] | null },
+): string {
   if (place.kind === 'video') {
     const span = place.start_s === null ? '' : `?t=${place.start_s},${place.end_s ?? place.start_s}`;
     return `/v/${place.asset}${span}`;
   }
-  return place.kind === 'document' ? `/d/${place.asset}?page=${place.page ?? 1}` : `/p/${place.asset}`;
+  const box = place.box ? `box=${place.box.map((side) => side.toFixed(4)).join(',')}` : '';
+  if (place.kind === 'document') return `/d/${place.asset}?page=${place.page ?? 1}${box && `&${box}`}`;
+  return `/p/${place.asset}${box && `?${box}`}`;
 }
 
 /** Return the text that says how something was found: seen, written or spoken. */

@@ -6,6 +6,7 @@ import { HitGrid } from '../parts/HitGrid';
 import { Proof } from '../parts/Proof';
 import { followAddress, picture, query } from '../state/finding';
 import { t } from '../state/messages';
+import { parseQuery } from '../state/query';
 
 /** Search and answer: left what is said, right what proves it. */
 export function Find() {
@@ -19,7 +20,7 @@ export function Find() {
   return (
     <>
       <h1 class="unseen">{query.value || t('nav.search')}</h1>
-      {query.value || picture.value ? (
+      {parseQuery(query.value).words || picture.value ? (
         <div class="two-parts">
           <div>
             <AnswerText />

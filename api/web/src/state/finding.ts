@@ -28,10 +28,19 @@ const found = signal<Hit[]>([]);
 /** Results that are no better than what unrelated questions find have scores of at most this. */
 const WEAK = 0.5;
 const strong = computed(() => found.value.filter((hit) => hit.score > WEAK));
-/** The results that are shown. */
-export const hits = computed<Hit[]>(() => (weaker.value === '1' ? found.value : strong.value));
+const shown = computed(() => (weaker.value === '1' ? found.value : strong.value));
+/** Whether the results of a file stand together. */
+export const grouped = parameter('group');
+/** The results that are shown, in their order on the page: best first, or file by file, that of the best one first. */
+export const hits = computed<Hit[]>(() => (grouped.value ? hitsByAsset(shown.value) : shown.value));
 /** How many more there are below the cut. */
 export const hidden = computed(() => found.value.length - hits.value.length);
+
+function hitsByAsset(all: Hit[]): Hit[] {
+  const byAsset = new Map<string, Hit[]>();
+  for (const hit of all) byAsset.set(hit.asset, [...(byAsset.get(hit.asset) ?? []), hit]);
+  return [...byAsset.values()].flat();
+}
 export const searching = signal<Progress>('idle');
 export const searchError = signal<ApiError | null>(null);
 
