@@ -6,10 +6,13 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.api.web.conftest import OpenPage
-from tests.support.small_archive import GULLS_QUERY, GULLS_SENTENCE, HARBOUR, ROPE_QUERY, ROPE_SENTENCE
+from services.access.api_keys import Scope
+from services.container import Container
+from tests.api.web.conftest import OpenPage, watched
+from tests.support.live_server import live_server
+from tests.support.small_archive import GULLS_QUERY, GULLS_SENTENCE, HARBOUR, ROPE_QUERY, ROPE_SENTENCE, SHORE
 
 
 def ask(page: Page, question: str) -> None:
@@ -128,3 +131,27 @@ def test_a_follow_up_is_asked_in_its_conversation(open_page: OpenPage) -> None:
     earlier.get_by_role("link", name=ROPE_QUERY).click()
     expect(earlier).to_have_count(0)
     expect(answer.locator(".sentence").get_by_text(ROPE_SENTENCE)).to_be_visible()
+
+
+def test_a_key_that_sees_one_collection_sees_no_other(chromium: Browser, container: Container) -> None:
+    _, secret = container.api_keys.create("shore", {Scope.READ}, [SHORE])
+    with (
+        live_server(container, allow_anonymous=False) as url,
+        watched(chromium.new_context(locale="en-GB"), urlsplit(url).netloc, lambda text: "401" in text) as context,
+    ):
+        page = context.new_page()
+        page.goto(url)
+        page.get_by_label("API key").fill(secret)
+        page.get_by_role("button", name="Sign in").click()
+        ask(page, f"{GULLS_QUERY} {ROPE_QUERY}")
+        tiles = page.locator(".tile")
+        expect(tiles.filter(has_text="gulls.mp4")).to_have_count(1)
+        expect(tiles.filter(has_text="prices.pdf")).to_have_count(0)
+        page.get_by_text("Filters", exact=True).click()
+        expect(page.get_by_role("combobox", name="Collection").get_by_role("option")).to_have_text(
+            ["All collections", SHORE]
+        )
+        page.get_by_role("link", name="Library").click()
+        expect(page.get_by_role("rowheader", name="gulls.mp4")).to_be_visible()
+        expect(page.get_by_role("rowheader", name="prices.pdf")).to_have_count(0)
+        expect(page.locator("input[type=file]")).to_have_count(0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -88,6 +90,58 @@ def test_hostile_names_are_shown_as_they_are(open_page: OpenPage, container: Con
     page = open_page("/library")
     expect(page.get_by_role("rowheader")).to_contain_text("<img src=x onerror")
     assert page.title() == "Afterimage"
+
+
+def test_a_folder_of_the_server_is_imported_where_that_is_allowed(
+    chromium: Browser, small_archive: Path, tmp_path: Path
+) -> None:
+    folder = small_archive / "harbour"
+    with (
+        closing(open_small_archive(tmp_path / "home2", ingest__allowed_roots=f'["{folder}"]')) as container,
+        live_server(container) as url,
+        watched(chromium.new_context(locale="en-GB"), urlsplit(url).netloc, lambda text: "403" in text) as context,
+    ):
+        page = context.new_page()
+        page.goto(f"{url}/library")
+        source = page.get_by_label("Or a path or address that the server reads")
+        source.fill("/etc")
+        page.get_by_role("button", name="Import").click()
+        expect(page.locator(".drop .error")).to_contain_text("/etc: is not below one of the folders")
+        source.fill(str(folder))
+        page.keyboard.press("Enter")
+        expect(page.get_by_text(f"{folder}: done")).to_be_visible()
+        expect(page.get_by_role("rowheader", name="prices.pdf")).to_be_visible()
+        page.get_by_role("link", name="Settings").click()
+        page.get_by_role("button", name="Rebuild the index").click()
+        expect(page.get_by_role("listitem").filter(has_text="Rebuild the index").get_by_text("done")).to_be_visible()
+
+
+def test_a_dropped_folder_is_sent_whole(open_page: OpenPage, tmp_path: Path) -> None:
+    page = open_page("/library")
+    for name in ("one", "two"):
+        make_document(tmp_path / f"{name}.pdf", f"Page {name}. {ROPE_SENTENCE}")
+    contents = {name: base64.b64encode((tmp_path / f"{name}.pdf").read_bytes()).decode() for name in ("one", "two")}
+    # No browser lets a script make a folder to drop: what a browser hands over is made of its own interfaces' shape.
+    page.locator(".drop").evaluate(
+        """async (target, contents) => {
+            const entries = [];
+            for (const name of Object.keys(contents)) {
+                const whole = new File([Uint8Array.from(atob(contents[name]), (c) => c.charCodeAt(0))], `${name}.pdf`);
+                entries.push({ isFile: true, file: (resolve) => resolve(whole) });
+            }
+            const folder = {
+                isFile: false,
+                createReader: () => ({ readEntries: (resolve) => resolve(entries.splice(0, 1)) }),
+            };
+            const event = new Event('drop', { bubbles: true, cancelable: true });
+            event.dataTransfer = { items: [{ webkitGetAsEntry: () => folder }], files: [] };
+            target.dispatchEvent(event);
+        }""",
+        contents,
+    )
+    for name in contents:
+        expect(page.get_by_text(f"{name}.pdf: done")).to_be_visible()
+        expect(page.get_by_role("rowheader", name=f"{name}.pdf")).to_be_visible()
 
 
 def test_a_key_is_asked_for_where_one_is_needed(chromium: Browser, container: Container) -> None:

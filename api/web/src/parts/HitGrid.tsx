@@ -10,7 +10,7 @@ import { t } from '../state/messages';
 import { proof, show, stepHit } from '../state/proof';
 import { ErrorNote } from './ErrorNote';
 import { HitTimeline } from './HitTimeline';
-import { addressOf, modalityOf, nameOf, spanOf } from './place';
+import { addressOf, modalityOf, spanOf } from './place';
 
 const weaker = parameter('weaker');
 
@@ -105,7 +105,6 @@ function Tile({ hit, number }: { hit: Hit; number: number }) {
         type="button"
         class="tile"
         aria-pressed={proof.value?.id === id}
-        aria-label={`${nameOf(hit)}. ${hit.text.slice(0, 200)}`}
         onClick={() => show(id)}
         onDblClick={() => go(addressOf(hit))}
       >

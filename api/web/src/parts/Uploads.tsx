@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Collection, Job } from '../api/types';
 import { follow, shareOf } from '../state/jobs';
 import { t, type MessageKey } from '../state/messages';
-import { sendFiles, sendings, type Sending } from '../state/uploads';
+import { filesOf, importSource, sendFiles, sendings, type Sending } from '../state/uploads';
 
 /** Form: the collection that the command line uses too where none is named. */
 const COLLECTION = 'default';
@@ -16,10 +16,11 @@ interface Props {
 /** Where files are dropped or chosen, and how far each has come. */
 export function Uploads({ collections, onIndexed }: Props) {
   const field = useRef<HTMLInputElement>(null);
+  const from = useRef<HTMLInputElement>(null);
   const into = useRef<HTMLInputElement>(null);
   const [isOver, setOver] = useState(false);
-  const send = (files: FileList | null | undefined): void =>
-    void sendFiles([...(files ?? [])], into.current?.value.trim() || COLLECTION);
+  const collectionOf = (): string => into.current?.value.trim() || COLLECTION;
+  const send = (files: File[]): void => void sendFiles(files, collectionOf());
   return (
     <section
       class={isOver ? 'drop over' : 'drop'}
@@ -31,7 +32,7 @@ export function Uploads({ collections, onIndexed }: Props) {
       onDrop={(event) => {
         event.preventDefault();
         setOver(false);
-        send(event.dataTransfer?.files);
+        void filesOf(event.dataTransfer).then(send);
       }}
     >
       <label>
@@ -41,7 +42,7 @@ export function Uploads({ collections, onIndexed }: Props) {
           type="file"
           multiple
           onChange={() => {
-            send(field.current?.files);
+            send([...(field.current?.files ?? [])]);
             if (field.current) field.current.value = '';
           }}
         />
@@ -54,6 +55,23 @@ export function Uploads({ collections, onIndexed }: Props) {
           ))}
         </datalist>
       </label>
+      <form
+        class="choice"
+        onSubmit={(event) => {
+          event.preventDefault();
+          const source = from.current?.value.trim() ?? '';
+          if (!source) return;
+          void importSource(source, collectionOf());
+          if (from.current) from.current.value = '';
+        }}
+      >
+        <label class="choice">
+          {t('library.from')} <input ref={from} maxLength={4000} placeholder="/srv/films" />
+        </label>
+        <button type="submit" class="quiet">
+          {t('library.import')}
+        </button>
+      </form>
       <ul aria-live="polite">
         {sendings.value.map((sending) => (
           <SendingLine sending={sending} onIndexed={onIndexed} />
@@ -82,5 +100,6 @@ function SendingLine({ sending, onIndexed }: { sending: Sending; onIndexed: () =
 }
 
 function nameOf(sending: Sending): string {
+  if (sending.error) return sending.name;
   return t('library.uploading', { name: sending.name, share: Math.floor(sending.share * 100) });
 }

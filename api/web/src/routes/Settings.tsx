@@ -1,9 +1,10 @@
 import { useEffect, useState } from 'preact/hooks';
 
-import { ApiError, send, toApiError } from '../api/client';
-import type { Readiness } from '../api/types';
+import { ApiError, request, send, toApiError } from '../api/client';
+import type { Job, Readiness } from '../api/types';
 import { ErrorNote } from '../parts/ErrorNote';
 import { Keys } from '../parts/Keys';
+import { go } from '../state/address';
 import { formatBytes } from '../state/format';
 import { t } from '../state/messages';
 import { mayManage } from '../state/session';
@@ -44,7 +45,31 @@ export function Settings() {
           ))}
         </>
       )}
+      {mayManage() && <Reindex />}
       {mayManage() && <Keys />}
     </>
+  );
+}
+
+/** Starts a job that builds the index anew, from what was indexed; the old one serves until then. */
+function Reindex() {
+  const [error, setError] = useState<ApiError | null>(null);
+  return (
+    <section>
+      <h2>{t('settings.index')}</h2>
+      <p class="quiet">{t('settings.reindexWhat')}</p>
+      <button
+        type="button"
+        onClick={() =>
+          void request<Job>('POST', '/v1/reindex').then(
+            () => go('/jobs'),
+            (problem: unknown) => setError(toApiError(problem)),
+          )
+        }
+      >
+        {t('jobs.kind.reindex')}
+      </button>
+      {error && <ErrorNote error={error} />}
+    </section>
   );
 }

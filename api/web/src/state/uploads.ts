@@ -1,6 +1,9 @@
 /** Files on their way to the server: resumable (tus), also after the page was reloaded. */
 import { signal } from '@preact/signals';
 
+import { request, toApiError } from '../api/client';
+import type { Job } from '../api/types';
+
 export interface Sending {
   name: string;
   share: number;
@@ -17,12 +20,9 @@ const RETRY_MS = [0, 1000, 3000, 10000, 30000];
 /** Send files into a collection, one after the other; one that was sent in part goes on where it stopped. */
 export async function sendFiles(files: File[], collection: string): Promise<void> {
   const { Upload } = await import('tus-js-client');
-  for (const file of files) {
-    const number = sendings.value.length;
-    sendings.value = [...sendings.value, { name: file.name, share: 0, error: '', job: '' }];
-    const update = (values: Partial<Sending>): void => {
-      sendings.value = sendings.value.map((each, other) => (other === number ? { ...each, ...values } : each));
-    };
+  // All are listed at once, so that none seems forgotten while the first ones are sent.
+  const waiting = files.map((file) => ({ file, update: addSending(file.name) }));
+  for (const { file, update } of waiting) {
     await new Promise<void>((resolve) => {
       const upload = new Upload(file, {
         endpoint: '/v1/uploads/tus',
@@ -50,4 +50,46 @@ export async function sendFiles(files: File[], collection: string): Promise<void
       });
     });
   }
+}
+
+/** Have the server index a file or folder of its own, or an address. */
+export async function importSource(source: string, collection: string): Promise<void> {
+  const update = addSending(source);
+  try {
+    const job = await request<Job>('POST', '/v1/imports', { source, collection });
+    update({ share: 1, job: job.id });
+  } catch (problem) {
+    update({ error: toApiError(problem).message });
+  }
+}
+
+/** Return the files that were dropped, those of folders and their folders too. */
+export async function filesOf(dropped: DataTransfer | null): Promise<File[]> {
+  const entries = [...(dropped?.items ?? [])].flatMap((item) => item.webkitGetAsEntry() ?? []);
+  return (await Promise.all(entries.map(filesBelow))).flat();
+}
+
+async function filesBelow(entry: FileSystemEntry): Promise<File[]> {
+  if (isFile(entry)) return [await new Promise<File>((resolve, reject) => entry.file(resolve, reject))];
+  const reader = (entry as FileSystemDirectoryEntry).createReader();
+  const files: File[] = [];
+  // A reader gives a part at a time, and none at the end.
+  for (;;) {
+    const part = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!part.length) return files;
+    files.push(...(await Promise.all(part.map(filesBelow))).flat());
+  }
+}
+
+function isFile(entry: FileSystemEntry): entry is FileSystemFileEntry {
+  return entry.isFile;
+}
+
+/** List a file that is sent; returns what changes its line. */
+function addSending(name: string): (values: Partial<Sending>) => void {
+  const number = sendings.value.length;
+  sendings.value = [...sendings.value, { name, share: 0, error: '', job: '' }];
+  return (values) => {
+    sendings.value = sendings.value.map((each, other) => (other === number ? { ...each, ...values } : each));
+  };
 }
