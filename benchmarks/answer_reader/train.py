@@ -54,7 +54,7 @@ _MIN_RATE_SHARE = 0.05
 _NEAREST_FIRST = 3
 """Chosen: negative number n (from 0) is drawn with weight 1/(3 + n): near ones often, far ones now and then."""
 _PREPARATION_TIMEOUT = timedelta(hours=6)
-"""Chosen: the other workers wait while the first one fetches and indexes the documents."""
+"""Chosen: the other workers wait while the first one fetches and reads the documents."""
 _STEPS_BETWEEN_LINES = 20
 """Form: steps between two lines of progress."""
 _STEPS_BETWEEN_VALIDATIONS = 100
@@ -117,7 +117,7 @@ def train(network: UpperLayers, data: TrainingSet, args: argparse.Namespace, ran
 
 
 def prepare_training_set(cache: Path) -> TrainingSet:
-    """Fetch and index the documents for training where that was not done, and make examples of their questions."""
+    """Fetch and read the documents for training where that was not done, and make examples of their questions."""
     documents = load_documents(data=TRAINING_DATA)
     placed = collect_passages(documents, cache)
     return build_training_set(
