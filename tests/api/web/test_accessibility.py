@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from services.container import Container
 from tests.api.web.conftest import watched
-from tests.support.small_archive import ROPE_QUERY
+from tests.support.small_archive import GULLS_QUERY, ROPE_QUERY
 
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
 VIEWS = {
@@ -34,8 +34,10 @@ def test_no_page_has_a_violation(view: Page, server: str, container: Container) 
     addresses = {
         "/": "ul.grid img",
         f"/?q={quote(ROPE_QUERY)}": ".boxed .box",
+        f"/?turn={quote(ROPE_QUERY)}&q={quote(f'And that? {GULLS_QUERY}')}&group=1": ".found h3",
         f"/v/{ids['gulls.mp4']}?t=2,6": ".transcript .line",
         f"/d/{ids['prices.pdf']}?page=2": ".text-layer span",
+        f"/d/{ids['prices.pdf']}?page=2&zoom=2&box=0.1,0.1,0.4,0.2": ".zoomed .box",
         f"/p/{ids['red.png']}": ".boxed img",
         "/library": "table",
         f"/summaries?v={ids['gulls.mp4']}": "video",
@@ -46,6 +48,7 @@ def test_no_page_has_a_violation(view: Page, server: str, container: Container) 
     for address, awaited in addresses.items():
         view.goto(server + address)
         expect(view.locator(awaited).first).to_be_attached()
+        view.locator(".picker summary").click()
         found = Axe().run(view).response["violations"]
         violations[address] = [(each["id"], each["nodes"][0]["html"][:200]) for each in found]
     assert {address: found for address, found in violations.items() if found} == {}
