@@ -119,7 +119,7 @@ def test_the_box_is_where_the_words_are(open_page: OpenPage, width: int, zoom: i
 def test_a_follow_up_is_asked_in_its_conversation(open_page: OpenPage) -> None:
     page = open_page()
     ask(page, ROPE_QUERY)
-    page.get_by_role("textbox", name="Ask on").fill("And that?")
+    page.get_by_role("textbox", name="Follow-up question").fill("And that?")
     page.keyboard.press("Enter")
     answer, found = page.get_by_role("region", name="Answer"), page.get_by_role("region", name="Found")
     earlier = page.get_by_role("list", name="Asked before")

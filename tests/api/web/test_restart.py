@@ -52,4 +52,4 @@ def test_what_a_restart_cut_off_can_be_asked_again(chromium: Browser, small_home
             answer.get_by_role("button", name="Try again").click()
             expect(answer.get_by_role("alert")).to_have_count(0)
             expect(answer.get_by_text(_SAID)).to_be_visible()
-            expect(answer.get_by_role("textbox", name="Ask on")).to_be_visible()
+            expect(answer.get_by_role("textbox", name="Follow-up question")).to_be_visible()

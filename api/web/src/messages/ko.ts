@@ -27,7 +27,7 @@ export const ko: Record<keyof typeof en, string> = {
   'answer.citation': '근거 {id}: {place}',
   'conversation.earlier': '앞서 물은 것',
   'conversation.label': '이어서 묻기',
-  'conversation.placeholder': '이어서 물어보세요',
+  'conversation.placeholder': '그러면 …?',
   'found.group': '파일별로 보기',
   'picker.after': '시작일',
   'picker.before': '종료일',

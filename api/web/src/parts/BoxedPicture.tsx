@@ -11,13 +11,17 @@ interface Props {
   texts?: Text[];
   /** The longer side of the picture that is asked for. */
   px?: number;
+  onShown?: () => void;
 }
 
 /** A page or picture with boxes drawn at their places, whatever size it is shown in. */
-export function BoxedPicture({ place, boxes, texts = [], px = LARGE_PX }: Props) {
+export function BoxedPicture({ place, boxes, texts = [], px = LARGE_PX, onShown }: Props) {
   const source = pictureOf(place, px);
   const [loaded, setLoaded] = useState('');
   useEffect(() => setLoaded(''), [place.asset]);
+  useEffect(() => {
+    if (loaded) onShown?.();
+  }, [loaded]);
   // Until the first picture of a file is there, its place is kept as large as it will probably be.
   return (
     <figure class={loaded ? 'boxed' : `boxed waiting ${place.kind}`}>

@@ -49,6 +49,7 @@ export function Document({ id }: { id: string }) {
     }
     return () => asked.abort();
   }, [asset, number]);
+  useEffect(showBox, [scale, box.value]);
   if (error) return <ErrorNote error={error} />;
   if (!asset) return null;
   const cited = box.value.split(',').map(Number);
@@ -101,11 +102,16 @@ export function Document({ id }: { id: string }) {
       </p>
       <div class={scale > 1 ? 'zoomed' : ''} tabIndex={scale > 1 ? 0 : -1} role="group" aria-label={asset.name}>
         <div style={scale > 1 ? { width: `${scale * 100}%` } : {}}>
-          <BoxedPicture place={place} boxes={boxes} texts={texts} px={scale > 1 ? MOST_PX : LARGE_PX} />
+          <BoxedPicture place={place} boxes={boxes} texts={texts} px={scale > 1 ? MOST_PX : LARGE_PX} onShown={showBox} />
         </div>
       </div>
     </div>
   );
+}
+
+/** Bring the box of what was found into a page that is larger than its frame. */
+function showBox(): void {
+  document.querySelector('.zoomed .box')?.scrollIntoView({ block: 'center', inline: 'center' });
 }
 
 /** Links to what else of this file proves the last answer. */
