@@ -42,6 +42,7 @@ def test_a_question_that_leans_is_known_in_every_language(first: str, last: str)
         "갑판의 카페는 누가 운영하나요?",
         "甲板のカフェは誰が経営していますか。",
         "甲板上的咖啡馆由谁经营?",
+        "其他的鱼汤多少钱?",
     ],
 )
 def test_a_question_that_stands_alone_is_known_in_every_language(last: str) -> None:
