@@ -19,6 +19,7 @@ export function Uploads({ collections, onIndexed }: Props) {
   const from = useRef<HTMLInputElement>(null);
   const into = useRef<HTMLInputElement>(null);
   const [isOver, setOver] = useState(false);
+  const [unread, setUnread] = useState('');
   const collectionOf = (): string => into.current?.value.trim() || COLLECTION;
   const send = (files: File[]): void => void sendFiles(files, collectionOf());
   return (
@@ -32,7 +33,8 @@ export function Uploads({ collections, onIndexed }: Props) {
       onDrop={(event) => {
         event.preventDefault();
         setOver(false);
-        void filesOf(event.dataTransfer).then(send);
+        setUnread('');
+        void filesOf(event.dataTransfer).then(send, (problem: unknown) => setUnread(String(problem)));
       }}
     >
       <label>
@@ -72,6 +74,11 @@ export function Uploads({ collections, onIndexed }: Props) {
           {t('library.import')}
         </button>
       </form>
+      {unread && (
+        <p class="error" role="alert">
+          {unread}
+        </p>
+      )}
       <ul aria-live="polite">
         {sendings.value.map((sending) => (
           <SendingLine sending={sending} onIndexed={onIndexed} />

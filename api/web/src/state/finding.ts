@@ -12,6 +12,8 @@ export type Progress = 'idle' | 'running' | 'done' | 'failed';
 
 /** Chosen: three screens of results. */
 const HITS = 60;
+/** Form: the most earlier questions that the API takes. */
+const PREVIOUS = 20;
 /** Form: the most that one request lists; a name that more files have restricts to the newest of them. */
 const NAMED = 500;
 
@@ -78,7 +80,8 @@ function find(text: string): void {
     (assets) => {
       const filter = toBody(parsed, assets);
       const seek = (question: string) => void search({ question, image, limit: HITS, weaker: true, ...filter }, aborted);
-      const previous = turns.value.map((turn) => parseQuery(turn).words).filter(Boolean);
+      const asked = turns.value.map((turn) => parseQuery(turn).words).filter(Boolean);
+      const previous = asked.slice(-PREVIOUS);
       // What a follow-up is about is known with its evidence.
       const isFollowUp = isAsked && previous.length > 0;
       if (!isFollowUp) seek(parsed.words);
